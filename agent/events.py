@@ -1,0 +1,183 @@
+"""The contract to front-ends: everything that happens in a session, as frozen values that survive JSON.
+
+A front-end renders these and decides nothing. Events are stored as they are; `seq` is their place in the session's log, so a
+front-end that was away asks for what came after the last one that it saw. `TextDelta` and `EngineLoading` are live only: they
+have `seq` 0 and are not stored (the text they add up to is, in `ModelReplied`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+ToolClass = Literal["read", "write", "delete", "send"]
+"""What a tool does to the world, from the pinned manifest, never from the server's own word."""
+Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
+"""How a call came to run or not: by policy, by a person's yes or no, or refused by policy (nobody could be asked, expired, forbidden)."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int = 0
+    """Place in the session's log, from 1; 0 for a live event that is not stored."""
+    turn: str
+    """Id of the turn that it belongs to."""
+
+
+class TurnStarted(_Event):
+    type: Literal["turn_started"] = "turn_started"
+    text: str
+    """What the person typed."""
+    sent_text: str
+    """The user message as the model sees it (with its time line)."""
+    now: str
+    """The message's own time, ISO 8601 with offset."""
+    who: str
+    """Who typed it: `cli`, `discord:NAME`, …"""
+
+
+class RouteChosen(_Event):
+    type: Literal["route_chosen"] = "route_chosen"
+    tier: str
+    model: str
+    """The name sent to the engine (the tier's name)."""
+    rule: str
+    """Id of the rule that decided."""
+    reasons: tuple[str, ...]
+    """The chain of reasons, first to last."""
+
+
+class EngineLoading(_Event):
+    type: Literal["engine_loading"] = "engine_loading"
+    model: str
+    phase: str
+    """`queued`, `stopping`, `starting`, `loading`, `ready`."""
+    elapsed_s: float
+    expected_s: float | None = None
+    """From the last loads of this model; None before the first."""
+    percent: float | None = None
+    """0 to 100 where the runtime tells it."""
+
+
+class TextDelta(_Event):
+    type: Literal["text_delta"] = "text_delta"
+    text: str
+
+
+class CallValue(BaseModel):
+    """One tool call as the model wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    name: str
+    arguments: str
+    """Raw JSON text as generated: history replays these bytes."""
+
+
+class ModelReplied(_Event):
+    type: Literal["model_replied"] = "model_replied"
+    text: str
+    reasoning: str = ""
+    calls: tuple[CallValue, ...] = ()
+    model: str = ""
+    """The physical model that answered, as the engine names it."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class CallDecided(_Event):
+    type: Literal["call_decided"] = "call_decided"
+    call: str
+    name: str
+    tool_class: ToolClass
+    arguments: str
+    """Canonical JSON of what will run (the prepared form where there is one)."""
+    host: str = "{}"
+    """Canonical JSON of what the host supplies beside them (ids, versions)."""
+    verdict: Literal["allow", "ask", "deny"]
+    reason: str
+
+
+class ApprovalNeeded(_Event):
+    type: Literal["approval_needed"] = "approval_needed"
+    approval: str
+    call: str
+    name: str
+    tool_class: ToolClass
+    summary: str
+    """One line, `Create: Coffee with Marek, Fri 27 Nov 2026 10:00-11:00`."""
+    lines: tuple[tuple[str, str], ...]
+    """Label and value of everything that will happen."""
+    digest: str
+    """SHA-256 of the canonical call; an answer must carry it."""
+    expires_at: str
+    """ISO 8601 with offset; after it the call counts as refused."""
+
+
+class ApprovalAnswered(_Event):
+    type: Literal["approval_answered"] = "approval_answered"
+    approval: str
+    call: str
+    outcome: Literal["yes", "no", "expired"]
+    who: str
+
+
+class ToolStarted(_Event):
+    type: Literal["tool_started"] = "tool_started"
+    call: str
+    name: str
+    arguments: str
+
+
+class ToolFinished(_Event):
+    type: Literal["tool_finished"] = "tool_finished"
+    call: str
+    name: str
+    ok: bool
+    decision: Decision
+    text: str
+    """What the model is told."""
+    elapsed_s: float = 0.0
+    taints: bool = False
+    """Whether the text came from outside, so that the session is tainted from here on."""
+
+
+class Usage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    elapsed_s: float = 0.0
+
+
+class TurnDone(_Event):
+    type: Literal["turn_done"] = "turn_done"
+    answer: str
+    usage: Usage
+
+
+class TurnFailed(_Event):
+    type: Literal["turn_failed"] = "turn_failed"
+    error: str
+    """A sentence for the person."""
+    code: str
+    """Stable: `engine_unreachable`, `model_failed`, `budget`, `interrupted`, `internal`."""
+
+
+class TurnCancelled(_Event):
+    type: Literal["turn_cancelled"] = "turn_cancelled"
+    who: str
+
+
+Event = (
+    TurnStarted | RouteChosen | EngineLoading | TextDelta | ModelReplied | CallDecided | ApprovalNeeded
+    | ApprovalAnswered | ToolStarted | ToolFinished | TurnDone | TurnFailed | TurnCancelled
+)
+AnyEvent = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
+"""Parses one event from JSON."""
+TURN_ENDS = ("turn_done", "turn_failed", "turn_cancelled")
+"""Types of the event that ends a turn: exactly one per turn."""
