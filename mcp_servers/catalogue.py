@@ -1,0 +1,37 @@
+"""Every tool of every server, as plain data, in the order in which a host lists them.
+
+Pure. The model's training and the test of docs/tools.md read this; it starts no server and opens no store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_servers.calendars.tools import TOOLS as CALENDARS
+from mcp_servers.mail.tools import TOOLS as MAIL
+from mcp_servers.outbox.tools import TOOLS as OUTBOX
+from mcp_servers.searxng.tools import TOOLS as SEARXNG
+from mcp_servers.signatures import ToolSpec
+
+SERVERS: dict[str, tuple[ToolSpec, ...]] = {
+    "calendars": CALENDARS,
+    "mail": MAIL,
+    "outbox": OUTBOX,
+    "searxng": SEARXNG,
+}
+
+
+def all_tools() -> list[dict[str, Any]]:
+    """One dict per tool: `server`, `name`, `class`, `description`, `input_schema`, `annotations`."""
+    return [
+        {
+            "server": server,
+            "name": spec.name,
+            "class": spec.tool_class,
+            "description": spec.description,
+            "input_schema": spec.input_schema(),
+            "annotations": spec.annotations(),
+        }
+        for server, specs in SERVERS.items()
+        for spec in specs
+    ]

@@ -1,0 +1,1 @@
+"""The outbox server, the only holder of the right to send."""

@@ -1,0 +1,61 @@
+"""What a tool looks like to a client: its name, parameters and class, as plain values.
+
+Pure, and free of the MCP library, so that the catalogue, the tests and the model's training read the very
+lists that the servers serve without starting one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ToolClass = Literal["read", "write", "delete", "send"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter. `text` is one short phrase for the model."""
+
+    name: str
+    text: str
+    is_required: bool = False
+    type: Literal["string", "boolean"] = "string"
+    choices: tuple[str, ...] = ()
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": self.type, "description": self.text}
+        if self.choices:
+            schema["enum"] = list(self.choices)
+        return schema
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One tool, as served."""
+
+    name: str
+    description: str
+    tool_class: ToolClass
+    params: tuple[Param, ...]
+    is_open_world: bool = False
+    """It touches people or sites outside this home."""
+    is_overwriting: bool = False
+    """A write that replaces something, as against one that only adds."""
+
+    def input_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "object", "properties": {p.name: p.schema() for p in self.params}}
+        required = [p.name for p in self.params if p.is_required]
+        if required:
+            schema["required"] = required
+        schema["additionalProperties"] = False
+        return schema
+
+    def annotations(self) -> dict[str, bool]:
+        """The MCP hints, in wire spelling."""
+        is_read = self.tool_class == "read"
+        return {
+            "readOnlyHint": is_read,
+            "destructiveHint": self.tool_class in {"delete", "send"} or self.is_overwriting,
+            "idempotentHint": is_read,
+            "openWorldHint": self.is_open_world,
+        }
