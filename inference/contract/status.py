@@ -1,0 +1,164 @@
+"""The control routes' wire types: what is loaded, what waits, how a swap goes on, and how one is asked for."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from inference.contract.headers import CONTRACT_VERSION
+
+ModelState = Literal["unloaded", "loading", "ready", "stopping", "failed"]
+"""`failed`: the last start failed; the next request tries again after the back-off, or is refused when the engine has given up."""
+SwapPhase = Literal["queued", "stopping", "starting", "loading", "ready", "failed"]
+ServedKind = Literal["tier", "virtual", "model"]
+"""What a name is; an alias counts as what it points to."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Health(_Wire):
+    """`GET /health`; needs no key."""
+
+    status: Literal["ok", "stopping"] = "ok"
+    contract: int = CONTRACT_VERSION
+    version: str
+    loaded: tuple[str, ...] = ()
+    """Physical models that answer at once."""
+
+
+class ServedMeta(_Wire):
+    """What stands behind a name of the model list."""
+
+    kind: ServedKind
+    model: str
+    """The physical model."""
+    state: ModelState
+    n_ctx: int
+    """Tokens of context per conversation."""
+
+
+class ServedModel(_Wire):
+    """One entry of `GET /v1/models`."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: Literal["variet"] = "variet"
+    meta: ServedMeta
+
+
+class ServedModels(_Wire):
+    """`GET /v1/models`: every name that can be asked for, loaded or not."""
+
+    object: Literal["list"] = "list"
+    data: tuple[ServedModel, ...]
+
+
+class ModelStatus(_Wire):
+    """One physical model."""
+
+    name: str
+    state: ModelState
+    tiers: tuple[str, ...] = ()
+    in_flight: int = 0
+    """Requests that it is answering."""
+    waiting: int = 0
+    """Requests that wait for it."""
+    pid: int | None = None
+    port: int | None = None
+    loads: int = 0
+    """Successful loads since the engine started."""
+    last_load_s: float | None = None
+    error: str | None = None
+    """Why the last start failed, or why the child is gone."""
+
+
+class QueuedRequest(_Wire):
+    """One request that waits."""
+
+    id: str
+    model: str
+    waited_s: float
+    position: int
+    """From 1, over all models, in order of arrival."""
+
+
+class SwapProgress(_Wire):
+    """How far a model is on its way in; the payload of `swap` and `loading` events."""
+
+    model: str
+    phase: SwapPhase
+    elapsed_s: float
+    """Since the engine set out to load it (in `queued`: since the oldest request for it came)."""
+    expected_s: float | None = None
+    """From this model's last loads; None before the first."""
+    percent: float | None = None
+    """As the child reports it, else from `expected_s`; None when neither is known."""
+    error: str | None = None
+
+
+class EngineStatus(_Wire):
+    """`GET /engine/status`."""
+
+    contract: int = CONTRACT_VERSION
+    version: str
+    models: tuple[ModelStatus, ...]
+    queue: tuple[QueuedRequest, ...] = ()
+    swap: SwapProgress | None = None
+    """The load under way."""
+
+
+class SwitchRequest(BaseModel):
+    """`POST /engine/switch`: exactly one of `tier` and `model` (either may be any served name)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tier: str | None = None
+    model: str | None = None
+    wait: bool = True
+    """Answer when the model is ready; otherwise at once."""
+    force: bool = False
+    """End the requests that the model to be evicted is answering, instead of waiting for them."""
+
+    @model_validator(mode="after")
+    def _exactly_one_name(self) -> Self:
+        if (self.tier is None) == (self.model is None):
+            raise ValueError("name either a tier or a model")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name that was given."""
+        return self.tier or self.model or ""
+
+
+class LoadRequest(BaseModel):
+    """`POST /engine/load`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+
+
+class UnloadRequest(BaseModel):
+    """`POST /engine/unload`; without a name, everything."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str | None = None
+
+
+class SwitchAnswer(ModelStatus):
+    """The model asked for, as it is when the answer is sent."""
+
+    ended: tuple[str, ...] = ()
+    """Ids of the requests that a forced switch ended."""
+
+
+class UnloadAnswer(_Wire):
+    """`POST /engine/unload`."""
+
+    unloaded: tuple[str, ...]
