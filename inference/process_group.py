@@ -1,0 +1,149 @@
+"""Start a process whose whole family can be ended: the one module of the engine that differs per operating system.
+
+POSIX: the command runs behind `leash.py`, in a process group of its own. Windows: it runs directly, as a console group
+inside a Job Object that the system closes, with all in it, when the engine ends.
+Everything above this module sees `spawn`, `terminate`, `kill` and a `Family`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.leash import PID_PREFIX
+
+if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
+    from inference import windows_job
+
+LEASH = Path(__file__).with_name("leash.py")
+
+TASKKILL_BOUND_S = 5.0
+"""`taskkill` answers in well under a second; a wedged one must not hold up a stop."""
+
+
+@dataclass
+class Family:
+    """A started command, what launched it, and all that it starts."""
+
+    launcher: subprocess.Popen[bytes]
+    """The process that we started: the leash, or on Windows the command itself."""
+    leader: int | None = None
+    """The command's own pid, and on POSIX its process group; None until the leash has told it."""
+
+    @property
+    def pid(self) -> int:
+        """The command's pid; until it is known, the launcher's."""
+        return self.leader if self.leader is not None else self.launcher.pid
+
+    def is_over(self) -> bool:
+        """Whether the launcher has ended, and with it (it sees to that) the whole family."""
+        return self.launcher.poll() is not None
+
+
+def leashed_argv(argv: Sequence[str], python: str = sys.executable) -> tuple[str, ...]:
+    """The command line that runs `argv` on a leash: isolated and without site-packages, so that it starts at once."""
+    return (python, "-I", "-S", str(LEASH), "--", *argv)
+
+
+def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
+    """Start `argv` with exactly `env`; standard input is a pipe, output and error share another.
+
+    Raises:
+        OSError: the launcher could not be started.
+    """
+    if sys.platform == "win32":
+        launcher = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
+        )
+        windows_job.adopt(launcher.pid)
+        return Family(launcher=launcher, leader=launcher.pid)
+    launcher = subprocess.Popen(
+        leashed_argv(argv),
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        # A session of its own: Ctrl-C in the engine's terminal is for the engine, which then stops its children.
+        start_new_session=True,
+    )
+    return Family(launcher=launcher)
+
+
+def announced_pid(line: str) -> int | None:
+    """The pid that a line of output announces, if it is the leash's line."""
+    number = line.removeprefix(PID_PREFIX)
+    return int(number) if number != line and number.isascii() and number.isdigit() else None
+
+
+def terminate(family: Family) -> None:
+    """Ask the family to end. Ends nothing by force."""
+    if family.is_over():
+        return
+    if sys.platform == "win32":
+        # llama-server handles only CTRL_C, which no group can be sent alone; CTRL_BREAK at least ends it at once.
+        family.launcher.send_signal(signal.CTRL_BREAK_EVENT)
+        return
+    _signal_posix(family, signal.SIGTERM)
+
+
+def kill(family: Family) -> None:
+    """End the family by force. The launcher then sees the end, clears what is left and ends itself."""
+    if family.is_over():
+        return
+    if sys.platform == "win32":
+        command = taskkill_command(family.launcher.pid)
+        subprocess.run(command, check=False, capture_output=True, timeout=TASKKILL_BOUND_S)
+        return
+    _signal_posix(family, signal.SIGKILL)
+
+
+def kill_launcher(family: Family) -> None:
+    """The last resort, when even the launcher does not react: kill it, and the group by number."""
+    family.launcher.kill()
+    if sys.platform != "win32":
+        kill_group_left_by(family)
+
+
+def kill_group_left_by(family: Family) -> None:
+    """Kill the group of a launcher that was itself killed, and so could clear nothing (POSIX)."""
+    if sys.platform == "win32" or family.leader is None:
+        return
+    # Often nobody is left: the kernel's parent-death signal was faster.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(family.leader, signal.SIGKILL)
+
+
+def taskkill_command(pid: int) -> tuple[str, ...]:
+    """Windows: the command that ends a process and its descendants by force."""
+    return ("taskkill", "/PID", str(pid), "/T", "/F")
+
+
+def _signal_posix(family: Family, number: int) -> None:
+    """Signal the command's group directly, so that a launcher that hangs stands in nobody's way."""
+    if sys.platform == "win32":
+        return
+    # It may have ended between the look and the signal.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if family.leader is None:
+            # Not announced yet: the launcher passes SIGTERM on, and takes the command with it when killed.
+            family.launcher.send_signal(number)
+        else:
+            os.killpg(family.leader, number)
+
+
+def shell_code(returncode: int) -> int:
+    """An exit code as shells say it: 128 + n for a process that signal n ended."""
+    return returncode if returncode >= 0 else 128 - returncode
