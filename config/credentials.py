@@ -1,0 +1,81 @@
+"""Secrets, from the environment or from a file that nobody else can read. They are never part of a settings file, and never printed.
+
+A secret named `engine_key` is `VARIET_ENGINE_KEY` in the environment, else the file `secrets/engine_key` beside the settings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from config.paths import Home, make_private
+
+OTHERS = 0o077
+"""Mode bits that let anyone but the owner in."""
+PRIVATE_FILE_MODE = 0o600
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class CredentialError(Exception):
+    """A secret is there but must not be used: the text says which file, why, and how to put it right."""
+
+
+def read_secret(name: str, *, home: Home | None = None, environ: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """One secret, or None where it is not set.
+
+    Args:
+        name: lower case, such as `engine_key`.
+        home: whose files; None for the one that the environment names.
+        environ: the environment, which wins over the file.
+
+    Raises:
+        CredentialError: others can read the file, or it belongs to someone else.
+    """
+    value = environ.get(f"VARIET_{_checked(name).upper()}")
+    if value:
+        return SecretStr(value)
+    return _read_private(secret_file(name, home=home or Home.find(environ)))
+
+
+def write_secret(name: str, value: SecretStr, *, home: Home) -> Path:
+    """Keep a secret in the home, readable by its owner only from the first byte on."""
+    file = secret_file(name, home=home)
+    make_private(file.parent)
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE), "w", encoding="utf-8") as stream:
+        stream.write(value.get_secret_value() + "\n")
+    return temporary.replace(file)
+
+
+def secret_file(name: str, *, home: Home) -> Path:
+    """Where a secret is kept when the environment does not have it."""
+    return home.config_dir / "secrets" / _checked(name)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"a secret's name is lower-case letters, digits and _: {name!r}")
+    return name
+
+
+def _read_private(file: Path) -> SecretStr | None:
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialError(f"{file} cannot be read: {error.strerror}.") from error
+    with open(descriptor, encoding="utf-8") as stream:
+        # The open file is looked at, not the name: nothing can be put in its place in between.
+        status = os.fstat(stream.fileno())
+        if status.st_mode & OTHERS:
+            raise CredentialError(f"{file} can be read by others (mode {status.st_mode & 0o777:04o}). Make it private: chmod 600 {file}")
+        if status.st_uid != os.geteuid():
+            raise CredentialError(f"{file} belongs to another user (uid {status.st_uid}). Only its owner may use it.")
+        value = stream.read().strip()
+    return SecretStr(value) if value else None

@@ -1,0 +1,170 @@
+"""Files, environment and overrides become settings; whatever is wrong is refused with file, key, what was found and what is allowed.
+
+Precedence, last wins: the file, then the environment (`VARIET_ENGINE__SERVER__PORT=9000`, `VARIET_AGENT__ROUTING__FORCE_TIER=balanced`), then
+overrides from a command line. A missing file is no error unless it was named: the defaults run the model that ships.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import ValidationError
+
+from config.faults import nearest, problems_of
+from config.paths import Home
+from config.schema import AgentSettings, EngineSettings
+from config.vocabulary import BUILTIN_MODEL, Problem, Section
+
+Settings = TypeVar("Settings", bound=Section)
+Tree = dict[str, Any]
+
+_NO_FILES = (BUILTIN_MODEL, "llama-server")
+"""Values that look like file names but are none: the model that ships, and the program on the PATH."""
+_ENGINE_PATHS = ("runtimes.llama-server.binary", "models.*.path", "models.*.mmproj", "models.*.draft")
+_AGENT_PATHS = ("calendars.store", "mail.store")
+
+
+class ConfigError(Exception):
+    """Settings that cannot be used. The attributes tell the first problem; `problems` and the text tell all of them."""
+
+    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+        self.file = file
+        self.problems = problems
+        self.key, self.found, self.allowed = problems[0]
+        super().__init__("\n".join(f"{file}: {each.key or 'file'}: found {each.found}; allowed: {each.allowed}" for each in problems))
+
+
+def load_engine(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    home: Home | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> EngineSettings:
+    """The settings of Machine A.
+
+    Args:
+        path: the file; None for `engine.toml` in the home, which may be absent.
+        overrides: values by dotted key (`{"server.port": 9000}`) or as nested mappings; they win over file and environment.
+        home: where to look without a path; None for the one that the environment names.
+        environ: the environment.
+
+    Raises:
+        ConfigError: the file is missing though named, is no TOML, or holds something that is not allowed.
+    """
+    source, folder, tree = _read(path, (home or Home.find(environ)).engine_toml)
+    source, tree = _add_environment(source, tree, "VARIET_ENGINE__", environ)
+    tree = _merge(tree, overrides or {})
+    return _validate(EngineSettings, source, _absolute(tree, folder, _ENGINE_PATHS))
+
+
+def load_agent(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    home: Home | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> AgentSettings:
+    """The settings of Machine B; see `load_engine`, with `agent.toml` and `VARIET_AGENT__…`."""
+    source, folder, tree = _read(path, (home or Home.find(environ)).agent_toml)
+    source, tree = _add_environment(source, tree, "VARIET_AGENT__", environ)
+    tree = _merge(tree, overrides or {})
+    settings = _validate(AgentSettings, source, _absolute(tree, folder, _AGENT_PATHS))
+    if settings.agent.zone is not None:
+        _check_zone(settings.agent.zone, source)
+    return settings
+
+
+def _read(path: Path | None, default: Path) -> tuple[str, Path, Tree]:
+    file = path or default
+    try:
+        return str(file), file.absolute().parent, tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if path is None:
+            return "settings (no file)", default.absolute().parent, {}
+        raise ConfigError(str(file), (Problem("", "no such file", "a file that exists"),)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), (Problem("", f"a file that cannot be read: {error}", "a readable text file in UTF-8"),)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), (Problem("", f"no valid TOML: {error}", "TOML, such as `key = 1` under `[section]`"),)) from error
+
+
+def _validate(kind: type[Settings], source: str, tree: Tree) -> Settings:
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(source, problems_of(kind, error)) from error
+
+
+def _add_environment(source: str, tree: Tree, prefix: str, environ: Mapping[str, str]) -> tuple[str, Tree]:
+    """`VARIET_ENGINE__MODELS__NANO_WIDE__SLOTS=8` sets `models.nano-wide.slots`, where the file has `nano-wide`."""
+    for variable in sorted(environ):
+        if variable.startswith(prefix):
+            keys = _spell_keys(variable.removeprefix(prefix).lower().split("__"), tree)
+            tree = _merge(tree, _nest(keys, _toml_value(environ[variable])))
+            source += f" + {variable}"
+    return source, tree
+
+
+def _spell_keys(parts: list[str], known: Tree) -> list[str]:
+    keys: list[str] = []
+    here: Any = known
+    for part in parts:
+        present: Tree = here if isinstance(here, dict) else {}
+        spelled = next((key for key in present if key.lower().replace("-", "_") == part), part)
+        keys.append("llama-server" if keys == ["runtimes"] and part == "llama_server" else spelled)
+        here = present.get(spelled)
+    return keys
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _nest(keys: list[str], value: Any) -> Tree:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+def _merge(tree: Tree, *layers: Mapping[str, Any]) -> Tree:
+    merged = dict(tree)
+    for layer in layers:
+        for key, value in layer.items():
+            head, _, rest = key.partition(".") if key not in merged else (key, "", "")
+            new = {rest: value} if rest else value
+            old = merged.get(head)
+            merged[head] = _merge(old if isinstance(old, dict) else {}, new) if isinstance(new, Mapping) else new
+    return merged
+
+
+def _absolute(tree: Tree, folder: Path, patterns: tuple[str, ...]) -> Tree:
+    """File names relative to the settings file, not to wherever the program was started."""
+    for pattern in patterns:
+        tree = _absolute_at(tree, folder, pattern.split("."))
+    return tree
+
+
+def _absolute_at(tree: Any, folder: Path, pattern: list[str]) -> Any:
+    if isinstance(tree, dict) and pattern:
+        keys = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
+        return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:]) for key in keys}}
+    if isinstance(tree, str) and not pattern and tree not in _NO_FILES:
+        return str(folder / Path(tree).expanduser())
+    return tree
+
+
+def _check_zone(zone: str, source: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        guess = nearest(zone, available_timezones())
+        raise ConfigError(source, (Problem("agent.zone", f'"{zone}"', f"a time zone such as {guess or 'Europe/Berlin'}"),)) from error

@@ -1,0 +1,77 @@
+"""Where things live: one `Home` per installation, all of it private to its owner.
+
+`VARIET_HOME` puts everything under one folder (tests, the demo, a second installation); without it the platform's folders are used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+PRIVATE_DIR_MODE = 0o700
+"""Settings, sessions, mail and tokens are nobody else's business."""
+HOME_VARIABLE = "VARIET_HOME"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one installation. They need not exist until `prepare` was called."""
+
+    config_dir: Path
+    """`engine.toml`, `agent.toml` and `secrets/`."""
+    state_dir: Path
+    """Sessions, measured load times, histories: what is lost when it is deleted."""
+    run_dir: Path
+    """What describes running processes: `service.json`, leases."""
+    log_dir: Path
+    data_dir: Path
+    """The local calendar and mail."""
+    root: Path | None = None
+    """The one folder around them, where there is one."""
+
+    @classmethod
+    def at(cls, root: Path) -> Self:
+        """The home in one folder."""
+        root = root.expanduser().absolute()
+        return cls(root / "config", root / "state", root / "run", root / "logs", root / "data", root)
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The home that `VARIET_HOME` names, else the one in the platform's folders."""
+        root = environ.get(HOME_VARIABLE)
+        if root:
+            return cls.at(Path(root))
+        dirs = platformdirs.PlatformDirs("variet", appauthor=False)
+        # The platform's own run folder may be missing or vanish at log-out while the service goes on.
+        return cls(dirs.user_config_path, dirs.user_state_path, dirs.user_state_path / "run", dirs.user_log_path, dirs.user_data_path)
+
+    def prepare(self) -> Self:
+        """Make the folders, readable by their owner only."""
+        for folder in filter(None, (self.root, self.config_dir, self.state_dir, self.run_dir, self.log_dir, self.data_dir)):
+            make_private(folder)
+        return self
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs in its environment to find this home."""
+        return {HOME_VARIABLE: str(self.root)} if self.root else {}
+
+    @property
+    def engine_toml(self) -> Path:
+        return self.config_dir / "engine.toml"
+
+    @property
+    def agent_toml(self) -> Path:
+        return self.config_dir / "agent.toml"
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder that only its owner can enter, also when it existed with other modes."""
+    folder.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o777 != PRIVATE_DIR_MODE:
+        folder.chmod(PRIVATE_DIR_MODE)
+    return folder

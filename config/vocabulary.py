@@ -1,0 +1,45 @@
+"""The words that all settings share: what a section, a name, a tag and a problem are. It exists so that `config.schema` reads as a list of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
+
+Item = TypeVar("Item")
+Listed = Annotated[tuple[Item, ...], Strict(strict=False)]
+"""A TOML list. Settings are checked strictly; what has no TOML form of its own is exempted."""
+File = Annotated[Path, Strict(strict=False)]
+"""A file or folder, written as a text."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=100)]
+"""A name as it appears in a request: letters, digits, `.`, `_`, `:` and `-`."""
+Tag = Annotated[str, StringConstraints(pattern=r"^#[A-Za-z0-9_-]+$")]
+"""A word such as `#deep` that a person types in a message."""
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+Index = Annotated[int, Field(ge=0)]
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+Verdict = Literal["allow", "ask", "deny"]
+Builtin = Literal["calendars", "mail", "outbox", "searxng"]
+BUILTINS: tuple[Builtin, ...] = ("calendars", "mail", "outbox", "searxng")
+"""The tool servers that come with Variet, each started unless its `enabled` is false."""
+BUILTIN_MODEL = "builtin:nano"
+"""The `path` that names the small model inside the package."""
+PROBLEMS = "problems"
+"""Key of the error context that carries `Problem`s, for errors that span several keys."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a settings file."""
+
+    key: str
+    """Dotted, as in the file: `tiers.fast`."""
+    found: str
+    allowed: str
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no "8000" for 8000, texts under the fields become descriptions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
