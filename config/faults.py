@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from config.vocabulary import PROBLEMS, Problem, Section
+from config.vocabulary import PROBLEMS, Problem, Section, is_table
 
 _TYPE_NAMES = {
     "bool_type": "true or false",
@@ -99,7 +99,7 @@ def _section_in(annotation: Any) -> type[Section] | None:
 
 
 def _show(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "a section with " + (", ".join(map(str, value)) or "nothing")
+    if is_table(value):
+        return "a section with " + (", ".join(value) or "nothing")
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"

@@ -1,7 +1,7 @@
 """Files, environment and overrides become settings; whatever is wrong is refused with file, key, what was found and what is allowed.
 
-Precedence, last wins: the file, then the environment (`VARIET_ENGINE__SERVER__PORT=9000`, `VARIET_AGENT__ROUTING__FORCE_TIER=balanced`), then
-overrides from a command line. A missing file is no error unless it was named: the defaults run the model that ships.
+Precedence, last wins: the file, then the environment (`VARIET_ENGINE__SERVER__PORT=9000`, `VARIET_AGENT__ROUTING__DEFAULT_TIER=fast`),
+then overrides from a command line. A missing file is no error unless it was named: the defaults run the model that ships.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from config.faults import nearest, problems_of
 from config.paths import Home
 from config.schema import AgentSettings, EngineSettings
-from config.vocabulary import BUILTIN_MODEL, Problem, Section
+from config.vocabulary import BUILTIN_MODEL, Problem, Section, is_table
 
 Settings = TypeVar("Settings", bound=Section)
 Tree = dict[str, Any]
@@ -115,7 +115,7 @@ def _spell_keys(parts: list[str], known: Tree) -> list[str]:
     keys: list[str] = []
     here: Any = known
     for part in parts:
-        present: Tree = here if isinstance(here, dict) else {}
+        present = here if is_table(here) else {}
         spelled = next((key for key in present if key.lower().replace("-", "_") == part), part)
         keys.append("llama-server" if keys == ["runtimes"] and part == "llama_server" else spelled)
         here = present.get(spelled)
@@ -142,7 +142,7 @@ def _merge(tree: Tree, *layers: Mapping[str, Any]) -> Tree:
             head, _, rest = key.partition(".") if key not in merged else (key, "", "")
             new = {rest: value} if rest else value
             old = merged.get(head)
-            merged[head] = _merge(old if isinstance(old, dict) else {}, new) if isinstance(new, Mapping) else new
+            merged[head] = _merge(old if is_table(old) else {}, new) if is_table(new) else new
     return merged
 
 
@@ -154,7 +154,7 @@ def _absolute(tree: Tree, folder: Path, patterns: tuple[str, ...]) -> Tree:
 
 
 def _absolute_at(tree: Any, folder: Path, pattern: list[str]) -> Any:
-    if isinstance(tree, dict) and pattern:
+    if is_table(tree) and pattern:
         keys = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
         return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:]) for key in keys}}
     if isinstance(tree, str) and not pattern and tree not in _NO_FILES:

@@ -1,7 +1,7 @@
 """Logging for every process of ours: one line per record to a file or to standard error, with secrets blanked out in whatever is logged.
 
-Blanking happens on the finished line, so arguments, exceptions and the messages of foreign libraries are covered too. It is the last line of
-defence and no excuse for logging a secret.
+Blanking happens on the finished line, so arguments, exceptions and the messages of foreign libraries are covered too. It is the last
+line of defence and no excuse for logging a secret.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _QUIET = ("httpx2", "httpcore2", "mcp", "openai", "uvicorn.access")
 """Libraries that log every request: only their warnings are kept."""
 _PATTERNS = (
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}"),
-    re.compile(r"""(?i)(["']?\b[\w-]*(?:[_-]key|apikey|token|secret|password|passwd|authorization)["']?\s*[=:]\s*["']?)(?!bearer|basic)[^\s"',;&}\[]{6,}"""),
+    re.compile(
+        r"""(?i)(["']?\b[\w-]*(?:[_-]key|apikey|token|secret|password|passwd|authorization)["']?\s*[=:]\s*["']?)(?!bearer|basic)[^\s"',;&}\[]{6,}"""
+    ),
     re.compile(r"()\b(?:sk|ghp|gho|xox[abp]|ya29|hf)[-_.][A-Za-z0-9._-]{12,}"),
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"),
 )

@@ -1,7 +1,7 @@
-"""What the user may set: the frozen shape of `engine.toml` (Machine A) and `agent.toml` (Machine B), with one line of text under each field.
+"""What the user may set: the frozen shape of `engine.toml` (Machine A) and `agent.toml` (Machine B), a text under each field.
 
-It is the single source for validation, for the JSON Schemas that editors read and for the commented defaults; it reads no files and holds no
-secrets (those come from `config.credentials`). Values here are facts about the set-up, never decisions about a request.
+It is the single source for validation, for the JSON Schemas that editors read and for the commented defaults; it reads no files and
+holds no secrets (those come from `config.credentials`). Values here are facts about the set-up, never decisions about a request.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from config.references import Reference, reference_problems
 from config.vocabulary import (
     BUILTIN_MODEL,
     BUILTINS,
@@ -27,6 +28,7 @@ from config.vocabulary import (
     Tag,
     Url,
     Verdict,
+    is_table,
 )
 
 # --- engine.toml ------------------------------------------------------------------------------------------------------------------------
@@ -66,7 +68,7 @@ class LoadSection(Section):
 
 class LlamaServerRuntime(Section):
     binary: str | None = None
-    """The llama-server program: a path, or `llama-server` for the one on the PATH. Absent: the one on the PATH if there is one, else the embedded one."""
+    """The llama-server program: a path, or `llama-server` on the PATH. Absent: that if there is one, else the embedded one."""
 
 
 class RuntimesSection(Section):
@@ -172,7 +174,7 @@ class EngineSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _default_tiers_belong_to_default_models(cls, data: Any) -> Any:
-        return {**data, "tiers": {}} if isinstance(data, dict) and "models" in data and "tiers" not in data else data
+        return {**data, "tiers": {}} if is_table(data) and "models" in data and "tiers" not in data else data
 
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
@@ -183,20 +185,15 @@ class EngineSettings(Section):
 
 
 def _engine_problems(settings: EngineSettings) -> Iterator[Problem]:
-    models = sorted(settings.models)
-    served = sorted({*models, *settings.tiers, *settings.virtual})
-    references = [(f"tiers.{tier}", model, models) for tier, model in settings.tiers.items()]
-    references += [(f"virtual.{name}.model", virtual.model, models) for name, virtual in settings.virtual.items()]
-    references += [(f"aliases.{alias}", target, served) for alias, target in settings.aliases.items()]
-    for key, target, allowed in references:
-        if target not in allowed:
-            yield Problem(key, f'"{target}"', f"one of {', '.join(allowed)}")
-    owners: dict[str, str] = {}
-    for section in ("models", "tiers", "virtual", "aliases"):
-        for name in getattr(settings, section):
-            if name in owners:
-                yield Problem(f"{section}.{name}", f'the name "{name}", which is already in [{owners[name]}]', "a name of its own")
-            owners.setdefault(name, section)
+    names = {"models": settings.models, "tiers": settings.tiers, "virtual": settings.virtual, "aliases": settings.aliases}
+    yield from reference_problems(
+        names,
+        [
+            *(Reference(f"tiers.{tier}", model, ("models",)) for tier, model in settings.tiers.items()),
+            *(Reference(f"virtual.{name}.model", virtual.model, ("models",)) for name, virtual in settings.virtual.items()),
+            *(Reference(f"aliases.{alias}", name, ("models", "tiers", "virtual")) for alias, name in settings.aliases.items()),
+        ],
+    )
     for name, model in settings.models.items():
         if model.tensor_split and model.gpus is not None and len(model.tensor_split) != len(model.gpus):
             yield Problem(f"models.{name}.tensor_split", f"{len(model.tensor_split)} shares", f"one per GPU: {len(model.gpus)}")
@@ -291,10 +288,10 @@ class AgentSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _builtins_are_there(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(data.get("servers"), dict):
+        if not is_table(data) or not is_table(data.get("servers")):
             return data
         servers: dict[str, Any] = {name: {"builtin": name} for name in BUILTINS}
         for name, entry in data["servers"].items():
-            has_implied_kind = name in BUILTINS and isinstance(entry, dict) and "command" not in entry
+            has_implied_kind = name in BUILTINS and is_table(entry) and "command" not in entry
             servers[name] = {"builtin": name, **entry} if has_implied_kind else entry
         return {**data, "servers": servers}

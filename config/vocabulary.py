@@ -1,9 +1,12 @@
-"""The words that all settings share: what a section, a name, a tag and a problem are. It exists so that `config.schema` reads as a list of settings."""
+"""The words that all settings share: what a section, a name, a tag and a problem are.
+
+It exists so that `config.schema` reads as a list of settings.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
@@ -43,3 +46,8 @@ class Section(BaseModel):
     """What all sections share: frozen, no unknown keys, no "8000" for 8000, texts under the fields become descriptions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value out of a TOML file is a section or an inline table."""
+    return isinstance(value, dict)
