@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from config.schema import BUILTIN_MODEL, EngineSettings, ModelSettings
+from config.schema import EngineSettings, ModelSettings
+from config.vocabulary import BUILTIN_MODEL
 from inference.contract import ServedKind
 from inference.errors import CatalogRefused, ModelNotFound
 

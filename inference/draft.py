@@ -1,0 +1,67 @@
+"""One scheduling step's working copy: the small moves that the rules are written in.
+
+It lives as long as one call of `scheduler.step`, so that the rules can read like sentences while the states before and after stay frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inference.residency import Plan, plan
+from inference.schedule import Effect, End, Model, Phase, Refuse, Start, State, Stop
+
+
+class Draft:
+    """A state under change, and the effects asked for so far."""
+
+    def __init__(self, state: State, now: float) -> None:
+        self.now = now
+        self.policy = state.policy
+        self.models = dict(state.models)
+        self.waiters = list(state.waiters)
+        self.stop_by = state.stop_by
+        self.effects: list[Effect] = []
+
+    def freeze(self) -> State:
+        """The state after."""
+        return State(self.policy, self.models, tuple(self.waiters), self.stop_by)
+
+    def plan_for(self, target: str) -> Plan:
+        """What has to leave before `target` can be started."""
+        resident = [model.name for model in self.models.values() if model.phase != "unloaded"]
+        return plan(self.policy.specs, resident, target, self.policy.memory)
+
+    def change(self, name: str, **changes: object) -> Model:
+        """Give a model new values."""
+        self.models[name] = replace(self.models[name], **changes)  # pyright: ignore[reportArgumentType]  # replace() checks the names
+        return self.models[name]
+
+    def move(self, name: str, phase: Phase, effect: Effect) -> None:
+        """Take a model one phase on; a wish to unload it is fulfilled, or void, once it moves."""
+        self.change(name, phase=phase, unload_by=None)
+        self.effects.append(effect)
+
+    def start(self, name: str) -> None:
+        """Begin a load."""
+        model = self.change(name, generation=self.models[name].generation + 1, since=self.now, is_missed=False)
+        self.move(name, "starting", Start(name, model.generation))
+
+    def cut(self, name: str, why: str, *, by: str | None) -> None:
+        """Stop a model now, ending the requests that it answers. One that is on its way out already goes on by itself."""
+        model = self.models[name]
+        if model.phase not in ("starting", "restoring", "ready"):
+            return
+        if model.leases:
+            self.effects.append(End(model.leases, why, by))
+        self.change(name, leases=frozenset())
+        self.move(name, "stopping", Stop(name, model.generation))
+
+    def refuse(self, request: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:
+        """Send one request away."""
+        self.waiters = [waiter for waiter in self.waiters if waiter.id != request]
+        self.effects.append(Refuse(request, code, message, retry_after_s, is_permanent))
+
+    def refuse_all(self, model: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:
+        """Send everybody away who waits for `model`."""
+        for waiter in [waiter for waiter in self.waiters if waiter.model == model]:
+            self.refuse(waiter.id, code, message, retry_after_s=retry_after_s, is_permanent=is_permanent)

@@ -1,0 +1,242 @@
+"""The scheduler's vocabulary: its state, the events that change it, and the effects that it asks for.
+
+Only values, so that `scheduler.step` can be read, tested and replayed without a process, a port or a clock. Every event about a child carries
+the generation of the start that it belongs to: news of a child that has been replaced is recognised and ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from inference.catalog import ModelSpec
+from inference.residency import UNMEASURED, Memory
+from inference.restart import Failure
+
+Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
+"""The circle that a model goes round: unloaded → starting → restoring (its conversations) → ready → saving → stopping → returning (its memory)."""
+IN_TRANSIT: frozenset[Phase] = frozenset({"starting", "restoring", "saving", "stopping", "returning"})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the operator decided."""
+
+    specs: Mapping[str, ModelSpec]
+    queue_limit: int = 64
+    max_wait_s: float = 120.0
+    age_bound_s: float = 10.0
+    min_residency_s: float = 0.0
+    drain_s: float = 30.0
+    memory: Memory = UNMEASURED
+
+
+@dataclass(frozen=True)
+class Model:
+    """One physical model's place in the circle."""
+
+    name: str
+    phase: Phase = "unloaded"
+    generation: int = 0
+    """Counts starts."""
+    leases: frozenset[str] = frozenset()
+    """Ids of the requests that it answers. A set, so that finishing twice is harmless."""
+    since: float = 0.0
+    """When it set out to load."""
+    ready_since: float = 0.0
+    unload_by: float | None = None
+    """A person asked for it to be unloaded: no new grants, and at this time its requests are ended."""
+    failures: tuple[Failure, ...] = ()
+    not_before: float = 0.0
+    """The end of the back-off."""
+    given_up: str | None = None
+    error: str | None = None
+    """What the last failure said; None once it has loaded."""
+    is_missed: bool = False
+    """It died while ready and nobody has asked for another since: it is brought back."""
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """One request in the queue, in order of arrival."""
+
+    id: str
+    model: str
+    arrived_at: float
+    deadline: float
+    takes_lease: bool
+    """False for a person's load or switch, which only wants the model to be there."""
+    is_forced: bool
+
+
+@dataclass(frozen=True)
+class State:
+    policy: Policy
+    models: Mapping[str, Model]
+    waiters: tuple[Waiter, ...] = ()
+    stop_by: float | None = None
+    """The engine is stopping; at this time what still runs is ended."""
+
+
+def initial(policy: Policy) -> State:
+    """Nothing is loaded and nobody waits."""
+    return State(policy, {name: Model(name) for name in policy.specs})
+
+
+# --- events -----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Arrived:
+    request: str
+    model: str
+    wait_s: float | None = None
+    """How long it may wait; None takes the policy's bound, 0 fails at once."""
+    takes_lease: bool = True
+    is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class Left:
+    """The request is over, whether it was served, gave up in the queue, or crossed its own grant on the way."""
+
+    request: str
+
+
+@dataclass(frozen=True)
+class UnloadAsked:
+    model: str
+
+
+@dataclass(frozen=True)
+class ShutdownAsked:
+    pass
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """`wake_at` has come."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class MemoryReturned:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    model: str
+    generation: int
+    why: str
+    is_out_of_memory: bool = False
+    is_final: bool = False
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A child that was ready is gone without having been asked to go."""
+
+    model: str
+    generation: int
+    why: str
+
+
+ChildEvent = Saved | Stopped | MemoryReturned | Loaded | Restored | LoadFailed | Exited
+Event = Arrived | Left | UnloadAsked | ShutdownAsked | Ticked | ChildEvent
+
+# --- effects ----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grant:
+    request: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    request: str
+    code: str
+    """A code of the contract's error envelope."""
+    message: str
+    retry_after_s: float | None = None
+    is_permanent: bool = False
+
+
+@dataclass(frozen=True)
+class End:
+    """Cut these granted requests off: somebody forced it."""
+
+    requests: frozenset[str]
+    why: str
+    by: str | None = None
+    """The switch that forced it."""
+
+
+@dataclass(frozen=True)
+class SaveWarmth:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class AwaitMemory:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class Start:
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class RestoreWarmth:
+    model: str
+    generation: int
+
+
+ChildEffect = SaveWarmth | Stop | AwaitMemory | Start | RestoreWarmth
+Effect = Grant | Refuse | End | ChildEffect
+
+
+class Step(NamedTuple):
+    """What one event causes."""
+
+    state: State
+    effects: tuple[Effect, ...] = ()
+    wake_at: float | None = None
+    """When to come again with `Ticked`, if nothing happens before."""
