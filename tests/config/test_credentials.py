@@ -1,0 +1,108 @@
+"""Secrets come from the environment or a private file, and from nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from config.credentials import CredentialError, read_secret, secret_file, write_secret
+from config.logs import RedactingFormatter, redact, set_up_logging
+from config.paths import Home
+
+
+def test_the_environment_wins_over_the_file(home: Home):
+    write_secret("engine_key", SecretStr("of the file"), home=home)
+    secret = read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": "of the environment"})
+    assert secret is not None
+    assert secret.get_secret_value() == "of the environment"
+
+
+def test_a_written_secret_is_read_back_and_private(home: Home):
+    file = write_secret("engine_key", SecretStr("open sesame"), home=home)
+    write_secret("engine_key", SecretStr("open barley"), home=home)
+    secret = read_secret("engine_key", home=home, environ={})
+    assert secret is not None
+    assert secret.get_secret_value() == "open barley"
+    assert "barley" not in repr(secret)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_secret_that_others_can_reach_is_refused_with_the_remedy(home: Home, mode: int):
+    write_secret("engine_key", SecretStr("x"), home=home).chmod(mode)
+    with pytest.raises(CredentialError, match=r"read by others.*chmod 600"):
+        read_secret("engine_key", home=home, environ={})
+
+
+def test_no_secret_is_none(home: Home):
+    assert read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": ""}) is None
+
+
+def test_a_name_cannot_leave_its_folder(home: Home):
+    with pytest.raises(ValueError, match="name"):
+        secret_file("../engine", home=home)
+
+
+def test_homes_are_private_also_when_their_folders_were_not(tmp_path: Path):
+    (tmp_path / "state").mkdir(mode=0o755)
+    home = Home.at(tmp_path).prepare()
+    for folder in (tmp_path, home.config_dir, home.state_dir, home.run_dir, home.log_dir, home.data_dir):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_home_survives_the_way_through_a_childs_environment(tmp_path: Path):
+    home = Home.at(tmp_path)
+    assert Home.find(home.environment()) == home
+    assert Home.find({}).environment() == {}
+
+
+LEAKS = [
+    "Authorization: Bearer hunter2hunter2",
+    "{'Authorization': 'Bearer hunter2hunter2'}",
+    'api_key="hunter2hunter2"',
+    "VARIET_ENGINE_KEY=hunter2hunter2",
+    "GET /x?token=hunter2hunter2&y=1",
+    "https://me:hunter2hunter2@example.org/",
+    "key sk-hunter2hunter2hunter2",
+]
+
+
+@pytest.mark.parametrize("text", LEAKS)
+def test_what_looks_like_a_secret_is_blanked_out(text: str):
+    assert "hunter2" not in redact(text)
+
+
+def test_ordinary_numbers_are_left_alone():
+    text = "prompt_tokens: 1234567 max_tokens=123456 tokens/s"
+    assert redact(text) == text
+
+
+def test_a_known_secret_is_blanked_out_of_an_exception_too():
+    formatter = RedactingFormatter([SecretStr("correct horse")])
+    try:
+        raise RuntimeError("the correct horse has bolted")
+    except RuntimeError as error:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "about %s", ("correct horse",), (RuntimeError, error, None))
+    assert "correct horse" not in formatter.format(record)
+
+
+def test_the_log_is_a_private_file(tmp_path: Path):
+    before = logging.getLogger().handlers[:]
+    level = logging.getLogger().level
+    logging.getLogger().handlers.clear()
+    try:
+        set_up_logging("engine", folder=tmp_path / "logs")
+        logging.getLogger("x").info("with token=abcdefgh")
+        file = tmp_path / "logs" / "engine.log"
+        assert file.read_text(encoding="utf-8").rstrip().endswith("INFO x: with token=[secret]")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    finally:
+        for handler in logging.getLogger().handlers:
+            handler.close()
+        logging.getLogger().handlers[:] = before
+        logging.getLogger().setLevel(level)

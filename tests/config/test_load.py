@@ -1,0 +1,171 @@
+"""Settings: where they come from, and that whatever is wrong is told with file, key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.load import ConfigError, load_agent, load_engine
+from config.paths import Home
+from config.schema import AgentSettings, EngineSettings
+
+
+def _engine_file(folder: Path, text: str) -> Path:
+    file = folder / "engine.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _agent_file(folder: Path, text: str) -> Path:
+    file = folder / "agent.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_without_any_file_the_model_that_ships_runs_as_two_tiers(home: Home):
+    settings = load_engine(home=home, environ={})
+    assert settings == EngineSettings()
+    assert dict(settings.tiers) == {"fast": "nano", "balanced": "nano-wide"}
+    assert {settings.models[model].path for model in settings.tiers.values()} == {"builtin:nano"}
+
+
+def test_without_any_file_the_four_tool_servers_run_and_the_engine_is_the_embedded_one(home: Home):
+    settings = load_agent(home=home, environ={})
+    assert settings == AgentSettings()
+    assert settings.engine.url is None
+    assert set(settings.servers) == {"calendars", "mail", "outbox", "searxng"}
+
+
+def test_the_file_in_the_home_is_found(home: Home):
+    _engine_file(home.config_dir, "[server]\nport = 9000")
+    assert load_engine(home=home, environ={}).server.port == 9000
+    assert load_engine(environ={"VARIET_HOME": str(home.root)}).server.port == 9000
+
+
+def test_environment_wins_over_the_file_and_overrides_over_both(tmp_path: Path):
+    file = _engine_file(tmp_path, "[server]\nport = 9000\nhost = '127.0.0.2'\n[queue]\nlimit = 5")
+    environ = {"VARIET_ENGINE__SERVER__PORT": "9001", "VARIET_ENGINE__QUEUE__LIMIT": "6", "VARIET_AGENT__ENGINE__URL": "not for us"}
+    settings = load_engine(file, {"server.port": 0, "queue": {"max_wait_s": 1.5}}, environ=environ)
+    assert (settings.server.port, settings.server.host) == (0, "127.0.0.2")
+    assert (settings.queue.limit, settings.queue.max_wait_s) == (6, 1.5)
+
+
+def test_the_environment_reaches_names_that_the_shell_cannot_spell(tmp_path: Path):
+    file = _engine_file(tmp_path, "[models.nano-wide]\npath = 'builtin:nano'")
+    environ = {"VARIET_ENGINE__MODELS__NANO_WIDE__SLOTS": "8", "VARIET_ENGINE__RUNTIMES__LLAMA_SERVER__BINARY": "llama-server"}
+    settings = load_engine(file, environ=environ)
+    assert settings.models["nano-wide"].slots == 8
+    assert settings.runtimes.llama_server.binary == "llama-server"
+
+
+def test_files_named_in_settings_are_relative_to_the_settings_file(tmp_path: Path):
+    file = _engine_file(tmp_path, "[models.a]\npath = 'files/a.gguf'\nmmproj = '~/eye.gguf'\n[models.b]\npath = 'builtin:nano'")
+    settings = load_engine(file, environ={})
+    assert settings.models["a"].path == str(tmp_path / "files/a.gguf")
+    assert settings.models["a"].mmproj == Path("~/eye.gguf").expanduser()
+    assert settings.models["b"].path == "builtin:nano"
+
+
+def test_models_of_ones_own_come_without_the_default_tiers(tmp_path: Path):
+    settings = load_engine(_engine_file(tmp_path, "[models.a]\npath = 'a.gguf'"), environ={})
+    assert list(settings.models) == ["a"]
+    assert settings.tiers == {}
+
+
+def test_a_built_in_server_is_switched_off_by_its_name_and_others_join(tmp_path: Path):
+    file = _agent_file(tmp_path, "[servers.mail]\nenabled = false\n[servers.notes]\ncommand = ['notes-mcp', '--stdio']")
+    servers = load_agent(file, environ={}).servers
+    assert (servers["mail"].builtin, servers["mail"].enabled) == ("mail", False)
+    assert servers["notes"].command == ("notes-mcp", "--stdio")
+    assert servers["calendars"].enabled
+
+
+ENGINE_REFUSALS = {
+    "unknown key": ("[server]\nprot = 1", "server.prot", "unknown key", "did you mean `port`? Keys here: host, port, max_body_mib"),
+    "unknown section": ("[modles.a]\npath = 'x'", "modles", "unknown key", "did you mean `models`?"),
+    "unknown key of a model": ("[models.a]\npath = 'x'\nctx = 3", "models.a.ctx", "unknown key", "context, slots"),
+    "unknown key of sampling": ("[virtual.v]\nmodel = 'nano'\nsampling = {top = 1}", "virtual.v.sampling.top", "unknown key", "`top_p`"),
+    "text for a number": ("[server]\nport = '8000'", "server.port", '"8000"', "a whole number"),
+    "fraction for a whole number": ("[models.a]\npath = 'x'\nslots = 1.5", "models.a.slots", "1.5", "a whole number"),
+    "number for a text": ("[server]\nhost = 3", "server.host", "3", "a text in quotes"),
+    "number for a list": ("[models.a]\npath = 'x'\ngpus = 1", "models.a.gpus", "1", "a list"),
+    "text in a list of numbers": ("[models.a]\npath = 'x'\ngpus = [0, 'b']", "models.a.gpus.1", '"b"', "a whole number"),
+    "number for a file": ("[models.a]\npath = 'x'\ndraft = 1", "models.a.draft", "1", "a file name"),
+    "value for a section": ("server = 3", "server", "3", "a section"),
+    "out of range": ("[server]\nport = 70000", "server.port", "70000", "at most 65535"),
+    "not one of the choices": ("[models.a]\npath = 'x'\ncache_type_k = 'q9'", "models.a.cache_type_k", '"q9"', "'q8_0'"),
+    "missing": ("[models.a]\nslots = 1", "models.a.path", "nothing", "required"),
+    "no models": ("models = {}", "models", "a section with nothing", "at least 1"),
+    "name with a space": ("[models.'a b']\npath = 'x'", "models.a b", '"a b"', "text like"),
+    "tier without model": ("[models.a]\npath = 'x'\n[tiers]\nfast = 'b'", "tiers.fast", '"b"', "one of a"),
+    "virtual without model": ("[virtual.v]\nmodel = 'fast'", "virtual.v.model", '"fast"', "one of nano, nano-wide"),
+    "alias of nothing": ("[aliases]\ngpt = 'fats'", "aliases.gpt", '"fats"', "one of balanced, fast, nano, nano-wide"),
+    "one name twice": ("[aliases]\nnano = 'fast'", "aliases.nano", "already in [models]", "a name of its own"),
+    "shares without GPUs": (
+        "[models.a]\npath = 'x'\ngpus = [0]\ntensor_split = [1, 1]",
+        "models.a.tensor_split",
+        "2 shares",
+        "one per GPU: 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENGINE_REFUSALS)
+def test_a_wrong_engine_file_is_refused_with_key_finding_and_what_is_allowed(case: str, tmp_path: Path):
+    text, key, found, allowed = ENGINE_REFUSALS[case]
+    file = _engine_file(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_engine(file, environ={})
+    assert (caught.value.file, caught.value.key) == (str(file), key)
+    assert found in caught.value.found
+    assert allowed in caught.value.allowed
+    assert str(caught.value).startswith(f"{file}: {key}: found ")
+
+
+AGENT_REFUSALS = {
+    "no such zone": ("[agent]\nzone = 'Europe/Berlni'", "agent.zone", '"Europe/Berlni"', "Europe/Berlin"),
+    "tag without #": ("[routing.tags]\ndeep = 'balanced'", "routing.tags.deep", '"deep"', "text like ^#"),
+    "half a verdict": ("[policy.tools]\nsend_mail = 'maybe'", "policy.tools.send_mail", '"maybe"', "'allow', 'ask' or 'deny'"),
+    "server without a kind": ("[servers.x]\nenabled = true", "servers.x", "enabled", "either `builtin` or `command`"),
+    "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin` or `command`"),
+    "not a URL": ("[engine]\nurl = 'machine-a:8000'", "engine.url", '"machine-a:8000"', "text like ^https?://"),
+}
+
+
+@pytest.mark.parametrize("case", AGENT_REFUSALS)
+def test_a_wrong_agent_file_is_refused_with_key_finding_and_what_is_allowed(case: str, tmp_path: Path):
+    text, key, found, allowed = AGENT_REFUSALS[case]
+    with pytest.raises(ConfigError) as caught:
+        load_agent(_agent_file(tmp_path, text), environ={})
+    assert caught.value.key == key
+    assert found in caught.value.found
+    assert allowed in caught.value.allowed
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        load_engine(_engine_file(tmp_path, "[server]\nprot = 1\nhost = 3\n[queue]\nlimit = 0"), environ={})
+    assert {problem.key for problem in caught.value.problems} == {"server.prot", "server.host", "queue.limit"}
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"engine\.toml.*no valid TOML.*line 2"):
+        load_engine(_engine_file(tmp_path, "[server]\nport = \n"), environ={})
+
+
+def test_a_named_file_must_exist(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"other\.toml: file: found no such file"):
+        load_engine(tmp_path / "other.toml", environ={})
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
+    file = tmp_path / "engine.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_engine(file, environ={})
+
+
+def test_an_error_out_of_the_environment_names_the_variable(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"VARIET_ENGINE__SERVER__PORT.*server\.port.*whole number"):
+        load_engine(_engine_file(tmp_path, ""), environ={"VARIET_ENGINE__SERVER__PORT": "many"})
