@@ -26,12 +26,16 @@ from inference import process_group
 from inference.child_output import ChildOutput
 from inference.process_group import Family
 from inference.runtimes.failures import Reason, classify
+from inference.runtimes.launch import Launch
 from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
+
+__all__ = ["Child", "ChildExit", "ChildFailed", "Launch", "Progress", "Reason"]
 
 HEALTH_POLL_S = 0.03
 """Between two looks at the health path of a child that does not push its state: at most this much is lost per load."""
 
 HEALTHY = 200
+
 HEALTH_ANSWER_BOUND_S = 0.5
 """For one answer. A child too busy to answer is asked again; a longer wait would only delay the news of its death."""
 
@@ -43,26 +47,6 @@ LAST_RESORT_BOUND_S = 2.0
 
 DRAIN_BOUND_S = 0.5
 """After the end, for the last lines; something that escaped may hold the pipe open for ever."""
-
-
-@dataclass(frozen=True)
-class Launch:
-    """All that is needed to start one child."""
-
-    argv: tuple[str, ...]
-    """The command line; `argv[0]` is a path or a name on PATH."""
-    env: Mapping[str, str]
-    """The child's whole environment, not additions to ours."""
-    port: int
-    """Where it will listen on 127.0.0.1."""
-    health_path: str
-    """Answers 200 once the model is loaded."""
-    speaks_state_lines: bool
-    """Whether it may push its state on standard output and takes the exit command on standard input."""
-    stall_timeout_s: float
-    """A load is given up after this much silence."""
-    stop_timeout_s: float
-    """How long each polite request to leave may take before the next, less polite one."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-Reason = Literal[
-    "exited", "stalled", "stopped", "out_of_memory", "port_in_use", "bad_model", "not_started", "unkillable"
-]
+Reason = Literal["exited", "stalled", "stopped", "out_of_memory", "port_in_use", "bad_model", "not_started", "unkillable"]
 
 COMMAND_NOT_FOUND: Final = 127
 COMMAND_NOT_RUNNABLE: Final = 126

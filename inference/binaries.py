@@ -1,0 +1,40 @@
+"""Find the program that runs models on this machine: the configured one, else the one on PATH, else the embedded one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+
+from inference.runtimes.llama_server import PROGRAM, Program, embedded_program
+
+
+class ProgramMissing(Exception):
+    """No program to run models with; the message says what was looked for and what to do."""
+
+
+def find_llama_server(configured: str | None) -> Program:
+    """Decide what runs GGUF files.
+
+    1. A binary that is configured must be there: it was asked for, so nothing else replaces it.
+    2. Else `llama-server` on PATH.
+    3. Else the embedded server, when its wheel is installed.
+
+    Raises:
+        ProgramMissing: none of these.
+    """
+    # 1
+    if configured is not None:
+        found = shutil.which(os.path.expanduser(configured))
+        if found is None:
+            raise ProgramMissing(f"runtimes.llama-server.binary = {configured!r}: there is no such program, or it may not be run")
+        return Program(command=(found,), is_embedded=False)
+    # 2
+    on_path = shutil.which(PROGRAM)
+    if on_path is not None:
+        return Program(command=(on_path,), is_embedded=False)
+    # 3
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ProgramMissing(f"there is no {PROGRAM} on PATH and the embedded server is not installed (pip install 'variet[embedded]')")
+    return embedded_program(sys.executable)

@@ -1,0 +1,116 @@
+"""Serve one model as `llama-server` would, with the llama.cpp server of the `xllamacpp` wheel: `python -m inference.embedded`.
+
+A supervisor sees no difference: the same HTTP API, log lines, state lines and exit codes. When `LLAMA_SERVER_ROUTER_PORT`
+is set, llama.cpp itself writes its state lines (`cmd_child_to_router:state:`) and reads standard input in a thread of
+its own; but only we can end this process in good order, so we stand between: we read the real standard input and
+hand llama.cpp the exit command through a pipe that we hold.
+
+Exit codes: 0 after the exit command, SIGTERM or SIGINT; 1 when the command line is refused, the port is taken, the model
+does not load, standard input ends (the supervisor is gone), or a second signal comes. A signal during the load kills.
+Imports the wheel and the standard library only: it is to be up in a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from inference.embedded.flags import FlagRefused, llama, parse, usage
+from inference.runtimes.state_lines import ENABLING_VARIABLE, EXIT_COMMAND
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+_ENDED_BY_COMMAND = "exit command"
+_ENDED_BY_SIGNAL = "signal"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to leave; the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(f"usage: python -m inference.embedded -m FILE --port N [...]\nIt takes: {usage()}\n")
+        return EXIT_OK if arguments else EXIT_FAILED
+    try:
+        parameters = parse(arguments)
+    except FlagRefused as refusal:
+        sys.stderr.write(f"error: {refusal}\n")
+        return EXIT_FAILED
+    return _serve(parameters, is_child=ENABLING_VARIABLE in os.environ)
+
+
+def _serve(parameters: Any, *, is_child: bool) -> int:
+    commands_in, commands_out = _interpose() if is_child else (None, None)
+    try:
+        # Returns once the model is loaded and the port is served. Signals keep their default meaning meanwhile: they kill.
+        server: Any = llama.Server(parameters)
+    except RuntimeError as error:
+        # llama.cpp has logged the cause.
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
+    why = _wait_for_end(commands_in)
+    sys.stderr.write(f"main: leaving ({why})\n")
+    if commands_out is not None:
+        # Ends llama.cpp's own listener, which its destructor waits for.
+        os.write(commands_out, EXIT_COMMAND.encode())
+    # The destructor ends the running requests, joins the threads and frees the model.
+    del server
+    return EXIT_OK
+
+
+def _interpose() -> tuple[int, int]:
+    """Put a pipe of ours in the place of standard input; the real one and the pipe's writing end."""
+    real = os.dup(0)
+    reader, writer = os.pipe()
+    os.dup2(reader, 0)
+    os.close(reader)
+    return real, writer
+
+
+def _wait_for_end(commands_in: int | None) -> str:
+    """Block until a signal or the exit command comes; ends the process itself when standard input ends."""
+    wakeups, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in _SIGNALS:
+        # In place of llama.cpp's own handlers, which would end its loop and leave this process standing.
+        signal.signal(number, _note)
+    watched = [wakeups] if commands_in is None else [wakeups, commands_in]
+    line = b""
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if wakeups in ready:
+            for number in _SIGNALS:
+                # A second one, while we clean up, ends us at once.
+                signal.signal(number, signal.SIG_DFL)
+            return _ENDED_BY_SIGNAL
+        chunk = os.read(watched[1], 4096)
+        if not chunk:
+            _leave_at_once()
+        line += chunk
+        if EXIT_COMMAND.encode() in line:
+            return _ENDED_BY_COMMAND
+        line = line[-len(EXIT_COMMAND) :]
+
+
+def _note(_number: int, _frame: object) -> None:
+    """Nothing: the byte on the wake-up pipe is the message."""
+
+
+def _leave_at_once() -> NoReturn:
+    """The supervisor is gone: nobody is left to be polite to, and a join could hang."""
+    sys.stderr.write("main: standard input ended, forcing shutdown\n")
+    sys.stderr.flush()
+    os._exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not through the interpreter's finalisation: there is nothing left to free, and llama.cpp's atexit order is its own.
+    os._exit(code)

@@ -1,0 +1,110 @@
+"""How llama-server, or the embedded server that mimics it, is started for one model.
+
+Pure: which program is there is found out elsewhere (`inference.binaries`); the environment comes in as an argument.
+Every setting that matters is passed as a flag, never left to a default that an update may change (the default port has
+been announced to move), and llama-server's own environment variables are taken out, since they would add to our flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from inference.catalog import ModelSpec
+from inference.runtimes.launch import Launch
+from inference.runtimes.state_lines import ENABLING_VARIABLE
+
+PROGRAM: Final = "llama-server"
+HEALTH_PATH: Final = "/health"
+HOST: Final = "127.0.0.1"
+"""Children have no key, so nobody but this machine may reach them."""
+
+VERBOSITY: Final = 4
+"""From 4 on it tells what it put where in VRAM, and why a load failed; at 5 it would log prompts."""
+
+_SCRUBBED_PREFIXES: Final = ("LLAMA_ARG_", "VARIET_")
+"""Hidden settings of the child, and ours, which hold secrets that are no business of a child."""
+_SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", "LLAMA_API_KEY"})
+"""The first would make the server something else; the second would lock us out."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs a model, found on this machine."""
+
+    command: tuple[str, ...]
+    """The first arguments: a path, or an interpreter and its module."""
+    is_embedded: bool
+    """Whether it is the server from the wheel, which takes only part of llama-server's flags."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a launch needs beside the model: the same for all models of one engine."""
+
+    program: Program
+    environ: Mapping[str, str]
+    """The engine's own environment."""
+    stall_timeout_s: float
+    stop_timeout_s: float
+    slots_dir: Path | None = None
+    """Where the server may keep the contents of its slots; absent: nowhere."""
+
+
+def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings) -> Launch:
+    """Turn a model and a free port into what `Child.spawn` starts."""
+    return Launch(
+        argv=(*surroundings.program.command, *_arguments(spec, port, surroundings.slots_dir)),
+        env=_environment(surroundings.environ, spec.gpus),
+        port=port,
+        health_path=HEALTH_PATH,
+        speaks_state_lines=True,
+        stall_timeout_s=surroundings.stall_timeout_s,
+        stop_timeout_s=surroundings.stop_timeout_s,
+    )
+
+
+def embedded_program(python: str) -> Program:
+    """The server from the wheel, run by the interpreter at `python`; -P keeps the current folder from shadowing modules."""
+    return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True)
+
+
+def _arguments(spec: ModelSpec, port: int, slots_dir: Path | None) -> Iterator[str]:
+    yield from ("-m", str(spec.path), "--alias", spec.name)
+    yield from ("--host", HOST, "--port", str(port))
+    # llama-server divides the context among its slots; the settings speak of one slot.
+    yield from ("-c", str(spec.context * spec.slots), "-np", str(spec.slots))
+    yield from ("--no-ui", "-lv", str(VERBOSITY))
+    optional: tuple[tuple[str, object], ...] = (
+        ("-t", spec.threads),
+        ("-ngl", spec.n_gpu_layers),
+        ("--n-cpu-moe", spec.n_cpu_moe),
+        ("-ts", None if spec.tensor_split is None else ",".join(f"{share:g}" for share in spec.tensor_split)),
+        ("-ctk", spec.cache_type_k),
+        ("-ctv", spec.cache_type_v),
+        ("--mmproj", spec.mmproj),
+        ("-md", spec.draft),
+        ("--slot-save-path", slots_dir),
+    )
+    for flag, value in optional:
+        if value is not None:
+            yield from (flag, str(value))
+    # Last: the later of two equal flags wins, and these are the person's own.
+    yield from spec.extra_args
+
+
+def _environment(environ: Mapping[str, str], gpus: tuple[int, ...] | None) -> dict[str, str]:
+    # Windows spells the names of variables as it likes.
+    kept = {name: value for name, value in environ.items() if not _is_scrubbed(name.upper())}
+    kept[ENABLING_VARIABLE] = "1"  # any value: it makes the server speak state lines and read the exit command
+    if gpus is not None:
+        listed = ",".join(str(index) for index in gpus)
+        # The order that nvidia-smi and NVML count in; CUDA's own is "fastest first".
+        kept |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": listed, "GGML_VK_VISIBLE_DEVICES": listed}
+    return kept
+
+
+def _is_scrubbed(name: str) -> bool:
+    return name in _SCRUBBED or name.startswith(_SCRUBBED_PREFIXES)

@@ -1,0 +1,187 @@
+"""Write a GGUF of a few hundred kilobytes that a real llama.cpp server loads in milliseconds and that says what a test wants.
+
+The model knows one thing: which piece of text follows which (attention and feed-forward are zero, so the next token
+depends on the last one only). Every prompt ends where the reply begins, so it always says the same pieces in order and
+then stops, or begins again when `is_endless`. That is enough for real streams, real tool calls and real stops.
+The file is written by hand from the format's description (ggml, docs/gguf.md), which spares a dependency.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import struct
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+GREETING: Final = ("Good", " morning", ", all", " is", " well.")
+COUNTING: Final = (" one", " two", " three", " four", " five", " six", " seven", " eight", " nine", " ten")
+TOOL_CALL: Final = (
+    "<tool_call>",
+    '\n{"name": "add_event", "arguments": ',
+    '{"title": "tea with Ann", ',
+    '"when": "tomorrow 3pm"}}\n',
+    "</tool_call>",
+)
+
+# Hermes' form, which llama.cpp's template engine recognises.
+CHAT_TEMPLATE: Final = """\
+{%- if tools %}<|system|>Tools:
+{%- for tool in tools %}
+{{ tool.function | tojson }}
+{%- endfor %}
+Answer with <tool_call>
+{"name": ..., "arguments": ...}
+</tool_call><|end|>{% endif %}
+{%- for message in messages -%}
+<|{{ message.role }}|>{{ message.content or "" }}
+{%- for call in message.tool_calls or [] -%}
+<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>
+{%- endfor -%}
+<|end|>
+{%- endfor -%}
+{%- if add_generation_prompt %}<|assistant|>{% endif -%}
+"""
+
+_CONTROL: Final = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
+_WIDTH: Final = 64
+_HIDDEN: Final = 64
+_HEADS: Final = 2
+_ALIGNMENT: Final = 32
+_SHARPNESS: Final = 6.0
+"""How far the right next token stands out: at the default temperature, nothing else is ever drawn."""
+
+# Value types of the format.
+_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
+_NORMAL_TOKEN, _CONTROL_TOKEN, _USER_DEFINED_TOKEN = 1, 3, 4
+
+
+def write_tiny_gguf(
+    path: Path, *, says: Sequence[str] = GREETING, is_endless: bool = False, context: int = 4096, padding_mib: int = 0
+) -> Path:
+    """Write a model that answers everything with `says` (its pieces must differ) and return `path`.
+
+    Args:
+        path: where to write.
+        says: the reply, one piece per token.
+        is_endless: begin again after the last piece instead of stopping.
+        context: the trained context length that the file claims.
+        padding_mib: extra weights that change nothing, for tests that need a load to take a while.
+    """
+    pieces = [piece for piece in says if len(piece) > 1]
+    if len(set(pieces)) != len(says):
+        raise ValueError("pieces must be distinct and longer than one character")
+    letters = _byte_letters()
+    tokens = [*_CONTROL, *letters, "he", "in", *pieces]
+    kinds = [_CONTROL_TOKEN] * len(_CONTROL) + [_NORMAL_TOKEN] * (len(letters) + 2) + [_USER_DEFINED_TOKEN] * len(pieces)
+    tensors = _tensors(tokens, pieces, is_endless=is_endless, blocks=1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES)
+    keys = _keys(tokens, kinds, context, blocks=1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES)
+    path.write_bytes(_file(keys, tensors))
+    return path
+
+
+_BLOCK_SHAPES: Final = {
+    "attn_norm": (_WIDTH,),
+    "ffn_norm": (_WIDTH,),
+    "attn_q": (_WIDTH, _WIDTH),
+    "attn_k": (_WIDTH, _WIDTH),
+    "attn_v": (_WIDTH, _WIDTH),
+    "attn_output": (_WIDTH, _WIDTH),
+    "ffn_gate": (_WIDTH, _HIDDEN),
+    "ffn_up": (_WIDTH, _HIDDEN),
+    "ffn_down": (_HIDDEN, _WIDTH),
+}
+_BLOCK_BYTES: Final = 4 * sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in _BLOCK_SHAPES.values())
+
+
+def _byte_letters() -> list[str]:
+    """The 256 letters by which byte-level BPE writes bytes (printable ones are themselves)."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    spare = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(spare)) for byte in range(256)]
+
+
+def _tensors(tokens: list[str], pieces: list[str], *, is_endless: bool, blocks: int) -> dict[str, tuple[tuple[int, ...], array[float]]]:
+    draw = random.Random(7)
+    embedding = [[0.5] + [draw.gauss(0, 1) for _ in range(_WIDTH - 1)] for _ in tokens]
+    output = [[0.0] * _WIDTH for _ in tokens]
+    place = {token: index for index, token in enumerate(tokens)}
+    chain = ["<|assistant|>", *pieces, pieces[0] if is_endless else "<|end|>"]
+    for token, follower in zip(chain, chain[1:], strict=False):
+        norm = sum(value * value for value in embedding[place[token]]) ** 0.5
+        row = output[place[follower]]
+        for column, value in enumerate(embedding[place[token]]):
+            row[column] += _SHARPNESS * value / norm
+    # The first column is the same for all tokens: after anything that is not of the chain, the reply begins.
+    output[place[pieces[0]]][0] += _SHARPNESS * 4
+    flat = {"token_embd": embedding, "output": output}
+    tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {
+        f"{name}.weight": ((_WIDTH, len(tokens)), array("f", itertools.chain.from_iterable(rows))) for name, rows in flat.items()
+    }
+    tensors["output_norm.weight"] = ((_WIDTH,), array("f", [1.0] * _WIDTH))
+    for block in range(blocks):
+        for name, shape in _BLOCK_SHAPES.items():
+            size = shape[0] * (shape[1] if len(shape) > 1 else 1)
+            fill = 1.0 if name.endswith("norm") else 0.0
+            tensors[f"blk.{block}.{name}.weight"] = (shape, array("f", [fill]) * size)
+    return tensors
+
+
+def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int) -> list[bytes]:
+    numbers = {
+        "llama.context_length": context,
+        "llama.embedding_length": _WIDTH,
+        "llama.block_count": blocks,
+        "llama.feed_forward_length": _HIDDEN,
+        "llama.attention.head_count": _HEADS,
+        "llama.attention.head_count_kv": _HEADS,
+        "llama.rope.dimension_count": _WIDTH // _HEADS,
+        "llama.vocab_size": len(tokens),
+        "tokenizer.ggml.bos_token_id": tokens.index("<|pad|>"),
+        "tokenizer.ggml.padding_token_id": tokens.index("<|pad|>"),
+        "tokenizer.ggml.eos_token_id": tokens.index("<|end|>"),
+        "tokenizer.ggml.eot_token_id": tokens.index("<|end|>"),
+        "general.alignment": _ALIGNMENT,
+    }
+    texts = {
+        "general.architecture": "llama",
+        "general.name": "tiny",
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.chat_template": CHAT_TEMPLATE,
+    }
+    return [
+        *(_text(key) + struct.pack("<I", _STRING) + _text(value) for key, value in texts.items()),
+        *(_text(key) + struct.pack("<II", _UINT32, value) for key, value in numbers.items()),
+        _text("llama.attention.layer_norm_rms_epsilon") + struct.pack("<If", _FLOAT32, 1e-5),
+        _text("tokenizer.ggml.add_bos_token") + struct.pack("<I?", _BOOL, False),
+        _text("tokenizer.ggml.tokens") + _texts(tokens),
+        # llama.cpp refuses an empty list of merges.
+        _text("tokenizer.ggml.merges") + _texts(["h e", "i n"]),
+        _text("tokenizer.ggml.token_type") + struct.pack("<IIQ", _ARRAY, _INT32, len(kinds)) + struct.pack(f"<{len(kinds)}i", *kinds),
+    ]
+
+
+def _file(keys: list[bytes], tensors: dict[str, tuple[tuple[int, ...], array[float]]]) -> bytes:
+    head = bytearray(struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(keys)) + b"".join(keys))
+    body = bytearray()
+    for name, (shape, values) in tensors.items():
+        head += _text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape)
+        head += struct.pack("<IQ", 0, len(body))  # type 0: F32
+        body += values.tobytes()
+        body += bytes(-len(body) % _ALIGNMENT)
+    head += bytes(-len(head) % _ALIGNMENT)
+    return bytes(head + body)
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _texts(values: Sequence[str]) -> bytes:
+    return struct.pack("<IIQ", _ARRAY, _STRING, len(values)) + b"".join(_text(value) for value in values)
