@@ -1,0 +1,261 @@
+"""The rules of ARCHITECTURE.md, as tests: who may import whom, what stays pure, how long a file may be, and what no file may hold.
+
+Import layers between whole packages are import-linter's contracts in `pyproject.toml` (`make check` runs those too); here are the rules
+that need to look inside: a pure module's imports and calls, function-level imports, names, sizes, and the text of tracked files.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ("agent", "bots", "config", "inference", "mcp_servers")
+MAX_LINES = 300
+DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc", "shared"}
+"""Module names that say nothing about what is inside."""
+
+PURE = (
+    *("agent/assemble", "agent/budget", "agent/context", "agent/events", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
+    *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
+    *("config/faults", "config/references", "config/schema", "config/vocabulary"),
+    *("inference/catalog", "inference/contract/*", "inference/residency", "inference/restart", "inference/rewrite"),
+    *("inference/runtimes/*", "inference/scheduler", "inference/scheduler/*", "inference/warmth"),
+    *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools"),
+    *("mcp_servers/quoting", "mcp_servers/signatures", "mcp_servers/spans", "mcp_servers/when"),
+)
+"""The one table of pure modules (◆ in ARCHITECTURE.md): no `async`, clock, randomness, logging or I/O."""
+IMPURE_IMPORTS = {
+    *(
+        "anyio",
+        "asyncio",
+        "httpx2",
+        "io",
+        "logging",
+        "multiprocessing",
+        "openai",
+        "os",
+        "random",
+        "secrets",
+        "select",
+        "selectors",
+        "shutil",
+    ),
+    *("signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "trio", "urllib.request", "uuid"),
+}
+IMPURE_CALLS = {"now", "today", "utcnow", "open", "read_text", "write_text", "read_bytes", "write_bytes", "print", "input"}
+LAZY_TABLES = {"bots/cli.py"}
+"""Where packages are loaded on demand, by a table of dotted names: the composition root alone."""
+FORBIDDEN_TEXT = {
+    "a registry's or download host": re.compile(r"files\.pythonhosted|pypi\.org|registry\.npmjs|crates\.io|\bproxy\.golang"),
+    "a path of one machine": re.compile(r"(?<![\w.~-])/(?:home|root|Users|work|workspace|mnt|tmp/\w)[/\w]*/[\w.]+"),
+}
+TEXT_EXCEPTIONS = {"tests/test_architecture.py"}
+
+
+def _relative(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+@cache
+def _tracked() -> tuple[Path, ...]:
+    """Files that git knows or would add. Outside a git checkout: every file of the packages and the tests."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, check=False)
+    names = listed.stdout.decode().split("\0")
+    if listed.returncode != 0:
+        names = [
+            _relative(file) for folder in (*SHIPPED, "tests") for file in (ROOT / folder).rglob("*") if "__pycache__" not in file.parts
+        ]
+    return tuple(sorted({ROOT / name for name in names if name and (ROOT / name).is_file()}))
+
+
+def _python(*folders: str) -> list[Path]:
+    return [file for file in _tracked() if file.suffix == ".py" and _relative(file).split("/")[0] in folders]
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def _module(file: Path) -> str:
+    return _relative(file).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _imports(file: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything imported below `tree`; `from a import b` counts as `a.b`, which covers modules and names."""
+    package = _module(file).split(".") if file.name == "__init__.py" else _module(file).split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            prefix = ".".join([*start, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{prefix}.{alias.name}") for alias in node.names)
+
+
+def _is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def _is_pure(file: Path) -> bool:
+    name = Path(_relative(file)).with_suffix("")
+    return any(name.match(pattern) and len(name.parts) == pattern.count("/") + 1 for pattern in PURE)
+
+
+def test_import_layers_are_kept(capsys: pytest.CaptureFixture[str]):
+    failed = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, is_debug_mode=False)
+    assert not failed, capsys.readouterr().out
+
+
+def test_the_agent_knows_the_engine_by_its_contract_only():
+    found = [
+        f"{_relative(file)}:{line} imports {name}"
+        for file in _python("agent", "bots")
+        if _relative(file) not in LAZY_TABLES
+        for line, name in _imports(file, _tree(file))
+        if _is_in(name, "inference") and not _is_in(name, "inference.contract")
+    ]
+    assert found == []
+
+
+def test_tool_servers_do_not_know_each_other():
+    servers = {file.parent.name for file in _python("mcp_servers") if len(file.relative_to(ROOT).parts) == 3}
+    found = [
+        f"{_relative(file)}:{line} imports {name}"
+        for file in _python("mcp_servers")
+        if len(file.relative_to(ROOT).parts) > 2
+        for line, name in _imports(file, _tree(file))
+        for other in servers - {file.relative_to(ROOT).parts[1]}
+        if _is_in(name, f"mcp_servers.{other}")
+    ]
+    assert found == []
+
+
+def test_what_ships_needs_nothing_that_does_not():
+    outside = ("bench", "evals", "nano", "tests")
+    found = [
+        f"{_relative(file)}:{line} imports {name}"
+        for file in _python(*SHIPPED)
+        for line, name in _imports(file, _tree(file))
+        if any(_is_in(name, package) for package in outside)
+    ]
+    assert found == []
+
+
+def test_no_import_hides_in_a_function():
+    found = [
+        f"{_relative(file)}:{line} imports {name}"
+        for file in _python(*SHIPPED)
+        if _relative(file) not in LAZY_TABLES
+        for function in ast.walk(_tree(file))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for line, name in _imports(file, function)
+        if name.split(".")[0] in SHIPPED
+    ]
+    assert found == []
+
+
+def test_pure_modules_are_pure():
+    assert [finding for file in _python(*SHIPPED) if _is_pure(file) for finding in _impurities(file)] == []
+
+
+def _impurities(file: Path) -> Iterator[str]:
+    for line, name in _imports(file, _tree(file)):
+        if any(_is_in(name, module) for module in IMPURE_IMPORTS):
+            yield f"{_relative(file)}:{line} imports {name}"
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
+            yield f"{_relative(file)}:{node.lineno} is asynchronous"
+        elif isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+            if name in IMPURE_CALLS:
+                yield f"{_relative(file)}:{node.lineno} calls {name}()"
+
+
+def test_a_pure_module_imports_only_pure_modules_of_ours():
+    pure = {_module(file) for file in _python(*SHIPPED) if _is_pure(file)}
+    everything = {_module(file) for file in _python(*SHIPPED)}
+    packages = {_module(file) for file in _python(*SHIPPED) if file.name == "__init__.py"}
+    found: list[str] = []
+    for file in _python(*SHIPPED):
+        for line, name in _imports(file, _tree(file)) if _is_pure(file) else ():
+            target = name if name in everything else name.rpartition(".")[0]
+            if target in everything and target not in pure and target not in packages:
+                found.append(f"{_relative(file)}:{line} imports {target}, which is not pure")
+    assert found == []
+
+
+def test_the_contract_imports_with_pydantic_alone():
+    """A client of the engine may have nothing else installed: everything but pydantic and its own needs is blocked."""
+    program = """
+import importlib.abc, sys
+allowed = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "inference"} | sys.stdlib_module_names
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in allowed and not name.startswith("_sysconfigdata"):
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+sys.meta_path.insert(0, Block())
+import importlib, pkgutil
+import inference.contract
+for module in pkgutil.iter_modules(inference.contract.__path__):
+    importlib.import_module(f"inference.contract.{module.name}")
+extra = [name for name in sys.modules if name.startswith("inference.") and not name.startswith("inference.contract")]
+assert not extra, extra
+"""
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("package", SHIPPED)
+def test_the_packages_under_test_are_those_of_this_checkout(package: str):
+    file = importlib.import_module(package).__file__
+    assert file is not None
+    assert Path(file).resolve() == ROOT / package / "__init__.py"
+
+
+def test_no_file_is_so_long_that_it_wants_a_second_noun():
+    lengths = {_relative(file): len(file.read_text(encoding="utf-8").splitlines()) for file in _python(*SHIPPED, "bench", "nano", "tests")}
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_no_module_is_a_drawer():
+    found = [_relative(file) for file in _python(*SHIPPED, "tests") if DRAWERS & {*Path(_relative(file)).with_suffix("").parts}]
+    assert found == []
+
+
+def test_every_folder_of_code_is_a_package():
+    folders = {file.parent for file in _python(*SHIPPED, "tests")}
+    assert [_relative(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("what", FORBIDDEN_TEXT)
+def test_no_tracked_file_holds(what: str):
+    found: list[str] = []
+    for file in _tracked():
+        if _relative(file) in TEXT_EXCEPTIONS or b"\0" in (data := file.read_bytes())[:4096]:
+            continue
+        found += [f"{_relative(file)}: {match.group()}" for match in FORBIDDEN_TEXT[what].finditer(data.decode("utf-8", "replace"))]
+    assert found == []
+
+
+def test_locks_are_hashed_and_name_no_address():
+    locks = [file for file in _tracked() if file.suffix == ".lock"]
+    assert ROOT / "requirements.lock" in locks
+    assert ROOT / "uv.lock" not in locks
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        entries = re.split(r"(?m)^(?=[A-Za-z0-9])", text)[1:]
+        assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+        assert "://" not in text
