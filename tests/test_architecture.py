@@ -25,13 +25,29 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 """Module names that say nothing about what is inside."""
 
 PURE = (
-    *("agent/assemble", "agent/budget", "agent/context", "agent/events", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
-    *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
+    *(
+        "agent/assemble",
+        "agent/budget",
+        "agent/calling",
+        "agent/context",
+        "agent/effects",
+        "agent/events",
+        "agent/manifest",
+        "agent/messages",
+    ),
+    *("agent/policy", "agent/prompt", "agent/repair", "agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
-    *("inference/catalog", "inference/contract/*", "inference/residency", "inference/restart", "inference/rewrite"),
-    *("inference/runtimes/*", "inference/scheduler", "inference/scheduler/*", "inference/warmth"),
+    *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/residency", "inference/restart"),
+    *("inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/warmth"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools"),
-    *("mcp_servers/quoting", "mcp_servers/signatures", "mcp_servers/spans", "mcp_servers/when"),
+    *(
+        "mcp_servers/letters",
+        "mcp_servers/quoting",
+        "mcp_servers/signatures",
+        "mcp_servers/spans",
+        "mcp_servers/when",
+        "mcp_servers/when/*",
+    ),
 )
 """The one table of pure modules (◆ in ARCHITECTURE.md): no `async`, clock, randomness, logging or I/O."""
 IMPURE_IMPORTS = {
