@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,9 +87,10 @@ def _relative(file: Path) -> str:
 def _tracked() -> tuple[Path, ...]:
     """Files that git knows or would add. Outside a git checkout: every file of the packages and the tests."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, capture_output=True, check=False)
-    names = listed.stdout.decode().split("\0")
-    if listed.returncode != 0:
+    listed = subprocess.run(command, capture_output=True, check=False) if shutil.which("git") else None
+    if listed is not None and listed.returncode == 0:
+        names = listed.stdout.decode().split("\0")
+    else:
         names = [
             _relative(file) for folder in (*SHIPPED, "tests") for file in (ROOT / folder).rglob("*") if "__pycache__" not in file.parts
         ]
