@@ -72,7 +72,7 @@ $(VENV)/.uv: $(VENV)/.made
 $(VENV)/.locked: requirements.lock $(VENV)/.uv
 	@echo "Installing what requirements.lock names"
 	@VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements.lock || { \
-	  echo "Could not install the locked packages. If a wheel is missing above: there are ready-made ones for CPython 3.11 to 3.13 on" \
+	  echo "Could not install the locked packages. If a wheel is missing above: there are ready-made ones for CPython 3.11 to 3.14 on" \
 	       "Linux x86-64 with glibc 2.28 or newer; nothing is compiled here." >&2; exit 1; }
 	@touch $@
 
