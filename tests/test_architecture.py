@@ -277,3 +277,9 @@ def test_locks_are_hashed_and_name_no_address():
         entries = re.split(r"(?m)^(?=[A-Za-z0-9])", text)[1:]
         assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
         assert "://" not in text
+
+
+def test_every_path_that_the_architecture_page_names_exists():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w.]+/[\w./]*)`", text)) | set(re.findall(r"\]\(([\w./]+)\)", text))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
