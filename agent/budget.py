@@ -1,0 +1,38 @@
+"""What one turn may spend, and what it says when that is spent: model calls, tokens, seconds.
+
+A turn that runs out ends in an answer that says so; it never ends in silence and never goes on for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_steps: int = 8
+    """Model calls."""
+    max_turn_tokens: int | None = None
+    """Tokens read and generated; None for no bound."""
+    turn_timeout_s: float = 300.0
+    """Seconds of work; waiting for a person does not count."""
+
+
+def steps_or_tokens_spent(limits: Limits, *, steps: int, tokens: int) -> str:
+    """Why no further model call is made, as the answer to the person; empty while one may be made.
+
+    1. As many model calls as allowed were made.
+    2. As many tokens as allowed were used.
+    """
+    if steps >= limits.max_steps:  # 1
+        return f"I stopped after {steps} steps without coming to an end. Ask again, more narrowly, or raise agent.max_steps."
+    if limits.max_turn_tokens is not None and tokens >= limits.max_turn_tokens:  # 2
+        return f"I stopped after {tokens} tokens without coming to an end. Ask again, more narrowly, or raise agent.max_turn_tokens."
+    return ""
+
+
+def time_spent(limits: Limits, active_s: float) -> str:
+    """Why the turn stops now, as the answer to the person; empty while there is time."""
+    if active_s >= limits.turn_timeout_s:
+        return f"I stopped after {limits.turn_timeout_s:g} seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
+    return ""

@@ -1,0 +1,63 @@
+"""The conversation that is sent, folded from the log: message bytes that are only ever appended to.
+
+It keeps what chat templates rely on: each call is answered by exactly one result, in call order, and a turn always ends in an
+assistant message, also when it was cancelled or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
+from agent.messages import assistant_message, tool_message, user_message
+
+CANCELLED_NOTE = "Stopped."
+"""Stands where a cancelled turn's answer would be."""
+FAILED_NOTE = "I could not answer that."
+
+
+class Conversation:
+    """One session's messages after the system message, oldest first."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.messages: list[bytes] = []
+        self._open_calls: tuple[CallValue, ...] = ()
+        self._results: dict[str, str] = {}
+        self._has_answer = True
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Append what one stored event means for the model, if anything."""
+        match event:
+            case TurnStarted(sent_text=text):
+                self._append(user_message(text), is_answer=False)
+            case ModelReplied():
+                self._append(assistant_message(event.text, event.reasoning, event.calls), is_answer=not event.calls)
+                self._open_calls, self._results = event.calls, {}
+            case ToolFinished():
+                self._add_result(event)
+            case TurnDone(answer=answer):
+                self._close(answer)
+            case TurnFailed():
+                self._close(FAILED_NOTE)
+            case TurnCancelled():
+                self._close(CANCELLED_NOTE)
+            case _:
+                pass
+
+    def _append(self, message: bytes, *, is_answer: bool) -> None:
+        self.messages.append(message)
+        self._has_answer = is_answer
+
+    def _add_result(self, result: ToolFinished) -> None:
+        self._results[result.call] = result.text
+        # Results come in as tools end; the model sees them together, in the order of its calls.
+        if self._open_calls and all(call.id in self._results for call in self._open_calls):
+            for call in self._open_calls:
+                self._append(tool_message(call.id, self._results[call.id]), is_answer=False)
+            self._open_calls = ()
+
+    def _close(self, answer: str) -> None:
+        if not self._has_answer:
+            self._append(assistant_message(answer), is_answer=True)

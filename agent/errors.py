@@ -1,0 +1,97 @@
+"""The agent's exception tree, named by who must react; foreign errors are mapped to it once, at the boundary where they appear.
+
+    AgentError
+    ├── HomeBusy              the person: another process holds this home
+    ├── SessionNotFound       the front-end: no such session
+    ├── SessionBusy           the front-end: a turn is still running
+    ├── ApprovalError         the front-end: this answer does not count (and why)
+    ├── ModelError            the turn ends, with a sentence for the person
+    │   ├── EngineUnreachable     nobody answers at the engine's address
+    │   └── ModelFailed           the engine or the model could not answer
+    └── ToolError             the model is told, and goes on
+        ├── ToolUnavailable       the call did not reach a server: nothing was done
+        └── OutcomeUnknown        the call was sent and no answer came back
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class AgentError(Exception):
+    """Everything that the agent raises on purpose; `str()` is a sentence for a person."""
+
+
+class HomeBusy(AgentError):
+    """Another process holds the home's lease."""
+
+    def __init__(self, holder_pid: int | None, where: str) -> None:
+        who = f"process {holder_pid}" if holder_pid else "another process"
+        super().__init__(f"The home at {where} is in use by {who}. Attach to it, or stop it first.")
+        self.holder_pid = holder_pid
+
+
+class SessionNotFound(AgentError):
+    """No session has this id."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f'There is no session "{session}".')
+
+
+class SessionBusy(AgentError):
+    """One turn at a time per session."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f'A turn is still running in session "{session}". Wait for it, answer what it asks, or cancel it.')
+
+
+ApprovalProblem = Literal["unknown", "answered", "expired", "digest"]
+
+
+class ApprovalError(AgentError):
+    """An answer to an approval that does not count."""
+
+    def __init__(self, problem: ApprovalProblem) -> None:
+        super().__init__(
+            {
+                "unknown": "There is no such approval.",
+                "answered": "This approval has already been answered.",
+                "expired": "This approval has expired. Nothing was done.",
+                "digest": "This answer was given for another call. Look at the approval again.",
+            }[problem]
+        )
+        self.problem: ApprovalProblem = problem
+
+
+ModelErrorCode = Literal["engine_unreachable", "model_failed"]
+
+
+class ModelError(AgentError):
+    """The model could not answer; the turn ends."""
+
+    code: ModelErrorCode = "model_failed"
+
+
+class EngineUnreachable(ModelError):
+    """Nobody answers at the engine's address."""
+
+    code: ModelErrorCode = "engine_unreachable"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"The engine at {url} does not answer. Start it with `variet engine serve`, or set engine.url in agent.toml.")
+
+
+class ModelFailed(ModelError):
+    """The engine refused, or the model's stream broke."""
+
+
+class ToolError(AgentError):
+    """A call that gave no result; the sentence goes to the model."""
+
+
+class ToolUnavailable(ToolError):
+    """The call did not reach a server: nothing was done."""
+
+
+class OutcomeUnknown(ToolError):
+    """The call was sent and no answer came back."""

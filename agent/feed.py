@@ -1,0 +1,68 @@
+"""The live side of a session's events: stored ones reach whoever listens in order and without gaps, beside what is only live.
+
+A listener that cannot keep up loses live text, never a stored event: it reads those it missed from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+
+from agent.events import Event
+
+LISTENER_BUFFER = 1024
+"""Events that a slow listener may be behind before it loses live text: some seconds of a fast model."""
+
+ReadLog = Callable[[int], Awaitable[list[Event]]]
+"""Stored events after a place in the log."""
+
+
+@dataclass(eq=False)
+class _Listener:
+    send: MemoryObjectSendStream[Event]
+    has_lost: bool = False
+
+
+class Feed:
+    """One session's listeners."""
+
+    def __init__(self) -> None:
+        self._listeners: set[_Listener] = set()
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everyone who listens. Stored events must come in the order of the log, after their commit."""
+        for listener in self._listeners:
+            try:
+                listener.send.send_nowait(event)
+            except anyio.WouldBlock:
+                listener.has_lost = listener.has_lost or event.seq > 0
+
+    async def listen(self, read_log: ReadLog, *, after: int) -> AsyncGenerator[Event, None]:
+        """Stored events after `after`, then everything as it happens; it ends when the caller stops."""
+        send, receive = anyio.create_memory_object_stream[Event](LISTENER_BUFFER)
+        listener = _Listener(send)
+        # Listening starts before the log is read, so nothing can fall in between; what then comes twice is dropped by its place.
+        self._listeners.add(listener)
+        last = after
+        try:
+            with send, receive:
+                for event in await read_log(last):
+                    last = event.seq
+                    yield event
+                while True:
+                    event = await receive.receive()
+                    if event.seq == 0:
+                        yield event
+                    elif event.seq == last + 1:
+                        last = event.seq
+                        yield event
+                    if event.seq > last or (listener.has_lost and not receive.statistics().current_buffer_used):
+                        listener.has_lost = False
+                        for missed in await read_log(last):
+                            last = missed.seq
+                            yield missed
+        finally:
+            self._listeners.discard(listener)

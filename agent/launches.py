@@ -1,0 +1,44 @@
+"""From settings to the tool servers that are started: which command, which store, which environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from agent.mcp_client import ServerSpec
+from config.paths import Home
+from config.schema import AgentSettings
+
+
+def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
+    """Every server that the settings enable, by name."""
+    specs: list[ServerSpec] = []
+    for name, entry in sorted(settings.servers.items()):
+        if not entry.enabled:
+            continue
+        command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
+        env = {**(home.environment() if entry.builtin else {}), **entry.env}
+        specs.append(ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s))
+    return specs
+
+
+def _calendars(home: Home, settings: AgentSettings) -> list[str]:
+    return ["--store", str(settings.calendars.store or home.data_dir / "calendars"), *_zone(settings)]
+
+
+def _mail(home: Home, settings: AgentSettings) -> list[str]:
+    return ["--store", str(settings.mail.store or home.data_dir / "mail"), *_zone(settings)]
+
+
+def _searxng(_: Home, settings: AgentSettings) -> list[str]:
+    return [part for url in settings.searxng.urls for part in ("--url", url)]
+
+
+def _zone(settings: AgentSettings) -> list[str]:
+    return ["--zone", settings.agent.zone] if settings.agent.zone else []
+
+
+_OPTIONS: Mapping[str, Callable[[Home, AgentSettings], list[str]]] = MappingProxyType(
+    {"calendars": _calendars, "mail": _mail, "outbox": _mail, "searxng": _searxng}
+)

@@ -1,0 +1,55 @@
+"""The home's exclusive lease: one process owns its sessions, tool servers and approvals; a second one is told who holds it.
+
+It is a lock on an open file, so the kernel gives it back when the holder dies, however it dies; the pid inside is only for the message.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import HomeBusy
+
+if sys.platform == "win32":
+    import msvcrt
+
+    LOCKED_BYTE = 1 << 20
+    """Windows locks make their bytes unreadable, so the lock lies far behind the pid."""
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def hold_lease(file: Path, *, where: Path) -> Iterator[None]:
+    """Hold the lease for the length of a block.
+
+    Args:
+        file: the lock file; it stays behind, unlocked.
+        where: the home, for the message.
+
+    Raises:
+        HomeBusy: another process holds it.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            _lock(descriptor)
+        except OSError:
+            text = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            raise HomeBusy(int(text) if text.isdigit() else None, str(where)) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,266 @@
+"""Runs one turn: feeds the state machine, commits what it records, then carries out what it asks for, side by side.
+
+The only place where a turn awaits. One task owns the state; effects run in tasks of their own and put what happened into the inbox.
+What a step records is on disk before any of its effects starts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never, cast
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.assemble import Reply
+from agent.effects import (
+    Answered,
+    Begun,
+    Broke,
+    CallModel,
+    CancelAsked,
+    Effect,
+    LookUpTiers,
+    PrepareCall,
+    Prepared,
+    PrepareRefused,
+    Record,
+    Replied,
+    RunTool,
+    TiersKnown,
+    ToolEnded,
+    TurnInput,
+    Woke,
+)
+from agent.errors import ModelError, ToolError
+from agent.events import ApprovalAnswered, Event, TurnFailed
+from agent.mcp_wire import ToolResult
+from agent.prompt import canonical_json
+from agent.turn import step
+from agent.turn_state import Rules, TurnState
+
+log = logging.getLogger(__name__)
+
+INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details. Nothing more was done in this turn."
+PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a turn reaches the world through."""
+
+    commit: Callable[[Sequence[Event]], Awaitable[None]]
+    """Store events, all or none, then show them."""
+    publish: Callable[[Event], None]
+    """Show a live event."""
+    find_rules: Callable[[], Awaitable[Rules]]
+    """The rules of this turn, once the tool servers have started."""
+    served_tiers: Callable[[], Awaitable[frozenset[str] | None]]
+    complete: Callable[[str, str], Awaitable[Reply]]
+    """Ask the model of a tier, for a turn."""
+    call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Awaitable[ToolResult]]
+    """Name, arguments, `_meta`, whether it only reads."""
+    zone_name: str = ""
+    clock: Callable[[], float] = time.time
+
+
+@dataclass
+class _Item:
+    event: TurnInput
+    handled: anyio.Event = field(default_factory=anyio.Event)
+    is_accepted: bool = False
+
+
+class TurnLoop:
+    """One turn, from its first step or from where the log stops.
+
+    Args:
+        state: folded from the turn's events, without rules.
+        ports: the world.
+    """
+
+    def __init__(self, state: TurnState, ports: Ports) -> None:
+        self.turn = state.turn
+        self.is_interactive = state.options.is_interactive
+        self.ended = anyio.Event()
+        """Set when the turn has ended or the loop was stopped."""
+        self._state = state
+        self._ports = ports
+        self._has_rules = False
+        self._early: list[_Item] = []
+        self._inbox, self._items = anyio.create_memory_object_stream[_Item](math.inf)
+
+    @property
+    def has_ended(self) -> bool:
+        """Its end is stored; what the loop still does is tidying up."""
+        return self._state.stage == "ended" or self.ended.is_set()
+
+    @property
+    def is_working(self) -> bool:
+        """Something of ours runs, as against waiting for a person."""
+        return not self.has_ended and (not self._has_rules or self._state.is_working)
+
+    async def answer(self, answer: Answered) -> bool:
+        """Give a person's answer to the turn; whether it was the one that counted."""
+        return await self._deliver(answer)
+
+    async def cancel(self, who: str) -> None:
+        """End the turn; returns when its end is stored."""
+        await self._deliver(CancelAsked(who))
+
+    async def _deliver(self, event: TurnInput) -> bool:
+        item = _Item(event)
+        try:
+            self._inbox.send_nowait(item)
+        except anyio.BrokenResourceError:
+            return False
+        await item.handled.wait()
+        return item.is_accepted
+
+    async def run(self) -> None:
+        """Run until the turn has ended. Being cancelled leaves it in the log as it is, to go on after the next start."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                await self._run(tasks)
+                tasks.cancel_scope.cancel()
+        except Exception:  # The turn's top loop: a bug must end in an event that a front-end can show.
+            log.exception("turn %s broke", self.turn)
+            await self._report_bug()
+        finally:
+            self.ended.set()
+            self._refuse_rest()
+
+    async def _run(self, tasks: TaskGroup) -> None:
+        tasks.start_soon(self._get_ready)
+        wake_at: float | None = None
+        while self._state.stage != "ended":
+            item = _Item(Woke())
+            timeout = None if wake_at is None else max(0.0, wake_at - self._ports.clock())
+            with anyio.move_on_after(timeout):
+                item = await self._items.receive()
+            if not self._has_rules and not isinstance(item.event, Begun | CancelAsked | Broke):
+                self._early.append(item)
+                continue
+            wake_at = await self._handle(item, tasks)
+
+    async def _get_ready(self) -> None:
+        try:
+            rules = await self._ports.find_rules()
+        except Exception:  # Reported as the turn's end: a front-end waits for it.
+            log.exception("turn %s could not begin", self.turn)
+            self._post(Broke("internal", INTERNAL_SENTENCE))
+            return
+        self._state, self._has_rules = replace(self._state, rules=rules), True
+        self._post(Begun())
+        while self._early:
+            self._inbox.send_nowait(self._early.pop(0))
+
+    async def _handle(self, item: _Item, tasks: TaskGroup) -> float | None:
+        decided = step(self._state, item.event, self._ports.clock())
+        records = [effect.event for effect in decided.effects if isinstance(effect, Record)]
+        if records:
+            await self._ports.commit(records)
+        self._state = decided.state
+        item.is_accepted = any(isinstance(record, ApprovalAnswered) and record.outcome != "expired" for record in records)
+        item.handled.set()
+        for effect in decided.effects:
+            self._start(effect, tasks)
+        return decided.wake_at
+
+    def _start(self, effect: Effect, tasks: TaskGroup) -> None:
+        match effect:
+            case Record():
+                pass
+            case LookUpTiers():
+                tasks.start_soon(self._work_on, effect, self._look_up_tiers())
+            case CallModel():
+                tasks.start_soon(self._work_on, effect, self._call_model(effect))
+            case PrepareCall():
+                tasks.start_soon(self._work_on, effect, self._prepare(effect))
+            case RunTool():
+                tasks.start_soon(self._work_on, effect, self._run_tool(effect))
+            case _:
+                assert_never(effect)
+
+    async def _work_on(self, effect: Effect, work: Coroutine[Any, Any, TurnInput]) -> None:
+        try:
+            self._post(await work)
+        except Exception:  # One effect's bug is the turn's end, never a turn that waits for ever.
+            log.exception("turn %s: %s failed", self.turn, type(effect).__name__)
+            self._post(Broke("internal", INTERNAL_SENTENCE))
+
+    async def _look_up_tiers(self) -> TurnInput:
+        return TiersKnown(await self._ports.served_tiers())
+
+    async def _call_model(self, effect: CallModel) -> TurnInput:
+        try:
+            return Replied(await self._ports.complete(effect.tier, self.turn))
+        except ModelError as error:
+            return Broke(error.code, str(error))
+
+    async def _prepare(self, effect: PrepareCall) -> TurnInput:
+        meta = {PREPARE_KEY: True, **self._context()}
+        try:
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, True)
+        except ToolError as error:
+            return PrepareRefused(effect.call, str(error))
+        prepared: Any = (result.structured or {}).get("prepared")
+        if result.is_error:
+            return PrepareRefused(effect.call, result.text)
+        if not isinstance(prepared, dict):
+            return PrepareRefused(effect.call, f"{effect.name} could not be prepared. Tell the person.")
+        return _prepared(effect.call, cast("dict[str, Any]", prepared))
+
+    async def _run_tool(self, effect: RunTool) -> TurnInput:
+        host = json.loads(effect.host)
+        meta = {**({HOST_KEY: host} if host else {}), **self._context()}
+        started = self._ports.clock()
+        try:
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, effect.is_read)
+        except ToolError as error:
+            result = ToolResult(str(error), is_error=True)
+        elapsed_s = max(0.0, round(self._ports.clock() - started, 3))
+        return ToolEnded(effect.call, not result.is_error, result.text, elapsed_s)
+
+    def _context(self) -> dict[str, Any]:
+        zone = {"zone": self._ports.zone_name} if self._ports.zone_name else {}
+        return {CONTEXT_KEY: {"now": self._state.now, **zone}}
+
+    def _post(self, event: TurnInput) -> None:
+        # The turn may have ended meanwhile; what comes late is nobody's business any more.
+        with suppress(anyio.BrokenResourceError):
+            self._inbox.send_nowait(_Item(event))
+
+    async def _report_bug(self) -> None:
+        failed = TurnFailed(turn=self.turn, error=INTERNAL_SENTENCE, code="internal")
+        try:
+            decided = step(self._state, Broke("internal", INTERNAL_SENTENCE), self._ports.clock())
+            await self._ports.commit([effect.event for effect in decided.effects if isinstance(effect, Record)])
+        except Exception:  # Not even the log can be written: the front-end is told, and the turn goes on after the next start.
+            log.exception("turn %s: its end could not be stored", self.turn)
+            self._ports.publish(failed)
+
+    def _refuse_rest(self) -> None:
+        self._inbox.close()
+        with suppress(anyio.WouldBlock, anyio.EndOfStream):
+            while True:
+                self._early.append(self._items.receive_nowait())
+        self._items.close()
+        for item in self._early:
+            item.handled.set()
+
+
+def _prepared(call: str, prepared: Mapping[str, Any]) -> Prepared:
+    return Prepared(
+        call,
+        canonical_json(prepared.get("arguments") or {}),
+        canonical_json(prepared.get("host") or {}),
+        str(prepared.get("summary") or ""),
+        tuple((str(label), str(value)) for label, value in prepared.get("lines") or ()),
+    )

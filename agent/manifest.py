@@ -1,0 +1,68 @@
+"""What each known tool does to the world, pinned here and not taken from a server's own word.
+
+A tool that is not in it is treated as the most dangerous one: it may send, it taints what reads its result, and it is asked for each time.
+A server's annotations can make a tool stricter than this table, never looser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from agent.events import ToolClass
+
+
+@dataclass(frozen=True)
+class ToolFacts:
+    """What the policy may know of a tool."""
+
+    tool_class: ToolClass
+    taints: bool = False
+    """Its result holds text that anyone could have written."""
+    prepares: bool = False
+    """It answers a dry run with the canonical call. Only pinned tools are asked to: a server that ignores the key would run the call."""
+    is_pinned: bool = True
+    is_doubted: bool = False
+    """It is pinned as reading, and its server says that it does more."""
+
+
+_READ = ToolFacts("read")
+_READ_OUTSIDE = ToolFacts("read", taints=True)
+_WRITE = ToolFacts("write", prepares=True)
+_DELETE = ToolFacts("delete", prepares=True)
+_SEND = ToolFacts("send", prepares=True)
+
+MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
+    {
+        ("calendars", "list_events"): _READ_OUTSIDE,
+        ("calendars", "create_event"): _WRITE,
+        ("calendars", "update_event"): _WRITE,
+        ("calendars", "delete_event"): _DELETE,
+        ("calendars", "find_free_time"): _READ,
+        ("mail", "search_mail"): _READ_OUTSIDE,
+        ("mail", "read_mail"): _READ_OUTSIDE,
+        ("mail", "draft_mail"): _WRITE,
+        ("mail", "draft_reply"): _WRITE,
+        ("outbox", "send_mail"): _SEND,
+        ("outbox", "send_draft"): _SEND,
+        ("searxng", "web_search"): _READ_OUTSIDE,
+    }
+)
+"""By built-in server and tool; the same as the table of docs/tools.md, which a test compares."""
+
+UNKNOWN = ToolFacts("send", taints=True, is_pinned=False)
+"""Any other tool."""
+
+
+def facts_of(builtin: str | None, tool: str, annotations: Mapping[str, bool | None]) -> ToolFacts:
+    """What is known of a tool.
+
+    Args:
+        builtin: the built-in server that serves it; None for any other server, which may use a known name for something else.
+        tool: the server's own name for it.
+        annotations: the server's hints: `read_only`, `destructive`.
+    """
+    facts = MANIFEST.get((builtin or "", tool), UNKNOWN)
+    is_doubted = facts.tool_class == "read" and (annotations.get("read_only") is False or annotations.get("destructive") is True)
+    return replace(facts, is_doubted=is_doubted)

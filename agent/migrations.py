@@ -1,0 +1,59 @@
+"""The log's schema as an ordered list of changes; a database is brought forward by running those that it has not seen.
+
+A change is never edited once it has shipped: the next one comes after it. SQLite's `user_version` counts how many have run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        system BLOB,                 -- the frozen prefix; NULL before the first turn
+        tools BLOB
+    ) STRICT;
+    CREATE TABLE turns (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES sessions (id),
+        options TEXT NOT NULL,       -- JSON: tier, grants, is_interactive
+        has_ended INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX turns_of_session ON turns (session);
+    CREATE INDEX unfinished_turns ON turns (has_ended) WHERE has_ended = 0;
+    CREATE TABLE events (
+        session TEXT NOT NULL REFERENCES sessions (id),
+        seq INTEGER NOT NULL,        -- dense from 1 in each session
+        turn TEXT NOT NULL,
+        type TEXT NOT NULL,
+        body TEXT NOT NULL,          -- JSON of agent.events
+        at TEXT NOT NULL,
+        PRIMARY KEY (session, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+    CREATE TABLE approvals (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES sessions (id),
+        body TEXT NOT NULL,          -- JSON of ApprovalNeeded
+        expires_at REAL NOT NULL,
+        outcome TEXT                 -- NULL while open
+    ) STRICT;
+    CREATE INDEX open_approvals ON approvals (expires_at) WHERE outcome IS NULL;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to this version.
+
+    Raises:
+        RuntimeError: it was written by a newer version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise RuntimeError(f"The session log has schema {version}, this version knows {len(MIGRATIONS)}. Use the newer Variet.")
+    for number, change in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version = {number}; COMMIT;")

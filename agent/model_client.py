@@ -1,0 +1,154 @@
+"""Streaming chat completions from the engine: bytes out, one `Reply` back, text and loading progress on the way.
+
+Foreign errors end here: whatever httpx2 or the engine say becomes one of `agent.errors`. Cancelling the call closes the connection, and
+the engine frees the slot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
+
+import httpx2
+
+from agent.assemble import Assembly, Reply
+from agent.errors import EngineUnreachable, ModelFailed
+from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
+from inference.contract.sse import LOADING_EVENT
+from inference.contract.status import SwapProgress
+
+CONNECT_TIMEOUT_S = 5.0
+"""An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
+SILENCE_TIMEOUT_S = 600.0
+"""Between two pieces of a stream: a long prompt on a large model, read on a CPU, says nothing for minutes."""
+MAX_LINE_CHARS = 4 * 1024 * 1024
+"""A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
+
+
+class Frame(NamedTuple):
+    """One server-sent event."""
+
+    event: str
+    """Empty for an unnamed one."""
+    data: str
+
+
+def timeouts() -> httpx2.Timeout:
+    """For a client whose streams may be silent for a while."""
+    return httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
+
+
+async def read_frames(chunks: AsyncIterator[str]) -> AsyncIterator[Frame]:
+    """Server-sent events from decoded text in pieces of any size; comments and unknown fields are dropped.
+
+    Raises:
+        ModelFailed: a line grows without end.
+    """
+    buffer, event, data = "", "", list[str]()
+    async for chunk in chunks:
+        buffer += chunk
+        if len(buffer) > MAX_LINE_CHARS:
+            raise ModelFailed("The engine sent a line without end.")
+        *lines, buffer = buffer.split("\n")
+        for line in (line.removesuffix("\r") for line in lines):
+            if not line and data:
+                yield Frame(event, "\n".join(data))
+            if not line:
+                event, data = "", []
+            field, _, value = line.partition(":")
+            if field == "event":
+                event = value.removeprefix(" ")
+            elif field == "data":
+                data.append(value.removeprefix(" "))
+
+
+class ModelClient:
+    """Completions from one engine.
+
+    Args:
+        url: of the engine, without `/v1`.
+        key: its bearer key, if it wants one.
+        http: shared client; its time-outs should be `timeouts()`.
+    """
+
+    def __init__(self, url: str, key: str | None, http: httpx2.AsyncClient) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._http = http
+
+    async def complete(
+        self,
+        body: bytes,
+        *,
+        session: str,
+        on_text: Callable[[str], None],
+        on_loading: Callable[[SwapProgress], None],
+    ) -> Reply:
+        """One answer.
+
+        Args:
+            body: from `agent.messages.request_body`.
+            session: the conversation's name for the engine.
+            on_text: gets each piece of the answer's text.
+            on_loading: gets progress while the model is being loaded.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: the engine refused, the model died, or its stream broke off.
+        """
+        headers = self._headers | {SESSION: session}
+        try:
+            async with self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers) as response:
+                if response.status_code != 200:
+                    raise ModelFailed(_refusal(response.status_code, await response.aread()))
+                return await _assemble(response, on_text, on_loading)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise EngineUnreachable(self._url) from error
+        except httpx2.TimeoutException as error:
+            raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
+        except httpx2.HTTPError as error:
+            raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
+
+
+async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
+    assembly = Assembly()
+    async for frame in read_frames(response.aiter_text()):
+        if frame.data == "[DONE]":
+            break
+        payload = _parse(frame.data)
+        if frame.event == LOADING_EVENT:
+            on_loading(SwapProgress.model_validate(payload))
+            continue
+        if "error" in payload:
+            raise ModelFailed(_sentence(payload))
+        text = assembly.add(payload)
+        if text:
+            on_text(text)
+    if not assembly.is_finished:
+        raise ModelFailed("The model's answer broke off in the middle. Try again.")
+    return assembly.reply(model=response.headers.get(MODEL, ""))
+
+
+def _parse(data: str) -> dict[str, Any]:
+    try:
+        payload = json.loads(data)
+    except ValueError as error:
+        raise ModelFailed("The engine sent something that is not JSON.") from error
+    if not isinstance(payload, dict):
+        raise ModelFailed("The engine sent something that is not a completion.")
+    return payload  # pyright: ignore[reportUnknownVariableType]
+
+
+def _refusal(status: int, body: bytes) -> str:
+    try:
+        payload: Any = json.loads(body)
+    except ValueError:
+        payload = {}
+    return _sentence(payload) if isinstance(payload, dict) and "error" in payload else f"The engine answered with status {status}."
+
+
+def _sentence(payload: dict[str, Any]) -> str:
+    error = payload["error"]
+    message = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return str(message) if message else "The engine failed without saying why."  # pyright: ignore[reportUnknownArgumentType]

@@ -1,0 +1,68 @@
+"""One tool call as the model wrote it: arguments that can be run, or one precise sentence back to the model.
+
+Nothing is guessed: an unknown name, broken JSON or arguments that miss the schema are told, so that the model's next try can be right and
+half a call never runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+from agent.events import CallValue
+
+
+class Checked(NamedTuple):
+    """Either `arguments`, or the `problem` that the model is told."""
+
+    arguments: dict[str, Any] | None
+    problem: str = ""
+
+
+def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_cut: bool = False) -> Checked:
+    """Check one call against the tools that the model was shown.
+
+    1. Cut off by the token limit: told, even where the text happens to parse.
+    2. Unknown name: told, with the names there are.
+    3. Arguments that are not a JSON object: told (none at all count as `{}`).
+    4. Arguments that do not fit the schema: told which and why.
+    5. Else they can be run.
+
+    Args:
+        call: as generated.
+        schemas: JSON Schema of each tool's arguments, by name.
+        is_cut: this call was the last of a reply that reached its token limit.
+    """
+    if is_cut:  # 1
+        return Checked(None, f"The call to {call.name or 'a tool'} was cut off. Nothing was done. Make a shorter call.")
+    schema = schemas.get(call.name)
+    if schema is None:  # 2
+        names = ", ".join(sorted(schemas)) or "none"
+        return Checked(None, f'There is no tool "{call.name}". The tools are: {names}.')
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError as error:  # 3
+        return Checked(None, f"The arguments of {call.name} are not valid JSON ({error}). Nothing was done.")
+    if not isinstance(arguments, dict):  # 3
+        return Checked(None, f"The arguments of {call.name} must be a JSON object. Nothing was done.")
+    problem = _schema_problem(call.name, arguments, schema)  # 4
+    return Checked(None, problem) if problem else Checked(cast("dict[str, Any]", arguments))  # 5
+
+
+def _schema_problem(name: str, arguments: object, schema: Mapping[str, Any]) -> str:
+    # Imported at the first call: it takes 0.16 s, and most commands never check one.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    errors: Any = Draft202012Validator(dict(schema)).iter_errors(arguments)  # pyright: ignore[reportUnknownMemberType]
+    error = cast("ValidationError | None", best_match(errors))  # pyright: ignore[reportUnknownMemberType]
+    if error is None:
+        return ""
+    path = ".".join(str(part) for part in error.absolute_path)
+    where = f'"{path}" of {name}' if path else name
+    allowed = ", ".join(sorted(schema.get("properties", {}))) or "none"
+    return f"The arguments of {where} do not fit: {error.message}. Its parameters are: {allowed}. Nothing was done."

@@ -1,0 +1,192 @@
+"""The turn as a state machine: call the model, decide and run its calls, give their results back in order, until it answers.
+
+It decides and asks for effects; it awaits nothing, reads no clock and keeps nothing but the fold of what it recorded
+(`agent.turn_state`), so that a turn can be stopped at any line and go on after a restart.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.assemble import Reply
+from agent.budget import steps_or_tokens_spent, time_spent
+from agent.calling import abandon_call, continue_call, start_call, take_call_event
+from agent.effects import (
+    Answered,
+    Begun,
+    Broke,
+    CallModel,
+    CancelAsked,
+    Draft,
+    LookUpTiers,
+    Prepared,
+    PrepareRefused,
+    Replied,
+    Step,
+    TiersKnown,
+    ToolEnded,
+    TurnInput,
+    Woke,
+)
+from agent.events import CallValue, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
+from agent.routing import Facts, choose
+from agent.turn_state import TurnState
+
+EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
+CUT_NOTE = " (cut off at the length limit)"
+
+
+def step(state: TurnState, event: TurnInput, now: float) -> Step:
+    """Decide what one input causes.
+
+    1. The turn has ended: nothing, whatever comes in late.
+    2. Its time is up: it ends with an answer that says so.
+    3. A person cancels: every open call gets a result, and it ends.
+    4. It begins, or goes on after a restart: whatever the log says is next.
+    5. Tiers are known: the route is chosen, and the model called.
+    6. The model replied: its calls are decided, or its text is the answer.
+    7. The model failed: the turn fails with that sentence.
+    8. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.calling`.
+    Then, if every call of the step has its result: the model is called again, or the turn ends.
+
+    Args:
+        state: as the last step left it, or as folded from the log.
+        event: what happened.
+        now: epoch seconds.
+    """
+    if state.stage == "ended":  # 1
+        return Step(state, (), None)
+    draft = Draft(state, now)
+    draft.count_time()
+    out_of_time = time_spent(state.rules.limits, draft.state.active_s)
+    if out_of_time and not isinstance(event, CancelAsked):  # 2
+        _end_with_answer(draft, out_of_time)
+        return draft.finish()
+    _take(draft, event)
+    if draft.state.stage == "tools" and not draft.state.has_open_calls:
+        _go_on(draft)
+    return draft.finish()
+
+
+def _take(draft: Draft, event: TurnInput) -> None:
+    match event:
+        case CancelAsked():  # 3
+            _abandon(draft, event.who)
+            draft.record(TurnCancelled(turn=draft.state.turn, who=event.who))
+        case Begun():  # 4
+            _begin(draft)
+        case TiersKnown():  # 5
+            _route(draft, event)
+        case Replied():  # 6
+            _take_reply(draft, event.reply)
+        case Broke():  # 7
+            _abandon(draft, "")
+            draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
+        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 8
+            take_call_event(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _begin(draft: Draft) -> None:
+    """Go on from the log.
+
+    1. No route yet: ask the engine what it serves.
+    2. The model is due: call it.
+    3. Calls are open: each goes on from where it was.
+    """
+    if draft.state.stage == "routing":  # 1
+        draft.do(LookUpTiers())
+    elif draft.state.stage == "model":  # 2
+        _call_model(draft)
+    else:  # 3
+        for call in draft.state.calls:
+            continue_call(draft, call)
+
+
+def _route(draft: Draft, known: TiersKnown) -> None:
+    state = draft.state
+    if state.stage != "routing":
+        return
+    route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
+    draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons))
+    _call_model(draft)
+
+
+def _take_reply(draft: Draft, reply: Reply) -> None:
+    state = draft.state
+    if state.stage != "model":
+        return
+    calls = _with_own_ids(reply.calls, state)
+    draft.record(
+        ModelReplied(
+            turn=state.turn,
+            text=reply.text,
+            reasoning=reply.reasoning,
+            calls=calls,
+            model=reply.model,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            cached_tokens=reply.cached_tokens,
+        )
+    )
+    if not calls:
+        _answer(draft, reply)
+    # The taint of before this reply counts for all its calls: what they read cannot have made it.
+    for index, call in enumerate(draft.state.calls):
+        start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
+
+
+def _with_own_ids(calls: tuple[CallValue, ...], state: TurnState) -> tuple[CallValue, ...]:
+    """Some servers leave ids out or repeat them; a result must find its one call."""
+    seen, own = set(state.seen_calls), list[CallValue]()
+    for index, call in enumerate(calls):
+        unique = call.id if call.id and call.id not in seen else f"call_{state.turn}_{state.usage.requests + 1}_{index}"
+        seen.add(unique)
+        own.append(call.model_copy(update={"id": unique}))
+    return tuple(own)
+
+
+def _go_on(draft: Draft) -> None:
+    """Every call has its result.
+
+    1. Something waits in the queue for a person who is not there: the turn ends, and says so.
+    2. The turn only ran one approved call: its result is the answer.
+    3. The budget is spent: the turn ends, and says so.
+    4. Else the model sees the results.
+    """
+    state = draft.state
+    if state.waiting:  # 1
+        _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
+    elif state.is_deferred:  # 2
+        _end_with_answer(draft, "\n".join(state.results))
+    else:  # 3, 4
+        _call_model(draft)
+
+
+def _call_model(draft: Draft) -> None:
+    state = draft.state
+    tokens = state.usage.prompt_tokens + state.usage.completion_tokens
+    spent = steps_or_tokens_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens)
+    if spent:
+        _end_with_answer(draft, spent)
+        return
+    draft.to_stage("model")
+    draft.do(CallModel(state.tier))
+
+
+def _answer(draft: Draft, reply: Reply) -> None:
+    if not reply.text.strip():
+        draft.record(TurnFailed(turn=draft.state.turn, error=EMPTY_ANSWER, code="model_failed"))
+        return
+    draft.record(TurnDone(turn=draft.state.turn, answer=reply.text + (CUT_NOTE if reply.is_cut else ""), usage=draft.usage()))
+
+
+def _end_with_answer(draft: Draft, answer: str) -> None:
+    _abandon(draft, "")
+    draft.record(TurnDone(turn=draft.state.turn, answer=answer, usage=draft.usage()))
+
+
+def _abandon(draft: Draft, who: str) -> None:
+    for call in draft.state.calls:
+        abandon_call(draft, call, who)
