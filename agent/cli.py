@@ -1,0 +1,70 @@
+"""`variet serve`: the agent service as a command, in the foreground or (started by a front-end) for as long as it is needed."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import click
+
+from agent.address import Address
+from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
+from agent.errors import AgentError
+from agent.facade import Facade
+from agent.service import Service
+from config.load import ConfigError, load_agent
+from config.paths import Home
+from config.schema import AgentSettings
+
+FAILED = 1
+
+
+@click.command()
+@click.option("--config", "settings_path", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the home's agent.toml.")
+@click.option("--on-demand", is_flag=True, help="Leave when nobody needs it any more; how front-ends start it.")
+def serve(settings_path: Path | None, *, on_demand: bool) -> None:
+    r"""Run the agent service, which `variet chat` and `variet ask` attach to.
+
+    They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
+    until Ctrl-C: for a machine that is always on.
+
+    \b
+    Exit codes: 0 ended as told, 1 could not start, 2 wrong usage.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    home = Home.find()
+    try:
+        settings = load_agent(settings_path, home=home)
+        engine = _engine(home, settings)
+        service = Service(home, engine=engine, open_runtime=lambda link: _open_runtime(home, settings, link), settings_path=settings_path)
+        anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
+    except (AgentError, ConfigError) as error:
+        click.echo(f"variet serve: {error}", err=True)
+        sys.exit(FAILED)
+
+
+def _engine(home: Home, settings: AgentSettings) -> EngineLink:
+    if settings.engine.url is not None:
+        return ConfiguredEngine(settings.engine.url)
+    engine = EmbeddedEngine(home.prepare())
+    # Before anything else is imported: it gets ready while this process still reads its own modules.
+    engine.begin()
+    return engine
+
+
+@asynccontextmanager
+async def _open_runtime(home: Home, settings: AgentSettings, engine: EngineLink) -> AsyncGenerator[Facade]:
+    # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
+    session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
+    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=None) as runtime:
+        yield runtime
+
+
+def _tell(address: Address) -> None:
+    click.echo(f"The agent service listens at {address.url}. Ctrl-C ends it.", err=True)

@@ -1,0 +1,59 @@
+"""What every front-end may ask of the agent, whether it runs in this process (`agent.session`) or behind the service (`agent.attach`).
+
+Tests and evals hold the runtime itself, front-ends hold its client; code that is written against this works with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from agent.events import ApprovalNeeded, Event, ToolClass
+
+
+class SessionInfo(Protocol):
+    """One conversation, as a list of them shows it."""
+
+    @property
+    def session(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+
+
+class Facade(Protocol):
+    """The agent of one home."""
+
+    async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
+        """Begin a conversation, or go on with one; its id."""
+        ...
+
+    async def send(
+        self, session: str, text: str, *, who: str, tier: str | None = None,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+    ) -> str:  # fmt: skip
+        """Begin a turn; its id. What happens in it comes as events."""
+        ...
+
+    def events(self, session: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """The stored events after `after`, then live ones, without end."""
+        ...
+
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+        """Answer an approval, once."""
+        ...
+
+    async def cancel(self, session: str, *, who: str) -> None:
+        """End the running turn, if there is one."""
+        ...
+
+    def approvals(self) -> Sequence[ApprovalNeeded]:
+        """What waits for a person."""
+        ...
+
+    def sessions(self) -> Sequence[SessionInfo]:
+        """The conversations, newest first."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Whether a turn or an approved call runs; one that waits for a person does not."""
+        ...

@@ -1,0 +1,149 @@
+"""Starting processes that outlive or must not outlive us: everything in this package that differs between POSIX and Windows.
+
+A service that is started on demand belongs to no terminal: closing the window that happened to start it must not end the session that
+another window is in. A child on a leash is the opposite: it ends when the pipe that we hold closes, also when we are killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+VARIET: tuple[str, ...] = (sys.executable, "-m", "bots.cli")
+"""This installation's own command line as a program, whatever is on the PATH."""
+LAST_LINES = 12
+"""Lines of a log that are shown when the process behind it died: enough for the end of a traceback."""
+_TAIL_BYTES = 8192
+
+
+def spawn_detached(argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that is in no session of ours and gets none of our signals; its output goes to `log`.
+
+    Args:
+        argv: program and arguments.
+        environment: variables beside our own.
+        log: begun anew, private to its owner.
+    """
+    with _private_log(log) as out:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **environment},
+            start_new_session=sys.platform != "win32", creationflags=_detached_flags(),
+        )  # fmt: skip
+    # Somebody has to take note of its end while we live, or it stays behind as a zombie that looks alive.
+    threading.Thread(target=process.wait, name="service-reaper", daemon=True).start()
+    return process
+
+
+def spawn_leashed(argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that ends when its standard input closes, which happens at our own end whatever the cause."""
+    with _private_log(log) as out:
+        # Its own group, so that a Ctrl-C in our terminal is ours to handle and not the child's.
+        return subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=out, stderr=out, env={**os.environ, **environment},
+            start_new_session=sys.platform != "win32", creationflags=_group_flags(),
+        )  # fmt: skip
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process with this id exists."""
+    if sys.platform == "win32":
+        return _is_running_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def last_lines(log: Path, count: int = LAST_LINES) -> str:
+    """The end of a log file; empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-count:])
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that we started, with everything in its group."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def try_lock(path: Path) -> Generator[bool]:
+    """Hold the lock that a file stands for, if it is free; the system gives it back when we die.
+
+    Yields:
+        Whether it is held.
+    """
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        yield _lock_nowait(file)
+
+
+def _private_log(log: Path) -> IO[bytes]:
+    log.unlink(missing_ok=True)
+    return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+
+    _STILL_ACTIVE = 259
+    _QUERY_LIMITED_INFORMATION = 0x1000
+
+    def _detached_flags() -> int:
+        return subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+
+    def _group_flags() -> int:
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+
+    def _lock_nowait(file: IO[bytes]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _is_running_windows(pid: int) -> bool:
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+        if not handle:
+            return False
+        code = ctypes.c_ulong()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == _STILL_ACTIVE
+else:
+    import fcntl
+
+    def _detached_flags() -> int:
+        return 0
+
+    def _group_flags() -> int:
+        return 0
+
+    def _lock_nowait(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _is_running_windows(pid: int) -> bool:
+        raise NotImplementedError(pid)

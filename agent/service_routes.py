@@ -1,0 +1,169 @@
+"""The facade over HTTP: one route per method, events as server-sent events.
+
+A route validates, calls one method and answers; what a turn may do is decided behind it. Every failure is `{"error": {"code", "message"}}`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent.address import own_version
+from agent.errors import AgentError
+from agent.events import Event
+from agent.facade import Facade
+from agent.presence import Leaving, Presence
+from agent.readiness import NotReady, Readiness
+from agent.service_faults import answer_for
+from agent.service_guard import fault
+from agent.service_stream import EventStream, event_frame, fault_frame, notice_frame
+from agent.service_wire import (
+    ApprovalReply,
+    CancelRequest,
+    Notice,
+    ServiceHealth,
+    SessionOpened,
+    SessionRequest,
+    ShutdownRequest,
+    TurnAccepted,
+    TurnRequest,
+)
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class Desk:
+    """What the routes work with: the runtime once it is there, who is attached, how far the start has come."""
+
+    def __init__(self, presence: Presence, readiness: Readiness, ensure_engine: Callable[[], Awaitable[None]]) -> None:
+        self.presence = presence
+        self.readiness = readiness
+        self.ensure_engine = ensure_engine
+        self.runtime: Facade | None = None
+
+    async def facade(self) -> Facade:
+        """The runtime, waiting until it is there.
+
+        Raises:
+            NotReady: it will not be.
+        """
+        await self.readiness.wait_ready()
+        if self.runtime is None:
+            raise NotReady("The agent service is leaving.")
+        return self.runtime
+
+    async def health(self, _: Request) -> Response:
+        status = {"status": "starting", "ready": "ok"}.get(self.readiness.latest.kind, self.readiness.latest.kind)
+        return JSONResponse(ServiceHealth.model_validate({"status": status, "version": own_version(), "pid": os.getpid()}).model_dump())
+
+    async def list_sessions(self, _: Request) -> Response:
+        return JSONResponse(to_jsonable_python((await self.facade()).sessions()))
+
+    async def open_session(self, request: Request) -> Response:
+        asked = await _body(request, SessionRequest)
+        session = await (await self.facade()).open_session(resume=asked.resume, title=asked.title)
+        return JSONResponse(SessionOpened(session=session).model_dump())
+
+    async def begin_turn(self, request: Request) -> Response:
+        asked = await _body(request, TurnRequest)
+        facade = await self.facade()
+        await self.ensure_engine()
+        turn = await facade.send(
+            request.path_params["session"], asked.text, who=asked.who, tier=asked.tier,
+            grants=asked.grants, interactive=asked.interactive,
+        )  # fmt: skip
+        return JSONResponse(TurnAccepted(turn=turn).model_dump(), 202)
+
+    async def cancel(self, request: Request) -> Response:
+        asked = await _body(request, CancelRequest)
+        await (await self.facade()).cancel(request.path_params["session"], who=asked.who)
+        return Response(status_code=204)
+
+    async def list_approvals(self, _: Request) -> Response:
+        return JSONResponse(to_jsonable_python((await self.facade()).approvals()))
+
+    async def answer_approval(self, request: Request) -> Response:
+        asked = await _body(request, ApprovalReply)
+        facade = await self.facade()
+        await self.ensure_engine()
+        await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
+        return Response(status_code=204)
+
+    async def stream_events(self, request: Request) -> Response:
+        after = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
+        if not after.isdigit():
+            return fault(422, "invalid_request", "`after` is a whole number.")
+        events = (await self.facade()).events(request.path_params["session"], after=int(after))
+        return EventStream(_event_frames(events), stop=self.presence.leaving)
+
+    async def attach(self, _: Request) -> Response:
+        return EventStream(self._notice_frames(), stop=anyio.Event())
+
+    async def _notice_frames(self) -> AsyncIterator[bytes]:
+        # Counted in here and not in `attach`: this runs only when the front-end is still there to hear it, and always ends.
+        try:
+            with self.presence.attached():
+                async for notice in self.readiness.notices():
+                    yield notice_frame(notice)
+                    if notice.kind in ("failed", "leaving"):
+                        return
+        except Leaving:
+            yield notice_frame(Notice(kind="leaving"))
+
+    async def shut_down(self, request: Request) -> Response:
+        asked = await _body(request, ShutdownRequest)
+        if asked.only_if_unneeded and self.presence.is_needed:
+            return fault(409, "needed", "Another front-end is attached, or a turn is running.")
+        self.presence.leave()
+        return Response(status_code=202)
+
+
+def build_routes(desk: Desk) -> Starlette:
+    """The service's application, without the guard in front of it."""
+    return Starlette(
+        routes=[
+            Route("/health", desk.health),
+            Route("/sessions", desk.list_sessions),
+            Route("/sessions", desk.open_session, methods=["POST"]),
+            Route("/sessions/{session}/turns", desk.begin_turn, methods=["POST"]),
+            Route("/sessions/{session}/events", desk.stream_events),
+            Route("/sessions/{session}/cancel", desk.cancel, methods=["POST"]),
+            Route("/approvals", desk.list_approvals),
+            Route("/approvals/{approval}", desk.answer_approval, methods=["POST"]),
+            Route("/attached", desk.attach),
+            Route("/shutdown", desk.shut_down, methods=["POST"]),
+        ],
+        exception_handlers={
+            AgentError: _agent_fault,
+            NotReady: lambda _, error: fault(503, "not_ready", str(error)),
+            ValidationError: lambda _, error: fault(422, "invalid_request", str(error)),
+            404: lambda request, _: fault(404, "no_such_route", f"There is no {request.method} {request.url.path}."),
+        },
+    )
+
+
+def _agent_fault(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AgentError)
+    answer = answer_for(error)
+    return fault(answer.status, answer.code, str(error))
+
+
+async def _body(request: Request, kind: type[Body]) -> Body:
+    return kind.model_validate_json(await request.body() or b"{}")
+
+
+async def _event_frames(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    try:
+        async for event in events:
+            yield event_frame(event)
+    except AgentError as error:
+        yield fault_frame(answer_for(error).code, str(error))

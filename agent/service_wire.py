@@ -1,0 +1,109 @@
+"""What goes over the wire between front-ends and the agent service, beside the events: one frozen type per body.
+
+Both ends import these, so a field cannot be spelled in two ways.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.events import ToolClass
+
+READY_WAIT_S = 90.0
+"""A request waits this long for a service that is getting ready: engine and tool servers have tighter bounds of their own."""
+KEEP_ALIVE_S = 10.0
+"""Between signs of life on an open stream, so that the other side can tell a quiet service from a dead one."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServiceHealth(_Wire):
+    """Answer of `GET /health`."""
+
+    status: Literal["starting", "ok", "failed", "leaving"]
+    version: str
+    pid: int
+
+
+class SessionRequest(_Wire):
+    """Body of `POST /sessions`."""
+
+    resume: str | None = None
+    """A session to go on with; None for a new one."""
+    title: str = ""
+
+
+class SessionOpened(_Wire):
+    """Answer of `POST /sessions`."""
+
+    session: str
+
+
+class SessionRow(BaseModel):
+    """One entry of the answer of `GET /sessions`: what a front-end shows of a `SessionInfo`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session: str
+    title: str = ""
+
+
+class TurnRequest(_Wire):
+    """Body of `POST /sessions/{id}/turns`."""
+
+    text: str
+    who: str
+    tier: str | None = None
+    grants: frozenset[ToolClass] = frozenset()
+    interactive: bool = True
+
+
+class TurnAccepted(_Wire):
+    """Answer of `POST /sessions/{id}/turns`."""
+
+    turn: str
+
+
+class CancelRequest(_Wire):
+    """Body of `POST /sessions/{id}/cancel`."""
+
+    who: str
+
+
+class ApprovalReply(_Wire):
+    """Body of `POST /approvals/{id}`."""
+
+    digest: str
+    granted: bool
+    who: str
+
+
+class ShutdownRequest(_Wire):
+    """Body of `POST /shutdown`."""
+
+    only_if_unneeded: bool = False
+    """Refuse (409) while another front-end is attached or something runs."""
+
+
+class Notice(_Wire):
+    """One event of `GET /attached`: what the service is doing while it gets ready."""
+
+    kind: Literal["status", "ready", "failed", "leaving"]
+    text: str = ""
+
+
+class Fault(_Wire):
+    """What went wrong, for a program and for a person."""
+
+    code: str
+    message: str
+
+
+class FaultBody(_Wire):
+    """Every answer that is not a success."""
+
+    error: Fault = Field()

@@ -1,0 +1,189 @@
+"""Front-ends find the one service of a home, or start it, whatever was left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import anyio
+import pytest
+
+from agent.address import Address, service_file
+from agent.attach import attach
+from agent.service_faults import ServiceError, ServiceGone
+from config.paths import Home
+from tests.agent_service.conftest import FAKE_SERVICE, Attach, is_alive, wait_ended
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_two_starters_at_once_get_one_service(attached: Attach) -> None:
+    pids: set[int] = set()
+    both = anyio.Event()
+
+    async def start() -> None:
+        async with attached() as service:
+            pids.add(service.address.pid)
+            arrived.append(service.address.pid)
+            if len(arrived) == 4:
+                both.set()
+            await both.wait()
+
+    arrived: list[int] = []
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(start)
+    assert len(pids) == 1
+    await wait_ended(pids.pop())
+
+
+async def test_the_service_leaves_after_the_last_front_end_and_not_before(attached: Attach, home: Home) -> None:
+    async with attached() as first:
+        async with attached() as second:
+            assert second.address == first.address
+        assert (await first.health()).status == "ok"
+    await wait_ended(first.address.pid)
+    assert not service_file(home).exists()
+
+
+async def test_a_service_in_the_foreground_stays(attached: Attach) -> None:
+    async with attached("--stay") as service:
+        pid = service.address.pid
+    with anyio.move_on_after(3):
+        await wait_ended(pid)
+    assert is_alive(pid)
+    async with attached() as again:
+        assert again.address.pid == pid
+        await again.shut_down()
+    await wait_ended(pid)
+
+
+async def test_a_turn_that_runs_keeps_the_service_until_it_ends(attached: Attach) -> None:
+    async with attached() as service:
+        session = await service.open_session()
+        await service.send(session, "slow", who="cli")
+    with anyio.move_on_after(3):
+        await wait_ended(service.address.pid)
+    assert is_alive(service.address.pid)
+    async with attached() as again:
+        assert again.address == service.address
+        await again.cancel(session, who="cli")
+    await wait_ended(service.address.pid)
+
+
+async def test_an_approval_that_waits_does_not_keep_the_service(attached: Attach) -> None:
+    async with attached() as service:
+        session = await service.open_session()
+        await service.send(session, "add Tea", who="cli")
+        while not await service.approvals():
+            await anyio.lowlevel.checkpoint()
+    await wait_ended(service.address.pid)
+
+
+async def test_what_a_dead_service_left_behind_is_replaced(attached: Attach, home: Home) -> None:
+    stale = Address(url="http://127.0.0.1:9", token="old", pid=1, version="0")
+    stale.publish(home)
+    async with attached() as service:
+        assert service.address.token != "old"
+    await wait_ended(service.address.pid)
+
+
+async def test_half_a_service_file_is_replaced(attached: Attach, home: Home) -> None:
+    service_file(home).write_text('{"url": "http://', encoding="utf-8")
+    async with attached() as service:
+        assert (await service.health()).status == "ok"
+    await wait_ended(service.address.pid)
+
+
+async def test_a_service_of_another_version_is_replaced_when_nobody_uses_it(attached: Attach, home: Home) -> None:
+    async with attached("--stay") as old:
+        pass
+    service_file(home).write_text(json.dumps({**old.address.model_dump(), "version": "0.0.1"}), encoding="utf-8")
+    async with attached() as new:
+        assert new.address.pid != old.address.pid
+    await wait_ended(old.address.pid)
+    await wait_ended(new.address.pid)
+
+
+async def test_after_kill_9_the_next_front_end_starts_a_new_one_and_the_first_is_told(attached: Attach) -> None:
+    async with attached() as service:
+        os.kill(service.address.pid, signal.SIGKILL)
+        with anyio.fail_after(5):
+            await service.gone.wait()
+        with pytest.raises(ServiceGone):
+            await service.open_session()
+        async with attached() as new:
+            assert new.address.pid != service.address.pid
+            assert (await new.health()).status == "ok"
+    await wait_ended(new.address.pid)
+
+
+async def test_kill_9_of_the_service_leaves_no_engine(attached: Attach, home: Home) -> None:
+    async with attached("--engine") as service:
+        engine = _engine_pid(home, service.address.pid)
+        assert is_alive(engine)
+        os.kill(service.address.pid, signal.SIGKILL)
+        await wait_ended(engine)
+
+
+async def test_the_engine_ends_with_the_service(attached: Attach, home: Home) -> None:
+    async with attached("--engine") as service:
+        engine = _engine_pid(home, service.address.pid)
+    await wait_ended(service.address.pid)
+    assert not is_alive(engine)
+
+
+async def test_a_dead_engine_is_started_again_at_the_same_address_when_it_is_needed(attached: Attach, home: Home) -> None:
+    async with attached("--engine") as service:
+        session = await service.open_session()
+        file = home.run_dir / f"engine-{service.address.pid}.json"
+        before = json.loads(file.read_bytes())
+        os.kill(before["pid"], signal.SIGKILL)
+        await wait_ended(before["pid"])
+        await service.send(session, "hello", who="cli")
+        after = json.loads(file.read_bytes())
+        assert after["url"] == before["url"]
+        assert is_alive(after["pid"])
+    await wait_ended(service.address.pid)
+
+
+async def test_an_engine_that_dies_again_and_again_is_given_up_with_a_reason(attached: Attach, home: Home) -> None:
+    async with attached("--engine") as service:
+        session = await service.open_session()
+        with pytest.raises(ServiceError, match="4 times"):
+            for _ in range(5):
+                pid = _engine_pid(home, service.address.pid)
+                os.kill(pid, signal.SIGKILL)
+                await wait_ended(pid)
+                await service.send(session, "hello", who="cli")
+                async for event in service.events(session):
+                    if event.type == "turn_done":
+                        break
+    await wait_ended(service.address.pid)
+
+
+async def test_a_service_that_cannot_get_ready_says_why(attached: Attach) -> None:
+    with pytest.raises(ServiceError, match="tool server mail did not start"):
+        async with attached("--fail"):
+            pass
+
+
+async def test_a_service_that_dies_at_once_is_reported_with_its_last_words(home: Home) -> None:
+    command = (FAKE_SERVICE[0], "-c", "raise SystemExit('no such module')")
+    with pytest.raises(ServiceError, match="no such module"):
+        async with attach(home, on_status=lambda _: None, command=command):
+            pass
+
+
+async def test_the_person_is_told_what_is_waited_for(attached: Attach) -> None:
+    statuses: list[str] = []
+    async with attached("--engine", statuses=statuses) as service:
+        pass
+    assert statuses[0] == "starting the agent service"
+    await wait_ended(service.address.pid)
+
+
+def _engine_pid(home: Home, service: int) -> int:
+    return int(json.loads((home.run_dir / f"engine-{service}.json").read_bytes())["pid"])

@@ -1,0 +1,251 @@
+"""An agent in memory whose turns are written down here: real events in a real order, without a model, a store or a tool server.
+
+The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`, `slow`, `fail`, `load`, `long`, `crash`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.errors import ApprovalError, SessionBusy, SessionNotFound
+from agent.events import (
+    TURN_ENDS,
+    ApprovalAnswered,
+    ApprovalNeeded,
+    CallDecided,
+    CallValue,
+    Decision,
+    EngineLoading,
+    Event,
+    ModelReplied,
+    RouteChosen,
+    TextDelta,
+    ToolClass,
+    ToolFinished,
+    ToolStarted,
+    TurnCancelled,
+    TurnDone,
+    TurnFailed,
+    TurnStarted,
+    Usage,
+)
+from agent.service_wire import SessionRow
+
+EXPIRES = "2026-11-21T12:00:00+01:00"
+LISTING = "Sun 22 Nov 2026: 2 events\n09:00-09:30 Standup\n15:00-16:00 Dentist \x1b[31mred\x1b]0;owned\x07"
+
+
+@dataclass
+class _Session:
+    stored: list[Event] = field(default_factory=list[Event])
+    live: list[Event] = field(default_factory=list[Event])
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    cancelled: anyio.Event = field(default_factory=anyio.Event)
+    running: str | None = None
+    waiting: bool = False
+
+
+@dataclass
+class _Asked:
+    needed: ApprovalNeeded
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    granted: bool = False
+
+
+class FakeRuntime:
+    """Holds what a `Runtime` holds, and forgets it at the end."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+        self._sessions: dict[str, _Session] = {}
+        self._asked: dict[str, _Asked] = {}
+        self._ids = itertools.count(1)
+        self.created: list[str] = []
+        """What the one writing tool has done."""
+
+    async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
+        if resume is not None and resume not in self._sessions:
+            raise SessionNotFound(resume)
+        session = resume or f"s{next(self._ids)}"
+        self._sessions.setdefault(session, _Session())
+        return session
+
+    async def send(
+        self, session: str, text: str, *, who: str, tier: str | None = None,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+    ) -> str:  # fmt: skip
+        here = self._find(session)
+        if here.running:
+            raise SessionBusy(session)
+        turn = f"t{next(self._ids)}"
+        here.running, here.cancelled = turn, anyio.Event()
+        script = _Script(self, here, turn, grants, interactive)
+        script.put(TurnStarted(turn=turn, text=text, sent_text=text, now="2026-11-21T09:15:00+01:00", who=who))
+        script.put(RouteChosen(turn=turn, tier=tier or "fast", model=tier or "fast", rule="default", reasons=("no rule matched",)))
+        self._tasks.start_soon(script.run, text)
+        return turn
+
+    async def events(self, session: str, *, after: int = 0) -> AsyncIterator[Event]:
+        here = self._find(session)
+        place, live = after, len(here.live)
+        while True:
+            changed = here.changed
+            fresh: list[Event] = [event for event in here.stored if event.seq > place]
+            streamed, live = here.live[live:], len(here.live)
+            for event in sorted([*streamed, *fresh], key=lambda event: event.type in TURN_ENDS):
+                place = max(place, event.seq)
+                yield event
+            await changed.wait()
+
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+        asked = self._asked.get(approval)
+        if asked is None:
+            raise ApprovalError("unknown")
+        if asked.answered.is_set():
+            raise ApprovalError("answered")
+        if digest != asked.needed.digest:
+            raise ApprovalError("digest")
+        asked.granted = granted
+        asked.answered.set()
+
+    async def cancel(self, session: str, *, who: str) -> None:
+        self._find(session).cancelled.set()
+
+    def approvals(self) -> list[ApprovalNeeded]:
+        return [asked.needed for asked in self._asked.values() if not asked.answered.is_set()]
+
+    def sessions(self) -> list[SessionRow]:
+        return [SessionRow(session=name, title="") for name in self._sessions]
+
+    def is_busy(self) -> bool:
+        return any(here.running and not here.waiting for here in self._sessions.values())
+
+    def ask(self, needed: ApprovalNeeded) -> _Asked:
+        self._asked[needed.approval] = _Asked(needed)
+        return self._asked[needed.approval]
+
+    def _find(self, session: str) -> _Session:
+        if session not in self._sessions:
+            raise SessionNotFound(session)
+        return self._sessions[session]
+
+
+class _Script:
+    """One turn."""
+
+    def __init__(self, runtime: FakeRuntime, here: _Session, turn: str, grants: frozenset[ToolClass], interactive: bool) -> None:
+        self._runtime, self._here, self._turn = runtime, here, turn
+        self._grants, self._interactive = grants, interactive
+
+    def put(self, event: Event) -> Event:
+        here = self._here
+        if event.type in ("text_delta", "engine_loading"):
+            here.live.append(event)
+        else:
+            event = event.model_copy(update={"seq": len(here.stored) + 1})
+            here.stored.append(event)
+        here.changed.set()
+        here.changed = anyio.Event()
+        return event
+
+    async def run(self, text: str) -> None:
+        word, _, rest = text.partition(" ")
+        plays = {"list": self._list, "add": self._add, "add2": self._add_two, "send": self._send, "slow": self._slow, "load": self._load}
+        try:
+            if word == "fail":
+                self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
+            elif word == "long":
+                await self._say("\n\n".join(f"Paragraph **{number}** of many." for number in range(40)))
+            else:
+                await plays.get(word, self._hello)(rest)
+        finally:
+            self._here.running = None
+
+    async def _hello(self, _: str) -> None:
+        await self._say("Hello **there**, \x1b[2Jyou.")
+
+    async def _load(self, _: str) -> None:
+        for phase, elapsed in (("starting", 0.1), ("loading", 1.5), ("ready", 2.0)):
+            self.put(EngineLoading(turn=self._turn, model="nano", phase=phase, elapsed_s=elapsed, expected_s=2.0))
+            await anyio.lowlevel.checkpoint()
+        await self._say("Loaded.")
+
+    async def _list(self, _: str) -> None:
+        self._called("list_events", '{"when":"tomorrow"}', "read")
+        self.put(ToolStarted(turn=self._turn, call="c1", name="list_events", arguments='{"when":"tomorrow"}'))
+        self.put(ToolFinished(turn=self._turn, call="c1", name="list_events", ok=True, decision="allow", text=LISTING, taints=True))
+        await self._say("You have two events tomorrow.")
+
+    async def _add(self, name: str) -> None:
+        done = await self._ask("c1", "create_event", "write", name or "Lunch")
+        await self._say(done)
+
+    async def _add_two(self, _: str) -> None:
+        first = await self._ask("c1", "create_event", "write", "One")
+        await self._say(f"{first} {await self._ask('c2', 'create_event', 'write', 'Two')}")
+
+    async def _send(self, _: str) -> None:
+        await self._say(await self._ask("c1", "send_mail", "send", "Mail"))
+
+    async def _slow(self, _: str) -> None:
+        self.put(TextDelta(turn=self._turn, text="Working on "))
+        await self._here.cancelled.wait()
+        self.put(TurnCancelled(turn=self._turn, who="cli"))
+
+    async def _ask(self, call: str, tool: str, tool_class: ToolClass, name: str) -> str:
+        self._called(tool, f'{{"title":"{name}"}}', tool_class, call=call)
+        decision: Decision = "allow"
+        if tool_class not in self._grants:
+            decision = await self._wait_for_person(call, tool, tool_class, name)
+        ok = decision in ("allow", "asked-yes")
+        if ok:
+            self._runtime.created.append(name)
+            self.put(ToolStarted(turn=self._turn, call=call, name=tool, arguments=f'{{"title":"{name}"}}'))
+        text = f"Created: {name}" if ok else "The person said no. Nothing was done."
+        self.put(ToolFinished(turn=self._turn, call=call, name=tool, ok=ok, decision=decision, text=text))
+        return text
+
+    async def _wait_for_person(self, call: str, tool: str, tool_class: ToolClass, name: str) -> Decision:
+        needed = ApprovalNeeded(
+            turn=self._turn, approval=f"a-{self._turn}-{call}", call=call, name=tool, tool_class=tool_class, summary=f"Create: {name}",
+            lines=(("Title", name), ("When", "Sun 22 Nov 2026 12:00-13:00")), digest=f"digest-{call}", expires_at=EXPIRES,
+        )  # fmt: skip
+        stored = self.put(needed)
+        assert isinstance(stored, ApprovalNeeded)
+        asked = self._runtime.ask(stored)
+        if not self._interactive:
+            return "denied"
+        self._here.waiting = True
+        await asked.answered.wait()
+        self._here.waiting = False
+        outcome = "yes" if asked.granted else "no"
+        self.put(ApprovalAnswered(turn=self._turn, approval=needed.approval, call=call, outcome=outcome, who="cli"))
+        return "asked-yes" if asked.granted else "asked-no"
+
+    def _called(self, tool: str, arguments: str, tool_class: ToolClass, *, call: str = "c1") -> None:
+        verdict = "allow" if tool_class == "read" or tool_class in self._grants else "ask"
+        self.put(ModelReplied(turn=self._turn, text="", calls=(CallValue(id=call, name=tool, arguments=arguments),), model="nano"))
+        decided = {"turn": self._turn, "call": call, "name": tool, "tool_class": tool_class, "arguments": arguments}
+        self.put(CallDecided.model_validate({**decided, "verdict": verdict, "reason": "rule"}))
+
+    async def _say(self, text: str) -> None:
+        for start in range(0, len(text), 4):
+            self.put(TextDelta(turn=self._turn, text=text[start : start + 4]))
+            await anyio.lowlevel.checkpoint()
+        self.put(ModelReplied(turn=self._turn, text=text, model="nano", prompt_tokens=10, completion_tokens=5))
+        usage = Usage(requests=1, prompt_tokens=10, completion_tokens=5, elapsed_s=0.2)
+        self.put(TurnDone(turn=self._turn, answer=text, usage=usage))
+
+
+@asynccontextmanager
+async def open_fake_runtime() -> AsyncGenerator[FakeRuntime]:
+    """A runtime that ends with everything that it does."""
+    async with anyio.create_task_group() as tasks:
+        yield FakeRuntime(tasks)
+        tasks.cancel_scope.cancel()
