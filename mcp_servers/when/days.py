@@ -45,6 +45,7 @@ _WEEKDAY = "|".join(WEEKDAYS)
 _MONTH = "|".join(MONTHS)
 _COUNT = r"(?P<count>\d+|an?|few)"
 _UNIT = r"(?P<unit>day|week|month|year)s?"
+_WHICH = r"(?:(?P<which>this|next|last|past|coming) (?:coming )?)?"
 _YEAR = r"(?:[ ,]*(?P<year>20\d\d)\b)?"
 _FEW = 3
 
@@ -147,9 +148,7 @@ def _weekend(match: re.Match[str], today: date, lean: Lean) -> Days:
 
 
 def _month(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    first = _moved(
-        today.replace(day=1), {"next": 1, "coming": 1, "last": -1, "past": -1}.get(match["which"], 0), "month"
-    )
+    first = _moved(today.replace(day=1), {"next": 1, "coming": 1, "last": -1, "past": -1}.get(match["which"], 0), "month")
     return None if first is None else _whole_month(first.year, first.month)
 
 
@@ -170,9 +169,7 @@ def _named_month(match: re.Match[str], today: date, lean: Lean) -> Days:
         year = int(match["year"])
     elif match["which"] in {"next", "last"}:
         is_next = match["which"] == "next"
-        year = today.year + (
-            1 if is_next and month <= today.month else -1 if not is_next and month >= today.month else 0
-        )
+        year = today.year + (1 if is_next and month <= today.month else -1 if not is_next and month >= today.month else 0)
     else:
         is_over, is_ahead = month < today.month, month > today.month
         year = today.year + (1 if is_over and lean == "ahead" else -1 if is_ahead and lean == "back" else 0)
@@ -251,7 +248,7 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?:in )?(?:the )?(?P<way>next|coming|last|past|following) {_COUNT}(?: of)? {_UNIT}", _next_few),
         (rf"(?:in )?(?P<weeks>\d+|an?) weeks? (?:on|from) (?P<day>{_WEEKDAY})", _weeks_on),
         (
-            rf"(?:on )?(?:the )?(?:(?P<which>this|next|last|past|coming) (?:coming )?)?(?P<day>{_WEEKDAY})(?: (?:of |in )?(?P<after>next week|last week|this week|week))?",
+            rf"(?:on )?(?:the )?{_WHICH}(?P<day>{_WEEKDAY})(?: (?:of |in )?(?P<after>next week|last week|this week|week))?",
             _weekday,
         ),
         (rf"(?P<after>next week|last week|this week) (?:on )?(?P<day>{_WEEKDAY})", _weekday),

@@ -53,12 +53,8 @@ _NOW = re.compile(r"(?:right |just )?now(?!\S)")
 _OFFSET = re.compile(
     r"in (?:(?P<count>\d+|an?|half an?)(?P<half> and a half)?) (?P<unit>hour|minute)s?(?P<late_half> and a half)?(?: time)?(?!\S)"
 )
-_AGO = re.compile(
-    r"(?P<count>\d+|an?|half an?)(?P<half>) (?P<unit>hour|minute)s?(?P<late_half>) (?P<ago>ago|from now)(?!\S)"
-)
-_TODAYS_PART = re.compile(
-    r"(?:(?P<tonight>tonight)|(?P<last>last night)|this (?P<part>morning|afternoon|evening|lunch))(?!\S)"
-)
+_AGO = re.compile(r"(?P<count>\d+|an?|half an?)(?P<half>) (?P<unit>hour|minute)s?(?P<late_half>) (?P<ago>ago|from now)(?!\S)")
+_TODAYS_PART = re.compile(r"(?:(?P<tonight>tonight)|(?P<last>last night)|this (?P<part>morning|afternoon|evening|lunch))(?!\S)")
 _PART = re.compile(rf"(?:at )?(?P<part>{'|'.join(PARTS)})(?: time)?(?!\S)")
 _BOUNDS = {"by": "before", "until": "before", "from now until": "before"}
 
@@ -73,7 +69,7 @@ def point_at(words: str, start: int, today: date, lean: Lean) -> Reading:
             at += 1
         elif match := _AT.match(words, at):
             is_clock_next, at = True, match.end()
-        elif reading := _next(words, at, point, today, lean, is_clock_next):
+        elif reading := _next(words, at, point, today, lean, is_clock_next=is_clock_next):
             point, at, is_clock_next = reading.point, reading.at, False
         elif match := _FILLER.match(words, at):
             at = match.end()
@@ -82,7 +78,7 @@ def point_at(words: str, start: int, today: date, lean: Lean) -> Reading:
     return Reading(point, at)
 
 
-def _next(words: str, at: int, point: Point, today: date, lean: Lean, is_clock_next: bool) -> Reading | None:
+def _next(words: str, at: int, point: Point, today: date, lean: Lean, *, is_clock_next: bool) -> Reading | None:
     if match := _BOUND.match(words, at):
         bound = match["bound"]
         return Reading(replace(point, bound=_BOUNDS.get(bound, bound)), match.end())

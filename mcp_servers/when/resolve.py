@@ -145,9 +145,7 @@ def _lasting(found: When, length: timedelta) -> When | None:
         days = round(length / timedelta(days=1))
         if length != timedelta(days=days):
             return None
-        return When(
-            days_of(found.span.start, found.span.first_day + timedelta(days=days - 1)), "days", True, found.usual_start
-        )
+        return When(days_of(found.span.start, found.span.first_day + timedelta(days=days - 1)), "days", True, found.usual_start)
     start = found.usual_start
     return When(Span(start, later(start, length)), "span", found.has_day, start)
 
@@ -216,9 +214,7 @@ def _bounded(point: Point, now: datetime, lean: Lean) -> When | None:
         edge = inner.span.start if point.clock else inner.span.end
         span = Span(edge, at_minutes(day, DAY_MINUTES, now))
     else:
-        span = Span(
-            present if day == today and present < inner.span.start else at_minutes(day, 0, now), inner.span.start
-        )
+        span = Span(present if day == today and present < inner.span.start else at_minutes(day, 0, now), inner.span.start)
     return When(span, "part", inner.has_day, span.start)
 
 

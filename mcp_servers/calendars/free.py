@@ -1,0 +1,75 @@
+"""Free time between events.
+
+Pure. Only events that take up time count; working hours bound a search over whole days, weekends are left out of
+a search over more than two days, and what is already past is not free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mcp_servers.calendars.model import Event, FreeDay
+from mcp_servers.spans import Span
+from mcp_servers.when import at_minutes
+
+_SATURDAY = 5
+_WEEKEND_DAYS = 2
+
+
+@dataclass(frozen=True)
+class WorkingHours:
+    """Minutes after midnight."""
+
+    from_minutes: int = 9 * 60
+    to_minutes: int = 18 * 60
+
+
+def clashes(events: tuple[Event, ...], span: Span, but: str = "") -> tuple[Event, ...]:
+    """The events that take up time within the span, without the one whose id is `but`."""
+    return tuple(event for event in events if event.is_busy and event.id != but and event.span.overlaps(span))
+
+
+def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours: WorkingHours) -> tuple[FreeDay, ...]:
+    """The free spans of at least `length` on each day of the period that is looked at."""
+    count = (period.last_day - period.first_day).days + 1
+    days = [period.first_day + timedelta(days=offset) for offset in range(count)]
+    if count > _WEEKEND_DAYS:
+        days = [day for day in days if day.weekday() < _SATURDAY]
+    searched: list[FreeDay] = []
+    for day in days:
+        whole = Span(at_minutes(day, 0, period.start), at_minutes(day + timedelta(days=1), 0, period.start))
+        if period.is_whole_days:
+            window = Span(at_minutes(day, hours.from_minutes, period.start), at_minutes(day, hours.to_minutes, period.start))
+        else:
+            window = Span(max(whole.start, period.start), min(whole.end, period.end))
+        searched.append(FreeDay(whole, _gaps(window, events, length)))
+    return tuple(searched)
+
+
+def after(days: tuple[FreeDay, ...], now: datetime, length: timedelta) -> tuple[FreeDay, ...]:
+    """The same days without what is past; a free span that has begun starts at the next quarter of an hour."""
+    start = _next_quarter(now)
+    return tuple(FreeDay(day.period, _left(day.spans, start, length)) for day in days)
+
+
+def _left(spans: tuple[Span, ...], start: datetime, length: timedelta) -> tuple[Span, ...]:
+    left = [Span(max(span.start, start), span.end) for span in spans]
+    return tuple(span for span in left if span.end - span.start >= length)
+
+
+def _next_quarter(now: datetime) -> datetime:
+    whole = now.replace(second=0, microsecond=0)
+    return whole + timedelta(minutes=-whole.minute % 15)
+
+
+def _gaps(window: Span, events: tuple[Event, ...], length: timedelta) -> tuple[Span, ...]:
+    gaps: list[Span] = []
+    start = window.start
+    for event in sorted(clashes(events, window), key=lambda event: event.span.start):
+        if event.span.start - start >= length:
+            gaps.append(Span(start, event.span.start))
+        start = max(start, event.span.end)
+    if window.end - start >= length:
+        gaps.append(Span(start, window.end))
+    return tuple(gaps)

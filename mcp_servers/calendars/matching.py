@@ -1,0 +1,77 @@
+"""Which events a person means by a few words.
+
+Pure. The decision tree:
+1. an event's id means that event;
+2. the words that carry no meaning (`the`, `my`, `with`) are dropped; an event matches when its title, place or
+   guests hold all others (a word also matches where it begins a longer one, and in the plural);
+3. when nothing matches, the words for events in general (`appointment`, `meeting`) are dropped too;
+4. when still nothing matches, one slip of the pen is forgiven in words of five letters or more;
+5. of several matches, those whose whole title is the words are preferred, then those that are not over;
+6. of several occurrences of one recurring event, the first is meant.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime
+
+from mcp_servers.calendars.model import Event
+from mcp_servers.when.words import is_one_slip
+
+_EMPTY_WORDS = frozenset("the a an my our your his her their with at in on of for and to from by is all any about this that".split())
+_EVENT_WORDS = frozenset(
+    "appointment appointments meeting meetings event events call calls session sessions entry thing visit calendar slot booking".split()
+)
+_MIN_TYPO_CHARS = 5
+_MIN_PREFIX_CHARS = 3
+
+
+def filtered(events: tuple[Event, ...], words: str) -> tuple[Event, ...]:
+    """The events that `words` speak of (2. to 4.); all of them when the words say nothing."""
+    significant = [word for word in words_of(words) if word not in _EMPTY_WORDS]
+    specific = [word for word in significant if word not in _EVENT_WORDS]
+    for wanted, is_forgiving in ((significant, False), (specific, False), (specific, True)):
+        found = tuple(event for event in events if _holds(event, wanted, is_forgiving=is_forgiving))
+        if found:
+            return found
+    return ()
+
+
+def meant(events: tuple[Event, ...], words: str, now: datetime) -> tuple[Event, ...]:
+    """The events that could be meant by one event's name; one where it is clear.
+
+    Args:
+        events: the candidates, by start.
+        words: an id, or words.
+        now: what has ended by then is over.
+    """
+    by_id = tuple(event for event in events if words.strip() in {event.id, event.uid})
+    found = by_id or filtered(events, words)  # 1. to 4.
+    exact = tuple(event for event in found if words_of(event.title) == words_of(words))
+    found = exact or found  # 5.
+    ahead = tuple(event for event in found if event.span.end > now)
+    found = ahead or found
+    if len({event.uid for event in found}) == 1:
+        return found[:1]  # 6.
+    return found
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Lower-case words without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    return tuple(re.sub(r"'s?$", "", word) for word in re.findall(r"[^\W_]+(?:'[^\W_]*)?", plain.replace("\u2019", "'")))
+
+
+def _holds(event: Event, wanted: list[str], *, is_forgiving: bool) -> bool:
+    own = words_of(" ".join((event.title, event.location, *event.guests)))
+    return all(any(_is_same(word, other, is_forgiving=is_forgiving) for other in own) for word in wanted)
+
+
+def _is_same(word: str, other: str, *, is_forgiving: bool) -> bool:
+    if word == other or word.rstrip("s") == other.rstrip("s"):
+        return True
+    if len(word) >= _MIN_PREFIX_CHARS and other.startswith(word):
+        return True
+    return is_forgiving and len(word) >= _MIN_TYPO_CHARS and is_one_slip(word, other)

@@ -1,0 +1,40 @@
+"""`variet mcp NAME`: each tool server as a command, for this agent or any other MCP client."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+import click
+
+COMMANDS = {
+    "calendars": ("mcp_servers.calendars.__main__", "Events on local calendars."),
+    "mail": ("mcp_servers.mail.__main__", "Search, read and draft on local mail."),
+    "outbox": ("mcp_servers.outbox.__main__", "Send mails and drafts."),
+    "searxng": ("mcp_servers.searxng.__main__", "Search the web over SearXNG."),
+}
+"""Name -> module whose `command` it is, loaded when it is run, and its line in the list."""
+
+
+class _Servers(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        return cast("click.Command", importlib.import_module(entry[0]).command) if entry else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table: the list must not load four servers to say what they are.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group("mcp", cls=_Servers)
+def mcp() -> None:
+    """Run one of the tool servers; it speaks MCP over standard input and output.
+
+    \b
+    Example, in another MCP client's settings:
+      {"command": "variet", "args": ["mcp", "calendars"]}
+    """
