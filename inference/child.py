@@ -9,6 +9,7 @@ that decides runs in the caller's task.
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -110,8 +111,11 @@ class Child:
         """Start the child and return at once; its output goes to `log_path`, which is appended to.
 
         Raises:
-            ChildFailed: the operating system could not start the launcher (a missing binary shows in `wait_ready`).
+            ChildFailed: the port is taken, or the operating system could not start the launcher (a missing binary shows in `wait_ready`).
         """
+        if not _is_free(launch.port):
+            # Whoever listens there would be asked for its health in the child's place, and believed.
+            raise ChildFailed("port_in_use", None, (f"port {launch.port} is taken",))
         try:
             family = process_group.spawn(launch.argv, launch.env)
         except OSError as error:
@@ -119,8 +123,7 @@ class Child:
         try:
             child = cls(launch, family, log_path, on_progress)
         except OSError as error:
-            process_group.kill_launcher(family)
-            family.launcher.wait()
+            process_group.discard(family)
             raise ChildFailed("not_started", None, (f"its log: {error}",)) from error
         child._begin()
         await anyio.lowlevel.cancel_shielded_checkpoint()
@@ -274,6 +277,16 @@ class Child:
             self._family.launcher.stdin.close()
         self._over.set()
         self._tell()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that closed just now is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _piped(family: Family) -> IO[bytes]:

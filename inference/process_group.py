@@ -16,10 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference import windows_job
 from inference.leash import PID_PREFIX
-
-if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
-    from inference import windows_job
 
 LEASH = Path(__file__).with_name("leash.py")
 
@@ -124,6 +122,15 @@ def kill_group_left_by(family: Family) -> None:
     # Often nobody is left: the kernel's parent-death signal was faster.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(family.leader, signal.SIGKILL)
+
+
+def discard(family: Family) -> None:
+    """End a family that nobody will own, and close its pipes; blocks for the blink that a kill takes."""
+    kill_launcher(family)
+    for pipe in (family.launcher.stdin, family.launcher.stdout):
+        if pipe is not None:
+            pipe.close()
+    family.launcher.wait()
 
 
 def taskkill_command(pid: int) -> tuple[str, ...]:

@@ -53,9 +53,7 @@ if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
         limits = _ExtendedLimits()
         limits.BasicLimitInformation.LimitFlags = _KILL_ON_JOB_CLOSE
         size = ctypes.sizeof(limits)
-        if not job or not kernel32.SetInformationJobObject(
-            job, _EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), size
-        ):
+        if not job or not kernel32.SetInformationJobObject(job, _EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), size):
             raise ctypes.WinError(ctypes.get_last_error())
         return int(job)
 
@@ -74,3 +72,12 @@ if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
         if not process or not kernel32.AssignProcessToJobObject(_jobs[0], process):
             raise ctypes.WinError(ctypes.get_last_error())
         kernel32.CloseHandle(process)
+else:
+
+    def adopt(pid: int) -> None:
+        """Refuse: there are no Job Objects here.
+
+        Raises:
+            OSError: always.
+        """
+        raise OSError(f"process {pid} cannot join a Job Object: they exist on Windows only")

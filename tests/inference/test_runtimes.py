@@ -1,0 +1,142 @@
+"""The pure side of running models: command lines, state lines, and why a child died."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import binaries
+from inference.binaries import ProgramMissing, find_llama_server
+from inference.catalog import ModelSpec
+from inference.runtimes.failures import Reason, classify
+from inference.runtimes.llama_server import Program, Surroundings, build_launch, embedded_program
+from inference.runtimes.state_lines import STATE_PREFIX, StateLine, format_loading, format_state, parse_state
+
+SPEC = ModelSpec(name="coder", runtime="llama-server", path=Path("/models/coder.gguf"), context=8192, slots=2, admitted=2)
+AROUND = Surroundings(Program(("/usr/bin/llama-server",), is_embedded=False), {"PATH": "/usr/bin"}, stall_timeout_s=60, stop_timeout_s=5)
+
+
+def value_of(argv: tuple[str, ...], flag: str) -> str:
+    return argv[argv.index(flag) + 1]
+
+
+def test_a_model_becomes_a_command_line_that_leaves_nothing_to_defaults_that_move() -> None:
+    launch = build_launch(SPEC, 5001, AROUND)
+    assert launch.argv == (
+        *("/usr/bin/llama-server", "-m", "/models/coder.gguf", "--alias", "coder", "--host", "127.0.0.1", "--port", "5001"),
+        *("-c", "16384", "-np", "2", "--no-ui", "-lv", "4"),
+    )
+    assert (launch.port, launch.health_path, launch.speaks_state_lines) == (5001, "/health", True)
+    assert (launch.stall_timeout_s, launch.stop_timeout_s) == (60, 5)
+
+
+def test_what_the_settings_name_is_passed_and_the_persons_own_arguments_come_last() -> None:
+    spec = replace(
+        SPEC,
+        threads=6,
+        n_gpu_layers=0,
+        n_cpu_moe=20,
+        tensor_split=(1.0, 0.5),
+        cache_type_k="q8_0",
+        cache_type_v="q4_0",
+        mmproj=Path("/models/eyes.gguf"),
+        draft=Path("/models/small.gguf"),
+        extra_args=("--swa-full",),
+    )
+    argv = build_launch(spec, 5001, replace(AROUND, slots_dir=Path("/run/slots"))).argv
+    flags = ("-t", "-ngl", "--n-cpu-moe", "-ts", "-ctk", "-ctv", "--mmproj", "-md", "--slot-save-path")
+    values = ["6", "0", "20", "1,0.5", "q8_0", "q4_0", "/models/eyes.gguf", "/models/small.gguf", "/run/slots"]
+    assert [value_of(argv, flag) for flag in flags] == values
+    assert argv[-1] == "--swa-full"
+
+
+def test_the_childs_environment_is_ours_without_llama_cpps_settings_and_our_secrets() -> None:
+    environ = {"PATH": "/bin", "LLAMA_ARG_PORT": "1", "llama_arg_ctx_size": "2", "LLAMA_SERVER_CHILD_MODE": "x", "VARIET_ENGINE_KEY": "s"}
+    assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", "LLAMA_SERVER_ROUTER_PORT": "1"}
+
+
+@pytest.mark.parametrize(("gpus", "visible"), [((0, 2), "0,2"), ((), "")])
+def test_a_model_sees_only_its_gpus_counted_as_nvml_counts(gpus: tuple[int, ...], visible: str) -> None:
+    env = build_launch(replace(SPEC, gpus=gpus), 1, AROUND).env
+    assert (env["CUDA_VISIBLE_DEVICES"], env["CUDA_DEVICE_ORDER"]) == (visible, "PCI_BUS_ID")
+
+
+def test_the_embedded_server_is_run_by_our_own_interpreter() -> None:
+    launch = build_launch(SPEC, 1, replace(AROUND, program=embedded_program("/opt/python")))
+    assert launch.argv[:5] == ("/opt/python", "-P", "-m", "inference.embedded", "-m")
+
+
+def test_a_configured_binary_is_taken_or_missed_but_never_replaced(tmp_path: Path) -> None:
+    program = tmp_path / "my-server"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    with pytest.raises(ProgramMissing, match="my-server"):
+        find_llama_server(str(program))  # not executable
+    program.chmod(0o755)
+    assert find_llama_server(str(program)) == Program((str(program),), is_embedded=False)
+
+
+def test_path_comes_before_the_embedded_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_llama_server(None).is_embedded
+    (tmp_path / "llama-server").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "llama-server").chmod(0o755)
+    assert find_llama_server(None).command == (str(tmp_path / "llama-server"),)
+
+
+def test_with_neither_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    with pytest.raises(ProgramMissing, match=r"variet\[embedded\]"):
+        find_llama_server(None)
+
+
+def test_progress_counts_finished_stages_whole() -> None:
+    line = format_state("loading", {"stages": ["text_model", "mmproj_model"], "current": "mmproj_model", "value": 0.5})
+    state = parse_state(line)
+    assert state is not None and (state.state, state.percent) == ("loading", 75.0)
+
+
+@given(st.floats(min_value=0, max_value=1))
+def test_what_is_written_is_what_is_read(value: float) -> None:
+    state = parse_state(format_loading(value))
+    assert state is not None and state.percent == pytest.approx(100 * value)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"state": 3}', "null", '"ready"'])
+def test_a_damaged_state_line_says_nothing(damage: str) -> None:
+    assert parse_state(STATE_PREFIX + damage) is None
+
+
+@pytest.mark.parametrize("payload", ["null", "7", '{"value": true}', '{"value": "half"}', "{}"])
+def test_a_state_without_a_number_is_still_a_state(payload: str) -> None:
+    assert parse_state(f'{STATE_PREFIX}{{"state": "sleeping", "payload": {payload}}}') in (
+        StateLine("sleeping"),
+        StateLine("sleeping", None, {"value": True}),
+        StateLine("sleeping", None, {"value": "half"}),
+    )
+
+
+@given(st.text())
+def test_no_line_of_a_log_breaks_the_reader(line: str) -> None:
+    parse_state(line)
+    parse_state(STATE_PREFIX + line)
+
+
+@pytest.mark.parametrize(
+    ("code", "lines", "reason"),
+    [
+        (127, ["leash: cannot run llama-server: No such file or directory"], "not_started"),
+        (127, ["sh: llama: not found"], "exited"),
+        (1, ["CUDA error: out of memory", "failed to load model, 'x'"], "out_of_memory"),
+        (1, ["ggml_vulkan: ErrorOutOfDeviceMemory"], "out_of_memory"),
+        (1, ["srv start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 1"], "port_in_use"),
+        (1, ["srv load_model: failed to load model, 'x'"], "bad_model"),
+        (139, [], "exited"),
+    ],
+)
+def test_a_death_has_the_reason_that_its_last_words_give(code: int, lines: list[str], reason: Reason) -> None:
+    assert classify(code, lines) == reason
