@@ -20,7 +20,7 @@ def command(store: Path | None, zone: str | None) -> None:
 
     \b
     Example: variet mcp calendars --store ~/calendars --zone Europe/Berlin
-    """
+    """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     tools = Calendars(LocalCalendars(calendar_store(store)))
     serve(ToolServer("calendars", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
 
