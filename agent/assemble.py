@@ -54,16 +54,17 @@ class Assembly:
         """Take one chunk in and return the answer text that it adds."""
         self._model = chunk.get("model") or self._model
         self._usage = chunk.get("usage") or self._usage
-        choices = chunk.get("choices") or []
+        choices: list[dict[str, Any]] = chunk.get("choices") or []
         if not choices:
             return ""
-        delta: Mapping[str, Any] = choices[0].get("delta") or {}
-        reason = choices[0].get("finish_reason")
+        delta: dict[str, Any] = choices[0].get("delta") or {}
+        reason: str | None = choices[0].get("finish_reason")
         if reason:
             self.is_finished = True
             self._is_cut = reason == "length"
         self._reasoning.append(delta.get("reasoning_content") or "")
-        for piece in delta.get("tool_calls") or []:
+        pieces: list[dict[str, Any]] = delta.get("tool_calls") or []
+        for piece in pieces:
             self._add_call_piece(piece)
         text: str = delta.get("content") or ""
         self._text.append(text)
@@ -91,8 +92,7 @@ class Assembly:
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             calls=tuple(
-                CallValue(id=pieces.id, name=pieces.name, arguments="".join(pieces.arguments))
-                for _, pieces in sorted(self._calls.items())
+                CallValue(id=pieces.id, name=pieces.name, arguments="".join(pieces.arguments)) for _, pieces in sorted(self._calls.items())
             ),
             is_cut=self._is_cut,
             model=model or self._model,

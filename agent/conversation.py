@@ -90,7 +90,7 @@ class OpenSession:
     async def stored_events(self, after: int = 0) -> list[Event]:
         return await anyio.to_thread.run_sync(partial(self.world.store.events, self.session, after=after))
 
-    def listen(self, *, after: int) -> AsyncGenerator[Event, None]:
+    def listen(self, *, after: int) -> AsyncGenerator[Event]:
         """Stored events after `after`, then everything as it happens."""
         return self._feed.listen(self.stored_events, after=after)
 

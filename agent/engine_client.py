@@ -60,9 +60,7 @@ class EngineClient:
         request = SwitchRequest(tier=tier, wait=wait)
         return await self._ask(SwitchAnswer, "POST", "/engine/switch", request, timeout_s=SWITCH_TIMEOUT_S)
 
-    async def _ask(
-        self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float
-    ) -> _Answer:
+    async def _ask(self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float) -> _Answer:
         try:
             response = await self._http.request(
                 method,

@@ -1,16 +1,16 @@
 """The agent's exception tree, named by who must react; foreign errors are mapped to it once, at the boundary where they appear.
 
-    AgentError
-    ├── HomeBusy              the person: another process holds this home
-    ├── SessionNotFound       the front-end: no such session
-    ├── SessionBusy           the front-end: a turn is still running
-    ├── ApprovalError         the front-end: this answer does not count (and why)
-    ├── ModelError            the turn ends, with a sentence for the person
-    │   ├── EngineUnreachable     nobody answers at the engine's address
-    │   └── ModelFailed           the engine or the model could not answer
-    └── ToolError             the model is told, and goes on
-        ├── ToolUnavailable       the call did not reach a server: nothing was done
-        └── OutcomeUnknown        the call was sent and no answer came back
+AgentError
+├── HomeBusy              the person: another process holds this home
+├── SessionNotFound       the front-end: no such session
+├── SessionBusy           the front-end: a turn is still running
+├── ApprovalError         the front-end: this answer does not count (and why)
+├── ModelError            the turn ends, with a sentence for the person
+│   ├── EngineUnreachable     nobody answers at the engine's address
+│   └── ModelFailed           the engine or the model could not answer
+└── ToolError             the model is told, and goes on
+    ├── ToolUnavailable       the call did not reach a server: nothing was done
+    └── OutcomeUnknown        the call was sent and no answer came back
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Feed:
             except anyio.WouldBlock:
                 listener.has_lost = listener.has_lost or event.seq > 0
 
-    async def listen(self, read_log: ReadLog, *, after: int) -> AsyncGenerator[Event, None]:
+    async def listen(self, read_log: ReadLog, *, after: int) -> AsyncGenerator[Event]:
         """Stored events after `after`, then everything as it happens; it ends when the caller stops."""
         send, receive = anyio.create_memory_object_stream[Event](LISTENER_BUFFER)
         listener = _Listener(send)

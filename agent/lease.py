@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ else:
 
 
 @contextmanager
-def hold_lease(file: Path, *, where: Path) -> Iterator[None]:
+def hold_lease(file: Path, *, where: Path) -> Generator[None]:
     """Hold the lease for the length of a block.
 
     Args:

@@ -129,7 +129,7 @@ class TurnLoop:
             async with anyio.create_task_group() as tasks:
                 await self._run(tasks)
                 tasks.cancel_scope.cancel()
-        except Exception:  # The turn's top loop: a bug must end in an event that a front-end can show.
+        except Exception:
             log.exception("turn %s broke", self.turn)
             await self._report_bug()
         finally:
@@ -152,7 +152,7 @@ class TurnLoop:
     async def _get_ready(self) -> None:
         try:
             rules = await self._ports.find_rules()
-        except Exception:  # Reported as the turn's end: a front-end waits for it.
+        except Exception:
             log.exception("turn %s could not begin", self.turn)
             self._post(Broke("internal", INTERNAL_SENTENCE))
             return
@@ -191,7 +191,7 @@ class TurnLoop:
     async def _work_on(self, effect: Effect, work: Coroutine[Any, Any, TurnInput]) -> None:
         try:
             self._post(await work)
-        except Exception:  # One effect's bug is the turn's end, never a turn that waits for ever.
+        except Exception:
             log.exception("turn %s: %s failed", self.turn, type(effect).__name__)
             self._post(Broke("internal", INTERNAL_SENTENCE))
 
@@ -242,11 +242,12 @@ class TurnLoop:
         try:
             decided = step(self._state, Broke("internal", INTERNAL_SENTENCE), self._ports.clock())
             await self._ports.commit([effect.event for effect in decided.effects if isinstance(effect, Record)])
-        except Exception:  # Not even the log can be written: the front-end is told, and the turn goes on after the next start.
+        except Exception:
             log.exception("turn %s: its end could not be stored", self.turn)
             self._ports.publish(failed)
 
     def _refuse_rest(self) -> None:
+        """Whoever still waits for an answer of this turn gets none."""
         self._inbox.close()
         with suppress(anyio.WouldBlock, anyio.EndOfStream):
             while True:

@@ -8,13 +8,13 @@ restart; any other is reported, because it may have had its effect.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -131,6 +131,7 @@ class ServerConnection:
         self.problem = self.problem or "it was stopped"
         self._refuse_waiting()
         self._inbox.close()
+        self._calls.close()
         self._settled.set()
 
     async def _live_once(self) -> None:
@@ -145,14 +146,14 @@ class ServerConnection:
         except TimeoutError:
             self.problem = f"it did not start within {self.spec.start_timeout_s:g} s"
             log.warning("server %s: %s", self.spec.name, self.problem)
-        except Exception as error:  # The owner's top loop: one bad server must not end the others.
+        except Exception as error:  # noqa: BLE001 - the owner's top loop: one bad server must not end the others.
             self.problem = _first_line(error)
             log.warning("server %s: %s", self.spec.name, self.problem)
         finally:
             self._settled.set()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[Any, anyio.Event]]:
+    async def _connected(self) -> AsyncGenerator[tuple[Any, anyio.Event]]:
         # In a thread: the import takes over half a second, in which a front-end may want to draw.
         await anyio.to_thread.run_sync(import_module, "mcp")
         async with connect(self.spec.command, self.spec.env, log_file=self._log_file(), timeout_s=CALL_TIMEOUT_S) as (transport, died):
@@ -175,7 +176,7 @@ class ServerConnection:
                 if call.scope.cancel_called:
                     return
                 call.result = await run_tool(client, call.tool, call.arguments, meta=call.meta, timeout_s=CALL_TIMEOUT_S)
-        except Exception as error:  # Whatever the library raises for one call is that call's error.
+        except Exception as error:  # noqa: BLE001 - whatever the library raises for one call is that call's error.
             if is_closed_error(error):
                 died.set()
             call.error = OutcomeUnknown(f"{call.tool} gave no answer ({_first_line(error)}). It is not known whether it took effect.")
@@ -207,6 +208,6 @@ async def _next_call(inbox: MemoryObjectReceiveStream[_Call], died: anyio.Event)
 
 
 def _first_line(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        return _first_line(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class ToolResult:
 @asynccontextmanager
 async def connect(
     command: tuple[str, ...], env: Mapping[str, str], *, log_file: Path | None, timeout_s: float
-) -> AsyncIterator[tuple[Client, anyio.Event]]:
+) -> AsyncGenerator[tuple[Client, anyio.Event]]:
     """A client that is not yet entered, and an event that is set when its server is gone.
 
     Args:
@@ -67,7 +67,7 @@ async def connect(
 
 
 @asynccontextmanager
-async def _watched(parameters: StdioServerParameters, log_file: Path | None, died: anyio.Event) -> AsyncIterator[TransportStreams]:
+async def _watched(parameters: StdioServerParameters, log_file: Path | None, died: anyio.Event) -> AsyncGenerator[TransportStreams]:
     """The library's stdio transport, with the end of the server's output made visible while nothing is being called."""
     from mcp.client.stdio import stdio_client
     from mcp.shared.message import SessionMessage

@@ -80,4 +80,3 @@ def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_t
 
 def _dump(value: object) -> bytes:
     return canonical_json(value).encode()
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import httpx2
 
@@ -132,12 +132,12 @@ async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], o
 
 def _parse(data: str) -> dict[str, Any]:
     try:
-        payload = json.loads(data)
+        payload: Any = json.loads(data)
     except ValueError as error:
         raise ModelFailed("The engine sent something that is not JSON.") from error
     if not isinstance(payload, dict):
         raise ModelFailed("The engine sent something that is not a completion.")
-    return payload  # pyright: ignore[reportUnknownVariableType]
+    return cast("dict[str, Any]", payload)
 
 
 def _refusal(status: int, body: bytes) -> str:
@@ -145,10 +145,12 @@ def _refusal(status: int, body: bytes) -> str:
         payload: Any = json.loads(body)
     except ValueError:
         payload = {}
-    return _sentence(payload) if isinstance(payload, dict) and "error" in payload else f"The engine answered with status {status}."
+    if isinstance(payload, dict) and "error" in payload:
+        return _sentence(cast("dict[str, Any]", payload))
+    return f"The engine answered with status {status}."
 
 
 def _sentence(payload: dict[str, Any]) -> str:
-    error = payload["error"]
-    message = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return str(message) if message else "The engine failed without saying why."  # pyright: ignore[reportUnknownArgumentType]
+    error: Any = payload["error"]
+    message: Any = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else error
+    return str(message) if message else "The engine failed without saying why."

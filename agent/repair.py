@@ -44,22 +44,24 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
         names = ", ".join(sorted(schemas)) or "none"
         return Checked(None, f'There is no tool "{call.name}". The tools are: {names}.')
     try:
-        arguments = json.loads(call.arguments or "{}")
+        arguments: Any = json.loads(call.arguments or "{}")
     except ValueError as error:  # 3
         return Checked(None, f"The arguments of {call.name} are not valid JSON ({error}). Nothing was done.")
     if not isinstance(arguments, dict):  # 3
         return Checked(None, f"The arguments of {call.name} must be a JSON object. Nothing was done.")
-    problem = _schema_problem(call.name, arguments, schema)  # 4
-    return Checked(None, problem) if problem else Checked(cast("dict[str, Any]", arguments))  # 5
+    named = cast("dict[str, Any]", arguments)
+    problem = _schema_problem(call.name, named, schema)  # 4
+    return Checked(None, problem) if problem else Checked(named)  # 5
 
 
-def _schema_problem(name: str, arguments: object, schema: Mapping[str, Any]) -> str:
+def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:
     # Imported at the first call: it takes 0.16 s, and most commands never check one.
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
+    from jsonschema.exceptions import best_match  # pyright: ignore[reportUnknownVariableType]
 
-    errors: Any = Draft202012Validator(dict(schema)).iter_errors(arguments)  # pyright: ignore[reportUnknownMemberType]
-    error = cast("ValidationError | None", best_match(errors))  # pyright: ignore[reportUnknownMemberType]
+    validator: Any = Draft202012Validator(dict(schema))
+    best: Any = best_match
+    error = cast("ValidationError | None", best(validator.iter_errors(arguments)))
     if error is None:
         return ""
     path = ".".join(str(part) for part in error.absolute_path)

@@ -96,7 +96,7 @@ class Runtime:
         await opened.begin(turn, [started], self._tasks)
         return turn.id
 
-    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event, None]:
+    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
         """The stored events after `after`, then live ones, without end.
 
         Raises:
@@ -184,7 +184,7 @@ class Runtime:
 @asynccontextmanager
 async def open_runtime(
     home: Home, settings: AgentSettings, *, engine_url: str, engine_key: str | None, tools: Toolbox | None = None
-) -> AsyncGenerator[Runtime, None]:
+) -> AsyncGenerator[Runtime]:
     """The agent of a home, with its exclusive lease; turns that were interrupted go on.
 
     Args:

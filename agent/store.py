@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,7 +68,7 @@ class Store:
             self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -107,9 +107,7 @@ class Store:
 
     def freeze_prefix(self, session: str, prefix: Prefix) -> None:
         with self._transaction() as db:
-            db.execute(
-                "UPDATE sessions SET system = ?, tools = ? WHERE id = ? AND system IS NULL", (prefix.system, prefix.tools, session)
-            )
+            db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ? AND system IS NULL", (prefix.system, prefix.tools, session))
 
     # --- turns and events ---
 
@@ -170,9 +168,7 @@ def _insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Even
                 (stored.approval, session, stored.model_dump_json(), datetime.fromisoformat(stored.expires_at).timestamp()),
             )
         case ApprovalAnswered():
-            answered = db.execute(
-                "UPDATE approvals SET outcome = ? WHERE id = ? AND outcome IS NULL", (stored.outcome, stored.approval)
-            )
+            answered = db.execute("UPDATE approvals SET outcome = ? WHERE id = ? AND outcome IS NULL", (stored.outcome, stored.approval))
             if answered.rowcount != 1:
                 raise ApprovalError("answered")
         case _ if stored.type in TURN_ENDS:

@@ -7,7 +7,7 @@ that the same servers always give the same bytes to the model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Toolbox:
         self._tools: dict[str, Tool] | None = None
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Toolbox]:
+    async def running(self) -> AsyncGenerator[Toolbox]:
         """Start all servers side by side, and stop them at the end. One that does not start holds up nobody beyond its time-out."""
         async with anyio.create_task_group() as tasks:
             for connection in self._connections.values():
