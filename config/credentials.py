@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,10 +73,15 @@ def _read_private(file: Path) -> SecretStr | None:
         raise CredentialError(f"{file} cannot be read: {error.strerror}.") from error
     with open(descriptor, encoding="utf-8") as stream:
         # The open file is looked at, not the name: nothing can be put in its place in between.
-        status = os.fstat(stream.fileno())
-        if status.st_mode & OTHERS:
-            raise CredentialError(f"{file} can be read by others (mode {status.st_mode & 0o777:04o}). Make it private: chmod 600 {file}")
-        if status.st_uid != os.geteuid():
-            raise CredentialError(f"{file} belongs to another user (uid {status.st_uid}). Only its owner may use it.")
+        _check_owner(file, os.fstat(stream.fileno()))
         value = stream.read().strip()
     return SecretStr(value) if value else None
+
+
+def _check_owner(file: Path, status: os.stat_result) -> None:
+    if sys.platform == "win32":
+        return  # A user's profile is private there, and mode bits mean nothing.
+    if status.st_mode & OTHERS:
+        raise CredentialError(f"{file} can be read by others (mode {status.st_mode & 0o777:04o}). Make it private: chmod 600 {file}")
+    if status.st_uid != os.geteuid():
+        raise CredentialError(f"{file} belongs to another user (uid {status.st_uid}). Only its owner may use it.")

@@ -1,6 +1,6 @@
 """JSON Schemas of the settings files, so that an editor completes keys and shows their texts. Generated: `make schemas` writes them.
 
-    python -m config.editors [FOLDER]
+python -m config.editors [FOLDER]
 """
 
 from __future__ import annotations

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from config.paths import HOME_VARIABLE, Home
+
+# A busy machine makes a single example slow, which says nothing about the code; CI tries the same examples every time.
+settings.register_profile("house", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
