@@ -1,26 +1,26 @@
 """The engine's exception tree, each with the answer that it becomes.
 
-    EngineError
-    ├── RequestRefused      the client must change the request
-    │   ├── InvalidRequest      400 invalid_request
-    │   ├── InvalidKey          401 invalid_key
-    │   ├── OriginRefused       403 origin_refused
-    │   ├── RouteNotFound       404 route_not_found
-    │   ├── ModelNotFound       404 model_not_found
-    │   └── BodyTooLarge        413 body_too_large
-    ├── TryLater            the client may ask again
-    │   ├── QueueFull           503 queue_full
-    │   ├── WaitExpired         503 wait_expired
-    │   ├── EngineStopping      503 engine_stopping
-    │   └── RequestEnded        503 request_ended: a person's forced switch or unload ended it
-    ├── ModelTrouble        the operator must look at the model
-    │   ├── ModelFailed         503 model_failed
-    │   ├── OutOfMemory         507 out_of_memory
-    │   └── UpstreamDied        502 upstream_died
-    └── SetupRefused        the operator must change the set-up; never reaches a client
-        ├── CatalogRefused      models that cannot be served
-        ├── BindRefused         an address that would expose the engine
-        └── KeyFileRefused      a key file that others can read, or that makes no sense
+EngineError
+├── RequestRefused      the client must change the request
+│   ├── InvalidRequest      400 invalid_request
+│   ├── InvalidKey          401 invalid_key
+│   ├── OriginRefused       403 origin_refused
+│   ├── RouteNotFound       404 route_not_found
+│   ├── ModelNotFound       404 model_not_found
+│   └── BodyTooLarge        413 body_too_large
+├── TryLater            the client may ask again
+│   ├── QueueFull           503 queue_full
+│   ├── WaitExpired         503 wait_expired
+│   ├── EngineStopping      503 engine_stopping
+│   └── RequestEnded        503 request_ended: a person's forced switch or unload ended it
+├── ModelTrouble        the operator must look at the model
+│   ├── ModelFailed         503 model_failed
+│   ├── OutOfMemory         507 out_of_memory
+│   └── UpstreamDied        502 upstream_died
+└── SetupRefused        the operator must change the set-up; never reaches a client
+├── CatalogRefused      models that cannot be served
+├── BindRefused         an address that would expose the engine
+└── KeyFileRefused      a key file that others can read, or that makes no sense
 """
 
 from __future__ import annotations

@@ -229,7 +229,11 @@ def _refuse_overdue(draft: Draft) -> None:
     """7."""
     for waiter in [waiter for waiter in draft.waiters if waiter.deadline <= draft.now]:
         waited_s = draft.now - waiter.arrived_at
-        text = f"{waiter.model} was not free within {waited_s:.0f} s." if waited_s else f"{waiter.model} is not free, and the request may not wait."
+        text = (
+            f"{waiter.model} was not free within {waited_s:.0f} s."
+            if waited_s
+            else f"{waiter.model} is not free, and the request may not wait."
+        )
         draft.refuse(waiter.id, "wait_expired", text, retry_after_s=RETRY_BUSY_S)
     for waiter in draft.waiters[draft.policy.queue_limit :]:
         text = f"{draft.policy.queue_limit} requests wait already."

@@ -1,0 +1,80 @@
+"""The engine's front door: past the gate, each route goes to the control routes or, as it came, to a model.
+
+Plain ASGI: the streaming path must not pay for a framework. The framework that the control routes are written in is imported after the
+engine listens, because its import takes longer than everything else together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from inference.answer import Answer
+from inference.contract import Health
+from inference.errors import EngineError, RouteNotFound
+from inference.gate import Gate
+from inference.incoming import Receive, Scope, Send
+from inference.proxy import Proxy
+from inference.supervisor import Supervisor
+
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CONTROL_BOUND_S = 30.0
+"""For the control routes to be imported, once; a cold disk takes seconds."""
+_PASSED = frozenset(
+    {"/infill", "/tokenize", "/detokenize", "/apply-template", "/completion", "/completions", "/chat/completions", "/responses"}
+    | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", "/metrics", "/lora-adapters"}
+)
+"""llama-server's routes outside `/v1/` that are a model's business. What acts on slots is not among them: those are the engine's."""
+_READ_ONLY = frozenset({"/props", "/slots", "/metrics", "/lora-adapters"})
+"""Of these only GET: their POST changes the server for everybody."""
+
+
+class Engine:
+    """The ASGI application. `control` is set once, when the control routes are there."""
+
+    def __init__(self, gate: Gate, supervisor: Supervisor, proxy: Proxy, version: str) -> None:
+        self._gate = gate
+        self._supervisor = supervisor
+        self._proxy = proxy
+        self._version = version
+        self._control: AsgiApp | None = None
+        self._has_control = anyio.Event()
+
+    def set_control(self, control: AsgiApp) -> None:
+        """The control routes are there."""
+        self._control = control
+        self._has_control.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        path: str = scope["path"]
+        try:
+            self._gate.admit(scope["headers"], path)
+            if path == "/health":
+                await self._say_health(send, path)
+            elif path.startswith("/engine/") or path == "/v1/models" or path.startswith("/v1/models/"):
+                await self._to_control(scope, receive, send)
+            elif path.startswith("/v1/") or (path in _PASSED and (scope["method"] == "GET" or path not in _READ_ONLY)):
+                await self._proxy(scope, receive, send)
+            else:
+                raise RouteNotFound(f"There is no {scope['method']} {path} here.", is_permanent=True)
+        except EngineError as error:
+            await Answer(send, path).fail(error)
+
+    async def _say_health(self, send: Send, path: str) -> None:
+        health = Health(
+            status="stopping" if self._supervisor.is_stopping else "ok", version=self._version, loaded=self._supervisor.loaded
+        )
+        body = health.model_dump_json().encode()
+        answer = Answer(send, path)
+        await answer.begin(200, [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())])
+        await answer.end(body)
+
+    async def _to_control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with anyio.fail_after(CONTROL_BOUND_S):
+            await self._has_control.wait()
+        if self._control is not None:
+            await self._control(scope, receive, send)

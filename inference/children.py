@@ -1,0 +1,203 @@
+"""The processes behind the models: carries out the scheduler's effects on them, and reports what came of each as an event.
+
+Every start has a life of its own, so that news of an old process can never be taken for news of the new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from inference.catalog import ModelSpec
+from inference.child import ChildExit, ChildFailed, Progress
+from inference.errors import SetupRefused
+from inference.history import LoadTimes
+from inference.schedule import (
+    AwaitMemory,
+    ChildEffect,
+    ChildEvent,
+    Exited,
+    Loaded,
+    LoadFailed,
+    MemoryReturned,
+    Restored,
+    RestoreWarmth,
+    Saved,
+    SaveWarmth,
+    Start,
+    Stop,
+    Stopped,
+)
+from inference.views import NO_FACTS, Facts
+
+STOP_ALL_BOUND_S = 20.0
+"""For ending every child when the engine is torn down: longer than one child's exit command, SIGTERM and SIGKILL together."""
+SHOWN_LINES = 8
+"""A child's last lines in an error message: the cause is nearly always among them, and more hides it."""
+_LOG = logging.getLogger(__name__)
+
+
+class ChildProcess(Protocol):
+    """What is needed of `inference.child.Child`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    port: int
+
+    async def wait_ready(self) -> None: ...
+    async def wait_exited(self) -> ChildExit: ...
+    async def stop(self) -> ChildExit: ...
+
+
+Spawn = Callable[[ModelSpec, Callable[[Progress], None]], Awaitable[ChildProcess]]
+"""Starts a model's process; raises `ChildFailed`, or `SetupRefused` where no start can succeed."""
+
+
+@dataclass
+class _Life:
+    """One start of one model, from its spawn to its end."""
+
+    generation: int
+    child: ChildProcess | None = None
+    is_spawned: anyio.Event = field(default_factory=anyio.Event)
+    """Set when `child` is there, or will never be."""
+
+
+class Children:
+    """All processes. Owned by the supervisor's task: it calls `perform` and hands over where the events go."""
+
+    def __init__(
+        self,
+        specs: dict[str, ModelSpec],
+        spawn: Spawn,
+        history: LoadTimes,
+        post: Callable[[ChildEvent], None],
+        on_progress: Callable[[str], None],
+    ) -> None:
+        self._specs = specs
+        self._spawn = spawn
+        self._history = history
+        self._post = post
+        self._on_progress = on_progress
+        self._lives: dict[str, _Life] = {}
+        self._facts = {name: Facts(expected_s=history.expected_s(name)) for name in specs}
+
+    def facts(self, name: str) -> Facts:
+        """What is known of a model beside its place in the schedule."""
+        return self._facts.get(name, NO_FACTS)
+
+    def url(self, name: str) -> str:
+        """Where a model that is ready answers."""
+        child = self._lives[name].child
+        return f"http://127.0.0.1:{child.port}" if child is not None else ""
+
+    def perform(self, effect: ChildEffect, tasks: anyio.abc.TaskGroup) -> None:
+        """Begin an effect; what came of it is posted."""
+        model, generation = effect.model, effect.generation
+        match effect:
+            case Start():
+                self._lives[model] = life = _Life(generation)
+                tasks.start_soon(partial(self._live, self._specs[model], life), name=f"{model} #{generation}")
+            case Stop():
+                tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
+            # Conversations are not kept yet, and a process's memory is back when the process has ended: these stages only have their place.
+            case SaveWarmth():
+                self._post(Saved(model, generation))
+            case AwaitMemory():
+                self._post(MemoryReturned(model, generation))
+            case RestoreWarmth():
+                self._post(Restored(model, generation))
+
+    async def stop_all(self) -> None:
+        """End what is left, bounded; for the way out only."""
+        with anyio.move_on_after(STOP_ALL_BOUND_S, shield=True):
+            async with anyio.create_task_group() as tasks:
+                for life in self._lives.values():
+                    if life.child is not None:
+                        tasks.start_soon(self._end, life.child)
+
+    async def _live(self, spec: ModelSpec, life: _Life) -> None:
+        began = anyio.current_time()
+        self._facts[spec.name] = replace(self._facts[spec.name], pid=None, port=None, percent=None)
+        try:
+            life.child = child = await self._spawn(spec, partial(self._take_progress, spec.name, life))
+            life.is_spawned.set()
+            self._learn(spec.name, pid=child.pid, port=child.port)
+            self._on_progress(spec.name)
+            await child.wait_ready()
+        except (ChildFailed, SetupRefused, OSError) as error:
+            life.is_spawned.set()
+            self._learn(spec.name, pid=None, port=None)
+            failed = _load_failed(spec.name, life.generation, error)
+            _LOG.warning("%s did not load: %s", spec.name, failed.why)
+            self._post(failed)
+            return
+        seconds = anyio.current_time() - began
+        self._history.record(spec.name, seconds)
+        facts = self._facts[spec.name]
+        self._learn(spec.name, pid=child.pid, percent=100.0, loads=facts.loads + 1, last_load_s=round(seconds, 3))
+        self._learn(spec.name, expected_s=self._history.expected_s(spec.name))
+        _LOG.info("%s is ready after %.2f s (pid %d)", spec.name, seconds, child.pid)
+        self._post(Loaded(spec.name, life.generation))
+        await anyio.to_thread.run_sync(self._history.save)
+        exited = await child.wait_exited()
+        if self._lives.get(spec.name) is life:
+            self._learn(spec.name, pid=None, port=None, percent=None)
+        self._post(Exited(spec.name, life.generation, _last_words(f"its process ended with code {exited.code}", exited.last_lines)))
+
+    async def _stop(self, model: str, life: _Life) -> None:
+        await life.is_spawned.wait()
+        if life.child is not None:
+            await self._end(life.child)
+        self._learn(model, pid=None, port=None, percent=None)
+        _LOG.info("%s has stopped", model)
+        self._post(Stopped(model, life.generation))
+
+    async def _end(self, child: ChildProcess) -> None:
+        try:
+            await child.stop()
+        except ChildFailed as error:
+            # The kernel holds it. Going on is the lesser evil: the next load will say so if its memory is really gone.
+            _LOG.critical("a process could not be ended: %s", error)
+
+    def _take_progress(self, model: str, life: _Life, progress: Progress) -> None:
+        if self._lives.get(model) is life and progress.phase == "loading" and progress.percent is not None:
+            self._learn(model, percent=progress.percent)
+            self._on_progress(model)
+
+    def _learn(self, model: str, **facts: object) -> None:
+        self._facts[model] = replace(self._facts[model], **facts)  # pyright: ignore[reportArgumentType]  # replace() checks the names
+
+
+def _load_failed(model: str, generation: int, error: ChildFailed | SetupRefused | OSError) -> LoadFailed:
+    if not isinstance(error, ChildFailed):
+        text = error.message if isinstance(error, SetupRefused) else str(error)
+        return LoadFailed(model, generation, text, is_final=isinstance(error, SetupRefused))
+    text = {
+        "out_of_memory": "there was not enough memory",
+        "stalled": "it showed no sign of life for too long",
+        "bad_model": "its file could not be read as a model",
+        "port_in_use": "its port was taken",
+        "not_started": "its program could not be started",
+    }.get(error.reason, "its process ended")
+    code = "" if error.exit_code is None else f" (exit code {error.exit_code})"
+    return LoadFailed(
+        model,
+        generation,
+        _last_words(text + code, error.last_lines),
+        is_out_of_memory=error.reason == "out_of_memory",
+        is_final=error.reason == "not_started",
+    )
+
+
+def _last_words(what: str, lines: tuple[str, ...]) -> str:
+    shown = "\n".join(lines[-SHOWN_LINES:])
+    return f"{what}. Its last lines:\n{shown}" if shown else f"{what}, without a word."

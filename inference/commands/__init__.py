@@ -1,0 +1,1 @@
+"""The commands of `variet engine`, one file per kind."""

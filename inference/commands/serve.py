@@ -1,0 +1,34 @@
+"""`variet engine serve`: run the engine in the foreground."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from pathlib import Path
+
+import click
+
+from config.logs import set_up_logging
+from config.paths import Home
+from inference.cli import EXIT_CODES
+from inference.commands import options
+from inference.errors import SetupRefused
+from inference.serve import Manners, run_engine
+
+
+@click.command(epilog=f"Example: variet engine serve --port 8000\n\n{EXIT_CODES}")
+@options.config
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of the settings' port; 0 takes a free one.")
+@click.option("--port-file", type=click.Path(path_type=Path, dir_okay=False), help='Write {"url", "pid"} here once it listens.')
+@click.option("--leashed", is_flag=True, help="Stop when standard input closes; for programs that start an engine of their own.")
+@click.option("--verbose", is_flag=True, help="Log every request.")
+def serve(config: Path | None, port: int | None, port_file: Path | None, *, leashed: bool, verbose: bool) -> None:
+    """Run the engine in the foreground; Ctrl-C lets running requests finish, a second one does not."""
+    home = Home.find()
+    settings = options.settings_from(config, home, {} if port is None else {"server.port": port})
+    # A program that started us reads our words from a file; a person reads them on the screen.
+    set_up_logging("engine", folder=home.log_dir if leashed else None, level=logging.INFO if verbose or leashed else logging.WARNING)
+    try:
+        run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"))
+    except SetupRefused as error:
+        raise options.WrongSettings(error.message) from error

@@ -1,0 +1,153 @@
+"""The control routes: what is loaded, what waits, and load this instead. They decide nothing; each is one call to the supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import anyio
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from inference.contract import (
+    CONTRACT,
+    CONTRACT_VERSION,
+    KEEP_ALIVE,
+    SWAP_EVENT,
+    EngineStatus,
+    LoadRequest,
+    ServedModel,
+    ServedModels,
+    SwitchAnswer,
+    SwitchRequest,
+    UnloadAnswer,
+    UnloadRequest,
+    event_frame,
+)
+from inference.errors import EngineError, InvalidRequest, RouteNotFound
+from inference.supervisor import Supervisor
+
+KEEP_ALIVE_S = 15.0
+"""Between two signs of life on an idle event stream."""
+_NOTHING_ASKED = UnloadRequest()
+
+
+def build_control(supervisor: Supervisor, version: str) -> FastAPI:
+    """The control routes of one engine, as an ASGI application."""
+    app = FastAPI(title="Variet engine", version=version, docs_url=None, redoc_url=None, openapi_url="/engine/openapi.json")
+    routes = _Routes(supervisor, version)
+    app.get("/v1/models")(routes.models)
+    app.get("/v1/models/{name:path}")(routes.model)
+    app.get("/engine/status")(routes.status)
+    app.post("/engine/switch")(routes.switch)
+    app.post("/engine/load")(routes.load)
+    app.post("/engine/unload")(routes.unload)
+    app.get("/engine/events")(routes.events)
+    for error in (EngineError, RequestValidationError, HTTPException):
+        app.exception_handler(error)(_refuse)
+    return app
+
+
+class _Routes:
+    def __init__(self, supervisor: Supervisor, version: str) -> None:
+        self._supervisor = supervisor
+        self._version = version
+
+    async def models(self) -> ServedModels:
+        """Every name that can be asked for, loaded or not."""
+        return self._supervisor.served_models()
+
+    async def model(self, name: str) -> ServedModel:
+        """One of them."""
+        self._supervisor.catalog.resolve(name)
+        return next(each for each in self._supervisor.served_models().data if each.id == name)
+
+    async def status(self) -> EngineStatus:
+        """Models, queue and the load under way."""
+        return self._supervisor.status(self._version)
+
+    async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:
+        """Load a model in place of what is there."""
+        model = self._supervisor.catalog.resolve(asked.name).spec.name
+        if not asked.wait:
+            return await self._want(model, is_forced=asked.force)
+        ended: tuple[str, ...] = ()
+
+        async def wait() -> None:
+            nonlocal ended
+            with self._supervisor.ticket(model, takes_lease=False, is_forced=asked.force) as ticket:
+                await ticket.wait_granted()
+                ended = ticket.ended
+
+        await _while_connected(request, wait)
+        return SwitchAnswer(**self._supervisor.status_of(model).model_dump(), ended=ended)
+
+    async def load(self, asked: LoadRequest) -> SwitchAnswer:
+        """Ask for a model and do not wait."""
+        return await self._want(self._supervisor.catalog.resolve(asked.model).spec.name, is_forced=False)
+
+    async def unload(self, asked: UnloadRequest = _NOTHING_ASKED) -> UnloadAnswer:
+        """Free the memory of one model or of all."""
+        model = None if asked.model is None else self._supervisor.catalog.resolve(asked.model).spec.name
+        return UnloadAnswer(unloaded=await self._supervisor.unload(model))
+
+    async def events(self) -> StreamingResponse:
+        """Swaps as they go on, the present state first."""
+        return StreamingResponse(self._frames(), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    async def _want(self, model: str, *, is_forced: bool) -> SwitchAnswer:
+        ticket = await self._supervisor.want(model, is_forced=is_forced)
+        if ticket.verdict is not None:
+            raise ticket.verdict
+        return SwitchAnswer(**self._supervisor.status_of(model).model_dump(), ended=ticket.ended)
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        with self._supervisor.hub.listen() as listener:
+            yield KEEP_ALIVE
+            for model in self._supervisor.loaded:
+                yield event_frame(SWAP_EVENT, self._supervisor.progress(model))
+            if swap := self._supervisor.swap():
+                yield event_frame(SWAP_EVENT, swap)
+            async for progress in listener.frames(KEEP_ALIVE_S):
+                yield KEEP_ALIVE if progress is None else event_frame(SWAP_EVENT, progress)
+
+
+async def _while_connected(request: Request, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work`, but give up when the client leaves: nobody else wants what it waits for."""
+    refusal: EngineError | None = None
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, tasks.cancel_scope)
+        try:
+            await work()
+        except EngineError as error:
+            refusal = error
+        tasks.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Every refusal takes the one shape."""
+    refusal = _refusal(request, error)
+    headers = {**refusal.headers(), CONTRACT: str(CONTRACT_VERSION)}
+    return Response(refusal.body(), refusal.status, headers, media_type="application/json")
+
+
+def _refusal(request: Request, error: Exception) -> EngineError:
+    match error:
+        case EngineError():
+            return error
+        case RequestValidationError():
+            problems: list[dict[str, Any]] = list(error.errors())
+            text = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in problems)
+            return InvalidRequest(f"{text}.", is_permanent=True)
+        case _:
+            return RouteNotFound(f"There is no {request.method} {request.url.path} here.", is_permanent=True)

@@ -1,0 +1,126 @@
+"""Read what a client sends, within bounds, and pick out the little that the engine acts on: model, patience, and whether it wants events."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from inference.contract import EVENTS, EVENTS_LOADING, WAIT
+from inference.errors import BodyTooLarge, InvalidRequest
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+LONGEST_WAIT_S = 3600.0
+"""The most that a client may ask for: a place in the queue is not a subscription."""
+
+
+class ClientGone(Exception):
+    """The client left before it had said all."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One request for a model."""
+
+    method: str
+    path: str
+    target: str
+    """Path and query as they came."""
+    headers: RawHeaders
+    raw: bytes
+    body: dict[str, Any]
+    """The parsed JSON object; empty where the body is none."""
+    model: str | None
+    """The name that was asked for."""
+    wait_s: float | None
+    wants_events: bool
+    """Asked for loading events, in a request that is answered by a stream."""
+
+
+async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
+    """Read one request.
+
+    Raises:
+        BodyTooLarge: more than `max_bytes`.
+        InvalidRequest: the body claims to be JSON and is not, or a header makes no sense.
+        ClientGone: it left in the middle.
+    """
+    headers: RawHeaders = scope["headers"]
+    raw = await read_body(headers, receive, max_bytes)
+    body = _parse(raw, header(headers, b"content-type"))
+    query: bytes = scope["query_string"]
+    model = body.get("model") or next(iter(parse_qs(query.decode("latin-1")).get("model", ())), None)
+    if model is not None and not isinstance(model, str):
+        raise InvalidRequest("`model` must be a text.", is_permanent=True)
+    path: str = scope["path"]
+    raw_path: bytes = scope.get("raw_path") or path.encode()
+    return Incoming(
+        method=scope["method"],
+        path=path,
+        target=(raw_path + (b"?" + query if query else b"")).decode("latin-1"),
+        headers=headers,
+        raw=raw,
+        body=body,
+        model=model,
+        wait_s=_wait_s(header(headers, WAIT.lower().encode())),
+        wants_events=body.get("stream") is True and header(headers, EVENTS.lower().encode()) == EVENTS_LOADING,
+    )
+
+
+async def read_body(headers: RawHeaders, receive: Receive, max_bytes: int) -> bytes:
+    """Collect the body; a declared length that is too large is refused before any of it is read."""
+    declared = header(headers, b"content-length") or "0"
+    if not declared.isdecimal() or int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def header(headers: RawHeaders, name: bytes) -> str | None:
+    """The first header of that (lower-case) name."""
+    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request is larger than {max_bytes // 2**20} MiB (server.max_body_mib).", is_permanent=True)
+
+
+def _parse(raw: bytes, content_type: str | None) -> dict[str, Any]:
+    if not raw or (content_type is not None and "json" not in content_type):
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not JSON: {error}", is_permanent=True) from error
+    return body if isinstance(body, dict) else {}
+
+
+def _wait_s(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise InvalidRequest(f"{WAIT} must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}.", is_permanent=True)
+    return seconds

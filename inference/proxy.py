@@ -1,0 +1,185 @@
+"""Bytes both ways between a client and the model that it asks for: one request in, one lease, one answer out.
+
+It reads no prompts. Whoever goes first takes the other along: a client that leaves ends the generation and frees its place, also in the
+queue; a model that dies ends the answer with an error that a client can see.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+
+from inference.answer import Answer
+from inference.catalog import Served
+from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
+from inference.errors import EngineError, UpstreamDied
+from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
+from inference.rewrite import rewrite
+from inference.supervisor import Supervisor
+from inference.tap import Tap
+from inference.tickets import Ticket
+
+CONNECT_BOUND_S = 5.0
+"""To a process on this machine that has said it is ready; longer means that it hangs."""
+SILENCE_BOUND_S = 3600.0
+"""Between two reads: llama-server's own limit. A long prompt on a CPU is silent for many minutes, and a dead child is noticed without it."""
+KEEP_ALIVE_S = 4.0
+"""Idle connections are dropped before llama-server drops them (5 s), so that a request seldom meets one that is just closing."""
+LOADING_GRACE_S = 0.25
+"""A load shorter than this is not worth an event, and a failure this early can still be a true status."""
+LOADING_REPEAT_S = 1.0
+"""Between two loading events when nothing changes: the seconds go on, and a connection that is gone is noticed."""
+LAST_WORDS_BOUND_S = 0.25
+"""After a connection broke: until the news of its process's end, if it ended, has come with its last lines."""
+ERROR_BODY_BOUND = 64 * 1024
+"""The most of a model's error answer that is read to be put into an error frame."""
+_WITHHELD = frozenset(
+    {b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te", b"trailer", b"expect", b"content-length"}
+    # Keys and cookies are for us; the page that a request came from is no business of a model's server.
+    | {b"authorization", b"x-api-key", b"cookie", b"origin", b"referer"}
+    # llama-server would go on generating for a client that is gone, to let it come back.
+    | {b"x-conversation-id"}
+)
+_TIMEOUTS = httpx2.Timeout(SILENCE_BOUND_S, connect=CONNECT_BOUND_S).as_dict()
+_LOG = logging.getLogger(__name__)
+
+
+class Proxy:
+    """The ASGI application behind every route that a model answers."""
+
+    def __init__(self, supervisor: Supervisor, transport: httpx2.AsyncBaseTransport, max_body_bytes: int) -> None:
+        self._supervisor = supervisor
+        self._transport = transport
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer(send, scope["path"])
+        try:
+            incoming = await read(scope, receive, self._max_body_bytes)
+            served = self._served(incoming)
+            raw = rewrite(incoming.raw, incoming.body, served.virtual, incoming.path)
+        except ClientGone:
+            return
+        except EngineError as error:
+            await answer.fail(error)
+            return
+        with self._supervisor.ticket(served.spec.name, wait_s=incoming.wait_s) as ticket:
+            answer.name(ticket.id, served.spec.name)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+                try:
+                    await self._answer(incoming, raw, ticket, answer)
+                except EngineError as error:
+                    _LOG.info("%s %s: %s", ticket.id, error.code, error.message)
+                    await answer.fail(error)
+                tasks.cancel_scope.cancel()
+
+    def _served(self, incoming: Incoming) -> Served:
+        """The model meant: by name, else the only one that is there, else the default."""
+        loaded = self._supervisor.loaded
+        name = incoming.model or (loaded[0] if len(loaded) == 1 else self._supervisor.catalog.default)
+        return self._supervisor.catalog.resolve(name)
+
+    async def _answer(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:
+        if incoming.wants_events:
+            await self._announce_loading(ticket, answer)
+        await ticket.wait_granted()
+        with ticket.scope() as scope:
+            try:
+                await self._relay(incoming, raw, ticket, answer)
+            except httpx2.HTTPError as error:
+                await ticket.wait_verdict(LAST_WORDS_BOUND_S)
+                raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error or type(error).__name__}") from error
+        if scope.cancelled_caught:
+            raise ticket.verdict or UpstreamDied(f"{ticket.model} ended.")
+
+    async def _announce_loading(self, ticket: Ticket, answer: Answer) -> None:
+        """Tell a client that asked for it how the load goes on, until its request is granted or refused."""
+        with anyio.move_on_after(LOADING_GRACE_S):
+            await ticket.wait_settled()
+            return
+        await answer.begin_events()
+
+        async def announce(scope: anyio.CancelScope) -> None:
+            await ticket.wait_settled()
+            scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(announce, tasks.cancel_scope)
+            with self._supervisor.hub.listen() as listener:
+                await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model)))
+                async for event in listener.frames(LOADING_REPEAT_S):
+                    if event is None or event.model == ticket.model:
+                        await answer.write(event_frame(LOADING_EVENT, event or self._supervisor.progress(ticket.model)))
+
+    async def _relay(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:
+        async with self._upstream(incoming, raw, ticket) as upstream:
+            if answer.is_begun and upstream.status_code != httpx2.codes.OK:
+                await answer.fail_in_stream(await _upstream_detail(upstream))
+                return
+            chunks = upstream.aiter_raw()
+            # The status is passed on with the first byte, so that a death in between is still a 502.
+            first = await anext(chunks, b"")
+            if not answer.is_begun:
+                await answer.begin(upstream.status_code, upstream.headers.raw)
+            tap = Tap(is_stream=answer.is_stream)
+            if first := tap.take(first):
+                await answer.write(first)
+            async for chunk in chunks:
+                if chunk := tap.take(chunk):
+                    await answer.write(chunk)
+            await answer.end(tap.rest())
+        measured = tap.measured()
+        _LOG.info("%s %s %d %s %s", ticket.id, ticket.model, upstream.status_code, measured.usage, measured.timings)
+
+    @asynccontextmanager
+    async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpx2.Response]:
+        """The model's answer. Asked once more when a connection that was kept alive turns out to be closed; nothing had been generated then."""
+        headers = [(name, value) for name, value in incoming.headers if name not in _WITHHELD and not name.startswith(b"x-variet-")]
+        url = ticket.url + incoming.target
+        # A transport and not a client: a client would add headers of its own (an accept-encoding that nobody asked for), cookies and redirects.
+        request = httpx2.Request(incoming.method, url, headers=headers, content=raw or None, extensions={"timeout": _TIMEOUTS})
+        try:
+            upstream = await self._transport.handle_async_request(request)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            if ticket.verdict is not None:
+                raise
+            upstream = await self._transport.handle_async_request(request)
+        try:
+            yield upstream
+        finally:
+            await upstream.aclose()
+
+
+def open_transport() -> httpx2.AsyncHTTPTransport:
+    """The connections to all children, kept per child: no limit but the scheduler's, and never through a proxy."""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+    return httpx2.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits)
+
+
+async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _upstream_detail(upstream: httpx2.Response) -> ErrorDetail:
+    """A model's own error, to be said inside a stream that has begun."""
+    body = b""
+    async for chunk in upstream.aiter_bytes():
+        body += chunk
+        if len(body) > ERROR_BODY_BOUND:
+            break
+    text = body.decode(errors="replace")
+    try:
+        found: Any = json.loads(text)
+        error: dict[str, Any] = found["error"]
+        return ErrorDetail(message=str(error["message"]), type=str(error.get("type", "server_error")), code=str(error.get("code", upstream.status_code)))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ErrorDetail(message=text or f"status {upstream.status_code}", type="server_error", code=str(upstream.status_code))

@@ -1,0 +1,94 @@
+"""The few requests that must change on their way to a model: those to a virtual model, and tool choices that llama-server would misread.
+
+Pure. Everything else passes as the very same bytes: a proxy that parses and writes again loses key order, number formats and time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from inference.catalog import VirtualModel
+from inference.errors import InvalidRequest
+
+_SAMPLED = ("/completions", "/completion", "/responses", "/messages", "/infill")
+"""Routes whose requests take sampling values."""
+_EFFORT_PREFIX = "Reasoning: "
+
+Body = dict[str, Any]
+
+
+def rewrite(raw: bytes, body: Mapping[str, Any], virtual: VirtualModel, path: str) -> bytes:
+    """Return what the model is sent: `raw` itself unless something must change.
+
+    1. A virtual model's values are defaults: what the request says itself stands.
+    2. A tool choice that names one function becomes `required` over that one tool: llama-server takes the object form for `auto`.
+
+    Args:
+        raw: the body as it came.
+        body: the same, parsed.
+        virtual: what stands behind the name that was asked for.
+        path: the route.
+
+    Raises:
+        InvalidRequest: the tool choice names a tool that is not offered.
+    """
+    changed = {**_virtual_changes(body, virtual, path), **_tool_choice_changes(body, path)}  # 1. 2.
+    if not changed:
+        return raw
+    return json.dumps({**body, **changed}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) -> Body:
+    if virtual.is_plain or not path.endswith(_SAMPLED):
+        return {}
+    changed: Body = {name: value for name, value in virtual.sampling.items() if name not in body}
+    if not path.endswith("/chat/completions"):
+        return changed
+    if virtual.thinking is not None:
+        template = body.get("chat_template_kwargs")
+        given: Body = dict(template) if isinstance(template, dict) else {}
+        if "enable_thinking" not in given:
+            changed["chat_template_kwargs"] = {**given, "enable_thinking": virtual.thinking}
+    if virtual.reasoning_effort is not None and isinstance(messages := body.get("messages"), list):
+        changed.update(_with_effort(messages, virtual.reasoning_effort))
+    return changed
+
+
+def _with_effort(messages: list[Any], effort: str) -> Body:
+    line = f"{_EFFORT_PREFIX}{effort}"
+    first: Any = messages[0] if messages else None
+    if not isinstance(first, dict) or first.get("role") not in ("system", "developer"):
+        return {"messages": [{"role": "system", "content": line}, *messages]}
+    content: Any = first.get("content")
+    if isinstance(content, list):
+        parts: list[Any] = content
+        return {"messages": [{**first, "content": [{"type": "text", "text": line}, *parts]}, *messages[1:]]}
+    if str(content or "").startswith(_EFFORT_PREFIX):
+        return {}
+    return {"messages": [{**first, "content": f"{line}\n{content or ''}".rstrip("\n")}, *messages[1:]]}
+
+
+def _tool_choice_changes(body: Mapping[str, Any], path: str) -> Body:
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict) or not path.endswith(("/chat/completions", "/responses")):
+        return {}
+    name = _chosen_name(choice)
+    if name is None:
+        return {}
+    tools = body.get("tools")
+    offered: list[Any] = tools if isinstance(tools, list) else []
+    chosen = [tool for tool in offered if isinstance(tool, dict) and _chosen_name(tool) == name]
+    if not chosen:
+        raise InvalidRequest(f"tool_choice names the function {name!r}, which is not among the tools.", is_permanent=True)
+    return {"tools": chosen, "tool_choice": "required"}
+
+
+def _chosen_name(value: dict[Any, Any]) -> str | None:
+    """The function that a tool or a tool choice names, in the form of chat completions or of responses."""
+    if value.get("type", "function") != "function":
+        return None
+    function = value.get("function")
+    name = function.get("name") if isinstance(function, dict) else value.get("name")
+    return name if isinstance(name, str) else None

@@ -1,0 +1,242 @@
+"""The only owner of the engine's state: events come into its inbox, `scheduler.step` decides, and every effect runs in a task of its own.
+
+The owner never waits for an effect; what came of it arrives as an event. That is why one slow stop cannot hold up the requests of a model
+that is there. Everybody else asks by `ticket`, `want`, `unload` and `shut_down`, and reads frozen snapshots.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import assert_never
+
+import anyio
+import anyio.abc
+
+from inference import schedule, views
+from inference.catalog import Catalog
+from inference.children import STOP_ALL_BOUND_S, Children, Spawn
+from inference.contract import EngineStatus, ModelStatus, ServedModels, SwapProgress
+from inference.errors import REFUSALS, RequestEnded, UpstreamDied
+from inference.events import EventHub
+from inference.history import LoadTimes
+from inference.schedule import (
+    Arrived,
+    AwaitMemory,
+    Effect,
+    End,
+    Event,
+    Exited,
+    Grant,
+    Left,
+    LoadFailed,
+    Policy,
+    Refuse,
+    Restored,
+    RestoreWarmth,
+    SaveWarmth,
+    ShutdownAsked,
+    Start,
+    State,
+    Stop,
+    Ticked,
+    UnloadAsked,
+)
+from inference.scheduler import step
+from inference.tickets import Ticket
+
+PERCENT_STEP = 1.0
+"""Percentages closer together than this are not announced: a load may report hundreds a second."""
+
+
+class Supervisor:
+    """Runs the models. `run` is its one task; the other methods only put events into its inbox or read its state."""
+
+    def __init__(self, catalog: Catalog, policy: Policy, spawn: Spawn, history: LoadTimes, hub: EventHub) -> None:
+        self.catalog = catalog
+        self.hub = hub
+        self._state = schedule.initial(policy)
+        self._tickets: dict[str, Ticket] = {}
+        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent)
+        self._announced: SwapProgress | None = None
+        self._changed = anyio.Event()
+        self._posted = 0
+        self._decided = 0
+        self._inbox, self._events = anyio.create_memory_object_stream[Event](math.inf)
+
+    # --- what others ask ----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def ticket(self, model: str, *, wait_s: float | None = None, takes_lease: bool = True, is_forced: bool = False) -> Iterator[Ticket]:
+        """Queue for a model; whatever happens to the caller, place and lease are given back at the end of the context."""
+        ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
+        self._tickets[ticket.id] = ticket
+        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced))
+        try:
+            yield ticket
+        finally:
+            del self._tickets[ticket.id]
+            self._post(Left(ticket.id))
+
+    async def want(self, model: str, *, is_forced: bool = False) -> Ticket:
+        """Ask for a model to be loaded, and wait only until that has been decided."""
+        ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
+        self._tickets[ticket.id] = ticket
+        try:
+            self._post(Arrived(ticket.id, model, takes_lease=False, is_forced=is_forced))
+            await self._until_decided()
+        finally:
+            del self._tickets[ticket.id]
+        return ticket
+
+    async def unload(self, model: str | None) -> tuple[str, ...]:
+        """Unload one model or all, once their running requests are done or their drain is over."""
+        names = [model] if model is not None else list(self._state.models)
+        there = {name: each.generation for name in names if (each := self._state.models[name]).phase != "unloaded"}
+        for name in there:
+            self._post(UnloadAsked(name))
+        policy = self._state.policy
+        with anyio.move_on_after(policy.drain_s + STOP_ALL_BOUND_S):
+            while any(self._is_still_there(name, generation) for name, generation in there.items()):
+                await self._changed.wait()
+        return tuple(name for name, generation in there.items() if not self._is_still_there(name, generation))
+
+    async def shut_down(self) -> None:
+        """Refuse what waits, let running requests finish, stop every model. Asked a second time, it stops at once."""
+        self._post(ShutdownAsked())
+        with anyio.move_on_after(self._state.policy.drain_s + STOP_ALL_BOUND_S):
+            while not self._is_over():
+                await self._changed.wait()
+
+    async def _until_decided(self) -> None:
+        posted = self._posted
+        while self._decided < posted:
+            await self._changed.wait()
+
+    # --- what others see ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._state.stop_by is not None
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Models that answer at once."""
+        return tuple(model.name for model in self._state.models.values() if model.phase == "ready")
+
+    def status_of(self, name: str) -> ModelStatus:
+        """One physical model."""
+        return views.model_status(self._state, name, self.catalog.tiers_of(name), self._children.facts(name))
+
+    def status(self, version: str) -> EngineStatus:
+        """Everything."""
+        models = tuple(self.status_of(name) for name in self._state.models)
+        return EngineStatus(version=version, models=models, queue=views.queue(self._state, anyio.current_time()), swap=self.swap())
+
+    def served_models(self) -> ServedModels:
+        """Every name that can be asked for."""
+        return views.served_models(self.catalog, self._state)
+
+    def swap(self) -> SwapProgress | None:
+        """The load under way, or the next; None when nobody waits for one."""
+        name = views.coming(self._state)
+        return None if name is None else self.progress(name)
+
+    def progress(self, name: str) -> SwapProgress:
+        """How far one model is on its way in."""
+        return views.progress(self._state, name, self._children.facts(name), anyio.current_time())
+
+    # --- the owner ----------------------------------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Own the state until a shutdown is complete. When cancelled, end every child first."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                task_status.started()
+                wake_at: float | None = None
+                while not self._is_over():
+                    event = await self._next_event(wake_at)
+                    before = self._state
+                    self._state, effects, wake_at = step(before, event, anyio.current_time())
+                    if isinstance(event, Exited):
+                        self._tell_bereaved(event, before)
+                    for effect in effects:
+                        self._perform(effect, tasks)
+                    self._announce(event)
+                    self._decided += not isinstance(event, Ticked)
+                    changed, self._changed = self._changed, anyio.Event()
+                    changed.set()
+                # A child that was just stopped may still be on its way to say so.
+                tasks.cancel_scope.cancel()
+        finally:
+            self.hub.close()
+            await self._children.stop_all()
+
+    async def _next_event(self, wake_at: float | None) -> Event:
+        try:
+            return self._events.receive_nowait()
+        except anyio.WouldBlock:
+            with anyio.CancelScope(deadline=math.inf if wake_at is None else wake_at):
+                return await self._events.receive()
+        return Ticked()
+
+    def _post(self, event: Event) -> None:
+        self._posted += 1
+        self._inbox.send_nowait(event)
+
+    def _is_over(self) -> bool:
+        return self._state.stop_by is not None and all(model.phase == "unloaded" for model in self._state.models.values())
+
+    def _is_still_there(self, name: str, generation: int) -> bool:
+        model = self._state.models[name]
+        return model.generation == generation and model.phase != "unloaded"
+
+    def _perform(self, effect: Effect, tasks: anyio.abc.TaskGroup) -> None:
+        match effect:
+            case Grant(request, model):
+                # Without a ticket its client has just gone, and has said so: the lease is given back by the next event.
+                if ticket := self._tickets.get(request):
+                    ticket.grant(self._children.url(model))
+            case Refuse(request, code, message, retry_after_s, is_permanent):
+                if ticket := self._tickets.get(request):
+                    ticket.refuse(REFUSALS[code](message, retry_after_s=retry_after_s, is_permanent=is_permanent))
+            case End(requests, why, by):
+                for request in requests:
+                    if ticket := self._tickets.get(request):
+                        ticket.cut(RequestEnded(f"This request was ended: {why}.", retry_after_s=1))
+                if by is not None and (forcing := self._tickets.get(by)):
+                    forcing.ended += tuple(sorted(requests))
+            case SaveWarmth() | Stop() | AwaitMemory() | Start() | RestoreWarmth():
+                self._children.perform(effect, tasks)
+            case _:
+                assert_never(effect)
+
+    def _tell_bereaved(self, event: Exited, before: State) -> None:
+        for request in before.models[event.model].leases:
+            if ticket := self._tickets.get(request):
+                ticket.bereave(UpstreamDied(f"{event.model} died while answering: {event.why}"))
+
+    # --- announcements ------------------------------------------------------------------------------------------------------------------
+
+    def _announce(self, event: Event) -> None:
+        if isinstance(event, Restored | LoadFailed):
+            self._tell(self.progress(event.model))
+        swap = self.swap()
+        last = self._announced
+        if swap is not None and (last is None or (swap.model, swap.phase) != (last.model, last.phase)):
+            self._tell(swap)
+        elif swap is None:
+            self._announced = None
+
+    def _announce_percent(self, model: str) -> None:
+        now = self.progress(model)
+        last = self._announced
+        has_moved = last is None or (now.model, now.phase) != (last.model, last.phase)
+        if has_moved or (now.percent or 0.0) - ((last.percent if last else None) or 0.0) >= PERCENT_STEP:
+            self._tell(now)
+
+    def _tell(self, progress: SwapProgress) -> None:
+        self._announced = progress
+        self.hub.publish(progress)

@@ -1,0 +1,133 @@
+"""The scheduler's state as clients see it: pure projections onto the contract's wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inference.catalog import Catalog
+from inference.contract import ModelState, ModelStatus, QueuedRequest, ServedMeta, ServedModel, ServedModels, SwapPhase, SwapProgress
+from inference.schedule import Model, Phase, State
+
+_STATES: Mapping[Phase, ModelState] = {
+    "unloaded": "unloaded",
+    "starting": "loading",
+    "restoring": "loading",
+    "ready": "ready",
+    "saving": "stopping",
+    "stopping": "stopping",
+    "returning": "stopping",
+}
+ALMOST = 99.0
+"""The most that a guess from earlier loads may claim."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the supervisor knows of a model beside its place in the schedule."""
+
+    pid: int | None = None
+    port: int | None = None
+    percent: float | None = None
+    """As the child reports it."""
+    loads: int = 0
+    last_load_s: float | None = None
+    expected_s: float | None = None
+
+
+NO_FACTS = Facts()
+
+
+def model_state(model: Model) -> ModelState:
+    """A model's state in the contract's words."""
+    return "failed" if model.error is not None and model.phase in ("unloaded", "returning") else _STATES[model.phase]
+
+
+def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) -> ModelStatus:
+    """One model's line of `/engine/status`."""
+    model = state.models[name]
+    return ModelStatus(
+        name=name,
+        state=model_state(model),
+        tiers=tiers,
+        in_flight=len(model.leases),
+        waiting=sum(waiter.model == name for waiter in state.waiters),
+        pid=facts.pid,
+        port=facts.port,
+        loads=facts.loads,
+        last_load_s=facts.last_load_s,
+        error=model.error,
+    )
+
+
+def queue(state: State, now: float) -> tuple[QueuedRequest, ...]:
+    """Who waits, in order of arrival."""
+    return tuple(
+        QueuedRequest(id=waiter.id, model=waiter.model, waited_s=round(now - waiter.arrived_at, 3), position=position)
+        for position, waiter in enumerate(state.waiters, start=1)
+    )
+
+
+def served_models(catalog: Catalog, state: State) -> ServedModels:
+    """`/v1/models`: every name, loaded or not."""
+    return ServedModels(
+        data=tuple(
+            ServedModel(
+                id=name,
+                meta=ServedMeta(
+                    kind=served.kind, model=served.spec.name, state=model_state(state.models[served.spec.name]), n_ctx=served.spec.context
+                ),
+            )
+            for name, served in catalog.served.items()
+        )
+    )
+
+
+def coming(state: State) -> str | None:
+    """The model that is on its way in, or would be next.
+
+    1. The one that is loading.
+    2. Else the forced waiter's, else the oldest waiter's, among models that are not there.
+    """
+    # 1.
+    for model in state.models.values():
+        if model.phase in ("starting", "restoring"):
+            return model.name
+    # 2.
+    waiters = sorted(state.waiters, key=lambda waiter: not waiter.is_forced)
+    return next((waiter.model for waiter in waiters if state.models[waiter.model].phase != "ready"), None)
+
+
+def progress(state: State, name: str, facts: Facts, now: float) -> SwapProgress:
+    """How far `name` is on its way in."""
+    model = state.models[name]
+    phase = _swap_phase(state, model, facts)
+    begun = model.since
+    if phase in ("queued", "stopping"):
+        begun = min((waiter.arrived_at for waiter in state.waiters if waiter.model == name), default=now)
+    elapsed_s = max(0.0, (model.ready_since if phase == "ready" else now) - begun)
+    percent = 100.0 if phase == "ready" else facts.percent
+    if percent is None and phase == "loading" and facts.expected_s:
+        percent = round(min(ALMOST, 100 * elapsed_s / facts.expected_s), 1)
+    return SwapProgress(
+        model=name,
+        phase=phase,
+        elapsed_s=round(elapsed_s, 3),
+        expected_s=facts.expected_s,
+        percent=percent,
+        error=model.error if phase == "failed" else None,
+    )
+
+
+def _swap_phase(state: State, model: Model, facts: Facts) -> SwapPhase:
+    if model.phase == "ready":
+        return "ready"
+    if model.phase == "starting":
+        return "starting" if facts.pid is None else "loading"
+    if model.phase == "restoring":
+        return "loading"
+    is_wanted = any(waiter.model == model.name for waiter in state.waiters)
+    if not is_wanted and model_state(model) == "failed":
+        return "failed"
+    is_making_room = any(other.phase in ("saving", "stopping", "returning") for other in state.models.values())
+    return "stopping" if is_making_room else "queued"
