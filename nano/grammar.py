@@ -1,0 +1,96 @@
+"""Reads the phrase banks: a pattern such as `(add|put in) {title} [on] {when}` becomes one of the sentences that it stands for."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PHRASES = Path(__file__).with_name("phrases")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a request: plain words, or the filling of a slot."""
+
+    text: str
+    slot: str | None = None
+
+
+@dataclass(frozen=True)
+class _Slot:
+    name: str
+
+
+@dataclass(frozen=True)
+class _Choice:
+    options: tuple[tuple[object, ...], ...]
+
+
+def parse(pattern: str) -> tuple[object, ...]:
+    """The pattern as nested sequences.
+
+    Raises:
+        ValueError: a bracket that is never closed, or closed but never opened.
+    """
+    node, end = _sequence(pattern, 0, "")
+    if end != len(pattern):
+        raise ValueError(f"unbalanced pattern: {pattern!r}")
+    return node
+
+
+def _sequence(pattern: str, at: int, closers: str) -> tuple[tuple[object, ...], int]:
+    parts: list[object] = []
+    text = ""
+    while at < len(pattern) and pattern[at] not in closers:
+        c = pattern[at]
+        if c == "{":
+            end = pattern.index("}", at)
+            parts += [text, _Slot(pattern[at + 1 : end])]
+            text, at = "", end + 1
+        elif c in "([":
+            closer = ")" if c == "(" else "]"
+            options: list[tuple[object, ...]] = [()] if c == "[" else []
+            at += 1
+            while True:
+                option, at = _sequence(pattern, at, "|" + closer)
+                options.append(option)
+                if at >= len(pattern):
+                    raise ValueError(f"unbalanced pattern: {pattern!r}")
+                at += 1
+                if pattern[at - 1] == closer:
+                    break
+            parts += [text, _Choice(tuple(options))]
+            text = ""
+        else:
+            text += c
+            at += 1
+    parts.append(text)
+    return tuple(p for p in parts if p != ""), at
+
+
+def expand(node: tuple[object, ...], rng: random.Random) -> list[Piece]:
+    """One sentence of the pattern; slots stay empty pieces that carry their name."""
+    out: list[Piece] = []
+    for part in node:
+        if isinstance(part, str):
+            out.append(Piece(part))
+        elif isinstance(part, _Slot):
+            out.append(Piece("", part.name))
+        elif isinstance(part, _Choice):
+            out += expand(rng.choice(part.options), rng)
+    return out
+
+
+@cache
+def bank(name: str) -> tuple[tuple[object, ...], ...]:
+    """The patterns of `phrases/NAME.txt`."""
+    return tuple(parse(line) for line in lines(name))
+
+
+@cache
+def lines(name: str) -> tuple[str, ...]:
+    """The lines of `phrases/NAME.txt` without comments and empty ones."""
+    text = (PHRASES / f"{name}.txt").read_text(encoding="utf-8")
+    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))

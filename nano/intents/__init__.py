@@ -1,0 +1,23 @@
+"""Every kind of request that the model is taught: what is typed, the act that is right, what comes back and what is said.
+
+An intent is a function that adds turns to a dialogue. Where the tools that it needs are missing, the right act is to say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nano.dialogue import Dialogue
+from nano.intents import calendar, follow, mail, steps, talk
+
+Intent = Callable[[Dialogue], None]
+WEIGHTS: tuple[tuple[Intent, float], ...] = (
+    (calendar.list_events, 9), (calendar.find_event, 5), (calendar.create, 15), (calendar.update, 10), (calendar.delete, 6), (calendar.free, 7), (calendar.ask_create_when, 1.6), (calendar.ask_create_title, 1.2), (calendar.ask_create_both, 1),
+    (calendar.ask_update_new, 1.4), (calendar.ask_update_event, 0.6), (calendar.ask_delete_event, 0.6), (mail.search_sender, 4), (mail.search_topic, 4), (mail.search_unread, 2.5), (mail.search_latest, 1.5), (mail.read_mail, 5),
+    (mail.draft_mail, 5), (mail.send_mail, 5), (mail.ask_if, 1.5), (mail.draft_reply, 5), (mail.send_draft, 1.2), (mail.ask_mail_body, 1.4), (mail.ask_mail_to, 1), (mail.ask_mail_both, 0.7), (mail.ask_reply_body, 1), (talk.web_search, 4), (talk.web_question, 5),
+    (talk.ask_search_query, 0.6), (talk.cannot, 9), (talk.talk, 3), (talk.time_now, 1.2), (steps.mail_then_reply, 2.2), (steps.search_then_create, 1.6), (steps.free_then_create, 1.8), (steps.draft_then_send, 1.8), (steps.read_then_create, 1.2), (steps.events_and_mail, 1.2),
+    (follow.then_send, 2), (follow.then_move, 2), (follow.then_delete, 1.2), (follow.then_period, 1.2), (follow.then_read, 1.5), (follow.then_reply, 1.5),
+)
+
+NEEDS_BLANK_HISTORY = frozenset({calendar.ask_update_event, calendar.ask_delete_event, mail.send_draft})
+"""Requests whose right act would be another one if an event or a draft had just been spoken of."""

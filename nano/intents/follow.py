@@ -1,0 +1,103 @@
+"""Conversations that go on: send it, move it, delete that, and the day after, read the first, reply to it."""
+
+from __future__ import annotations
+
+import re
+
+from nano import fill, results
+from nano.dialogue import Dialogue
+from nano.intents.calendar import create, list_events
+from nano.intents.mail import draft_mail, draft_reply, past, read_mail
+from nano.intents.words import moved_to
+
+
+def then_send(d: Dialogue) -> None:
+    (draft_mail if d.rng.random() < 0.6 else draft_reply)(d)
+    if d.messages[-2].get("role") != "tool" or not d.messages[-2]["content"].startswith("Draft ") or not d.has("send_draft"):
+        return
+    text = d.messages[-2]["content"]
+    d.typed("follow_send")
+    d.call("send_draft", draft=text.split()[1])
+    d.answers("send_draft", "Sent " + text.split(" ", 2)[2])
+
+
+def _an_event_first(d: Dialogue) -> str:
+    """One event is on the table: it was just added, changed or found. Its title."""
+    if d.rng.random() < 0.55:
+        create(d)
+        text = d.messages[-2].get("content", "")
+        return text.removeprefix("Created: ").rsplit(", ", 1)[0] if text.startswith("Created: ") and "\n" not in text and text.count(", ") == 1 else ""
+    name = fill.event(d.rng)
+    slots = d.typed("find_event", {"event": name})
+    if not d.has("list_events"):
+        d.cannot()
+        return ""
+    d.call("list_events", query=slots["event"], when=slots.get("period") or slots.get("day"))
+    day = results.some_day(d.rng, d.now)
+    one = results.an_event(d.rng, day, slots["event"])
+    d.answers("list_events", results.calendar_shape.events_text(results.days_of(results.datetime.combine(day, results.time(), results.ZONE), day), (one,), slots["event"]))
+    return one.title
+
+
+def then_move(d: Dialogue) -> None:
+    title = _an_event_first(d)
+    if not title or not d.has("update_event"):
+        return
+    slots = d.typed("follow_move")
+    new_when = moved_to(slots)
+    d.call("update_event", event=title, new_when=new_when, new_duration=slots.get("new_duration"), new_location=slots.get("new_place"), new_title=slots.get("new_title"))
+    text, _ = results.updated(d.rng, d.now, slots.get("new_title") or title, slots.get("new_place"))
+    d.answers("update_event", text)
+
+
+def then_delete(d: Dialogue) -> None:
+    title = _an_event_first(d)
+    if not title or not d.has("delete_event"):
+        return
+    d.typed("follow_delete")
+    d.call("delete_event", event=title)
+    d.answers("delete_event", results.deleted(d.rng, d.now, title))
+
+
+def then_period(d: Dialogue) -> None:
+    list_events(d)
+    if d.has("list_events"):
+        slots = d.typed("follow_period")
+        d.call("list_events", when=slots.get("period") or slots.get("day"))
+        text, _ = results.events(d.rng, d.now)
+        d.answers("list_events", text)
+
+
+def _mails_first(d: Dialogue) -> str:
+    """Mails were just listed. The id of the first."""
+    name = d.rng.choice(("search_mail_sender", "search_mail_topic", "search_mail_unread", "search_mail_latest"))
+    slots = d.typed(name, past(d))
+    if not d.has("search_mail", "read_mail", "draft_reply"):
+        d.cannot()
+        return ""
+    d.call("search_mail", sender=slots.get("person"), query=slots.get("topic"), when=slots.get("period"), unread=True if name.endswith("unread") or re.search(r"\bnew\b", d.wording) else None)
+    text, found = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""), at_least=1)
+    d.answers("search_mail", text)
+    return found[0].id
+
+
+def then_read(d: Dialogue) -> None:
+    mail = _mails_first(d)
+    if not mail:
+        return
+    d.typed("follow_read")
+    d.call("read_mail", mail=mail)
+    d.answers("read_mail", results.mail(results.Mail(mail, results.a_person(d.rng), fill.subject(d.rng), d.now, True, fill.mail_text(d.rng))))
+    if d.rng.random() < 0.4:
+        draft_reply(d, mail, "follow_reply")
+
+
+def then_reply(d: Dialogue) -> None:
+    if d.rng.random() < 0.5:
+        mail = _mails_first(d)
+    else:
+        read_mail(d)
+        text = d.messages[-2].get("content", "") if d.messages[-2].get("role") == "tool" else ""
+        mail = text.split()[0] if text.startswith("m") and " from " in text else ""
+    if mail and d.has("draft_reply"):
+        draft_reply(d, mail, "follow_reply")

@@ -1,0 +1,164 @@
+"""Mail requests: searching, reading, drafting, sending, replying, and what is missing from them."""
+
+from __future__ import annotations
+
+import re
+
+from nano import fill, results, times
+from nano.dialogue import Dialogue
+from nano.grammar import Piece, lines
+from nano.intents.words import join, refused
+
+
+def _search(d: Dialogue, slots: dict[str, str], *, unread: bool | None = None) -> None:
+    if not d.has("search_mail"):
+        return d.cannot()
+    unread = unread or bool(re.search(r"\bnew\b", d.wording)) or None  # whoever asks for new mail means what is unread
+    d.call("search_mail", sender=slots.get("person") or slots.get("address"), query=slots.get("topic"), when=slots.get("past") or slots.get("period"), unread=unread)
+    text, _ = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))
+    return d.answers("search_mail", text)
+
+
+def past(d: Dialogue) -> dict[str, str]:
+    return {"period": times.past_period(d.rng)}
+
+
+def search_sender(d: Dialogue) -> None:
+    _search(d, d.typed("search_mail_sender", past(d)))
+
+
+def search_topic(d: Dialogue) -> None:
+    _search(d, d.typed("search_mail_topic", past(d)))
+
+
+def search_unread(d: Dialogue) -> None:
+    _search(d, d.typed("search_mail_unread", past(d)), unread=True)
+
+
+def search_latest(d: Dialogue) -> None:
+    _search(d, d.typed("search_mail_latest", past(d)))
+
+
+def read_mail(d: Dialogue) -> None:
+    slots = d.typed("read_mail", past(d))
+    if not d.has("read_mail"):
+        return d.cannot()
+    words = join(slots.get("person"), slots.get("topic"))
+    d.call("read_mail", mail=words)
+    if d.rng.random() < 0.08:
+        return d.answers("read_mail", f'No mail matches "{words}".')
+    return d.answers("read_mail", results.mail(results.a_mail(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))))
+
+
+def recipient_of(slots: dict[str, str]) -> str:
+    return slots.get("to") or slots.get("person") or slots.get("address") or ""
+
+
+def _letter(d: Dialogue, slots: dict[str, str], *, send: bool) -> None:
+    tool = "send_mail" if send else "draft_mail"
+    d.call(tool, to=recipient_of(slots), body=slots["body"], subject=slots.get("subject"))
+    r = d.rng.random()
+    if r < 0.08 and "@" not in recipient_of(slots):
+        return d.answers(tool, f'No address is known for "{recipient_of(slots)}". Give an address.')
+    if r < 0.12:
+        return d.answers(tool, refused(d.rng))
+    if send:
+        return d.answers(tool, results.sent(d.rng, recipient_of(slots), slots["body"], slots.get("subject", "")))
+    text, _ = results.draft(d.rng, recipient_of(slots), slots["body"], slots.get("subject", ""))
+    return d.answers(tool, text)
+
+
+def draft_mail(d: Dialogue) -> None:
+    slots = d.typed("draft_mail")
+    return _letter(d, slots, send=False) if d.has("draft_mail") else d.cannot()
+
+
+def send_mail(d: Dialogue) -> None:
+    slots = d.typed("send_mail")
+    return _letter(d, slots, send=True) if d.has("send_mail") else d.cannot()
+
+
+def ask_if(d: Dialogue) -> None:
+    """`ask Anna if she can come at 5`: the indirect question becomes a direct one."""
+    said, _, asked = d.rng.choice(lines("fill_ask_if")).partition(" => ")
+    given = {"time": times.clock(d.rng), "day": times.day(d.rng), "place": fill.place(d.rng), "person": fill.first_name(d.rng), "word": fill.word(d.rng), "number": fill.number(d.rng), "topic": fill.topic(d.rng), "period": times.period(d.rng), "event": fill.event(d.rng), "city": fill.city(d.rng)}
+    low = d.rng.random() < 0.5
+    for slot, text in given.items():
+        said, asked = said.replace("{" + slot + "}", text), asked.replace("{" + slot + "}", text)
+    send = d.rng.random() < 0.5
+    form = d.rng.choice((
+        ("draft a mail to ", " asking "), ("draft an email asking ", " "), ("write to ", " and ask "), ("write ", " a mail asking "),
+    ) if not send else (("email ", " and ask "), ("send ", " a mail asking "), ("ask ", " by mail "), ("mail ", " to ask "), ("shoot ", " an email asking "), ("send an email to ", " asking ")))
+    who = fill.recipient(d.rng)
+    pieces = [Piece(form[0]), Piece(who, "to"), Piece(form[1]), Piece(said)]
+    pieces = [Piece(p.text.lower(), p.slot) for p in pieces] if low else pieces
+    slots = d.types(pieces, polite=False)
+    if form[1].strip() == "":
+        return None
+    slots["body"] = asked.lower() if low else asked
+    tool = "send_mail" if send else "draft_mail"
+    return _letter(d, slots, send=send) if d.has(tool) else d.cannot()
+
+
+def draft_reply(d: Dialogue, mail: str | None = None, bank: str = "draft_reply") -> None:
+    slots = d.typed(bank)
+    if not d.has("draft_reply"):
+        return d.cannot()
+    words = mail or join(slots.get("person"), slots.get("topic"))
+    d.call("draft_reply", mail=words, body=slots["body"])
+    if d.rng.random() < 0.05:
+        return d.answers("draft_reply", f'No mail matches "{words}".')
+    text, _ = results.draft(d.rng, "", slots["body"], f"Re: {fill.subject(d.rng)}")
+    return d.answers("draft_reply", text)
+
+
+def send_draft(d: Dialogue) -> None:
+    slots = d.typed("send_draft")
+    if not d.has("send_draft"):
+        return d.cannot()
+    draft = slots.get("draft", "last")
+    d.call("send_draft", draft=draft)
+    if d.rng.random() < 0.1:
+        return d.answers("send_draft", f'No draft matches "{draft}".')
+    return d.answers("send_draft", results.sent(d.rng, "", fill.body(d.rng), ""))
+
+
+def ask_mail_body(d: Dialogue) -> None:
+    slots = d.typed("ask_mail_body")
+    if not d.has("draft_mail"):
+        return d.cannot()
+    d.says(f"What should I write to {recipient_of(slots)}?")
+    if d.rng.random() < 0.6:
+        more = d.types([Piece(d.rng.choice(("", "", "that ", "say ", "tell them "))), Piece(fill.body(d.rng), "body")], polite=False)
+        _letter(d, {**slots, **more}, send=False)
+    return None
+
+
+def ask_mail_to(d: Dialogue) -> None:
+    slots = d.typed("ask_mail_to")
+    if not d.has("draft_mail"):
+        return d.cannot()
+    d.says("Who should it go to?")
+    if d.rng.random() < 0.6 and "body" in slots:
+        more = d.types([Piece(d.rng.choice(("", "", "to ", "it's for "))), Piece(fill.recipient(d.rng), "to")], polite=False)
+        _letter(d, {**slots, **more}, send=False)
+    return None
+
+
+def ask_mail_both(d: Dialogue) -> None:
+    d.typed("ask_mail_both")
+    return d.says("Who should it go to, and what should it say?") if d.has("draft_mail") else d.cannot()
+
+
+def ask_reply_body(d: Dialogue) -> None:
+    slots = d.typed("ask_reply_body")
+    if not d.has("draft_reply"):
+        return d.cannot()
+    words = join(slots.get("person"), slots.get("topic"))
+    d.says(f"What should I reply to {words}?" if words else "What should I reply?")
+    if d.rng.random() < 0.6 and words:
+        more = d.types([Piece(d.rng.choice(("", "", "that ", "say "))), Piece(fill.body(d.rng), "body")], polite=False)
+        d.call("draft_reply", mail=words, body=more["body"])
+        text, _ = results.draft(d.rng, "", more["body"], f"Re: {fill.subject(d.rng)}")
+        d.answers("draft_reply", text)
+    return None
