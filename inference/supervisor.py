@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import assert_never
@@ -64,7 +65,9 @@ class Supervisor:
         self._changed = anyio.Event()
         self._posted = 0
         self._decided = 0
-        self._inbox, self._events = anyio.create_memory_object_stream[Event](math.inf)
+        # Bounded by the queue's limit and the number of children: nobody posts without being one of those.
+        self._inbox: deque[Event] = deque()
+        self._mail = anyio.Event()
 
     # --- what others ask ----------------------------------------------------------------------------------------------------------------
 
@@ -175,16 +178,16 @@ class Supervisor:
             await self._children.stop_all()
 
     async def _next_event(self, wake_at: float | None) -> Event:
-        try:
-            return self._events.receive_nowait()
-        except anyio.WouldBlock:
+        if not self._inbox:
+            self._mail = anyio.Event()
             with anyio.CancelScope(deadline=math.inf if wake_at is None else wake_at):
-                return await self._events.receive()
-        return Ticked()
+                await self._mail.wait()
+        return self._inbox.popleft() if self._inbox else Ticked()
 
     def _post(self, event: Event) -> None:
         self._posted += 1
-        self._inbox.send_nowait(event)
+        self._inbox.append(event)
+        self._mail.set()
 
     def _is_over(self) -> bool:
         return self._state.stop_by is not None and all(model.phase == "unloaded" for model in self._state.models.values())

@@ -1,0 +1,92 @@
+"""A whole supervisor, or a whole engine on a real port, over fake children; for the tests of this folder."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import uvicorn
+
+from config.schema import EngineSettings
+from inference.app import Engine
+from inference.catalog import build_catalog
+from inference.control import build_control
+from inference.events import EventHub
+from inference.gate import Gate
+from inference.history import LoadTimes
+from inference.keys import Keys
+from inference.proxy import Proxy, open_transport
+from inference.schedule import Policy, State
+from inference.supervisor import Supervisor
+from tests.fakes.children import FakeChildren
+
+TWO_MODELS: Mapping[str, Any] = {
+    "models": {
+        "small": {"path": "/models/small.gguf", "slots": 2},
+        "large": {"path": "/models/large.gguf", "slots": 2},
+    },
+    "tiers": {"fast": "small", "balanced": "large"},
+    "virtual": {"thinker": {"model": "large", "thinking": True, "sampling": {"temperature": 0.5}}},
+}
+
+
+def settings(**changes: Any) -> EngineSettings:
+    return EngineSettings.model_validate({**TWO_MODELS, **changes})
+
+
+@asynccontextmanager
+async def supervised(
+    children: FakeChildren, folder: Path, change: Callable[[Policy], Policy] = lambda policy: policy
+) -> AsyncIterator[Supervisor]:
+    """A running supervisor; its children are ended at the end."""
+    catalog = build_catalog(settings())
+    supervisor = Supervisor(catalog, change(Policy(catalog.models)), children, LoadTimes(folder / "times.json"), EventHub())
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(supervisor.run)
+        yield supervisor
+        tasks.cancel_scope.cancel()
+    assert all(child.is_stopped or child._is_over.is_set() for child in children.started)
+
+
+async def until(supervisor: Supervisor, holds: Callable[[State], bool]) -> None:
+    """Wait for the supervisor's state to be such."""
+    while not holds(supervisor._state):
+        await supervisor._changed.wait()
+
+
+@dataclass
+class RunningEngine:
+    supervisor: Supervisor
+    client: httpx2.AsyncClient
+    url: str
+
+
+@asynccontextmanager
+async def engine(
+    children: FakeChildren, folder: Path, *, keys: Keys | None = None, change: Callable[[Policy], Policy] = lambda policy: policy
+) -> AsyncIterator[RunningEngine]:
+    """An engine on a real port, with a client."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with supervised(children, folder, change) as supervisor, open_transport() as transport, anyio.create_task_group() as tasks:
+            app = Engine(Gate("127.0.0.1", keys or Keys({})), supervisor, Proxy(supervisor, transport, 2**20), "0.0.0")
+            app.set_control(build_control(supervisor, "0.0.0"))
+            config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
+            server = uvicorn.Server(config)
+            tasks.start_soon(server._serve, [listener])
+            async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
+                yield RunningEngine(supervisor, client, url)
+            server.should_exit = True
+
+
+def limited(**changes: Any) -> Callable[[Policy], Policy]:
+    """A change of the policy."""
+    return lambda policy: replace(policy, **changes)
