@@ -37,4 +37,4 @@ def mcp() -> None:
     \b
     Example, in another MCP client's settings:
       {"command": "variet", "args": ["mcp", "calendars"]}
-    """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
+    """

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from email.utils import getaddresses
 
+from mcp_servers.errors import Refusal
 from mcp_servers.quoting import clean_line, shortened
 
 NO_SUBJECT = "(no subject)"
@@ -33,6 +34,17 @@ class Person:
     def full(self) -> str:
         """`Anna Keller <anna@example.org>`."""
         return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail to be written. `to` are plain addresses."""
+
+    to: tuple[str, ...]
+    subject: str
+    body: str
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
 
 
 def is_address(text: str) -> bool:
@@ -62,6 +74,17 @@ def reply_subject(subject: str) -> str:
 def letter_text(to: tuple[str, ...], subject: str, body: str) -> str:
     """`to anna@example.org, subject "Re: Budget": I agree.`, the tail of every echo."""
     return f'to {", ".join(to)}, subject "{subject}": {shortened(clean_line(body), MAX_ECHO_CHARS)}'
+
+
+def one_line(text: str, what: str) -> str:
+    """A header's text; a line break in it would begin another header.
+
+    Raises:
+        Refusal: it has one.
+    """
+    if any(character in text for character in "\r\n\0\x0b\x0c\x85\u2028\u2029"):
+        raise Refusal(f"The {what} must be one line.")
+    return clean_line(text)
 
 
 def no_address_text(name: str) -> str:

@@ -8,11 +8,13 @@ written in docs/tools.md; a client that sends none of them is served from this m
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio
@@ -27,6 +29,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.signatures import ToolSpec
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CONTEXT_KEY = "variet/context"
 PREPARE_KEY = "variet/prepare"
@@ -46,13 +49,17 @@ class ToolServer:
 
 
 def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
-    """Handlers that touch files, each run in a worker thread, one at a time: a store has one writer per process."""
-    turn = anyio.Lock()
+    """Handlers that touch files, each run in a worker thread, one at a time: a store has one user per process."""
+    turn = threading.Lock()
+
+    def in_turn(work: Callable[[], T]) -> T:
+        with turn:
+            return work()
 
     def in_thread(handler: Handler) -> AsyncHandler:
         async def run(call: Call) -> Outcome | Plan:
-            async with turn:
-                return await anyio.to_thread.run_sync(handler, call)
+            done = await anyio.to_thread.run_sync(in_turn, partial(handler, call))
+            return replace(done, execute=partial(in_turn, done.execute)) if isinstance(done, Plan) else done
 
         return run
 

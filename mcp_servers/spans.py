@@ -42,7 +42,9 @@ class Span:
         return _is_midnight(self.start) and _is_midnight(self.end)
 
     def overlaps(self, other: Span) -> bool:
-        return self.start < other.end and other.start < self.end
+        # As instants: two wall times of one zone compare by the wall, which shows one hour twice a year.
+        start, end = self.start.timestamp(), self.end.timestamp()
+        return start < other.end.timestamp() and other.start.timestamp() < end
 
 
 def days_of(first: datetime, last: date) -> Span:

@@ -12,25 +12,20 @@ Pure. The decision tree:
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import datetime
 
 from mcp_servers.calendars.model import Event
-from mcp_servers.when.words import is_one_slip
+from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 
-_EMPTY_WORDS = frozenset("the a an my our your his her their with at in on of for and to from by is all any about this that".split())
 _EVENT_WORDS = frozenset(
     "appointment appointments meeting meetings event events call calls session sessions entry thing visit calendar slot booking".split()
 )
-_MIN_TYPO_CHARS = 5
-_MIN_PREFIX_CHARS = 3
 
 
 def filtered(events: tuple[Event, ...], words: str) -> tuple[Event, ...]:
     """The events that `words` speak of (2. to 4.); all of them when the words say nothing."""
-    significant = [word for word in words_of(words) if word not in _EMPTY_WORDS]
-    specific = [word for word in significant if word not in _EVENT_WORDS]
+    significant = tuple(word for word in words_of(words) if word not in EMPTY_WORDS)
+    specific = tuple(word for word in significant if word not in _EVENT_WORDS)
     for wanted, is_forgiving in ((significant, False), (specific, False), (specific, True)):
         found = tuple(event for event in events if _holds(event, wanted, is_forgiving=is_forgiving))
         if found:
@@ -57,21 +52,5 @@ def meant(events: tuple[Event, ...], words: str, now: datetime) -> tuple[Event, 
     return found
 
 
-def words_of(text: str) -> tuple[str, ...]:
-    """Lower-case words without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return tuple(re.sub(r"'s?$", "", word) for word in re.findall(r"[^\W_]+(?:'[^\W_]*)?", plain.replace("\u2019", "'")))
-
-
-def _holds(event: Event, wanted: list[str], *, is_forgiving: bool) -> bool:
-    own = words_of(" ".join((event.title, event.location, *event.guests)))
-    return all(any(_is_same(word, other, is_forgiving=is_forgiving) for other in own) for word in wanted)
-
-
-def _is_same(word: str, other: str, *, is_forgiving: bool) -> bool:
-    if word == other or word.rstrip("s") == other.rstrip("s"):
-        return True
-    if len(word) >= _MIN_PREFIX_CHARS and other.startswith(word):
-        return True
-    return is_forgiving and len(word) >= _MIN_TYPO_CHARS and is_one_slip(word, other)
+def _holds(event: Event, wanted: tuple[str, ...], *, is_forgiving: bool) -> bool:
+    return holds(" ".join((event.title, event.location, *event.guests)), wanted, is_forgiving=is_forgiving)

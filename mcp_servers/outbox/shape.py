@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from mcp_servers.letters import letter_text
 
+DRAFT_CHANGED = "The draft has changed since. Look again."
+
 
 def sent_text(to: tuple[str, ...], subject: str, body: str) -> str:
     """`Sent to anna@example.org, subject "Re: Budget for March": I agree.`."""

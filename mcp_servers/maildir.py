@@ -1,0 +1,93 @@
+"""A Maildir folder: files that are written once, moved, and never changed.
+
+Other programs may deliver, mark and delete in it at the same time; a mail that moves between listing and reading is
+looked for again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcp_servers.files import PRIVATE_FILE_MODE, private_folder
+
+_READ_ATTEMPTS = 3
+"""A mail can move while it is opened: once when it is seen for the first time, once more when it is marked."""
+_FLAGS_MARK = ":2,"
+MAX_MAIL_BYTES = 25 * 1024 * 1024
+"""Larger mails are read up to here: the text comes first."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file. `key` stays when the mail moves and when its flags change."""
+
+    key: str
+    path: Path
+    flags: str
+    is_new: bool
+
+    @property
+    def is_unread(self) -> bool:
+        return self.is_new or "S" not in self.flags
+
+
+class Maildir:
+    """One folder, made when it is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = private_folder(folder)
+        for name in ("tmp", "new", "cur"):
+            private_folder(folder / name)
+
+    def entries(self) -> dict[str, Entry]:
+        """What lies in it now, by key."""
+        found: dict[str, Entry] = {}
+        for name in ("new", "cur"):
+            with os.scandir(self.folder / name) as files:
+                for file in files:
+                    if file.name.startswith("."):
+                        continue
+                    key, _, flags = file.name.partition(_FLAGS_MARK)
+                    found[key] = Entry(key, Path(file.path), flags, name == "new")
+        return found
+
+    def read(self, key: str) -> bytes | None:
+        """The mail's bytes; None when it is gone."""
+        for _ in range(_READ_ATTEMPTS):
+            entry = self.entries().get(key)
+            if entry is None:
+                return None
+            try:
+                with entry.path.open("rb") as file:
+                    return file.read(MAX_MAIL_BYTES)
+            except FileNotFoundError:
+                continue
+        return None
+
+    def add(self, content: bytes, *, key: str = "", flags: str = "S") -> str:
+        """Deliver a mail that has been seen; under a key that is already there, nothing happens.
+
+        Returns:
+            Its key.
+        """
+        key = key or f"{time.time_ns()}.{os.getpid()}_{os.urandom(4).hex()}.{socket.gethostname().replace('/', '_').replace(':', '_')}"
+        fresh = self.folder / "tmp" / key
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if key in self.entries():
+            fresh.unlink()
+        else:
+            fresh.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
+        return key
+
+    def remove(self, key: str) -> None:
+        entry = self.entries().get(key)
+        if entry is not None:
+            entry.path.unlink(missing_ok=True)

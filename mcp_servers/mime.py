@@ -1,0 +1,135 @@
+"""Mails as bytes to values and back.
+
+Pure. Whatever arrives is read as far as it can be: a broken header is empty, an unknown character set is read as
+UTF-8. What is written is one plain text with the headers that keep a thread together.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import cast
+
+from mcp_servers.htmltext import text_of_html
+from mcp_servers.letters import NO_SUBJECT, Letter, Person, people_in
+from mcp_servers.quoting import clean_line, clean_text
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_MAX_REFERENCES = 20
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a mail says of itself; every text is cleaned of characters that hide."""
+
+    sender: Person
+    to: tuple[Person, ...]
+    cc: tuple[Person, ...]
+    bcc: tuple[Person, ...]
+    reply_to: tuple[Person, ...]
+    subject: str
+    sent_at: datetime
+    """Aware; the beginning of time where the mail does not say."""
+    message_id: str
+    references: tuple[str, ...]
+    in_reply_to: str
+    text: str
+    attachments: tuple[str, ...]
+
+
+def parse(content: bytes) -> Parsed:
+    message = message_from_bytes(content, policy=policy.default)
+    senders = people_in(_header(message, "From"))
+    return Parsed(
+        sender=senders[0] if senders else Person("", "unknown"),
+        to=people_in(_header(message, "To")),
+        cc=people_in(_header(message, "Cc")),
+        bcc=people_in(_header(message, "Bcc")),
+        reply_to=people_in(_header(message, "Reply-To")),
+        subject=clean_line(_header(message, "Subject")) or NO_SUBJECT,
+        sent_at=_date(_header(message, "Date")),
+        message_id=next(iter(_MESSAGE_ID.findall(_header(message, "Message-ID"))), ""),
+        references=tuple(_MESSAGE_ID.findall(_header(message, "References"))),
+        in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
+        text=_text(message),
+        attachments=_attachments(message),
+    )
+
+
+def compose(letter: Letter, *, sender: str, message_id: str, at: datetime) -> bytes:
+    """The mail as it goes out; a sender that is not known is left to whoever delivers it."""
+    message = EmailMessage(policy=policy.SMTP)
+    if sender:
+        message["From"] = sender
+    message["To"] = ", ".join(letter.to)
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = message_id
+    if letter.in_reply_to:
+        message["In-Reply-To"] = letter.in_reply_to
+        message["References"] = " ".join(thread(letter.references, letter.in_reply_to))
+    message.set_content(letter.body.rstrip("\n") + "\n")
+    return message.as_bytes()
+
+
+def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
+    """The References of an answer: the exchange so far, ending with what is answered; its first mail is always kept."""
+    chain = tuple(dict.fromkeys((*(reference for reference in references if reference != parent), parent)))
+    return chain if len(chain) <= _MAX_REFERENCES else (chain[0], *chain[1 - _MAX_REFERENCES :])
+
+
+def redated(content: bytes, at: datetime) -> bytes:
+    """The same mail with the time at which it is sent, and without Bcc."""
+    message = message_from_bytes(content, policy=policy.SMTP)
+    del message["Date"], message["Bcc"]
+    message["Date"] = format_datetime(at)
+    return message.as_bytes()
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        value = cast("object", message.get(name, ""))
+        return str(value)
+    except (AttributeError, IndexError, LookupError, TypeError, ValueError):
+        return ""  # the library's header parser breaks on some malformed headers
+
+
+def _date(header: str) -> datetime:
+    try:
+        moment = parsedate_to_datetime(header)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return _BEGINNING
+
+
+def _text(message: EmailMessage) -> str:
+    try:
+        body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
+    except (AttributeError, KeyError, LookupError, ValueError):
+        body = None
+    if body is None:
+        return ""
+    text = _decoded(body)
+    return clean_text(text_of_html(text) if body.get_content_type() == "text/html" else text)
+
+
+def _decoded(part: EmailMessage) -> str:
+    raw = part.get_payload(decode=True)
+    content = raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
+    try:
+        return content.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return content.decode("utf-8", "replace")
+
+
+def _attachments(message: EmailMessage) -> tuple[str, ...]:
+    try:
+        parts = list(message.iter_attachments()) if message.is_multipart() else []
+        return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in parts)
+    except (AttributeError, KeyError, LookupError, TypeError, ValueError):
+        return ()

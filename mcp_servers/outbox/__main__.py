@@ -1,0 +1,32 @@
+"""The outbox server as a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcp_servers.mailstore import MailStore
+from mcp_servers.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.server import TOOLS, Outbox
+from mcp_servers.serving import ToolServer, serve, threaded
+
+
+@click.command("outbox")
+@store_option("The folder with the mail, as for `variet mcp mail`.")
+@zone_option()
+def command(store: Path | None, zone: str | None) -> None:
+    """Serve the sending tools over standard input and output. Mails go to the folder Sent of the store.
+
+    \b
+    Example: variet mcp outbox --store ~/Maildir
+    """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
+    folder = mail_store(store)
+    mails = MailStore(folder)
+    tools = Outbox(mails, Delivery(folder, mails.sent))
+    serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+
+
+if __name__ == "__main__":
+    command()

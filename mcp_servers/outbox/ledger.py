@@ -1,0 +1,76 @@
+"""What was sent: one row per client-made id, so that a call that comes twice sends once.
+
+A row is committed before anything leaves the house (`planned`, then `in_flight`) and after (`sent`). What a crash left
+`in_flight` is settled by looking whether it went out, never by sending it on the chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from mcp_servers.files import private_folder
+from mcp_servers.letters import Letter
+
+BUSY_TIMEOUT_S = 5.0
+"""A transaction lasts milliseconds."""
+State = Literal["planned", "in_flight", "sent"]
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sends (
+    uid TEXT PRIMARY KEY, digest TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('planned', 'in_flight', 'sent')),
+    recipients TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, planned_at TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    uid: str
+    digest: str
+    state: State
+    letter: Letter
+
+
+class Ledger:
+    """Not for use by two threads at once; by two processes, yes."""
+
+    def __init__(self, file: Path) -> None:
+        private_folder(file.parent)
+        self._rows = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        file.chmod(0o600)
+        self._rows.execute("PRAGMA journal_mode=WAL")
+        # The row must be on the disk before the mail is under way.
+        self._rows.execute("PRAGMA synchronous=FULL")
+        self._rows.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def entry(self, uid: str) -> Entry | None:
+        row = self._rows.execute("SELECT digest, state, recipients, subject, body FROM sends WHERE uid = ?", (uid,)).fetchone()
+        if row is None:
+            return None
+        digest, state, recipients, subject, body = row
+        return Entry(uid, digest, state, Letter(tuple(json.loads(recipients)), subject, body))
+
+    def plan(self, uid: str, letter: Letter, at: datetime) -> Entry:
+        """The row of this id: a new one, or the one that is there."""
+        row = (uid, digest_of(letter), "planned", json.dumps(letter.to), letter.subject, letter.body, at.isoformat())
+        self._rows.execute("INSERT OR IGNORE INTO sends VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        entry = self.entry(uid)
+        if entry is None:
+            raise RuntimeError("a row that was just written is gone")
+        return entry
+
+    def mark(self, uid: str, state: State) -> None:
+        self._rows.execute("UPDATE sends SET state = ? WHERE uid = ?", (state, uid))
+
+
+def digest_of(letter: Letter) -> str:
+    """The same for the same letter to the same people."""
+    content = json.dumps([list(letter.to), letter.subject, letter.body], ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,113 @@
+"""The sending tools. This process alone can send, and it can do nothing else.
+
+It reads who has written, to know whom a name means, and the draft that it sends; it shows neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcp_servers.calls import Call, Handler, Outcome, Plan
+from mcp_servers.errors import Refusal, Stale
+from mcp_servers.letters import Letter, default_subject, letter_text, no_draft_text, one_line
+from mcp_servers.mailstore import MailStore
+from mcp_servers.mime import compose, parse, redated
+from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.shape import DRAFT_CHANGED, sent_text
+from mcp_servers.outbox.tools import TOOLS
+from mcp_servers.people import recipients
+from mcp_servers.quoting import clean_line, clean_text
+
+__all__ = ["TOOLS", "Outbox"]
+
+_LAST = re.compile(r"(?:my |the )?(?:last|latest|newest)(?: draft)?(?: mail)?")
+_NUMBER = re.compile(r"(?:draft )?d?(\d{1,9})")
+
+
+@dataclass(frozen=True)
+class _Draft:
+    number: int
+    key: str
+    content: bytes
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+    @property
+    def letter(self) -> Letter:
+        parsed = parse(self.content)
+        to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
+        return Letter(to, parsed.subject, parsed.text)
+
+
+class Outbox:
+    """The tools over one mail store and its delivery."""
+
+    def __init__(self, store: MailStore, delivery: Delivery) -> None:
+        self._store = store
+        self._delivery = delivery
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"send_mail": self.send_mail, "send_draft": self.send_draft}
+
+    def send_mail(self, call: Call) -> Plan:
+        to = recipients(call.text("to"), self._store.people())
+        body = clean_text(call.text("body"))
+        letter = Letter(to, one_line(call.text("subject"), "subject") or default_subject(body), body)
+        uid = call.host_text("uid") or str(uuid.uuid4())
+
+        def content() -> bytes:
+            message_id = f"<{hashlib.sha256(uid.encode()).hexdigest()[:32]}@variet.invalid>"
+            return compose(letter, sender=self._store.own_address(), message_id=message_id, at=call.now)
+
+        arguments = {"to": ", ".join(to), "body": body, "subject": letter.subject}
+        return Plan(arguments, *_shown(letter), self._sending(call, uid, letter, content), host={"uid": uid})
+
+    def send_draft(self, call: Call) -> Plan:
+        uid = call.host_text("uid") or str(uuid.uuid4())
+        sent = self._delivery.sent_letter(uid)
+        if sent is not None:  # the draft is gone by now, and need not be there to say so
+            return Plan({"draft": call.text("draft")}, *_shown(sent), lambda: _outcome(sent), host={"uid": uid})
+        draft = self._find(call)
+        if call.host_text("version") not in {"", draft.version}:
+            raise Stale(DRAFT_CHANGED)
+        letter = draft.letter
+        if not letter.to:
+            raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
+        send = self._sending(call, uid, letter, lambda: redated(draft.content, call.now))
+
+        def execute() -> Outcome:
+            outcome = send()
+            self._store.drafts.remove(draft.key)
+            return outcome
+
+        host = {"uid": uid, "version": draft.version}
+        return Plan({"draft": f"d{draft.number}"}, *_shown(letter), execute, host=host)
+
+    def _sending(self, call: Call, uid: str, letter: Letter, content: Callable[[], bytes]) -> Callable[[], Outcome]:
+        return lambda: _outcome(self._delivery.send(uid, letter, content(), call.now))
+
+    def _find(self, call: Call) -> _Draft:
+        said = call.text("draft").strip().lower()
+        keys = self._store.draft_numbers()
+        match = _NUMBER.fullmatch(said)
+        number = int(match[1]) if match else max(keys, default=0) if _LAST.fullmatch(said) else 0
+        content = self._store.drafts.read(keys[number]) if number in keys else None
+        if content is None:
+            raise Refusal(no_draft_text(clean_line(call.text("draft")).replace('"', "")))
+        return _Draft(number, keys[number], content)
+
+
+def _shown(letter: Letter) -> tuple[str, tuple[tuple[str, str], ...]]:
+    lines = (("To", ", ".join(letter.to)), ("Subject", letter.subject), ("Text", letter.body))
+    return f"Send {letter_text(letter.to, letter.subject, letter.body)}", lines
+
+
+def _outcome(letter: Letter) -> Outcome:
+    fields = {"to": list(letter.to), "subject": letter.subject, "body": letter.body}
+    return Outcome(sent_text(letter.to, letter.subject, letter.body), {"sent": fields})
