@@ -57,11 +57,9 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
 def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:
     # Imported at the first call: it takes 0.16 s, and most commands never check one.
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match  # pyright: ignore[reportUnknownVariableType]
 
     validator: Any = Draft202012Validator(dict(schema))
-    best: Any = best_match
-    error = cast("ValidationError | None", best(validator.iter_errors(arguments)))
+    error: ValidationError | None = next(validator.iter_errors(arguments), None)
     if error is None:
         return ""
     path = ".".join(str(part) for part in error.absolute_path)

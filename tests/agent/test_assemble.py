@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.assemble import Assembly
+from agent.events import CallValue
+
+
+def test_a_call_split_in_the_middle_of_an_escape_comes_out_whole():
+    assembly = Assembly()
+    for piece in ('{"ti', 'tle": "a \\', '"b\\""}'):
+        assembly.add({"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}}]})
+    assembly.add({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "x", "function": {"name": "create_event"}}]}}]})
+    assert assembly.reply().calls == (CallValue(id="x", name="create_event", arguments='{"title": "a \\"b\\""}'),)
+
+
+def test_calls_whose_pieces_are_interleaved_are_kept_apart():
+    assembly = Assembly()
+    for index, piece in ((0, "{"), (1, "["), (0, "}"), (1, "]")):
+        assembly.add({"choices": [{"delta": {"tool_calls": [{"index": index, "id": str(index), "function": {"arguments": piece}}]}}]})
+    assert [call.arguments for call in assembly.reply().calls] == ["{}", "[]"]
+
+
+def test_calls_without_an_index_are_told_apart_by_their_ids():
+    assembly = Assembly()
+    for id_, piece in (("a", "{"), (None, "}"), ("b", "[]")):
+        assembly.add({"choices": [{"delta": {"tool_calls": [{"id": id_, "function": {"name": None, "arguments": piece}}]}}]})
+    assert [(call.id, call.arguments) for call in assembly.reply().calls] == [("a", "{}"), ("b", "[]")]
+
+
+def test_text_and_reasoning_are_kept_apart_and_usage_is_read():
+    assembly = Assembly()
+    shown = [assembly.add({"choices": [{"delta": delta}]}) for delta in ({"reasoning_content": "hm"}, {"content": "Hi"}, {"content": None})]
+    assembly.add({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}
+    assembly.add({"choices": [], "usage": usage, "model": "m"})
+    reply = assembly.reply()
+    assert shown == ["", "Hi", ""]
+    assert (reply.text, reply.reasoning, reply.model) == ("Hi", "hm", "m")
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (9, 3, 5)
+    assert assembly.is_finished
+    assert not reply.is_cut
+
+
+def test_an_answer_that_hit_the_length_limit_is_marked_as_cut():
+    assembly = Assembly()
+    assembly.add({"choices": [{"delta": {"content": "and so"}, "finish_reason": "length"}]})
+    assert assembly.reply().is_cut
+
+
+@given(st.text(), st.lists(st.integers(1, 9), max_size=20))
+def test_any_split_of_any_text_gives_the_text_back(text: str, cuts: list[int]):
+    raw, assembly = json.dumps({"title": text}, ensure_ascii=False), Assembly()
+    start = 0
+    for cut in [*cuts, len(raw)]:
+        piece, start = raw[start : start + cut], start + cut
+        assembly.add({"choices": [{"delta": {"content": piece, "tool_calls": [{"index": 0, "function": {"arguments": piece}}]}}]})
+    assert assembly.reply().text == raw
+    assert assembly.reply().calls[0].arguments == raw

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from agent.errors import OutcomeUnknown, ToolUnavailable
+from agent.manifest import MANIFEST, UNKNOWN
+from agent.mcp_client import ServedTool, ServerSpec
+from agent.toolbox import Toolbox, name_tools
+from tests.fakes.mcp_tools import effects
+
+pytestmark = pytest.mark.anyio
+META = {"variet/context": {"now": "2026-11-21T09:15:00+01:00"}}
+
+
+def fake(folder: Path, name: str = "calendars", **options: Any) -> ServerSpec:
+    folder.mkdir(exist_ok=True)
+    return ServerSpec(name, (sys.executable, "-m", "tests.fakes.mcp_tools", str(folder)), builtin=name, **options)
+
+
+def starts(folder: Path) -> list[str]:
+    return (folder / "started").read_text(encoding="utf-8").splitlines()
+
+
+async def call(box: Toolbox, tool: str, title: str = "", *, is_read: bool = True, meta: Mapping[str, Any] = META) -> str:
+    return (await box.call(tool, {"title": title}, meta=meta, is_read=is_read)).text
+
+
+async def test_tools_are_listed_sorted_with_what_the_manifest_knows_of_them(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            tools = {tool.name: tool for tool in await box.tools()}
+    assert list(tools) == sorted(tools)
+    assert tools["list_events"].facts == MANIFEST["calendars", "list_events"]
+    assert tools["strange"].facts == UNKNOWN
+
+
+async def test_a_call_carries_its_meta_and_a_result_that_misses_its_schema_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    with anyio.fail_after(20), caplog.at_level(logging.WARNING):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            result = await box.call("list_events", {"title": "x"}, meta=META, is_read=True)
+            prepared = await box.call("create_event", {"title": "x"}, meta={"variet/prepare": True}, is_read=True)
+    assert result.text == "list_events: x at 2026-11-21T09:15:00+01:00"
+    assert result.structured == {"count": "none"}
+    assert "kept a result that misses its schema" in caplog.text
+    assert prepared.structured is not None
+    assert prepared.structured["prepared"]["host"].keys() == {"id"}
+    assert effects(tmp_path) == []
+
+
+async def test_an_error_that_the_server_answers_with_is_a_result(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            result = await box.call("create_event", {"title": "impossible"}, meta={"variet/prepare": True}, is_read=True)
+    assert (result.is_error, result.text) == (True, 'No event matches "impossible".')
+
+
+async def test_two_calls_to_one_server_run_side_by_side(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call, box, "list_events", "meet")
+                tasks.start_soon(call, box, "read_mail", "meet")
+
+
+async def test_a_server_that_dies_in_a_read_is_started_again_and_asked_again(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            (tmp_path / "die-list_events").touch()
+            assert (await call(box, "list_events", "x")).startswith("list_events: x")
+    assert len(starts(tmp_path)) == 2
+
+
+async def test_a_server_that_dies_in_a_write_is_started_again_but_the_write_is_not_repeated(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            (tmp_path / "die-send_mail").touch()
+            with pytest.raises(OutcomeUnknown, match="not known whether it took effect"):
+                await call(box, "send_mail", "x", is_read=False)
+            assert (await call(box, "list_events")).startswith("list_events")
+    assert len(effects(tmp_path)) == 1
+
+
+async def test_a_server_that_died_while_idle_is_noticed_before_the_next_call_reaches_it(tmp_path: Path):
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            os.kill(int(starts(tmp_path)[0]), 9)
+            while len(starts(tmp_path)) < 2:
+                await anyio.lowlevel.checkpoint()
+            await call(box, "send_mail", "x", is_read=False)
+    assert len(effects(tmp_path)) == 1
+
+
+async def test_servers_that_hang_or_cannot_start_hold_up_nobody_and_are_named(tmp_path: Path):
+    hanging, good = tmp_path / "hanging", tmp_path / "good"
+    for folder in (hanging, good):
+        folder.mkdir()
+    (hanging / "hang-start").touch()
+    specs = [
+        fake(hanging, "mail", start_timeout_s=3.0),
+        fake(good),
+        ServerSpec("missing", ("no-such-program-anywhere",)),
+        ServerSpec("quitter", (sys.executable, "-c", "pass")),
+    ]
+    with anyio.fail_after(30):
+        async with Toolbox(specs).running() as box:
+            assert {tool.server for tool in await box.tools()} == {"calendars"}
+            assert list(box.problems()) == ["mail", "missing", "quitter"]
+            assert box.problems()["mail"] == "it did not start within 3 s"
+            assert (await call(box, "list_events")).startswith("list_events")
+            with pytest.raises(ToolUnavailable):
+                await call(box, "no_such_tool")
+
+
+async def test_a_cancelled_call_ends_at_once_and_the_server_goes_on(tmp_path: Path):
+    os.mkfifo(tmp_path / "hold-list_events")
+    with anyio.fail_after(20):
+        async with Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call, box, "list_events")
+                await anyio.to_thread.run_sync((tmp_path / "hold-list_events").read_text)
+                tasks.cancel_scope.cancel()
+            assert (await call(box, "read_mail", "x")).startswith("read_mail: x")
+    assert len(starts(tmp_path)) == 1
+
+
+async def test_calls_that_are_under_way_when_the_toolbox_stops_end(tmp_path: Path):
+    os.mkfifo(tmp_path / "hold-send_mail")
+    raised: list[Exception] = []
+
+    async def send(box: Toolbox) -> None:
+        try:
+            await call(box, "send_mail", is_read=False)
+        except OutcomeUnknown as error:
+            raised.append(error)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks, Toolbox([fake(tmp_path)]).running() as box:
+            await box.tools()
+            tasks.start_soon(send, box)
+            await anyio.to_thread.run_sync((tmp_path / "hold-send_mail").read_text)
+    assert len(raised) == 1
+
+
+def test_a_name_that_two_servers_use_is_prefixed_for_both_and_the_others_stand():
+    def tool(name: str) -> ServedTool:
+        return ServedTool(name, "", {}, {})
+
+    specs = {name: ServerSpec(name) for name in ("a", "b")}
+    tools = name_tools(specs, {"b": [tool("find"), tool("only")], "a": [tool("find")]})
+    assert [(tool.name, tool.server, tool.own_name) for tool in tools] == [
+        ("a_find", "a", "find"),
+        ("b_find", "b", "find"),
+        ("only", "b", "only"),
+    ]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.assemble import Reply
+from agent.engine_client import EngineClient
+from agent.errors import EngineUnreachable, ModelFailed
+from agent.model_client import Frame, ModelClient, read_frames, timeouts
+from inference.contract.status import SwapProgress
+from tests.fakes.scripted_model import Say, ScriptedModel, scripted_model
+
+pytestmark = pytest.mark.anyio
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.loading: list[SwapProgress] = []
+
+
+async def complete(url: str, heard: Heard | None = None) -> Reply:
+    heard = heard or Heard()
+    async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
+        client = ModelClient(url, "k", http)
+        return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_loading=heard.loading.append)
+
+
+async def test_text_calls_and_loading_come_through_with_the_sessions_name():
+    loading = {"model": "nano", "phase": "loading", "elapsed_s": 1.5, "percent": 40.0}
+    heard = Heard()
+    say = Say("Grüße, world", [("list_events", {"when": 'to"morrow'})], reasoning="let me think", loading=[loading])
+    with anyio.fail_after(5):
+        async with scripted_model([say]) as model:
+            reply = await complete(model.url, heard)
+    assert (reply.text, reply.reasoning, reply.model) == ("Grüße, world", "let me think", "scripted")
+    assert [(call.id, call.arguments) for call in reply.calls] == [("c0", '{"when": "to\\"morrow"}')]
+    assert "".join(heard.text) == "Grüße, world"
+    assert [progress.percent for progress in heard.loading] == [40.0]
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (20, 5, 12)
+    assert (model.headers[0]["x-variet-session"], model.headers[0]["authorization"]) == ("s-1", "bearer k")
+
+
+@pytest.mark.parametrize(
+    ("say", "sentence"),
+    [
+        (Say(status=503, error={"message": "The queue is full.", "code": "queue_full"}), "The queue is full."),
+        (Say(status=500, error={}), "The engine failed without saying why."),
+        (Say("some text", error={"message": "The model died.", "code": "upstream_died"}), "The model died."),
+        (Say("some text", breaks_off_after=2), "broke off"),
+        (Say(raw=b""), "broke off in the middle"),
+        (Say(raw=b"data: [DONE]\n\n"), "broke off in the middle"),
+        (Say(raw=b"data: nonsense\n\n"), "not JSON"),
+        (Say(raw=b"data: [1]\n\n"), "not a completion"),
+    ],
+)
+async def test_every_bad_day_of_the_engine_is_one_sentence(say: Say, sentence: str):
+    with anyio.fail_after(5):
+        async with scripted_model([say]) as model:
+            with pytest.raises(ModelFailed, match=sentence):
+                await complete(model.url)
+
+
+async def test_an_engine_that_is_not_there_is_told_with_its_address_and_what_to_do():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with anyio.fail_after(5), pytest.raises(EngineUnreachable, match=f"{url}.*variet engine serve"):
+            await complete(url)
+
+
+async def test_cancelling_a_stream_closes_it_so_that_the_engine_can_stop():
+    with anyio.fail_after(5):
+        async with scripted_model([Say("a long answer", holds_after=2)]) as model:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(complete, model.url)
+                await model.is_holding.wait()
+                tasks.cancel_scope.cancel()
+            await model.has_lost_client.wait()
+
+
+async def served(model: ScriptedModel) -> Any:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        return await EngineClient(model.url, None, http).served()
+
+
+async def test_the_served_tiers_are_read_and_an_engine_that_does_not_say_is_no_error():
+    with anyio.fail_after(5):
+        async with scripted_model([]) as model:
+            assert await served(model) == {"fast", "balanced"}
+        assert await served(model) is None
+
+
+async def test_a_refused_switch_says_what_the_engine_said():
+    with anyio.fail_after(5):
+        async with scripted_model([]) as model, httpx2.AsyncClient(trust_env=False) as http:
+            with pytest.raises(ModelFailed, match="something unexpected"):
+                await EngineClient(model.url, None, http).switch("fast")
+
+
+async def pieces(text: str, size: int) -> AsyncIterator[str]:
+    for start in range(0, len(text), size):
+        yield text[start : start + size]
+
+
+@given(st.integers(1, 9))
+def test_frames_are_read_from_pieces_of_any_size(size: int):
+    text = ": comment\r\n\r\nevent: loading\r\ndata: {}\r\n\r\ndata: a\ndata: b\nid: 7\n\ndata:c\n\nevent: lost\n\n"
+
+    async def read() -> list[Frame]:
+        return [frame async for frame in read_frames(pieces(text, size))]
+
+    assert anyio.run(read) == [Frame("loading", "{}"), Frame("", "a\nb"), Frame("", "c")]

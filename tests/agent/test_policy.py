@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.events import ToolClass, ToolFinished
+from agent.manifest import MANIFEST, UNKNOWN, ToolFacts, facts_of
+from agent.policy import Verdict, decide
+from agent.taint import Taint
+
+TAINTED = Taint(("read_mail",))
+CLEAN = Taint()
+ALL_GRANTS: frozenset[ToolClass] = frozenset({"read", "write", "delete", "send"})
+PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
+
+
+def test_the_manifest_is_the_table_of_the_documentation():
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| `(\w+)\(.*?\)` \| (\w+) \|", text, flags=re.MULTILINE)
+    untrusted = re.search(r"What (.*?)\s+return is \*untrusted text\*", text, flags=re.DOTALL)
+    assert untrusted is not None
+    assert {(server, tool): facts.tool_class for (server, tool), facts in MANIFEST.items()} == {(s, t): c for s, t, c in rows}
+    assert {tool for (_, tool), facts in MANIFEST.items() if facts.taints} == set(re.findall(r"`(\w+)`", untrusted.group(1)))
+    assert all(facts.prepares == (facts.tool_class != "read") for facts in MANIFEST.values())
+
+
+@pytest.mark.parametrize(
+    ("facts", "override", "grants", "taint", "verdict"),
+    [
+        (ToolFacts("read"), None, (), TAINTED, "allow"),
+        (ToolFacts("read"), "ask", (), CLEAN, "ask"),
+        (ToolFacts("read"), "deny", ALL_GRANTS, CLEAN, "deny"),
+        (ToolFacts("read", is_doubted=True), None, ALL_GRANTS, CLEAN, "ask"),
+        (ToolFacts("write"), None, (), CLEAN, "ask"),
+        (ToolFacts("write"), None, ("write",), CLEAN, "allow"),
+        (ToolFacts("write"), None, ("write",), TAINTED, "allow"),
+        (ToolFacts("write"), None, ("send",), CLEAN, "ask"),
+        (ToolFacts("write"), "allow", (), TAINTED, "allow"),
+        (ToolFacts("send"), None, ("send",), CLEAN, "allow"),
+        (ToolFacts("send"), None, ("send",), TAINTED, "ask"),
+        (ToolFacts("delete"), None, ALL_GRANTS, TAINTED, "ask"),
+        (ToolFacts("send"), "allow", (), CLEAN, "allow"),
+        (ToolFacts("send"), "allow", ("send",), TAINTED, "ask"),
+        (UNKNOWN, None, (), CLEAN, "ask"),
+        (UNKNOWN, None, ALL_GRANTS, CLEAN, "ask"),
+        (UNKNOWN, "allow", (), CLEAN, "allow"),
+    ],
+)
+def test_a_call_is_decided_as_the_tree_says(
+    facts: ToolFacts, override: Verdict | None, grants: tuple[ToolClass, ...], taint: Taint, verdict: Verdict
+):
+    assert decide(facts, override=override, grants=frozenset(grants), taint=taint).verdict == verdict
+
+
+classes = st.sampled_from(sorted(ALL_GRANTS))
+any_facts = st.builds(ToolFacts, classes, taints=st.booleans(), is_pinned=st.booleans(), is_doubted=st.booleans())
+
+
+@given(any_facts, st.none() | st.sampled_from(["allow", "ask", "deny"]), st.frozensets(classes))
+def test_nothing_sends_or_deletes_unasked_once_outside_text_was_read(
+    facts: ToolFacts, override: Verdict | None, grants: frozenset[ToolClass]
+):
+    ruling = decide(facts, override=override, grants=grants, taint=TAINTED)
+    assert not (ruling.verdict == "allow" and facts.tool_class in ("send", "delete"))
+    assert ruling.reason
+
+
+def test_a_known_name_on_a_server_that_is_not_ours_is_unknown():
+    assert facts_of(None, "list_events", {}) == UNKNOWN
+    assert facts_of("mail", "list_events", {}) == UNKNOWN
+
+
+def test_a_servers_own_word_makes_a_tool_stricter_and_never_looser():
+    assert facts_of("calendars", "list_events", {"read_only": False}).is_doubted
+    assert facts_of("calendars", "list_events", {"destructive": True}).is_doubted
+    assert facts_of("calendars", "delete_event", {"read_only": True}) == MANIFEST["calendars", "delete_event"]
+    assert facts_of(None, "anything", {"read_only": True}) == UNKNOWN
+
+
+def test_taint_comes_from_results_that_outsiders_could_have_written_and_stays():
+    def finished(name: str, *, taints: bool) -> ToolFinished:
+        return ToolFinished(turn="t", call="c", name=name, ok=True, decision="allow", text="", taints=taints)
+
+    clean = Taint().after(finished("find_free_time", taints=False))
+    assert not clean.is_tainted
+    tainted = clean.after(finished("read_mail", taints=True)).after(finished("find_free_time", taints=False))
+    assert tainted.after(finished("read_mail", taints=True)).sources == ("read_mail",)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.events import CallValue
+from agent.repair import check_call
+
+SCHEMAS = {
+    "create_event": {
+        "type": "object",
+        "properties": {"title": {"type": "string"}, "when": {"type": "string"}, "unread": {"type": "boolean"}},
+        "required": ["title"],
+        "additionalProperties": False,
+    },
+    "list_events": {"type": "object", "properties": {}},
+}
+
+
+def call(arguments: str, name: str = "create_event") -> CallValue:
+    return CallValue(id="c", name=name, arguments=arguments)
+
+
+def test_good_arguments_are_taken_as_they_are():
+    assert check_call(call('{"title": "A", "when": "today"}'), SCHEMAS).arguments == {"title": "A", "when": "today"}
+
+
+def test_no_arguments_at_all_count_as_none():
+    assert check_call(call("", "list_events"), SCHEMAS).arguments == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (call("{}", "make_event"), 'There is no tool "make_event". The tools are: create_event, list_events.'),
+        (call('{"title": "A'), "The arguments of create_event are not valid JSON"),
+        (call('["A"]'), "The arguments of create_event must be a JSON object. Nothing was done."),
+        (call("{}"), "The arguments of create_event do not fit: 'title' is a required property."),
+        (call('{"title": "A", "unread": "yes"}'), 'The arguments of "unread" of create_event do not fit'),
+        (call('{"title": "A", "date": "x"}'), "('date' was unexpected). Its parameters are: title, unread, when. Nothing was done."),
+    ],
+)
+def test_a_call_that_cannot_run_is_told_in_one_precise_sentence(bad: CallValue, sentence: str):
+    checked = check_call(bad, SCHEMAS)
+    assert checked.arguments is None
+    assert sentence in checked.problem
+    assert "\n" not in checked.problem
+
+
+def test_a_call_that_was_cut_off_never_runs_even_if_it_parses():
+    checked = check_call(call('{"title": "A"}'), SCHEMAS, is_cut=True)
+    assert checked.arguments is None
+    assert "cut off" in checked.problem

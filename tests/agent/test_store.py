@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.approvals import check_answer, digest_of, shown
+from agent.errors import ApprovalError, HomeBusy
+from agent.events import ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted, Usage
+from agent.lease import hold_lease
+from agent.messages import Prefix
+from agent.store import Store, TurnRow
+from agent.turn_state import Options
+
+AT = "2026-11-21T09:00:00+01:00"
+
+
+def started(turn: str = "t", text: str = "hi") -> TurnStarted:
+    return TurnStarted(turn=turn, text=text, sent_text=text, now=AT, who="cli")
+
+
+def needed(expires_at: str = "2026-11-21T10:00:00+01:00") -> ApprovalNeeded:
+    return ApprovalNeeded(
+        turn="t", approval="a", call="c", name="send_mail", tool_class="send", summary="", lines=(), digest="d", expires_at=expires_at
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    store = Store(tmp_path / "log")
+    store.create_session("s", title="T", at=AT)
+    yield store
+    store.close()
+
+
+def begin(store: Store, turn: str = "t", *events: Event) -> None:
+    store.begin_turn(TurnRow(turn, "s", Options("fast", frozenset({"write"}), False)), [started(turn), *events], at=AT)
+
+
+def test_events_get_their_places_per_session_and_come_back_as_they_were(store: Store):
+    store.create_session("other", title="", at=AT)
+    begin(store)
+    store.append("other", [started("x")], at=AT)
+    stored = store.append("s", [TurnDone(turn="t", answer="ünï", usage=Usage(requests=1))], at=AT)
+    assert [event.seq for event in store.events("s")] == [1, 2]
+    assert store.events("s", after=1) == stored
+    assert [event.seq for event in store.events("other")] == [1]
+
+
+def test_the_log_cannot_be_changed_afterwards(store: Store, tmp_path: Path):
+    begin(store)
+    other = sqlite3.connect(tmp_path / "log")
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        other.execute("UPDATE events SET body = '{}'")
+    other.close()
+
+
+def test_the_log_is_private_to_its_owner(store: Store, tmp_path: Path):
+    begin(store)
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {"log": 0o600, "log-wal": 0o600, "log-shm": 0o600}
+
+
+def test_a_turn_is_unfinished_until_its_end_is_stored_and_keeps_what_was_chosen(store: Store):
+    begin(store)
+    assert store.unfinished_turns() == [TurnRow("t", "s", Options("fast", frozenset({"write"}), False))]
+    store.append("s", [TurnDone(turn="t", answer="", usage=Usage())], at=AT)
+    assert store.unfinished_turns() == []
+
+
+def test_events_are_added_all_or_none(store: Store):
+    begin(store, "t", needed())
+    answer = ApprovalAnswered(turn="t", approval="a", call="c", outcome="yes", who="me")
+    store.append("s", [answer], at=AT)
+    with pytest.raises(ApprovalError):
+        store.append("s", [TurnDone(turn="t", answer="", usage=Usage()), answer], at=AT)
+    assert [event.type for event in store.events("s")] == ["turn_started", "approval_needed", "approval_answered"]
+    assert len(store.unfinished_turns()) == 1
+
+
+def test_the_prefix_is_frozen_by_the_first_who_sets_it(store: Store):
+    assert store.prefix("s") is None
+    store.freeze_prefix("s", Prefix(b"first", b"[]"))
+    store.freeze_prefix("s", Prefix(b"second", b"[]"))
+    assert store.prefix("s") == Prefix(b"first", b"[]")
+
+
+def test_sessions_are_listed_with_what_was_said_last(store: Store):
+    begin(store, "t")
+    begin(store, "u")
+    (session,) = store.sessions()
+    assert (session.session, session.title, session.turns, session.last_text) == ("s", "T", 2, "hi")
+
+
+def test_a_log_of_a_newer_version_is_refused(tmp_path: Path):
+    db = sqlite3.connect(tmp_path / "log")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(RuntimeError, match="newer Variet"):
+        Store(tmp_path / "log")
+
+
+def test_an_answer_counts_only_for_an_open_approval_in_time_with_its_digest(store: Store):
+    begin(store, "t", needed())
+    row = store.approval("a")
+    assert row is not None
+    assert check_answer(row, digest="d", now=row.expires_at - 1) == row
+    for stored, digest, now, problem in [
+        (None, "d", 0.0, "unknown"),
+        (row, "x", 0.0, "digest"),
+        (row, "d", row.expires_at, "expired"),
+    ]:
+        with pytest.raises(ApprovalError) as refused:
+            check_answer(stored, digest=digest, now=now)
+        assert refused.value.problem == problem
+    store.append("s", [ApprovalAnswered(turn="t", approval="a", call="c", outcome="no", who="me")], at=AT)
+    with pytest.raises(ApprovalError) as answered:
+        check_answer(store.approval("a"), digest="d", now=0.0)
+    assert answered.value.problem == "answered"
+    assert store.open_approvals() == []
+
+
+def test_a_digest_changes_with_tool_arguments_and_host():
+    digests = {digest_of(tool, {"a": a}, {"b": b}) for tool in "xy" for a in "12" for b in "12"}
+    assert len(digests) == 8
+    assert digest_of("t", {"a": 1, "b": 2}, {}) == digest_of("t", {"b": 2, "a": 1}, {})
+
+
+def test_characters_that_hide_or_reorder_text_are_spelled_out():
+    assert shown("pay\u202e\u200bme\x1b[0m\nünï 漢") == "pay\\u202e\\u200bme\\u001b[0m\nünï 漢"
+
+
+def test_a_second_holder_of_the_lease_is_told_who_holds_it(tmp_path: Path):
+    lease = tmp_path / "lease"
+    program = (
+        "import sys; from pathlib import Path; from agent.lease import hold_lease\n"
+        "with hold_lease(Path(sys.argv[1]), where=Path('home')): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(lease)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(HomeBusy, match=f"process {holder.pid}") as refused, hold_lease(lease, where=tmp_path):
+            raise AssertionError("two hold it")
+        assert refused.value.holder_pid == holder.pid
+        holder.kill()
+    with hold_lease(lease, where=tmp_path):
+        pass
