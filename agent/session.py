@@ -25,7 +25,7 @@ from agent.errors import ApprovalError, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.launches import server_specs
 from agent.lease import hold_lease
-from agent.local_time import find_zone
+from agent.local_time import Zone, find_zone
 from agent.model_client import ModelClient, timeouts
 from agent.prompt import user_text
 from agent.routing import without_tags
@@ -183,7 +183,7 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    home: Home, settings: AgentSettings, *, engine_url: str, engine_key: str | None, tools: Toolbox | None = None
+    home: Home, settings: AgentSettings, *, engine_url: str, engine_key: str | None, tools: Toolbox | None = None, zone: Zone | None = None
 ) -> AsyncGenerator[Runtime]:
     """The agent of a home, with its exclusive lease; turns that were interrupted go on.
 
@@ -193,6 +193,7 @@ async def open_runtime(
         engine_url: where the engine answers.
         engine_key: its key, if it wants one.
         tools: the tool servers, not yet running; None for those of the settings.
+        zone: the person's clock; None for the one of the settings, which shows the real time.
 
     Raises:
         HomeBusy: another process holds the home.
@@ -209,7 +210,7 @@ async def open_runtime(
                     toolbox=toolbox,
                     model=ModelClient(engine_url, engine_key, http),
                     engine=EngineClient(engine_url, engine_key, http),
-                    zone=find_zone(settings.agent.zone),
+                    zone=zone or find_zone(settings.agent.zone),
                 )
                 async with anyio.create_task_group() as tasks:
                     runtime = Runtime(world, tasks)
