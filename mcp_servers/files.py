@@ -19,7 +19,10 @@ PRIVATE_DIR_MODE = 0o700
 
 
 def private_folder(folder: Path) -> Path:
-    folder.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
+    """Make the folder and the missing ones above it, for their owner only; what is there keeps its modes."""
+    if not folder.is_dir():
+        private_folder(folder.parent)
+        folder.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
     return folder
 
 

@@ -20,7 +20,6 @@ from mcp_servers.mailstore import Indexed, MailStore
 from mcp_servers.mime import Parsed, compose, thread
 from mcp_servers.people import recipients
 from mcp_servers.quoting import clean_line, clean_text
-from mcp_servers.spans import moment_text
 from mcp_servers.when import resolve
 from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 
@@ -64,7 +63,7 @@ class MailTools:
     def read_mail(self, call: Call) -> Outcome:
         indexed, parsed = self._find(call)
         mail = _whole(indexed, parsed, call)
-        return Outcome(shape.mail_text(mail), {"mail": {**_fields(mail), "text": mail.text}, "untrusted": True})
+        return Outcome(shape.mail_text(mail), {"mail": _whole_fields(mail), "untrusted": True})
 
     def draft_mail(self, call: Call) -> Plan:
         to = recipients(call.text("to"), self._store.people())
@@ -158,21 +157,28 @@ def _whole(indexed: Indexed, parsed: Parsed, call: Call) -> Mail:
     )
 
 
-def _fields(mail: Mail) -> dict[str, Any]:
-    def fields(people: tuple[Person, ...]) -> list[dict[str, str]]:
-        return [{"name": person.name, "address": person.address} for person in people]
+def _people(people: tuple[Person, ...]) -> list[dict[str, str]]:
+    return [{"name": person.name, "address": person.address} for person in people]
 
+
+def _fields(mail: Mail) -> dict[str, Any]:
     return {
         "id": mail.id,
-        "from": fields((mail.sender,))[0],
+        "from": _people((mail.sender,))[0],
         "subject": mail.subject,
         "sent_at": mail.sent_at.isoformat(),
-        "shown_at": moment_text(mail.sent_at),
         "unread": mail.is_unread,
-        "to": fields(mail.to),
-        "cc": fields(mail.cc),
-        "reply_to": fields((mail.reply_to,))[0] if mail.reply_to else None,
+    }
+
+
+def _whole_fields(mail: Mail) -> dict[str, Any]:
+    return {
+        **_fields(mail),
+        "to": _people(mail.to),
+        "cc": _people(mail.cc),
+        "reply_to": _people((mail.reply_to,))[0] if mail.reply_to else None,
         "message_id": mail.message_id,
         "references": list(mail.references),
         "attachments": list(mail.attachments),
+        "text": mail.text,
     }

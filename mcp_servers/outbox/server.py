@@ -39,6 +39,11 @@ class _Draft:
         return hashlib.sha256(self.content).hexdigest()[:16]
 
     @property
+    def attachments(self) -> tuple[str, ...]:
+        """Shown to whoever is asked: a draft may come from another program."""
+        return parse(self.content).attachments
+
+    @property
     def letter(self) -> Letter:
         parsed = parse(self.content)
         to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
@@ -86,8 +91,10 @@ class Outbox:
             self._store.drafts.remove(draft.key)
             return outcome
 
-        host = {"uid": uid, "version": draft.version}
-        return Plan({"draft": f"d{draft.number}"}, *_shown(letter), execute, host=host)
+        summary, lines = _shown(letter)
+        if draft.attachments:
+            lines = (*lines, ("Attached", ", ".join(draft.attachments)))
+        return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host={"uid": uid, "version": draft.version})
 
     def _sending(self, call: Call, uid: str, letter: Letter, content: Callable[[], bytes]) -> Callable[[], Outcome]:
         return lambda: _outcome(self._delivery.send(uid, letter, content(), call.now))

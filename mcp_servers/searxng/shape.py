@@ -10,6 +10,7 @@ from mcp_servers.searxng.model import Answer, Result
 
 NOT_SET_UP = "Web search is not set up. Set searxng.urls in agent.toml."
 NO_INSTANCE_ANSWERED = "No search instance answered. Try again later."
+NO_JSON = "The search instance refuses JSON. Add json to search.formats in its settings.yml."
 EMPTY_QUERY = "There is nothing to search for. Give a few words."
 MAX_TITLE_CHARS = 80
 MAX_SNIPPET_CHARS = 160

@@ -1,0 +1,32 @@
+"""The web search server as a program."""
+
+from __future__ import annotations
+
+import click
+
+from mcp_servers.options import settings
+from mcp_servers.searxng.server import TOOLS, Search
+from mcp_servers.serving import ToolServer, serve
+
+
+@click.command("searxng")
+@click.option(
+    "--url",
+    "urls",
+    multiple=True,
+    help="An instance, such as http://127.0.0.1:8888; more are tried in order. Default: the configured ones.",
+)
+@click.option("--no-settings", is_flag=True, help="Do not look into agent.toml.")
+def command(urls: tuple[str, ...], no_settings: bool) -> None:  # noqa: FBT001 - click's flags are bools
+    """Serve web search over standard input and output.
+
+    \b
+    Example: variet mcp searxng --url http://127.0.0.1:8888
+    """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
+    if not urls and not no_settings:
+        urls = tuple(settings().searxng.urls)
+    serve(ToolServer("searxng", TOOLS, Search(urls).handlers()))
+
+
+if __name__ == "__main__":
+    command()
