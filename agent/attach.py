@@ -7,7 +7,7 @@ gone, or that belongs to another version, is replaced.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +62,7 @@ async def attach(
                 tasks.cancel_scope.cancel()
                 with anyio.move_on_after(CLOSE_BOUND_S, shield=True):
                     await client.close()
-        except Exception as error:
-            # Raised again below: the task group would wrap it.
+        except Exception as error:  # noqa: BLE001 - raised again below: the task group would wrap it
             failure = error
             tasks.cancel_scope.cancel()
     if failure is not None:
@@ -174,19 +173,38 @@ async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
 async def _stay_attached(client: ServiceClient, on_status: OnStatus, *, task_status: TaskStatus[None]) -> None:
     is_ready = False
     try:
-        async for notice in client.notices():
-            match notice.kind:
-                case "status":
-                    on_status(notice.text)
-                case "ready":
-                    is_ready = True
-                    task_status.started()
-                case "failed":
-                    raise ServiceError(notice.text)
-                case "leaving":
-                    raise ServiceGone
+        async with aclosing(client.notices()) as notices:
+            async for notice in notices:
+                match notice.kind:
+                    case "status":
+                        on_status(notice.text)
+                    case "ready":
+                        is_ready = True
+                        task_status.started()
+                    case "failed":
+                        raise ServiceError(notice.text)
+                    case "leaving":
+                        raise ServiceGone
     except AgentError:
         if not is_ready:
             raise
     finally:
         client.gone.set()
+
+
+async def end_service(home: Home) -> None:
+    """Tell the service of a home to leave, if there is one, and wait until it has."""
+    address = Address.read(home)
+    if address is None:
+        return
+    client = ServiceClient(new_http_client(address), address)
+    try:
+        await client.shut_down()
+    except AgentError:
+        # Gone already, or on its way out.
+        pass
+    finally:
+        await client.close()
+    with anyio.move_on_after(LEAVE_BOUND_S):
+        while is_running(address.pid):  # noqa: ASYNC110 - it may not be our child
+            await anyio.sleep(LOOK_S)

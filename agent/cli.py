@@ -25,17 +25,14 @@ from config.schema import AgentSettings
 FAILED = 1
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 ended as told, 1 could not start, 2 wrong usage.")
 @click.option("--config", "settings_path", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the home's agent.toml.")
 @click.option("--on-demand", is_flag=True, help="Leave when nobody needs it any more; how front-ends start it.")
 def serve(settings_path: Path | None, *, on_demand: bool) -> None:
-    r"""Run the agent service, which `variet chat` and `variet ask` attach to.
+    """Run the agent service, which `variet chat` and `variet ask` attach to.
 
     They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
     until Ctrl-C: for a machine that is always on.
-
-    \b
-    Exit codes: 0 ended as told, 1 could not start, 2 wrong usage.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     home = Home.find()

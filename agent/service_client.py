@@ -6,7 +6,7 @@ that was seen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
@@ -83,7 +83,7 @@ class ServiceClient:
         request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive)
         return TurnAccepted.model_validate_json(await self._call("POST", f"/sessions/{session}/turns", request, subject=session)).turn
 
-    async def events(self, session: str, *, after: int = 0) -> AsyncIterator[Event]:
+    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
         """See `Facade.events`. A live event has `seq` 0: resume after the last one that had a place."""
         async for frame in self._stream(f"/sessions/{session}/events", {"after": str(after)}, subject=session):
             yield AnyEvent.validate_json(frame.data)
@@ -108,7 +108,7 @@ class ServiceClient:
         """Tell it to leave."""
         await self._call("POST", "/shutdown", ShutdownRequest(only_if_unneeded=only_if_unneeded))
 
-    async def notices(self) -> AsyncIterator[Notice]:
+    async def notices(self) -> AsyncGenerator[Notice]:
         """What the service says about itself; while this is open, it counts us as attached."""
         async for frame in self._stream("/attached", {}, subject=""):
             yield Notice.model_validate_json(frame.data)
@@ -123,7 +123,7 @@ class ServiceClient:
             return answer.content
         raise _failure(answer.content, subject)
 
-    async def _stream(self, path: str, query: dict[str, Any], *, subject: str) -> AsyncIterator[httpx2.ServerSentEvent]:
+    async def _stream(self, path: str, query: dict[str, Any], *, subject: str) -> AsyncGenerator[httpx2.ServerSentEvent]:
         try:
             async with self._http.stream("GET", path, params=query, timeout=_STREAM) as answer:
                 if not answer.is_success:

@@ -50,6 +50,9 @@ class SessionRow(BaseModel):
 
     session: str
     title: str = ""
+    created_at: str = ""
+    last_text: str = ""
+    """What the person typed last."""
 
 
 class TurnRequest(_Wire):

@@ -1,0 +1,217 @@
+"""`variet ask`: one question, one answer, for pipes and scripts.
+
+Nobody can be asked here, so a call that needs a person waits in the queue and the exit code says so. The answer alone goes to standard
+output; what is going on goes to standard error, and only when somebody watches.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import click
+
+from agent.attach import attach
+from agent.errors import AgentError
+from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolClass, ToolFinished, ToolStarted
+from agent.service_client import ServiceClient
+from agent.service_faults import ServiceError, answer_for
+from bots.demo import choose_seed, demo_home
+from bots.lines import approval_lines, call_line, loading_line, result_line, route_line
+from bots.plain import neutralise
+from bots.tally import EXIT_CODES, Tally
+from config.load import ConfigError, load_agent
+from config.paths import Home
+
+WHO = "cli"
+GRANTABLE: tuple[ToolClass, ...] = ("write", "send", "delete")
+CANCEL_BOUND_S = 5.0
+"""Telling the service that the turn is over; it does the rest alone."""
+SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FAILED = 1
+INTERRUPTED = EXIT_CODES["cancelled"]
+_C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+class Classes(click.ParamType[frozenset[ToolClass]]):
+    """A list such as `write,send`."""
+
+    name = "CLASS,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[ToolClass]:
+        """The classes that a text names."""
+        if isinstance(value, frozenset):
+            return cast("frozenset[ToolClass]", value)
+        words = [word.strip() for word in str(value).split(",") if word.strip()]
+        granted: frozenset[ToolClass] = frozenset(known for known in GRANTABLE if known in words)
+        unknown = [word for word in words if word not in GRANTABLE]
+        if unknown or not words:
+            self.fail(f'"{", ".join(unknown) or value}" is no class of tools. The classes are: {", ".join(GRANTABLE)}.', param, ctx)
+        return granted
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked for on the command line."""
+
+    text: str
+    grants: frozenset[ToolClass]
+    tier: str | None
+    session: str | None
+    settings_path: Path | None
+    is_demo: bool
+    seed: int
+    as_json: bool
+
+
+EPILOG = """\b
+Examples:
+  variet ask "what's on my calendar tomorrow?"
+  variet ask --yes=write "add lunch with Bo on Friday at noon"
+  echo "any mail from Anna?" | variet ask --json
+
+\b
+Exit codes: 0 answered; 1 refused, failed, or something waits for approval
+(what, and how to approve it, is shown); 2 wrong usage; 130 Ctrl-C.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("question", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--yes", "grants", type=Classes(), default=frozenset[ToolClass](), help="Approve in advance: write, send, delete.")
+@click.option("--tier", help="Have this tier answer, such as fast or balanced.")
+@click.option("--session", help="Go on with this session.")
+@click.option("--demo", "is_demo", is_flag=True, help="Use a throw-away home with invented mail and events.")
+@click.option("--seed", type=click.IntRange(min=0), help="Which invented week the demo has; any other is random.")
+@click.option("--config", "settings_path", type=SETTINGS_FILE, help="Instead of the home's agent.toml.")
+def ask(question: str | None, **options: Any) -> None:
+    """Ask one thing and print the answer.
+
+    Without QUESTION, or with `-`, it is read from standard input. Reading needs no approval; what writes, sends or deletes does, and
+    waits for it unless --yes names its class. --yes never covers sending or deleting once the session has read mail, invitations or
+    the web: such text may be an instruction in disguise.
+    """
+    asked = Question(text=_text(question), **{**options, "seed": choose_seed(options["seed"])})
+    try:
+        code = anyio.run(_ask, asked)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except (AgentError, ConfigError) as error:
+        code = FAILED
+        _report_error(asked, _code(error), str(error))
+    sys.exit(code)
+
+
+def _text(question: str | None) -> str:
+    if question is None and sys.stdin.isatty():
+        raise click.UsageError('Give a question, or pipe one in: variet ask "…"')
+    text = (sys.stdin.read() if question in (None, "-") else question or "").strip()
+    if not text:
+        raise click.UsageError("The question is empty.")
+    return text
+
+
+def _code(error: AgentError | ConfigError) -> str:
+    if isinstance(error, ServiceError):
+        return error.code
+    return answer_for(error).code if isinstance(error, AgentError) else "config"
+
+
+async def _ask(asked: Question) -> int:
+    progress = _Progress()
+    async with AsyncExitStack() as stack:
+        home = Home.find()
+        settings = load_agent(asked.settings_path, home=home)
+        if asked.is_demo:
+            home = await stack.enter_async_context(demo_home(asked.seed, zone=settings.agent.zone))
+            progress.say(f"demo week {asked.seed} (--seed {asked.seed})")
+        service = await stack.enter_async_context(attach(home, settings_path=asked.settings_path, on_status=progress.say))
+        tally = await _turn(service, asked, progress)
+        _print_outcome(asked, tally)
+        return EXIT_CODES[tally.end]
+
+
+async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:
+    session = await service.open_session(resume=asked.session, title="" if asked.session else asked.text)
+    try:
+        turn = await service.send(session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False)
+        tally = Tally(session, turn)
+        async with aclosing(service.events(session)) as events:
+            async for event in events:
+                tally.take(event)
+                if event.turn == turn:
+                    progress.show(event)
+                if tally.has_ended:
+                    return tally
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
+            await service.cancel(session, who=WHO)
+        raise
+    raise ServiceError("The service ended the stream before the turn.")
+
+
+class _Progress:
+    """What is going on, on standard error, when that is a terminal."""
+
+    def __init__(self) -> None:
+        self._is_watched = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        if self._is_watched:
+            click.echo(click.style(f"· {neutralise(text)}", dim=True), err=True)
+
+    def show(self, event: Event) -> None:
+        match event:
+            case RouteChosen():
+                self.say(route_line(event))
+            case EngineLoading():
+                self.say(loading_line(event))
+            case ToolStarted():
+                self.say(call_line(event.name, event.arguments))
+            case ToolFinished():
+                self.say(f"{event.name}: {result_line(event)}")
+            case _:
+                pass
+
+
+def _print_outcome(asked: Question, tally: Tally) -> None:
+    if asked.as_json:
+        _print_json({**tally.as_json(), **({"seed": asked.seed} if asked.is_demo else {})})
+    elif tally.done is not None:
+        click.echo(neutralise(tally.done.answer))
+    elif tally.failed is not None:
+        click.echo(f"variet ask: {neutralise(tally.failed.error)}", err=True)
+    else:
+        click.echo("variet ask: the turn was cancelled.", err=True)
+    for needed in tally.waiting.values():
+        click.echo("\n".join(_waiting_lines(asked, tally, needed)), err=True)
+
+
+def _waiting_lines(asked: Question, tally: Tally, needed: ApprovalNeeded) -> Sequence[str]:
+    shown = ["", "Waits for approval (nothing was done):", *(f"  {line}" for line in approval_lines(needed))]
+    why = tally.why(needed)
+    if needed.tool_class in asked.grants:
+        shown.append(f"--yes={needed.tool_class} does not cover it: {neutralise(why)}.")
+    if asked.is_demo:
+        covered = needed.tool_class in asked.grants
+        return [*shown, "To approve it, use: variet chat --demo" if covered else f"To approve it, ask again with --yes={needed.tool_class}"]
+    return [*shown, f"To approve or refuse it: variet chat --session {tally.session}"]
+
+
+def _report_error(asked: Question, code: str, message: str) -> None:
+    if asked.as_json:
+        _print_json({"error": {"code": code, "message": message}})
+    else:
+        click.echo(f"variet ask: {neutralise(message)}", err=True)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    # JSON escapes what is below a space; the rest of the control characters it leaves to us.
+    click.echo(json.dumps(value, ensure_ascii=False).translate(_C1))

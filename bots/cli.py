@@ -1,0 +1,116 @@
+"""`variet`: the composition root, a table of commands that are loaded only when they are asked for.
+
+Each package brings its own commands, and this file knows them by name alone: `variet --help` must not import a model server, and an
+installation without some extra must still say which one is missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+from typing import NamedTuple
+
+import click
+
+FAILED = 1
+
+
+class Lazy(NamedTuple):
+    """A command that has not been imported."""
+
+    target: str
+    """`module:attribute`."""
+    help: str
+    """Its line in `variet --help`, so that showing it costs no import."""
+    extra: str
+    """The extra that brings what it needs."""
+
+
+COMMANDS: dict[str, Lazy] = {
+    "chat": Lazy("bots.repl.cli:chat", "Talk to the assistant in this terminal.", "chat,agent,servers,engine,embedded"),
+    "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
+    "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
+    "engine": Lazy("inference.cli:engine", "Run and steer the engine: serve, status, switch, unload.", "engine,embedded"),
+    "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
+}
+OURS = ("agent", "bots", "config", "inference", "mcp_servers")
+EPILOG = """\b
+Examples:
+  variet chat --demo                      try it with invented mail and events
+  variet ask "what's on my calendar tomorrow?"
+  variet ask --yes=write "add lunch with Bo on Friday at noon"
+  git log -5 | variet ask --json -        read the question from a pipe
+
+\b
+Exit codes: 0 done; 1 refused, failed, or something waits for approval;
+2 wrong usage; 130 ended by Ctrl-C.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands come from the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the table's order."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        lazy = COMMANDS.get(cmd_name)
+        return super().get_command(ctx, cmd_name) if lazy is None else load_command(cmd_name, lazy)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        rows = [(name, lazy.help) for name, lazy in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, ("version", "Show the version.")])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a name that does not exist."""
+        name = args[0]
+        if name not in self.list_commands(ctx) and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f" Did you mean `variet {near[0]}`?" if near else " See `variet --help`."
+            raise click.UsageError(f'There is no command "{name}".{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str, lazy: Lazy) -> click.Command:
+    """Import a command.
+
+    Raises:
+        click.ClickException: something that it needs is not installed; the text says what to install.
+    """
+    module, _, attribute = lazy.target.partition(":")
+    try:
+        command: object = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in OURS or not missing:
+            raise
+        sentence = f'`variet {name}` needs "{missing}", which is not installed. Install it with: pip install "variet[{lazy.extra}]"'
+        raise click.ClickException(sentence) from error
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{lazy.target} is no command")
+    return command
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def variet() -> None:
+    """Variet: a private assistant with your calendar, mail and search, on your own machines."""
+
+
+@variet.command()
+def version() -> None:
+    """Show the version."""
+    click.echo(f"variet {importlib.metadata.version('variet')}")
+
+
+def main() -> None:
+    """The program."""
+    variet(prog_name="variet")
+
+
+if __name__ == "__main__":
+    main()

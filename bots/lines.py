@@ -1,0 +1,64 @@
+"""One line for each thing that happens in a turn: the wording that the chat and `variet ask` share.
+
+Everything from outside goes through `bots.plain` here, once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from agent.events import ApprovalNeeded, EngineLoading, RouteChosen, ToolFinished
+from bots.plain import neutralise, one_line
+
+ARGUMENT_WIDTH = 40
+"""Characters of one argument; the whole is in the log."""
+
+
+def arguments_of(raw: str) -> dict[str, Any]:
+    """The arguments of a call as an object; empty when the model wrote none that can be read."""
+    try:
+        parsed = json.loads(raw)
+    except json.JSONDecodeError:
+        return {}
+    return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
+
+
+def call_line(name: str, arguments: str) -> str:
+    """`list_events(when: tomorrow)`."""
+    given = ", ".join(f"{key}: {_value(value)}" for key, value in arguments_of(arguments).items())
+    return one_line(f"{name}({given})")
+
+
+def result_line(event: ToolFinished) -> str:
+    """The first line of a result, and how much more there is."""
+    first, *rest = event.text.strip().splitlines() or [""]
+    more = f" (+{len(rest)} line{'s' if len(rest) > 1 else ''})" if rest else ""
+    return one_line(first) + more
+
+
+def route_line(event: RouteChosen) -> str:
+    """The tier and why."""
+    return one_line(f"{event.tier}: {'; '.join(event.reasons) or event.rule}")
+
+
+def loading_line(event: EngineLoading) -> str:
+    """What the engine is doing, for how long, and how long it should take."""
+    expected = f" of about {event.expected_s:.0f} s" if event.expected_s else " s"
+    percent = f", {event.percent:.0f} %" if event.percent is not None else ""
+    return one_line(f"{event.phase} {event.model}: {event.elapsed_s:.0f}{expected}{percent}")
+
+
+def approval_lines(event: ApprovalNeeded) -> list[str]:
+    """Everything that will happen, exactly as it was prepared; nothing is cut."""
+    width = max((len(label) for label, _ in event.lines), default=0)
+    shown = [one_line(event.summary)]
+    for label, value in event.lines:
+        first, *rest = neutralise(value).splitlines() or [""]
+        shown.append(f"  {one_line(label).ljust(width)}  {first}")
+        shown.extend(f"  {'':{width}}  {line}" for line in rest)
+    return shown
+
+
+def _value(value: Any) -> str:
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), ARGUMENT_WIDTH)

@@ -1,0 +1,86 @@
+"""Keeps a front-end attached: in the background from the start, and again whenever the service has gone.
+
+The person may type before anything is ready; only a message that is sent waits. When the service was killed, the same session goes on
+with the next one, from its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import anyio
+
+from agent.attach import attach
+from agent.errors import AgentError
+from agent.service_client import ServiceClient
+from agent.service_faults import ServiceGone
+from config.load import ConfigError
+from config.paths import Home
+
+OpenHome = Callable[[], AbstractAsyncContextManager[Home]]
+"""The home to attach to; the demo's is made and removed around it."""
+MAX_LOSSES = 5
+"""Services that may go away one after the other without having answered anything."""
+
+
+class Link:
+    """One front-end's connection."""
+
+    def __init__(self, open_home: OpenHome, *, settings_path: Path | None, on_status: Callable[[str | None], None]) -> None:
+        self._open_home = open_home
+        self._settings_path = settings_path
+        self._on_status = on_status
+        self._service: ServiceClient | None = None
+        self._failure: AgentError | None = None
+        self._changed = anyio.Event()
+        self._losses = 0
+
+    async def run(self) -> None:
+        """Stay attached until cancelled; what goes wrong is told to whoever needs the service."""
+        try:
+            async with self._open_home() as home:
+                while self._losses < MAX_LOSSES:
+                    try:
+                        await self._hold(home)
+                    except ServiceGone:
+                        self._losses += 1
+        except (AgentError, ConfigError, OSError) as error:
+            self._fail(error if isinstance(error, AgentError) else AgentError(str(error)))
+        else:
+            self._fail(AgentError("The agent service does not stay up. Its log is in the home's log folder."))
+
+    async def service(self) -> ServiceClient:
+        """The service that we are attached to, waiting for it.
+
+        Raises:
+            AgentError: there will be none.
+        """
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            if self._service is not None and not self._service.gone.is_set():
+                self._losses = 0
+                return self._service
+            await self._changed.wait()
+
+    async def _hold(self, home: Home) -> None:
+        try:
+            async with attach(home, settings_path=self._settings_path, on_status=self._on_status) as service:
+                self._service = service
+                self._on_status(None)
+                self._note()
+                await service.gone.wait()
+                self._losses += 1
+        finally:
+            self._service = None
+
+    def _fail(self, error: AgentError) -> None:
+        self._failure = error
+        self._on_status(None)
+        self._note()
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,43 @@
+"""The person at the other side: at a terminal (`terminal.py`) or at the end of a pipe (`pipe.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from agent.events import ApprovalNeeded
+
+Answer = Literal["yes", "no", "interrupt"]
+
+
+class Left(Exception):
+    """The person has left."""
+
+
+class Person(Protocol):
+    """Who types."""
+
+    async def read(self) -> str:
+        """The next message or command, without surrounding blanks.
+
+        Raises:
+            Left: there is none.
+        """
+        ...
+
+    async def approve(self, needed: ApprovalNeeded) -> Answer:
+        """Yes or no to exactly what was shown; no is the default."""
+        ...
+
+    def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """While something runs: Ctrl-C calls `on_interrupt`, and what is typed is kept for the next `read`."""
+        ...
+
+    def give_back(self, text: str) -> None:
+        """Offer a text again at the next `read`."""
+        ...
+
+    def show_status(self, text: str | None) -> None:
+        """What goes on in the background while the person types."""
+        ...

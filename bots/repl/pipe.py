@@ -1,0 +1,47 @@
+"""A person at the end of a pipe: one line is one message, and the end of the input is goodbye.
+
+An approval takes the next line, which must be a plain yes; anything else, and the end of the input, is a no.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import anyio.to_thread
+
+from agent.events import ApprovalNeeded
+from bots.repl.person import Answer, Left
+
+YES = ("y", "yes")
+
+
+class PipePerson:
+    """Reads standard input line by line."""
+
+    async def read(self) -> str:
+        """The next line that is not empty."""
+        while line := await _read_line():
+            if line.strip():
+                return line.strip()
+        raise Left
+
+    async def approve(self, needed: ApprovalNeeded) -> Answer:
+        """The next line, if it is a yes."""
+        return "yes" if (await _read_line()).strip().lower() in YES else "no"
+
+    def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """Nothing to listen to: a Ctrl-C ends the program."""
+        return nullcontext()
+
+    def give_back(self, text: str) -> None:
+        """A pipe takes nothing back."""
+
+    def show_status(self, text: str | None) -> None:
+        """Nobody watches."""
+
+
+async def _read_line() -> str:
+    # Abandoned when we are cancelled: a read from a pipe cannot be called off.
+    return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)

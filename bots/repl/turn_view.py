@@ -1,0 +1,88 @@
+"""One turn on the screen: every event becomes a line, a growing answer or a status, and nothing is decided here."""
+
+from __future__ import annotations
+
+from agent.events import (
+    ApprovalAnswered,
+    CallDecided,
+    EngineLoading,
+    Event,
+    ModelReplied,
+    RouteChosen,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnCancelled,
+    TurnDone,
+    TurnFailed,
+)
+from bots.lines import call_line, loading_line, result_line, route_line
+from bots.repl.screen import Screen
+
+DIM = "dim"
+THINKING = "thinking"
+OUTCOMES = {"yes": "approved", "no": "refused", "expired": "not approved in time"}
+
+
+class TurnView:
+    """Renders the events of one turn."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._calls: dict[str, str] = {}
+        self._shown = ""
+
+    def show(self, event: Event) -> None:
+        """Render one event."""
+        match event:
+            case TextDelta():
+                self._screen.grow(event.text)
+            case ModelReplied():
+                self._replied(event)
+            case RouteChosen():
+                self._screen.line(route_line(event), DIM)
+                self._screen.status(THINKING)
+            case EngineLoading():
+                self._screen.status(loading_line(event) if event.phase != "ready" else THINKING)
+            case TurnDone() | TurnFailed() | TurnCancelled():
+                self._ended(event)
+            case _:
+                self._tool(event)
+
+    def _replied(self, event: ModelReplied) -> None:
+        # Live text may have been missed; what was stored is the whole.
+        self._screen.settle(event.text)
+        self._shown = event.text
+        for call in event.calls:
+            self._calls[call.id] = call_line(call.name, call.arguments)
+        if event.calls:
+            self._screen.status("; ".join(self._calls[call.id] for call in event.calls))
+
+    def _tool(self, event: Event) -> None:
+        match event:
+            case CallDecided():
+                self._calls.setdefault(event.call, call_line(event.name, event.arguments))
+            case ToolStarted():
+                self._screen.status(self._calls.get(event.call, event.name))
+            case ApprovalAnswered():
+                self._screen.line(f"  {OUTCOMES[event.outcome]}", DIM)
+                self._screen.status(THINKING)
+            case ToolFinished():
+                mark, style = ("✓", "green") if event.ok else ("✗", "red")
+                call = self._calls.get(event.call, event.name)
+                self._screen.line(f"{mark} {call} → {result_line(event)}", style if not event.ok else DIM)
+                self._screen.status(THINKING)
+            case _:
+                pass
+
+    def _ended(self, event: TurnDone | TurnFailed | TurnCancelled) -> None:
+        self._screen.settle()
+        match event:
+            case TurnDone():
+                # An answer that no model wrote: out of time, or something waits.
+                if event.answer.strip() != self._shown.strip():
+                    self._screen.settle(event.answer)
+            case TurnFailed():
+                self._screen.block(event.error, "red")
+            case TurnCancelled():
+                self._screen.line("Cancelled.", DIM)
