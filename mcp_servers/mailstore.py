@@ -95,9 +95,12 @@ class MailStore:
     def draft_numbers(self) -> dict[int, str]:
         """Number -> key of the drafts that are there, in the order in which they were first seen."""
         present = self.drafts.entries()
-        with self._index:
-            self._index.execute("BEGIN IMMEDIATE")
-            self._index.executemany("INSERT OR IGNORE INTO drafts (key) VALUES (?)", [(key,) for key in sorted(present)])
+        known = {str(row[0]) for row in self._index.execute("SELECT key FROM drafts")}
+        # Only those that are new: an insert that is ignored would use up a number.
+        if fresh := sorted(set(present) - known):
+            with self._index:
+                self._index.execute("BEGIN IMMEDIATE")
+                self._index.executemany("INSERT OR IGNORE INTO drafts (key) VALUES (?)", [(key,) for key in fresh])
         rows: list[tuple[int, str]] = self._index.execute("SELECT id, key FROM drafts ORDER BY id").fetchall()
         return {number: key for number, key in rows if key in present}
 

@@ -1,0 +1,37 @@
+"""Calls as a server receives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mcp_servers.calls import Call, Outcome, Plan
+from mcp_servers.errors import Refusal
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 21, 9, 15, tzinfo=BERLIN)
+
+
+def call(now: datetime = NOW, host: Mapping[str, Any] | None = None, **arguments: Any) -> Call:
+    return Call(arguments, now, host or {})
+
+
+def text_of(tool: Callable[[Call], Outcome | Plan], **arguments: Any) -> str:
+    """The result's text; a write is carried out."""
+    done = tool(call(**arguments))
+    return (done.execute() if isinstance(done, Plan) else done).text
+
+
+def carried_out(tool: Callable[[Call], Plan], plan: Plan) -> Outcome:
+    """The approved call, as the host makes it."""
+    return tool(Call(plan.arguments, NOW, plan.host)).execute()
+
+
+def refusal_of(tool: Callable[[Call], Outcome | Plan], **arguments: Any) -> str:
+    with pytest.raises(Refusal) as refused:
+        text_of(tool, **arguments)
+    return str(refused.value)
