@@ -32,12 +32,13 @@ CLOSE_BOUND_S = 2.0
 MAX_TRIES = 3
 """A service may leave just as we attach; that this happens three times in a row is a fault."""
 
+SERVE = (*VARIET, "serve", "--on-demand")
 OnStatus = Callable[[str], None]
 
 
 @asynccontextmanager
 async def attach(
-    home: Home, *, settings_path: Path | None = None, on_status: OnStatus, command: Sequence[str] = (*VARIET, "serve", "--on-demand")
+    home: Home, *, settings_path: Path | None = None, on_status: OnStatus, command: Sequence[str] = SERVE, options: Sequence[str] = ()
 ) -> AsyncGenerator[ServiceClient]:
     """Be attached to the service of a home, which is started if it does not run.
 
@@ -46,12 +47,13 @@ async def attach(
         settings_path: settings for a service that has to be started, instead of the home's agent.toml.
         on_status: told in a few words what is being waited for.
         command: what starts the service.
+        options: more of its arguments, if it is started.
 
     Raises:
         ServiceError: it cannot be started, or could not get ready.
     """
     home.prepare()
-    start = _Start(home, command, settings_path, on_status)
+    start = _Start(home, (*command, *options), settings_path, on_status)
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         try:

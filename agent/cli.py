@@ -7,6 +7,8 @@ import logging
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -17,18 +19,22 @@ from agent.address import Address
 from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
+from agent.local_time import find_zone
 from agent.service import Service
+from agent.set_clock import set_clock
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.schema import AgentSettings
 
 FAILED = 1
+NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 
 
 @click.command(epilog="Exit codes: 0 ended as told, 1 could not start, 2 wrong usage.")
 @click.option("--config", "settings_path", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the home's agent.toml.")
 @click.option("--on-demand", is_flag=True, help="Leave when nobody needs it any more; how front-ends start it.")
-def serve(settings_path: Path | None, *, on_demand: bool) -> None:
+@click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
+def serve(settings_path: Path | None, *, on_demand: bool, now: datetime | None) -> None:
     """Run the agent service, which `variet chat` and `variet ask` attach to.
 
     They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
@@ -39,7 +45,8 @@ def serve(settings_path: Path | None, *, on_demand: bool) -> None:
     try:
         settings = load_agent(settings_path, home=home)
         engine = _engine(home, settings)
-        service = Service(home, engine=engine, open_runtime=lambda link: _open_runtime(home, settings, link), settings_path=settings_path)
+        opener = partial(_open_runtime, home, settings, now)
+        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
     except (AgentError, ConfigError) as error:
         click.echo(f"variet serve: {error}", err=True)
@@ -56,10 +63,11 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 
 
 @asynccontextmanager
-async def _open_runtime(home: Home, settings: AgentSettings, engine: EngineLink) -> AsyncGenerator[Facade]:
+async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | None, engine: EngineLink) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
-    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=None) as runtime:
+    zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
+    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=None, zone=zone) as runtime:
         yield runtime
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,9 +68,11 @@ class Question:
     settings_path: Path | None
     is_demo: bool
     seed: int
+    now: datetime | None
     as_json: bool
 
 
+NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 EPILOG = """\b
 Examples:
   variet ask "what's on my calendar tomorrow?"
@@ -89,7 +92,8 @@ Exit codes: 0 answered; 1 refused, failed, or something waits for approval
 @click.option("--tier", help="Have this tier answer, such as fast or balanced.")
 @click.option("--session", help="Go on with this session.")
 @click.option("--demo", "is_demo", is_flag=True, help="Use a throw-away home with invented mail and events.")
-@click.option("--seed", type=click.IntRange(min=0), help="Which invented week the demo has; any other is random.")
+@click.option("--seed", type=click.IntRange(min=0), callback=choose_seed, help="Which invented week the demo has. Without it: any.")
+@click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
 @click.option("--config", "settings_path", type=SETTINGS_FILE, help="Instead of the home's agent.toml.")
 def ask(question: str | None, **options: Any) -> None:
     """Ask one thing and print the answer.
@@ -98,7 +102,7 @@ def ask(question: str | None, **options: Any) -> None:
     waits for it unless --yes names its class. --yes never covers sending or deleting once the session has read mail, invitations or
     the web: such text may be an instruction in disguise.
     """
-    asked = Question(text=_text(question), **{**options, "seed": choose_seed(options["seed"])})
+    asked = Question(text=_text(question), **options)
     try:
         code = anyio.run(_ask, asked)
     except KeyboardInterrupt:
@@ -130,12 +134,17 @@ async def _ask(asked: Question) -> int:
         home = Home.find()
         settings = load_agent(asked.settings_path, home=home)
         if asked.is_demo:
-            home = await stack.enter_async_context(demo_home(asked.seed, zone=settings.agent.zone))
-            progress.say(f"demo week {asked.seed} (--seed {asked.seed})")
-        service = await stack.enter_async_context(attach(home, settings_path=asked.settings_path, on_status=progress.say))
+            home = await stack.enter_async_context(demo_home(asked.seed, zone=settings.agent.zone, now=asked.now))
+            progress.say(f"an invented week (--seed {asked.seed})")
+        service = await stack.enter_async_context(_attach(home, asked, progress))
         tally = await _turn(service, asked, progress)
         _print_outcome(asked, tally)
         return EXIT_CODES[tally.end]
+
+
+def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncContextManager[ServiceClient]:
+    options = ["--now", asked.now.isoformat(timespec="seconds")] if asked.now else []
+    return attach(home, settings_path=asked.settings_path, on_status=progress.say, options=options)
 
 
 async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:

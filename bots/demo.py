@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import click
 
 from agent.address import Address
 from agent.attach import end_service
@@ -23,6 +24,8 @@ from agent.local_time import find_zone
 from config.paths import Home
 
 SEEDER = ("mcp_servers.demo", "seed_demo")
+NO_ZONE = "UTC"
+"""For a machine that does not tell its zone."""
 MAX_SEED = 10_000
 """Short enough to be typed again."""
 PREFIX = "variet-demo-"
@@ -30,24 +33,26 @@ END_BOUND_S = 30.0
 """The service ends its children within its own bounds; after this the folder goes all the same."""
 
 
-def choose_seed(seed: int | None) -> int:
-    """The seed that was asked for, else any."""
+def choose_seed(_: click.Context, __: click.Parameter, seed: int | None) -> int:
+    """The value of `--seed`: what was asked for, else any."""
     return random.randrange(MAX_SEED) if seed is None else seed
 
 
 @asynccontextmanager
-async def demo_home(seed: int, *, zone: str | None) -> AsyncGenerator[Home]:
+async def demo_home(seed: int, *, zone: str | None, now: datetime | None = None) -> AsyncGenerator[Home]:
     """A seeded home in a temporary folder; at the end its service is told to leave, and the folder is removed.
 
     Args:
         seed: the same seed on the same day gives the same week.
         zone: the person's zone; None for this machine's.
+        now: when the week begins; None for today.
     """
     root = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         home = Home.at(root).prepare()
         here = find_zone(zone)
-        await anyio.to_thread.run_sync(_seed, home.data_dir, seed, here.now(), here.name)
+        begins = here.now() if now is None else now.astimezone(here.info)
+        await anyio.to_thread.run_sync(_seed, home.data_dir, seed, begins, here.name or NO_ZONE)
         yield home
     finally:
         with anyio.CancelScope(shield=True):

@@ -38,11 +38,11 @@ Exit codes: 0 left, 1 could not start, 2 wrong usage, 130 ended by Ctrl-C.
 
 @click.command(epilog=EPILOG)
 @click.option("--demo", "is_demo", is_flag=True, help="Use a throw-away home with invented mail and events.")
-@click.option("--seed", type=click.IntRange(min=0), help="Which invented week the demo has; any other is random.")
+@click.option("--seed", type=click.IntRange(min=0), callback=choose_seed, help="Which invented week the demo has. Without it: any.")
 @click.option("--tier", help="Have this tier answer, such as fast or balanced.")
 @click.option("--session", help="Go on with this session.")
 @click.option("--config", "settings_path", type=SETTINGS_FILE, help="Instead of the home's agent.toml.")
-def chat(*, is_demo: bool, seed: int | None, tier: str | None, session: str | None, settings_path: Path | None) -> None:
+def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, settings_path: Path | None) -> None:
     """Talk to the assistant in this terminal.
 
     What it wants to write, send or delete is shown exactly as it will happen, and asked for. Ctrl-C cancels the turn that runs; Ctrl-D,
@@ -58,16 +58,15 @@ def chat(*, is_demo: bool, seed: int | None, tier: str | None, session: str | No
         click.echo(f"variet chat: {error}", err=True)
         sys.exit(FAILED)
 
-    week = choose_seed(seed)
     if is_demo:
-        screen.line(f"Demo: an invented week of events and mail, in a home that is thrown away (--seed {week}).", "dim")
+        screen.line(f"Demo: an invented week of events and mail, in a home that is thrown away (--seed {seed}).", "dim")
 
     @asynccontextmanager
     async def open_home() -> AsyncGenerator[Home]:
         if not is_demo:
             yield home
             return
-        async with demo_home(week, zone=zone) as demo:
+        async with demo_home(seed, zone=zone) as demo:
             yield demo
 
     async def talk() -> None:
