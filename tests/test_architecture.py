@@ -31,13 +31,22 @@ PURE = (
     *("agent/approvals", "agent/assemble", "agent/budget", "agent/calling", "agent/context", "agent/deferred", "agent/effects"),
     *("agent/errors", "agent/events", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
     *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
+    *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks", "bots/repl/turn_view"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
     *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/residency", "inference/restart"),
     *("inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/views", "inference/warmth"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools"),
     *("mcp_servers/calendars/changes", "mcp_servers/calendars/free", "mcp_servers/calendars/matching"),
-    *("mcp_servers/calls", "mcp_servers/catalogue", "mcp_servers/errors", "mcp_servers/letters", "mcp_servers/quoting"),
-    *("mcp_servers/signatures", "mcp_servers/spans", "mcp_servers/when", "mcp_servers/when/*"),
+    *(
+        "mcp_servers/calls",
+        "mcp_servers/catalogue",
+        "mcp_servers/errors",
+        "mcp_servers/htmltext",
+        "mcp_servers/letters",
+        "mcp_servers/mime",
+        "mcp_servers/quoting",
+    ),
+    *("mcp_servers/signatures", "mcp_servers/spans", "mcp_servers/when", "mcp_servers/when/*", "mcp_servers/wording"),
 )
 """The one table of pure modules (◆ in ARCHITECTURE.md): no `async`, clock, randomness, logging or I/O."""
 IMPURE_IMPORTS = {
