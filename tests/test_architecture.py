@@ -31,7 +31,7 @@ PURE = (
     *("agent/approvals", "agent/assemble", "agent/budget", "agent/calling", "agent/context", "agent/deferred", "agent/effects"),
     *("agent/errors", "agent/events", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
     *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
-    *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks", "bots/repl/turn_view"),
+    *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
     *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/residency", "inference/restart"),
     *("inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/views", "inference/warmth"),
