@@ -32,7 +32,8 @@ def _mail(home: Home, settings: AgentSettings) -> list[str]:
 
 
 def _searxng(_: Home, settings: AgentSettings) -> list[str]:
-    return [part for url in settings.searxng.urls for part in ("--url", url)]
+    # It is told everything: the service's settings may be another file than the one that the server would look into.
+    return [*(part for url in settings.searxng.urls for part in ("--url", url)), "--no-settings"]
 
 
 def _zone(settings: AgentSettings) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import anyio
 import anyio.to_thread
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
 from agent.mcp_wire import ServedTool, ToolResult, connect, is_closed_error, list_tools, run_tool
@@ -70,17 +70,12 @@ class ServerConnection:
         self._log_dir = log_dir
         self._tools: tuple[ServedTool, ...] = ()
         self._settled = anyio.Event()
-        self._calls, self._inbox = anyio.create_memory_object_stream[_Call](QUEUE_SIZE)
-        self._scope = anyio.CancelScope()
+        self._calls: MemoryObjectSendStream[_Call] | None = None
 
     async def wait_started(self) -> Sequence[ServedTool]:
         """Its tools once its first start has ended, well or not. Bounded by the start's own time-out."""
         await self._settled.wait()
         return self._tools
-
-    def stop(self) -> None:
-        """End the owner task, and with it the server."""
-        self._scope.cancel()
 
     async def call(self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
         """Call one of its tools. Cancelling it cancels the call on the server.
@@ -99,12 +94,13 @@ class ServerConnection:
         raise ToolUnavailable(f"{tool} did not answer. Nothing was done.")
 
     async def _call_once(self, call: _Call) -> ToolResult:
-        if self.problem:
-            raise ToolUnavailable(f"{call.tool} is not available right now. Nothing was done.")
+        unavailable = ToolUnavailable(f"{call.tool} is not available right now. Nothing was done.")
+        if self.problem or self._calls is None:
+            raise unavailable
         try:
             self._calls.send_nowait(call)
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise ToolUnavailable(f"{call.tool} is not available right now. Nothing was done.") from None
+            raise unavailable from None
         try:
             with anyio.fail_after(CALL_TIMEOUT_S + self.spec.start_timeout_s + BACKOFF_S[-1]):
                 await call.done.wait()
@@ -113,33 +109,35 @@ class ServerConnection:
         finally:
             call.scope.cancel()
         if call.result is None:
-            raise call.error or ToolUnavailable(f"{call.tool} is not available right now. Nothing was done.")
+            raise call.error or unavailable
         return call.result
 
     async def run(self) -> None:
-        """Own the server until `stop`: start it, serve calls, start it again when it dies."""
-        with self._scope:
-            failures = 0
+        """Own the server until cancelled: start it, serve calls, start it again when it dies."""
+        self._calls, inbox = anyio.create_memory_object_stream[_Call](QUEUE_SIZE)
+        failures = 0
+        try:
             while True:
                 await anyio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 started = anyio.current_time()
-                await self._live_once()
+                await self._live_once(inbox)
                 lived_s = anyio.current_time() - started
                 failures = 0 if lived_s >= HEALTHY_S else failures + 1
                 if self.problem:
-                    self._refuse_waiting()
-        self.problem = self.problem or "it was stopped"
-        self._refuse_waiting()
-        self._inbox.close()
-        self._calls.close()
-        self._settled.set()
+                    _refuse_waiting(inbox)
+        finally:
+            self.problem = self.problem or "it was stopped"
+            _refuse_waiting(inbox)
+            inbox.close()
+            self._calls.close()
+            self._settled.set()
 
-    async def _live_once(self) -> None:
+    async def _live_once(self, inbox: MemoryObjectReceiveStream[_Call]) -> None:
         """One life, from start to death; whatever ends it is noted, never raised."""
         try:
             async with self._connected() as (client, died), anyio.create_task_group() as calls:
                 while not died.is_set():
-                    call = await _next_call(self._inbox, died)
+                    call = await _next_call(inbox, died)
                     if call is not None:
                         calls.start_soon(self._serve, client, call, died)
                 calls.cancel_scope.cancel()
@@ -185,11 +183,12 @@ class ServerConnection:
                 call.error = OutcomeUnknown(f"{call.tool} was stopped. It is not known whether it took effect.")
             call.done.set()
 
-    def _refuse_waiting(self) -> None:
-        """Calls that came in while it was down, and that it will not come up for."""
-        with suppress(anyio.WouldBlock, anyio.EndOfStream):
-            while True:
-                self._inbox.receive_nowait().done.set()
+
+def _refuse_waiting(inbox: MemoryObjectReceiveStream[_Call]) -> None:
+    """Calls that came in while the server was down, and that it will not come up for."""
+    with suppress(anyio.WouldBlock, anyio.EndOfStream):
+        while True:
+            inbox.receive_nowait().done.set()
 
 
 async def _next_call(inbox: MemoryObjectReceiveStream[_Call], died: anyio.Event) -> _Call | None:

@@ -17,6 +17,7 @@ import httpx2
 from anyio.abc import TaskGroup
 
 from agent.approvals import check_answer
+from agent.background import background_tasks
 from agent.conversation import OpenSession, World
 from agent.deferred import deferred_turn
 from agent.effects import Answered
@@ -212,12 +213,9 @@ async def open_runtime(
                     engine=EngineClient(engine_url, engine_key, http),
                     zone=zone or find_zone(settings.agent.zone),
                 )
-                async with anyio.create_task_group() as tasks:
+                async with background_tasks() as tasks:
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
-                    try:
-                        yield runtime
-                    finally:
-                        tasks.cancel_scope.cancel()
+                    yield runtime
         finally:
             store.close()

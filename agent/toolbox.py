@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
-
+from agent.background import background_tasks
 from agent.errors import ToolUnavailable
 from agent.manifest import ToolFacts, facts_of
 from agent.mcp_client import ServedTool, ServerConnection, ServerSpec, ToolResult
@@ -48,14 +47,10 @@ class Toolbox:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Toolbox]:
         """Start all servers side by side, and stop them at the end. One that does not start holds up nobody beyond its time-out."""
-        async with anyio.create_task_group() as tasks:
+        async with background_tasks() as tasks:
             for connection in self._connections.values():
                 tasks.start_soon(connection.run)
-            try:
-                yield self
-            finally:
-                for connection in self._connections.values():
-                    connection.stop()
+            yield self
 
     async def tools(self) -> tuple[Tool, ...]:
         """What can be called, sorted by name, once every server has started or failed to. Settled by the first call."""

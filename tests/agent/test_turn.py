@@ -8,7 +8,7 @@ from agent.approvals import UNAPPROVED, digest_of
 from agent.budget import Limits
 from agent.calling import CANCELLED, DENIED, OUTCOME_UNKNOWN, REFUSED
 from agent.effects import Broke, CallModel, CancelAsked, PrepareCall, RunTool, ToolEnded, Woke
-from agent.events import ToolClass
+from agent.events import Event, ToolClass
 from tests.agent.turns import Turn, call, routed
 
 
@@ -16,8 +16,8 @@ def results(turn: Turn) -> dict[str, tuple[str, bool, str]]:
     return {event.name: (event.decision, event.ok, event.text) for event in turn.of("tool_finished")}
 
 
-def types(events: list[object]) -> list[str]:
-    return [event.type for event in events]  # type: ignore[attr-defined]
+def types(events: list[Event]) -> list[str]:
+    return [event.type for event in events]
 
 
 def test_a_plain_answer_ends_the_turn_with_what_it_used():

@@ -24,12 +24,12 @@ calls = st.lists(
 )
 replies = st.builds(Reply, st.sampled_from(["", "text"]), calls=st.builds(tuple, calls), is_cut=st.booleans())
 options = st.builds(Options, st.none(), st.frozensets(st.sampled_from(["read", "write", "delete", "send"])), st.booleans())
-ACTIONS = ["carry out", "carry out", "carry out", "carry out", "lose", "answer", "crash", "echo", "time", "cancel", "break"]
+ACTIONS = ["carry out", "carry out", "carry out", "carry out", "lose", "answer", "crash", "echo", "time"]
 
 
 def live(turn: Turn, data: st.DataObject) -> None:
     """One thing that can happen to a turn."""
-    match data.draw(st.sampled_from(ACTIONS)):
+    match data.draw(st.sampled_from(ACTIONS)) if data.draw(st.integers(0, 30)) else "end":
         case "carry out" if turn.pending:
             effect = data.draw(st.sampled_from(turn.pending))
             turn.carry_out(effect, ok=data.draw(st.booleans()), reply=data.draw(replies) if isinstance(effect, CallModel) else None)
@@ -46,12 +46,8 @@ def live(turn: Turn, data: st.DataObject) -> None:
         case "time":
             turn.now += data.draw(st.sampled_from([1.0, 40.0]))
             turn.tell(Woke())
-        case "cancel":
-            if data.draw(st.integers(0, 9)) == 0:
-                turn.tell(CancelAsked("me"))
-        case "break":
-            if data.draw(st.integers(0, 9)) == 0:
-                turn.tell(Broke("model_failed", "It broke."))
+        case "end":
+            turn.tell(data.draw(st.sampled_from([CancelAsked("me"), Broke("model_failed", "It broke.")])))
         case _:
             pass
 

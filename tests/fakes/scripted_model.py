@@ -15,6 +15,8 @@ from typing import Any
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+from agent.background import background_tasks
+
 PIECE_CHARS = 7
 """Small, so that every text and every call's JSON is split in the middle of words and escapes."""
 
@@ -176,9 +178,6 @@ async def scripted_model(script: Script) -> AsyncGenerator[ScriptedModel]:
     model = ScriptedModel(script)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     model.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-    async with listener, anyio.create_task_group() as tasks:
+    async with listener, background_tasks() as tasks:
         tasks.start_soon(listener.serve, model.handle)
-        try:
-            yield model
-        finally:
-            tasks.cancel_scope.cancel()
+        yield model
