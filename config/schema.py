@@ -36,7 +36,7 @@ from config.vocabulary import (
 
 class ServerSection(Section):
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs a key."""
+    """Address to listen on. Anything but loopback needs keys (`variet engine keys add NAME`)."""
     port: int = Field(default=8000, ge=0, le=65535)
     """The one port in front of all models; 0 takes a free one."""
     max_body_mib: int = Field(default=64, ge=1, le=4096)

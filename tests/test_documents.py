@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted({match.strip() for match in re.findall(r"variet((?: (?:ask|chat|serve|engine|status|switch|unload))+)", README)})
+COMMANDS = sorted({match.strip() for match in re.findall(r"variet((?: (?:ask|chat|serve|engine|status|switch|unload|keys|add))+)", README)})
 
 
 def test_every_make_target_on_the_first_page_exists():
