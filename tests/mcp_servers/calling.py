@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +16,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=BERLIN)
 
 
-def call(now: datetime = NOW, host: Mapping[str, Any] | None = None, **arguments: Any) -> Call:
-    return Call(arguments, now, host or {})
+def call(**arguments: Any) -> Call:
+    return Call(arguments, NOW)
 
 
 def text_of(tool: Callable[[Call], Outcome | Plan], **arguments: Any) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mcp_servers.calendars.server import Calendars
+from mcp_servers.errors import Stale
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
 
 
@@ -124,9 +127,8 @@ def test_a_change_based_on_an_older_version_is_refused(week: Calendars) -> None:
     change, removal = week.update_event(call(event="dentist", new_when="4pm")), week.delete_event(call(event="dentist"))
     carried_out(week.update_event, change)
     for tool, plan in ((week.update_event, change), (week.delete_event, removal)):
-        assert refusal_of(lambda made, tool=tool: tool(type(made)(plan.arguments, made.now, plan.host))) == (
-            "The event has changed since. Look again."
-        )
+        with pytest.raises(Stale, match="The event has changed since. Look again."):
+            carried_out(tool, plan)
     assert "Dentist" in text_of(week.list_events, when="tomorrow")
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import icalendar
 import recurring_ical_events
+from icalendar.error import BrokenCalendarProperty
 
 from mcp_servers.calendars.model import Event
 from mcp_servers.quoting import clean_line
@@ -54,8 +55,7 @@ def occurrences(calendar: Calendar, name: str, period: Span, zone: tzinfo) -> li
     """The events of a period, recurring ones unfolded, unsorted."""
     found: list[Event] = []
     series = _components_by_uid(calendar)
-    # Components are asked for whole days around the period: all-day events and floating times have no zone of their own.
-    query: Any = recurring_ical_events.of(calendar, skip_bad_series=True)
+    query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
     for component in query.between(period.start, period.end):
         event = event_of(component, name, zone, series.get(str(component.get("UID", "")), []))
         if event is not None and (event.span.overlaps(period) or event.span.start == event.span.end):
@@ -68,10 +68,9 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
     try:
         span = _span_of(component, zone)
         uid = str(component["UID"])
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+    except (KeyError, AttributeError, TypeError, ValueError, BrokenCalendarProperty) as error:
         log.warning("skipped an event of %s: %s", calendar, error)
         return None
-    is_recurring = any("RRULE" in master or "RDATE" in master for master in series)
     transparent = str(component.get("TRANSP", "TRANSPARENT" if span.is_all_day else "OPAQUE"))
     return Event(
         uid=uid,
@@ -80,10 +79,14 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
         location=clean_line(str(component.get("LOCATION", ""))),
         guests=_guests(component),
         calendar=calendar,
-        occurrence=occurrence_text(_original_start(component)) if is_recurring else "",
+        occurrence=occurrence_text(_original_start(component)) if is_recurring(series) else "",
         is_busy=transparent.upper() != "TRANSPARENT",
         version=version_of(series or [component]),
     )
+
+
+def is_recurring(series: list[Component]) -> bool:
+    return any("RRULE" in component or "RDATE" in component for component in series)
 
 
 def components_with(calendar: Calendar, uid: str) -> list[Component]:
@@ -127,6 +130,20 @@ def write_fields(component: Component, event: Event, now: datetime) -> None:
 
 def _stored(moment: datetime, span: Span) -> Start:
     return moment.date() if span.is_all_day else moment
+
+
+def _readable(calendar: Calendar) -> Calendar:
+    """A view without the events that have no readable start; the unfolding would stop at them."""
+    view = empty_calendar()
+    view.subcomponents = [part for part in calendar.subcomponents if part.name != "VEVENT" or _has_start(part)]
+    return view
+
+
+def _has_start(component: Component) -> bool:
+    try:
+        return isinstance(component["DTSTART"].dt, date)
+    except (KeyError, AttributeError, BrokenCalendarProperty):
+        return False
 
 
 def _components_by_uid(calendar: Calendar) -> dict[str, list[Component]]:

@@ -44,20 +44,25 @@ class LocalCalendars:
         return tuple(sorted(found, key=lambda event: (event.span.start, not event.span.is_all_day, event.span.end, event.title)))
 
     def find(self, event_id: str, zone: tzinfo) -> Event | None:
-        """The event, or the occurrence, with that id."""
+        """The event, or the occurrence, with that id. A recurring event's id without an occurrence is no single event."""
         uid, _, occurrence = event_id.rpartition("#") if "#" in event_id else (event_id, "", "")
         for name, calendar in self._calendars().items():
             series = ics.components_with(calendar, uid)
-            if not series:
-                continue
-            if not occurrence:
-                return ics.event_of(series[0], name, zone, series)
-            day = datetime.strptime(occurrence[:8], "%Y%m%d").replace(tzinfo=zone)
-            nearby = Span(day - 2 * _AROUND, day + 3 * _AROUND)
-            overridden = [ics.event_of(component, name, zone, series) for component in series if "RECURRENCE-ID" in component]
-            candidates = [*overridden, *ics.occurrences(calendar, name, nearby, zone)]
-            return next((event for event in candidates if event is not None and event.id == event_id), None)
+            if series and not occurrence:
+                return None if ics.is_recurring(series) else ics.event_of(series[0], name, zone, series)
+            if series:
+                return self._occurrence(calendar, name, series, event_id, zone)
         return None
+
+    def _occurrence(self, calendar: Calendar, name: str, series: list[Component], event_id: str, zone: tzinfo) -> Event | None:
+        try:
+            day = datetime.strptime(event_id.rpartition("#")[2][:8], "%Y%m%d").replace(tzinfo=zone)
+        except ValueError:
+            return None
+        # One that was moved lies elsewhere: those are looked at wherever they are.
+        moved = [ics.event_of(component, name, zone, series) for component in series if "RECURRENCE-ID" in component]
+        nearby = ics.occurrences(calendar, name, Span(day - 2 * _AROUND, day + 3 * _AROUND), zone)
+        return next((event for event in (*moved, *nearby) if event is not None and event.id == event_id), None)
 
     def create(self, event: Event, now: datetime) -> Event:
         """Store a new event; the same uid a second time changes nothing and gives the stored one."""
