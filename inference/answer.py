@@ -1,7 +1,7 @@
 """Write one answer to a client, and turn a failure into whatever is still honest at that point of it.
 
-Before the first byte a failure is its true status and an envelope; inside an event stream it is an error frame; inside any other body nothing
-can be said any more, so the connection is broken off rather than ended as if all were well.
+Before the first byte a failure is its true status and an envelope; inside an event stream it is an error frame; inside any other body
+nothing can be said any more, so the connection is broken off rather than ended as if all were well.
 """
 
 from __future__ import annotations

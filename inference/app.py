@@ -65,9 +65,7 @@ class Engine:
             await Answer(send, path).fail(error)
 
     async def _say_health(self, send: Send, path: str) -> None:
-        health = Health(
-            status="stopping" if self._supervisor.is_stopping else "ok", version=self._version, loaded=self._supervisor.loaded
-        )
+        health = Health(status="stopping" if self._supervisor.is_stopping else "ok", version=self._version, loaded=self._supervisor.loaded)
         body = health.model_dump_json().encode()
         answer = Answer(send, path)
         await answer.begin(200, [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())])

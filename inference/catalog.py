@@ -147,7 +147,9 @@ def _spec(name: str, model: ModelSettings) -> ModelSpec:
     for argument in model.extra_args:
         flag = argument.split("=", 1)[0]
         if flag in _OWNED_FLAGS:
-            raise CatalogRefused(f"engine.toml: models.{name}.extra_args holds {flag}, which the engine sets itself; use the model's own keys")
+            raise CatalogRefused(
+                f"engine.toml: models.{name}.extra_args holds {flag}, which the engine sets itself; use the model's own keys"
+            )
     return ModelSpec(
         name=name,
         runtime=model.runtime,

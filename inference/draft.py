@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference.residency import Plan, plan
-from inference.schedule import Effect, End, Model, Phase, Refuse, Start, State, Stop
+from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, Start, State, Stop
 
 
 class Draft:
@@ -25,6 +25,11 @@ class Draft:
     def freeze(self) -> State:
         """The state after."""
         return State(self.policy, self.models, tuple(self.waiters), self.stop_by)
+
+    @property
+    def is_in_transit(self) -> bool:
+        """Whether a model is on its way in or out; one swap goes on at a time."""
+        return any(model.phase in IN_TRANSIT for model in self.models.values())
 
     def plan_for(self, target: str) -> Plan:
         """What has to leave before `target` can be started."""

@@ -1,7 +1,7 @@
 """Tell everybody who listens how a swap goes on.
 
-A listener that is slow, or gone without saying so, must never hold up the supervisor: what it has not taken is dropped, oldest first, because
-each event says all there is to know.
+A listener that is slow, or gone without saying so, must never hold up the supervisor: what it has not taken is dropped, oldest first,
+because each event says all there is to know.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read what a client sends, within bounds, and pick out the little that the engine acts on: model, patience, and whether it wants events."""
+"""Read what a client sends, within bounds, and pick out what the engine acts on: model, patience, and whether it wants events."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ from inference.tickets import Ticket
 CONNECT_BOUND_S = 5.0
 """To a process on this machine that has said it is ready; longer means that it hangs."""
 SILENCE_BOUND_S = 3600.0
-"""Between two reads: llama-server's own limit. A long prompt on a CPU is silent for many minutes, and a dead child is noticed without it."""
+"""Between two reads: llama-server's own limit. A long prompt on a CPU is silent for many minutes, and a dead child is noticed without
+it."""
 KEEP_ALIVE_S = 4.0
 """Idle connections are dropped before llama-server drops them (5 s), so that a request seldom meets one that is just closing."""
 LOADING_GRACE_S = 0.25
@@ -140,10 +141,12 @@ class Proxy:
 
     @asynccontextmanager
     async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpx2.Response]:
-        """The model's answer. Asked once more when a connection that was kept alive turns out to be closed; nothing had been generated then."""
-        headers = [(name, value) for name, value in incoming.headers if name not in _WITHHELD and not name.startswith(b"x-variet-")]
+        """The model's answer. Asked once more when a connection that was kept alive turns out to be closed; nothing had been generated
+        then.
+        """
+        headers = [(name, value) for name, value in incoming.headers if not (name in _WITHHELD or name.startswith(b"x-variet-"))]
         url = ticket.url + incoming.target
-        # A transport and not a client: a client would add headers of its own (an accept-encoding that nobody asked for), cookies and redirects.
+        # A transport and not a client: that would add headers (an accept-encoding that nobody asked for), cookies and redirects.
         request = httpx2.Request(incoming.method, url, headers=headers, content=raw or None, extensions={"timeout": _TIMEOUTS})
         try:
             upstream = await self._transport.handle_async_request(request)
@@ -180,6 +183,8 @@ async def _upstream_detail(upstream: httpx2.Response) -> ErrorDetail:
     try:
         found: Any = json.loads(text)
         error: dict[str, Any] = found["error"]
-        return ErrorDetail(message=str(error["message"]), type=str(error.get("type", "server_error")), code=str(error.get("code", upstream.status_code)))
+        return ErrorDetail(
+            message=str(error["message"]), type=str(error.get("type", "server_error")), code=str(error.get("code", upstream.status_code))
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return ErrorDetail(message=text or f"status {upstream.status_code}", type="server_error", code=str(upstream.status_code))

@@ -1,7 +1,7 @@
 """Which models may be in memory together: what must go before one more can come.
 
-Pure planning over specs and measurements. Estimates and the GPUs' free memory come in as arguments (`Memory`); where nothing was measured the
-rule of one large language model at a time alone decides.
+Pure planning over specs and measurements. Estimates and the GPUs' free memory come in as arguments (`Memory`); where nothing was measured
+the rule of one large language model at a time alone decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The scheduler's vocabulary: its state, the events that change it, and the effects that it asks for.
 
-Only values, so that `scheduler.step` can be read, tested and replayed without a process, a port or a clock. Every event about a child carries
-the generation of the start that it belongs to: news of a child that has been replaced is recognised and ignored.
+Only values, so that `scheduler.step` can be read, tested and replayed without a process, a port or a clock. Every event about a child
+carries the generation of the start that it belongs to: news of a child that has been replaced is recognised and ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from inference.residency import UNMEASURED, Memory
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
-"""The circle that a model goes round: unloaded → starting → restoring (its conversations) → ready → saving → stopping → returning (its memory)."""
+"""The circle that a model goes round: unloaded → starting → restoring (its conversations) → ready → saving → stopping → returning (its
+memory)."""
 IN_TRANSIT: frozenset[Phase] = frozenset({"starting", "restoring", "saving", "stopping", "returning"})
 
 

@@ -1,7 +1,8 @@
 """Who is served by which model, and when one model makes room for another: a state machine that only decides.
 
-`step` takes a state, an event and the time, and gives back the next state, the effects to run and the time to come again. It holds the rules
-that peers lack: a bound on how long a steady stream to one model may starve the others, a bounded queue, and no swap under a running request.
+`step` takes a state, an event and the time, and gives back the next state, the effects to run and the time to come again. It holds the
+rules that peers lack: a bound on how long a steady stream to one model may starve the others, a bounded queue, and no swap under a running
+request.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 from typing import assert_never
 
 from inference.draft import Draft
+from inference.news import advance, fail, given_up_text
 from inference.residency import Evict, Fits, Impossible
-from inference.restart import Failure, GiveUp, RetryAfter, decide, recent
 from inference.schedule import (
-    IN_TRANSIT,
     Arrived,
-    AwaitMemory,
     Event,
     Exited,
     Grant,
@@ -22,16 +21,12 @@ from inference.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
-    Model,
-    Phase,
     Restored,
-    RestoreWarmth,
     Saved,
     SaveWarmth,
     ShutdownAsked,
     State,
     Step,
-    Stop,
     Stopped,
     Ticked,
     UnloadAsked,
@@ -77,7 +72,7 @@ def step(state: State, event: Event, now: float) -> Step:
     return Step(draft.freeze(), tuple(draft.effects), _wake_at(draft))
 
 
-# --- the event itself -----------------------------------------------------------------------------------------------------------------------
+# --- the event itself ---------------------------------------------------------------------------------------------------------------------
 
 
 def _take(draft: Draft, event: Event) -> None:
@@ -97,9 +92,9 @@ def _take(draft: Draft, event: Event) -> None:
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
-            _fail(draft, event)
+            fail(draft, event)
         case Saved() | Stopped() | MemoryReturned() | Loaded() | Restored():
-            _advance(draft, event)
+            advance(draft, event)
         case _:
             assert_never(event)
 
@@ -111,14 +106,13 @@ def _arrive(draft: Draft, event: Arrived) -> None:
         return
     if model.given_up is not None:
         if event.takes_lease:
-            draft.refuse(event.request, "model_failed", _given_up_text(model), is_permanent=True)
+            draft.refuse(event.request, "model_failed", given_up_text(model), is_permanent=True)
             return
         model = draft.change(event.model, given_up=None, failures=(), not_before=0.0)
     wait_s = draft.policy.max_wait_s if event.wait_s is None else event.wait_s
     draft.waiters.append(Waiter(event.request, event.model, draft.now, draft.now + wait_s, event.takes_lease, event.is_forced))
     if event.is_forced and model.phase != "ready":
-        wanted = draft.plan_for(event.model)
-        for name in wanted.names if isinstance(wanted, Evict) else ():
+        for name in _rivals(draft, event.model):
             draft.cut(name, f"a forced switch to {event.model}", by=event.request)
 
 
@@ -130,55 +124,7 @@ def _leave(draft: Draft, request: str) -> None:
             return
 
 
-def _advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Restored) -> None:
-    name, generation = event.model, event.generation
-    model = draft.models[name]
-    if generation != model.generation:
-        return
-    match event, model.phase:
-        case Saved(), "saving":
-            draft.move(name, "stopping", Stop(name, generation))
-        case Stopped(), "stopping":
-            draft.move(name, "returning", AwaitMemory(name, generation))
-        case MemoryReturned(), "returning":
-            draft.change(name, phase="unloaded")
-        case Loaded(), "starting":
-            draft.move(name, "restoring", RestoreWarmth(name, generation))
-        case Restored(), "restoring":
-            draft.change(name, phase="ready", ready_since=draft.now, error=None, is_missed=False)
-        case _:
-            pass  # Past: the model has moved on, by a crash or a forced stop.
-
-
-def _fail(draft: Draft, event: LoadFailed | Exited) -> None:
-    model = draft.models[event.model]
-    phases: tuple[Phase, ...] = ("starting",) if isinstance(event, LoadFailed) else ("restoring", "ready", "saving")
-    if event.generation != model.generation or model.phase not in phases:
-        return
-    was_ready = isinstance(event, Exited)
-    failure = Failure(draft.now, was_ready=was_ready, is_final=isinstance(event, LoadFailed) and event.is_final)
-    failures = (*recent(model.failures, draft.now), failure)
-    verdict = decide(failures, draft.now)
-    given_up = verdict.why if isinstance(verdict, GiveUp) else None
-    delay_s = verdict.seconds if isinstance(verdict, RetryAfter) else 0.0
-    draft.move(model.name, "returning", AwaitMemory(model.name, model.generation))
-    draft.change(
-        model.name,
-        leases=frozenset(),
-        failures=failures,
-        not_before=draft.now + delay_s,
-        given_up=given_up,
-        error=event.why,
-        is_missed=was_ready and given_up is None and model.unload_by is None and model.phase != "saving",
-    )
-    if not was_ready or given_up is not None:
-        code = "out_of_memory" if isinstance(event, LoadFailed) and event.is_out_of_memory else "model_failed"
-        text = f"{model.name} could not be loaded: {event.why}" if given_up is None else _given_up_text(draft.models[model.name])
-        retry_after_s = None if given_up is not None else delay_s
-        draft.refuse_all(model.name, code, text, retry_after_s=retry_after_s, is_permanent=given_up is not None)
-
-
-# --- what follows ---------------------------------------------------------------------------------------------------------------------------
+# --- what follows -------------------------------------------------------------------------------------------------------------------------
 
 
 def _wind_down(draft: Draft) -> None:
@@ -221,8 +167,12 @@ def _is_held(draft: Draft, waiter: Waiter, index: int) -> bool:
 def _needs_place_of(draft: Draft, target: str, holder: str) -> bool:
     if draft.models[target].phase == "ready" or draft.models[target].not_before > draft.now:
         return False
+    return holder in _rivals(draft, target)
+
+
+def _rivals(draft: Draft, target: str) -> tuple[str, ...]:
     wanted = draft.plan_for(target)
-    return isinstance(wanted, Evict) and holder in wanted.names
+    return wanted.names if isinstance(wanted, Evict) else ()
 
 
 def _refuse_overdue(draft: Draft) -> None:
@@ -255,7 +205,7 @@ def _swap(draft: Draft) -> None:
     """9."""
     for waiter in sorted(draft.waiters, key=lambda waiter: not waiter.is_forced):
         model = draft.models[waiter.model]
-        if any(other.phase in IN_TRANSIT for other in draft.models.values()):
+        if draft.is_in_transit:
             return
         if model.phase == "ready" or model.not_before > draft.now:
             continue
@@ -280,7 +230,7 @@ def _may_go(draft: Draft, name: str, *, is_forced: bool) -> bool:
 
 def _revive(draft: Draft) -> None:
     """10."""
-    if any(model.phase in IN_TRANSIT for model in draft.models.values()):
+    if draft.is_in_transit:
         return
     for model in list(draft.models.values()):
         if not model.is_missed or model.phase != "unloaded" or model.not_before > draft.now:
@@ -299,7 +249,3 @@ def _wake_at(draft: Draft) -> float | None:
     due += [model.unload_by for model in draft.models.values() if model.unload_by is not None]
     due += [draft.stop_by] if draft.stop_by is not None else []
     return min((at for at in due if at > draft.now), default=None)
-
-
-def _given_up_text(model: Model) -> str:
-    return f"{model.name} is given up: {model.given_up}. Last failure: {model.error} Ask for it with /engine/load to try again."

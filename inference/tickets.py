@@ -7,7 +7,8 @@ import anyio
 from inference.errors import EngineError
 
 EXIT_GRACE_S = 1.0
-"""After the model's process has ended: what it had still sent is read to the end, then a connection that something keeps open is given up."""
+"""After the model's process has ended: what it had still sent is read to the end, then a connection that something keeps open is given
+up."""
 
 
 class Ticket:

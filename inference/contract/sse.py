@@ -1,7 +1,7 @@
 """The server-sent event frames that the engine itself writes into a stream: named events, and the error that ends one.
 
-Named events, never comments: parsers drop comments, and a client that knows no event of that name ignores it. An error frame takes the shape
-of the route's own protocol, because a client raises only on the shape that it knows.
+Named events, never comments: parsers drop comments, and a client that knows no event of that name ignores it. An error frame takes the
+shape of the route's own protocol, because a client raises only on the shape that it knows.
 """
 
 from __future__ import annotations

@@ -40,10 +40,8 @@ class Exchange:
 
     async def json(self, body: bytes, status: str = "200 OK") -> None:
         """A whole JSON answer."""
-        await self.stream.send(
-            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\naccess-control-allow-origin: *\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        await self.stream.send(f"{head}access-control-allow-origin: *\r\n\r\n".encode() + body)
 
     async def begin_stream(self) -> None:
         """Headers of an event stream."""

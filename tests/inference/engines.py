@@ -72,7 +72,7 @@ async def engine(
     children: FakeChildren, folder: Path, *, keys: Keys | None = None, change: Callable[[Policy], Policy] = lambda policy: policy
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -29,7 +29,9 @@ def anyio_backend() -> str:
 
 def frame(text: str) -> bytes:
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
-    return f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'created': 1, 'model': 'm', 'choices': [choice]})}\n\n".encode()
+    return (
+        f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'created': 1, 'model': 'm', 'choices': [choice]})}\n\n".encode()
+    )
 
 
 @asynccontextmanager

@@ -54,9 +54,8 @@ async def test_a_slow_stop_does_not_hold_up_what_can_be_refused_at_once(tmp_path
                 children.started[0].may_stop = anyio.Event()
             with supervisor.ticket("large") as patient:
                 await until(supervisor, lambda state: state.models["small"].phase == "stopping")
-                with supervisor.ticket("small", wait_s=0) as hasty:
-                    with pytest.raises(WaitExpired):
-                        await hasty.wait_granted()
+                with supervisor.ticket("small", wait_s=0) as hasty, pytest.raises(WaitExpired):
+                    await hasty.wait_granted()
                 children.started[0].may_stop.set()
                 await patient.wait_granted()
 
@@ -106,10 +105,11 @@ async def test_a_forced_switch_cuts_running_requests_and_names_them(tmp_path: Pa
         async with supervised(children, tmp_path) as supervisor:
             with supervisor.ticket("small") as ticket:
                 await ticket.wait_granted()
-                with ticket.scope():
-                    with supervisor.ticket("large", takes_lease=False, is_forced=True) as forced:
-                        await forced.wait_granted()
-                    await anyio.sleep_forever()
+                with supervisor.ticket("large", takes_lease=False, is_forced=True) as forced:
+                    with ticket.scope() as scope:
+                        await anyio.sleep_forever()
+                    assert scope.cancelled_caught
+                    await forced.wait_granted()
                 assert forced.ended == (ticket.id,)
                 assert isinstance(ticket.verdict, RequestEnded)
 
@@ -171,9 +171,8 @@ async def test_shutting_down_lets_the_running_request_finish_and_refuses_the_res
                 await ticket.wait_granted()
                 tasks.start_soon(supervisor.shut_down)
                 await until(supervisor, lambda state: state.stop_by is not None)
-                with supervisor.ticket("small") as late:
-                    with pytest.raises(EngineStopping):
-                        await late.wait_granted()
+                with supervisor.ticket("small") as late, pytest.raises(EngineStopping):
+                    await late.wait_granted()
                 assert not children.started[0].is_stopped
         assert children.started[0].is_stopped
 

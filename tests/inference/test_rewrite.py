@@ -1,0 +1,76 @@
+"""Which requests change on their way, how, and that all others are the same bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from inference.catalog import PLAIN, VirtualModel
+from inference.errors import InvalidRequest
+from inference.rewrite import rewrite
+
+CHAT = "/v1/chat/completions"
+TOOLS = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("look", "act")]
+
+
+def changed(body: dict[str, Any], virtual: VirtualModel = PLAIN, path: str = CHAT) -> dict[str, Any]:
+    return json.loads(rewrite(json.dumps(body).encode(), body, virtual, path))
+
+
+@pytest.mark.parametrize("choice", [None, "auto", "none", "required", {"type": "allowed_tools"}, 7])
+def test_what_needs_no_change_is_the_same_object(choice: Any) -> None:
+    raw = b'{"model":"fast",  "temperature":1.0}'
+    assert rewrite(raw, {"model": "fast", "tools": TOOLS, "tool_choice": choice}, PLAIN, CHAT) is raw
+
+
+def test_a_virtual_model_changes_nothing_where_nothing_is_sampled() -> None:
+    raw = b'{"model":"thinker"}'
+    assert rewrite(raw, {"model": "thinker"}, VirtualModel(thinking=True, sampling={"top_k": 1}), "/tokenize") is raw
+
+
+def test_a_tool_choice_that_names_a_function_becomes_required_over_that_one() -> None:
+    after = changed({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "act"}}, "seed": 1})
+    assert after == {"tools": TOOLS[1:], "tool_choice": "required", "seed": 1}
+
+
+def test_the_responses_form_of_a_named_tool_choice_is_understood_too() -> None:
+    tools = [{"type": "function", "name": "look"}, {"type": "function", "name": "act"}]
+    after = changed({"tools": tools, "tool_choice": {"type": "function", "name": "look"}}, path="/v1/responses")
+    assert after == {"tools": tools[:1], "tool_choice": "required"}
+
+
+@pytest.mark.parametrize("tools", [[], None, "look", TOOLS[:1]])
+def test_a_tool_choice_that_names_no_offered_tool_is_refused(tools: Any) -> None:
+    with pytest.raises(InvalidRequest, match="act"):
+        changed({"tools": tools, "tool_choice": {"type": "function", "function": {"name": "act"}}})
+
+
+def test_thinking_is_set_unless_the_request_sets_it_itself() -> None:
+    off = VirtualModel(thinking=False)
+    assert changed({"chat_template_kwargs": {"a": 1}}, off)["chat_template_kwargs"] == {"a": 1, "enable_thinking": False}
+    assert changed({"chat_template_kwargs": {"enable_thinking": True}}, off)["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+def test_sampling_fills_only_what_the_request_leaves_open() -> None:
+    after = changed({"temperature": 0}, VirtualModel(sampling={"temperature": 0.7, "top_p": 0.9}), "/v1/completions")
+    assert after == {"temperature": 0, "top_p": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], [{"role": "system", "content": "Reasoning: high"}]),
+        ([{"role": "user", "content": "x"}], [{"role": "system", "content": "Reasoning: high"}, {"role": "user", "content": "x"}]),
+        ([{"role": "system", "content": "Be kind."}], [{"role": "system", "content": "Reasoning: high\nBe kind."}]),
+        ([{"role": "developer", "content": ""}], [{"role": "developer", "content": "Reasoning: high"}]),
+        ([{"role": "system", "content": "Reasoning: low\nX"}], [{"role": "system", "content": "Reasoning: low\nX"}]),
+        (
+            [{"role": "system", "content": [{"type": "text", "text": "X"}]}],
+            [{"role": "system", "content": [{"type": "text", "text": "Reasoning: high"}, {"type": "text", "text": "X"}]}],
+        ),
+    ],
+)
+def test_the_reasoning_effort_prefixes_the_system_message(before: list[Any], after: list[Any]) -> None:
+    assert changed({"messages": before}, VirtualModel(reasoning_effort="high"))["messages"] == after
