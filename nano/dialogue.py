@@ -67,7 +67,11 @@ class Dialogue:
             ordered = {p: arguments[p] for p in _PARAMS[tool] if arguments.get(p) not in (None, "")}
             self.calls += 1
             out.append(
-                {"id": f"call_{self.calls}", "type": "function", "function": {"name": tool, "arguments": json.dumps(ordered, ensure_ascii=False)}}
+                {
+                    "id": f"call_{self.calls}",
+                    "type": "function",
+                    "function": {"name": tool, "arguments": json.dumps(ordered, ensure_ascii=False)},
+                }
             )
         self.messages.append({"role": "assistant", "content": "", "tool_calls": out})
 
@@ -93,7 +97,9 @@ def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
     out = list(pieces)
     if rng.random() < 0.13:
         prefix = fill.fill_text(rng.choice(lines("prefix")), rng)
-        opens = prefix.endswith((",", ":", "-", "?", "!", ".", "but", "and", "so", "you", "to", "please", "just", "you to", "me", "could", "can"))
+        opens = prefix.endswith(
+            (",", ":", "-", "?", "!", ".", "but", "and", "so", "you", "to", "please", "just", "you to", "me", "could", "can")
+        )
         joint = " " if opens or rng.random() < 0.4 else ", "
         out = [Piece(prefix + joint), *out]
     if rng.random() < 0.13:
@@ -103,7 +109,10 @@ def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
     return out
 
 
-_BEFORE_ON = re.compile(r"(^|calendar|diary|agenda|schedule|it|event|appointment|entry|me|up|i'm|is|in|down|free|busy|available|time|anything)\s+$", re.IGNORECASE)
+_BEFORE_ON = re.compile(
+    r"(^|calendar|diary|agenda|schedule|it|event|appointment|entry|me|up|i'm|is|in|down|free|busy|available|time|anything)\s+$",
+    re.IGNORECASE,
+)
 """Words after which people say `on` before a weekday or a date; after a filling they do so too."""
 
 
@@ -136,7 +145,11 @@ def _is_dated(text: str) -> bool:
     if words[0] in _DAY_WORDS:
         return True
     months = {*times.MONTHS, *(m[:3] for m in times.MONTHS)}
-    return words[0] in months or (words[0] == "the" and len(words) > 1 and words[1][0].isdigit()) or (words[0][0].isdigit() and len(words) > 1 and words[1] in months)
+    return (
+        words[0] in months
+        or (words[0] == "the" and len(words) > 1 and words[1][0].isdigit())
+        or (words[0][0].isdigit() and len(words) > 1 and words[1] in months)
+    )
 
 
 def _argument(piece: Piece) -> str:

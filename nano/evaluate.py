@@ -1,4 +1,6 @@
-"""Scores a served model on conversations that it was not trained on: `python -m nano.evaluate --url URL` (exact acts, exact replies, by intent).
+"""Scores a served model on conversations that it was not trained on: `python -m nano.evaluate --url URL`.
+
+Exact acts and exact replies, by intent.
 
 Every assistant turn of a held-out conversation is asked for at temperature 0 with the true history before it, through the server's
 own chat endpoint, so template, grammar and parser are judged with the weights.
@@ -70,7 +72,17 @@ def main() -> None:
                         is_right = acts_of(got) == acts_of(message) and (got.get("content") or "").strip() == message["content"].strip()
                         right[intent.__name__].append(is_right)
                         if not is_right:
-                            wrong.append(json.dumps({"intent": intent.__name__, "after": history[-1]["content"], "want": acts_of(message) or message["content"], "got": acts_of(got) or got.get("content")}, ensure_ascii=False))
+                            wrong.append(
+                                json.dumps(
+                                    {
+                                        "intent": intent.__name__,
+                                        "after": history[-1]["content"],
+                                        "want": acts_of(message) or message["content"],
+                                        "got": acts_of(got) or got.get("content"),
+                                    },
+                                    ensure_ascii=False,
+                                )
+                            )
                     history.append(message)
     scores = {name: round(sum(marks) / len(marks), 4) for name, marks in right.items()}
     every = [mark for marks in right.values() for mark in marks]

@@ -41,8 +41,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     size = tokenizer.get_vocab_size(with_added_tokens=True)
     tokens = [tokenizer.id_to_token(i) for i in range(size)]
     kinds = [
-        gguf.TokenType.CONTROL if t in CONTROL else gguf.TokenType.USER_DEFINED if t in VISIBLE else gguf.TokenType.NORMAL
-        for t in tokens
+        gguf.TokenType.CONTROL if t in CONTROL else gguf.TokenType.USER_DEFINED if t in VISIBLE else gguf.TokenType.NORMAL for t in tokens
     ]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -62,6 +61,9 @@ def export(model: Nano, tokenizer: Tokenizer, path: Path, *, quantize: bool = Tr
     """Write `path`.
 
     Args:
+        model: the weights.
+        tokenizer: its vocabulary.
+        path: the file; replaced when it exists.
         quantize: matrices as Q8_0 (8.5 bits a weight); otherwise F16.
     """
     shape = model.shape

@@ -18,7 +18,7 @@ import jinja2
 
 from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 from mcp_servers.catalogue import all_tools
-from nano import fill, results
+from nano import names, results
 from nano.dialogue import Dialogue
 from nano.intents import NEEDS_BLANK_HISTORY, WEIGHTS
 
@@ -55,10 +55,17 @@ def render(messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, ask: 
 
 
 def _made_up_tool(rng: random.Random) -> dict[str, Any]:
-    params = [fill.made_up(rng, 1).lower() or "x" for _ in range(rng.choice((0, 1, 2, 3)))]
+    params = [names.made_up(rng, 1).lower() or "x" for _ in range(rng.choice((0, 1, 2, 3)))]
     properties = {p: {"type": "string"} for p in sorted(params)}
-    name = f"{fill.made_up(rng, 2)}_{fill.made_up(rng, 2)}"
-    return {"type": "function", "function": {"name": name, "description": "", "parameters": {"properties": properties, "required": sorted(params[:1]), "type": "object"}}}
+    name = f"{names.made_up(rng, 2)}_{names.made_up(rng, 2)}"
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": "",
+            "parameters": {"properties": properties, "required": sorted(params[:1]), "type": "object"},
+        },
+    }
 
 
 def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:

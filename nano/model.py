@@ -85,7 +85,9 @@ class Nano(nn.Module):
         self.norm = RMSNorm(shape.width, shape.norm_eps)
         for name, p in self.named_parameters():
             if p.dim() == 2:
-                std = 0.02 if "embed" in name else (0.02 / (2 * shape.layers) ** 0.5 if name.endswith(("o.weight", "down.weight")) else 0.05)
+                std = (
+                    0.02 if "embed" in name else (0.02 / (2 * shape.layers) ** 0.5 if name.endswith(("o.weight", "down.weight")) else 0.05)
+                )
                 nn.init.normal_(p, std=std)
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:

@@ -7,10 +7,47 @@ import random
 from nano.grammar import Piece
 
 _NEAR = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl", "l": "k", "m": "n",
-    "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
+    "a": "sq",
+    "b": "vn",
+    "c": "xv",
+    "d": "sf",
+    "e": "wr",
+    "f": "dg",
+    "g": "fh",
+    "h": "gj",
+    "i": "uo",
+    "j": "hk",
+    "k": "jl",
+    "l": "k",
+    "m": "n",
+    "n": "bm",
+    "o": "ip",
+    "p": "o",
+    "q": "wa",
+    "r": "et",
+    "s": "ad",
+    "t": "ry",
+    "u": "yi",
+    "v": "cb",
+    "w": "qe",
+    "x": "zc",
+    "y": "tu",
+    "z": "x",
 }
-_CONTRACTIONS = (("what's", "whats"), ("i'm", "im"), ("don't", "dont"), ("can't", "cant"), ("i've", "ive"), ("it's", "its"), ("when's", "whens"), ("where's", "wheres"), ("i'll", "ill"), ("let's", "lets"), ("that's", "thats"), ("won't", "wont"))
+_CONTRACTIONS = (
+    ("what's", "whats"),
+    ("i'm", "im"),
+    ("don't", "dont"),
+    ("can't", "cant"),
+    ("i've", "ive"),
+    ("it's", "its"),
+    ("when's", "whens"),
+    ("where's", "wheres"),
+    ("i'll", "ill"),
+    ("let's", "lets"),
+    ("that's", "thats"),
+    ("won't", "wont"),
+)
 
 
 def _typo(word: str, rng: random.Random) -> str:
@@ -33,7 +70,33 @@ def _with_typos(text: str, rng: random.Random, rate: float) -> str:
 
 
 def _title_days(text: str) -> str:
-    names = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+    names = {
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+    }
     return " ".join(w.capitalize() if w.strip(",.?!'s").lower() in names or w.lower() in names else w for w in text.split(" "))
 
 

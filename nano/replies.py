@@ -1,6 +1,7 @@
 """What the small model is taught to say: one fixed sentence or two for every result text, and for every case without a tool.
 
-Pure. A reply is a function of the text that the model reads, copied from it wherever possible: a model of this size is right when it copies.
+Pure. A reply is a function of the text that the model reads, copied from it wherever possible: a model of
+this size is right when it copies.
 """
 
 from __future__ import annotations
@@ -121,7 +122,9 @@ def _error(text: str) -> str | None:
         return "This needs your approval first, so I did nothing yet."
     if text.startswith(("No event matches", "No mail matches", "No draft matches")):
         return f"I found nothing. {text}"
-    if text.startswith(("Web search is not set up", "No search instance", "The event has changed", "Nothing to change", "There is nothing")):
+    if text.startswith(
+        ("Web search is not set up", "No search instance", "The event has changed", "Nothing to change", "There is nothing")
+    ):
         return f"That did not work. {text}"
     return None
 

@@ -16,7 +16,7 @@ from mcp_servers.outbox import shape as outbox_shape
 from mcp_servers.searxng import shape as search_shape
 from mcp_servers.searxng.model import Answer, Result
 from mcp_servers.spans import Span, days_of
-from nano import fill
+from nano import fill, names
 
 ZONE = ZoneInfo("Europe/Berlin")
 
@@ -35,7 +35,14 @@ def _upper_first(text: str) -> str:
 
 
 def clock_span(rng: random.Random, day: date) -> Span:
-    start = datetime.combine(day, time(rng.choice((0, 6, 7, 8, 9, 9, 10, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)), rng.choice((0, 0, 0, 30, 30, 15, 45, 5, 10, 20, 50, 40))), ZONE)
+    start = datetime.combine(
+        day,
+        time(
+            rng.choice((0, 6, 7, 8, 9, 9, 10, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)),
+            rng.choice((0, 0, 0, 30, 30, 15, 45, 5, 10, 20, 50, 40)),
+        ),
+        ZONE,
+    )
     return Span(start, start + timedelta(minutes=rng.choice((15, 20, 30, 30, 45, 60, 60, 60, 90, 120, 180))))
 
 
@@ -89,7 +96,14 @@ def no_event(rng: random.Random, near: datetime, words: str) -> str:
 
 
 def several_events(rng: random.Random, near: datetime, words: str) -> str:
-    found = tuple(an_event(rng, some_day(rng, near), f"{words} {rng.choice(('with', 'for', 'and'))} {fill.first_name(rng)}" if rng.random() < 0.7 else words) for _ in range(rng.choice((2, 2, 2, 3))))
+    found = tuple(
+        an_event(
+            rng,
+            some_day(rng, near),
+            f"{words} {rng.choice(('with', 'for', 'and'))} {names.first_name(rng)}" if rng.random() < 0.7 else words,
+        )
+        for _ in range(rng.choice((2, 2, 2, 3)))
+    )
     return calendar_shape.several_events_text(words, found)
 
 
@@ -100,7 +114,9 @@ def free_days(rng: random.Random, near: datetime) -> str:
         day = first + timedelta(days=i)
         cuts = sorted(rng.sample(range(16, 40), 2 * rng.choice((0, 1, 1, 2, 2, 3))))
         at = [datetime.combine(day, time(c // 2, 30 * (c % 2)), ZONE) for c in cuts]
-        out.append(FreeDay(days_of(datetime.combine(day, time(), ZONE), day), tuple(Span(a, b) for a, b in zip(at[::2], at[1::2], strict=True))))
+        out.append(
+            FreeDay(days_of(datetime.combine(day, time(), ZONE), day), tuple(Span(a, b) for a, b in zip(at[::2], at[1::2], strict=True)))
+        )
     return calendar_shape.free_text(tuple(out))
 
 
@@ -114,14 +130,21 @@ def span_free(rng: random.Random, near: datetime, *, is_free: bool | None = None
 def a_person(rng: random.Random, named: str = "") -> Person:
     """Someone whose shown name contains `named`."""
     known = named and named[0].isupper() and not named.startswith(("Mr", "Ms", "Mrs", "Dr", "Prof", "Herr", "Frau"))
-    name = (named if " " in named else f"{named} {fill.last_name(rng)}") if known else fill.full_name(rng)
-    return Person(name if rng.random() < 0.95 else "", fill.address(rng))
+    name = (named if " " in named else f"{named} {names.last_name(rng)}") if known else names.full_name(rng)
+    return Person(name if rng.random() < 0.95 else "", names.address(rng))
 
 
 def a_mail(rng: random.Random, near: datetime, *, named: str = "", about: str = "") -> Mail:
     sent = near - timedelta(minutes=rng.choice((rng.randrange(600), rng.randrange(6000), rng.randrange(60000))))
     subject = _upper_first(about) if about and rng.random() < 0.6 else fill.subject(rng)
-    return Mail(f"m{rng.choice((rng.randint(1, 30), rng.randint(1, 400)))}", a_person(rng, named), subject, sent, rng.random() < 0.3, fill.mail_text(rng))
+    return Mail(
+        f"m{rng.choice((rng.randint(1, 30), rng.randint(1, 400)))}",
+        a_person(rng, named),
+        subject,
+        sent,
+        rng.random() < 0.3,
+        fill.mail_text(rng),
+    )
 
 
 def mails(rng: random.Random, near: datetime, *, named: str = "", about: str = "", at_least: int = 0) -> tuple[str, list[Mail]]:
@@ -137,20 +160,29 @@ def mail(one: Mail) -> str:
 def draft(rng: random.Random, to: str, body: str, subject: str) -> tuple[str, str]:
     """The text and the draft's id."""
     name = f"d{rng.choice((rng.randint(1, 9), rng.randint(1, 60)))}"
-    address = to if "@" in to else fill.address(rng)
+    address = to if "@" in to else names.address(rng)
     return mail_shape.draft_text(Draft(name, (address,), subject or letters.default_subject(body), body)), name
 
 
 def sent(rng: random.Random, to: str, body: str, subject: str) -> str:
-    address = to if "@" in to else fill.address(rng)
+    address = to if "@" in to else names.address(rng)
     return outbox_shape.sent_text((address,), subject or letters.default_subject(body), body)
 
 
 def search(rng: random.Random, about: str, *, snippet: str = "") -> str:
     n = 3 if snippet else rng.choice((0, 1, 2, 3, 3, 3, 5))
     results = tuple(
-        Result(_upper_first(about) if rng.random() < 0.3 else fill.subject(rng), "", f"{fill.made_up(rng)}.{rng.choice(('com', 'org', 'de', 'net'))}", snippet if snippet and i == 0 else fill.snippet(rng))
+        Result(
+            _upper_first(about) if rng.random() < 0.3 else fill.subject(rng),
+            "",
+            f"{names.made_up(rng)}.{rng.choice(('com', 'org', 'de', 'net'))}",
+            snippet if snippet and i == 0 else fill.snippet(rng),
+        )
         for i in range(n)
     )
-    silent = tuple(rng.sample(("google", "bing", "brave", "duckduckgo", "startpage", "qwant"), rng.choice((1, 2)))) if rng.random() < 0.08 else ()
+    silent = (
+        tuple(rng.sample(("google", "bing", "brave", "duckduckgo", "startpage", "qwant"), rng.choice((1, 2))))
+        if rng.random() < 0.08
+        else ()
+    )
     return search_shape.search_text(Answer(results, silent))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -29,11 +30,15 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
+STEPS = 2200
+ROWS, LENGTH = 6, 832
+"""Of a usual batch: packs, and tokens in each."""
+MATRIX_RATE, OTHER_RATE = 0.02, 0.003
+LOGGED, SAVED = 10, 100
+"""Steps between lines of the loss curve, and between checkpoints."""
 DECAY = 0.3
 """The last part of a run, in which the learning rate falls to nothing."""
 WARM_UP = 40
-_HELD_OUT = 10**9
-"""Seeds from here on are never trained on."""
 
 
 def vocabulary(path: Path) -> None:
@@ -104,10 +109,10 @@ def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch) -> Tensor:
     return F.cross_entropy(logits, ids[:, 1:][wanted])
 
 
-def _jobs(steps: int, rows: int, length: int) -> list[tuple[int, int, int]]:
-    """Every eighth batch has rows as long as the context, so that long chats are known too."""
-    long = (max(1, rows * length // CONTEXT), CONTEXT)
-    return [(SEED + 10**6 + s * 64, *(long if s % 8 == 7 else (rows, length))) for s in range(steps)]
+def _jobs(steps: int) -> list[tuple[int, int, int]]:
+    """(first seed, rows, length) of each batch; every eighth has rows as long as the context, so that long chats are known too."""
+    long = (ROWS * LENGTH // CONTEXT, CONTEXT)
+    return [(SEED + 10**6 + s * 64, *(long if s % 8 == 7 else (ROWS, LENGTH))) for s in range(steps)]
 
 
 def _rate(step: int, steps: int) -> float:
@@ -115,61 +120,77 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, left)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--rows", type=int, default=6)
-    parser.add_argument("--length", type=int, default=832)
-    parser.add_argument("--rate", type=float, default=0.02)
-    parser.add_argument("--out", type=Path, default=WORK)
-    parser.add_argument("--init", type=Path, help="start from these weights (a checkpoint) with a fresh schedule")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+class Run:
+    """Weights, optimizers and how far they have come; all of it is in the checkpoint."""
+
+    def __init__(self, shape: Shape, folder: Path) -> None:
+        self.core = Nano(shape)
+        self.folder = folder
+        self.step = 0
+        matrices = [p for n, p in self.core.named_parameters() if p.dim() == 2 and "embed" not in n]
+        others = [p for n, p in self.core.named_parameters() if p.dim() != 2 or "embed" in n]
+        self.optimizers = (Muon(matrices, MATRIX_RATE), torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0))
+        state = folder / "checkpoint.pt"
+        if state.exists():
+            saved = torch.load(state, weights_only=True)
+            self.core.load_state_dict(saved["model"])
+            for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=True):
+                optimizer.load_state_dict(each)
+            self.step = saved["step"]
+
+    def learn(self, model: torch.nn.Module, batch: batches.Batch, rate: float) -> float:
+        """One step; gives its loss."""
+        for optimizer, base in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = base * rate
+        loss = loss_of(model, self.core, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.core.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return loss.item()
+
+    def save(self) -> None:
+        """Checkpoint; written beside and moved, so that a kill leaves the old one."""
+        beside = self.folder / "checkpoint.new"
+        torch.save({"model": self.core.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers], "step": self.step}, beside)
+        beside.replace(self.folder / "checkpoint.pt")
+
+
+def train(folder: Path, steps: int) -> None:
+    """Run or go on with a run of `steps`, then export it to `nano.gguf` in the folder."""
     torch.manual_seed(SEED)
-    torch.set_num_threads(2)
-    words = args.out / "tokenizer.json"
+    torch.set_num_threads(os.cpu_count() or 1)
+    words = folder / "tokenizer.json"
     if not words.exists():
         vocabulary(words)
     tokenizer = tokens.load(words)
-    shape = Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT)
-    core = Nano(shape)
-    matrices = [p for n, p in core.named_parameters() if p.dim() == 2 and "embed" not in n]
-    others = [p for n, p in core.named_parameters() if p.dim() != 2 or "embed" in n]
-    optimizers = [Muon(matrices, args.rate), torch.optim.AdamW(others, 3e-3, betas=(0.9, 0.98), weight_decay=0.0)]
-    bases = [args.rate, 3e-3]
-    start, log = 0, args.out / "loss.jsonl"
-    state = args.out / "checkpoint.pt"
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        core.load_state_dict(saved["model"])
-        for o, s in zip(optimizers, saved["optimizers"], strict=True):
-            o.load_state_dict(s)
-        start = saved["step"]
-    elif args.init:
-        core.load_state_dict(torch.load(args.init, weights_only=True)["model"])
-    model = torch.compile(core, dynamic=False)
-    jobs = _jobs(args.steps, args.rows, args.length)[start:]
+    run = Run(Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT), folder)
+    sys.stderr.write(f"{sum(p.numel() for p in run.core.parameters()):,} parameters, {asdict(run.core.shape)}, from step {run.step}\n")
+    model = torch.compile(run.core, dynamic=False)
     began, seen = time.monotonic(), 0
-    sys.stderr.write(f"{sum(p.numel() for p in core.parameters()):,} parameters, {asdict(shape)}\n")
-    for step, batch in enumerate(batches.stream(words, jobs), start=start):
-        for o, base in zip(optimizers, bases, strict=True):
-            for group in o.param_groups:
-                group["lr"] = base * _rate(step, args.steps)
-        loss = loss_of(model, core, batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(core.parameters(), 1.0)
-        for o in optimizers:
-            o.step()
-            o.zero_grad(set_to_none=True)
+    for batch in batches.stream(words, _jobs(steps)[run.step :]):
+        loss = run.learn(model, batch, _rate(run.step, steps))
         seen += batch.ids.size
-        if step % 10 == 0:
-            line = {"step": step, "loss": round(loss.item(), 5), "tokens": seen, "seconds": round(time.monotonic() - began, 1)}
-            with log.open("a", encoding="utf-8") as f:
-                f.write(json.dumps(line) + "\n")
-        if step % 100 == 99 or step == args.steps - 1:
-            torch.save({"model": core.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step + 1}, state)
-            export(core, tokenizer, args.out / "nano.gguf")
-    sys.stderr.write(f"done: {args.out / 'nano.gguf'}\n")
+        if run.step % LOGGED == 1:
+            line = {"step": run.step, "loss": round(loss, 5), "tokens": seen, "seconds": round(time.monotonic() - began, 1)}
+            with (folder / "loss.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+        if run.step % SAVED == 0 or run.step == steps:
+            run.save()
+    export(run.core, tokenizer, folder / "nano.gguf")
+    sys.stderr.write(f"done: {folder / 'nano.gguf'}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--out", type=Path, default=WORK)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    train(args.out, args.steps)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ def list_events(d: Dialogue) -> None:
     d.call("list_events", when=slots.get("period") or slots.get("day"))
     text, _ = results.events(d.rng, d.now)
     d.answers("list_events", text)
+    return None
 
 
 def find_event(d: Dialogue) -> None:
@@ -24,6 +25,7 @@ def find_event(d: Dialogue) -> None:
     d.call("list_events", query=slots["event"], when=slots.get("period") or slots.get("day"))
     text, _ = results.events(d.rng, d.now, query=slots["event"])
     d.answers("list_events", text)
+    return None
 
 
 def _create(d: Dialogue, slots: dict[str, str]) -> None:
@@ -34,6 +36,7 @@ def _create(d: Dialogue, slots: dict[str, str]) -> None:
         return d.answers("create_event", refused(d.rng))
     text, _ = results.created(d.rng, d.now, slots["title"], slots.get("place", ""))
     d.answers("create_event", text)
+    return None
 
 
 def create(d: Dialogue) -> None:
@@ -42,8 +45,9 @@ def create(d: Dialogue) -> None:
         return d.cannot()
     if not when_of(slots):
         d.says(_ask_when(slots["title"]))
-        return
+        return None
     _create(d, slots)
+    return None
 
 
 def _ask_when(title: str) -> str:
@@ -57,8 +61,12 @@ def ask_create_when(d: Dialogue) -> None:
         return d.cannot()
     d.says(_ask_when(slots["title"]))
     if d.rng.random() < 0.6:
-        more = d.types([Piece(d.rng.choice(("", "", "", "on ", "make it ", "it's ", "let's say ", "for "))), Piece(times.when(d.rng), "when")], polite=False)
+        more = d.types(
+            [Piece(d.rng.choice(("", "", "", "on ", "make it ", "it's ", "let's say ", "for "))), Piece(times.when(d.rng), "when")],
+            polite=False,
+        )
         _create(d, {**slots, **more})
+    return None
 
 
 def ask_create_title(d: Dialogue) -> None:
@@ -69,6 +77,7 @@ def ask_create_title(d: Dialogue) -> None:
     if d.rng.random() < 0.6 and when_of(slots):
         more = d.types([Piece(d.rng.choice(("", "", "", "call it ", "it's ", "just "))), Piece(fill.title(d.rng), "title")], polite=False)
         _create(d, {**slots, **more})
+    return None
 
 
 def ask_create_both(d: Dialogue) -> None:
@@ -77,8 +86,11 @@ def ask_create_both(d: Dialogue) -> None:
         return d.cannot()
     d.says("What should I add, and when?")
     if d.rng.random() < 0.5:
-        more = d.types([Piece(fill.title(d.rng), "title"), Piece(d.rng.choice((" ", ", "))), Piece(times.when(d.rng), "when")], polite=False)
+        more = d.types(
+            [Piece(fill.title(d.rng), "title"), Piece(d.rng.choice((" ", ", "))), Piece(times.when(d.rng), "when")], polite=False
+        )
         _create(d, more)
+    return None
 
 
 def _event_problem(d: Dialogue, tool: str, words: str) -> bool:
@@ -103,8 +115,13 @@ def update(d: Dialogue, given: dict[str, str] | None = None) -> None:
     if not any((new_when, slots.get("new_duration"), slots.get("new_title"), slots.get("new_place"))):
         return d.says(_ask_update(slots["event"]))
     d.call(
-        "update_event", event=slots["event"], when=slots.get("now_day"), new_when=new_when, new_duration=slots.get("new_duration"),
-        new_title=slots.get("new_title"), new_location=slots.get("new_place"),
+        "update_event",
+        event=slots["event"],
+        when=slots.get("now_day"),
+        new_when=new_when,
+        new_duration=slots.get("new_duration"),
+        new_title=slots.get("new_title"),
+        new_location=slots.get("new_place"),
     )
     if _event_problem(d, "update_event", slots["event"]):
         return None
@@ -126,6 +143,7 @@ def ask_update_new(d: Dialogue) -> None:
         d.call("update_event", event=slots["event"], when=slots.get("now_day"), new_when=more["new_when"])
         text, _ = results.updated(d.rng, d.now, slots["event"], None)
         d.answers("update_event", text)
+    return None
 
 
 def ask_update_event(d: Dialogue) -> None:
@@ -158,4 +176,6 @@ def free(d: Dialogue) -> None:
         return d.answers("find_free_time", results.free_days(d.rng, d.now))
     d.call("find_free_time", when=when, duration=slots.get("duration"))
     point = "when" in slots
-    return d.answers("find_free_time", results.span_free(d.rng, d.now) if point and d.rng.random() < 0.8 else results.free_days(d.rng, d.now))
+    return d.answers(
+        "find_free_time", results.span_free(d.rng, d.now) if point and d.rng.random() < 0.8 else results.free_days(d.rng, d.now)
+    )

@@ -26,7 +26,11 @@ def _an_event_first(d: Dialogue) -> str:
     if d.rng.random() < 0.55:
         create(d)
         text = d.messages[-2].get("content", "")
-        return text.removeprefix("Created: ").rsplit(", ", 1)[0] if text.startswith("Created: ") and "\n" not in text and text.count(", ") == 1 else ""
+        return (
+            text.removeprefix("Created: ").rsplit(", ", 1)[0]
+            if text.startswith("Created: ") and "\n" not in text and text.count(", ") == 1
+            else ""
+        )
     name = fill.event(d.rng)
     slots = d.typed("find_event", {"event": name})
     if not d.has("list_events"):
@@ -35,7 +39,12 @@ def _an_event_first(d: Dialogue) -> str:
     d.call("list_events", query=slots["event"], when=slots.get("period") or slots.get("day"))
     day = results.some_day(d.rng, d.now)
     one = results.an_event(d.rng, day, slots["event"])
-    d.answers("list_events", results.calendar_shape.events_text(results.days_of(results.datetime.combine(day, results.time(), results.ZONE), day), (one,), slots["event"]))
+    d.answers(
+        "list_events",
+        results.calendar_shape.events_text(
+            results.days_of(results.datetime.combine(day, results.time(), results.ZONE), day), (one,), slots["event"]
+        ),
+    )
     return one.title
 
 
@@ -45,7 +54,14 @@ def then_move(d: Dialogue) -> None:
         return
     slots = d.typed("follow_move")
     new_when = moved_to(slots)
-    d.call("update_event", event=title, new_when=new_when, new_duration=slots.get("new_duration"), new_location=slots.get("new_place"), new_title=slots.get("new_title"))
+    d.call(
+        "update_event",
+        event=title,
+        new_when=new_when,
+        new_duration=slots.get("new_duration"),
+        new_location=slots.get("new_place"),
+        new_title=slots.get("new_title"),
+    )
     text, _ = results.updated(d.rng, d.now, slots.get("new_title") or title, slots.get("new_place"))
     d.answers("update_event", text)
 
@@ -75,7 +91,13 @@ def _mails_first(d: Dialogue) -> str:
     if not d.has("search_mail", "read_mail", "draft_reply"):
         d.cannot()
         return ""
-    d.call("search_mail", sender=slots.get("person"), query=slots.get("topic"), when=slots.get("period"), unread=True if name.endswith("unread") or re.search(r"\bnew\b", d.wording) else None)
+    d.call(
+        "search_mail",
+        sender=slots.get("person"),
+        query=slots.get("topic"),
+        when=slots.get("period"),
+        unread=True if name.endswith("unread") or re.search(r"\bnew\b", d.wording) else None,
+    )
     text, found = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""), at_least=1)
     d.answers("search_mail", text)
     return found[0].id
@@ -87,7 +109,9 @@ def then_read(d: Dialogue) -> None:
         return
     d.typed("follow_read")
     d.call("read_mail", mail=mail)
-    d.answers("read_mail", results.mail(results.Mail(mail, results.a_person(d.rng), fill.subject(d.rng), d.now, True, fill.mail_text(d.rng))))
+    d.answers(
+        "read_mail", results.mail(results.Mail(mail, results.a_person(d.rng), fill.subject(d.rng), d.now, True, fill.mail_text(d.rng)))
+    )
     if d.rng.random() < 0.4:
         draft_reply(d, mail, "follow_reply")
 

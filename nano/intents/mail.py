@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nano import fill, results, times
+from nano import fill, names, results, times
 from nano.dialogue import Dialogue
 from nano.grammar import Piece, lines
 from nano.intents.words import join, refused
@@ -14,7 +14,13 @@ def _search(d: Dialogue, slots: dict[str, str], *, unread: bool | None = None) -
     if not d.has("search_mail"):
         return d.cannot()
     unread = unread or bool(re.search(r"\bnew\b", d.wording)) or None  # whoever asks for new mail means what is unread
-    d.call("search_mail", sender=slots.get("person") or slots.get("address"), query=slots.get("topic"), when=slots.get("past") or slots.get("period"), unread=unread)
+    d.call(
+        "search_mail",
+        sender=slots.get("person") or slots.get("address"),
+        query=slots.get("topic"),
+        when=slots.get("past") or slots.get("period"),
+        unread=unread,
+    )
     text, _ = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))
     return d.answers("search_mail", text)
 
@@ -81,14 +87,39 @@ def send_mail(d: Dialogue) -> None:
 def ask_if(d: Dialogue) -> None:
     """`ask Anna if she can come at 5`: the indirect question becomes a direct one."""
     said, _, asked = d.rng.choice(lines("fill_ask_if")).partition(" => ")
-    given = {"time": times.clock(d.rng), "day": times.day(d.rng), "place": fill.place(d.rng), "person": fill.first_name(d.rng), "word": fill.word(d.rng), "number": fill.number(d.rng), "topic": fill.topic(d.rng), "period": times.period(d.rng), "event": fill.event(d.rng), "city": fill.city(d.rng)}
+    given = {
+        "time": times.clock(d.rng),
+        "day": times.day(d.rng),
+        "place": fill.place(d.rng),
+        "person": names.first_name(d.rng),
+        "word": names.word(d.rng),
+        "number": names.number(d.rng),
+        "topic": fill.topic(d.rng),
+        "period": times.period(d.rng),
+        "event": fill.event(d.rng),
+        "city": names.city(d.rng),
+    }
     low = d.rng.random() < 0.5
     for slot, text in given.items():
         said, asked = said.replace("{" + slot + "}", text), asked.replace("{" + slot + "}", text)
     send = d.rng.random() < 0.5
-    form = d.rng.choice((
-        ("draft a mail to ", " asking "), ("draft an email asking ", " "), ("write to ", " and ask "), ("write ", " a mail asking "),
-    ) if not send else (("email ", " and ask "), ("send ", " a mail asking "), ("ask ", " by mail "), ("mail ", " to ask "), ("shoot ", " an email asking "), ("send an email to ", " asking ")))
+    form = d.rng.choice(
+        (
+            ("draft a mail to ", " asking "),
+            ("draft an email asking ", " "),
+            ("write to ", " and ask "),
+            ("write ", " a mail asking "),
+        )
+        if not send
+        else (
+            ("email ", " and ask "),
+            ("send ", " a mail asking "),
+            ("ask ", " by mail "),
+            ("mail ", " to ask "),
+            ("shoot ", " an email asking "),
+            ("send an email to ", " asking "),
+        )
+    )
     who = fill.recipient(d.rng)
     pieces = [Piece(form[0]), Piece(who, "to"), Piece(form[1]), Piece(said)]
     pieces = [Piece(p.text.lower(), p.slot) for p in pieces] if low else pieces

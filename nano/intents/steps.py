@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nano import fill, replies, results, times
+from nano import names, replies, results, times
 from nano.dialogue import Dialogue
 from nano.intents.mail import recipient_of
 from nano.intents.words import join, when_of
@@ -28,7 +28,16 @@ def search_then_create(d: Dialogue) -> None:
         return d.cannot()
     d.call("web_search", query=slots["query"])
     when = times.date(d.rng) if d.rng.random() < 0.6 else results.calendar_shape.day_text(results.some_day(d.rng, d.now))[4:]
-    form = d.rng.choice(("It takes place on {}.", "The {q} is on {}.", "Join us on {} for the {q}.", "Date: {}.", "The next one is on {} in " + fill.city(d.rng) + ".", "This year it happens on {}."))
+    form = d.rng.choice(
+        (
+            "It takes place on {}.",
+            "The {q} is on {}.",
+            "Join us on {} for the {q}.",
+            "Date: {}.",
+            "The next one is on {} in " + names.city(d.rng) + ".",
+            "This year it happens on {}.",
+        )
+    )
     if d.rng.random() < 0.12:
         return d.answers("web_search", d.rng.choice(("Web search is not set up. Set searxng.urls in agent.toml.", "No results found")))
     d.result(results.search(d.rng, slots["query"], snippet=form.replace("{q}", slots["query"]).format(when)))
@@ -62,7 +71,7 @@ def draft_then_send(d: Dialogue) -> None:
     d.call("draft_mail", to=recipient_of(slots), body=slots["body"], subject=slots.get("subject"))
     if d.rng.random() < 0.1 and "@" not in recipient_of(slots):
         return d.answers("draft_mail", f'No address is known for "{recipient_of(slots)}". Give an address.')
-    address = recipient_of(slots) if "@" in recipient_of(slots) else fill.address(d.rng)
+    address = recipient_of(slots) if "@" in recipient_of(slots) else names.address(d.rng)
     text, name = results.draft(d.rng, address, slots["body"], slots.get("subject", ""))
     d.result(text)
     d.call("send_draft", draft=name)
@@ -76,7 +85,15 @@ def read_then_create(d: Dialogue) -> None:
     d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
     when = f"{times.day(d.rng)} at {times.clock(d.rng)}"
     what = d.rng.choice(("meet", "talk", "have lunch", "do the review", "catch up", "go through the numbers", "see each other"))
-    form = d.rng.choice((f"Can we {what} {when}?", f"Let's {what} {when}.", f"How about {when} to {what}?", f"I would like to {what} {when}. Let me know.", f"Hi! Shall we {what} {when}? Best wishes"))
+    form = d.rng.choice(
+        (
+            f"Can we {what} {when}?",
+            f"Let's {what} {when}.",
+            f"How about {when} to {what}?",
+            f"I would like to {what} {when}. Let me know.",
+            f"Hi! Shall we {what} {when}? Best wishes",
+        )
+    )
     one = results.a_mail(d.rng, d.now, named=slots.get("person", ""))
     d.result(results.mail(results.Mail(one.id, one.sender, one.subject, one.sent_at, one.is_unread, form)))
     d.call("create_event", title=one.subject, when=when)
@@ -89,7 +106,10 @@ def events_and_mail(d: Dialogue) -> None:
     if not d.has("list_events", "search_mail"):
         return d.cannot()
     unread = None if slots.get("person") or slots.get("topic") else True
-    d.call_all(("list_events", {"when": slots.get("period") or slots.get("day")}), ("search_mail", {"sender": slots.get("person"), "query": slots.get("topic"), "unread": unread}))
+    d.call_all(
+        ("list_events", {"when": slots.get("period") or slots.get("day")}),
+        ("search_mail", {"sender": slots.get("person"), "query": slots.get("topic"), "unread": unread}),
+    )
     events, _ = results.events(d.rng, d.now)
     mails, _ = results.mails(d.rng, d.now, named=slots.get("person", ""))
     d.result(events)

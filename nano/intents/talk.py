@@ -39,9 +39,17 @@ def cannot(d: Dialogue) -> None:
 
 
 def talk(d: Dialogue) -> None:
-    name, answer = d.rng.choice((
-        ("greet", replies.HELLO), ("how_are_you", replies.HOW), ("who_are_you", replies.who(d.tools)), ("who_are_you", replies.who(d.tools)), ("thanks", replies.WELCOME), ("bye", replies.BYE), ("ok", replies.ALL_RIGHT),
-    ))
+    name, answer = d.rng.choice(
+        (
+            ("greet", replies.HELLO),
+            ("how_are_you", replies.HOW),
+            ("who_are_you", replies.who(d.tools)),
+            ("who_are_you", replies.who(d.tools)),
+            ("thanks", replies.WELCOME),
+            ("bye", replies.BYE),
+            ("ok", replies.ALL_RIGHT),
+        )
+    )
     d.typed(name, polite=False)
     d.says(answer)
 

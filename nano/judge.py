@@ -1,0 +1,217 @@
+"""Judges the shipped model on requests that were written without sight of the generator: `python -m nano.judge [--model FILE]`.
+
+Every request goes through the whole product: the engine with its embedded server, the agent's runtime, the real tool servers over a
+fresh home. A person who says yes to every approval is the only part that is played.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from subprocess import PIPE, Popen
+from time import monotonic, sleep
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import anyio
+
+from agent.events import TURN_ENDS, ApprovalNeeded, ModelReplied, ToolFinished, TurnDone
+from agent.local_time import Zone
+from agent.session import Runtime, open_runtime
+from config.load import load_agent
+from config.paths import Home
+from nano.judge_world import search_instance, seed
+from nano.score import Score, score
+
+JUDGED = Path(__file__).parents[1] / "tests" / "judged"
+START_TIMEOUT_S = 60.0
+"""The engine listens within a second; a busy machine takes longer."""
+TURN_TIMEOUT_S = 180.0
+"""A turn of this model takes seconds; anything longer is a hang."""
+CHANGES_NOTHING = frozenset({"list", "list_query", "free", "search_mail", "web_search", "ask", "cannot", "greet", "time"})
+"""Intents whose cases may share a home: they write nothing when answered right, and a session each keeps their histories apart."""
+
+
+class FixedZone(Zone):
+    """A zone whose clock stands at the world's moment."""
+
+    moment: datetime
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@dataclass(frozen=True)
+class Result:
+    case: dict[str, Any]
+    calls: list[dict[str, Any]]
+    reply: str
+    score: Score
+
+
+@contextmanager
+def engine(model: Path | None, folder: Path) -> Iterator[str]:
+    """The engine on a free port, serving `model` (default: the shipped one)."""
+    config = folder / "engine.toml"
+    path = f'"{model}"' if model else '"builtin:nano"'
+    config.write_text(f'[models.nano]\npath = {path}\ncontext = 2048\nslots = 1\n\n[tiers]\nfast = "nano"\n', encoding="utf-8")
+    port_file = folder / "engine.json"
+    command = [
+        sys.executable,
+        "-m",
+        "bots.cli",
+        "engine",
+        "serve",
+        "--config",
+        str(config),
+        "--port",
+        "0",
+        "--port-file",
+        str(port_file),
+        "--leashed",
+    ]
+    with Popen(command, stdin=PIPE, env={**os.environ, "VARIET_HOME": str(folder / "engine-home")}) as process:
+        try:
+            deadline = monotonic() + START_TIMEOUT_S
+            while not port_file.exists():
+                if process.poll() is not None or monotonic() > deadline:
+                    raise SystemExit("the engine did not start")
+                sleep(0.05)
+            yield json.loads(port_file.read_text(encoding="utf-8"))["url"]
+        finally:
+            process.terminate()
+
+
+@asynccontextmanager
+async def runtime_of(world: dict[str, Any], url: str) -> AsyncIterator[Runtime]:
+    """The agent over a fresh home of this world."""
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="variet-judge-")))
+        home = Home.at(root)
+        seed(home.data_dir, world)
+        overrides: dict[str, Any] = {"agent": {"zone": world["zone"]}}
+        if world.get("search"):
+            overrides["searxng"] = {"urls": [stack.enter_context(search_instance(world["search"]["results"]))]}
+        elif world.get("search") is not None:
+            overrides["searxng"] = {"urls": [stack.enter_context(search_instance([]))]}
+        settings = load_agent(None, overrides)
+        zone = FixedZone(world["zone"], ZoneInfo(world["zone"]))
+        zone.moment = datetime.fromisoformat(world["now"]).astimezone(zone.info)
+        async with open_runtime(home, settings, engine_url=url, engine_key=None, zone=zone) as runtime:
+            yield runtime
+
+
+async def turn(runtime: Runtime, session: str, text: str) -> tuple[list[dict[str, Any]], str]:
+    """One request with every approval answered yes: the calls made, and the answer."""
+    calls: list[dict[str, Any]] = []
+    answer = ""
+    with anyio.fail_after(TURN_TIMEOUT_S):
+        turn_id = await runtime.send(session, text, who="judge", grants=frozenset())
+        async for event in runtime.events(session):
+            if event.turn != turn_id:
+                continue
+            if isinstance(event, ModelReplied):
+                calls += [{"name": c.name, "arguments": json.loads(c.arguments)} for c in event.calls]
+            elif isinstance(event, ApprovalNeeded):
+                await runtime.approve(event.approval, digest=event.digest, granted=True, who="judge")
+            elif isinstance(event, TurnDone):
+                answer = event.answer
+            elif isinstance(event, ToolFinished) and not event.ok and event.decision == "denied":
+                sys.stderr.write(f"denied: {event.text}\n")
+            if event.type in TURN_ENDS:
+                break
+    return calls, answer
+
+
+async def judge(case: dict[str, Any], runtime: Runtime, world: dict[str, Any]) -> Result:
+    session = await runtime.open_session()
+    for line in case.get("history", []):
+        await turn(runtime, session, line)
+    calls, reply = await turn(runtime, session, case["request"])
+    now = datetime.fromisoformat(world["now"]).astimezone(ZoneInfo(world["zone"]))
+    return Result(case, calls, reply, score(case, calls, reply, now))
+
+
+async def judge_all(cases: list[dict[str, Any]], worlds: dict[str, Any], url: str) -> list[Result]:
+    """Every case; those that change nothing share one home per world."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for number, case in enumerate(cases):
+        shared = case["intent"] in CHANGES_NOTHING and not case.get("history")
+        groups[case["world"] if shared else f"{case['world']}#{number}"].append(case)
+    results: list[Result] = []
+    for key, group in groups.items():
+        world = worlds[key.split("#")[0]]
+        async with runtime_of(world, url) as runtime:
+            for case in group:
+                results.append(await judge(case, runtime, world))
+                sys.stderr.write(f"\r{len(results)}/{len(cases)}")
+    sys.stderr.write("\n")
+    return results
+
+
+def summary(results: list[Result]) -> dict[str, Any]:
+    """Shares of right acts, arguments and replies, by intent and in all; wrong actions where none was right."""
+    by: dict[str, list[Score]] = defaultdict(list)
+    for r in results:
+        by[r.case["intent"]].append(r.score)
+    outside = [r for r in results if r.case["reply"]["kind"] == "cannot"]
+
+    def shares(scores: list[Score]) -> dict[str, Any]:
+        n = len(scores)
+        return {
+            "cases": n,
+            "act": round(sum(s.is_act_right for s in scores) / n, 4),
+            "arguments": round(sum(s.is_act_right and s.are_arguments_right for s in scores) / n, 4),
+            "reply": round(sum(s.is_reply_right for s in scores) / n, 4),
+        }
+
+    return {
+        "all": shares([r.score for r in results]),
+        "outside_reach": {"cases": len(outside), "wrong_actions": sum(bool(r.calls) for r in outside)},
+        "intents": {name: shares(scores) for name, scores in sorted(by.items())},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="a GGUF file (default: the shipped one)")
+    parser.add_argument("--only", help="intents, by comma")
+    parser.add_argument("--out", type=Path, help="write the scores as JSON")
+    parser.add_argument("--details", type=Path, help="write every case's outcome as JSON lines")
+    args = parser.parse_args()
+    worlds = json.loads((JUDGED / "worlds.json").read_text(encoding="utf-8"))
+    cases = [json.loads(line) for line in (JUDGED / "requests.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
+    if args.only:
+        cases = [c for c in cases if c["intent"] in args.only.split(",")]
+    with tempfile.TemporaryDirectory(prefix="variet-judge-engine-") as folder, engine(args.model, Path(folder)) as url:
+        results = anyio.run(judge_all, cases, worlds, url)
+    report = summary(results)
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    if args.out:
+        args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if args.details:
+        rows = [
+            {
+                "id": r.case["id"],
+                "request": r.case["request"],
+                "calls": r.calls,
+                "reply": r.reply,
+                "right": r.score.is_right,
+                "note": r.score.note,
+            }
+            for r in results
+        ]
+        args.details.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
