@@ -5,21 +5,25 @@ Conversations behind one prefix do not see each other unless they are one chat, 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from nano import generate, tokens
+from nano import fill, generate, tokens
 
 _CHARS_PER_TOKEN = 3.4
 """A pack is asked for in characters; this many make it long enough to fill the row."""
 _QUEUE_AHEAD = 6
 """Batches made ahead of the trainer, per worker."""
+
+
+_COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,61 @@ def row(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
     )
 
 
+def drill(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
+    """A row of exercises in copying: something, a line break, and the same again, which is learned.
+
+    A model of this size finds out late by itself how to look up what it has read; half of the exercises are of random pieces,
+    which nothing else can predict.
+    """
+    rng = random.Random(seed)
+    gap = tokenizer.encode("\n").ids
+    ordinary = tokenizer.get_vocab_size(with_added_tokens=False)
+    ids: list[int] = []
+    positions: list[int] = []
+    segments: list[int] = []
+    learned: list[bool] = []
+    number = 0
+    while len(ids) < length:
+        number += 1
+        n = rng.choice((6, 10, 16, 24, 40, 64))
+        text = " ".join(fill.value(rng.choice(_COPIED), rng) for _ in range(8))
+        what = [rng.randrange(ordinary) for _ in range(n)] if rng.random() < 0.5 else tokenizer.encode(text).ids[:n]
+        part = what + gap + what + gap
+        ids += part
+        positions += range(len(part))
+        segments += [number] * len(part)
+        learned += [False] * (len(what) + 1) + [True] * (len(what) + 1)
+    return (
+        np.array(ids[:length], np.int32),
+        np.array(positions[:length], np.int32),
+        np.array(segments[:length], np.int32),
+        np.array(learned[:length], bool),
+    )
+
+
 @cache
 def _tokenizer(path: str) -> Tokenizer:
     return tokens.load(Path(path))
 
 
-def batch(job: tuple[str, int, int, int]) -> Batch:
-    """The batch of (tokenizer path, first seed, rows, length)."""
-    path, first, rows, length = job
-    made = [row(_tokenizer(path), first + i, length) for i in range(rows)]
+@dataclass(frozen=True)
+class Job:
+    """Which batch to make: the seed of its first row, its rows, how many of them are drills, and their length."""
+
+    seed: int
+    rows: int
+    drills: int
+    length: int
+
+
+def batch(path: str, job: Job) -> Batch:
+    """The batch of a job, with the vocabulary at `path`."""
+    words = _tokenizer(path)
+    made = [(drill if i < job.drills else row)(words, job.seed + i, job.length) for i in range(job.rows)]
     return Batch(*(np.stack(column) for column in zip(*made, strict=True)))
 
 
-def stream(path: Path, jobs: list[tuple[int, int, int]], *, workers: int = 1) -> Iterator[Batch]:
-    """The batches of (first seed, rows, length), in order, made in other processes."""
+def stream(path: Path, jobs: list[Job], *, workers: int = 1) -> Iterator[Batch]:
+    """The batches of the jobs, in order, made in other processes."""
     with get_context("fork").Pool(workers) as pool:
-        yield from pool.imap(batch, [(str(path), *job) for job in jobs], chunksize=_QUEUE_AHEAD)
+        yield from pool.imap(partial(batch, str(path)), jobs, chunksize=_QUEUE_AHEAD)

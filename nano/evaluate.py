@@ -1,4 +1,4 @@
-"""Scores a served model on conversations that it was not trained on: `python -m nano.evaluate --url URL`.
+"""Scores the shipped model on conversations that it was not trained on: `python -m nano.evaluate`.
 
 Exact acts and exact replies, by intent.
 
@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import httpx2
 from agent.prompt import SYSTEM_PROMPT
 from nano import generate, intents, results
 from nano.dialogue import Dialogue
+from nano.judge import engine
 
 HELD_OUT = 10**9
 """Seeds from here on are never trained on."""
@@ -31,7 +33,7 @@ SHOWN = 60
 
 
 def _asked(client: httpx2.Client, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> dict[str, Any]:
-    body = {"model": "nano", "messages": messages, "tools": tools, "temperature": 0, "max_tokens": 400, "parallel_tool_calls": True}
+    body = {"model": "fast", "messages": messages, "tools": tools, "temperature": 0, "max_tokens": 400, "parallel_tool_calls": True}
     answer = client.post("/v1/chat/completions", json=body, timeout=TIMEOUT_S)
     answer.raise_for_status()
     return answer.json()["choices"][0]["message"]
@@ -52,7 +54,7 @@ def _parsed(text: str) -> object:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--model", type=Path, help="a GGUF file (default: the shipped one)")
     parser.add_argument("--per-intent", type=int, default=8)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -60,7 +62,11 @@ def main() -> None:
     tools = generate.served_tools()
     right: dict[str, list[bool]] = defaultdict(list)
     wrong: list[str] = []
-    with httpx2.Client(base_url=args.url, trust_env=False) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="variet-evaluate-") as folder,
+        engine(args.model, Path(folder)) as url,
+        httpx2.Client(base_url=url, trust_env=False) as client,
+    ):
         for intent, _ in intents.WEIGHTS:
             for i in range(args.per_intent):
                 d = Dialogue(rng := random.Random(HELD_OUT + i), names, results.some_now(rng))

@@ -36,6 +36,9 @@ ROWS, LENGTH = 6, 832
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
 LOGGED, SAVED = 10, 100
 """Steps between lines of the loss curve, and between checkpoints."""
+DRILLS = range(200, 700)
+"""First the forms are learned, then copying is drilled; from the first drill on, what is only read is learned too."""
+READ_WEIGHT = 0.3
 DECAY = 0.3
 """The last part of a run, in which the learning rate falls to nothing."""
 WARM_UP = 40
@@ -98,21 +101,34 @@ def masks(segments: Tensor) -> Tensor:
     return torch.zeros(sees.shape, dtype=torch.bfloat16).masked_fill(~sees, float("-inf"))[:, None]
 
 
-def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch) -> Tensor:
-    """Mean cross-entropy over the tokens that the model has to write."""
+def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, *, read_weight: float) -> tuple[Tensor, float]:
+    """What is stepped on, and the mean cross-entropy over the tokens that the model has to write.
+
+    Args:
+        model: the compiled form of `core`.
+        core: the weights.
+        batch: what is read and written.
+        read_weight: how much the tokens count that it only reads: predicting them teaches it the words.
+    """
     ids, positions, segments = (torch.from_numpy(a).long() for a in (batch.ids, batch.positions, batch.segments))
     learned = torch.from_numpy(batch.learned)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model(ids, positions, masks(segments))
-        wanted = learned[:, 1:]
-        logits = core.logits(hidden[:, :-1][wanted])
-    return F.cross_entropy(logits, ids[:, 1:][wanted])
+        present = segments[:, 1:] >= 0
+        logits = core.logits(hidden[:, :-1][present])
+    every = F.cross_entropy(logits, ids[:, 1:][present], reduction="none")
+    is_written = learned[:, 1:][present]
+    written = every[is_written].mean()
+    return (written + read_weight * every[~is_written].mean() if read_weight else written), written.item()
 
 
-def _jobs(steps: int) -> list[tuple[int, int, int]]:
-    """(first seed, rows, length) of each batch; every eighth has rows as long as the context, so that long chats are known too."""
-    long = (ROWS * LENGTH // CONTEXT, CONTEXT)
-    return [(SEED + 10**6 + s * 64, *(long if s % 8 == 7 else (ROWS, LENGTH))) for s in range(steps)]
+def _jobs(steps: int) -> list[batches.Job]:
+    """Every eighth batch has rows as long as the context, so that long chats are known too; half of the rows are drills for a while."""
+    out: list[batches.Job] = []
+    for step in range(steps):
+        rows, length = (ROWS * LENGTH // CONTEXT, CONTEXT) if step % 8 == 7 else (ROWS, LENGTH)
+        out.append(batches.Job(SEED + 10**6 + step * 64, rows, ROWS // 2 if step in DRILLS and length == LENGTH else 0, length))
+    return out
 
 
 def _rate(step: int, steps: int) -> float:
@@ -143,14 +159,14 @@ class Run:
         for optimizer, base in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        loss = loss_of(model, self.core, batch)
+        loss, written = loss_of(model, self.core, batch, read_weight=READ_WEIGHT if self.step >= DRILLS.start else 0.0)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.core.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        return loss.item()
+        return written
 
     def save(self) -> None:
         """Checkpoint; written beside and moved, so that a kill leaves the old one."""
@@ -170,8 +186,10 @@ def train(folder: Path, steps: int) -> None:
     run = Run(Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT), folder)
     sys.stderr.write(f"{sum(p.numel() for p in run.core.parameters()):,} parameters, {asdict(run.core.shape)}, from step {run.step}\n")
     model = torch.compile(run.core, dynamic=False)
-    began, seen = time.monotonic(), 0
-    for batch in batches.stream(words, _jobs(steps)[run.step :]):
+    began = time.monotonic()
+    jobs = _jobs(steps)
+    seen = sum(job.rows * job.length for job in jobs[: run.step])
+    for batch in batches.stream(words, jobs[run.step :]):
         loss = run.learn(model, batch, _rate(run.step, steps))
         seen += batch.ids.size
         if run.step % LOGGED == 1:
@@ -181,7 +199,22 @@ def train(folder: Path, steps: int) -> None:
         if run.step % SAVED == 0 or run.step == steps:
             run.save()
     export(run.core, tokenizer, folder / "nano.gguf")
+    (folder / "recipe.json").write_text(json.dumps(recipe(run.core, steps), indent=1) + "\n", encoding="utf-8")
     sys.stderr.write(f"done: {folder / 'nano.gguf'}\n")
+
+
+def recipe(model: Nano, steps: int) -> dict[str, object]:
+    """What made the file, for the report."""
+    return {
+        "seed": SEED,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **asdict(model.shape),
+        "steps": steps,
+        "batch": f"{ROWS} packs of {LENGTH} tokens; every eighth {ROWS * LENGTH // CONTEXT} of {CONTEXT}",
+        "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}; from then on what is read counts {READ_WEIGHT}",
+        "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling over the last {DECAY:.0%}",
+        "torch": torch.__version__,
+    }
 
 
 def main() -> None:
