@@ -28,7 +28,7 @@ from mcp_servers.when.clocks import DAY_MINUTES, Clock, Part
 from mcp_servers.when.days import Days, Lean, day_of_month
 from mcp_servers.when.durations import duration_of
 from mcp_servers.when.points import CONNECTOR, Point, point_at
-from mcp_servers.when.words import WEEKDAYS, normalised
+from mcp_servers.when.words import normalised
 
 USUAL_LENGTH = timedelta(hours=1)
 """How long something takes when only its start is given."""
@@ -134,10 +134,15 @@ def _from_to(start: Point, words: str, now: datetime, lean: Lean) -> When | None
     connector = CONNECTOR.match(words)
     if connector is None:
         return None
-    second = point_at(words, connector.end(), now.date(), lean)
-    if second.at < len(words) or second.point.is_empty or start.bound or second.point.bound:
-        return None
-    return _range(start, second.point, now, lean)
+    # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
+    bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
+    for today, way in bases:
+        second = point_at(words, connector.end(), today, way)
+        if second.at < len(words) or second.point.is_empty or start.bound or second.point.bound:
+            return None
+        if found := _range(start, second.point, now, lean):
+            return found
+    return None
 
 
 def _lasting(found: When, length: timedelta) -> When | None:
@@ -269,8 +274,6 @@ def _day_range(start: Point, end: Point, now: datetime, lean: Lean) -> When | No
     if start.days is None or end.days is None:
         return None
     first_day, last_day = start.days.first, end.days.last
-    if last_day < first_day and end.days.is_weekday:
-        last_day += timedelta(days=len(WEEKDAYS))
     return _whole(Days(first_day, last_day), now) if last_day >= first_day else None
 
 

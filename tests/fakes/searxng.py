@@ -1,0 +1,105 @@
+"""A SearXNG instance for tests: its JSON and its refusals as of 2026, and its query language.
+
+It understands `!engine`, `:language` and `<timeout` in a query as the real one does and notes them as commands, so that
+a test can see that none came through.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+TIME_RANGES = ("day", "week", "month", "year")
+
+
+@dataclass
+class FakeSearxng:
+    """What it answers, and what it was asked."""
+
+    url: str = ""
+    results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    unresponsive_engines: list[list[str]] = field(default_factory=list[list[str]])
+    formats: tuple[str, ...] = ("html", "json")
+    raw: bytes | None = None
+    """Answered instead, as it is."""
+    status: int = 200
+    location: str = ""
+    silent: threading.Event | None = None
+    """When given, an answer waits until it is set."""
+    queries: list[str] = field(default_factory=list[str])
+    commands: list[str] = field(default_factory=list[str])
+    parameters: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+
+@contextmanager
+def fake_searxng(**answers: Any) -> Generator[FakeSearxng]:
+    """A running instance on a free loopback port."""
+    fake = FakeSearxng(**answers)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(fake))
+    server.daemon_threads = True
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield fake
+    finally:
+        if fake.silent is not None:
+            fake.silent.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+
+
+def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            given = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            if fake.silent is not None:
+                fake.silent.wait(timeout=30)
+            if parts.path != "/search":
+                self._answer(404, b"not found", "text/plain")
+            else:
+                self._answer(*_search(fake, given))
+
+        def _answer(self, status: int, content: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            if fake.location:
+                self.send_header("Location", fake.location)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+def _search(fake: FakeSearxng, given: dict[str, str]) -> tuple[int, bytes, str]:
+    fake.parameters.append(given)
+    if given.get("format", "html") not in fake.formats:
+        return 403, b"<html>Forbidden</html>", "text/html"
+    if not given.get("q"):
+        return 400, json.dumps({"error": "search query is empty"}).encode(), "application/json"
+    if given.get("time_range") not in (None, *TIME_RANGES):
+        return 400, json.dumps({"error": "Invalid value for parameter time_range"}).encode(), "application/json"
+    words = given["q"].split()
+    fake.commands += [word for word in words if word[0] in "!:<" and len(word) > 1]
+    fake.queries.append(given["q"])
+    if fake.raw is not None or fake.status != 200:
+        return fake.status, fake.raw or b"", "application/json"
+    answer = {
+        "query": given["q"], "number_of_results": 0, "results": fake.results, "answers": [], "corrections": [], "infoboxes": [],
+        "suggestions": [], "unresponsive_engines": fake.unresponsive_engines,
+    }  # fmt: skip
+    return 200, json.dumps(answer).encode(), "application/json"

@@ -1,0 +1,113 @@
+"""Mails are read as a person would see them, whatever they are made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_servers.htmltext import text_of_html
+from mcp_servers.letters import Letter
+from mcp_servers.mime import compose, parse, thread
+from mcp_servers.quoting import clean_line, clean_text, fenced, shortened
+
+HIDDEN = [
+    '<div style="display:none">secret</div>',
+    '<div style="DISPLAY : none !important">secret</div>',
+    '<span style="color:red;visibility:hidden">secret</span>',
+    "<p hidden>secret</p>",
+    '<p aria-hidden="true">secret</p>',
+    '<span style="font-size:0px">secret</span>',
+    '<span style="font-size:0">secret</span>',
+    '<span style="opacity:0">secret</span>',
+    '<div style="max-height:0;overflow:hidden">secret</div>',
+    '<div style="position:absolute;left:-9999px">secret</div>',
+    '<div style="display:/* x */none">secret</div>',
+    '<div style="display:none"><div><b>secret</b></div></div>',
+    "<style>secret</style>",
+    "<script>secret</script>",
+    "<template>secret</template>",
+    "<noscript>secret</noscript>",
+    "<title>secret</title>",
+    "<!-- secret -->",
+    '<img alt="secret">',
+    '<div style="display:none"><p>x</div><p>secret</p>'.replace("</div>", ""),
+]
+
+
+@pytest.mark.parametrize("html", HIDDEN)
+def test_hidden_html_is_not_shown(html: str) -> None:
+    assert "secret" not in text_of_html(f"<p>before</p>{html}</div></div><p>after</p>").replace("after", "")
+
+
+def test_html_is_laid_out_in_lines() -> None:
+    html = "<html><body><h1>Hi</h1><p>one<br>two &amp; three</p><ul><li>a<li>b</ul><table><tr><td>x</td><td>y</td></tr></table></body>"
+    assert text_of_html(html).split("\n\n") == ["Hi", "one\ntwo & three", "a\nb", "x y"]
+
+
+def test_plain_text_is_preferred_and_html_is_read_where_there_is_none() -> None:
+    both = EmailMessage()
+    both["From"] = "Anna <anna@example.org>"
+    both.set_content("plain")
+    both.add_alternative("<p>rich</p>", subtype="html")
+    both.add_attachment(b"x", maintype="application", subtype="pdf", filename="a\u202eb.pdf")
+    assert (parse(both.as_bytes()).text, parse(both.as_bytes()).attachments) == ("plain", ("ab.pdf",))
+    rich = EmailMessage()
+    rich.set_content("<p>rich <span style='display:none'>x</span>text</p>", subtype="html")
+    assert parse(rich.as_bytes()).text == "rich text"
+
+
+def test_an_unknown_character_set_is_read_as_utf_8() -> None:
+    mail = b"From: a@example.org\nContent-Type: text/plain; charset=florp\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa4\xff"
+    assert parse(mail).text == "\u00e4\ufffd"
+
+
+def test_a_mail_without_date_subject_or_sender_is_still_one() -> None:
+    parsed = parse(b"\n\nhello")
+    assert (parsed.subject, parsed.sender.address, parsed.sent_at.year, parsed.text) == ("(no subject)", "unknown", 1970, "hello")
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_can_be_read(content: bytes) -> None:
+    parse(content)
+    parse(b"From: " + content)
+    parse(b"Content-Type: multipart/mixed; boundary=x\nSubject: " + content + b"\n\n--x\n" + content + b"\n--x--")
+
+
+@given(st.text(max_size=200))
+def test_any_html_can_be_read(html: str) -> None:
+    text_of_html(html)
+    text_of_html(f"<div {html}<p>{html}</p></{html}>")
+
+
+LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Co", "Cn"]), max_size=60)
+
+
+@given(LINES, st.lists(LINES, max_size=5))
+def test_what_is_composed_reads_back(subject: str, lines: list[str]) -> None:
+    letter = Letter(("anna@example.org",), clean_line(subject) or "x", clean_text("\n".join(lines)))
+    at = datetime(2026, 11, 21, 9, 15, tzinfo=UTC)
+    parsed = parse(compose(letter, sender="you@home.example", message_id="<id@variet.invalid>", at=at))
+    assert (parsed.subject, parsed.sent_at, parsed.message_id) == (letter.subject, at, "<id@variet.invalid>")
+    assert parsed.text == letter.body
+    assert [person.address for person in parsed.to] == ["anna@example.org"]
+
+
+def test_a_long_thread_keeps_its_first_mail_and_its_last() -> None:
+    chain = thread(tuple(f"<{number}@x>" for number in range(50)), "<parent@x>")
+    assert (len(chain), chain[0], chain[-1]) == (20, "<0@x>", "<parent@x>")
+
+
+def test_characters_that_hide_or_reorder_are_dropped() -> None:
+    assert clean_line("a\u200bb\u202ec\U000e0041d\x00e\x1b[31mf\ufeff\u2066g\u00adh\ufe0fi\u3164j") == "abcde[31mfghij"
+    assert clean_text("a\r\n\r\n\r\n\r\nb\u2028c\n") == "a\n\nb\nc"
+
+
+@given(st.text(max_size=300))
+def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+    assert clean_text(clean_text(text)) == clean_text(text)
+    assert fenced(clean_text(text)).split("\n").count("---") == 2
+    assert len(shortened(text, 40)) <= 40

@@ -1,0 +1,142 @@
+"""A mail is sent once, to whom it was shown for, as it was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from mcp_servers.calls import Call
+from mcp_servers.errors import Refusal, Stale
+from mcp_servers.mail.server import MailTools
+from mcp_servers.mailstore import MailStore
+from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.server import Outbox
+from tests.mcp_servers.calling import NOW, call, carried_out, refusal_of, text_of
+
+
+@pytest.fixture
+def delivery(mails: MailStore, tmp_path: Path) -> Iterator[Delivery]:
+    delivery = Delivery(tmp_path / "mail", mails.sent)
+    yield delivery
+    delivery.close()
+
+
+@pytest.fixture
+def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
+    return Outbox(mails, delivery)
+
+
+def sent(mails: MailStore) -> list[EmailMessage]:
+    return [message_from_bytes(entry.path.read_bytes(), policy=policy.default) for entry in mails.sent.entries().values()]
+
+
+def test_a_mail_goes_out_as_it_was_planned(outbox: Outbox, mails: MailStore) -> None:
+    plan = outbox.send_mail(call(to="bruno", body="Yes, gladly.\nSee you.", subject="Dinner"))
+    assert dict(plan.arguments) == {"to": "bruno@example.org", "body": "Yes, gladly.\nSee you.", "subject": "Dinner"}
+    assert plan.summary == 'Send to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
+    assert plan.lines == (("To", "bruno@example.org"), ("Subject", "Dinner"), ("Text", "Yes, gladly.\nSee you."))
+    assert sent(mails) == []
+    assert carried_out(outbox.send_mail, plan).text == 'Sent to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
+    [mail] = sent(mails)
+    assert (str(mail["To"]), str(mail["From"]), str(mail["Subject"])) == ("bruno@example.org", "you@home.example", "Dinner")
+
+
+def test_an_approved_mail_that_comes_twice_goes_out_once(outbox: Outbox, mails: MailStore) -> None:
+    plan = outbox.send_mail(call(to="bruno", body="Yes."))
+    assert carried_out(outbox.send_mail, plan).text == carried_out(outbox.send_mail, plan).text
+    assert len(sent(mails)) == 1
+
+
+def test_one_approval_sends_no_other_letter(outbox: Outbox, mails: MailStore) -> None:
+    plan = outbox.send_mail(call(to="bruno", body="Yes."))
+    carried_out(outbox.send_mail, plan)
+    with pytest.raises(Refusal, match="Another letter was sent under this approval"):
+        outbox.send_mail(Call({**plan.arguments, "to": "eve@example.org"}, NOW, plan.host)).execute()
+    assert len(sent(mails)) == 1
+
+
+def test_a_draft_is_sent_once_and_is_no_draft_any_more(outbox: Outbox, mails: MailStore) -> None:
+    MailTools(mails).draft_reply(call(mail="m3", body="I agree.")).execute()
+    plan = outbox.send_draft(call(draft="last"))
+    assert dict(plan.arguments) == {"draft": "d1"}
+    text = 'Sent to anna@example.org, subject "Re: Budget for March": I agree.'
+    assert carried_out(outbox.send_draft, plan).text == text
+    assert mails.drafts.entries() == {}
+    assert carried_out(outbox.send_draft, plan).text == text
+    [mail] = sent(mails)
+    assert str(mail["In-Reply-To"]).endswith("@variet.invalid>")
+    assert refusal_of(outbox.send_draft, draft="d1") == 'No draft matches "d1".'
+
+
+@pytest.mark.parametrize("said", ["d2", "D2", "2", "draft d2", "last", "the last draft", "latest"])
+def test_a_draft_is_named_by_its_id_or_as_the_last(outbox: Outbox, mails: MailStore, said: str) -> None:
+    for body in ("one", "two"):
+        MailTools(mails).draft_mail(call(to="bruno", body=body)).execute()
+    assert dict(outbox.send_draft(call(draft=said)).arguments) == {"draft": "d2"}
+
+
+def test_a_draft_that_is_not_there_is_named(outbox: Outbox) -> None:
+    assert refusal_of(outbox.send_draft, draft="d9") == 'No draft matches "d9".'
+    assert refusal_of(outbox.send_draft, draft="last") == 'No draft matches "last".'
+    assert refusal_of(outbox.send_mail, to="Bob", body="x") == 'No address is known for "Bob". Give an address.'
+
+
+def test_a_draft_that_was_changed_after_it_was_shown_is_not_sent(outbox: Outbox, mails: MailStore) -> None:
+    MailTools(mails).draft_mail(call(to="bruno", body="Yes.")).execute()
+    plan = outbox.send_draft(call(draft="d1"))
+    [entry] = mails.drafts.entries().values()
+    entry.path.write_bytes(entry.path.read_bytes().replace(b"bruno@", b"eve@"))
+    with pytest.raises(Stale, match="The draft has changed since. Look again."):
+        carried_out(outbox.send_draft, plan)
+    assert sent(mails) == []
+
+
+def test_a_draft_of_another_program_shows_everyone_it_goes_to_and_what_it_carries(outbox: Outbox, mails: MailStore) -> None:
+    draft = EmailMessage()
+    draft["To"], draft["Cc"], draft["Bcc"], draft["Subject"] = "a@example.org", "b@example.org", "c@example.org", "Plan"
+    draft.set_content("See below.")
+    draft.add_attachment(b"x", maintype="application", subtype="pdf", filename="plan.pdf")
+    mails.drafts.add(draft.as_bytes(), flags="D")
+    plan = outbox.send_draft(call(draft="d1"))
+    assert plan.lines[0] == ("To", "a@example.org, b@example.org, c@example.org")
+    assert plan.lines[-1] == ("Attached", "plan.pdf")
+    plan.execute()
+    assert sent(mails)[0]["Bcc"] is None
+
+
+def test_a_draft_to_nobody_is_not_sent(outbox: Outbox, mails: MailStore) -> None:
+    mails.drafts.add(b"Subject: x\n\ny", flags="D")
+    assert refusal_of(outbox.send_draft, draft="d1") == "Draft d1 has no recipient. Write it again with one."
+
+
+@pytest.mark.parametrize("dies_after", ["before delivery", "after delivery"])
+def test_a_crash_while_sending_leaves_neither_none_nor_two(
+    outbox: Outbox, mails: MailStore, delivery: Delivery, monkeypatch: pytest.MonkeyPatch, dies_after: str
+) -> None:
+    plan = outbox.send_mail(call(to="bruno", body="Yes."))
+    add = mails.sent.add
+
+    def dying(content: bytes, *, key: str = "", flags: str = "S") -> str:
+        if dies_after == "after delivery":
+            add(content, key=key, flags=flags)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(mails.sent, "add", dying)
+        carried_out(outbox.send_mail, plan)
+    assert carried_out(outbox.send_mail, plan).text.startswith("Sent to bruno@example.org")
+    assert len(sent(mails)) == 1
+
+
+def test_without_a_hosts_id_every_call_is_a_mail_of_its_own(outbox: Outbox, mails: MailStore) -> None:
+    for _ in range(2):
+        text_of(outbox.send_mail, to="bruno", body="Again.")
+    assert len(sent(mails)) == 2
+
+
+def test_the_outbox_shows_nothing_of_the_mail(outbox: Outbox) -> None:
+    assert list(outbox.handlers()) == ["send_mail", "send_draft"]

@@ -1,0 +1,124 @@
+"""The web is searched over the configured instances, and what they say is not trusted."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_servers.calls import Outcome
+from mcp_servers.errors import Refusal
+from mcp_servers.searxng.answers import answer_of, plain_query
+from mcp_servers.searxng.server import Search
+from tests.fakes.searxng import fake_searxng
+from tests.mcp_servers.calling import call
+
+RESULT = {"url": "https://www.example.org/a?b", "title": "Everest", "content": "8,849 m\u200b high", "engine": "x", "score": 1.0}
+
+
+async def searched(*urls: str, **arguments: Any) -> Outcome:
+    done = await Search(urls).web_search(call(**{"query": "everest height", **arguments}))
+    assert isinstance(done, Outcome)
+    return done
+
+
+async def refused(*urls: str, **arguments: Any) -> str:
+    with pytest.raises(Refusal) as refusal:
+        await searched(*urls, **arguments)
+    return str(refusal.value)
+
+
+async def test_results_are_shown_with_their_site_and_silent_engines() -> None:
+    with fake_searxng(results=[RESULT], unresponsive_engines=[["bing", "timeout"], ["qwant", "CAPTCHA"]]) as fake:
+        done = await searched(fake.url + "/")
+    assert done.text == "1 result\n1. Everest (example.org): 8,849 m high\nNo answer from: bing, qwant"
+    assert done.structured["untrusted"] is True
+    assert done.structured["results"][0]["url"] == "https://www.example.org/a?b"
+
+
+async def test_nothing_found_is_said() -> None:
+    with fake_searxng() as fake:
+        assert (await searched(fake.url)).text == "No results found"
+
+
+async def test_the_age_of_pages_is_asked_for() -> None:
+    with fake_searxng() as fake:
+        await searched(fake.url, time_range="week")
+        await searched(fake.url)
+    assert [given.get("time_range") for given in fake.parameters] == ["week", None]
+
+
+async def test_no_instance_configured_is_said() -> None:
+    assert await refused() == "Web search is not set up. Set searxng.urls in agent.toml."
+
+
+async def test_words_that_would_command_the_instance_are_only_words() -> None:
+    with fake_searxng() as fake:
+        await searched(fake.url, query="!!g !wp :de <5 everest ! height :-) c++ what?")
+    assert fake.commands == []
+    assert fake.queries == ["g wp de 5 everest height -) c++ what?"]
+    assert await refused("http://127.0.0.1:9", query="!! :") == "There is nothing to search for. Give a few words."
+
+
+async def test_the_next_instance_is_asked_when_one_fails() -> None:
+    with fake_searxng(status=500) as broken, fake_searxng(results=[RESULT]) as fake:
+        assert (await searched("http://127.0.0.1:9", broken.url, fake.url)).text.startswith("1 result\n")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"status": 500}, {"status": 429}, {"raw": b"<html>"}, {"raw": b"x" * 3_000_000}, {"status": 302, "location": "http://127.0.0.1:9/"}],
+    ids=["broken", "busy", "no JSON", "too long", "elsewhere"],
+)
+async def test_an_instance_that_fails_is_said_plainly(answers: dict[str, Any]) -> None:
+    with fake_searxng(**answers) as fake:
+        assert await refused(fake.url) == "No search instance answered. Try again later."
+
+
+async def test_an_instance_without_json_says_how_to_allow_it() -> None:
+    with fake_searxng(formats=("html",)) as fake:
+        assert await refused(fake.url) == "The search instance refuses JSON. Add json to search.formats in its settings.yml."
+
+
+async def test_an_instance_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_servers.searxng.server.ANSWER_TIMEOUT_S", 0.05)
+    with fake_searxng(silent=threading.Event()) as fake:
+        assert await refused(fake.url) == "No search instance answered. Try again later."
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with fake_searxng(results=[RESULT]) as fake:
+        assert (await searched(fake.url)).text.startswith("1 result\n")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["results", "url", "title", "content", "unresponsive_engines"]), inner, max_size=4)
+    ),
+    max_leaves=15,
+)
+
+
+@given(JSON)
+def test_an_answer_of_any_form_is_read(content: Any) -> None:
+    answer_of(content)
+    answer_of({"results": [content], "unresponsive_engines": [content]})
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "http://", "http://[", "", None, 3])
+def test_a_result_that_leads_nowhere_is_left_out(url: object) -> None:
+    assert answer_of({"results": [{"url": url, "title": "x"}]}).results == ()
+
+
+@given(st.text(max_size=400))
+def test_a_query_is_short_plain_words(query: str) -> None:
+    plain = plain_query(query)
+    assert len(plain) <= 256
+    assert not any(word[0] in "!:<" for word in plain.split())
