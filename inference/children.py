@@ -94,10 +94,10 @@ class Children:
         """What is known of a model beside its place in the schedule."""
         return self._facts.get(name, NO_FACTS)
 
-    def url(self, name: str) -> str:
+    def port(self, name: str) -> int:
         """Where a model that is ready answers."""
         child = self._lives[name].child
-        return f"http://127.0.0.1:{child.port}" if child is not None else ""
+        return child.port if child is not None else 0
 
     def perform(self, effect: ChildEffect, tasks: anyio.abc.TaskGroup) -> None:
         """Begin an effect; what came of it is posted."""

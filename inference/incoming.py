@@ -32,7 +32,7 @@ class Incoming:
 
     method: str
     path: str
-    target: str
+    target: bytes
     """Path and query as they came."""
     headers: RawHeaders
     raw: bytes
@@ -65,7 +65,7 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
     return Incoming(
         method=scope["method"],
         path=path,
-        target=(raw_path + (b"?" + query if query else b"")).decode("latin-1"),
+        target=raw_path + (b"?" + query if query else b""),
         headers=headers,
         raw=raw,
         body=body,

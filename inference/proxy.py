@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx2
+import httpcore2
 
 from inference.answer import Answer
 from inference.catalog import Served
@@ -23,7 +23,8 @@ from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
 from inference.rewrite import rewrite
 from inference.supervisor import Supervisor
 from inference.tap import Tap
-from inference.tickets import Ticket
+from inference.tickets import CHILD_HOST, Ticket
+from inference.wire import LocalBackend
 
 CONNECT_BOUND_S = 5.0
 """To a process on this machine that has said it is ready; longer means that it hangs."""
@@ -47,16 +48,19 @@ _WITHHELD = frozenset(
     # llama-server would go on generating for a client that is gone, to let it come back.
     | {b"x-conversation-id"}
 )
-_TIMEOUTS = httpx2.Timeout(SILENCE_BOUND_S, connect=CONNECT_BOUND_S).as_dict()
+_TIMEOUTS = {"connect": CONNECT_BOUND_S, "read": SILENCE_BOUND_S, "write": SILENCE_BOUND_S}
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
+"""All that a connection to a child can die of."""
+_OK = 200
 _LOG = logging.getLogger(__name__)
 
 
 class Proxy:
     """The ASGI application behind every route that a model answers."""
 
-    def __init__(self, supervisor: Supervisor, transport: httpx2.AsyncBaseTransport, max_body_bytes: int) -> None:
+    def __init__(self, supervisor: Supervisor, connections: httpcore2.AsyncConnectionPool, max_body_bytes: int) -> None:
         self._supervisor = supervisor
-        self._transport = transport
+        self._connections = connections
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +98,7 @@ class Proxy:
         with ticket.scope() as scope:
             try:
                 await self._relay(incoming, raw, ticket, answer)
-            except httpx2.HTTPError as error:
+            except _BROKEN as error:
                 await ticket.wait_verdict(LAST_WORDS_BOUND_S)
                 raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error or type(error).__name__}") from error
         if scope.cancelled_caught:
@@ -121,14 +125,14 @@ class Proxy:
 
     async def _relay(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:
         async with self._upstream(incoming, raw, ticket) as upstream:
-            if answer.is_begun and upstream.status_code != httpx2.codes.OK:
-                await answer.fail_in_stream(await _upstream_detail(upstream))
+            chunks = aiter(upstream.aiter_stream())
+            if answer.is_begun and upstream.status != _OK:
+                await answer.fail_in_stream(await _upstream_detail(upstream.status, chunks))
                 return
-            chunks = upstream.aiter_raw()
             # The status is passed on with the first byte, so that a death in between is still a 502.
             first = await anext(chunks, b"")
             if not answer.is_begun:
-                await answer.begin(upstream.status_code, upstream.headers.raw)
+                await answer.begin(upstream.status, upstream.headers)
             tap = Tap(is_stream=answer.is_stream)
             if first := tap.take(first):
                 await answer.write(first)
@@ -137,33 +141,36 @@ class Proxy:
                     await answer.write(chunk)
             await answer.end(tap.rest())
         measured = tap.measured()
-        _LOG.info("%s %s %d %s %s", ticket.id, ticket.model, upstream.status_code, measured.usage, measured.timings)
+        _LOG.info("%s %s %d %s %s", ticket.id, ticket.model, upstream.status, measured.usage, measured.timings)
 
     @asynccontextmanager
-    async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpx2.Response]:
-        """The model's answer. Asked once more when a connection that was kept alive turns out to be closed; nothing had been generated
-        then.
+    async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpcore2.Response]:
+        """The model's answer; its connection is closed with the context unless it can be kept.
+
+        Asked once more when a connection that was kept alive turns out to be closed: nothing had been generated then.
         """
         headers = [(name, value) for name, value in incoming.headers if not (name in _WITHHELD or name.startswith(b"x-variet-"))]
-        url = ticket.url + incoming.target
-        # A transport and not a client: that would add headers (an accept-encoding that nobody asked for), cookies and redirects.
-        request = httpx2.Request(incoming.method, url, headers=headers, content=raw or None, extensions={"timeout": _TIMEOUTS})
+        headers += [(b"host", ticket.host.encode()), (b"content-length", str(len(raw)).encode())]
+        url = httpcore2.URL(scheme=b"http", host=CHILD_HOST.encode(), port=ticket.port, target=incoming.target)
+        request = httpcore2.Request(incoming.method, url, headers=headers, content=raw, extensions={"timeout": _TIMEOUTS})
         try:
-            upstream = await self._transport.handle_async_request(request)
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            upstream = await self._connections.handle_async_request(request)
+        except (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteError):
             if ticket.verdict is not None:
                 raise
-            upstream = await self._transport.handle_async_request(request)
+            upstream = await self._connections.handle_async_request(request)
         try:
             yield upstream
         finally:
             await upstream.aclose()
 
 
-def open_transport() -> httpx2.AsyncHTTPTransport:
-    """The connections to all children, kept per child: no limit but the scheduler's, and never through a proxy."""
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
-    return httpx2.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits)
+def open_connections() -> httpcore2.AsyncConnectionPool:
+    """The connections to all children, kept per child: no limit but the scheduler's.
+
+    The pool and not the client above it, which adds headers of its own (an accept-encoding that nobody asked for) and cookies.
+    """
+    return httpcore2.AsyncConnectionPool(max_connections=None, keepalive_expiry=KEEP_ALIVE_S, network_backend=LocalBackend())
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -172,19 +179,17 @@ async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _upstream_detail(upstream: httpx2.Response) -> ErrorDetail:
+async def _upstream_detail(status: int, chunks: AsyncIterator[bytes]) -> ErrorDetail:
     """A model's own error, to be said inside a stream that has begun."""
     body = b""
-    async for chunk in upstream.aiter_bytes():
+    async for chunk in chunks:
         body += chunk
         if len(body) > ERROR_BODY_BOUND:
             break
     text = body.decode(errors="replace")
     try:
-        found: Any = json.loads(text)
-        error: dict[str, Any] = found["error"]
-        return ErrorDetail(
-            message=str(error["message"]), type=str(error.get("type", "server_error")), code=str(error.get("code", upstream.status_code))
-        )
+        error: dict[str, Any] = json.loads(text)["error"]
+        kind = str(error.get("type", "server_error"))
+        return ErrorDetail(message=str(error["message"]), type=kind, code=str(error.get("code", status)))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ErrorDetail(message=text or f"status {upstream.status_code}", type="server_error", code=str(upstream.status_code))
+        return ErrorDetail(message=text or f"status {status}", type="server_error", code=str(status))

@@ -31,7 +31,7 @@ from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import KEY_FILE, check_bind, load_keys
 from inference.launching import Launcher
-from inference.proxy import Proxy, open_transport
+from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
 
@@ -82,8 +82,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 LoadTimes(home.state_dir / "load_times.json"),
                 hub,
             )
-            async with open_transport() as transport:
-                proxy = Proxy(supervisor, transport, settings.server.max_body_mib * 2**20)
+            async with open_connections() as connections:
+                proxy = Proxy(supervisor, connections, settings.server.max_body_mib * 2**20)
                 engine = Engine(Gate(settings.server.host, keys), supervisor, proxy, version)
                 await _run(engine, supervisor, listener, manners, version)
 

@@ -6,6 +6,8 @@ import anyio
 
 from inference.errors import EngineError
 
+CHILD_HOST = "127.0.0.1"
+"""Where all children listen: nobody but this machine may reach them."""
 EXIT_GRACE_S = 1.0
 """After the model's process has ended: what it had still sent is read to the end, then a connection that something keeps open is given
 up."""
@@ -17,8 +19,8 @@ class Ticket:
     def __init__(self, request: str, model: str) -> None:
         self.id = request
         self.model = model
-        self.url = ""
-        """Where the model answers, once granted."""
+        self.port = 0
+        """Where the model answers, on `CHILD_HOST`, once granted."""
         self.ended: tuple[str, ...] = ()
         """Ids of the requests that were ended for this one."""
         self.verdict: EngineError | None = None
@@ -26,6 +28,11 @@ class Ticket:
         self._settled = anyio.Event()
         self._cut_off = anyio.Event()
         self._scope: anyio.CancelScope | None = None
+
+    @property
+    def host(self) -> str:
+        """The value of a request's Host header."""
+        return f"{CHILD_HOST}:{self.port}"
 
     async def wait_granted(self) -> None:
         """Wait for the model. The scheduler bounds the wait.
@@ -53,9 +60,9 @@ class Ticket:
 
     # The supervisor's side.
 
-    def grant(self, url: str) -> None:
+    def grant(self, port: int) -> None:
         """The model is there."""
-        self.url = url
+        self.port = port
         self._settled.set()
 
     def refuse(self, error: EngineError) -> None:

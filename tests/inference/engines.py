@@ -21,7 +21,7 @@ from inference.events import EventHub
 from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import Keys
-from inference.proxy import Proxy, open_transport
+from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
@@ -76,8 +76,12 @@ async def engine(
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with supervised(children, folder, change) as supervisor, open_transport() as transport, anyio.create_task_group() as tasks:
-            app = Engine(Gate("127.0.0.1", keys or Keys({})), supervisor, Proxy(supervisor, transport, 2**20), "0.0.0")
+        async with (
+            supervised(children, folder, change) as supervisor,
+            open_connections() as connections,
+            anyio.create_task_group() as tasks,
+        ):
+            app = Engine(Gate("127.0.0.1", keys or Keys({})), supervisor, Proxy(supervisor, connections, 2**20), "0.0.0")
             app.set_control(build_control(supervisor, "0.0.0"))
             config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
             server = uvicorn.Server(config)
