@@ -57,11 +57,13 @@ def is_running(pid: int) -> bool:
         return _is_running_windows(pid)
     try:
         os.kill(pid, 0)
+        # Dead, but not yet noted by its parent: in a container the first process may never do so.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except (PermissionError, FileNotFoundError):
+        # Somebody else's process; or a system without /proc, or one that ended just now, which the next look tells.
         return True
-    return True
 
 
 def last_lines(log: Path, count: int = LAST_LINES) -> str:

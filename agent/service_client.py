@@ -7,10 +7,11 @@ that was seen.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
 
 import anyio
 import httpx2
+from httpx2 import ServerSentEvent
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.address import Address
@@ -85,8 +86,17 @@ class ServiceClient:
 
     async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
         """See `Facade.events`. A live event has `seq` 0: resume after the last one that had a place."""
-        async for frame in self._stream(f"/sessions/{session}/events", {"after": str(after)}, subject=session):
-            yield AnyEvent.validate_json(frame.data)
+        async with self.listening(session, after=after) as events:
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def listening(self, session: str, *, after: int = 0) -> AsyncGenerator[AsyncGenerator[Event]]:
+        """The same, but listening has begun when the block is entered: a turn that is begun inside it loses no live text."""
+        async with self._open_stream(f"/sessions/{session}/events", {"after": str(after)}, subject=session) as frames:
+            events = _parsed(frames)
+            async with aclosing(events):
+                yield events
 
     async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
         """See `Facade.approve`."""
@@ -110,8 +120,9 @@ class ServiceClient:
 
     async def notices(self) -> AsyncGenerator[Notice]:
         """What the service says about itself; while this is open, it counts us as attached."""
-        async for frame in self._stream("/attached", {}, subject=""):
-            yield Notice.model_validate_json(frame.data)
+        async with self._open_stream("/attached", {}, subject="") as frames:
+            async for frame in frames:
+                yield Notice.model_validate_json(frame.data)
 
     async def _call(self, method: str, path: str, body: BaseModel | None = None, *, subject: str = "") -> bytes:
         content = body.model_dump_json() if body is not None else None
@@ -123,18 +134,29 @@ class ServiceClient:
             return answer.content
         raise _failure(answer.content, subject)
 
-    async def _stream(self, path: str, query: dict[str, Any], *, subject: str) -> AsyncGenerator[httpx2.ServerSentEvent]:
+    @asynccontextmanager
+    async def _open_stream(self, path: str, query: dict[str, str], *, subject: str) -> AsyncGenerator[AsyncGenerator[ServerSentEvent]]:
         try:
             async with self._http.stream("GET", path, params=query, timeout=_STREAM) as answer:
                 if not answer.is_success:
                     raise _failure(await answer.aread(), subject)
-                async for frame in httpx2.EventSource(answer):
-                    if frame.event == "fault":
-                        raise error_for(Fault.model_validate_json(frame.data), subject)
-                    yield frame
+                async with aclosing(_frames(answer, subject)) as frames:
+                    yield frames
         except httpx2.TransportError as error:
             raise ServiceGone from error
-        raise ServiceGone
+
+
+async def _frames(answer: httpx2.Response, subject: str) -> AsyncGenerator[ServerSentEvent]:
+    async for frame in httpx2.EventSource(answer):
+        if frame.event == "fault":
+            raise error_for(Fault.model_validate_json(frame.data), subject)
+        yield frame
+    raise ServiceGone
+
+
+async def _parsed(frames: AsyncGenerator[ServerSentEvent]) -> AsyncGenerator[Event]:
+    async for frame in frames:
+        yield AnyEvent.validate_json(frame.data)
 
 
 def _failure(content: bytes, subject: str) -> AgentError:

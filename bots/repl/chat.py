@@ -6,7 +6,7 @@ no event: after re-attaching the same session goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Literal
@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.errors import AgentError, ApprovalError
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event
 from agent.service_client import ServiceClient
 from agent.service_faults import ServiceGone
 from bots.lines import approval_lines
@@ -36,6 +36,11 @@ TITLE_WIDTH = 60
 DIM = "dim"
 Mode = Literal["typing", "working", "asking"]
 Work = Callable[[], Awaitable[None]]
+Begin = Callable[[], Awaitable[str]]
+
+
+async def _known(turn: str) -> str:
+    return turn
 
 
 class Chat:
@@ -139,33 +144,53 @@ class Chat:
             service = await self._link.service()
             if self._session is None:
                 self._session = await service.open_session(title=one_line(text, TITLE_WIDTH))
-            turn = await service.send(self._session, text, who=WHO, tier=self._tier)
+        except AgentError:
+            self._person.give_back(text)
+            raise
+        await self._follow(self._session, partial(self._begin, service, self._session, text))
+
+    async def _begin(self, service: ServiceClient, session: str, text: str) -> str:
+        try:
+            turn = await service.send(session, text, who=WHO, tier=self._tier)
         except AgentError:
             self._person.give_back(text)
             raise
         self._has_turn = True
-        await self._follow(self._session, turn)
+        return turn
 
-    async def _follow(self, session: str, turn: str) -> None:
-        """Show a turn to its end, over as many services as it takes."""
+    async def _follow(self, session: str, begin: Begin) -> None:
+        """Show a turn to its end, over as many services as it takes.
+
+        Args:
+            session: where it is.
+            begin: called once, when nothing that happens can be missed any more; gives the turn's id.
+        """
         view = TurnView(self._screen)
+        turn: str | None = None
         while True:
             service = await self._link.service()
             try:
-                async with aclosing(service.events(session, after=self._seen)) as events:
-                    async for event in events:
-                        self._seen = event.seq or self._seen
-                        if event.turn != turn:
-                            continue
-                        if isinstance(event, ApprovalNeeded):
-                            await self._ask(event)
-                        else:
-                            view.show(event)
-                        if event.type in TURN_ENDS:
-                            return
+                async with service.listening(session, after=self._seen) as events:
+                    turn = turn or await begin()
+                    await self._show(events, turn, view)
+                    return
             except ServiceGone:
+                if turn is None:
+                    raise
                 self._screen.settle()
                 self._screen.status("the agent service is gone; starting it again")
+
+    async def _show(self, events: AsyncIterator[Event], turn: str, view: TurnView) -> None:
+        async for event in events:
+            self._seen = event.seq or self._seen
+            if event.turn != turn:
+                continue
+            if isinstance(event, ApprovalNeeded):
+                await self._ask(event)
+            else:
+                view.show(event)
+            if event.type in TURN_ENDS:
+                return
 
     async def _ask(self, needed: ApprovalNeeded) -> None:
         self._screen.settle()
@@ -224,7 +249,7 @@ class Chat:
                         break
         if answered is not None and (answered.outcome == "yes" or not has_ended):
             self._has_turn = True
-            await self._follow(session, answered.turn)
+            await self._follow(session, partial(_known, answered.turn))
 
     async def _show_sessions(self) -> None:
         rows = (await (await self._link.service()).sessions())[:RECENT_SESSIONS]

@@ -29,7 +29,7 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
     here = Home.at(tmp_path / "home").prepare()
     yield here
     leftover = Address.read(here)
-    if leftover is not None and leftover.pid > 1 and is_alive(leftover.pid):
+    if leftover is not None and leftover.pid > 1 and is_running(leftover.pid):
         os.kill(leftover.pid, signal.SIGTERM)
         await wait_ended(leftover.pid)
 
@@ -48,13 +48,6 @@ async def attached(home: Home) -> Attach:
 async def wait_ended(pid: int) -> None:
     """Wait until a process is gone."""
     with anyio.fail_after(END_BOUND_S):
-        while is_alive(pid):  # noqa: ASYNC110 - not our child
+        while is_running(pid):  # noqa: ASYNC110 - not our child
             await anyio.sleep(0.02)
 
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead and that its parent has not asked about yet does not."""
-    try:
-        return is_running(pid) and Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return sys.platform != "linux" and is_running(pid)

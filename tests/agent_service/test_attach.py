@@ -11,9 +11,10 @@ import pytest
 
 from agent.address import Address, service_file
 from agent.attach import attach
+from agent.launch import is_running
 from agent.service_faults import ServiceError, ServiceGone
 from config.paths import Home
-from tests.agent_service.conftest import FAKE_SERVICE, Attach, is_alive, wait_ended
+from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ async def test_a_service_in_the_foreground_stays(attached: Attach) -> None:
         pid = service.address.pid
     with anyio.move_on_after(3):
         await wait_ended(pid)
-    assert is_alive(pid)
+    assert is_running(pid)
     async with attached() as again:
         assert again.address.pid == pid
         await again.shut_down()
@@ -66,7 +67,7 @@ async def test_a_turn_that_runs_keeps_the_service_until_it_ends(attached: Attach
         await service.send(session, "slow", who="cli")
     with anyio.move_on_after(3):
         await wait_ended(service.address.pid)
-    assert is_alive(service.address.pid)
+    assert is_running(service.address.pid)
     async with attached() as again:
         assert again.address == service.address
         await again.cancel(session, who="cli")
@@ -123,7 +124,7 @@ async def test_after_kill_9_the_next_front_end_starts_a_new_one_and_the_first_is
 async def test_kill_9_of_the_service_leaves_no_engine(attached: Attach, home: Home) -> None:
     async with attached("--engine") as service:
         engine = _engine_pid(home, service.address.pid)
-        assert is_alive(engine)
+        assert is_running(engine)
         os.kill(service.address.pid, signal.SIGKILL)
         await wait_ended(engine)
 
@@ -132,7 +133,7 @@ async def test_the_engine_ends_with_the_service(attached: Attach, home: Home) ->
     async with attached("--engine") as service:
         engine = _engine_pid(home, service.address.pid)
     await wait_ended(service.address.pid)
-    assert not is_alive(engine)
+    assert not is_running(engine)
 
 
 async def test_a_dead_engine_is_started_again_at_the_same_address_when_it_is_needed(attached: Attach, home: Home) -> None:
@@ -145,7 +146,7 @@ async def test_a_dead_engine_is_started_again_at_the_same_address_when_it_is_nee
         await service.send(session, "hello", who="cli")
         after = json.loads(file.read_bytes())
         assert after["url"] == before["url"]
-        assert is_alive(after["pid"])
+        assert is_running(after["pid"])
     await wait_ended(service.address.pid)
 
 

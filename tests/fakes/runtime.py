@@ -164,6 +164,8 @@ class _Script:
                 await self._say("\n\n".join(f"Paragraph **{number}** of many." for number in range(40)))
             else:
                 await plays.get(word, self._hello)(rest)
+        except _Cancelled:
+            pass
         finally:
             self._here.running = None
 
@@ -222,8 +224,14 @@ class _Script:
         if not self._interactive:
             return "denied"
         self._here.waiting = True
-        await asked.answered.wait()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_when, self._here.cancelled, tasks.cancel_scope)
+            await asked.answered.wait()
+            tasks.cancel_scope.cancel()
         self._here.waiting = False
+        if not asked.answered.is_set():
+            self.put(TurnCancelled(turn=self._turn, who="cli"))
+            raise _Cancelled
         outcome = "yes" if asked.granted else "no"
         self.put(ApprovalAnswered(turn=self._turn, approval=needed.approval, call=call, outcome=outcome, who="cli"))
         return "asked-yes" if asked.granted else "asked-no"
@@ -241,6 +249,15 @@ class _Script:
         self.put(ModelReplied(turn=self._turn, text=text, model="nano", prompt_tokens=10, completion_tokens=5))
         usage = Usage(requests=1, prompt_tokens=10, completion_tokens=5, elapsed_s=0.2)
         self.put(TurnDone(turn=self._turn, answer=text, usage=usage))
+
+
+class _Cancelled(Exception):
+    """The turn was cancelled while it asked."""
+
+
+async def _cancel_when(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 @asynccontextmanager
