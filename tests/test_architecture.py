@@ -33,8 +33,8 @@ PURE = (
     *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
     *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
-    *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/residency", "inference/restart"),
-    *("inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/views", "inference/warmth"),
+    *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/news", "inference/residency"),
+    *("inference/restart", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/views", "inference/warmth"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools"),
     *("mcp_servers/calendars/changes", "mcp_servers/calendars/free", "mcp_servers/calendars/matching"),
     *(
