@@ -141,6 +141,7 @@ class OpenSession:
             self._drop(loop)
 
     def _drop(self, loop: TurnLoop) -> None:
+        loop.close()
         if self.turn is loop:
             self.turn = None
 

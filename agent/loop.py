@@ -118,7 +118,7 @@ class TurnLoop:
         item = _Item(event)
         try:
             self._inbox.send_nowait(item)
-        except anyio.BrokenResourceError:
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return False
         await item.handled.wait()
         return item.is_accepted
@@ -133,8 +133,7 @@ class TurnLoop:
             log.exception("turn %s broke", self.turn)
             await self._report_bug()
         finally:
-            self.ended.set()
-            self._refuse_rest()
+            self.close()
 
     async def _run(self, tasks: TaskGroup) -> None:
         tasks.start_soon(self._get_ready)
@@ -234,7 +233,7 @@ class TurnLoop:
 
     def _post(self, event: TurnInput) -> None:
         # The turn may have ended meanwhile; what comes late is nobody's business any more.
-        with suppress(anyio.BrokenResourceError):
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             self._inbox.send_nowait(_Item(event))
 
     async def _report_bug(self) -> None:
@@ -246,10 +245,11 @@ class TurnLoop:
             log.exception("turn %s: its end could not be stored", self.turn)
             self._ports.publish(failed)
 
-    def _refuse_rest(self) -> None:
-        """Whoever still waits for an answer of this turn gets none."""
+    def close(self) -> None:
+        """Whoever still waits for an answer of this turn gets none. Also for a loop that never ran; once is enough."""
+        self.ended.set()
         self._inbox.close()
-        with suppress(anyio.WouldBlock, anyio.EndOfStream):
+        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
             while True:
                 self._early.append(self._items.receive_nowait())
         self._items.close()

@@ -1,21 +1,25 @@
-"""A whole runtime for a test: a home, the fake tool server as `calendars`, a scripted model; and what it says until a turn ends."""
+"""A whole runtime for a test: a home, a scripted model, fake tools in memory or in a process; and what it says until a turn ends."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from agent.events import TURN_ENDS, ApprovalNeeded, Event
+from agent.manifest import MANIFEST, facts_of
 from agent.mcp_client import ServerSpec
+from agent.mcp_wire import ToolResult
 from agent.session import Runtime, open_runtime
-from agent.toolbox import Toolbox
+from agent.toolbox import Tool, Toolbox
 from config.paths import Home
 from config.schema import AgentSettings
-from tests.fakes.mcp_tools import effects
+from tests.fakes.mcp_tools import CLASSES, SCHEMA, answer_of
 from tests.fakes.scripted_model import Script, ScriptedModel, scripted_model
 
 
@@ -25,16 +29,40 @@ def fake_toolbox(folder: Path) -> Toolbox:
     return Toolbox([ServerSpec("calendars", (sys.executable, "-m", "tests.fakes.mcp_tools", str(folder)), builtin="calendars")])
 
 
+class MemoryTools(Toolbox):
+    """The same tools without a process; it outlives a runtime, as the world does."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.effects: list[dict[str, Any]] = []
+        self.holding: dict[str, anyio.Event] = {}
+        """Tools that take effect, say so, and never answer."""
+
+    async def tools(self) -> tuple[Tool, ...]:
+        owners = {tool: server for server, tool in MANIFEST}
+        named = [(name, owners.get(name, "calendars")) for name in sorted(CLASSES)]
+        return tuple(Tool(name, server, name, f"Fake {name}", SCHEMA, facts_of(server, name, {})) for name, server in named)
+
+    async def call(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+        answer = answer_of(name, dict(arguments), meta)
+        if answer.effect and not ("id" in answer.effect["host"] and answer.effect in self.effects):
+            self.effects.append(answer.effect)
+        if name in self.holding and "variet/prepare" not in meta:
+            self.holding[name].set()
+            await anyio.sleep_forever()
+        return ToolResult(answer.text, is_error=answer.is_error, structured=answer.structured)
+
+
 @dataclass
 class Agent:
     runtime: Runtime
     model: ScriptedModel
-    tools: Path
+    tools: MemoryTools
     session: str
 
     @property
     def effects(self) -> list[dict[str, Any]]:
-        return effects(self.tools)
+        return self.tools.effects
 
     async def ask(self, text: str = "hi", on_event: Callable[[Event], object] | None = None, **options: Any) -> list[Event]:
         """One turn, all its events; `on_event` may return something to await."""
@@ -56,7 +84,9 @@ class Agent:
         return heard
 
     async def stored(self) -> list[Event]:
-        return await self.runtime._sessions[self.session].stored_events() if self.session in self.runtime._sessions else []  # pyright: ignore[reportPrivateUsage]
+        """Everything in the log of this session."""
+        opened = await self.runtime._session(self.session)  # pyright: ignore[reportPrivateUsage]
+        return await opened.stored_events()
 
     def answer(self, *, granted: bool) -> Callable[[Event], object]:
         """Answers whatever is asked."""
@@ -71,14 +101,10 @@ class Agent:
 
 @asynccontextmanager
 async def agent_of(
-    home: Home, script: Script, *, settings: AgentSettings | None = None, session: str | None = None, toolbox: Toolbox | None = None
+    home: Home, script: Script, *, settings: AgentSettings | None = None, session: str | None = None, tools: MemoryTools | None = None
 ) -> AsyncGenerator[Agent]:
-    tools = home.data_dir / "fake-tools"
-    async with AsyncExitStack() as stack:
-        model = await stack.enter_async_context(scripted_model(script))
-        runtime = await stack.enter_async_context(
-            open_runtime(
-                home, settings or AgentSettings(), engine_url=model.url, engine_key=None, tools=toolbox or fake_toolbox(tools)
-            )
-        )
-        yield Agent(runtime, model, tools, await runtime.open_session(resume=session))
+    """A runtime over tools in memory, which a later one may go on with."""
+    tools = tools or MemoryTools()
+    chosen = settings or AgentSettings()
+    async with scripted_model(script) as model, open_runtime(home, chosen, engine_url=model.url, engine_key=None, tools=tools) as runtime:
+        yield Agent(runtime, model, tools, await runtime.open_session(resume=session or None))

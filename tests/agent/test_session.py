@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pytest
 
 from agent.approvals import UNAPPROVED
@@ -16,13 +15,14 @@ from agent.session import open_runtime
 from agent.toolbox import Toolbox
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings, PolicySection
-from tests.agent.runtimes import Agent, agent_of
+from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.fakes.scripted_model import Say
 
 pytestmark = pytest.mark.anyio
 COFFEE = ("create_event", {"title": "Coffee", "when": "friday"})
 LIST = ("list_events", {"when": "tomorrow"})
-DELETE = ("delete_event", {"title": "Dentist"})
+SEND = ("send_mail", {"title": "Hello"})
+READ = ("read_mail", {"title": "m1"})
 
 
 def types(events: list[Event]) -> list[str]:
@@ -62,15 +62,6 @@ async def test_a_read_and_an_approved_write_run_and_their_results_reach_the_mode
     assert sent[0]["content"].startswith("create_event: Coffee at ")
 
 
-async def test_two_tools_run_side_by_side(home: Home):
-    both = Say(calls=[("list_events", {"title": "meet"}), ("read_mail", {"title": "meet"})])
-    with anyio.fail_after(20):
-        # Either answers only when the other has been called; `read_mail` is no tool of the calendars, so it is asked for.
-        async with agent_of(home, [both, Say("ok")]) as agent:
-            events = await agent.ask("x", agent.answer(granted=True))
-    assert [ok for _, ok, _ in results(events).values()] == [True, True]
-
-
 def started(event: Event, name: str) -> bool:
     return isinstance(event, ToolStarted) and event.name == name
 
@@ -81,7 +72,7 @@ async def test_each_request_continues_the_bytes_of_the_last_one(home: Home):
         async with agent_of(home, script) as agent:
             await agent.ask()
             await agent.ask()
-        async with agent_of(home, [Say("Three.")], session=agent.session) as later:
+        async with agent_of(home, [Say("Three.")], session=agent.session, tools=agent.tools) as later:
             await later.ask()
     prompts = [body[: body.index(b'],"tools"')] for body in (*agent.model.bodies, *later.model.bodies)]
     assert all(after.startswith(before) for before, after in zip(prompts, prompts[1:], strict=False))
@@ -92,28 +83,28 @@ async def test_each_request_continues_the_bytes_of_the_last_one(home: Home):
 
 async def test_a_no_does_nothing_and_the_model_is_told(home: Home):
     with anyio.fail_after(20):
-        async with agent_of(home, [Say(calls=[DELETE]), Say("All right.")]) as agent:
+        async with agent_of(home, [Say(calls=[SEND]), Say("All right.")]) as agent:
             events = await agent.ask("x", agent.answer(granted=False))
             assert agent.effects == []
-    assert results(events)["delete_event"] == ("asked-no", False, REFUSED)
+    assert results(events)["send_mail"] == ("asked-no", False, REFUSED)
 
 
 async def test_an_approval_expires_into_a_result(home: Home):
     settings = AgentSettings(agent=AgentSection(approval_ttl_s=0.2))
     with anyio.fail_after(20):
-        async with agent_of(home, [Say(calls=[DELETE]), Say("All right.")], settings=settings) as agent:
+        async with agent_of(home, [Say(calls=[SEND]), Say("All right.")], settings=settings) as agent:
             events = await agent.ask()
             needed = next(event for event in events if isinstance(event, ApprovalNeeded))
             with pytest.raises(ApprovalError) as refused:
                 await agent.runtime.approve(needed.approval, digest=needed.digest, granted=True, who="late")
             assert refused.value.problem == "answered"
             assert agent.effects == []
-    assert results(events)["delete_event"] == ("denied", False, UNAPPROVED)
+    assert results(events)["send_mail"] == ("denied", False, UNAPPROVED)
 
 
 async def test_an_answer_for_another_call_or_given_twice_is_refused(home: Home):
     with anyio.fail_after(20):
-        async with agent_of(home, [Say(calls=[DELETE]), Say("Sent.")]) as agent:
+        async with agent_of(home, [Say(calls=[SEND]), Say("Sent.")]) as agent:
 
             async def answer(event: Event) -> None:
                 if not isinstance(event, ApprovalNeeded):
@@ -140,7 +131,7 @@ async def test_what_nobody_could_be_asked_waits_in_the_queue_and_runs_once_when_
             end: Any = events[-1]
             assert end.answer == "This waits for approval: create_event: Coffee. Nothing of it was done yet."
             assert agent.effects == []
-        async with agent_of(home, [Say("Yes.")], session=agent.session) as later:
+        async with agent_of(home, [Say("Yes.")], session=agent.session, tools=agent.tools) as later:
             (needed,) = later.runtime.approvals()
             await later.runtime.approve(needed.approval, digest=needed.digest, granted=True, who="me")
             deferred = await later.hear(after=events[-1].seq)
@@ -164,29 +155,29 @@ async def test_a_queued_call_that_is_refused_later_never_runs(home: Home):
             assert agent.effects == []
 
 
-async def test_grants_cover_a_deletion_only_until_outside_text_was_read(home: Home):
-    script = [Say(calls=[DELETE]), Say("Sent."), Say(calls=[LIST]), Say(calls=[DELETE, COFFEE]), Say("?")]
+async def test_grants_cover_a_send_only_until_outside_text_was_read(home: Home):
+    script = [Say(calls=[SEND]), Say("Sent."), Say(calls=[READ]), Say(calls=[SEND, COFFEE]), Say("?")]
     with anyio.fail_after(20):
         async with agent_of(home, script) as agent:
-            clean = await agent.ask(grants=frozenset({"delete", "write"}), interactive=False)
-            tainted = await agent.ask(grants=frozenset({"delete", "write"}), interactive=False)
-            assert [effect["tool"] for effect in agent.effects] == ["delete_event", "create_event"]
-    assert results(clean)["delete_event"][0] == "allow"
+            clean = await agent.ask(grants=frozenset({"send", "write"}), interactive=False)
+            tainted = await agent.ask(grants=frozenset({"send", "write"}), interactive=False)
+            assert [effect["tool"] for effect in agent.effects] == ["send_mail", "create_event"]
+    assert results(clean)["send_mail"][0] == "allow"
     assert {name: decision for name, (decision, _, _) in results(tainted).items()} == {
-        "list_events": "allow",
-        "delete_event": "denied",
+        "read_mail": "allow",
+        "send_mail": "denied",
         "create_event": "allow",
     }
 
 
 async def test_taint_outlives_the_service(home: Home):
     with anyio.fail_after(20):
-        async with agent_of(home, [Say(calls=[LIST]), Say("Read.")]) as agent:
+        async with agent_of(home, [Say(calls=[READ]), Say("Read.")]) as agent:
             await agent.ask()
-        async with agent_of(home, [Say(calls=[DELETE])], session=agent.session) as later:
-            events = await later.ask(grants=frozenset({"delete"}), interactive=False)
+        async with agent_of(home, [Say(calls=[SEND])], session=agent.session, tools=agent.tools) as later:
+            events = await later.ask(grants=frozenset({"send"}), interactive=False)
             assert later.effects == []
-    assert results(events)["delete_event"][0] == "denied"
+    assert results(events)["send_mail"][0] == "denied"
 
 
 async def test_settings_decide_about_single_tools(home: Home):
@@ -199,7 +190,8 @@ async def test_settings_decide_about_single_tools(home: Home):
 
 
 async def test_calls_that_cannot_run_are_told_to_the_model_and_the_turn_goes_on(home: Home):
-    bad = Say(calls=[("make_event", {}), ("create_event", '{"title": "half'), ("create_event", {"day": 1}), ("update_event", {"title": "impossible"})])
+    refused = ("update_event", {"title": "impossible"})
+    bad = Say(calls=[("make_event", {}), ("create_event", '{"title": "half'), ("create_event", {"day": 1}), refused])
     with anyio.fail_after(20):
         async with agent_of(home, [bad, Say("Sorry.")]) as agent:
             events = await agent.ask()
@@ -227,23 +219,22 @@ async def test_cancelling_in_mid_stream_leaves_a_session_that_goes_on(home: Home
     assert roles == ["system", "user", "assistant", "user"]
 
 
-@pytest.mark.parametrize(("call", "text"), [(LIST, CANCELLED), (DELETE, OUTCOME_UNKNOWN)])
+@pytest.mark.parametrize(("call", "text"), [(LIST, CANCELLED), (SEND, OUTCOME_UNKNOWN)])
 async def test_cancelling_while_a_tool_runs_gives_its_call_a_result(home: Home, call: tuple[str, Any], text: str):
     with anyio.fail_after(20):
         async with agent_of(home, [Say(calls=[call, COFFEE]), Say("Fresh.")]) as agent:
-            pipe = agent.tools / f"hold-{call[0]}"
-            os.mkfifo(pipe)
+            agent.tools.holding[call[0]] = anyio.Event()
 
             async def cancel(event: Event) -> None:
                 if started(event, call[0]):
-                    await anyio.to_thread.run_sync(pipe.read_text)
+                    await agent.tools.holding[call[0]].wait()
                     await agent.runtime.cancel(agent.session, who="me")
 
-            events = await agent.ask("x", cancel, grants=frozenset({"delete"}))
+            events = await agent.ask("x", cancel, grants=frozenset({"send"}))
             assert types(events)[-1] == "turn_cancelled"
             assert results(events)[call[0]] == ("allow", False, text)
             assert results(events)["create_event"] == ("denied", False, CANCELLED)
-            pipe.unlink()
+            agent.tools.holding.clear()
             await agent.ask("y")
     assert [message["role"] for message in agent.model.requests[1]["messages"]][-5:] == ["assistant", "tool", "tool", "assistant", "user"]
 
@@ -252,7 +243,7 @@ async def test_an_engine_that_is_down_fails_the_turn_with_a_sentence_and_the_ses
     with anyio.fail_after(20):
         tools = Toolbox([])
         async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=tools) as runtime:
-            agent = Agent(runtime, None, home.data_dir, await runtime.open_session(title="T"))  # type: ignore[arg-type]
+            agent = Agent(runtime, None, MemoryTools(), await runtime.open_session(title="T"))  # type: ignore[arg-type]
             failed: Any = (await agent.ask())[-1]
             assert failed.code == "engine_unreachable"
             assert "http://127.0.0.1:9" in failed.error

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -34,6 +34,9 @@ CLASSES = {
 """The built-in names that are needed, and one that no manifest knows."""
 
 
+SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "when": {"type": "string"}}, "additionalProperties": False}
+
+
 class FakeTools:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,46 +46,30 @@ class FakeTools:
     async def list_tools(self, _context: object, _params: object) -> types.ListToolsResult:
         if (self._folder / "hang-start").exists():
             await anyio.sleep_forever()
-        schema = {"type": "object", "properties": {"title": {"type": "string"}, "when": {"type": "string"}}, "additionalProperties": False}
         output = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
         tools = [
-            types.Tool(name=name, description=f"Fake {name}", input_schema=schema, output_schema=output if name == "list_events" else None)
+            types.Tool(name=name, description=f"Fake {name}", input_schema=SCHEMA, output_schema=output if name == "list_events" else None)
             for name in CLASSES
         ]
         return types.ListToolsResult(tools=tools)
 
     async def call_tool(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
-        meta: Mapping[str, Any] = dict(params.meta or {})
         arguments = params.arguments or {}
-        if meta.get("variet/prepare"):
-            return self._prepare(params.name, arguments)
-        host: dict[str, Any] = meta.get("variet/host") or {}
-        if CLASSES[params.name] != "read":
-            self._take_effect(params.name, arguments, host)
-        await self._misbehave(params.name)
-        if arguments.get("title") == "meet":
+        answer = answer_of(params.name, arguments, dict(params.meta or {}))
+        if answer.effect:
+            self._take_effect(answer.effect)
+        if answer.is_final:
+            await self._misbehave(params.name)
+        if answer.is_final and arguments.get("title") == "meet":
             await self._meet(params.name)
-        structured = {"count": "none"} if params.name == "list_events" else {}
-        return _result(f"{params.name}: {arguments.get('title', '')} at {meta['variet/context']['now']}", structured)
+        content = [types.TextContent(text=answer.text)]
+        return types.CallToolResult(content=content, structured_content=answer.structured, is_error=answer.is_error)
 
-    def _prepare(self, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        title = str(arguments.get("title", ""))
-        if title == "impossible":
-            return _result(f'No event matches "{title}".', {}, is_error=True)
-        host = {"id": hashlib.sha256(title.encode()).hexdigest()[:8]} if tool == "create_event" else {"version": "1"}
-        prepared = {
-            "arguments": {**arguments, "when": "2026-11-27T10:00:00+01:00"},
-            "host": host,
-            "summary": f"{tool}: {title}",
-            "lines": [["Title", title], ["When", "Fri 27 Nov 2026 10:00-11:00"]],
-        }
-        return _result(f"{tool}: {title}", {"prepared": prepared})
-
-    def _take_effect(self, tool: str, arguments: dict[str, Any], host: Mapping[str, Any]) -> None:
-        line = json.dumps({"tool": tool, "arguments": arguments, "host": dict(host)}, sort_keys=True)
+    def _take_effect(self, effect: dict[str, Any]) -> None:
+        line = json.dumps(effect, sort_keys=True)
         with (self._folder / EFFECTS).open("a+", encoding="utf-8") as file:
             file.seek(0)
-            if "id" in host and line in file.read().splitlines():
+            if "id" in effect["host"] and line in file.read().splitlines():
                 return  # The same client-made id: one effect.
             file.write(line + "\n")
             file.flush()
@@ -104,8 +91,32 @@ class FakeTools:
         await self._met["read_mail" if tool == "list_events" else "list_events"].wait()
 
 
-def _result(text: str, structured: dict[str, Any], *, is_error: bool = False) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=structured, is_error=is_error)
+class Answer(NamedTuple):
+    text: str
+    structured: dict[str, Any]
+    is_error: bool = False
+    effect: dict[str, Any] | None = None
+    is_final: bool = True
+    """The call itself, as against its dry run."""
+
+
+def answer_of(tool: str, arguments: dict[str, Any], meta: Mapping[str, Any]) -> Answer:
+    """What a tool answers, and what it does."""
+    title = str(arguments.get("title", ""))
+    if meta.get("variet/prepare"):
+        if title == "impossible":
+            return Answer(f'No event matches "{title}".', {}, is_error=True, is_final=False)
+        host = {"id": hashlib.sha256(title.encode()).hexdigest()[:8]} if tool == "create_event" else {"version": "1"}
+        prepared = {
+            "arguments": {**arguments, "when": "2026-11-27T10:00:00+01:00"},
+            "host": host,
+            "summary": f"{tool}: {title}",
+            "lines": [["Title", title], ["When", "Fri 27 Nov 2026 10:00-11:00"]],
+        }
+        return Answer(f"{tool}: {title}", {"prepared": prepared}, is_final=False)
+    effect = None if CLASSES[tool] == "read" else {"tool": tool, "arguments": arguments, "host": dict(meta.get("variet/host") or {})}
+    structured = {"count": "none"} if tool == "list_events" else {}
+    return Answer(f"{tool}: {title} at {meta['variet/context']['now']}", structured, effect=effect)
 
 
 def effects(folder: Path) -> list[dict[str, Any]]:
