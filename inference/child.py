@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import anyio
 import anyio.from_thread
@@ -98,7 +98,7 @@ class Child:
         self._family = family
         self._on_progress = on_progress
         self._token = anyio.lowlevel.current_token()
-        self._output = ChildOutput(_piped(family), log_path, self._on_line)
+        self._output = ChildOutput(family.outputs, log_path, self._on_line)
         self._news = anyio.Event()
         self._over = anyio.Event()
         self._percent: float | None = None
@@ -161,8 +161,9 @@ class Child:
                 before, status = status, await self._health_status()
                 if status != before:
                     self._output.last_heard = time.monotonic()
-                # Only a child that lives can be the one that answered on the port.
-                self._is_ready = status == HEALTHY and not self._family.is_over()
+                # Only a child that lives can be the one that answered on the port. A no is not news: it may have pushed its yes meanwhile.
+                if status == HEALTHY and not self._family.is_over():
+                    self._is_ready = True
         self._on_progress(Progress("ready", 100.0))
 
     async def wait_exited(self) -> ChildExit:
@@ -287,9 +288,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _piped(family: Family) -> IO[bytes]:
-    if family.launcher.stdout is None:
-        raise ValueError("a family is started with a pipe for its output")
-    return family.launcher.stdout

@@ -1,7 +1,9 @@
 """Drain a child's output into a private log file, keep its last lines, and hand over the lines that matter.
 
-A thread does it rather than a task: it must go on while the event loop is busy or ending, because a child whose pipe is
-full stops working. It never waits for the loop except to report one of the few lines that `on_line` takes.
+Threads do it rather than tasks: it must go on while the event loop is busy or ending, because a child whose pipe is full
+stops working. They never wait for the loop except to report one of the few lines that `on_line` takes.
+Standard output and standard error are drained apart: llama.cpp writes a log line in pieces, and in one pipe a line of
+state would land in the middle of it and be lost.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,47 +34,57 @@ _CHUNK_BYTES = 64 * 1024
 class ChildOutput:
     """The drain of one child. `start` once; everything else may be read from any thread."""
 
-    def __init__(self, pipe: IO[bytes], log_path: Path, on_line: Callable[[str], bool]) -> None:
-        """`on_line` sees every line and says whether it was a message to us, which the tail then leaves out."""
+    def __init__(self, pipes: Sequence[IO[bytes]], log_path: Path, on_line: Callable[[str], bool]) -> None:
+        """`on_line` sees every line, in the threads, and says whether it was a message to us, which the tail then leaves out."""
         self.last_heard = time.monotonic()
-        self._pipe = pipe
         self._log = _PrivateLog(log_path)
         self._on_line = on_line
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._thread = threading.Thread(target=self._drain, name=f"output of {log_path.stem}", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._drain, args=(pipe,), name=f"output of {log_path.stem}", daemon=True) for pipe in pipes
+        ]
+        self._open_pipes = len(pipes)
+        self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to drain, until the last holder of the pipe has closed it."""
-        self._thread.start()
+        """Begin to drain, until the last holder of each pipe has closed it."""
+        for thread in self._threads:
+            thread.start()
 
     def join(self, timeout_s: float) -> None:
         """Block until all output has been taken, or `timeout_s` have passed."""
-        self._thread.join(timeout_s)
+        give_up_at = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_at - time.monotonic()))
 
     def tail(self) -> tuple[str, ...]:
         """The last lines, oldest first, without those that were messages to us."""
         return tuple(self._tail)
 
-    def _drain(self) -> None:
+    def _drain(self, pipe: IO[bytes]) -> None:
         pending = b""
-        with self._pipe:
-            while chunk := os.read(self._pipe.fileno(), _CHUNK_BYTES):
+        with pipe:
+            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
                 self.last_heard = time.monotonic()
-                self._log.write(chunk)
                 *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    self._take(line)
                 while len(pending) > MAX_LINE_BYTES:
-                    self._take(pending[:MAX_LINE_BYTES])
+                    lines.append(pending[:MAX_LINE_BYTES])
                     pending = pending[MAX_LINE_BYTES:]
-        if pending:
-            self._take(pending)
-        self._log.close()
+                self._take(lines)
+        self._take([pending] if pending else [])
+        with self._lock:
+            self._open_pipes -= 1
+            if self._open_pipes == 0:
+                self._log.close()
 
-    def _take(self, raw: bytes) -> None:
-        line = raw.decode("utf-8", errors="replace").rstrip("\r")
-        if line and not self._on_line(line):
-            self._tail.append(line[:SHOWN_LINE_CHARS])
+    def _take(self, lines: Sequence[bytes]) -> None:
+        if lines:
+            with self._lock:
+                self._log.write(b"".join(line + b"\n" for line in lines))
+        for raw in lines:
+            line = raw.decode("utf-8", errors="replace").rstrip("\r")
+            if line and not self._on_line(line):
+                self._tail.append(line[:SHOWN_LINE_CHARS])
 
 
 class _PrivateLog:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from inference import windows_job
 from inference.leash import PID_PREFIX
@@ -39,6 +40,11 @@ class Family:
         """The command's pid; until it is known, the launcher's."""
         return self.leader if self.leader is not None else self.launcher.pid
 
+    @property
+    def outputs(self) -> tuple[IO[bytes], ...]:
+        """Standard output and standard error."""
+        return tuple(pipe for pipe in (self.launcher.stdout, self.launcher.stderr) if pipe is not None)
+
     def is_over(self) -> bool:
         """Whether the launcher has ended, and with it (it sees to that) the whole family."""
         return self.launcher.poll() is not None
@@ -50,7 +56,7 @@ def leashed_argv(argv: Sequence[str], python: str = sys.executable) -> tuple[str
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
-    """Start `argv` with exactly `env`; standard input is a pipe, output and error share another.
+    """Start `argv` with exactly `env`; standard input, output and error are pipes.
 
     Raises:
         OSError: the launcher could not be started.
@@ -61,7 +67,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
             env=dict(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             bufsize=0,
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
@@ -72,7 +78,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
         env=dict(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         bufsize=0,
         # A session of its own: Ctrl-C in the engine's terminal is for the engine, which then stops its children.
         start_new_session=True,
@@ -127,7 +133,7 @@ def kill_group_left_by(family: Family) -> None:
 def discard(family: Family) -> None:
     """End a family that nobody will own, and close its pipes; blocks for the blink that a kill takes."""
     kill_launcher(family)
-    for pipe in (family.launcher.stdin, family.launcher.stdout):
+    for pipe in (family.launcher.stdin, *family.outputs):
         if pipe is not None:
             pipe.close()
     family.launcher.wait()

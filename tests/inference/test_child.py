@@ -16,6 +16,7 @@ import pytest
 
 from inference import process_group
 from inference.child import Child, ChildFailed, Launch, Progress
+from inference.runtimes.state_lines import STATE_PREFIX
 from tests.fakes import misbehaving_child
 from tests.fakes.processes import free_port, pids_in, wait_gone
 
@@ -83,7 +84,7 @@ async def test_a_child_that_pushes_its_state_tells_its_progress_and_what_it_load
         await child.wait_ready()
         percents = [progress.percent for progress in running.told if progress.phase == "loading"]
         assert running.phases[0] == "starting" and running.phases[-1] == "ready"
-        assert None not in percents and percents == sorted(percents, key=str) and len(percents) > 2
+        assert None not in percents and percents == sorted(percents, key=lambda percent: percent or 0.0) and len(percents) > 2
         assert child.ready_payload["id"] == "nano"
         assert child.pid == pids_in(running.log)["child"]
         assert (await child.stop()).code == 0
@@ -100,6 +101,33 @@ async def test_a_runtime_that_has_no_state_lines_is_not_believed_when_it_prints_
     async with started(tmp_path, launch("--slow-load", "0.1", speaks=False)) as (child, running):
         await child.wait_ready()
         assert running.phases == ["starting", "ready"]
+        await child.stop()
+
+
+async def test_a_state_that_is_told_in_the_middle_of_a_log_line_is_heard(tmp_path: Path) -> None:
+    # As llama.cpp does: the log goes to standard error in pieces, the state to standard output from another thread.
+    state = f'{STATE_PREFIX}{{"state": "ready", "payload": {{}}}}'
+    script = f"printf '0.00.033 ' >&2; echo '{state}'; echo 'I srv init: ready' >&2; read line"
+    async with started(tmp_path, replace(launch(), argv=("/bin/sh", "-c", script))) as (child, running):
+        await child.wait_ready()
+        assert running.phases == ["starting", "ready"]
+        exited = await child.stop()
+        assert exited.last_lines == ("0.00.033 I srv init: ready",)
+
+
+async def test_a_child_that_says_ready_while_it_is_asked_for_its_health_is_ready(tmp_path: Path) -> None:
+    wanted = launch()
+    script = f"""
+import socket, sys
+with socket.create_server(("127.0.0.1", {wanted.port})) as listener:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    print('{STATE_PREFIX}{{"state": "ready", "payload": {{}}}}', flush=True)
+    connection.sendall(b"HTTP/1.1 503 -\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    sys.stdin.readline()
+"""
+    async with started(tmp_path, replace(wanted, argv=(sys.executable, "-c", script))) as (child, _):
+        await child.wait_ready()
         await child.stop()
 
 
