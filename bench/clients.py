@@ -1,0 +1,71 @@
+"""The plainest clients there are: sockets and bytes, so that what is measured is the server and not the client."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+
+ANSWER_BOUND_S = 60.0
+"""For one answer; what takes longer is broken, not slow."""
+_EVENT = b"data: {"
+_WORDS: list[dict[str, str]] = [{"role": "user", "content": "hello"}]
+
+
+class OneTokenClient:
+    """Asks for one token at a time over one connection that stays open, and times each answer."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self._host = urlsplit(url).netloc
+        self._connection = http.client.HTTPConnection(self._host, timeout=ANSWER_BOUND_S)
+        self.ask(model)  # opens the connection, and loads the model where that is still to be done
+
+    def ask(self, model: str) -> float:
+        """Seconds from the request to the whole answer."""
+        body = json.dumps({"model": model, "messages": _WORDS, "max_tokens": 1}).encode()
+        began = time.perf_counter()
+        self._connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        took = time.perf_counter() - began
+        if answer.status != http.client.OK:
+            raise RuntimeError(f"{self._host} answered {answer.status}: {text.decode(errors='replace')}")
+        return took
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+
+async def stream_arrivals(url: str, model: str) -> list[float]:
+    """Ask for one stream and return when each of its events arrived."""
+    host = urlsplit(url)
+    body = json.dumps({"model": model, "messages": _WORDS, "stream": True}).encode()
+    lines = ("POST /v1/chat/completions HTTP/1.1", f"Host: {host.netloc}", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    head = "\r\n".join((*lines, "", ""))
+    arrivals: list[float] = []
+    pending = b""
+    with anyio.fail_after(ANSWER_BOUND_S):
+        async with await anyio.connect_tcp(host.hostname or "127.0.0.1", host.port or 80) as connection:
+            await connection.send(head.encode() + body)
+            while b"data: [DONE]" not in pending:
+                pending = pending[-len(_EVENT) :] + await connection.receive()
+                arrivals += [time.perf_counter()] * pending.count(_EVENT)
+                # What was counted must not be counted again; the end of this piece may begin the next event.
+                pending = pending if b"data: [DONE]" in pending else pending[pending.rfind(_EVENT) + 1 :]
+    return arrivals
+
+
+def gaps(arrivals: list[float]) -> list[float]:
+    """Seconds between neighbouring events."""
+    return [later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)]
+
+
+def model_url(status: dict[str, Any], model: str) -> str:
+    """Where a model's own process answers, from the engine's status."""
+    port = next(entry["port"] for entry in status["models"] if entry["name"] == model)
+    return f"http://127.0.0.1:{port}"

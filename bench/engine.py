@@ -1,0 +1,201 @@
+"""What the engine adds to a request, to a stream and to a swap: each measured beside the same work without it.
+
+- Requests: one token each from a real llama.cpp server, in turns directly from the child and through the engine.
+- Streams: from a process that sends chunks at an even pace, so that what is uneven at the end is the way and not the source.
+- Swaps: stop one real server, start another, get the first answer; by hand, and by naming the other tier.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from bench.clients import OneTokenClient, gaps, model_url, stream_arrivals
+from bench.figures import Figure, percentile
+from config.paths import Home
+from inference.binaries import find_llama_server
+from inference.catalog import ModelSpec
+from inference.runtimes.llama_server import Surroundings, build_launch
+from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
+from tests.fakes.misbehaving_child import fake_binary
+from tests.fakes.processes import free_port
+from tests.fakes.tiny_gguf import write_tiny_gguf
+from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
+
+STREAMS = (1, 8, 32)
+PACE_MS = 40
+"""25 tokens a second and stream: what a large model does on a good card."""
+LATENCY_TARGET_MS = 2.0
+CPU_TARGET_US = 300.0
+SWAP_TARGET_MS = 100.0
+EXIT_BOUND_S = 10.0
+FLAGS = ("--no-warmup",)
+
+
+async def measure(*, requests: int, chunks: int, swaps: int) -> list[Figure]:
+    """Run all three measurements and return their figures."""
+    with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
+        place = Path(folder)
+        return [
+            *await _requests_and_swaps(place, requests, swaps),
+            *await _streams(place, chunks),
+        ]
+
+
+async def _requests_and_swaps(place: Path, requests: int, swaps: int) -> list[Figure]:
+    files = {name: write_tiny_gguf(place / f"{name}.gguf") for name in ("one", "other")}
+    settings = settings_for({name: (path, FLAGS) for name, path in files.items()}, {"fast": "one", "balanced": "other"})
+    async with running_engine(Home.at(place / "real").prepare(), settings) as engine:
+        figures = await _added_latency(engine, requests)
+        through = await anyio.to_thread.run_sync(_swaps_through, engine.url, swaps)
+    direct = await anyio.to_thread.run_sync(_swaps_by_hand, files, swaps)
+    return [
+        *figures,
+        Figure("swap, first answer, p50", "ms", 1e3 * percentile(through, 50), 1e3 * percentile(direct, 50), SWAP_TARGET_MS),
+        Figure("swap, first answer, p90", "ms", 1e3 * percentile(through, 90), 1e3 * percentile(direct, 90)),
+    ]
+
+
+async def _added_latency(engine: RunningEngine, requests: int) -> list[Figure]:
+    await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
+    child_url = model_url(await engine.status(), "one")
+
+    def ask_in_turns() -> tuple[list[float], list[float]]:
+        direct, through = OneTokenClient(child_url, "one"), OneTokenClient(engine.url, "fast")
+        # In turns, so that whatever else the machine does meanwhile meets both.
+        pairs = [(direct.ask("one"), through.ask("fast")) for _ in range(requests)]
+        direct.close()
+        through.close()
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+    direct, through = await anyio.to_thread.run_sync(ask_in_turns)
+    return [
+        Figure("one-token request, p50", "ms", 1e3 * percentile(through, 50), 1e3 * percentile(direct, 50), LATENCY_TARGET_MS),
+        Figure("one-token request, p99", "ms", 1e3 * percentile(through, 99), 1e3 * percentile(direct, 99)),
+    ]
+
+
+def _swaps_through(url: str, swaps: int) -> list[float]:
+    client = OneTokenClient(url, "fast")
+    names = itertools.cycle(("balanced", "fast"))
+    seconds = [client.ask(next(names)) for _ in range(swaps)]
+    client.close()
+    return seconds
+
+
+def _swaps_by_hand(files: dict[str, Path], swaps: int) -> list[float]:
+    """The same with the server's own means: exit command, start, wait for its word, ask."""
+    seconds: list[float] = []
+    names = itertools.cycle(("other", "one"))
+    running = _Server(files["one"])
+    for _ in range(swaps):
+        began = time.perf_counter()
+        running.stop()
+        running = _Server(files[next(names)])
+        seconds.append(time.perf_counter() - began)
+    running.stop()
+    return seconds
+
+
+class _Server:
+    """One server started by hand, which has answered once."""
+
+    def __init__(self, model: Path) -> None:
+        spec = ModelSpec("one", "llama-server", model, context=1024, slots=2, admitted=2, threads=1, extra_args=FLAGS)
+        around = Surroundings(find_llama_server(None), os.environ, stall_timeout_s=60, stop_timeout_s=5)
+        launch = build_launch(spec, free_port(), around)
+        # The log goes to a file, as in the engine: an unread pipe would fill.
+        with (model.parent / "by-hand.log").open("ab") as log:
+            self._process = subprocess.Popen(launch.argv, env=dict(launch.env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            state = parse_state(line.decode())
+            if state is not None and state.state == "ready":
+                break
+        OneTokenClient(f"http://127.0.0.1:{launch.port}", "one").close()
+
+    def stop(self) -> None:
+        self._process.communicate(EXIT_COMMAND.encode(), timeout=EXIT_BOUND_S)
+
+
+async def _streams(place: Path, chunks: int) -> list[Figure]:
+    weights = place / "any.gguf"
+    weights.write_bytes(b"GGUF")
+    binary = fake_binary(place, "--chunks", str(chunks), "--pace-ms", str(PACE_MS))
+    head = f'[runtimes.llama-server]\nbinary = "{binary}"\n'
+    settings = settings_for({"paced": (weights, ())}, {"fast": "paced"}, head=head).replace("slots = 2", f"slots = {max(STREAMS)}")
+    figures: list[Figure] = []
+    async with running_engine(Home.at(place / "paced").prepare(), settings) as engine:
+        await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
+        child_url = model_url(await engine.status(), "paced")
+        for count in STREAMS:
+            direct = await _arrivals(child_url, "paced", count)
+            with _cpu_of(engine.process.pid) as cpu:
+                through = await _arrivals(engine.url, "fast", count)
+            events = sum(len(arrivals) for arrivals in through)
+            per_stream = "1 stream" if count == 1 else f"{count} streams"
+            figures += [
+                Figure(f"{per_stream}, engine CPU per chunk", "us", cpu[0] / events / 1e3, None, CPU_TARGET_US),
+                Figure(f"{per_stream}, inter-token p99", "ms", 1e3 * _late(through), 1e3 * _late(direct)),
+            ]
+    return figures
+
+
+async def _arrivals(url: str, model: str, count: int) -> list[list[float]]:
+    """The arrivals of `count` streams that begin evenly spread over one pace, as streams of different people do."""
+    found: list[list[float]] = []
+
+    async def one(index: int) -> None:
+        await anyio.sleep(index * PACE_MS / 1000 / count)
+        found.append(await stream_arrivals(url, model))
+
+    async with anyio.create_task_group() as tasks:
+        for index in range(count):
+            tasks.start_soon(one, index)
+    return found
+
+
+def _late(streams: list[list[float]]) -> float:
+    # The last event follows the one before it at once, at no pace.
+    return percentile([gap for arrivals in streams for gap in gaps(arrivals[:-1])], 99)
+
+
+@contextmanager
+def _cpu_of(pid: int) -> Generator[list[int]]:
+    """A list that holds, after the block, the nanoseconds of CPU that the process spent in it."""
+    spent = [0]
+    before = _cpu_ns(pid)
+    yield spent
+    spent[0] = _cpu_ns(pid) - before
+
+
+def _cpu_ns(pid: int) -> int:
+    """CPU time of all threads; from the scheduler's own account, because clock ticks (10 ms) are too coarse."""
+    return sum(int(path.read_text(encoding="ascii").split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def circumstances() -> dict[str, object]:
+    """What the figures depend on."""
+    program = find_llama_server(None)
+    return {
+        "cpus": os.cpu_count(),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "python": sys.version.split()[0],
+        "server": "embedded" if program.is_embedded else program.command[0],
+    }
+
+
+def quick(figure: Figure) -> Figure:
+    """A figure of a short run: too few measurements to hold it against its target."""
+    return replace(figure, target=None)
