@@ -39,7 +39,10 @@ class LocalBackend(httpcore2.AsyncNetworkBackend):
         return stream
 
     async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None  # noqa: ASYNC109 the library's interface
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 the library's interface
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         raise NotImplementedError(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ import uvicorn
 from config.schema import EngineSettings
 from inference.app import Engine
 from inference.catalog import build_catalog
+from inference.contract import ErrorEnvelope
 from inference.control import build_control
 from inference.events import EventHub
 from inference.gate import Gate
@@ -25,6 +27,7 @@ from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
+from tests.fakes.upstream import Upstream, serve_upstream
 
 TWO_MODELS: Mapping[str, Any] = {
     "models": {
@@ -94,3 +97,26 @@ async def engine(
 def limited(**changes: Any) -> Callable[[Policy], Policy]:
     """A change of the policy."""
     return lambda policy: replace(policy, **changes)
+
+
+ASKED = {"model": "fast", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+
+
+def frame(text: str) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return (
+        f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'created': 1, 'model': 'm', 'choices': [choice]})}\n\n".encode()
+    )
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, **changes: Any) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
+    async with serve_upstream() as upstream:
+        children = FakeChildren(port=upstream.port, loads_at_once=True)
+        with anyio.fail_after(10):
+            async with engine(children, tmp_path, change=limited(**changes)) as running:
+                yield running, upstream, children
+
+
+def error_of(answer: httpx2.Response) -> tuple[int, str]:
+    return answer.status_code, ErrorEnvelope.model_validate_json(answer.content).error.code

@@ -1,0 +1,106 @@
+"""`variet engine` as a process: how it is started, found, asked, and how it ends with whoever started it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from config.paths import HOME_VARIABLE, Home
+from inference.cli import engine
+
+BOUND_S = 60
+"""For a process to start or end on a busy machine."""
+SETTINGS = '[models.gone]\npath = "/nowhere/gone.gguf"\n[tiers]\nfast = "gone"\n'
+
+
+@contextmanager
+def serving(home: Home, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """An engine on a free port; the path is where it says which."""
+    home.engine_toml.write_text(SETTINGS, encoding="utf-8")
+    port_file = home.run_dir / "engine.json"
+    command = [sys.executable, "-m", "inference", "serve", "--port", "0", "--port-file", str(port_file), *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=home.environment()) as process:
+        try:
+            deadline = time.monotonic() + BOUND_S
+            while not port_file.exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)  # another process has no event to wait for
+            yield process, port_file
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def run(home: Home, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+    return CliRunner()
+
+
+def test_a_leashed_engine_ends_when_its_parent_closes_its_input(home: Home) -> None:
+    with serving(home, "--leashed") as (process, port_file):
+        assert json.loads(port_file.read_text(encoding="utf-8"))["pid"] == process.pid
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(BOUND_S) == 0
+        assert not port_file.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_an_engine_without_models_loaded_stops_cleanly_when_told_to(home: Home) -> None:
+    with serving(home) as (process, _):
+        process.terminate()
+        assert process.wait(BOUND_S) == 0
+
+
+def test_the_commands_ask_a_running_engine_and_their_exit_codes_tell_how_it_went(home: Home, run: CliRunner) -> None:
+    with serving(home) as (_, port_file):
+        url = ("--url", json.loads(port_file.read_text(encoding="utf-8"))["url"])
+        status = run.invoke(engine, ["status", "--json", *url])
+        assert status.exit_code == 0
+        assert json.loads(status.output)["models"][0]["state"] == "unloaded"
+        assert run.invoke(engine, ["unload", *url]).output == "Unloaded: nothing was loaded.\n"
+        failed = run.invoke(engine, ["switch", "fast", *url])
+        assert failed.exit_code == 1
+        assert "gone.gguf is not there" in failed.output
+        unknown = run.invoke(engine, ["switch", "ultra", *url])
+        assert unknown.exit_code == 1
+        assert "There are: fast, gone" in unknown.output
+        assert "failed" in run.invoke(engine, ["status", *url]).output
+
+
+def test_without_an_engine_the_commands_say_how_to_start_one(run: CliRunner) -> None:
+    found = run.invoke(engine, ["status", "--url", "http://127.0.0.1:1"])
+    assert found.exit_code == 3
+    assert "variet engine serve" in found.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('[server]\nhost = "0.0.0.0"\n', "private address"),
+        ('[server]\nhost = "192.168.1.5"\n', "keys add"),
+        ('[server]\nhots = "127.0.0.1"\n', "hots"),
+        ('[models.m]\npath = "m.gguf"\nextra_args = ["--port", "1"]\n', "models.m.extra_args"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_with_what_to_do(settings: str, said: str, home: Home, run: CliRunner) -> None:
+    home.engine_toml.write_text(settings, encoding="utf-8")
+    found = run.invoke(engine, ["serve"])
+    assert found.exit_code == 2
+    assert said in found.output
+
+
+def test_keys_are_made_listed_and_removed(run: CliRunner) -> None:
+    assert run.invoke(engine, ["keys", "add", "laptop"]).output.startswith("variet-")
+    assert run.invoke(engine, ["keys", "list"]).output == "laptop\n"
+    assert run.invoke(engine, ["keys", "remove", "laptop"]).exit_code == 0
+    assert run.invoke(engine, ["keys", "remove", "laptop"]).exit_code == 2
