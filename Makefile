@@ -26,11 +26,11 @@ chat: setup ## Talk to Variet in a throw-away home with a week of sample events 
 test: setup ## Run all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: setup ## Lint, formatting, strict types, import rules
-	@echo "== ruff check"; $(BIN)/ruff check .
-	@echo "== ruff format"; $(BIN)/ruff format --check .
-	@echo "== basedpyright"; $(BIN)/basedpyright
-	@echo "== import rules"; $(BIN)/lint-imports --no-cache
+check: setup ## Lint, formatting, strict types, import rules (all of them, also when one fails)
+	@failed=""; \
+	for each in "ruff check ." "ruff format --check ." "basedpyright" "lint-imports --no-cache"; do \
+	  echo "== $$each"; $(BIN)/$$each || failed="$$failed; $$each"; done; \
+	if [ -n "$$failed" ]; then echo "failed: $${failed#; }" >&2; exit 1; fi
 
 bench: setup ## Measure what the engine adds to a request, a stream and a swap, beside the direct figures
 	@$(BIN)/python -m bench $(ARGS)
