@@ -48,8 +48,12 @@ def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours:
 
 
 def after(days: tuple[FreeDay, ...], now: datetime, length: timedelta) -> tuple[FreeDay, ...]:
-    """The same days without what is past; a free span that has begun starts at the next quarter of an hour."""
+    """The same days without what is past; a free span that has begun starts at the next quarter of an hour.
+
+    Days that are over are left out, unless all are.
+    """
     start = _next_quarter(now)
+    days = tuple(day for day in days if day.period.end > now) or days
     return tuple(FreeDay(day.period, _left(day.spans, start, length)) for day in days)
 
 

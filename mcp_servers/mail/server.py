@@ -54,8 +54,8 @@ class MailTools:
         if call.text("when"):
             period = resolve(call.text("when"), call.now, "back").span
             found = [mail for mail in found if period.start <= mail.sent_at < period.end]
-        if call.arguments.get("unread") is not None:
-            found = [mail for mail in found if mail.is_unread == call.arguments["unread"]]
+        if call.arguments.get("unread"):  # false asks for nothing: it is how a model says that it does not matter
+            found = [mail for mail in found if mail.is_unread]
         mails = tuple(_listed(mail, call) for mail in found)
         fields = {"count": len(mails), "mails": [_fields(mail) for mail in mails[:MAX_LISTED]], "untrusted": True}
         return Outcome(shape.mails_text(mails), fields)

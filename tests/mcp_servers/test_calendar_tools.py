@@ -157,6 +157,12 @@ def test_free_time_is_found_between_events_within_working_hours(week: Calendars)
 def test_what_is_past_is_not_free(week: Calendars) -> None:
     assert text_of(week.find_free_time, when="today") == "Sat 21 Nov 2026: free 09:15-18:00"
     assert text_of(week.find_free_time, when="yesterday") == "Fri 20 Nov 2026: no free time"
+    assert text_of(week.find_free_time, when="friday to monday").startswith("Fri 27 Nov 2026: free")
+    assert (
+        text_of(week.find_free_time, when="this weekend")
+        == "Sat 21 Nov 2026: free 09:15-18:00\nSun 22 Nov 2026: free 09:30-15:00, 16:00-18:00"
+    )
+    assert text_of(week.find_free_time, when="yesterday to monday") == "Mon 23 Nov 2026: free 09:00-12:00, 13:00-18:00"
 
 
 def test_one_span_is_free_or_busy(week: Calendars) -> None:
