@@ -103,7 +103,11 @@ class Screen:
     def _write_markdown(self, text: str) -> None:
         if self.is_live:
             # Addresses are shown, not hidden behind words: the text is somebody else's.
-            self.console.print(Markdown(text, hyperlinks=False))
+            with self.console.capture() as drawn:
+                self.console.print(Markdown(text, hyperlinks=False))
+            # Without the blanks that fill each line: they get in the way when the text is copied.
+            self.console.file.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
+            self.console.file.flush()
         else:
             self.console.print(Text(text), soft_wrap=True)
 

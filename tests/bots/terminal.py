@@ -72,7 +72,8 @@ def terminal(command: Sequence[str], environment: Mapping[str, str], *, width: i
     """Run a command in a terminal of its own."""
     # A short path: a socket's name has about a hundred characters at most.
     socket = Path(os.environ.get("TMPDIR", "/tmp")) / f"t{uuid.uuid4().hex[:8]}"
-    line = f"{shlex.join(command)}; echo exit code $?; cat"
+    # Not in the first row: what is erased from there on tmux keeps as history.
+    line = f"echo; {shlex.join(command)}; echo exit code $?; cat"
     size = ["-x", str(width), "-y", str(height)]
     env = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
     subprocess.run(["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", "chat", *size, *env, line], check=True)

@@ -1,0 +1,51 @@
+"""What others wrote can do nothing to a terminal but fill it, and Markdown is cut only where it is finished."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.events import ApprovalNeeded
+from bots.lines import approval_lines, call_line
+from bots.plain import neutralise, one_line
+from bots.repl.blocks import cut_finished
+
+
+@given(st.text())
+def test_no_control_character_survives(text: str) -> None:
+    left = {character for character in neutralise(text) if unicodedata.category(character) == "Cc"}
+    assert left <= {"\n"}
+    assert not any(0x202A <= ord(character) <= 0x202E for character in neutralise(text))
+    assert "\n" not in one_line(text)
+
+
+@given(st.text(), st.integers(min_value=1, max_value=50))
+def test_a_line_is_never_longer_than_asked_for(text: str, width: int) -> None:
+    assert len(one_line(text, width)) <= width
+
+
+@given(st.text(alphabet="a`~\n -", max_size=60))
+def test_cutting_loses_nothing(text: str) -> None:
+    assert "".join(cut_finished(text)) == text
+
+
+def test_a_fenced_block_is_never_cut_in_two() -> None:
+    text = "One.\n\n```\ncode\n\nmore\n"
+    assert cut_finished(text) == ("One.\n\n", "```\ncode\n\nmore\n")
+
+
+def test_an_approval_hides_nothing() -> None:
+    needed = ApprovalNeeded(
+        turn="t", approval="a", call="c", name="send_mail", tool_class="send", summary="Send\x1b[2K to x",
+        lines=(("To", "x@example.org"), ("Text", "first\n\x1b[1Asecond " + "long " * 60)), digest="d", expires_at="",
+    )  # fmt: skip
+    shown = "\n".join(approval_lines(needed))
+    assert "\x1b" not in shown
+    assert shown.count("long") == 60
+    assert "second" in shown
+
+
+def test_a_call_whose_arguments_cannot_be_read_still_has_a_line() -> None:
+    assert call_line("list_events", "{broken") == "list_events()"

@@ -1,0 +1,113 @@
+"""Questions to the demo, over several weeks and phrasings: the right tool, and a sentence that agrees with the invented world.
+
+With the model that ships they are answered by it, in its real server; where it is not there yet, by rules in its place. Everything else
+is the real thing: command line, service, tool servers and stores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import anyio.to_thread
+import pytest
+
+import inference.embedded
+from config.paths import HOME_VARIABLE
+from mcp_servers.demo import invent
+from mcp_servers.worlds import World
+from tests.fakes.scripted_model import scripted_model
+from tests.journeys.scripted_assistant import answer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SHIPPED_MODEL = Path(inference.embedded.__file__).with_name("nano.gguf")
+ZONE = "Europe/Berlin"
+NOW = datetime(2026, 11, 21, 9, 15, tzinfo=ZoneInfo(ZONE))
+SEEDS = (1, 7, 42)
+ASK_BOUND_S = 100.0
+
+Ask = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+async def ask(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ask]:
+    home = tmp_path_factory.mktemp("home")
+    environment = {**os.environ, HOME_VARIABLE: str(home), "VARIET_AGENT__AGENT__ZONE": ZONE}
+
+    async def _ask(question: str, *options: str, seed: int) -> dict[str, Any]:
+        command = [sys.executable, "-m", "bots.cli", "ask", "--demo", "--json", "--seed", str(seed), "--now", NOW.isoformat(), *options, question]
+        run = partial(subprocess.run, command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ASK_BOUND_S)
+        ran = await anyio.to_thread.run_sync(run)
+        assert ran.stdout, ran.stderr
+        return json.loads(ran.stdout)
+
+    if SHIPPED_MODEL.is_file():
+        yield _ask
+        return
+    async with scripted_model(answer) as model:
+        environment["VARIET_AGENT__ENGINE__URL"] = model.url
+        yield _ask
+
+
+def _world(seed: int) -> World:
+    return invent(seed, NOW)
+
+
+def _tools(answered: dict[str, Any]) -> list[str]:
+    return [call["name"] for call in answered["tool_calls"]]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("question", ["what's on my calendar tomorrow?", "anything planned for tomorrow?"])
+async def test_what_is_on_tomorrow_is_told_as_it_is(ask: Ask, seed: int, question: str) -> None:
+    answered = await ask(question, seed=seed)
+    assert _tools(answered) == ["list_events"]
+    tomorrow = _world(seed).events_on(NOW.date().replace(day=22))
+    if not tomorrow:
+        assert "no" in answered["answer"].lower()
+    assert any(event.title.lower() in answered["answer"].lower() for event in tomorrow) or not tomorrow
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_an_event_is_added_only_when_that_was_granted(ask: Ask, seed: int) -> None:
+    refused = await ask("add lunch with Bo tomorrow at noon", seed=seed)
+    assert [(call["name"], call["decision"], call["ok"]) for call in refused["tool_calls"]] == [("create_event", "denied", False)]
+    assert [waits["class"] for waits in refused["waiting"]] == ["write"]
+    granted = await ask("add lunch with Bo tomorrow at noon", "--yes=write", seed=seed)
+    call = granted["tool_calls"][0]
+    assert (call["name"], call["decision"], call["ok"]) == ("create_event", "allow", True)
+    assert call["prepared"]["when"].startswith("2026-11-22T12:00")
+    assert "lunch with bo" in granted["answer"].lower()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_mail_from_a_person_is_found(ask: Ask, seed: int) -> None:
+    newest = _world(seed).mails[-1]
+    name = newest.sender.name.split()[0]
+    answered = await ask(f"any mail from {name}?", seed=seed)
+    assert _tools(answered) == ["search_mail"]
+    assert name.lower() in answered["answer"].lower()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_reply_is_drafted_and_not_sent(ask: Ask, seed: int) -> None:
+    name = _world(seed).mails[-1].sender.name.split()[0]
+    answered = await ask(f"reply to {name} that I agree", "--yes=write", seed=seed)
+    assert _tools(answered)[-1] == "draft_reply"
+    assert answered["tool_calls"][-1]["ok"]
+    assert "send_mail" not in _tools(answered)
+
+
+async def test_nothing_of_the_demo_is_left(ask: Ask) -> None:
+    await ask("what's on today?", seed=5)
+    folder = Path(os.environ.get("TMPDIR", "/tmp"))
+    assert [left for left in folder.glob("variet-demo-*") if (left / "data").stat().st_mtime > NOW.timestamp() + 1e9] == []
