@@ -20,6 +20,8 @@ from agent.turn_state import CallState
 REFUSED = "The person said no. Nothing was done."
 DENIED = "The settings do not allow this. Nothing was done."
 CANCELLED = "Cancelled. Nothing was done."
+CLIENT_ID = "uid"
+"""What the host supplies beside a call that makes something new: executed twice with the same one, it has one effect."""
 OUTCOME_UNKNOWN = "It is not known whether this took effect. Check before trying again, and tell the person."
 
 
@@ -82,7 +84,7 @@ def continue_call(draft: Draft, call: CallState) -> None:
 
 
 def _is_idempotent(call: CallState) -> bool:
-    return call.tool_class == "write" and "id" in json.loads(call.host)
+    return call.tool_class == "write" and CLIENT_ID in json.loads(call.host)
 
 
 def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | ToolEnded | Woke) -> None:

@@ -21,7 +21,8 @@ from tests.agent.runtimes import fake_toolbox
 async def answer_until_the_end(runtime: Runtime, session: str) -> None:
     async for event in runtime.events(session):
         if event.seq:
-            print(event.type, flush=True)
+            sys.stdout.write(f"{event.type}\n")
+            sys.stdout.flush()
         if isinstance(event, ApprovalNeeded) and event.approval in {needed.approval for needed in runtime.approvals()}:
             await runtime.approve(event.approval, digest=event.digest, granted=True, who="test")
         if event.type in TURN_ENDS:

@@ -45,7 +45,7 @@ class MemoryTools(Toolbox):
 
     async def call(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
         answer = answer_of(name, dict(arguments), meta)
-        if answer.effect and not ("id" in answer.effect["host"] and answer.effect in self.effects):
+        if answer.effect and not ("uid" in answer.effect["host"] and answer.effect in self.effects):
             self.effects.append(answer.effect)
         if name in self.holding and "variet/prepare" not in meta:
             self.holding[name].set()

@@ -53,7 +53,7 @@ async def test_a_call_carries_its_meta_and_a_result_that_misses_its_schema_is_ke
     assert result.structured == {"count": "none"}
     assert "kept a result that misses its schema" in caplog.text
     assert prepared.structured is not None
-    assert prepared.structured["prepared"]["host"].keys() == {"id"}
+    assert prepared.structured["prepared"]["host"].keys() == {"uid"}
     assert effects(tmp_path) == []
 
 

@@ -8,7 +8,7 @@ from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCance
 from agent.messages import freeze_prefix, request_body
 from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
-TOOLS = [
+TOOLS: list[dict[str, Any]] = [
     {"name": "b", "description": "B", "input_schema": {"type": "object", "properties": {"z": {}, "a": {}}}},
     {"name": "a", "description": "Ä", "input_schema": {"type": "object"}},
 ]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.events import CallValue
 from agent.repair import check_call
 
-SCHEMAS = {
+SCHEMAS: dict[str, dict[str, Any]] = {
     "create_event": {
         "type": "object",
         "properties": {"title": {"type": "string"}, "when": {"type": "string"}, "unread": {"type": "boolean"}},

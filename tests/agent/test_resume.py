@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -65,7 +65,7 @@ def two_calls(tool: str) -> Script:
 async def live_and_die(home: Home, tools: MemoryTools, kind: str, *, is_granted: bool, moment: str) -> str:
     """Until the machine dies, or the turn ends; the session."""
     session = ""
-    grants: Any = frozenset({kind}) if is_granted else frozenset()
+    grants = frozenset({kind} if is_granted else ())
     with pytest.MonkeyPatch.context() as patch:
         mortal = Mortal(moment)
         patch.setattr(Store, "append", mortal.wrap(Store.append))
@@ -82,7 +82,7 @@ async def live_and_die(home: Home, tools: MemoryTools, kind: str, *, is_granted:
 
 def _is_death(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_death(one) for one in error.exceptions)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return any(_is_death(one) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions)
     return isinstance(error, MachineDied)
 
 

@@ -52,7 +52,7 @@ async def test_a_read_and_an_approved_write_run_and_their_results_reach_the_mode
             events = await agent.ask("hi", agent.answer(granted=True))
             assert [effect["tool"] for effect in agent.effects] == ["create_event"]
             assert agent.effects[0]["arguments"] == {"title": "Coffee", "when": "2026-11-27T10:00:00+01:00"}
-            assert agent.effects[0]["host"].keys() == {"id"}
+            assert agent.effects[0]["host"].keys() == {"uid"}
     assert [(name, decision, ok) for name, (decision, ok, _) in results(events).items()] == [
         ("list_events", "allow", True),
         ("create_event", "asked-yes", True),

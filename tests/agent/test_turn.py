@@ -46,10 +46,10 @@ def test_the_approval_shows_and_binds_the_resolved_call_and_exactly_that_one_run
     turn.say("", call("create_event"))
     turn.prepare("create_event")
     needed = turn.asked["create_event"]
-    assert needed.digest == digest_of("create_event", {"x": "resolved"}, {"id": "made-here"})
+    assert needed.digest == digest_of("create_event", {"x": "resolved"}, {"uid": "made-here"})
     assert (needed.summary, needed.lines) == ("Do create_event", (("X", "y"),))
     assert types(turn.answer("create_event", granted=True)) == ["approval_answered", "tool_started"]
-    assert turn.pending == [RunTool("c-create_event", "create_event", '{"x":"resolved"}', '{"id":"made-here"}', is_read=False)]
+    assert turn.pending == [RunTool("c-create_event", "create_event", '{"x":"resolved"}', '{"uid":"made-here"}', is_read=False)]
     assert types(turn.run("create_event")) == ["tool_finished"]
     assert results(turn)["create_event"] == ("asked-yes", True, "create_event did it")
     assert turn.pending == [CallModel("fast")]

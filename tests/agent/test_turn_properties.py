@@ -65,7 +65,7 @@ def settle(turn: Turn) -> None:
     raise AssertionError("the turn does not end")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data(), options)
 def test_a_turn_keeps_its_promises_through_any_life(data: st.DataObject, chosen: Options):
     turn = Turn(chosen, rules(limits=Limits(max_steps=4, turn_timeout_s=120)))

@@ -50,7 +50,7 @@ def call(name: str, id_: str = "", arguments: str = '{"x":"y"}') -> CallValue:
 
 
 def host_of(tool: str) -> str:
-    return '{"id":"made-here"}' if tool in ("create_event", "draft_mail") else '{"version":"1"}'
+    return '{"uid":"made-here"}' if tool in ("create_event", "draft_mail") else '{"version":"1"}'
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Turn:
 
     def reach_server(self, effect: RunTool) -> None:
         """The side effect itself, which an answer may or may not follow."""
-        if '"id"' in effect.host:
+        if '"uid"' in effect.host:
             self.ran[effect.call] = 1  # A client-made id: any number of tries is one effect.
         else:
             self.ran[effect.call] += 1

@@ -62,14 +62,14 @@ class FakeTools:
             await self._misbehave(params.name)
         if answer.is_final and arguments.get("title") == "meet":
             await self._meet(params.name)
-        content = [types.TextContent(text=answer.text)]
+        content: list[types.ContentBlock] = [types.TextContent(text=answer.text)]
         return types.CallToolResult(content=content, structured_content=answer.structured, is_error=answer.is_error)
 
     def _take_effect(self, effect: dict[str, Any]) -> None:
         line = json.dumps(effect, sort_keys=True)
         with (self._folder / EFFECTS).open("a+", encoding="utf-8") as file:
             file.seek(0)
-            if "id" in effect["host"] and line in file.read().splitlines():
+            if "uid" in effect["host"] and line in file.read().splitlines():
                 return  # The same client-made id: one effect.
             file.write(line + "\n")
             file.flush()
@@ -106,7 +106,7 @@ def answer_of(tool: str, arguments: dict[str, Any], meta: Mapping[str, Any]) -> 
     if meta.get("variet/prepare"):
         if title == "impossible":
             return Answer(f'No event matches "{title}".', {}, is_error=True, is_final=False)
-        host = {"id": hashlib.sha256(title.encode()).hexdigest()[:8]} if tool == "create_event" else {"version": "1"}
+        host = {"uid": hashlib.sha256(title.encode()).hexdigest()[:8]} if tool == "create_event" else {"version": "1"}
         prepared = {
             "arguments": {**arguments, "when": "2026-11-27T10:00:00+01:00"},
             "host": host,
