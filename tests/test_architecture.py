@@ -34,7 +34,15 @@ PURE = (
     *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
     *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/news", "inference/residency"),
-    *("inference/restart", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/views", "inference/warmth"),
+    *(
+        "inference/restart",
+        "inference/rewrite",
+        "inference/runtimes/*",
+        "inference/schedule",
+        "inference/scheduler",
+        "inference/views",
+        "inference/warmth",
+    ),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools"),
     *("mcp_servers/calendars/changes", "mcp_servers/calendars/free", "mcp_servers/calendars/matching"),
     *(
