@@ -58,7 +58,7 @@ class Draft:
             return
         if model.leases:
             self.effects.append(End(model.leases, why, by))
-        self.change(name, leases=frozenset())
+        self.change(name, leases=frozenset[str]())
         self.move(name, "stopping", Stop(name, model.generation))
 
     def refuse(self, request: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from config.vocabulary import is_table
 from inference.contract import EVENTS, EVENTS_LOADING, WAIT
 from inference.errors import BodyTooLarge, InvalidRequest
 
@@ -111,7 +112,7 @@ def _parse(raw: bytes, content_type: str | None) -> dict[str, Any]:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON: {error}", is_permanent=True) from error
-    return body if isinstance(body, dict) else {}
+    return body if is_table(body) else {}
 
 
 def _wait_s(value: str | None) -> float | None:

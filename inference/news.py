@@ -58,7 +58,7 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
     draft.move(model.name, "returning", AwaitMemory(model.name, model.generation))
     draft.change(
         model.name,
-        leases=frozenset(),
+        leases=frozenset[str](),
         failures=failures,
         not_before=draft.now + delay_s,
         given_up=given_up,

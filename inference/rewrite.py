@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from config.vocabulary import is_table
 from inference.catalog import VirtualModel
 from inference.errors import InvalidRequest
 
@@ -48,23 +49,22 @@ def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) 
         return changed
     if virtual.thinking is not None:
         template = body.get("chat_template_kwargs")
-        given: Body = dict(template) if isinstance(template, dict) else {}
+        given = template if is_table(template) else {}
         if "enable_thinking" not in given:
             changed["chat_template_kwargs"] = {**given, "enable_thinking": virtual.thinking}
-    if virtual.reasoning_effort is not None and isinstance(messages := body.get("messages"), list):
-        changed.update(_with_effort(messages, virtual.reasoning_effort))
+    if virtual.reasoning_effort is not None and isinstance(body.get("messages"), list):
+        changed.update(_with_effort(_listed(body["messages"]), virtual.reasoning_effort))
     return changed
 
 
 def _with_effort(messages: list[Any], effort: str) -> Body:
     line = f"{_EFFORT_PREFIX}{effort}"
     first: Any = messages[0] if messages else None
-    if not isinstance(first, dict) or first.get("role") not in ("system", "developer"):
+    if not is_table(first) or first.get("role") not in ("system", "developer"):
         return {"messages": [{"role": "system", "content": line}, *messages]}
-    content: Any = first.get("content")
+    content = first.get("content")
     if isinstance(content, list):
-        parts: list[Any] = content
-        return {"messages": [{**first, "content": [{"type": "text", "text": line}, *parts]}, *messages[1:]]}
+        return {"messages": [{**first, "content": [{"type": "text", "text": line}, *_listed(first["content"])]}, *messages[1:]]}
     if str(content or "").startswith(_EFFORT_PREFIX):
         return {}
     return {"messages": [{**first, "content": f"{line}\n{content or ''}".rstrip("\n")}, *messages[1:]]}
@@ -72,23 +72,25 @@ def _with_effort(messages: list[Any], effort: str) -> Body:
 
 def _tool_choice_changes(body: Mapping[str, Any], path: str) -> Body:
     choice = body.get("tool_choice")
-    if not isinstance(choice, dict) or not path.endswith(("/chat/completions", "/responses")):
+    if not is_table(choice) or not path.endswith(("/chat/completions", "/responses")):
         return {}
     name = _chosen_name(choice)
     if name is None:
         return {}
-    tools = body.get("tools")
-    offered: list[Any] = tools if isinstance(tools, list) else []
-    chosen = [tool for tool in offered if isinstance(tool, dict) and _chosen_name(tool) == name]
+    chosen = [tool for tool in _listed(body.get("tools")) if is_table(tool) and _chosen_name(tool) == name]
     if not chosen:
         raise InvalidRequest(f"tool_choice names the function {name!r}, which is not among the tools.", is_permanent=True)
     return {"tools": chosen, "tool_choice": "required"}
 
 
-def _chosen_name(value: dict[Any, Any]) -> str | None:
+def _chosen_name(value: Body) -> str | None:
     """The function that a tool or a tool choice names, in the form of chat completions or of responses."""
     if value.get("type", "function") != "function":
         return None
     function = value.get("function")
-    name = function.get("name") if isinstance(function, dict) else value.get("name")
+    name = function.get("name") if is_table(function) else value.get("name")
     return name if isinstance(name, str) else None
+
+
+def _listed(value: object) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []

@@ -41,7 +41,7 @@ class Model:
     phase: Phase = "unloaded"
     generation: int = 0
     """Counts starts."""
-    leases: frozenset[str] = frozenset()
+    leases: frozenset[str] = frozenset[str]()
     """Ids of the requests that it answers. A set, so that finishing twice is harmless."""
     since: float = 0.0
     """When it set out to load."""

@@ -53,7 +53,7 @@ class Manners:
     """End when standard input closes, so that no engine outlives a parent that was killed."""
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn without its own signal handling: models must stop before connections are closed."""
 
     @contextmanager
@@ -97,7 +97,7 @@ def policy(settings: EngineSettings, specs: Any) -> Policy:
 
 
 async def _run(engine: Engine, supervisor: Supervisor, listener: socket.socket, manners: Manners, version: str) -> None:
-    server = _Server(_uvicorn_config(engine))
+    server = Server(_uvicorn_config(engine))
     stop = _StopSignal()
     async with anyio.create_task_group() as tasks:
         await tasks.start(supervisor.run)
@@ -111,7 +111,7 @@ async def _run(engine: Engine, supervisor: Supervisor, listener: socket.socket, 
         server.should_exit = True
 
 
-async def _serve_http(server: _Server, listener: socket.socket, scope: anyio.CancelScope) -> None:
+async def _serve_http(server: Server, listener: socket.socket, scope: anyio.CancelScope) -> None:
     """Serve until told to stop; nothing else has a reason to run on then."""
     await server.serve([listener])
     scope.cancel()
@@ -154,9 +154,12 @@ class _StopSignal:
     def listen(self, *, is_leashed: bool) -> None:
         """Begin to listen; from the main thread."""
         for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])):
-            signal.signal(number, lambda *_: self._from_thread(self._ask))
+            signal.signal(number, self._take_signal)
         if is_leashed:
             threading.Thread(target=self._await_parent, name="leash", daemon=True).start()
+
+    def _take_signal(self, _number: int, _frame: object) -> None:
+        self._from_thread(self._ask)
 
     def _ask(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

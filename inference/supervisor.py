@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -102,16 +102,19 @@ class Supervisor:
             self._post(UnloadAsked(name))
         policy = self._state.policy
         with anyio.move_on_after(policy.drain_s + STOP_ALL_BOUND_S):
-            while any(self._is_still_there(name, generation) for name, generation in there.items()):
-                await self._changed.wait()
+            await self.wait_until(lambda _: not any(self._is_still_there(*each) for each in there.items()))
         return tuple(name for name, generation in there.items() if not self._is_still_there(name, generation))
 
     async def shut_down(self) -> None:
         """Refuse what waits, let running requests finish, stop every model. Asked a second time, it stops at once."""
         self._post(ShutdownAsked())
         with anyio.move_on_after(self._state.policy.drain_s + STOP_ALL_BOUND_S):
-            while not self._is_over():
-                await self._changed.wait()
+            await self.wait_until(lambda _: self._is_over())
+
+    async def wait_until(self, holds: Callable[[State], bool]) -> None:
+        """Wait until the state is such. The caller bounds the wait."""
+        while not holds(self._state):
+            await self._changed.wait()
 
     async def _until_decided(self) -> None:
         posted = self._posted

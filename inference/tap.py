@@ -10,6 +10,8 @@ import json
 from collections import deque
 from typing import Any, NamedTuple
 
+from config.vocabulary import is_table
+
 _FRAME_ENDS = (b"\n\n", b"\r\n\r\n")
 _MOST_HELD = 1024 * 1024
 """A frame longer than this passes in pieces: memory is bounded, and no server writes one."""
@@ -70,4 +72,4 @@ def _last_object(text: bytes, key: bytes) -> dict[str, Any]:
         found, _ = json.JSONDecoder().raw_decode(text[begin:].decode(errors="replace"))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if is_table(found) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,8 @@ LONGEST_SWITCH_S = 3600.0
 """A load is bounded by the engine, which knows whether it goes on; this only ends a wait for an engine that hangs."""
 SHOW_EVERY_S = 0.5
 """Between two looks at the progress of a switch."""
+
+_COLOURS = {"ready": "green", "failed": "red", "loading": "yellow", "stopping": "yellow"}
 
 url_option = click.option("--url", help="Address of the engine instead of the one in the settings.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the engine's answer as one JSON object.")
@@ -152,15 +154,20 @@ def _swap_text(swap: SwapProgress) -> str:
 
 def _status_text(status: EngineStatus) -> str:
     lines: list[str] = []
-    paint: Callable[..., str] = click.style if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else lambda text, **_: text
-    colours = {"ready": "green", "failed": "red", "loading": "yellow", "stopping": "yellow"}
     for model in status.models:
         tiers = f" ({', '.join(model.tiers)})" if model.tiers else ""
         load = f", {model.in_flight} running, {model.waiting} waiting" if model.in_flight or model.waiting else ""
-        lines.append(f"{model.name}{tiers}: {paint(model.state, fg=colours.get(model.state))}{load}")
+        lines.append(f"{model.name}{tiers}: {_painted(model.state)}{load}")
         if model.error:
             lines.extend(f"    {line}" for line in model.error.splitlines())
     if status.swap:
         lines.append(f"loading {_swap_text(status.swap)}")
     lines.extend(f"waits #{each.position}: {each.id} for {each.model}, {each.waited_s:.0f} s" for each in status.queue)
     return "\n".join(lines)
+
+
+def _painted(state: str) -> str:
+    """A state in its colour, for a person at a terminal who has not said NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return state
+    return click.style(state, fg=_COLOURS.get(state))

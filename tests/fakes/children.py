@@ -31,6 +31,10 @@ class FakeChild:
         self._failure: ChildFailed | None = None
         self._exit = ChildExit(0, ())
 
+    @property
+    def is_over(self) -> bool:
+        return self._is_over.is_set()
+
     async def wait_ready(self) -> None:
         await self._is_ready.wait()
         if self._failure is not None:
@@ -80,7 +84,7 @@ class FakeChildren:
         self._news = anyio.Event()
 
     async def __call__(self, spec: ModelSpec, on_progress: Callable[[Progress], None]) -> FakeChild:
-        alive = [child.spec.name for child in self.started if not child._is_over.is_set()]
+        alive = [child.spec.name for child in self.started if not child.is_over]
         assert not alive, f"{spec.name} was started beside {alive}"
         child = FakeChild(spec, pid=1000 + len(self.started), port=self.port, on_progress=on_progress)
         self.started.append(child)

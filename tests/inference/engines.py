@@ -25,6 +25,7 @@ from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
+from inference.serve import Server
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Upstream, serve_upstream
@@ -54,13 +55,12 @@ async def supervised(
         await tasks.start(supervisor.run)
         yield supervisor
         tasks.cancel_scope.cancel()
-    assert all(child.is_stopped or child._is_over.is_set() for child in children.started)
+    assert all(child.is_stopped or child.is_over for child in children.started)
 
 
 async def until(supervisor: Supervisor, holds: Callable[[State], bool]) -> None:
     """Wait for the supervisor's state to be such."""
-    while not holds(supervisor._state):
-        await supervisor._changed.wait()
+    await supervisor.wait_until(holds)
 
 
 @dataclass
@@ -87,8 +87,8 @@ async def engine(
             app = Engine(Gate("127.0.0.1", keys or Keys({})), supervisor, Proxy(supervisor, connections, 2**20), "0.0.0")
             app.set_control(build_control(supervisor, "0.0.0"))
             config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
-            server = uvicorn.Server(config)
-            tasks.start_soon(server._serve, [listener])
+            server = Server(config)
+            tasks.start_soon(server.serve, [listener])
             async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
                 yield RunningEngine(supervisor, client, url)
             server.should_exit = True

@@ -12,7 +12,7 @@ from inference.errors import InvalidRequest
 from inference.rewrite import rewrite
 
 CHAT = "/v1/chat/completions"
-TOOLS = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("look", "act")]
+TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("look", "act")]
 
 
 def changed(body: dict[str, Any], virtual: VirtualModel = PLAIN, path: str = CHAT) -> dict[str, Any]:
