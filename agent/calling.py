@@ -171,7 +171,8 @@ def take_result(draft: Draft, ended: ToolEnded) -> None:
     call = draft.state.call(ended.call)
     if call is None or call.phase != "running":
         return
-    taints = _facts(draft, call).taints
+    # An error may quote what is stored ("2 people match …"), whatever the tool does otherwise.
+    taints = _facts(draft, call).taints or not ended.ok
     finish_call(draft, call, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
 
 

@@ -27,26 +27,27 @@ class ToolFacts:
     """It is pinned as reading, and its server says that it does more."""
 
 
-_READ = ToolFacts("read")
-_READ_OUTSIDE = ToolFacts("read", taints=True)
+_READ = ToolFacts("read", taints=True)
 _WRITE = ToolFacts("write", prepares=True)
-_DELETE = ToolFacts("delete", prepares=True)
+# These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
+_WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
+_DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
 _SEND = ToolFacts("send", prepares=True)
 
 MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
     {
-        ("calendars", "list_events"): _READ_OUTSIDE,
-        ("calendars", "create_event"): _WRITE,
-        ("calendars", "update_event"): _WRITE,
-        ("calendars", "delete_event"): _DELETE,
+        ("calendars", "list_events"): _READ,
+        ("calendars", "create_event"): _WRITE_QUOTING,
+        ("calendars", "update_event"): _WRITE_QUOTING,
+        ("calendars", "delete_event"): _DELETE_QUOTING,
         ("calendars", "find_free_time"): _READ,
-        ("mail", "search_mail"): _READ_OUTSIDE,
-        ("mail", "read_mail"): _READ_OUTSIDE,
+        ("mail", "search_mail"): _READ,
+        ("mail", "read_mail"): _READ,
         ("mail", "draft_mail"): _WRITE,
-        ("mail", "draft_reply"): _WRITE,
+        ("mail", "draft_reply"): _WRITE_QUOTING,
         ("outbox", "send_mail"): _SEND,
         ("outbox", "send_draft"): _SEND,
-        ("searxng", "web_search"): _READ_OUTSIDE,
+        ("searxng", "web_search"): _READ,
     }
 )
 """By built-in server and tool; the same as the table of docs/tools.md, which a test compares."""
