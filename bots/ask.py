@@ -24,6 +24,7 @@ from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, Tool
 from agent.service_client import ServiceClient
 from agent.service_faults import ServiceError, answer_for
 from bots.demo import choose_seed, demo_home
+from bots.farewell import leave_on_signals
 from bots.lines import approval_lines, call_line, loading_line, result_line, route_line
 from bots.plain import neutralise
 from bots.tally import EXIT_CODES, Tally
@@ -103,6 +104,7 @@ def ask(question: str | None, **options: Any) -> None:
     the web: such text may be an instruction in disguise.
     """
     asked = Question(text=_text(question), **options)
+    leave_on_signals()
     try:
         code = anyio.run(_ask, asked)
     except KeyboardInterrupt:

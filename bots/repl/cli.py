@@ -11,6 +11,7 @@ import anyio
 import click
 
 from bots.demo import choose_seed, demo_home
+from bots.farewell import leave_on_signals
 from bots.link import Link
 from bots.repl.chat import Chat
 from bots.repl.commands import NAMES
@@ -59,7 +60,7 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
         sys.exit(FAILED)
 
     if is_demo:
-        screen.line(f"Demo: an invented week of events and mail, in a home that is thrown away (--seed {seed}).", "dim")
+        screen.line(f"Demo week {seed} (--seed {seed}): invented events and mail, thrown away at the end.", "dim")
 
     @asynccontextmanager
     async def open_home() -> AsyncGenerator[Home]:
@@ -77,6 +78,7 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
             await conversation.run()
             tasks.cancel_scope.cancel()
 
+    leave_on_signals()
     try:
         anyio.run(talk)
     except KeyboardInterrupt:

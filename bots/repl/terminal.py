@@ -40,6 +40,8 @@ class TerminalPerson:
         self._status: str | None = None
         self._typed = ""
         self._has_interrupted = False
+        self._is_leaving = False
+        """Ctrl-D was pressed while something ran: it counts once that has ended."""
         self._prompt: PromptSession[str] = PromptSession(
             history=_history(history),
             completer=WordCompleter(commands, sentence=True),
@@ -53,6 +55,8 @@ class TerminalPerson:
     async def read(self) -> str:
         """The next message, asked for until there is one."""
         while True:
+            if self._is_leaving:
+                raise Left
             typed, self._typed = self._typed, ""
             try:
                 text = await self._prompt.prompt_async(self._message, default=typed)
@@ -86,6 +90,8 @@ class TerminalPerson:
             for press in source.read_keys():
                 if press.key == Keys.ControlC:
                     on_interrupt()
+                elif press.key == Keys.ControlD:
+                    self._is_leaving = True
                 elif press.key in (Keys.Backspace, Keys.ControlH):
                     self._typed = self._typed[:-1]
                 elif press.key in (Keys.Enter, Keys.ControlM, Keys.ControlJ):

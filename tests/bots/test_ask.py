@@ -38,8 +38,7 @@ def run_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunAsk]:
 
 def _object(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert ran.stdout.count("\n") == 1, ran
-    parsed = json.loads(ran.stdout)
-    assert isinstance(parsed, dict)
+    parsed: dict[str, Any] = json.loads(ran.stdout)
     return parsed
 
 
