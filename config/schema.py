@@ -145,8 +145,8 @@ class VirtualSettings(Section):
 
 
 def nano(slots: int) -> ModelSettings:
-    """The model that ships, with its trained context length."""
-    return ModelSettings(path=BUILTIN_MODEL, context=2048, slots=slots)
+    """The model that ships, with its trained context length; one thread, because more only make it slower."""
+    return ModelSettings(path=BUILTIN_MODEL, context=2048, slots=slots, threads=1)
 
 
 class EngineSettings(Section):

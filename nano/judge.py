@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 import anyio
 
-from agent.events import TURN_ENDS, ApprovalNeeded, ModelReplied, ToolFinished, TurnDone
+from agent.events import TURN_ENDS, ApprovalNeeded, ModelReplied, TurnDone
 from agent.local_time import Zone
 from agent.session import Runtime, open_runtime
 from config.load import load_agent
@@ -116,20 +116,26 @@ async def turn(runtime: Runtime, session: str, text: str) -> tuple[list[dict[str
     answer = ""
     with anyio.fail_after(TURN_TIMEOUT_S):
         turn_id = await runtime.send(session, text, who="judge", grants=frozenset())
-        async for event in runtime.events(session):
-            if event.turn != turn_id:
-                continue
-            if isinstance(event, ModelReplied):
-                calls += [{"name": c.name, "arguments": json.loads(c.arguments)} for c in event.calls]
-            elif isinstance(event, ApprovalNeeded):
-                await runtime.approve(event.approval, digest=event.digest, granted=True, who="judge")
-            elif isinstance(event, TurnDone):
-                answer = event.answer
-            elif isinstance(event, ToolFinished) and not event.ok and event.decision == "denied":
-                sys.stderr.write(f"denied: {event.text}\n")
-            if event.type in TURN_ENDS:
-                break
+        async with aclosing(runtime.events(session)) as events:
+            async for event in events:
+                if event.turn != turn_id:
+                    continue
+                if isinstance(event, ModelReplied):
+                    calls += [{"name": c.name, "arguments": _arguments(c.arguments)} for c in event.calls]
+                elif isinstance(event, ApprovalNeeded):
+                    await runtime.approve(event.approval, digest=event.digest, granted=True, who="judge")
+                elif isinstance(event, TurnDone):
+                    answer = event.answer
+                if event.type in TURN_ENDS:
+                    break
     return calls, answer
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"broken": text}
 
 
 async def judge(case: dict[str, Any], runtime: Runtime, world: dict[str, Any]) -> Result:

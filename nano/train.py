@@ -30,7 +30,7 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-STEPS = 2200
+STEPS = 1600
 ROWS, LENGTH = 6, 832
 """Of a usual batch: packs, and tokens in each."""
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
