@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from functools import partial
 
@@ -29,6 +30,8 @@ def main() -> int:
     else:
         print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in around.items()))
         print(as_table(figures))
+        if os.getloadavg()[0] > (os.cpu_count() or 1):
+            print("The machine was busy with other things: the differences are upper bounds.")
     return 1 if any(figure.is_met is False for figure in figures) else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,8 +35,7 @@ class Figure:
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value that `percent` of all do not exceed (nearest rank)."""
     ordered = sorted(values)
-    rank = max(0, min(len(ordered) - 1, round(percent / 100 * len(ordered) + 0.5) - 1))
-    return ordered[rank]
+    return ordered[max(1, math.ceil(percent / 100 * len(ordered))) - 1]
 
 
 def as_json(figures: Sequence[Figure], circumstances: dict[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ with socket.create_server(("127.0.0.1", {wanted.port})) as listener:
 
 
 async def test_a_slow_load_that_shows_signs_of_life_outlives_the_stall_bound(tmp_path: Path) -> None:
-    async with started(tmp_path, launch("--slow-load", "1.5", stall_s=1.0)) as (child, _):
+    async with started(tmp_path, launch("--slow-load", "3", stall_s=2.0)) as (child, _):
         await child.wait_ready()
         await child.stop()
 

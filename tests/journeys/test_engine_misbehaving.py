@@ -42,7 +42,7 @@ async def begin_stream(engine: RunningEngine, tier: str) -> tuple[openai.AsyncSt
 
 
 async def test_a_model_that_is_never_ready_is_a_503_and_the_others_go_on(home: Home, tmp_path: Path) -> None:
-    async with running_engine(home, settings(tmp_path, "--never-ready", head="[load]\nstall_s = 0.5")) as engine:
+    async with running_engine(home, settings(tmp_path, "--never-ready", head="[load]\nstall_s = 3")) as engine:
         with pytest.raises(openai.InternalServerError) as failed:
             await ask(engine, "deep-logic")
         assert (failed.value.status_code, failed.value.code) == (503, "model_failed")
