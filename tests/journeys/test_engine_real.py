@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import anyio
 import openai
 import pytest
-from openai.types.chat import ChatCompletionToolParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
+from agent.prompt import SYSTEM_PROMPT, tool_schemas, user_text
 from config.paths import Home
 from inference.embedded.flags import BUILTIN_MODELS
+from mcp_servers.catalogue import all_tools
 from tests.fakes.processes import wait_gone
 from tests.fakes.tiny_gguf import COUNTING, GREETING, TOOL_CALL, write_tiny_gguf
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
@@ -133,9 +137,19 @@ async def test_an_engine_that_is_told_to_stop_ends_its_model_and_says_that_all_w
 
 @pytest.mark.model
 @pytest.mark.skipif(not BUILTIN_MODELS["builtin:nano"].is_file(), reason="the model that ships has not been trained yet")
-async def test_the_model_that_ships_makes_a_tool_call_of_a_plain_sentence(home: Home) -> None:
+async def test_with_no_settings_the_model_that_ships_calls_a_tool_for_a_plain_sentence(home: Home) -> None:
+    asked: list[ChatCompletionMessageParam] = [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {"role": "user", "content": user_text("What's on my calendar tomorrow?", datetime(2026, 11, 20, 9, 30, tzinfo=UTC))},
+    ]
+    tools = cast("list[ChatCompletionToolParam]", tool_schemas(tool for tool in all_tools() if tool["server"] == "calendars"))
     async with running_engine(home, "") as engine:
-        answer = await engine.openai.chat.completions.create(
-            model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=40, temperature=0
-        )
-        assert answer.choices[0].message.content
+        stream = await engine.openai.chat.completions.create(model="fast", messages=asked, tools=tools, temperature=0, stream=True)
+        names = [
+            call.function.name
+            async for chunk in stream
+            for choice in chunk.choices
+            for call in choice.delta.tool_calls or []
+            if call.function
+        ]
+    assert [name for name in names if name] == ["list_events"]
