@@ -26,9 +26,13 @@ _QUEUE_AHEAD = 6
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
 
 
+READ, SAID, CALLED = 0, 1, 2
+"""What a token is to the model: it comes in, it is part of an answer, it is part of a tool call."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` marks positions whose token the model must write."""
+    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says of each token what it is to the model: READ, SAID or CALLED."""
 
     ids: np.ndarray
     positions: np.ndarray
@@ -45,13 +49,14 @@ def row(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
     ids += prefix
     positions += range(len(prefix))
     segments += [0] * len(prefix)
-    learned += [False] * len(prefix)
+    learned += [READ] * len(prefix)
     for number, turns in enumerate(pack.dialogues, start=1):
         part: list[int] = []
-        mine: list[bool] = []
-        for encoded, (_, is_learned) in zip(tokenizer.encode_batch([t for t, _ in turns]), turns, strict=True):
+        mine: list[int] = []
+        for encoded, (text, is_learned) in zip(tokenizer.encode_batch([t for t, _ in turns]), turns, strict=True):
             part += encoded.ids
-            mine += [is_learned] * len(encoded.ids)
+            kind = READ if not is_learned else CALLED if text.startswith("<tool_call>") else SAID
+            mine += [kind] * len(encoded.ids)
         part, mine = part[: length - len(ids)], mine[: length - len(ids)]
         first = len(ids) if pack.is_one_chat else len(prefix)
         ids += part
@@ -65,7 +70,7 @@ def row(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
         np.array(ids + [end] * rest, np.int32),
         np.array(positions + [0] * rest, np.int32),
         np.array(segments + [-1] * rest, np.int32),
-        np.array(learned + [False] * rest, bool),
+        np.array(learned + [READ] * rest, np.int8),
     )
 
 
@@ -81,7 +86,7 @@ def drill(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...
     ids: list[int] = []
     positions: list[int] = []
     segments: list[int] = []
-    learned: list[bool] = []
+    learned: list[int] = []
     number = 0
     while len(ids) < length:
         number += 1
@@ -92,12 +97,12 @@ def drill(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...
         ids += part
         positions += range(len(part))
         segments += [number] * len(part)
-        learned += [False] * (len(what) + 1) + [True] * (len(what) + 1)
+        learned += [READ] * (len(what) + 1) + [SAID] * (len(what) + 1)
     return (
         np.array(ids[:length], np.int32),
         np.array(positions[:length], np.int32),
         np.array(segments[:length], np.int32),
-        np.array(learned[:length], bool),
+        np.array(learned[:length], np.int8),
     )
 
 

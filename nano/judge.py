@@ -37,6 +37,8 @@ START_TIMEOUT_S = 60.0
 """The engine listens within a second; a busy machine takes longer."""
 TURN_TIMEOUT_S = 180.0
 """A turn of this model takes seconds; anything longer is a hang."""
+WORKERS = 3
+"""Homes at once: most of a case is the start of its tool servers."""
 CHANGES_NOTHING = frozenset({"list", "list_query", "free", "search_mail", "web_search", "ask", "cannot", "greet", "time"})
 """Intents whose cases may share a home: they write nothing when answered right, and a session each keeps their histories apart."""
 
@@ -63,7 +65,7 @@ def engine(model: Path | None, folder: Path) -> Iterator[str]:
     """The engine on a free port, serving `model` (default: the shipped one)."""
     config = folder / "engine.toml"
     path = f'"{model}"' if model else '"builtin:nano"'
-    config.write_text(f'[models.nano]\npath = {path}\ncontext = 2048\nslots = 1\n\n[tiers]\nfast = "nano"\n', encoding="utf-8")
+    config.write_text(f'[models.nano]\npath = {path}\ncontext = 2048\nslots = 3\nthreads = 1\n\n[tiers]\nfast = "nano"\n', encoding="utf-8")
     port_file = folder / "engine.json"
     command = [
         sys.executable,
@@ -154,14 +156,22 @@ async def judge_all(cases: list[dict[str, Any]], worlds: dict[str, Any], url: st
         shared = case["intent"] in CHANGES_NOTHING and not case.get("history")
         groups[case["world"] if shared else f"{case['world']}#{number}"].append(case)
     results: list[Result] = []
-    for key, group in groups.items():
-        world = worlds[key.split("#")[0]]
-        async with runtime_of(world, url) as runtime:
-            for case in group:
-                results.append(await judge(case, runtime, world))
-                sys.stderr.write(f"\r{len(results)}/{len(cases)}")
+    waiting = list(reversed(groups.items()))
+
+    async def work() -> None:
+        while waiting:
+            key, group = waiting.pop()
+            world = worlds[key.split("#")[0]]
+            async with runtime_of(world, url) as runtime:
+                for case in group:
+                    results.append(await judge(case, runtime, world))
+                    sys.stderr.write(f"\r{len(results)}/{len(cases)}")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(WORKERS):
+            tasks.start_soon(work)
     sys.stderr.write("\n")
-    return results
+    return sorted(results, key=lambda r: str(r.case["id"]))
 
 
 def summary(results: list[Result]) -> dict[str, Any]:

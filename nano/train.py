@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-STEPS = 1600
+STEPS = 1800
 ROWS, LENGTH = 6, 832
 """Of a usual batch: packs, and tokens in each."""
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
@@ -39,7 +40,10 @@ LOGGED, SAVED = 10, 100
 DRILLS = range(200, 700)
 """First the forms are learned, then copying is drilled; from the first drill on, what is only read is learned too."""
 READ_WEIGHT = 0.3
-DECAY = 0.3
+ACTS_FROM = 1000
+CALL_WEIGHT = 4.0
+"""From this step on only what it writes is learned, and the tokens of calls count this many times."""
+DECAY = 0.4
 """The last part of a run, in which the learning rate falls to nothing."""
 WARM_UP = 40
 
@@ -101,25 +105,43 @@ def masks(segments: Tensor) -> Tensor:
     return torch.zeros(sees.shape, dtype=torch.bfloat16).masked_fill(~sees, float("-inf"))[:, None]
 
 
-def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, *, read_weight: float) -> tuple[Tensor, float]:
+class Weights(NamedTuple):
+    """How much the tokens count that the model reads, and those of its calls, beside those of its answers."""
+
+    read: float
+    called: float
+
+
+def weights_at(step: int) -> Weights:
+    """Copying is learned from everything; choosing what to do is learned last, from the calls, which are few among many answers."""
+    if step < DRILLS.start:
+        return Weights(0.0, 1.0)
+    return Weights(READ_WEIGHT, 1.0) if step < ACTS_FROM else Weights(0.0, CALL_WEIGHT)
+
+
+def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, weights: Weights) -> tuple[Tensor, float]:
     """What is stepped on, and the mean cross-entropy over the tokens that the model has to write.
 
     Args:
         model: the compiled form of `core`.
         core: the weights.
         batch: what is read and written.
-        read_weight: how much the tokens count that it only reads: predicting them teaches it the words.
+        weights: of the kinds of tokens.
     """
     ids, positions, segments = (torch.from_numpy(a).long() for a in (batch.ids, batch.positions, batch.segments))
     learned = torch.from_numpy(batch.learned)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model(ids, positions, masks(segments))
-        present = segments[:, 1:] >= 0
+        present = (segments[:, 1:] >= 0) & ((learned[:, 1:] != batches.READ) | (weights.read > 0))
         logits = core.logits(hidden[:, :-1][present])
     every = F.cross_entropy(logits, ids[:, 1:][present], reduction="none")
-    is_written = learned[:, 1:][present]
-    written = every[is_written].mean()
-    return (written + read_weight * every[~is_written].mean() if read_weight else written), written.item()
+    kind = learned[:, 1:][present]
+    is_written = kind != batches.READ
+    scale = torch.where(kind == batches.CALLED, weights.called, 1.0)[is_written]
+    loss = (every[is_written] * scale).sum() / scale.sum()
+    if weights.read:
+        loss = loss + weights.read * every[~is_written].mean()
+    return loss, every[is_written].mean().item()
 
 
 def _jobs(steps: int) -> list[batches.Job]:
@@ -159,7 +181,7 @@ class Run:
         for optimizer, base in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        loss, written = loss_of(model, self.core, batch, read_weight=READ_WEIGHT if self.step >= DRILLS.start else 0.0)
+        loss, written = loss_of(model, self.core, batch, weights_at(self.step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.core.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -211,7 +233,8 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         **asdict(model.shape),
         "steps": steps,
         "batch": f"{ROWS} packs of {LENGTH} tokens; every eighth {ROWS * LENGTH // CONTEXT} of {CONTEXT}",
-        "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}; from then on what is read counts {READ_WEIGHT}",
+        "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}",
+        "weights": f"from step {DRILLS.start} to {ACTS_FROM} what is read counts {READ_WEIGHT}; after it only what is written, calls {CALL_WEIGHT}",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling over the last {DECAY:.0%}",
         "torch": torch.__version__,
     }
