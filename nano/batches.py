@@ -32,7 +32,7 @@ READ, SAID, CALLED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Batch:
-    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says of each token what it is to the model: READ, SAID or CALLED."""
+    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says what each token is: READ, SAID or CALLED."""
 
     ids: np.ndarray
     positions: np.ndarray

@@ -234,7 +234,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "steps": steps,
         "batch": f"{ROWS} packs of {LENGTH} tokens; every eighth {ROWS * LENGTH // CONTEXT} of {CONTEXT}",
         "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}",
-        "weights": f"from step {DRILLS.start} to {ACTS_FROM} what is read counts {READ_WEIGHT}; after it only what is written, calls {CALL_WEIGHT}",
+        "weights": f"steps {DRILLS.start} to {ACTS_FROM}: what is read counts {READ_WEIGHT}; after them calls count {CALL_WEIGHT}",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling over the last {DECAY:.0%}",
         "torch": torch.__version__,
     }
