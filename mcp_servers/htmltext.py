@@ -24,12 +24,14 @@ _HIDING_STYLE = re.compile(
 )
 _MAX_DEPTH = 400
 """Deeper nesting is no mail that a person wrote; what is inside is dropped."""
+_MAX_CHARS = 500_000
+"""Read up to here: five times a long newsletter, and a bound on how long one mail can hold up all others."""
 
 
 def text_of_html(html: str) -> str:
     """The shown text, blocks on lines of their own."""
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(html[:_MAX_CHARS])
     reader.close()
     lines = [" ".join(line.split()) for line in "".join(reader.pieces).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
@@ -48,8 +50,9 @@ class _Reader(HTMLParser):
             self._write("\n")
         elif tag in _CELLS:
             self._write(" ")
-        if tag not in _VOID:
-            is_hidden = self._is_hidden or tag in _DROPPED or _is_hiding(dict(attrs)) or len(self._open) >= _MAX_DEPTH
+        # One more than the bound is open at most, and it is hidden: each end tag looks through all that is open.
+        if tag not in _VOID and len(self._open) <= _MAX_DEPTH:
+            is_hidden = self._is_hidden or tag in _DROPPED or _is_hiding(dict(attrs)) or len(self._open) == _MAX_DEPTH
             self._open.append((tag, is_hidden))
 
     def handle_endtag(self, tag: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
 
@@ -20,7 +21,11 @@ from mcp_servers.quoting import clean_line, clean_text
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _MAX_REFERENCES = 20
+_MAX_HEADER_CHARS = 16_384
+"""The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_YEAR = 9990
+"""Later dates are no mail's, and the last of them do not exist in every time zone."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Parsed:
 
 
 def parse(content: bytes) -> Parsed:
-    message = message_from_bytes(content, policy=policy.default)
+    message = _message(content)
     senders = people_in(_header(message, "From"))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
@@ -91,18 +96,31 @@ def redated(content: bytes, at: datetime) -> bytes:
     return message.as_bytes()
 
 
-def _header(message: EmailMessage, name: str) -> str:
+def _message(content: bytes) -> EmailMessage:
     try:
-        value = cast("object", message.get(name, ""))
-        return str(value)
-    except (AttributeError, IndexError, LookupError, TypeError, ValueError):
+        return message_from_bytes(content, policy=policy.default)
+    except RecursionError:
+        # Parts in parts in parts, deeper than the library can follow: the head is read, the rest is not.
+        message = EmailMessage()
+        for name, value in BytesHeaderParser().parsebytes(content).raw_items():
+            if not name.lower().startswith("content-"):
+                message.set_raw(name, value)
+        return message
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    try:
+        return str(policy.default.header_fetch_parse(name, raw[:_MAX_HEADER_CHARS]))
+    except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
         return ""  # the library's header parser breaks on some malformed headers
 
 
 def _date(header: str) -> datetime:
     try:
         moment = parsedate_to_datetime(header)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        sent_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return sent_at if sent_at.year <= _LAST_YEAR else _BEGINNING
     except (IndexError, OverflowError, TypeError, ValueError):
         return _BEGINNING
 
@@ -110,12 +128,12 @@ def _date(header: str) -> datetime:
 def _text(message: EmailMessage) -> str:
     try:
         body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
-    except (AttributeError, KeyError, LookupError, ValueError):
-        body = None
-    if body is None:
+        if body is None:
+            return ""
+        text, is_html = _decoded(body), body.get_content_type() == "text/html"
+    except (AttributeError, KeyError, LookupError, RecursionError, ValueError):
         return ""
-    text = _decoded(body)
-    return clean_text(text_of_html(text) if body.get_content_type() == "text/html" else text)
+    return clean_text(text_of_html(text) if is_html else text)
 
 
 def _decoded(part: EmailMessage) -> str:
@@ -123,7 +141,7 @@ def _decoded(part: EmailMessage) -> str:
     content = raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
     try:
         return content.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # unknown, or one that cannot replace what it does not know
         return content.decode("utf-8", "replace")
 
 
@@ -131,5 +149,5 @@ def _attachments(message: EmailMessage) -> tuple[str, ...]:
     try:
         parts = list(message.iter_attachments()) if message.is_multipart() else []
         return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in parts)
-    except (AttributeError, KeyError, LookupError, TypeError, ValueError):
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,29 @@ def test_an_unknown_character_set_is_read_as_utf_8() -> None:
 def test_a_mail_without_date_subject_or_sender_is_still_one() -> None:
     parsed = parse(b"\n\nhello")
     assert (parsed.subject, parsed.sender.address, parsed.sent_at.year, parsed.text) == ("(no subject)", "unknown", 1970, "hello")
+
+
+HOSTILE = {
+    "comments in comments": b"From: " + b"(" * 3000 + b" a@example.org\r\n",
+    "a type that never ends": b"Content-Type: " + b"(" * 3000 + b"\r\n",
+    "mails in mails": b"Content-Type: message/rfc822\r\n\r\n" * 3000,
+    "a charset that cannot replace": b"Content-Type: text/plain; charset=idna\r\n\r\n\xff.x",
+    "a thousand recipients a line": b"To: " + b"a@example.org, " * 200_000 + b"\r\n",
+    "the last second there is": b"Date: Fri, 31 Dec 9999 23:59:59 +0000\r\n",
+}
+
+
+@pytest.mark.parametrize("trick", HOSTILE.values(), ids=HOSTILE)
+def test_a_mail_made_to_break_the_reader_is_one_mail_among_others(trick: bytes) -> None:
+    parsed = parse(b"Subject: hello\r\n" + trick + b"\r\nx")
+    assert parsed.subject == "hello"
+    assert parsed.sent_at.astimezone(ZoneInfo("Pacific/Kiritimati")).year < 9999
+
+
+def test_tags_that_close_nothing_take_no_time_by_the_square() -> None:
+    began = time.process_time()
+    assert text_of_html("<b>" * 30_000 + "</i>" * 30_000) == ""
+    assert time.process_time() - began < 10  # many times that when every end tag looked through every open one
 
 
 @given(st.binary(max_size=400))
