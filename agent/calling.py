@@ -134,14 +134,15 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
         )
     )
     if not state.options.is_interactive:
-        finish_call(draft, call, ok=False, text=UNAPPROVED)
+        # The turn's answer will name what waits, in words that may be an outsider's: an event's title, a subject.
+        finish_call(draft, call, ok=False, text=UNAPPROVED, taints=_facts(draft, call).taints)
 
 
 def take_refusal(draft: Draft, refused: PrepareRefused) -> None:
-    """The server says why the call cannot be made."""
+    """The server says why the call cannot be made; like any error, it may quote what outsiders wrote."""
     call = draft.state.call(refused.call)
     if call is not None and call.phase == "preparing":
-        finish_call(draft, call, ok=False, text=refused.text)
+        finish_call(draft, call, ok=False, text=refused.text, taints=True)
 
 
 def take_answer(draft: Draft, answer: Answered) -> None:

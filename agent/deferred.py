@@ -5,9 +5,11 @@ The old turn keeps its place in the log (its model was told that the call waits)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from agent.approvals import digest_of
 from agent.errors import ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, TurnStarted
 from agent.prompt import user_text
@@ -24,11 +26,15 @@ def deferred_turn(turn: str, needed: ApprovalNeeded, history: Iterable[Event], *
         who: by whom.
 
     Raises:
-        ApprovalError: the log does not hold the call.
+        ApprovalError: the log does not hold the call, or holds another one.
     """
-    decided = next((event for event in history if isinstance(event, CallDecided) and event.call == needed.call), None)
-    if decided is None:
+    # By turn and call: servers use the same ids again in every turn.
+    calls = [event for event in history if isinstance(event, CallDecided) and (event.turn, event.call) == (needed.turn, needed.call)]
+    if not calls:
         raise ApprovalError("unknown")
+    decided = calls[-1]
+    if digest_of(decided.name, json.loads(decided.arguments), json.loads(decided.host)) != needed.digest:
+        raise ApprovalError("digest")
     text = f"Approved: {needed.summary}"
     call = f"{needed.call}-approved"
     return [

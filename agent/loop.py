@@ -166,7 +166,7 @@ class TurnLoop:
         if records:
             await self._ports.commit(records)
         self._state = decided.state
-        item.is_accepted = any(isinstance(record, ApprovalAnswered) and record.outcome != "expired" for record in records)
+        item.is_accepted = any(_counts(item.event, record) for record in records)
         item.handled.set()
         for effect in decided.effects:
             self._start(effect, tasks)
@@ -255,6 +255,13 @@ class TurnLoop:
         self._items.close()
         for item in self._early:
             item.handled.set()
+
+
+def _counts(given: TurnInput, recorded: Event) -> bool:
+    """Whether what was recorded is the answer that was given: the turn may have ended on it, and said no itself."""
+    if not isinstance(given, Answered) or not isinstance(recorded, ApprovalAnswered):
+        return False
+    return (recorded.approval, recorded.outcome) == (given.approval, "yes" if given.is_granted else "no")
 
 
 def _prepared(call: str, prepared: Mapping[str, Any]) -> Prepared:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 from agent.events import CallValue
+from agent.prompt import canonical_json
 
 
 class Checked(NamedTuple):
@@ -45,7 +46,9 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
         return Checked(None, f'There is no tool "{call.name}". The tools are: {names}.')
     try:
         arguments: Any = json.loads(call.arguments or "{}")
-    except ValueError as error:  # 3
+        # Half of a character written in two halves is JSON, and no text that could be stored or hashed.
+        canonical_json(arguments).encode()
+    except (ValueError, RecursionError) as error:  # 3
         return Checked(None, f"The arguments of {call.name} are not valid JSON ({error}). Nothing was done.")
     if not isinstance(arguments, dict):  # 3
         return Checked(None, f"The arguments of {call.name} must be a JSON object. Nothing was done.")

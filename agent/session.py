@@ -23,7 +23,7 @@ from agent.deferred import deferred_turn
 from agent.effects import Answered
 from agent.engine_client import EngineClient
 from agent.errors import ApprovalError, SessionNotFound
-from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnStarted
+from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.launches import server_specs
 from agent.lease import hold_lease
 from agent.local_time import Zone, find_zone
@@ -38,6 +38,7 @@ from config.schema import AgentSettings
 
 LOG_FILE = "sessions.sqlite3"
 LEASE_FILE = "agent.lease"
+NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 CANCEL_TIMEOUT_S = 15.0
 """A cancelled turn has only to store its end."""
 
@@ -178,8 +179,15 @@ class Runtime:
     async def resume(self) -> None:
         """Go on with every turn that a crash or a stop interrupted; those that wait for a person wait on."""
         await anyio.to_thread.run_sync(self._world.expire_orphans)
-        for turn in await anyio.to_thread.run_sync(self._world.store.unfinished_turns):
-            (await self._session(turn.session)).go_on(turn, self._tasks)
+        unfinished = await anyio.to_thread.run_sync(self._world.store.unfinished_turns)
+        newest = {turn.session: turn for turn in unfinished}
+        for turn in unfinished:
+            opened = await self._session(turn.session)
+            if turn is newest[turn.session]:
+                opened.go_on(turn, self._tasks)
+            else:
+                # Its end could not be stored, and the conversation has gone on since; one turn at a time.
+                await opened.commit([TurnFailed(turn=turn.id, error=NEVER_ENDED, code="interrupted")])
 
 
 @asynccontextmanager

@@ -35,6 +35,8 @@ def test_no_arguments_at_all_count_as_none():
     [
         (call("{}", "make_event"), 'There is no tool "make_event". The tools are: create_event, list_events.'),
         (call('{"title": "A'), "The arguments of create_event are not valid JSON"),
+        (call('{"title": "\\ud83d"}'), "The arguments of create_event are not valid JSON"),
+        (call("[" * 100_000), "The arguments of create_event are not valid JSON"),
         (call('["A"]'), "The arguments of create_event must be a JSON object. Nothing was done."),
         (call("{}"), "The arguments of create_event do not fit: 'title' is a required property."),
         (call('{"title": "A", "unread": "yes"}'), 'The arguments of "unread" of create_event do not fit'),

@@ -200,6 +200,8 @@ def test_a_server_that_refuses_to_prepare_tells_the_model_why():
     turn.say("", call("delete_event"))
     turn.prepare("delete_event", refused=True)
     assert results(turn)["delete_event"] == ("denied", False, "No event matches.")
+    turn.say("", call("send_mail"))
+    assert turn.state.taint.sources == ("delete_event",)  # it may have quoted titles: "2 events match …"
 
 
 def test_the_step_budget_ends_in_an_answer_that_says_so():
