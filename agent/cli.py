@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import click
+from pydantic import SecretStr
 
 from agent.address import Address
 from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
@@ -22,11 +22,15 @@ from agent.facade import Facade
 from agent.local_time import find_zone
 from agent.service import Service
 from agent.set_clock import set_clock
+from config.credentials import CredentialError, read_secret
 from config.load import ConfigError, load_agent
+from config.logs import set_up_logging
 from config.paths import Home
 from config.schema import AgentSettings
 
 FAILED = 1
+ENGINE_KEY = "engine_key"
+"""The secret that an engine with keys wants to see; `variet engine keys add` makes one there."""
 NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 
 
@@ -40,15 +44,16 @@ def serve(settings_path: Path | None, *, on_demand: bool, now: datetime | None) 
     They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
     until Ctrl-C: for a machine that is always on.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     home = Home.find()
     try:
         settings = load_agent(settings_path, home=home)
+        key = read_secret(ENGINE_KEY, home=home)
+        set_up_logging("service", secrets=() if key is None else (key,))
         engine = _engine(home, settings)
-        opener = partial(_open_runtime, home, settings, now)
+        opener = partial(_open_runtime, home, settings, key, now)
         service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
-    except (AgentError, ConfigError) as error:
+    except (AgentError, ConfigError, CredentialError) as error:
         click.echo(f"variet serve: {error}", err=True)
         sys.exit(FAILED)
 
@@ -63,11 +68,13 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 
 
 @asynccontextmanager
-async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | None, engine: EngineLink) -> AsyncGenerator[Facade]:
+async def _open_runtime(
+    home: Home, settings: AgentSettings, key: SecretStr | None, now: datetime | None, engine: EngineLink
+) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
-    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=None, zone=zone) as runtime:
+    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=key, zone=zone) as runtime:
         yield runtime
 
 

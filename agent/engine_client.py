@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from agent.errors import EngineUnreachable, ModelFailed
 from inference.contract.failures import ErrorEnvelope
@@ -19,6 +19,11 @@ SWITCH_TIMEOUT_S = 900.0
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
+def authorization(key: SecretStr | None) -> dict[str, str]:
+    """The header that shows a key: the one place where it leaves its wrapping."""
+    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+
 class EngineClient:
     """One engine.
 
@@ -28,9 +33,9 @@ class EngineClient:
         http: shared client.
     """
 
-    def __init__(self, url: str, key: str | None, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, key: SecretStr | None, http: httpx2.AsyncClient) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = authorization(key)
         self._http = http
 
     async def served(self) -> frozenset[str] | None:

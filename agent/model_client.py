@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, cast
 
 import httpx2
+from pydantic import SecretStr
 
 from agent.assemble import Assembly, Reply
+from agent.engine_client import authorization
 from agent.errors import EngineUnreachable, ModelFailed
 from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
@@ -72,9 +74,9 @@ class ModelClient:
         http: shared client; its time-outs should be `timeouts()`.
     """
 
-    def __init__(self, url: str, key: str | None, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, key: SecretStr | None, http: httpx2.AsyncClient) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING} | authorization(key)
         self._http = http
 
     async def complete(

@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
+from pydantic import SecretStr
 
 from agent.approvals import check_answer
 from agent.background import background_tasks
@@ -192,7 +193,7 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    home: Home, settings: AgentSettings, *, engine_url: str, engine_key: str | None, tools: Toolbox | None = None, zone: Zone | None = None
+    home: Home, settings: AgentSettings, *, engine_url: str, engine_key: SecretStr | None, tools: Toolbox | None = None, zone: Zone | None = None
 ) -> AsyncGenerator[Runtime]:
     """The agent of a home, with its exclusive lease; turns that were interrupted go on.
 

@@ -24,6 +24,7 @@ import tzlocal
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
+from config.logs import set_up_logging
 from mcp_servers.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked
 from mcp_servers.errors import Refusal
 from mcp_servers.signatures import ToolSpec
@@ -93,7 +94,7 @@ def build(server: ToolServer) -> Server[Any]:
 def serve(server: ToolServer) -> None:
     """Serve until standard input ends."""
     # Standard output carries the protocol; one line per request would only fill the host's log.
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up_logging(server.name, level=logging.WARNING)
     anyio.run(_serve_stdio, build(server))
 
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from agent.assemble import Reply
 from agent.engine_client import EngineClient
@@ -29,7 +30,7 @@ class Heard:
 async def complete(url: str, heard: Heard | None = None) -> Reply:
     heard = heard or Heard()
     async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
-        client = ModelClient(url, "k", http)
+        client = ModelClient(url, SecretStr("k"), http)
         return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_loading=heard.loading.append)
 
 

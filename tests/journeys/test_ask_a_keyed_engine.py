@@ -1,0 +1,62 @@
+"""`variet ask` with an engine of another machine: one that wants a key, and whose model is not there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+from pydantic import SecretStr
+
+from config.credentials import write_secret
+from config.paths import Home
+from inference.keys import KEY_FILE, add_key
+from tests.journeys.engine_process import running_engine, settings_for
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+ASK_BOUND_S = 100.0
+NO_SERVERS = "\n".join(f"[servers.{name}]\nenabled = false" for name in ("calendars", "mail", "outbox", "searxng"))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Home:
+    """The home of the machine with the engine."""
+    return Home.at(tmp_path / "engine").prepare()
+
+
+async def _ask(home: Home, url: str) -> subprocess.CompletedProcess[str]:
+    (home.config_dir / "agent.toml").write_text(f'[engine]\nurl = "{url}"\n{NO_SERVERS}\n', encoding="utf-8")
+    command = [sys.executable, "-m", "bots.cli", "ask", "hello"]
+    environment = {**os.environ, **home.environment()}
+    run = partial(subprocess.run, command, env=environment, input="", capture_output=True, text=True, timeout=ASK_BOUND_S)
+    return await anyio.to_thread.run_sync(run)
+
+
+async def test_the_key_of_the_home_opens_the_engine_and_stays_out_of_every_log(house: Home, home: Home, tmp_path: Path):
+    key = SecretStr(add_key(house.config_dir / KEY_FILE, "laptop"))
+    missing = tmp_path / "nothing.gguf"
+    async with running_engine(house, settings_for({"nano": (missing, ())}, {"fast": "nano"})) as engine:
+        refused = await _ask(home, engine.url)
+        write_secret("engine_key", key, home=home)
+        asked = await _ask(home, engine.url)
+    assert (refused.returncode, asked.returncode) == (1, 1)
+    assert "key" in refused.stderr
+    assert str(missing) not in refused.stderr
+    # Behind the gate: it is the model that fails, for good, with the engine's own sentence and without another try.
+    assert f"its file {missing} is not there" in asked.stderr
+    assert "".join(engine.errors).count("nano did not load") == 1
+    logs = [file.read_text(encoding="utf-8") for file in home.log_dir.iterdir()]
+    assert not any(key.get_secret_value() in text for text in [*logs, asked.stderr, asked.stdout])
+
+
+async def test_a_key_that_others_can_read_is_refused_by_name(home: Home):
+    file = write_secret("engine_key", SecretStr("variet-anything"), home=home)
+    file.chmod(0o644)
+    asked = await _ask(home, "http://127.0.0.1:9")
+    assert asked.returncode == 1
+    assert f"chmod 600 {file}" in asked.stderr
