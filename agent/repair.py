@@ -7,6 +7,7 @@ half a call never runs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -60,9 +61,17 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
 def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:
     # Imported at the first call: it takes 0.16 s, and most commands never check one.
     from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    validator: Any = Draft202012Validator(dict(schema))
-    error: ValidationError | None = next(validator.iter_errors(arguments), None)
+    try:
+        Draft202012Validator.check_schema(schema)
+        # A registry of nothing: the usual one would fetch whatever address a server's schema names.
+        validator: Any = Draft202012Validator(dict(schema), registry=Registry())
+        error: ValidationError | None = next(validator.iter_errors(arguments), None)
+    except (SchemaError, Unresolvable, re.error, RecursionError):
+        return f"The arguments of {name} cannot be checked: its server describes them in a way that makes no sense. Nothing was done."
     if error is None:
         return ""
     path = ".".join(str(part) for part in error.absolute_path)

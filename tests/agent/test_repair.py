@@ -54,3 +54,20 @@ def test_a_call_that_was_cut_off_never_runs_even_if_it_parses():
     checked = check_call(call('{"title": "A"}'), SCHEMAS, is_cut=True)
     assert checked.arguments is None
     assert "cut off" in checked.problem
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"title": {"$ref": "http://127.0.0.1:9/schema"}}},
+        {"properties": {"title": {"$ref": "#/nowhere"}}},
+        {"properties": {"title": {"type": "florp"}}},
+        {"properties": {"title": {"pattern": "("}}},
+        {"properties": {"title": {"$ref": "#/properties/title"}}},
+    ],
+)
+def test_a_schema_that_makes_no_sense_is_told_and_fetches_nothing(schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    checked = check_call(call('{"title": "A"}'), {"create_event": schema})
+    assert checked.arguments is None
+    assert checked.problem.startswith("The arguments of create_event cannot be checked")
