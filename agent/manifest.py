@@ -33,6 +33,7 @@ _WRITE = ToolFacts("write", prepares=True)
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
 _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
 _SEND = ToolFacts("send", prepares=True)
+_SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
 
 MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
     {
@@ -46,7 +47,7 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "draft_mail"): _WRITE,
         ("mail", "draft_reply"): _WRITE_QUOTING,
         ("outbox", "send_mail"): _SEND,
-        ("outbox", "send_draft"): _SEND,
+        ("outbox", "send_draft"): _SEND_QUOTING,
         ("searxng", "web_search"): _READ,
     }
 )

@@ -135,7 +135,8 @@ class Children:
             await child.wait_ready()
         except (ChildFailed, SetupRefused, OSError) as error:
             life.is_spawned.set()
-            self._learn(spec.name, pid=None, port=None)
+            if self._lives.get(spec.name) is life:
+                self._learn(spec.name, pid=None, port=None)
             failed = _load_failed(spec.name, life.generation, error)
             _LOG.warning("%s did not load: %s", spec.name, failed.why)
             self._post(failed)

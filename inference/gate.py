@@ -41,7 +41,7 @@ class Gate:
             raise OriginRefused(f"The host name {host!r} is not this engine's.", is_permanent=True)
         # 2.
         origin = header(headers, b"origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place_of(origin) != host.lower():
             raise OriginRefused(f"Pages of {origin!r} may not use this engine.", is_permanent=True)
         if (header(headers, b"sec-fetch-site") or "none") not in _OWN_SITE:
             raise OriginRefused("Pages of other sites may not use this engine.", is_permanent=True)
@@ -50,6 +50,13 @@ class Gate:
             return
         if self._keys.client_of(_key_of(headers)) is None:
             raise InvalidKey("A valid key is needed: Authorization: Bearer KEY", is_permanent=True)
+
+
+def _place_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name_of(host: str) -> str:

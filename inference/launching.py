@@ -42,7 +42,7 @@ class Launcher:
             stop_timeout_s=self._settings.stop.stop_s,
         )
         launch = build_launch(spec, _free_port(), surroundings)
-        return await Child.spawn(launch, log_path=self._log_dir / f"{spec.name}.log", on_progress=on_progress)
+        return await Child.spawn(launch, log_path=self._log_dir / f"model-{spec.name}.log", on_progress=on_progress)
 
 
 def _free_port() -> int:

@@ -45,6 +45,8 @@ class Parsed:
     in_reply_to: str
     text: str
     attachments: tuple[str, ...]
+    is_plain: bool
+    """Its readable part is `text` alone: no second form (HTML) that could say something else."""
 
 
 def parse(content: bytes) -> Parsed:
@@ -63,6 +65,7 @@ def parse(content: bytes) -> Parsed:
         in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
         text=_text(message),
         attachments=_attachments(message),
+        is_plain=_is_plain(message),
     )
 
 
@@ -151,3 +154,12 @@ def _attachments(message: EmailMessage) -> tuple[str, ...]:
         return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in parts)
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return ()
+
+
+def _is_plain(message: EmailMessage) -> bool:
+    try:
+        attached = {id(part) for part in message.iter_attachments()} if message.is_multipart() else set[int]()
+        readable = [part for part in message.walk() if not part.is_multipart() and id(part) not in attached]
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return False
+    return len(readable) <= 1 and all(part.get_content_type() == "text/plain" for part in readable)

@@ -105,7 +105,7 @@ async def runtime_of(world: dict[str, Any], url: str) -> AsyncIterator[Runtime]:
             overrides["searxng"] = {"urls": [stack.enter_context(search_instance(world["search"]["results"]))]}
         elif world.get("search") is not None:
             overrides["searxng"] = {"urls": [stack.enter_context(search_instance([]))]}
-        settings = load_agent(None, overrides)
+        settings = load_agent(None, overrides, home=home)
         zone = FixedZone(world["zone"], ZoneInfo(world["zone"]))
         zone.moment = datetime.fromisoformat(world["now"]).astimezone(zone.info)
         async with open_runtime(home, settings, engine_url=url, engine_key=None, zone=zone) as runtime:

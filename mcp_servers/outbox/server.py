@@ -44,6 +44,15 @@ class _Draft:
         return parse(self.content).attachments
 
     @property
+    def is_shown_whole(self) -> bool:
+        """What the person is shown is all that it says; a draft of another program may have an HTML form with other words."""
+        return parse(self.content).is_plain
+
+    @property
+    def answers_go_to(self) -> tuple[str, ...]:
+        return tuple(person.address for person in parse(self.content).reply_to)
+
+    @property
     def letter(self) -> Letter:
         parsed = parse(self.content)
         to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
@@ -84,6 +93,8 @@ class Outbox:
         letter = draft.letter
         if not letter.to:
             raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
+        if not draft.is_shown_whole:
+            raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
         send = self._sending(call, uid, letter, lambda: redated(draft.content, call.now))
 
         def execute() -> Outcome:
@@ -92,6 +103,8 @@ class Outbox:
             return outcome
 
         summary, lines = _shown(letter)
+        if draft.answers_go_to:
+            lines = (*lines, ("Answers go to", ", ".join(draft.answers_go_to)))
         if draft.attachments:
             lines = (*lines, ("Attached", ", ".join(draft.attachments)))
         return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host={"uid": uid, "version": draft.version})

@@ -52,7 +52,7 @@ class RunningEngine:
 
     def pids(self, model: str) -> dict[str, int]:
         """The processes of the model's last start."""
-        return pids_in(self.home.log_dir / f"{model}.log")
+        return pids_in(self.home.log_dir / f"model-{model}.log")
 
     async def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -153,7 +153,7 @@ async def test_kill_9_of_the_engine_during_a_load_leaves_no_process(home: Home, 
         await engine.http.post("/engine/load", json={"model": "odd"})
 
         async def is_loading() -> bool:
-            return "loading" in (home.log_dir / "odd.log").read_text(encoding="utf-8")
+            return "loading" in (home.log_dir / "model-odd.log").read_text(encoding="utf-8")
 
         await engine.until(is_loading)
         engine.kill()

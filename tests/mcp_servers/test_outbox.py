@@ -108,6 +108,21 @@ def test_a_draft_of_another_program_shows_everyone_it_goes_to_and_what_it_carrie
     assert sent(mails)[0]["Bcc"] is None
 
 
+def test_a_draft_that_says_more_than_can_be_shown_is_not_sent(outbox: Outbox, mails: MailStore) -> None:
+    draft = EmailMessage()
+    draft["To"], draft["Subject"] = "a@example.org", "Plan"
+    draft.set_content("Yes.")
+    draft.add_alternative("<p>Pay 900 euros.</p>", subtype="html")
+    mails.drafts.add(draft.as_bytes(), flags="D")
+    assert "cannot be shown whole" in refusal_of(outbox.send_draft, draft="d1")
+    assert sent(mails) == []
+
+
+def test_where_answers_to_a_draft_go_is_shown(outbox: Outbox, mails: MailStore) -> None:
+    mails.drafts.add(b"To: a@example.org\nReply-To: eve@example.net\nSubject: x\n\ny", flags="D")
+    assert ("Answers go to", "eve@example.net") in outbox.send_draft(call(draft="d1")).lines
+
+
 def test_a_draft_to_nobody_is_not_sent(outbox: Outbox, mails: MailStore) -> None:
     mails.drafts.add(b"Subject: x\n\ny", flags="D")
     assert refusal_of(outbox.send_draft, draft="d1") == "Draft d1 has no recipient. Write it again with one."
