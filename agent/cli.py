@@ -16,6 +16,7 @@ import click
 from pydantic import SecretStr
 
 from agent.address import Address
+from agent.background import background_tasks
 from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
@@ -74,7 +75,13 @@ async def _open_runtime(
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
-    async with session.open_runtime(home, settings, engine_url=await engine.url(), engine_key=key, zone=zone) as runtime:
+    async with (
+        session.open_runtime(home, settings, engine_url=engine.url, engine_key=key, zone=zone) as runtime,
+        background_tasks() as tasks,
+    ):
+        if settings.engine.url is None:
+            # On Machine A it is not ours to say what should be in its memory.
+            tasks.start_soon(runtime.warm)
         yield runtime
 
 

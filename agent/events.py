@@ -174,8 +174,19 @@ class TurnCancelled(_Event):
 
 
 Event = (
-    TurnStarted | RouteChosen | EngineLoading | TextDelta | ModelReplied | CallDecided | ApprovalNeeded
-    | ApprovalAnswered | ToolStarted | ToolFinished | TurnDone | TurnFailed | TurnCancelled
+    TurnStarted
+    | RouteChosen
+    | EngineLoading
+    | TextDelta
+    | ModelReplied
+    | CallDecided
+    | ApprovalNeeded
+    | ApprovalAnswered
+    | ToolStarted
+    | ToolFinished
+    | TurnDone
+    | TurnFailed
+    | TurnCancelled
 )
 AnyEvent = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
 """Parses one event from JSON."""

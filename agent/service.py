@@ -154,9 +154,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: Guard, leave: Callable[[], None]) -> None:
         super().__init__(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=CONNECTIONS_BOUND_S
-            )
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=CONNECTIONS_BOUND_S)
         )
         self._leave = leave
 

@@ -6,8 +6,9 @@ It starts turns and hands what people say to the turn that it is for; what happe
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
@@ -23,7 +24,7 @@ from agent.conversation import OpenSession, World
 from agent.deferred import deferred_turn
 from agent.effects import Answered
 from agent.engine_client import EngineClient
-from agent.errors import ApprovalError, SessionNotFound
+from agent.errors import AgentError, ApprovalError, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.launches import server_specs
 from agent.lease import hold_lease
@@ -39,6 +40,7 @@ from config.schema import AgentSettings
 
 LOG_FILE = "sessions.sqlite3"
 LEASE_FILE = "agent.lease"
+log = logging.getLogger(__name__)
 NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 CANCEL_TIMEOUT_S = 15.0
 """A cancelled turn has only to store its end."""
@@ -169,6 +171,13 @@ class Runtime:
         """Whether a turn or an approved call runs; one that waits for a person does not."""
         return any(opened.turn is not None and opened.turn.is_working for opened in self._sessions.values())
 
+    async def warm(self) -> None:
+        """Have the engine load the default tier's model, so that no question waits for it. What goes wrong is for a turn to tell."""
+        try:
+            await self._world.engine.switch(self._world.settings.routing.default_tier, wait=False)
+        except AgentError as error:
+            log.info("the model could not be loaded ahead: %s", error)
+
     async def _session(self, session: str) -> OpenSession:
         if session not in self._sessions:
             if not await anyio.to_thread.run_sync(self._world.store.has_session, session):
@@ -193,14 +202,20 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    home: Home, settings: AgentSettings, *, engine_url: str, engine_key: SecretStr | None, tools: Toolbox | None = None, zone: Zone | None = None
+    home: Home,
+    settings: AgentSettings,
+    *,
+    engine_url: str | Callable[[], Awaitable[str]],
+    engine_key: SecretStr | None,
+    tools: Toolbox | None = None,
+    zone: Zone | None = None,
 ) -> AsyncGenerator[Runtime]:
     """The agent of a home, with its exclusive lease; turns that were interrupted go on.
 
     Args:
         home: its folders are made where they are missing.
         settings: of `agent.toml`.
-        engine_url: where the engine answers.
+        engine_url: where the engine answers; or what waits until it does, while the tool servers are starting already.
         engine_key: its key, if it wants one.
         tools: the tool servers, not yet running; None for those of the settings.
         zone: the person's clock; None for the one of the settings, which shows the real time.
@@ -214,12 +229,13 @@ async def open_runtime(
         store = Store(home.state_dir / LOG_FILE)
         try:
             async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
+                url = engine_url if isinstance(engine_url, str) else await engine_url()
                 world = World(
                     store=store,
                     settings=settings,
                     toolbox=toolbox,
-                    model=ModelClient(engine_url, engine_key, http),
-                    engine=EngineClient(engine_url, engine_key, http),
+                    model=ModelClient(url, engine_key, http),
+                    engine=EngineClient(url, engine_key, http),
                     zone=zone or find_zone(settings.agent.zone),
                 )
                 async with background_tasks() as tasks:

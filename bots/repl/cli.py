@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import click
 
 from bots.demo import choose_seed, demo_home
 from bots.farewell import leave_on_signals
 from bots.link import Link
-from bots.repl.chat import Chat
-from bots.repl.commands import NAMES
-from bots.repl.person import Person
-from bots.repl.pipe import PipePerson
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
 from config.load import ConfigError, load_agent
 from config.paths import Home
 
+if TYPE_CHECKING:
+    from bots.repl.chat import Chat
+
+CONSOLE = "bots.repl.console"
+LIBRARIES = ("prompt_toolkit", "rich")
+"""What the console needs, beside what is needed anyway."""
+SPAWN_BOUND_S = 0.5
+"""The console's import lets the service be started first; with a demo to invent that takes a quarter of a second."""
 HISTORY_FILE = "chat_history"
 SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 INTERRUPTED = 130
@@ -50,17 +56,12 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
     or Ctrl-C twice at an empty prompt, leaves. With no settings at all it brings its own small model and uses local stores.
     """
     home = Home.find()
-    screen = Screen()
     try:
         zone = load_agent(settings_path, home=home).agent.zone
         history = None if is_demo else home.prepare().state_dir / HISTORY_FILE
-        person = _person(screen, history)
     except (ConfigError, OSError) as error:
         click.echo(f"variet chat: {error}", err=True)
         sys.exit(FAILED)
-
-    if is_demo:
-        screen.line(f"Demo week {seed} (--seed {seed}): invented events and mail, thrown away at the end.", "dim")
 
     @asynccontextmanager
     async def open_home() -> AsyncGenerator[Home]:
@@ -71,10 +72,17 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
             yield demo
 
     async def talk() -> None:
-        link = Link(open_home, settings_path=settings_path, on_status=lambda text: conversation.status(text))
-        conversation = Chat(link, screen, person, tier=tier, session=session)
+        statuses = _Statuses()
+        link = Link(open_home, settings_path=settings_path, on_status=statuses.take)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.run)
+            with anyio.move_on_after(SPAWN_BOUND_S):
+                await statuses.has_begun.wait()
+            # By name and in a thread: what draws takes as long to import as the service to start, which goes on meanwhile.
+            console = await anyio.to_thread.run_sync(importlib.import_module, CONSOLE)
+            greeting = f"Demo week {seed} (--seed {seed}): invented events and mail, thrown away at the end." if is_demo else ""
+            conversation: Chat = console.open_chat(link, greeting=greeting, history=history, tier=tier, session=session)
+            statuses.show_in(conversation)
             await conversation.run()
             tasks.cancel_scope.cancel()
 
@@ -85,7 +93,33 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
         sys.exit(INTERRUPTED)
 
 
-def _person(screen: Screen, history: Path | None) -> Person:
-    if screen.is_live and sys.stdin.isatty():
-        return TerminalPerson(screen, history=history, commands=list(NAMES))
-    return PipePerson()
+def _require_libraries() -> None:
+    """Say at once that one is missing: they are imported too late for whoever loads this module to tell."""
+    for name in LIBRARIES:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+_require_libraries()
+
+
+class _Statuses:
+    """What the link is doing, kept until there is somebody to show it."""
+
+    def __init__(self) -> None:
+        self.has_begun = anyio.Event()
+        """Set when the link has told the first thing: it is starting the service, or needs not."""
+        self._latest: str | None = None
+        self._chat: Chat | None = None
+
+    def take(self, text: str | None) -> None:
+        """A new one."""
+        self._latest = text
+        self.has_begun.set()
+        if self._chat is not None:
+            self._chat.status(text)
+
+    def show_in(self, chat: Chat) -> None:
+        """From now on."""
+        self._chat = chat
+        chat.status(self._latest)

@@ -1,0 +1,31 @@
+"""The terminal's side of a chat, put together: imported while the service is starting, because its libraries take as long as that does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bots.link import Link
+from bots.repl.chat import Chat
+from bots.repl.commands import NAMES
+from bots.repl.pipe import PipePerson
+from bots.repl.screen import Screen
+from bots.repl.terminal import TerminalPerson
+
+
+def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | None, session: str | None) -> Chat:
+    """The conversation, on this terminal or at the end of this pipe.
+
+    Args:
+        link: the front-end's connection.
+        greeting: said first; empty for nothing.
+        history: what was typed before; None to keep nothing.
+        tier: pins the tier.
+        session: to go on with.
+    """
+    screen = Screen()
+    if greeting:
+        screen.line(greeting, "dim")
+    if screen.is_live and sys.stdin.isatty():
+        return Chat(link, screen, TerminalPerson(screen, history=history, commands=list(NAMES)), tier=tier, session=session)
+    return Chat(link, screen, PipePerson(), tier=tier, session=session)
