@@ -40,9 +40,9 @@ class Batch:
     learned: np.ndarray
 
 
-def row(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
+def row(tokenizer: Tokenizer, seed: int, length: int, longest: int | None = None) -> tuple[np.ndarray, ...]:
     """One pack as four arrays of `length`; the last conversation is cut where the row ends."""
-    pack = generate.pack(seed, chars=int(length * _CHARS_PER_TOKEN))
+    pack = generate.pack(seed, chars=int(length * _CHARS_PER_TOKEN), longest=longest)
     end = tokenizer.token_to_id("<|pad|>")
     ids, positions, segments, learned = [], [], [], []
     prefix = tokenizer.encode(pack.prefix).ids
@@ -113,18 +113,22 @@ def _tokenizer(path: str) -> Tokenizer:
 
 @dataclass(frozen=True)
 class Job:
-    """Which batch to make: the seed of its first row, its rows, how many of them are drills, and their length."""
+    """Which batch to make: the seed of its first row, its rows, how many of them are drills, their length, and the longest conversation."""
 
     seed: int
     rows: int
     drills: int
     length: int
+    longest: int | None = None
 
 
 def batch(path: str, job: Job) -> Batch:
     """The batch of a job, with the vocabulary at `path`."""
     words = _tokenizer(path)
-    made = [(drill if i < job.drills else row)(words, job.seed + i, job.length) for i in range(job.rows)]
+    made = [
+        drill(words, job.seed + i, job.length) if i < job.drills else row(words, job.seed + i, job.length, job.longest)
+        for i in range(job.rows)
+    ]
     return Batch(*(np.stack(column) for column in zip(*made, strict=True)))
 
 

@@ -106,8 +106,14 @@ def segments(messages: list[dict[str, Any]]) -> list[tuple[str, bool]]:
     return out
 
 
-def pack(seed: int, *, chars: int) -> Pack:
-    """Conversations of about `chars` characters in all behind one prefix."""
+def pack(seed: int, *, chars: int, longest: int | None = None) -> Pack:
+    """Conversations of about `chars` characters in all behind one prefix.
+
+    Args:
+        seed: of everything in it.
+        chars: what it is filled up to.
+        longest: conversations of more characters are left out.
+    """
     rng = random.Random(seed)
     names, array = tool_set(rng)
     prefix = render([{"role": "system", "content": SYSTEM_PROMPT}], array)
@@ -118,8 +124,11 @@ def pack(seed: int, *, chars: int) -> Pack:
         d = dialogue(rng, names, is_one_chat=is_one_chat)
         if not d.messages or d.messages[-1]["role"] != "assistant":
             continue
-        dialogues.append(segments(d.messages))
-        total += sum(len(t) for t, _ in dialogues[-1])
+        turns = segments(d.messages)
+        size = sum(len(t) for t, _ in turns)
+        if longest is None or size <= longest:
+            dialogues.append(turns)
+            total += size
     return Pack(prefix, dialogues, is_one_chat)
 
 

@@ -32,6 +32,10 @@ CONTEXT = 2048
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
 STEPS = 1800
+FINISH = 500
+FINISH_RATE = 0.001
+FINISH_LONGEST = 700
+"""After the main steps come these, by AdamW alone, on conversations of at most so many characters: there, most of it is choosing."""
 ROWS, LENGTH = 6, 832
 """Of a usual batch: packs, and tokens in each."""
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
@@ -147,13 +151,18 @@ def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, weights: W
 def _jobs(steps: int) -> list[batches.Job]:
     """Every eighth batch has rows as long as the context, so that long chats are known too; half of the rows are drills for a while."""
     out: list[batches.Job] = []
-    for step in range(steps):
+    for step in range(steps + FINISH):
+        if step >= steps:
+            out.append(batches.Job(SEED + 10**6 + step * 64, ROWS, 0, LENGTH, longest=FINISH_LONGEST))
+            continue
         rows, length = (ROWS * LENGTH // CONTEXT, CONTEXT) if step % 8 == 7 else (ROWS, LENGTH)
         out.append(batches.Job(SEED + 10**6 + step * 64, rows, ROWS // 2 if step in DRILLS and length == LENGTH else 0, length))
     return out
 
 
 def _rate(step: int, steps: int) -> float:
+    if step >= steps:
+        return min((step - steps + 1) / WARM_UP, (steps + FINISH - step) / FINISH)
     left = (steps - step) / (steps * DECAY)
     return min(1.0, (step + 1) / WARM_UP, left)
 
@@ -167,24 +176,29 @@ class Run:
         self.step = 0
         matrices = [p for n, p in self.core.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.core.named_parameters() if p.dim() != 2 or "embed" in n]
-        self.optimizers = (Muon(matrices, MATRIX_RATE), torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0))
+        self.optimizers = (
+            Muon(matrices, MATRIX_RATE),
+            torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0),
+            torch.optim.AdamW(self.core.parameters(), FINISH_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+        )
         state = folder / "checkpoint.pt"
         if state.exists():
             saved = torch.load(state, weights_only=True)
             self.core.load_state_dict(saved["model"])
-            for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=True):
+            for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=False):
                 optimizer.load_state_dict(each)
             self.step = saved["step"]
 
-    def learn(self, model: torch.nn.Module, batch: batches.Batch, rate: float) -> float:
+    def learn(self, model: torch.nn.Module, batch: batches.Batch, rate: float, *, finishes: bool) -> float:
         """One step; gives its loss."""
-        for optimizer, base in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
+        stepped = self.optimizers[2:] if finishes else self.optimizers[:2]
+        for optimizer, base in zip(stepped, (FINISH_RATE,) if finishes else (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
         loss, written = loss_of(model, self.core, batch, weights_at(self.step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.core.parameters(), 1.0)
-        for optimizer in self.optimizers:
+        for optimizer in stepped:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -212,13 +226,13 @@ def train(folder: Path, steps: int) -> None:
     jobs = _jobs(steps)
     seen = sum(job.rows * job.length for job in jobs[: run.step])
     for batch in batches.stream(words, jobs[run.step :]):
-        loss = run.learn(model, batch, _rate(run.step, steps))
+        loss = run.learn(model, batch, _rate(run.step, steps), finishes=run.step >= steps)
         seen += batch.ids.size
         if run.step % LOGGED == 1:
             line = {"step": run.step, "loss": round(loss, 5), "tokens": seen, "seconds": round(time.monotonic() - began, 1)}
             with (folder / "loss.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
-        if run.step % SAVED == 0 or run.step == steps:
+        if run.step % SAVED == 0 or run.step == steps + FINISH:
             run.save()
     export(run.core, tokenizer, folder / "nano.gguf")
     (folder / "recipe.json").write_text(json.dumps(recipe(run.core, steps), indent=1) + "\n", encoding="utf-8")
@@ -236,6 +250,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}",
         "weights": f"steps {DRILLS.start} to {ACTS_FROM}: what is read counts {READ_WEIGHT}; after them calls count {CALL_WEIGHT}",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling over the last {DECAY:.0%}",
+        "finish": f"{FINISH} more steps by AdamW {FINISH_RATE}, falling, on conversations of at most {FINISH_LONGEST} characters",
         "torch": torch.__version__,
     }
 
