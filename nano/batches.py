@@ -26,13 +26,13 @@ _QUEUE_AHEAD = 6
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
 
 
-READ, SAID, CALLED = 0, 1, 2
-"""What a token is to the model: it comes in, it is part of an answer, it is part of a tool call."""
+READ, SAID, CALLED, CHOSE = 0, 1, 2, 3
+"""What a token is to the model: it comes in, it tells a result, it is part of a tool call, it answers a request without one."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says what each token is: READ, SAID or CALLED."""
+    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says what each token is: READ, SAID, CALLED or CHOSE."""
 
     ids: np.ndarray
     positions: np.ndarray
@@ -53,9 +53,14 @@ def row(tokenizer: Tokenizer, seed: int, length: int, longest: int | None = None
     for number, turns in enumerate(pack.dialogues, start=1):
         part: list[int] = []
         mine: list[int] = []
+        tells_result = False
         for encoded, (text, is_learned) in zip(tokenizer.encode_batch([t for t, _ in turns]), turns, strict=True):
             part += encoded.ids
-            kind = READ if not is_learned else CALLED if text.startswith("<tool_call>") else SAID
+            if not is_learned:
+                kind = READ
+                tells_result = text.startswith("<|tool|>") or (tells_result and text == "<|assistant|>")
+            else:
+                kind = CALLED if text.startswith("<tool_call>") else SAID if tells_result else CHOSE
             mine += [kind] * len(encoded.ids)
         part, mine = part[: length - len(ids)], mine[: length - len(ids)]
         first = len(ids) if pack.is_one_chat else len(prefix)

@@ -32,7 +32,7 @@ CONTEXT = 2048
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
 STEPS = 1800
-FINISH = 500
+FINISH = 400
 FINISH_RATE = 0.001
 FINISH_LONGEST = 700
 """After the main steps come these, by AdamW alone, on conversations of at most so many characters: there, most of it is choosing."""
@@ -110,17 +110,21 @@ def masks(segments: Tensor) -> Tensor:
 
 
 class Weights(NamedTuple):
-    """How much the tokens count that the model reads, and those of its calls, beside those of its answers."""
+    """How much tokens count: those that the model reads, tells of results, writes in calls, and answers without a call."""
 
     read: float
+    said: float
     called: float
+    chose: float
 
 
-def weights_at(step: int) -> Weights:
-    """Copying is learned from everything; choosing what to do is learned last, from the calls, which are few among many answers."""
+def weights_at(step: int, steps: int) -> Weights:
+    """Copying is learned from everything; choosing what to do is learned last, from the few tokens that are a choice."""
     if step < DRILLS.start:
-        return Weights(0.0, 1.0)
-    return Weights(READ_WEIGHT, 1.0) if step < ACTS_FROM else Weights(0.0, CALL_WEIGHT)
+        return Weights(0.0, 1.0, 1.0, 1.0)
+    if step < ACTS_FROM:
+        return Weights(READ_WEIGHT, 1.0, 1.0, 1.0)
+    return Weights(0.0, 1.0, CALL_WEIGHT, 1.0 if step < steps else CALL_WEIGHT)
 
 
 def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, weights: Weights) -> tuple[Tensor, float]:
@@ -141,7 +145,7 @@ def loss_of(model: torch.nn.Module, core: Nano, batch: batches.Batch, weights: W
     every = F.cross_entropy(logits, ids[:, 1:][present], reduction="none")
     kind = learned[:, 1:][present]
     is_written = kind != batches.READ
-    scale = torch.where(kind == batches.CALLED, weights.called, 1.0)[is_written]
+    scale = torch.tensor(weights)[kind.long()][is_written]
     loss = (every[is_written] * scale).sum() / scale.sum()
     if weights.read:
         loss = loss + weights.read * every[~is_written].mean()
@@ -189,13 +193,13 @@ class Run:
                 optimizer.load_state_dict(each)
             self.step = saved["step"]
 
-    def learn(self, model: torch.nn.Module, batch: batches.Batch, rate: float, *, finishes: bool) -> float:
+    def learn(self, model: torch.nn.Module, batch: batches.Batch, rate: float, weights: Weights, *, finishes: bool) -> float:
         """One step; gives its loss."""
         stepped = self.optimizers[2:] if finishes else self.optimizers[:2]
         for optimizer, base in zip(stepped, (FINISH_RATE,) if finishes else (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        loss, written = loss_of(model, self.core, batch, weights_at(self.step))
+        loss, written = loss_of(model, self.core, batch, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.core.parameters(), 1.0)
         for optimizer in stepped:
@@ -226,7 +230,7 @@ def train(folder: Path, steps: int) -> None:
     jobs = _jobs(steps)
     seen = sum(job.rows * job.length for job in jobs[: run.step])
     for batch in batches.stream(words, jobs[run.step :]):
-        loss = run.learn(model, batch, _rate(run.step, steps), finishes=run.step >= steps)
+        loss = run.learn(model, batch, _rate(run.step, steps), weights_at(run.step, steps), finishes=run.step >= steps)
         seen += batch.ids.size
         if run.step % LOGGED == 1:
             line = {"step": run.step, "loss": round(loss, 5), "tokens": seen, "seconds": round(time.monotonic() - began, 1)}
@@ -248,7 +252,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "steps": steps,
         "batch": f"{ROWS} packs of {LENGTH} tokens; every eighth {ROWS * LENGTH // CONTEXT} of {CONTEXT}",
         "drills": f"half of the rows of steps {DRILLS.start} to {DRILLS.stop}",
-        "weights": f"steps {DRILLS.start} to {ACTS_FROM}: what is read counts {READ_WEIGHT}; after them calls count {CALL_WEIGHT}",
+        "weights": f"steps {DRILLS.start} to {ACTS_FROM}: what is read {READ_WEIGHT}; then calls {CALL_WEIGHT}, and at the end all choices",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling over the last {DECAY:.0%}",
         "finish": f"{FINISH} more steps by AdamW {FINISH_RATE}, falling, on conversations of at most {FINISH_LONGEST} characters",
         "torch": torch.__version__,
