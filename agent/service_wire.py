@@ -53,6 +53,8 @@ class SessionRow(BaseModel):
     created_at: str = ""
     last_text: str = ""
     """What the person typed last."""
+    waiting: int = 0
+    """Calls that wait for a person."""
 
 
 class TurnRequest(_Wire):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -165,7 +167,9 @@ class Runtime:
 
     def sessions(self) -> list[SessionInfo]:
         """The conversations, newest first."""
-        return self._world.store.sessions()
+        now = self._world.clock()
+        waiting = Counter(row.session for row in self._world.store.open_approvals() if row.expires_at > now)
+        return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
 
     def is_busy(self) -> bool:
         """Whether a turn or an approved call runs; one that waits for a person does not."""

@@ -39,6 +39,8 @@ class SessionInfo:
     turns: int
     last_text: str
     """What the person typed last."""
+    waiting: int = 0
+    """Calls that wait for a person, by the runtime's clock."""
 
 
 @dataclass(frozen=True)

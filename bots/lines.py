@@ -6,9 +6,11 @@ Everything from outside goes through `bots.plain` here, once.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from agent.events import ApprovalNeeded, EngineLoading, RouteChosen, ToolFinished
+from agent.service_wire import SessionRow
 from bots.plain import neutralise, one_line
 
 ARGUMENT_WIDTH = 40
@@ -62,3 +64,14 @@ def approval_lines(event: ApprovalNeeded) -> list[str]:
 
 def _value(value: Any) -> str:
     return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), ARGUMENT_WIDTH)
+
+
+def waiting_line(rows: Sequence[SessionRow]) -> str:
+    """What waits for the person in these conversations and how to see it; empty when nothing does."""
+    waiting = [row for row in rows if row.waiting]
+    if not waiting:
+        return ""
+    count = sum(row.waiting for row in waiting)
+    what = "1 call waits" if count == 1 else f"{count} calls wait"
+    more = f" (and {len(waiting) - 1} more, see /sessions)" if len(waiting) > 1 else ""
+    return f"{what} for your approval: variet chat --session {waiting[0].session}{more}"

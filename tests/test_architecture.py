@@ -30,8 +30,8 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 PURE = (
     *("agent/approvals", "agent/assemble", "agent/budget", "agent/calling", "agent/context", "agent/deferred", "agent/effects"),
     *("agent/errors", "agent/events", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
-    *("agent/routing", "agent/taint", "agent/turn", "agent/turn_state"),
-    *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks"),
+    *("agent/routing", "agent/service_wire", "agent/taint", "agent/turn", "agent/turn_state"),
+    *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks", "bots/repl/commands"),
     *("config/faults", "config/references", "config/schema", "config/vocabulary"),
     *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/news", "inference/residency"),
     *(

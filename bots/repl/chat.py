@@ -14,11 +14,12 @@ from typing import Literal
 import anyio
 from anyio.abc import TaskGroup
 
+from agent.background import background_tasks
 from agent.errors import AgentError, ApprovalError
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event
 from agent.service_client import ServiceClient
 from agent.service_faults import ServiceGone
-from bots.lines import approval_lines
+from bots.lines import approval_lines, waiting_line
 from bots.link import Link
 from bots.plain import neutralise, one_line
 from bots.repl.commands import NAMES, Command, help_text, parse_command
@@ -33,6 +34,7 @@ REPLAY_BOUND_S = 2.0
 """A stored event comes at once; one that does not is in another session."""
 RECENT_SESSIONS = 10
 TITLE_WIDTH = 60
+WAITS = "  (waits for approval)"
 DIM = "dim"
 Mode = Literal["typing", "working", "asking"]
 Work = Callable[[], Awaitable[None]]
@@ -66,6 +68,21 @@ class Chat:
 
     async def run(self) -> None:
         """Talk until the person leaves."""
+        async with background_tasks() as tasks:
+            tasks.start_soon(self._tell_waiting)
+            await self._talk()
+
+    async def _tell_waiting(self) -> None:
+        """Say at the first prompt what waits in other conversations; a service that cannot be asked is for a message to report."""
+        try:
+            rows = await (await self._link.service()).sessions()
+        except AgentError:
+            return
+        line = waiting_line([row for row in rows if row.session not in (self._resume, self._session)])
+        if line and self._mode == "typing":
+            self._person.show_status(line)
+
+    async def _talk(self) -> None:
         try:
             if self._resume is not None:
                 await self._work(self._go_on)
@@ -99,6 +116,7 @@ class Chat:
     async def _work(self, do: Work) -> None:
         """Run something that Ctrl-C may end, and tell what went wrong."""
         self._mode, self._interrupts, self._has_turn = "working", 0, False
+        self._person.show_status(None)
         try:
             async with anyio.create_task_group() as tasks:
                 with self._person.listening(lambda: self._interrupt(tasks)):
@@ -253,6 +271,8 @@ class Chat:
 
     async def _show_sessions(self) -> None:
         rows = (await (await self._link.service()).sessions())[:RECENT_SESSIONS]
-        shown = [f"{row.session}  {one_line(neutralise(row.title or row.last_text), TITLE_WIDTH)}" for row in rows]
+        shown = [
+            f"{row.session}  {one_line(neutralise(row.title or row.last_text), TITLE_WIDTH)}{WAITS if row.waiting else ''}" for row in rows
+        ]
         self._screen.settle()
         self._screen.block("\n".join(shown) or "None yet.")

@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bots.plain import neutralise, one_line
-from bots.repl.blocks import cut_finished
+from bots.repl.blocks import cut_finished, with_hard_breaks
 
 DRAW_INTERVAL_S = 0.08
 """Between two drawings of a growing answer: faster than one reads, slow enough for a terminal over a network."""
@@ -104,7 +104,7 @@ class Screen:
         if self.is_live:
             # Addresses are shown, not hidden behind words: the text is somebody else's.
             with self.console.capture() as drawn:
-                self.console.print(Markdown(text, hyperlinks=False))
+                self.console.print(Markdown(with_hard_breaks(text), hyperlinks=False))
             # Without the blanks that fill each line: they get in the way when the text is copied.
             self.console.file.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
             self.console.file.flush()
@@ -121,7 +121,7 @@ class Screen:
     def _bottom(self) -> list[str]:
         with self.console.capture() as drawn:
             if self._text.strip():
-                self.console.print(Markdown(self._text.strip(), hyperlinks=False))
+                self.console.print(Markdown(with_hard_breaks(self._text.strip()), hyperlinks=False))
             if self._status is not None:
                 waited = int(self._clock() - self._status_since)
                 text = f"· {one_line(self._status)}" + (f" · {waited} s" if waited else "")

@@ -50,4 +50,3 @@ async def wait_ended(pid: int) -> None:
     with anyio.fail_after(END_BOUND_S):
         while is_running(pid):  # noqa: ASYNC110 - not our child
             await anyio.sleep(0.02)
-

@@ -53,9 +53,10 @@ async def test_last_event_id_resumes_like_after(attached: Attach) -> None:
         session = await service.open_session()
         await service.send(session, "list", who="cli")
         last = (await turn_events(service, session))[-1].seq
-        async with new_http_client(service.address) as http, http.stream(
-            "GET", f"/sessions/{session}/events", headers={"last-event-id": str(last - 1)}
-        ) as answer:
+        async with (
+            new_http_client(service.address) as http,
+            http.stream("GET", f"/sessions/{session}/events", headers={"last-event-id": str(last - 1)}) as answer,
+        ):
             async for frame in httpx2.EventSource(answer):
                 assert frame.id == str(last)
                 break

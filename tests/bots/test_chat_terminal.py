@@ -185,6 +185,16 @@ def test_a_failure_is_a_sentence_and_the_chat_goes_on(open_chat: OpenChat) -> No
     chat.see("Hello there")
 
 
+def test_what_waits_from_an_earlier_conversation_is_told_at_the_first_prompt(open_chat: OpenChat, home: Home) -> None:
+    first = open_chat()
+    first.see(">")
+    first.type("add Tea")
+    first.press("Enter")
+    first.see("Approve?")
+    second = open_chat()
+    assert "variet chat --session s" in second.see("1 call waits for your approval")
+
+
 def test_commands_do_what_help_says(open_chat: OpenChat) -> None:
     chat = open_chat()
     chat.see(">")

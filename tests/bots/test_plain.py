@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events import ApprovalNeeded
-from bots.lines import approval_lines, call_line
+from agent.service_wire import SessionRow
+from bots.lines import approval_lines, call_line, waiting_line
 from bots.plain import neutralise, one_line
-from bots.repl.blocks import cut_finished
+from bots.repl.blocks import cut_finished, with_hard_breaks
 
 
 @given(st.text())
@@ -49,3 +50,20 @@ def test_an_approval_hides_nothing() -> None:
 
 def test_a_call_whose_arguments_cannot_be_read_still_has_a_line() -> None:
     assert call_line("list_events", "{broken") == "list_events()"
+
+
+def test_lines_of_an_answer_stay_lines_but_code_and_paragraphs_stay_as_they_are() -> None:
+    text = "Tomorrow:\n09:00 Standup\n12:00 Lunch\n\n```\ncode\nmore\n```\nend"
+    assert with_hard_breaks(text) == "Tomorrow:  \n09:00 Standup  \n12:00 Lunch\n\n```\ncode\nmore\n```\nend"
+
+
+@given(st.text(alphabet="a`~\n -", max_size=60))
+def test_hard_breaks_change_nothing_but_blanks_at_the_ends_of_lines(text: str) -> None:
+    assert [line.rstrip(" ") for line in with_hard_breaks(text).split("\n")] == [line.rstrip(" ") for line in text.split("\n")]
+
+
+def test_what_waits_in_other_conversations_is_told_in_one_line_with_the_way_to_it() -> None:
+    rows = [SessionRow(session="s-2"), SessionRow(session="s-1", waiting=2), SessionRow(session="s-0", waiting=1)]
+    assert waiting_line(rows) == "3 calls wait for your approval: variet chat --session s-1 (and 1 more, see /sessions)"
+    assert waiting_line(rows[2:]) == "1 call waits for your approval: variet chat --session s-0"
+    assert waiting_line(rows[:1]) == ""

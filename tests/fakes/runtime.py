@@ -6,6 +6,7 @@ The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class _Session:
 @dataclass
 class _Asked:
     needed: ApprovalNeeded
+    session: str
     answered: anyio.Event = field(default_factory=anyio.Event)
     granted: bool = False
 
@@ -121,13 +123,15 @@ class FakeRuntime:
         return [asked.needed for asked in self._asked.values() if not asked.answered.is_set()]
 
     def sessions(self) -> list[SessionRow]:
-        return [SessionRow(session=name, title="") for name in self._sessions]
+        waiting = Counter(asked.session for asked in self._asked.values() if not asked.answered.is_set())
+        return [SessionRow(session=name, title="", waiting=waiting[name]) for name in self._sessions]
 
     def is_busy(self) -> bool:
         return any(here.running and not here.waiting for here in self._sessions.values())
 
     def ask(self, needed: ApprovalNeeded) -> _Asked:
-        self._asked[needed.approval] = _Asked(needed)
+        session = next(name for name, here in self._sessions.items() if here.running == needed.turn)
+        self._asked[needed.approval] = _Asked(needed, session)
         return self._asked[needed.approval]
 
     def _find(self, session: str) -> _Session:

@@ -45,7 +45,9 @@ def test_a_wrong_missing_or_invented_argument_is_wrong(arguments: dict[str, str]
 
 def test_another_tool_none_or_one_too_many_is_a_wrong_act():
     right = _call(title="coffee with Marek", when="next friday at 10")
-    for calls in ([], [*right, *right], [{"name": "list_events", "arguments": {}}]):
+    other: list[dict[str, Any]] = [{"name": "list_events", "arguments": {}}]
+    nothing: list[dict[str, Any]] = []
+    for calls in (nothing, [*right, *right], other):
         assert not score(CASE, calls, "Marek 10:00", NOW).is_act_right
 
 
@@ -56,7 +58,7 @@ def test_a_reply_must_hold_its_facts_and_may_write_times_in_twelve_hours():
 
 
 def test_a_request_out_of_reach_is_answered_by_saying_so():
-    case = {"acts": [], "reply": {"kind": "cannot"}}
+    case: dict[str, Any] = {"acts": [], "reply": {"kind": "cannot"}}
     assert score(case, [], "I can't do that.", NOW).is_right
     assert not score(case, [], "Sure, the lights are off.", NOW).is_right
     assert not score(case, _call(title="lights", when="now"), "I can't do that.", NOW).is_right

@@ -1,4 +1,4 @@
-"""`variet ask` with an engine of another machine: one that wants a key, and whose model is not there."""
+"""`variet ask` with an engine that wants a key, and with one whose model is not there."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def house(tmp_path: Path) -> Home:
     return Home.at(tmp_path / "engine").prepare()
 
 
-async def _ask(home: Home, url: str) -> subprocess.CompletedProcess[str]:
-    (home.config_dir / "agent.toml").write_text(f'[engine]\nurl = "{url}"\n{NO_SERVERS}\n', encoding="utf-8")
+async def _ask(home: Home, url: str | None, **variables: str) -> subprocess.CompletedProcess[str]:
+    engine = f'[engine]\nurl = "{url}"\n' if url else ""
+    (home.config_dir / "agent.toml").write_text(f"{engine}{NO_SERVERS}\n", encoding="utf-8")
     command = [sys.executable, "-m", "bots.cli", "ask", "hello"]
-    environment = {**os.environ, **home.environment()}
+    environment = {**os.environ, **home.environment(), **variables}
     run = partial(subprocess.run, command, env=environment, input="", capture_output=True, text=True, timeout=ASK_BOUND_S)
     return await anyio.to_thread.run_sync(run)
 
@@ -60,3 +61,12 @@ async def test_a_key_that_others_can_read_is_refused_by_name(home: Home):
     asked = await _ask(home, "http://127.0.0.1:9")
     assert asked.returncode == 1
     assert f"chmod 600 {file}" in asked.stderr
+
+
+async def test_a_missing_model_of_the_engine_that_comes_along_is_told_at_once(home: Home, tmp_path: Path):
+    missing = tmp_path / "nothing.gguf"
+    asked = await _ask(home, None, VARIET_ENGINE__MODELS__NANO__PATH=str(missing))
+    assert asked.returncode == 1
+    assert f"its file {missing} is not there" in asked.stderr
+    # Once for being loaded ahead, and at most once more for the question: nothing is tried until a bound runs out.
+    assert (home.log_dir / "engine.log").read_text(encoding="utf-8").count("nano did not load") <= 2
