@@ -21,12 +21,11 @@ import anyio
 import anyio.to_thread
 import mcp_types as types
 import tzlocal
-from mcp.server.lowlevel import Server
-from mcp.server.stdio import stdio_server
 
 from config.logs import set_up_logging
 from mcp_servers.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked
 from mcp_servers.errors import Refusal
+from mcp_servers.mcp_library import Server, stdio_server
 from mcp_servers.signatures import ToolSpec
 
 log = logging.getLogger(__name__)

@@ -206,3 +206,17 @@ def test_a_server_that_cannot_start_says_why() -> None:
     )
     assert ran.returncode == 2
     assert "Nowhere/Atall is no time zone; Europe/Berlin is one." in ran.stderr
+
+
+def test_a_server_imports_only_its_side_of_the_library_and_leaves_the_whole_to_others():
+    program = """
+import sys
+from mcp_servers.serving import build
+assert not {"mcp.client.client", "mcp.server.mcpserver"} & set(sys.modules), "more than the server's side"
+import mcp
+from mcp.server.lowlevel import Server
+from mcp_servers.mcp_library import Server as ours
+assert ours is Server and mcp.Client and mcp.server.MCPServer
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=BOUND_S)
+    assert ran.returncode == 0, ran.stderr
