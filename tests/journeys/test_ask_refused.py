@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import pytest
 from pydantic import SecretStr
@@ -43,6 +44,10 @@ async def test_the_key_of_the_home_opens_the_engine_and_stays_out_of_every_log(h
     missing = tmp_path / "nothing.gguf"
     async with running_engine(house, settings_for({"nano": (missing, ())}, {"fast": "nano"})) as engine:
         refused = await _ask(home, engine.url)
+        # The service reads the key when it starts, and lingers for a moment after its last front-end.
+        with anyio.fail_after(ASK_BOUND_S):
+            while (home.run_dir / "service.json").exists():
+                await anyio.sleep(0.05)
         write_secret("engine_key", key, home=home)
         asked = await _ask(home, engine.url)
     assert (refused.returncode, asked.returncode) == (1, 1)
