@@ -46,7 +46,7 @@ async def test_the_key_of_the_home_opens_the_engine_and_stays_out_of_every_log(h
         refused = await _ask(home, engine.url)
         # The service reads the key when it starts, and lingers for a moment after its last front-end.
         with anyio.fail_after(ASK_BOUND_S):
-            while (home.run_dir / "service.json").exists():
+            while (home.run_dir / "service.json").exists():  # noqa: ASYNC110 another process removes it
                 await anyio.sleep(0.05)
         write_secret("engine_key", key, home=home)
         asked = await _ask(home, engine.url)
