@@ -6,7 +6,7 @@ A route validates, calls one method and answers; what a turn may do is decided b
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -108,7 +108,7 @@ class Desk:
     async def attach(self, _: Request) -> Response:
         return EventStream(self._notice_frames(), stop=anyio.Event())
 
-    async def _notice_frames(self) -> AsyncIterator[bytes]:
+    async def _notice_frames(self) -> AsyncGenerator[bytes]:
         # Counted in here and not in `attach`: this runs only when the front-end is still there to hear it, and always ends.
         try:
             with self.presence.attached():
@@ -161,7 +161,7 @@ async def _body(request: Request, kind: type[Body]) -> Body:
     return kind.model_validate_json(await request.body() or b"{}")
 
 
-async def _event_frames(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _event_frames(events: AsyncIterator[Event]) -> AsyncGenerator[bytes]:
     try:
         async for event in events:
             yield event_frame(event)

@@ -6,7 +6,8 @@ and a sign of life goes in between, which is one task group here and a tangle in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 import anyio
 from starlette.responses import Response
@@ -39,7 +40,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncIterator[bytes], *, stop: anyio.Event) -> None:
+    def __init__(self, frames: AsyncGenerator[bytes], *, stop: anyio.Event) -> None:
         super().__init__(headers={"cache-control": "no-store"})
         del self.headers["content-length"]
         self._frames = frames
@@ -52,8 +53,10 @@ class EventStream(Response):
             tasks.start_soon(_cancel_after, tasks.cancel_scope, self._stop.wait)
             tasks.start_soon(_cancel_after, tasks.cancel_scope, lambda: _wait_gone(receive))
             tasks.start_soon(_keep_alive, send)
-            async for frame in self._frames:
-                await send({"type": "http.response.body", "body": frame, "more_body": True})
+            # Closed here and now: an attached front-end counts until its source has ended, not until it is collected.
+            async with aclosing(self._frames) as frames:
+                async for frame in frames:
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
             tasks.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
