@@ -126,7 +126,7 @@ class _Start:
     async def wait_withdrawn(self, address: Address) -> None:
         """Wait until a service that is leaving has left."""
         with anyio.move_on_after(LEAVE_BOUND_S):
-            while (present := Address.read(self.home)) and present.token == address.token and is_running(address.pid):  # noqa: ASYNC110
+            while (present := Address.read(self.home)) and present.token == address.token and is_running(address.pid):  # noqa: ASYNC110 - another process ends
                 await anyio.sleep(LOOK_S)
 
     async def _start(self) -> ServiceClient | None:
@@ -208,5 +208,5 @@ async def end_service(home: Home) -> None:
     finally:
         await client.close()
     with anyio.move_on_after(LEAVE_BOUND_S):
-        while is_running(address.pid):  # noqa: ASYNC110 - it may not be our child
+        while is_running(address.pid):  # noqa: ASYNC110 - another process ends - it may not be our child
             await anyio.sleep(LOOK_S)

@@ -55,7 +55,7 @@ def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict
     outside = judged["outside_reach"]
     return [
         "# The small model that ships",
-        "Written by `make nano`; every figure comes from that run.",
+        "Written by `make nano` (its last step) from what training and scoring left; [README.md](README.md) says how this run went.",
         "## Recipe",
         _table(("what", "value"), [*recipe.items(), ("file", f"{SHIPPED.stat().st_size:,} bytes (Q8_0)")]),
         "The chat template lists each tool as one line, `name(needed, optional?)`. The model is trained on conversations of up to "
