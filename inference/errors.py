@@ -5,14 +5,18 @@ EngineError
 │   ├── InvalidRequest      400 invalid_request
 │   ├── InvalidKey          401 invalid_key
 │   ├── OriginRefused       403 origin_refused
+│   ├── TierNotAllowed      403 tier_not_allowed: the key is limited to others
+│   ├── ReadOnlyKey         403 read_only_key: the key may look and not ask
 │   ├── RouteNotFound       404 route_not_found
 │   ├── ModelNotFound       404 model_not_found
-│   └── BodyTooLarge        413 body_too_large
+│   ├── BodyTooLarge        413 body_too_large
+│   └── HeadersTooLarge     431 headers_too_large
 ├── TryLater            the client may ask again
 │   ├── QueueFull           503 queue_full
 │   ├── WaitExpired         503 wait_expired
 │   ├── EngineStopping      503 engine_stopping
-│   └── RequestEnded        503 request_ended: a person's forced switch or unload ended it
+│   ├── RequestEnded        503 request_ended: a person's forced switch or unload ended it
+│   └── GamingMode          503 gaming_mode: the machine is lent to a game
 ├── ModelTrouble        the operator must look at the model
 │   ├── ModelFailed         503 model_failed
 │   ├── OutOfMemory         507 out_of_memory
@@ -86,6 +90,18 @@ class OriginRefused(RequestRefused):
     kind = "permission_error"
 
 
+class TierNotAllowed(RequestRefused):
+    status = 403
+    code = "tier_not_allowed"
+    kind = "permission_error"
+
+
+class ReadOnlyKey(RequestRefused):
+    status = 403
+    code = "read_only_key"
+    kind = "permission_error"
+
+
 class RouteNotFound(RequestRefused):
     status = 404
     code = "route_not_found"
@@ -101,6 +117,11 @@ class ModelNotFound(RequestRefused):
 class BodyTooLarge(RequestRefused):
     status = 413
     code = "body_too_large"
+
+
+class HeadersTooLarge(RequestRefused):
+    status = 431
+    code = "headers_too_large"
 
 
 class TryLater(EngineError):
@@ -122,6 +143,10 @@ class EngineStopping(TryLater):
 
 class RequestEnded(TryLater):
     code = "request_ended"
+
+
+class GamingMode(TryLater):
+    code = "gaming_mode"
 
 
 class ModelTrouble(EngineError):

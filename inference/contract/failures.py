@@ -13,9 +13,12 @@ ErrorCode = Literal[
     "invalid_request",
     "invalid_key",
     "origin_refused",
+    "tier_not_allowed",
+    "read_only_key",
     "route_not_found",
     "model_not_found",
     "body_too_large",
+    "headers_too_large",
     "queue_full",
     "wait_expired",
     "model_failed",
@@ -23,9 +26,11 @@ ErrorCode = Literal[
     "engine_stopping",
     "upstream_died",
     "request_ended",
+    "gaming_mode",
     "internal_error",
 ]
-"""What went wrong, for a program. `request_ended`: a person's forced switch or unload ended this request."""
+"""What went wrong, for a program. `request_ended`: a person's forced switch or unload ended this request. `gaming_mode`: the machine is
+lent to a game, and only forced requests pass."""
 
 
 class ErrorDetail(BaseModel):

@@ -16,6 +16,8 @@ EVENTS = "X-Variet-Events"
 """Request: `loading` asks for named loading events in a stream before the first chunk."""
 EVENTS_LOADING = "loading"
 """The one value of `X-Variet-Events` that this version knows."""
+FORCE = "X-Variet-Force"
+"""Request: `true` passes gaming mode. For what a person asked for with these very words, never for a program's own idea."""
 
 MODEL = "X-Variet-Model"
 """Answer: the physical model that answered."""
