@@ -23,6 +23,10 @@ Tag = Annotated[str, StringConstraints(pattern=r"^#[A-Za-z0-9_-]+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
 Index = Annotated[int, Field(ge=0)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+ModelKind = Literal["llm", "tts", "asr"]
+"""What a model does: write, speak, or listen."""
+QueuePolicy = Literal["wait", "fail-fast"]
+"""What a request does whose model is not there: wait for it, or be told at once."""
 Verdict = Literal["allow", "ask", "deny"]
 Builtin = Literal["calendars", "mail", "outbox", "searxng"]
 BUILTINS: tuple[Builtin, ...] = ("calendars", "mail", "outbox", "searxng")

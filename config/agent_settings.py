@@ -1,0 +1,106 @@
+"""The shape of `agent.toml`: everything that Machine B may be told, a text under each field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Tag, Url, Verdict, is_table
+
+
+class EngineLink(Section):
+    url: Url | None = None
+    """Where Machine A answers, such as `http://192.168.1.10:8000`. Absent: an embedded engine is started on this machine."""
+
+
+class AgentSection(Section):
+    zone: str | None = None
+    """The person's time zone, such as `Europe/Berlin`. Absent: this machine's."""
+    max_steps: int = Field(default=8, ge=1, le=100)
+    """Model calls in one turn."""
+    max_tokens: int = Field(default=512, ge=16)
+    """Tokens that one model call may generate."""
+    turn_timeout_s: float = Field(default=300, gt=0)
+    """Seconds for one turn, time spent waiting for a person not counted."""
+    approval_ttl_s: float = Field(default=3600, gt=0)
+    """Seconds until an unanswered approval counts as refused."""
+    max_turn_tokens: int | None = Field(default=None, ge=16)
+    """Tokens, read and generated, that one turn may use. Absent: no bound."""
+
+
+class RoutingSection(Section):
+    default_tier: Name = "fast"
+    """The tier for everything that no rule sends elsewhere."""
+    force_tier: Name | None = None
+    """The big tier, which `#force_big` and its like ask for. Absent: forcing is not possible."""
+    tags: Mapping[Tag, Name] = Field(default_factory=lambda: {"#deep": "balanced", "#fast": "fast"})
+    """Words that a person types to pin a message to a tier."""
+
+
+class ServerEntry(Section):
+    builtin: Builtin | None = None
+    """One of the servers that come with Variet; for a section of that name it may be left out."""
+    command: Listed[str] | None = None
+    """Any other MCP server that speaks over standard input and output: program and arguments."""
+    env: Mapping[str, str] = Field(default_factory=dict)
+    """More environment variables for it. Never secrets: those belong to `variet`'s credential store."""
+    enabled: bool = True
+    """Whether it is started."""
+    start_timeout_s: float = Field(default=20, gt=0)
+    """Seconds that it may take to answer its first request."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.builtin is None) == (not self.command):
+            raise PydanticCustomError("one_kind", "either builtin or command", {"allowed": "either `builtin` or `command`"})
+        return self
+
+
+class SearxngSection(Section):
+    urls: Listed[Url] = ()
+    """SearXNG instances, tried in order. Empty: web search says that it is not set up."""
+
+
+class PolicySection(Section):
+    tools: Mapping[str, Verdict] = Field(default_factory=dict)
+    """Per tool, by its exact name: allow, ask or deny. Absent: reading is allowed, everything else asks."""
+
+
+class StoreSection(Section):
+    store: File | None = None
+    """The folder that holds it. Absent: one in the home."""
+
+
+class AgentSettings(Section):
+    """`agent.toml`: everything that Machine B may be told."""
+
+    engine: EngineLink = EngineLink()
+    """Machine A."""
+    agent: AgentSection = AgentSection()
+    """Bounds of a turn."""
+    routing: RoutingSection = RoutingSection()
+    """Which tier answers."""
+    servers: Mapping[Name, ServerEntry] = Field(default_factory=lambda: {name: ServerEntry(builtin=name) for name in BUILTINS})
+    """The MCP servers; the built-in ones are there unless a section of their name sets `enabled = false`."""
+    searxng: SearxngSection = SearxngSection()
+    """Web search."""
+    policy: PolicySection = PolicySection()
+    """What runs without asking."""
+    calendars: StoreSection = StoreSection()
+    """The local calendar (`.ics` files)."""
+    mail: StoreSection = StoreSection()
+    """The local mail (a Maildir)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _builtins_are_there(cls, data: Any) -> Any:
+        if not is_table(data) or not is_table(data.get("servers")):
+            return data
+        servers: dict[str, Any] = {name: {"builtin": name} for name in BUILTINS}
+        for name, entry in data["servers"].items():
+            has_implied_kind = name in BUILTINS and is_table(entry) and "command" not in entry
+            servers[name] = {"builtin": name, **entry} if has_implied_kind else entry
+        return {**data, "servers": servers}
