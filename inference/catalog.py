@@ -48,6 +48,8 @@ class ModelSpec:
     draft: Path | None = None
     extra_args: tuple[str, ...] = ()
     priority: PriorityClass = "llm"
+    warm: bool = True
+    """Whether its conversations are kept over a swap."""
 
 
 @dataclass(frozen=True)
@@ -167,4 +169,5 @@ def _spec(name: str, model: ModelSettings) -> ModelSpec:
         mmproj=model.mmproj,
         draft=model.draft,
         extra_args=model.extra_args,
+        warm=model.warm,
     )

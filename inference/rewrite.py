@@ -1,4 +1,4 @@
-"""The few requests that must change on their way to a model: those to a virtual model, and tool choices that llama-server would misread.
+"""The few requests that must change on their way to a model: those to a virtual model, of a conversation, and with a misread tool choice.
 
 Pure. Everything else passes as the very same bytes: a proxy that parses and writes again loses key order, number formats and time.
 """
@@ -15,6 +15,7 @@ from inference.errors import InvalidRequest
 
 _SAMPLED = ("/completions", "/completion", "/responses", "/messages", "/infill")
 """Routes whose requests take sampling values."""
+_SLOT = "id_slot"
 _EFFORT_PREFIX = "Reasoning: "
 
 Body = dict[str, Any]
@@ -25,6 +26,7 @@ def rewrite(raw: bytes, body: Mapping[str, Any], virtual: VirtualModel, path: st
 
     1. A virtual model's values are defaults: what the request says itself stands.
     2. A tool choice that names one function becomes `required` over that one tool: llama-server takes the object form for `auto`.
+    3. A slot that a client chose is taken out: conversations share the slots, and only the engine knows who has which.
 
     Args:
         raw: the body as it came.
@@ -36,9 +38,26 @@ def rewrite(raw: bytes, body: Mapping[str, Any], virtual: VirtualModel, path: st
         InvalidRequest: the tool choice names a tool that is not offered.
     """
     changed = {**_virtual_changes(body, virtual, path), **_tool_choice_changes(body, path)}  # 1. 2.
-    if not changed:
+    has_slot = _SLOT in body and takes_slot(path)
+    if not changed and not has_slot:
         return raw
-    return json.dumps({**body, **changed}, ensure_ascii=False, separators=(",", ":")).encode()
+    kept = {name: value for name, value in body.items() if name != _SLOT or not has_slot}  # 3.
+    return json.dumps({**kept, **changed}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def takes_slot(path: str) -> bool:
+    """Whether a request to that route is answered in a slot that can be chosen."""
+    return path.endswith(_SAMPLED)
+
+
+def pinned(raw: bytes, slot: int | None) -> bytes:
+    """Send a request to its conversation's slot. It has none of its own any more; every other byte stays as it is."""
+    body = raw.lstrip()
+    if slot is None or not body.startswith(b"{"):
+        return raw
+    rest = body[1:].lstrip()
+    comma = b"" if rest.startswith(b"}") else b","
+    return b'{"%b":%d%b%b' % (_SLOT.encode(), slot, comma, rest)
 
 
 def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) -> Body:

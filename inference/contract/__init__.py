@@ -28,12 +28,14 @@ from inference.contract.status import (
     ServedMeta,
     ServedModel,
     ServedModels,
+    SessionForgotten,
     SwapPhase,
     SwapProgress,
     SwitchAnswer,
     SwitchRequest,
     UnloadAnswer,
     UnloadRequest,
+    WarmthStatus,
 )
 
 __all__ = [
@@ -63,12 +65,14 @@ __all__ = [
     "ServedMeta",
     "ServedModel",
     "ServedModels",
+    "SessionForgotten",
     "SwapPhase",
     "SwapProgress",
     "SwitchAnswer",
     "SwitchRequest",
     "UnloadAnswer",
     "UnloadRequest",
+    "WarmthStatus",
     "error_frame",
     "event_frame",
 ]

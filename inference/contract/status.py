@@ -57,6 +57,24 @@ class ServedModels(_Wire):
     data: tuple[ServedModel, ...]
 
 
+class WarmthStatus(_Wire):
+    """What is kept of a model's conversations over a swap."""
+
+    state: Literal["on", "off", "unsupported"]
+    """`unsupported`: it was tried, and this model's cache cannot be restored."""
+    reason: str | None = None
+    """Why it is unsupported, or what went wrong last."""
+    saved: int = 0
+    """Conversations on disk."""
+    saved_mib: float = 0.0
+    save_ms: float | None = None
+    """What saving took before the last stop."""
+    restore_ms: float | None = None
+    """What restoring took after the last start."""
+    reused: float | None = None
+    """Share of the last restored prompt that needed no reading, from 0 to 1."""
+
+
 class ModelStatus(_Wire):
     """One physical model."""
 
@@ -74,6 +92,7 @@ class ModelStatus(_Wire):
     last_load_s: float | None = None
     error: str | None = None
     """Why the last start failed, or why the child is gone."""
+    warmth: WarmthStatus | None = None
 
 
 class QueuedRequest(_Wire):
@@ -162,3 +181,10 @@ class UnloadAnswer(_Wire):
     """`POST /engine/unload`."""
 
     unloaded: tuple[str, ...]
+
+
+class SessionForgotten(_Wire):
+    """`DELETE /engine/sessions/{name}`."""
+
+    deleted: int
+    """Saved files of the conversation, over all models."""

@@ -9,7 +9,7 @@ import pytest
 
 from inference.catalog import PLAIN, VirtualModel
 from inference.errors import InvalidRequest
-from inference.rewrite import rewrite
+from inference.rewrite import pinned, rewrite, takes_slot
 
 CHAT = "/v1/chat/completions"
 TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("look", "act")]
@@ -74,3 +74,24 @@ def test_sampling_fills_only_what_the_request_leaves_open() -> None:
 )
 def test_the_reasoning_effort_prefixes_the_system_message(before: list[Any], after: list[Any]) -> None:
     assert changed({"messages": before}, VirtualModel(reasoning_effort="high"))["messages"] == after
+
+
+def test_a_slot_that_a_client_chose_is_taken_out_where_slots_are_chosen() -> None:
+    assert changed({"id_slot": 3, "temperature": 1.0, "messages": []}) == {"temperature": 1.0, "messages": []}
+    raw = b'{"content":"x","id_slot":1}'
+    assert rewrite(raw, {"content": "x", "id_slot": 1}, PLAIN, "/tokenize") is raw
+    assert takes_slot("/v1/messages") and not takes_slot("/v1/messages/count_tokens")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{ "a" : 1.0e0,\n "b": "\\u00e9" }', b'{"id_slot":2,"a" : 1.0e0,\n "b": "\\u00e9" }'),
+        (b" {}", b'{"id_slot":2}'),
+        (b"[1]", b"[1]"),
+        (b"", b""),
+    ],
+)
+def test_a_pinned_request_keeps_every_other_byte(before: bytes, after: bytes) -> None:
+    assert pinned(before, 2) == after
+    assert pinned(before, None) is before
