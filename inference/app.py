@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from inference.access import SCOPE_KEY
 from inference.answer import Answer
 from inference.contract import Health
-from inference.errors import EngineError, RouteNotFound
+from inference.errors import EngineError, InvalidKey, RouteNotFound
 from inference.gate import Gate
-from inference.incoming import Receive, Scope, Send
+from inference.incoming import Message, Receive, Scope, Send
 from inference.proxy import Proxy
 from inference.supervisor import Supervisor
 
@@ -52,17 +53,30 @@ class Engine:
             raise NotImplementedError(scope["type"])
         path: str = scope["path"]
         try:
-            self._gate.admit(scope["headers"], path)
-            if path == "/health":
-                await self._say_health(send, path)
-            elif path.startswith("/engine/") or path == "/v1/models" or path.startswith("/v1/models/"):
-                await self._to_control(scope, receive, send)
-            elif path.startswith("/v1/") or (path in _PASSED and (scope["method"] == "GET" or path not in _READ_ONLY)):
-                await self._proxy(scope, receive, send)
-            else:
-                raise RouteNotFound(f"There is no {scope['method']} {path} here.", is_permanent=True)
+            key = self._gate.admit(scope["headers"], path, scope["method"])
+            scope[SCOPE_KEY] = key
+            if not key.id:
+                await self._route(scope, receive, send)
+                return
+            noted = _Noted(send)
+            with self._gate.passage(key) as passage:
+                await self._route(scope, receive, noted)
+            if passage.cancelled_caught and not noted.has_begun:
+                raise InvalidKey(f"The key of {key.name} was taken away.", is_permanent=True)
+            # An answer that had begun is left without an end: the server breaks the connection off, which the client sees.
         except EngineError as error:
             await Answer(send, path).fail(error)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path == "/health":
+            await self._say_health(send, path)
+        elif path.startswith("/engine/") or path == "/v1/models" or path.startswith("/v1/models/"):
+            await self._to_control(scope, receive, send)
+        elif path.startswith("/v1/") or (path in _PASSED and (scope["method"] == "GET" or path not in _READ_ONLY)):
+            await self._proxy(scope, receive, send)
+        else:
+            raise RouteNotFound(f"There is no {scope['method']} {path} here.", is_permanent=True)
 
     async def _say_health(self, send: Send, path: str) -> None:
         health = Health(status="stopping" if self._supervisor.is_stopping else "ok", version=self._version, loaded=self._supervisor.loaded)
@@ -76,3 +90,15 @@ class Engine:
             await self._has_control.wait()
         if self._control is not None:
             await self._control(scope, receive, send)
+
+
+class _Noted:
+    """A client's ear, and whether it has heard anything."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_begun = True
+        await self._send(message)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from inference.access import key_of
 from inference.contract import (
     CONTRACT,
     CONTRACT_VERSION,
@@ -70,7 +71,7 @@ class _Routes:
 
     async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:
         """Load a model in place of what is there."""
-        model = self._supervisor.catalog.resolve(asked.name).spec.name
+        model = self._named(request, asked.name)
         if not asked.wait:
             return await self._want(model, is_forced=asked.force)
         ended: tuple[str, ...] = ()
@@ -84,18 +85,25 @@ class _Routes:
         await _while_connected(request, wait)
         return SwitchAnswer(**self._supervisor.status_of(model).model_dump(), ended=ended)
 
-    async def load(self, asked: LoadRequest) -> SwitchAnswer:
+    async def load(self, asked: LoadRequest, request: Request) -> SwitchAnswer:
         """Ask for a model and do not wait."""
-        return await self._want(self._supervisor.catalog.resolve(asked.model).spec.name, is_forced=False)
+        return await self._want(self._named(request, asked.model), is_forced=False)
 
-    async def unload(self, asked: UnloadRequest = _NOTHING_ASKED) -> UnloadAnswer:
+    async def unload(self, request: Request, asked: UnloadRequest = _NOTHING_ASKED) -> UnloadAnswer:
         """Free the memory of one model or of all."""
-        model = None if asked.model is None else self._supervisor.catalog.resolve(asked.model).spec.name
+        if asked.model is None:
+            key_of(request.scope).check_everything()
+        model = None if asked.model is None else self._named(request, asked.model)
         return UnloadAnswer(unloaded=await self._supervisor.unload(model))
 
     async def events(self) -> StreamingResponse:
         """Swaps as they go on, the present state first."""
         return StreamingResponse(self._frames(), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    def _named(self, request: Request, name: str) -> str:
+        """The physical model behind a name that the request's key allows."""
+        key_of(request.scope).check_name(name)
+        return self._supervisor.catalog.resolve(name).spec.name
 
     async def _want(self, model: str, *, is_forced: bool) -> SwitchAnswer:
         ticket = await self._supervisor.want(model, is_forced=is_forced)

@@ -24,6 +24,7 @@ EngineError
 └── SetupRefused        the operator must change the set-up; never reaches a client
 ├── CatalogRefused      models that cannot be served
 ├── BindRefused         an address that would expose the engine
+├── TlsRefused          a certificate or its key that cannot be used
 └── KeyFileRefused      a key file that others can read, or that makes no sense
 """
 
@@ -180,11 +181,16 @@ class BindRefused(SetupRefused):
     pass
 
 
+class TlsRefused(SetupRefused):
+    pass
+
+
 class KeyFileRefused(SetupRefused):
     pass
 
 
 REFUSALS: dict[str, type[EngineError]] = {
-    error.code: error for error in (QueueFull, WaitExpired, EngineStopping, RequestEnded, ModelFailed, OutOfMemory, UpstreamDied)
+    error.code: error
+    for error in (ModelNotFound, QueueFull, WaitExpired, EngineStopping, RequestEnded, ModelFailed, OutOfMemory, UpstreamDied)
 }
 """The error for each code that the scheduler, which knows no exceptions, refuses with."""

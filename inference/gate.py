@@ -6,50 +6,130 @@ this address cannot hide its `Host`; both are refused whatever the key.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from inference.errors import InvalidKey, OriginRefused
+import anyio
+
+from inference.access import ANYBODY, KeyInfo
+from inference.bind import address_of, is_loopback, is_wildcard
+from inference.errors import HeadersTooLarge, InvalidKey, OriginRefused
 from inference.incoming import RawHeaders, header
 from inference.keys import Keys
 
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+HEADER_BOUND = 32 * 1024
+"""Bytes of headers, where the settings say nothing else."""
+ENGINE_OPEN = frozenset({("GET", "/health"), ("HEAD", "/health")})
+"""What of the engine needs no key: whether it is there, and which version of the contract it speaks."""
 _OWN_SITE = frozenset({"same-origin", "none"})
 """Fetch sites that are no other page: our own pages, and what a person typed."""
+_LINE_EXTRAS = 4
+"""Bytes of a header line that are neither name nor value."""
 
 
 class Gate:
-    """The checks of one engine."""
+    """The checks of one server.
 
-    def __init__(self, host: str, keys: Keys) -> None:
-        self._names = _LOOPBACK_NAMES | {host.strip("[]").lower()}
+    Args:
+        host: the address that it listens on.
+        keys: who may speak; without any, everybody, but only where nobody else can reach `host`.
+        names: of this machine, which a client may call it by.
+        max_header_bytes: of all headers of a request together.
+        needs_no_key: method and path of what is for everybody.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        keys: Keys,
+        *,
+        names: Collection[str] = (),
+        max_header_bytes: int = HEADER_BOUND,
+        needs_no_key: Collection[tuple[str, str]] = ENGINE_OPEN,
+    ) -> None:
+        own = {name.lower() for name in names}
+        self._names = {"localhost", *own, *(f"{name}.local" for name in own)}
+        self._is_in_container = is_wildcard(host)
+        self._is_private = is_loopback(host)
         self._keys = keys
+        self._max_header_bytes = max_header_bytes
+        self._needs_no_key = frozenset(needs_no_key)
+        self._running: dict[str, set[anyio.CancelScope]] = {}
 
-    def admit(self, headers: RawHeaders, path: str) -> None:
-        """Let a request in, or not.
+    def replace(self, keys: Keys) -> None:
+        """Take on other keys: one that is gone opens nothing any more, and what runs for it ends now.
 
-        1. The host name must be this machine's.
-        2. A page may only be one that this engine served.
-        3. A key is needed where there are keys, except for `/health`.
+        Where others can reach the engine, the last key's removal closes it instead of opening it.
+        """
+        self._keys = keys
+        for gone in self._running.keys() - keys.ids - {ANYBODY.id}:
+            for scope in self._running[gone]:
+                scope.cancel()
+
+    @contextmanager
+    def passage(self, key: KeyInfo) -> Iterator[anyio.CancelScope]:
+        """Do a request's work inside: it is cancelled when the key is taken away."""
+        with anyio.CancelScope() as scope:
+            running = self._running.setdefault(key.id, set())
+            running.add(scope)
+            try:
+                yield scope
+            finally:
+                running.discard(scope)
+                if not running:
+                    del self._running[key.id]
+
+    def admit(self, headers: RawHeaders, path: str, method: str = "GET") -> KeyInfo:
+        """Let a request in, or not, and say whose it is.
+
+        1. The headers must be of a bearable size.
+        2. The host name must be this machine's.
+        3. A page may only be one that this engine served.
+        4. A key is needed, except for what is for everybody, and where there are no keys and nobody else can reach us.
+        5. A key that may only read may do no more.
 
         Raises:
-            OriginRefused: by 1 or 2.
-            InvalidKey: by 3.
+            HeadersTooLarge: by 1.
+            OriginRefused: by 2 or 3.
+            InvalidKey: by 4.
+            ReadOnlyKey: by 5.
         """
         # 1.
-        host = header(headers, b"host") or ""
-        if _name_of(host) not in self._names:
-            raise OriginRefused(f"The host name {host!r} is not this engine's.", is_permanent=True)
+        if sum(len(name) + len(value) + _LINE_EXTRAS for name, value in headers) > self._max_header_bytes:
+            bound = self._max_header_bytes // 1024
+            raise HeadersTooLarge(f"The request's headers are larger than {bound} KiB (server.max_header_kib).", is_permanent=True)
         # 2.
+        host = header(headers, b"host") or ""
+        if not self._is_ours(_name_of(host)):
+            raise OriginRefused(f"The host name {host!r} is not this engine's.", is_permanent=True)
+        # 3.
         origin = header(headers, b"origin")
         if origin is not None and _place_of(origin) != host.lower():
             raise OriginRefused(f"Pages of {origin!r} may not use this engine.", is_permanent=True)
         if (header(headers, b"sec-fetch-site") or "none") not in _OWN_SITE:
             raise OriginRefused("Pages of other sites may not use this engine.", is_permanent=True)
-        # 3.
-        if self._keys.is_open or path == "/health":
-            return
-        if self._keys.client_of(_key_of(headers)) is None:
+        # 4.
+        if (method, path) in self._needs_no_key or (self._keys.is_open and self._is_private):
+            return ANYBODY
+        client = self._keys.client_of(_key_of(headers))
+        if client is None:
             raise InvalidKey("A valid key is needed: Authorization: Bearer KEY", is_permanent=True)
+        # 5.
+        client.check_method(method)
+        return client
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a client may call us that.
+
+        1. A private address is: a page that was rebound says its own name, never an address.
+        2. This machine's names are.
+        3. In a container, which does not know what it is called outside, any name without a dot: nobody can register one.
+        """
+        address = address_of(name)
+        if address is not None:
+            return not address.is_global
+        return name in self._names or (self._is_in_container and name != "" and "." not in name)
 
 
 def _place_of(origin: str) -> str:

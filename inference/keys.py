@@ -1,64 +1,84 @@
-"""Who may speak to the engine: client keys, kept as hashes, and the addresses that it may listen on.
+"""Client keys: made once, kept as hashes in a file that only its owner can read, and found again by their public part.
 
-A key is 256 random bits, so one round of SHA-256 is enough: there is no dictionary to try. The rules are one-sided on purpose: what is not
-clearly private is refused.
+A key is 256 random bits, so one round of SHA-256 is enough: there is no dictionary to try.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import os
-import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from inference.errors import BindRefused, KeyFileRefused
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inference.access import KeyInfo
+from inference.errors import KeyFileRefused
 
 KEY_FILE = "engine.keys"
 """Its name in the home's folder of settings."""
-KEY_PREFIX = "variet-"
+KEY_PREFIX = "vk"
 """Makes a leaked key recognisable to scanners and to people."""
+LEAST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+_ID_BYTES = 4
 _KEY_BYTES = 32
 _OTHERS_MAY = 0o077
-_LINE = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s+(?P<hash>[0-9a-f]{64})$")
+_NOBODYS_HASH = bytes(hashlib.sha256().digest_size)
+"""Compared with where no key has that id, so that a stranger cannot tell by the time that it took."""
+
+
+class StoredKey(BaseModel):
+    """One line of the key file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    id: str = Field(pattern=r"^[0-9a-f]{8}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    tiers: tuple[str, ...] | None = None
+    read_only: bool = False
+    priority: int = Field(default=0, ge=LEAST_PRIORITY, le=HIGHEST_PRIORITY)
+
+    @property
+    def info(self) -> KeyInfo:
+        """What others may know of it."""
+        return KeyInfo(self.name, self.id, self.priority, self.tiers, self.read_only)
 
 
 class Keys:
-    """The known keys. Without any, everybody may speak; `check_bind` sees to it that this is loopback only."""
+    """The known keys. Without any, everybody on this machine may speak; nobody else can, because of where the engine may listen."""
 
-    def __init__(self, hashes: Mapping[str, str]) -> None:
-        self._hashes = {name: bytes.fromhex(digest) for name, digest in hashes.items()}
+    def __init__(self, stored: Iterable[StoredKey] = ()) -> None:
+        self._by_id = {key.id: key for key in stored}
 
     @property
     def is_open(self) -> bool:
-        """Whether no key is needed."""
-        return not self._hashes
+        """Whether there is no key at all."""
+        return not self._by_id
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The clients that have a key."""
-        return tuple(self._hashes)
+    def ids(self) -> frozenset[str]:
+        """The public parts."""
+        return frozenset(self._by_id)
 
-    def client_of(self, key: str) -> str | None:
-        """The client whose key this is. Every hash is compared, in constant time."""
-        digest = hashlib.sha256(key.encode()).digest()
-        found: str | None = None
-        for name, known in self._hashes.items():
-            if hmac.compare_digest(digest, known):
-                found = name
-        return found
+    @property
+    def infos(self) -> tuple[KeyInfo, ...]:
+        """The clients that have a key, in the order in which they got it."""
+        return tuple(key.info for key in self._by_id.values())
 
-
-def new_key() -> str:
-    """A fresh key, to be shown once."""
-    return KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+    def client_of(self, key: str) -> KeyInfo | None:
+        """Whose key this is; found by its id, compared in constant time."""
+        prefix, _, rest = key.partition("_")
+        stored = self._by_id.get(rest.partition("_")[0]) if prefix == KEY_PREFIX else None
+        known = _NOBODYS_HASH if stored is None else bytes.fromhex(stored.sha256)
+        is_same = hmac.compare_digest(hashlib.sha256(key.encode()).digest(), known)
+        return stored.info if stored is not None and is_same else None
 
 
 def load_keys(path: Path) -> Keys:
-    """Read the key file, one `NAME SHA256` per line; a missing file holds no keys.
+    """Read the key file; a missing one holds no keys.
 
     Raises:
         KeyFileRefused: others can read it, or a line makes no sense.
@@ -66,18 +86,35 @@ def load_keys(path: Path) -> Keys:
     return Keys(_read(path))
 
 
-def add_key(path: Path, name: str) -> str:
+def add_key(path: Path, name: str, *, tiers: tuple[str, ...] | None = None, is_read_only: bool = False, priority: int = 0) -> str:
     """Make a key for a client and store its hash.
+
+    Args:
+        path: the key file.
+        name: whose key it is.
+        tiers: the only names that it may ask for; None for all.
+        is_read_only: whether it may only look.
+        priority: from `LEAST_PRIORITY` to `HIGHEST_PRIORITY`; a higher one waits less.
+
+    Returns:
+        The key, which nothing keeps.
 
     Raises:
         KeyFileRefused: the name is taken or impossible, or the file is refused.
     """
-    hashes = _read(path)
-    key = new_key()
-    if name in hashes:
+    stored = _read(path)
+    if any(each.name == name for each in stored):
         raise KeyFileRefused(f"There is already a key for {name!r} in {path}.")
-    hashes[name] = hashlib.sha256(key.encode()).hexdigest()
-    _write(path, hashes)
+    key_id = secrets.token_hex(_ID_BYTES)
+    while any(each.id == key_id for each in stored):
+        key_id = secrets.token_hex(_ID_BYTES)
+    key = f"{KEY_PREFIX}_{key_id}_{secrets.token_hex(_KEY_BYTES)}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    try:
+        new = StoredKey(name=name, id=key_id, sha256=digest, tiers=tiers, read_only=is_read_only, priority=priority)
+    except ValidationError as error:
+        raise KeyFileRefused(f"{name!r} is no name for a client: use letters, digits, '.', '_' and '-'.") from error
+    _write(path, [*stored, new])
     return key
 
 
@@ -87,14 +124,15 @@ def remove_key(path: Path, name: str) -> None:
     Raises:
         KeyFileRefused: there is none of that name, or the file is refused.
     """
-    hashes = _read(path)
-    if name not in hashes:
-        raise KeyFileRefused(f"There is no key for {name!r} in {path}. There are: {', '.join(hashes) or 'none'}.")
-    del hashes[name]
-    _write(path, hashes)
+    stored = _read(path)
+    kept = [each for each in stored if each.name != name]
+    if len(kept) == len(stored):
+        names = ", ".join(each.name for each in stored) or "none"
+        raise KeyFileRefused(f"There is no key for {name!r} in {path}. There are: {names}.")
+    _write(path, kept)
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> list[StoredKey]:
     try:
         # One open file, so that what is checked is what is read.
         with path.open(encoding="utf-8") as file:
@@ -102,58 +140,34 @@ def _read(path: Path) -> dict[str, str]:
                 raise KeyFileRefused(f"{path} can be read or changed by others. Do: chmod 600 {path}")
             lines = file.read().splitlines()
     except FileNotFoundError:
-        return {}
+        return []
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileRefused(f"{path} cannot be read: {error}") from error
-    hashes: dict[str, str] = {}
+    stored: list[StoredKey] = []
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = _LINE.match(line.strip())
-        if match is None or match["name"] in hashes:
-            raise KeyFileRefused(f"{path}, line {number}: expected a new NAME and a SHA-256 in hexadecimal.")
-        hashes[match["name"]] = match["hash"]
-    return hashes
+        if line.strip() and not line.lstrip().startswith("#"):
+            stored.append(_parse(path, number, line, stored))
+    return stored
 
 
-def _write(path: Path, hashes: Mapping[str, str]) -> None:
-    text = "".join(f"{name} {digest}\n" for name, digest in hashes.items())
-    for name, digest in hashes.items():
-        if not _LINE.match(f"{name} {digest}"):
-            raise KeyFileRefused(f"{name!r} is no name for a client: use letters, digits, '.', '_' and '-'.")
+def _parse(path: Path, number: int, line: str, before: list[StoredKey]) -> StoredKey:
+    try:
+        key = StoredKey.model_validate_json(line)
+    except ValidationError:
+        # Without the cause, which would quote the line.
+        raise KeyFileRefused(
+            f"{path}, line {number}, is no key of this version. Delete the line and make the key anew: variet engine keys add NAME"
+        ) from None
+    if any(each.name == key.name or each.id == key.id for each in before):
+        raise KeyFileRefused(f"{path}, line {number}: {key.name!r} or its id is there twice.")
+    return key
+
+
+def _write(path: Path, stored: list[StoredKey]) -> None:
+    text = "".join(f"{key.model_dump_json(exclude_defaults=True)}\n" for key in stored)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(part, path)
-
-
-def check_bind(host: str, keys: Keys) -> None:
-    """Refuse an address that would expose the engine.
-
-    1. Loopback: always.
-    2. A name other than localhost: refused, nobody can see where it leads.
-    3. A wildcard or a public address: refused.
-    4. A private address: with keys only.
-
-    Raises:
-        BindRefused: with what to do instead.
-    """
-    # 1. 2.
-    if host == "localhost":
-        return
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        raise BindRefused(f"server.host = {host!r} is no address. Give an IP address of this machine, or localhost.") from None
-    if address.is_loopback:
-        return
-    # 3.
-    if address.is_unspecified:
-        raise BindRefused(f"server.host = {host!r} would listen on every network. Give the private address to listen on.")
-    if address.is_global or address.is_multicast:
-        raise BindRefused(f"server.host = {host!r} is a public address. The engine serves this machine and its private network only.")
-    # 4.
-    if keys.is_open:
-        raise BindRefused(f"server.host = {host!r} can be reached by others, and no key is set. Make one: variet engine keys add NAME")

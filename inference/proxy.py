@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import httpcore2
 
+from inference.access import KeyInfo, key_of
 from inference.answer import Answer
 from inference.catalog import Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
@@ -67,7 +68,7 @@ class Proxy:
         answer = Answer(send, scope["path"])
         try:
             incoming = await read(scope, receive, self._max_body_bytes)
-            served = self._served(incoming)
+            served = self._served(incoming, key_of(scope))
             raw = rewrite(incoming.raw, incoming.body, served.virtual, incoming.path)
         except ClientGone:
             return
@@ -85,10 +86,11 @@ class Proxy:
                     await answer.fail(error)
                 tasks.cancel_scope.cancel()
 
-    def _served(self, incoming: Incoming) -> Served:
-        """The model meant: by name, else the only one that is there, else the default."""
+    def _served(self, incoming: Incoming, key: KeyInfo) -> Served:
+        """The model meant, which the key must allow: by name, else the only one that is there, else the default."""
         loaded = self._supervisor.loaded
         name = incoming.model or (loaded[0] if len(loaded) == 1 else self._supervisor.catalog.default)
+        key.check_name(name)
         return self._supervisor.catalog.resolve(name)
 
     async def _answer(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:

@@ -34,6 +34,7 @@ PURE = (
     *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks", "bots/repl/commands"),
     *("config/agent_settings", "config/diff", "config/engine_settings", "config/faults", "config/model_settings", "config/references"),
     *("config/schema", "config/vocabulary"),
+    *("inference/access", "inference/bind"),
     *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/news", "inference/residency"),
     *(
         "inference/restart",

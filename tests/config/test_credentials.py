@@ -69,7 +69,7 @@ LEAKS = [
     "GET /x?token=hunter2hunter2&y=1",
     "https://me:hunter2hunter2@example.org/",
     "key sk-hunter2hunter2hunter2",
-    "the key variet-hunter2hunter2_hunter2-hunter2",
+    "the key vk_0badcafe_hunter2hunter2hunter2",
 ]
 
 

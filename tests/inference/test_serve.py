@@ -88,6 +88,7 @@ def test_without_an_engine_the_commands_say_how_to_start_one(run: CliRunner) -> 
     [
         ('[server]\nhost = "0.0.0.0"\n', "private address"),
         ('[server]\nhost = "192.168.1.5"\n', "keys add"),
+        ('[server]\ntls_cert = "nowhere.pem"\ntls_key = "nowhere.key"\n', "nowhere.pem cannot be read"),
         ('[server]\nhots = "127.0.0.1"\n', "hots"),
         ('[models.m]\npath = "m.gguf"\nextra_args = ["--port", "1"]\n', "models.m.extra_args"),
     ],
@@ -99,8 +100,21 @@ def test_settings_that_cannot_be_used_are_refused_with_what_to_do(settings: str,
     assert said in found.output
 
 
-def test_keys_are_made_listed_and_removed(run: CliRunner) -> None:
-    assert run.invoke(engine, ["keys", "add", "laptop"]).output.startswith("variet-")
-    assert run.invoke(engine, ["keys", "list"]).output == "laptop\n"
+def test_keys_are_made_listed_and_removed(home: Home, run: CliRunner) -> None:
+    home.engine_toml.write_text(SETTINGS, encoding="utf-8")
+    assert run.invoke(engine, ["keys", "add", "laptop"]).stdout.startswith("vk_")
+    made = json.loads(run.invoke(engine, ["keys", "add", "phone", "--tiers", "fast", "--read-only", "--priority", "7", "--json"]).stdout)
+    assert made["key"].split("_")[1] == made["id"]
+    listed = run.invoke(engine, ["keys", "list", "--json"]).stdout
+    del made["key"]
+    assert json.loads(listed)["keys"][1] == made == {"name": "phone", "id": made["id"], "tiers": ["fast"], "read_only": True, "priority": 7}
+    assert "priority 7" in run.invoke(engine, ["keys", "list"]).stdout
     assert run.invoke(engine, ["keys", "remove", "laptop"]).exit_code == 0
     assert run.invoke(engine, ["keys", "remove", "laptop"]).exit_code == 2
+
+
+@pytest.mark.parametrize("limits", [("--tiers", "fast,ultra"), ("--tiers", ","), ("--priority", "101")])
+def test_limits_that_make_no_sense_make_no_key(home: Home, run: CliRunner, limits: tuple[str, str]) -> None:
+    home.engine_toml.write_text(SETTINGS, encoding="utf-8")
+    assert run.invoke(engine, ["keys", "add", "phone", *limits]).exit_code == 2
+    assert run.invoke(engine, ["keys", "list"]).stdout == ""
