@@ -7,7 +7,7 @@ gone, or that belongs to another version, is replaced.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from agent.errors import AgentError
 from agent.launch import VARIET, is_running, last_lines, spawn_detached, try_lock
 from agent.service_client import ServiceClient, new_http_client
 from agent.service_faults import ServiceError, ServiceGone
+from agent.service_wire import NEEDED
 from config.paths import Home
 
 START_BOUND_S = 30.0
@@ -97,18 +98,20 @@ class _Start:
         address = Address.read(self.home)
         if address is None:
             return None
-        client = ServiceClient(new_http_client(address), address)
-        try:
-            health = await client.health()
-            if health.status != "leaving" and self._suits(address):
-                return client
-            if health.status != "leaving":
-                await self._replace(client)
-            await self.wait_withdrawn(address)
-        except ServiceGone:
-            # Nobody listens: a leftover of a service that was killed.
-            pass
-        await client.close()
+        async with AsyncExitStack() as stack:
+            client = ServiceClient(new_http_client(address), address)
+            stack.push_async_callback(client.close)
+            try:
+                health = await client.health()
+                if health.status != "leaving" and self._suits(address):
+                    stack.pop_all()
+                    return client
+                if health.status != "leaving":
+                    await self._replace(client)
+                await self.wait_withdrawn(address)
+            except ServiceGone:
+                # Nobody listens: a leftover of a service that was killed.
+                pass
         return None
 
     async def find_or_start(self) -> ServiceClient:
@@ -153,6 +156,8 @@ class _Start:
         try:
             await client.shut_down(only_if_unneeded=True)
         except ServiceError as error:
+            if error.code != NEEDED:
+                raise
             raise ServiceError(
                 f"An agent service of version {client.address.version} with other settings or another version is in use by another "
                 f"front-end (process {client.address.pid}). Close that one first."
@@ -164,8 +169,11 @@ async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
         client = await start.find_or_start()
         try:
             await tasks.start(_stay_attached, client, start.on_status)
-        except ServiceGone:
-            await client.close()
+        except BaseException as error:
+            with anyio.move_on_after(CLOSE_BOUND_S, shield=True):
+                await client.close()
+            if not isinstance(error, ServiceGone):
+                raise
             await start.wait_withdrawn(client.address)
         else:
             return client

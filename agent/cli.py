@@ -48,15 +48,22 @@ def serve(settings_path: Path | None, *, on_demand: bool, now: datetime | None) 
     home = Home.find()
     try:
         settings = load_agent(settings_path, home=home)
-        key = read_secret(ENGINE_KEY, home=home)
-        set_up_logging("service", secrets=() if key is None else (key,))
+        # Here already: a key that must not be used is told before anything is started.
+        _read_key(home)
         engine = _engine(home, settings)
-        opener = partial(_open_runtime, home, settings, key, now)
+        opener = partial(_open_runtime, home, settings, now)
         service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
     except (AgentError, ConfigError, CredentialError) as error:
         click.echo(f"variet serve: {error}", err=True)
         sys.exit(FAILED)
+
+
+def _read_key(home: Home) -> SecretStr | None:
+    """The key of the engine, which the log does not show from then on."""
+    key = read_secret(ENGINE_KEY, home=home)
+    set_up_logging("service", secrets=() if key is None else (key,))
+    return key
 
 
 def _engine(home: Home, settings: AgentSettings) -> EngineLink:
@@ -69,14 +76,13 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 
 
 @asynccontextmanager
-async def _open_runtime(
-    home: Home, settings: AgentSettings, key: SecretStr | None, now: datetime | None, engine: EngineLink
-) -> AsyncGenerator[Facade]:
+async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | None, engine: EngineLink) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
+    read_key = partial(_read_key, home)
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (
-        session.open_runtime(home, settings, engine_url=engine.url, engine_key=key, zone=zone) as runtime,
+        session.open_runtime(home, settings, engine_url=engine.url, engine_key=read_key, zone=zone) as runtime,
         background_tasks() as tasks,
     ):
         if settings.engine.url is None:

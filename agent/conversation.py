@@ -120,9 +120,9 @@ class OpenSession:
             raise
         tasks.start_soon(self._run, loop)
 
-    def go_on(self, turn: TurnRow, tasks: TaskGroup) -> None:
-        """Run a turn from where the log stops."""
-        events = [event for event in self.world.store.events(self.session) if event.turn == turn.id]
+    def go_on(self, turn: TurnRow, stored: Sequence[Event], tasks: TaskGroup) -> None:
+        """Run a turn from where the log, the session's `stored` events, stops."""
+        events = [event for event in stored if event.turn == turn.id]
         tasks.start_soon(self._run, self._take_turn(turn, events))
 
     def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 import httpx2
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from agent.engine_key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.status import EngineStatus, ServedModels, SwitchAnswer, SwitchRequest
@@ -19,23 +20,18 @@ SWITCH_TIMEOUT_S = 900.0
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
-def authorization(key: SecretStr | None) -> dict[str, str]:
-    """The header that shows a key: the one place where it leaves its wrapping."""
-    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-
-
 class EngineClient:
     """One engine.
 
     Args:
         url: of the engine, without `/v1`.
-        key: its bearer key, if it wants one.
+        key: its bearer key, if it wants one; read again once when it is refused.
         http: shared client.
     """
 
-    def __init__(self, url: str, key: SecretStr | None, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, key: EngineKey, http: httpx2.AsyncClient) -> None:
         self._url = url.rstrip("/")
-        self._headers = authorization(key)
+        self._key = key
         self._http = http
 
     async def served(self) -> frozenset[str] | None:
@@ -66,19 +62,25 @@ class EngineClient:
         return await self._ask(SwitchAnswer, "POST", "/engine/switch", request, timeout_s=SWITCH_TIMEOUT_S)
 
     async def _ask(self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float) -> _Answer:
-        try:
-            response = await self._http.request(
-                method,
-                self._url + route,
-                headers=self._headers | {"Content-Type": "application/json"},
-                content=body.model_dump_json().encode() if body else None,
-                timeout=timeout_s,
-            )
-        except httpx2.TransportError as error:
-            raise EngineUnreachable(self._url) from error
+        shown = self._key.headers
+        response = await self._request(method, route, body, shown, timeout_s)
+        if response.status_code == REFUSED and await self._key.has_changed(shown):
+            response = await self._request(method, route, body, self._key.headers, timeout_s)
         try:
             if response.status_code == 200:
                 return kind.model_validate_json(response.content)
             raise ModelFailed(ErrorEnvelope.model_validate_json(response.content).error.message)
         except ValidationError as error:
             raise ModelFailed(f"The engine answered {route} with status {response.status_code} and something unexpected.") from error
+
+    async def _request(self, method: str, route: str, body: BaseModel | None, shown: dict[str, str], timeout_s: float) -> httpx2.Response:
+        try:
+            return await self._http.request(
+                method,
+                self._url + route,
+                headers=shown | {"Content-Type": "application/json"},
+                content=body.model_dump_json().encode() if body else None,
+                timeout=timeout_s,
+            )
+        except httpx2.TransportError as error:
+            raise EngineUnreachable(self._url) from error

@@ -47,11 +47,11 @@ class Facade(Protocol):
         ...
 
     def approvals(self) -> Sequence[ApprovalNeeded]:
-        """What waits for a person."""
+        """What waits for a person. It may wait for a disk: from an event loop, call it in a thread."""
         ...
 
     def sessions(self) -> Sequence[SessionInfo]:
-        """The conversations, newest first."""
+        """The conversations, newest first; in a thread, as `approvals`."""
         ...
 
     def is_busy(self) -> bool:

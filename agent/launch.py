@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +21,11 @@ VARIET: tuple[str, ...] = (sys.executable, "-m", "bots.cli")
 LAST_LINES = 12
 """Lines of a log that are shown when the process behind it died: enough for the end of a traceback."""
 _TAIL_BYTES = 8192
+PRIVATE_FILE_MODE = 0o600
+MAX_LOG_BYTES = 5 * 1024 * 1024
+"""Looked at when a process starts; one older file is kept. As much as `config.logs` lets a log of its own grow to."""
+START_MARK = "--- started ---\n"
+"""A line of its own in a log, where the output of the next process begins."""
 
 
 def spawn_detached(argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -29,7 +34,7 @@ def spawn_detached(argv: Sequence[str], *, environment: Mapping[str, str], log: 
     Args:
         argv: program and arguments.
         environment: variables beside our own.
-        log: begun anew, private to its owner.
+        log: gone on with, private to its owner; a long one is begun anew, and the one before is kept beside it.
     """
     with _private_log(log) as out:
         process = subprocess.Popen(
@@ -67,14 +72,14 @@ def is_running(pid: int) -> bool:
 
 
 def last_lines(log: Path, count: int = LAST_LINES) -> str:
-    """The end of a log file; empty when there is none."""
+    """The end of what was logged since the last start; empty when there is nothing."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-count:])
+    return "\n".join(text.rpartition(START_MARK)[2].splitlines()[-count:])
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -93,13 +98,22 @@ def try_lock(path: Path) -> Generator[bool]:
     Yields:
         Whether it is held.
     """
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE), "r+b") as file:
         yield _lock_nowait(file)
 
 
-def _private_log(log: Path) -> IO[bytes]:
-    log.unlink(missing_ok=True)
-    return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+@contextmanager
+def _private_log(log: Path) -> Generator[IO[bytes]]:
+    # Gone on with: why the last service ended is asked after the next one has started.
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        # Windows keeps a file that somebody still writes to where it is; then the next start moves it.
+        with suppress(PermissionError):
+            log.replace(log.with_name(f"{log.name}.1"))
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE_MODE), "ab") as out:
+        log.chmod(PRIVATE_FILE_MODE)
+        out.write(START_MARK.encode())
+        out.flush()
+        yield out
 
 
 if sys.platform == "win32":

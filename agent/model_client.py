@@ -7,14 +7,14 @@ the engine frees the slot.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, cast
 
 import httpx2
-from pydantic import SecretStr
 
 from agent.assemble import Assembly, Reply
-from agent.engine_client import authorization
+from agent.engine_key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
@@ -70,13 +70,14 @@ class ModelClient:
 
     Args:
         url: of the engine, without `/v1`.
-        key: its bearer key, if it wants one.
+        key: its bearer key, if it wants one; read again once when it is refused.
         http: shared client; its time-outs should be `timeouts()`.
     """
 
-    def __init__(self, url: str, key: SecretStr | None, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, key: EngineKey, http: httpx2.AsyncClient) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING} | authorization(key)
+        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING}
+        self._key = key
         self._http = http
 
     async def complete(
@@ -99,9 +100,8 @@ class ModelClient:
             EngineUnreachable: nobody answers there.
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
-        headers = self._headers | {SESSION: session}
         try:
-            async with self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers) as response:
+            async with self._answer(body, session) as response:
                 if response.status_code != 200:
                     raise ModelFailed(_refusal(response.status_code, await response.aread()))
                 return await _assemble(response, on_text, on_loading)
@@ -111,6 +111,21 @@ class ModelClient:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
         except httpx2.HTTPError as error:
             raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
+
+    @asynccontextmanager
+    async def _answer(self, body: bytes, session: str) -> AsyncGenerator[httpx2.Response]:
+        """What the engine answers; asked once more where it refused a key that has changed since."""
+        shown = self._key.headers
+        async with self._post(body, session, shown) as response:
+            if response.status_code != REFUSED or not await self._key.has_changed(shown):
+                yield response
+                return
+        async with self._post(body, session, self._key.headers) as response:
+            yield response
+
+    def _post(self, body: bytes, session: str, shown: dict[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
+        headers = self._headers | shown | {SESSION: session}
+        return self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers)
 
 
 async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:

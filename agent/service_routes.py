@@ -5,11 +5,13 @@ A route validates, calls one method and answers; what a turn may do is decided b
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 from starlette.applications import Starlette
@@ -27,6 +29,7 @@ from agent.service_faults import answer_for
 from agent.service_guard import fault
 from agent.service_stream import EventStream, event_frame, fault_frame, notice_frame
 from agent.service_wire import (
+    NEEDED,
     ApprovalReply,
     CancelRequest,
     Notice,
@@ -39,6 +42,7 @@ from agent.service_wire import (
 )
 
 Body = TypeVar("Body", bound=BaseModel)
+log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -66,7 +70,9 @@ class Desk:
         return JSONResponse(ServiceHealth.model_validate({"status": status, "version": own_version(), "pid": os.getpid()}).model_dump())
 
     async def list_sessions(self, _: Request) -> Response:
-        return JSONResponse(to_jsonable_python((await self.facade()).sessions()))
+        # In a thread, as below: it waits for the disk, and for a turn that is being written.
+        rows = await anyio.to_thread.run_sync((await self.facade()).sessions)
+        return JSONResponse(to_jsonable_python(rows))
 
     async def open_session(self, request: Request) -> Response:
         asked = await _body(request, SessionRequest)
@@ -89,12 +95,19 @@ class Desk:
         return Response(status_code=204)
 
     async def list_approvals(self, _: Request) -> Response:
-        return JSONResponse(to_jsonable_python((await self.facade()).approvals()))
+        waiting = await anyio.to_thread.run_sync((await self.facade()).approvals)
+        return JSONResponse(to_jsonable_python(waiting))
 
     async def answer_approval(self, request: Request) -> Response:
         asked = await _body(request, ApprovalReply)
         facade = await self.facade()
-        await self.ensure_engine()
+        try:
+            await self.ensure_engine()
+        except AgentError as error:
+            # A no needs no engine: what follows it in the turn will say so itself.
+            if asked.granted:
+                raise
+            log.info("refused without an engine: %s", error)
         await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
         return Response(status_code=204)
 
@@ -122,7 +135,7 @@ class Desk:
     async def shut_down(self, request: Request) -> Response:
         asked = await _body(request, ShutdownRequest)
         if asked.only_if_unneeded and self.presence.is_needed:
-            return fault(409, "needed", "Another front-end is attached, or a turn is running.")
+            return fault(409, NEEDED, "Another front-end is attached, or a turn is running.")
         self.presence.leave()
         return Response(status_code=202)
 

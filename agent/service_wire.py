@@ -16,6 +16,9 @@ READY_WAIT_S = 90.0
 KEEP_ALIVE_S = 10.0
 """Between signs of life on an open stream, so that the other side can tell a quiet service from a dead one."""
 
+NEEDED = "needed"
+"""The code of a refusal to leave: another front-end is attached, or something runs."""
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -18,7 +18,6 @@ import anyio
 import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
-from pydantic import SecretStr
 
 from agent.approvals import check_answer
 from agent.background import background_tasks
@@ -26,6 +25,7 @@ from agent.conversation import OpenSession, World
 from agent.deferred import deferred_turn
 from agent.effects import Answered
 from agent.engine_client import EngineClient
+from agent.engine_key import EngineKey, KeySource
 from agent.errors import AgentError, ApprovalError, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.launches import server_specs
@@ -162,11 +162,11 @@ class Runtime:
                 await turn.ended.wait()
 
     def approvals(self) -> list[ApprovalNeeded]:
-        """What waits for a person, the next to expire first."""
+        """What waits for a person, the next to expire first. Reads the log: from an event loop, call it in a thread."""
         return [row.needed for row in self._world.store.open_approvals() if row.expires_at > self._world.clock()]
 
     def sessions(self) -> list[SessionInfo]:
-        """The conversations, newest first."""
+        """The conversations, newest first. Reads the log: from an event loop, call it in a thread."""
         now = self._world.clock()
         waiting = Counter(row.session for row in self._world.store.open_approvals() if row.expires_at > now)
         return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
@@ -198,7 +198,7 @@ class Runtime:
         for turn in unfinished:
             opened = await self._session(turn.session)
             if turn is newest[turn.session]:
-                opened.go_on(turn, self._tasks)
+                opened.go_on(turn, await opened.stored_events(), self._tasks)
             else:
                 # Its end could not be stored, and the conversation has gone on since; one turn at a time.
                 await opened.commit([TurnFailed(turn=turn.id, error=NEVER_ENDED, code="interrupted")])
@@ -210,7 +210,7 @@ async def open_runtime(
     settings: AgentSettings,
     *,
     engine_url: str | Callable[[], Awaitable[str]],
-    engine_key: SecretStr | None,
+    engine_key: KeySource,
     tools: Toolbox | None = None,
     zone: Zone | None = None,
 ) -> AsyncGenerator[Runtime]:
@@ -220,7 +220,7 @@ async def open_runtime(
         home: its folders are made where they are missing.
         settings: of `agent.toml`.
         engine_url: where the engine answers; or what waits until it does, while the tool servers are starting already.
-        engine_key: its key, if it wants one.
+        engine_key: its key, if it wants one; or what reads it, again when the engine refuses the one that it was shown.
         tools: the tool servers, not yet running; None for those of the settings.
         zone: the person's clock; None for the one of the settings, which shows the real time.
 
@@ -234,12 +234,13 @@ async def open_runtime(
         try:
             async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
+                key = EngineKey(engine_key)
                 world = World(
                     store=store,
                     settings=settings,
                     toolbox=toolbox,
-                    model=ModelClient(url, engine_key, http),
-                    engine=EngineClient(url, engine_key, http),
+                    model=ModelClient(url, key, http),
+                    engine=EngineClient(url, key, http),
                     zone=zone or find_zone(settings.agent.zone),
                 )
                 async with background_tasks() as tasks:

@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from agent.assemble import Reply
 from agent.engine_client import EngineClient
+from agent.engine_key import EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.model_client import Frame, ModelClient, read_frames, timeouts
+from config.credentials import CredentialError
 from inference.contract.status import SwapProgress
 from tests.fakes.scripted_model import Say, ScriptedModel, scripted_model
 
@@ -27,10 +29,10 @@ class Heard:
         self.loading: list[SwapProgress] = []
 
 
-async def complete(url: str, heard: Heard | None = None) -> Reply:
+async def complete(url: str, heard: Heard | None = None, key: EngineKey | None = None) -> Reply:
     heard = heard or Heard()
     async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
-        client = ModelClient(url, SecretStr("k"), http)
+        client = ModelClient(url, key or EngineKey(SecretStr("k")), http)
         return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_loading=heard.loading.append)
 
 
@@ -77,6 +79,49 @@ async def test_an_engine_that_is_not_there_is_told_with_its_address_and_what_to_
             await complete(url)
 
 
+KEYLESS = Say(status=401, error={"message": "A valid key is needed.", "code": "invalid_key"})
+
+
+async def test_a_key_that_was_added_since_is_read_when_the_engine_asks_for_one():
+    kept: list[SecretStr | None] = [None]
+    key = EngineKey(lambda: kept[0])
+    kept[0] = SecretStr("new")
+    with anyio.fail_after(5):
+        async with scripted_model([KEYLESS, Say("Good morning.")]) as model:
+            assert (await complete(model.url, key=key)).text == "Good morning."
+    assert [headers.get("authorization") for headers in model.headers] == [None, "bearer new"]
+
+
+async def test_a_key_that_is_the_same_still_is_shown_once_and_the_refusal_is_told():
+    with anyio.fail_after(5):
+        async with scripted_model([KEYLESS, Say("never")]) as model:
+            with pytest.raises(ModelFailed, match="A valid key is needed"):
+                await complete(model.url)
+    assert len(model.headers) == 1
+
+
+async def test_a_key_that_must_not_be_used_is_told_as_such():
+    def read() -> SecretStr | None:
+        if model.headers:
+            raise CredentialError("engine_key can be read by others.")
+        return None
+
+    with anyio.fail_after(5):
+        async with scripted_model([KEYLESS]) as model:
+            with pytest.raises(ModelFailed, match="can be read by others"):
+                await complete(model.url, key=EngineKey(read))
+
+
+async def test_a_control_route_is_asked_again_with_a_new_key_too():
+    kept: list[SecretStr | None] = [None]
+    key = EngineKey(lambda: kept[0])
+    kept[0] = SecretStr("new")
+    with anyio.fail_after(5):
+        async with scripted_model([], key="new") as model, httpx2.AsyncClient(trust_env=False) as http:
+            assert await EngineClient(model.url, EngineKey(None), http).served() is None
+            assert await EngineClient(model.url, key, http).served() == {"fast", "balanced"}
+
+
 async def test_cancelling_a_stream_closes_it_so_that_the_engine_can_stop():
     with anyio.fail_after(5):
         async with scripted_model([Say("a long answer", holds_after=2)]) as model:
@@ -89,7 +134,7 @@ async def test_cancelling_a_stream_closes_it_so_that_the_engine_can_stop():
 
 async def served(model: ScriptedModel) -> Any:
     async with httpx2.AsyncClient(trust_env=False) as http:
-        return await EngineClient(model.url, None, http).served()
+        return await EngineClient(model.url, EngineKey(None), http).served()
 
 
 async def test_the_served_tiers_are_read_and_an_engine_that_does_not_say_is_no_error():
@@ -103,7 +148,7 @@ async def test_a_refused_switch_says_what_the_engine_said():
     with anyio.fail_after(5):
         async with scripted_model([]) as model, httpx2.AsyncClient(trust_env=False) as http:
             with pytest.raises(ModelFailed, match="something unexpected"):
-                await EngineClient(model.url, None, http).switch("fast")
+                await EngineClient(model.url, EngineKey(None), http).switch("fast")
 
 
 async def pieces(text: str, size: int) -> AsyncIterator[str]:

@@ -80,6 +80,16 @@ def test_events_are_added_all_or_none(store: Store):
     assert len(store.unfinished_turns()) == 1
 
 
+def test_a_commit_that_fails_leaves_nothing_open_and_nothing_behind(store: Store):
+    begin(store)
+    with pytest.raises(sqlite3.IntegrityError), store._transaction() as db:  # pyright: ignore[reportPrivateUsage]
+        # Looked at when it commits, as a full disk is.
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO turns (id, session, options) VALUES ('x', 'nobody', '{}')")
+    store.append("s", [TurnDone(turn="t", answer="", usage=Usage())], at=AT)
+    assert store.unfinished_turns() == []
+
+
 def test_the_prefix_is_frozen_by_the_first_who_sets_it(store: Store):
     assert store.prefix("s") is None
     store.freeze_prefix("s", Prefix(b"first", b"[]"))

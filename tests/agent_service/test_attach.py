@@ -7,11 +7,13 @@ import os
 import signal
 
 import anyio
+import httpx2
 import pytest
 
 from agent.address import Address, service_file
 from agent.attach import attach
 from agent.launch import is_running
+from agent.service_client import new_http_client
 from agent.service_faults import ServiceError, ServiceGone
 from config.paths import Home
 from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
@@ -184,6 +186,48 @@ async def test_the_person_is_told_what_is_waited_for(attached: Attach) -> None:
         pass
     assert statuses[0] == "starting the agent service"
     await wait_ended(service.address.pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("needed", "is in use by another front-end .process 1.. Close that one first"), ("agent_error", "The disk is full")],
+)
+async def test_a_service_that_cannot_be_replaced_is_told_with_its_own_reason_and_let_go_of(
+    home: Home, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    opened: list[httpx2.AsyncClient] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/health":
+            return httpx2.Response(200, json={"status": "ok", "version": "0.0.1", "pid": 1})
+        return httpx2.Response(409, json={"error": {"code": code, "message": "The disk is full."}})
+
+    def client_of(address: Address) -> httpx2.AsyncClient:
+        opened.append(httpx2.AsyncClient(base_url=address.url, transport=httpx2.MockTransport(answer)))
+        return opened[-1]
+
+    monkeypatch.setattr("agent.attach.new_http_client", client_of)
+    Address(url="http://127.0.0.1:9", token="t", pid=1, version="0.0.1").publish(home)
+    with pytest.raises(ServiceError, match=said):
+        async with attach(home, on_status=lambda _: None):
+            pass
+    assert [client.is_closed for client in opened] == [True]
+    service_file(home).unlink()
+
+
+async def test_a_service_that_fails_to_get_ready_is_let_go_of(attached: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[httpx2.AsyncClient] = []
+
+    def client_of(address: Address) -> httpx2.AsyncClient:
+        opened.append(new_http_client(address))
+        return opened[-1]
+
+    monkeypatch.setattr("agent.attach.new_http_client", client_of)
+    with pytest.raises(ServiceError):
+        async with attached("--fail"):
+            pass
+    assert opened
+    assert all(client.is_closed for client in opened)
 
 
 def _engine_pid(home: Home, service: int) -> int:

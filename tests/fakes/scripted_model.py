@@ -59,6 +59,8 @@ class ScriptedModel:
     """Request bodies as they came in."""
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     tiers: Sequence[str] = ("fast", "balanced")
+    key: str = ""
+    """What the list of models wants to see."""
     is_holding: anyio.Event = field(default_factory=anyio.Event)
     has_lost_client: anyio.Event = field(default_factory=anyio.Event)
     _release: anyio.Event = field(default_factory=anyio.Event)
@@ -84,6 +86,8 @@ class ScriptedModel:
                 head, body = await _read_request(stream)
                 method, route = head.split("\r\n", 1)[0].split(" ")[:2]
                 if route == "/v1/models":
+                    if f"Bearer {self.key}" not in head and self.key:
+                        return await _send_json(stream, 401, {"error": {"message": "A valid key is needed.", "code": "invalid_key"}})
                     return await _send_json(stream, 200, self._models())
                 if (method, route) != ("POST", "/v1/chat/completions"):
                     return await _send_json(stream, 404, {"error": {"message": f"No {route} here.", "code": "route_not_found"}})
@@ -173,9 +177,9 @@ async def _send_json(stream: SocketStream, status: int, payload: object) -> None
 
 
 @asynccontextmanager
-async def scripted_model(script: Script) -> AsyncGenerator[ScriptedModel]:
+async def scripted_model(script: Script, *, key: str = "") -> AsyncGenerator[ScriptedModel]:
     """The server, for the length of a block."""
-    model = ScriptedModel(script)
+    model = ScriptedModel(script, key=key)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     model.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
     async with listener, background_tasks() as tasks:

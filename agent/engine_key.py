@@ -1,0 +1,52 @@
+"""The key that an engine wants to see, read again when the engine refuses the one it was shown.
+
+A service outlives many questions; a key that is added or changed meanwhile must not have to wait for its next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio.to_thread
+from pydantic import SecretStr
+
+from agent.errors import ModelFailed
+from config.credentials import CredentialError
+
+REFUSED = 401
+"""What an engine with keys answers to none, and to one that it does not know."""
+
+KeySource = SecretStr | Callable[[], SecretStr | None] | None
+"""A key that stays, what reads it, or none."""
+
+
+class EngineKey:
+    """One engine's key.
+
+    Args:
+        source: the key, or what reads it; read once now, and again by `has_changed`.
+    """
+
+    def __init__(self, source: KeySource) -> None:
+        self._read = source if callable(source) else lambda: source
+        self._key = self._read()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that shows it: the one place where it leaves its wrapping."""
+        return {"Authorization": f"Bearer {self._key.get_secret_value()}"} if self._key else {}
+
+    async def has_changed(self, shown: dict[str, str]) -> bool:
+        """Read it again; whether it is another one than was shown, so that asking once more makes sense.
+
+        Args:
+            shown: the `headers` that were refused; another request may have read the new key since.
+
+        Raises:
+            ModelFailed: there is a key now that must not be used.
+        """
+        try:
+            self._key = await anyio.to_thread.run_sync(self._read)
+        except CredentialError as error:
+            raise ModelFailed(str(error)) from error
+        return self.headers != shown

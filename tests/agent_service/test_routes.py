@@ -1,0 +1,77 @@
+"""What the routes do when the engine or the disk makes them wait, without a process around them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+
+from agent.errors import AgentError
+from agent.events import ApprovalNeeded
+from agent.presence import Presence
+from agent.readiness import Readiness
+from agent.service_routes import Desk, build_routes
+from tests.fakes.runtime import FakeRuntime, open_fake_runtime
+
+pytestmark = pytest.mark.anyio
+
+
+async def _dead() -> None:
+    raise AgentError("The embedded engine died 4 times within 120 s.")
+
+
+@asynccontextmanager
+async def served(runtime: FakeRuntime) -> AsyncGenerator[httpx2.AsyncClient]:
+    """The routes over a runtime whose engine cannot be kept alive."""
+    readiness = Readiness()
+    desk = Desk(Presence(runtime.is_busy), readiness, _dead)
+    desk.runtime = runtime
+    readiness.tell("ready")
+    transport = httpx2.ASGITransport(build_routes(desk))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service") as http:
+        yield http
+
+
+async def asked_in(runtime: FakeRuntime) -> ApprovalNeeded:
+    """A call that waits for a person, in a turn that has ended."""
+    session = await runtime.open_session()
+    await runtime.send(session, "add Tea", who="cli", interactive=False)
+    async for event in runtime.events(session):
+        if event.type == "turn_done":
+            break
+    (needed,) = runtime.approvals()
+    return needed
+
+
+async def test_a_no_needs_no_engine_and_a_yes_does() -> None:
+    async with open_fake_runtime() as runtime, served(runtime) as http:
+        needed = await asked_in(runtime)
+        answer = {"digest": needed.digest, "who": "cli"}
+        yes = await http.post(f"/approvals/{needed.approval}", json={**answer, "granted": True})
+        assert (yes.status_code, yes.json()["error"]["message"]) == (500, "The embedded engine died 4 times within 120 s.")
+        assert [open_.approval for open_ in runtime.approvals()] == [needed.approval]
+        no = await http.post(f"/approvals/{needed.approval}", json={**answer, "granted": False})
+        assert no.status_code == 204
+        assert runtime.approvals() == []
+
+
+async def test_lists_are_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def approvals(_: FakeRuntime) -> Sequence[ApprovalNeeded]:
+        threads.append(threading.get_ident())
+        return []
+
+    def sessions(_: FakeRuntime) -> Sequence[object]:
+        threads.append(threading.get_ident())
+        return []
+
+    monkeypatch.setattr(FakeRuntime, "approvals", approvals)
+    monkeypatch.setattr(FakeRuntime, "sessions", sessions)
+    async with open_fake_runtime() as runtime, served(runtime) as http:
+        assert [(await http.get(route)).status_code for route in ("/approvals", "/sessions")] == [200, 200]
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
