@@ -25,6 +25,7 @@ def command(store: Path | None, zone: str | None) -> None:
     folder = mail_store(store)
     mails = MailStore(folder)
     tools = Outbox(mails, Delivery(folder, mails.sent))
+    tools.clear_sent_drafts()
     serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
 
 

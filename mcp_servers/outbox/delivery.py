@@ -13,7 +13,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.files import locked
 from mcp_servers.letters import Letter
 from mcp_servers.maildir import Maildir
-from mcp_servers.outbox.ledger import Ledger, digest_of
+from mcp_servers.outbox.ledger import Ledger, SentDraft, digest_of
 
 OTHER_LETTER = "Another letter was sent under this approval. Ask again."
 
@@ -34,7 +34,15 @@ class Delivery:
         entry = self._ledger.entry(uid)
         return entry.letter if entry is not None and entry.state == "sent" else None
 
-    def send(self, uid: str, letter: Letter, content: bytes, at: datetime) -> Letter:
+    def sent_drafts(self) -> list[SentDraft]:
+        """Drafts that were sent and are perhaps still there."""
+        return self._ledger.sent_drafts()
+
+    def forget_draft(self, uid: str) -> None:
+        """The draft that was sent under this id is gone."""
+        self._ledger.forget_draft(uid)
+
+    def send(self, uid: str, letter: Letter, content: bytes, at: datetime, *, draft: str = "") -> Letter:
         """Deliver the letter, unless it was delivered under this id.
 
         Args:
@@ -42,6 +50,7 @@ class Delivery:
             letter: what is shown and what the ledger keeps.
             content: the mail itself.
             at: the message's own time.
+            draft: the key of the draft that it is; empty for none.
 
         Raises:
             Refusal: another letter was sent under this id.
@@ -52,6 +61,8 @@ class Delivery:
                 raise Refusal(OTHER_LETTER)
             if entry.state == "sent":
                 return entry.letter
+            if draft:
+                self._ledger.note_draft(uid, draft)
             self._ledger.mark(uid, "in_flight")
             # The key is made of the id: what a crash left half done is found under it, and not delivered again.
             self._sent.add(content, key=hashlib.sha256(uid.encode()).hexdigest()[:32])

@@ -1,7 +1,8 @@
 """What was sent: one row per client-made id, so that a call that comes twice sends once.
 
 A row is committed before anything leaves the house (`planned`, then `in_flight`) and after (`sent`). What a crash left
-`in_flight` is settled by looking whether it went out, never by sending it on the chance.
+`in_flight` is settled by looking whether it went out, never by sending it on the chance. A row of `from_drafts` stays until the draft that
+was sent is gone, so that a crash in between leaves no draft that could be sent again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,18 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sends (
     uid TEXT PRIMARY KEY, digest TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('planned', 'in_flight', 'sent')),
     recipients TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, planned_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS from_drafts (uid TEXT PRIMARY KEY, draft TEXT NOT NULL);
 """
+
+
+@dataclass(frozen=True)
+class SentDraft:
+    """A letter that was sent, and the draft that it was."""
+
+    uid: str
+    digest: str
+    draft: str
+    """The draft's key."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,19 @@ class Ledger:
 
     def mark(self, uid: str, state: State) -> None:
         self._rows.execute("UPDATE sends SET state = ? WHERE uid = ?", (state, uid))
+
+    def note_draft(self, uid: str, draft: str) -> None:
+        """The letter of this id is that draft."""
+        self._rows.execute("INSERT OR IGNORE INTO from_drafts VALUES (?, ?)", (uid, draft))
+
+    def sent_drafts(self) -> list[SentDraft]:
+        """Drafts that were sent and are perhaps still there."""
+        query = "SELECT uid, digest, draft FROM from_drafts JOIN sends USING (uid) WHERE state = 'sent'"
+        return [SentDraft(*row) for row in self._rows.execute(query)]
+
+    def forget_draft(self, uid: str) -> None:
+        """It is gone."""
+        self._rows.execute("DELETE FROM from_drafts WHERE uid = ?", (uid,))
 
 
 def digest_of(letter: Letter) -> str:

@@ -17,6 +17,7 @@ from mcp_servers.letters import Letter, default_subject, letter_text, no_draft_t
 from mcp_servers.mailstore import MailStore
 from mcp_servers.mime import compose, parse, redated
 from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.ledger import digest_of
 from mcp_servers.outbox.shape import DRAFT_CHANGED, sent_text
 from mcp_servers.outbox.tools import TOOLS
 from mcp_servers.people import recipients
@@ -54,9 +55,7 @@ class _Draft:
 
     @property
     def letter(self) -> Letter:
-        parsed = parse(self.content)
-        to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
-        return Letter(to, parsed.subject, parsed.text)
+        return _letter_of(self.content)
 
 
 class Outbox:
@@ -65,6 +64,15 @@ class Outbox:
     def __init__(self, store: MailStore, delivery: Delivery) -> None:
         self._store = store
         self._delivery = delivery
+
+    def clear_sent_drafts(self) -> None:
+        """Remove every draft that was sent: a crash between the two leaves one behind, and it would go out again."""
+        for sent in self._delivery.sent_drafts():
+            content = self._store.drafts.read(sent.draft)
+            # Under the same key another program may have saved something else since.
+            if content is not None and digest_of(_letter_of(content)) == sent.digest:
+                self._store.drafts.remove(sent.draft)
+            self._delivery.forget_draft(sent.uid)
 
     def handlers(self) -> dict[str, Handler]:
         return {"send_mail": self.send_mail, "send_draft": self.send_draft}
@@ -84,6 +92,7 @@ class Outbox:
 
     def send_draft(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
+        self.clear_sent_drafts()
         sent = self._delivery.sent_letter(uid)
         if sent is not None:  # the draft is gone by now, and need not be there to say so
             return Plan({"draft": call.text("draft")}, *_shown(sent), lambda: _outcome(sent), host={"uid": uid})
@@ -95,11 +104,11 @@ class Outbox:
             raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
         if not draft.is_shown_whole:
             raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
-        send = self._sending(call, uid, letter, lambda: redated(draft.content, call.now))
+        send = self._sending(call, uid, letter, lambda: redated(draft.content, call.now), draft=draft.key)
 
         def execute() -> Outcome:
             outcome = send()
-            self._store.drafts.remove(draft.key)
+            self.clear_sent_drafts()
             return outcome
 
         summary, lines = _shown(letter)
@@ -109,8 +118,8 @@ class Outbox:
             lines = (*lines, ("Attached", ", ".join(draft.attachments)))
         return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host={"uid": uid, "version": draft.version})
 
-    def _sending(self, call: Call, uid: str, letter: Letter, content: Callable[[], bytes]) -> Callable[[], Outcome]:
-        return lambda: _outcome(self._delivery.send(uid, letter, content(), call.now))
+    def _sending(self, call: Call, uid: str, letter: Letter, content: Callable[[], bytes], *, draft: str = "") -> Callable[[], Outcome]:
+        return lambda: _outcome(self._delivery.send(uid, letter, content(), call.now, draft=draft))
 
     def _find(self, call: Call) -> _Draft:
         said = call.text("draft").strip().lower()
@@ -121,6 +130,12 @@ class Outbox:
         if content is None:
             raise Refusal(no_draft_text(clean_line(call.text("draft")).replace('"', "")))
         return _Draft(number, keys[number], content)
+
+
+def _letter_of(draft: bytes) -> Letter:
+    parsed = parse(draft)
+    to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
+    return Letter(to, parsed.subject, parsed.text)
 
 
 def _shown(letter: Letter) -> tuple[str, tuple[tuple[str, str], ...]]:

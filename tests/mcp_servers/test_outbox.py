@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.calls import Call
+from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailstore import MailStore
@@ -145,6 +145,50 @@ def test_a_crash_while_sending_leaves_neither_none_nor_two(
         carried_out(outbox.send_mail, plan)
     assert carried_out(outbox.send_mail, plan).text.startswith("Sent to bruno@example.org")
     assert len(sent(mails)) == 1
+
+
+def crash_before_the_draft_is_removed(outbox: Outbox, mails: MailStore, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A draft that was sent and is still there, as a crash between the two leaves it; and its plan."""
+    MailTools(mails).draft_mail(call(to="bruno", body="Yes.")).execute()
+    plan = outbox.send_draft(call(draft="d1"))
+
+    def dying(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(mails.drafts, "remove", dying)
+        carried_out(outbox.send_draft, plan)
+    assert len(mails.drafts.entries()) == len(sent(mails)) == 1
+    return plan
+
+
+def test_a_draft_that_a_crash_left_behind_is_gone_when_the_call_comes_again(
+    outbox: Outbox, mails: MailStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = crash_before_the_draft_is_removed(outbox, mails, monkeypatch)
+    assert carried_out(outbox.send_draft, plan).text.startswith("Sent to bruno@example.org")
+    assert mails.drafts.entries() == {}
+    assert len(sent(mails)) == 1
+
+
+def test_a_draft_that_a_crash_left_behind_is_not_sent_by_another_call(
+    outbox: Outbox, mails: MailStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash_before_the_draft_is_removed(outbox, mails, monkeypatch)
+    assert refusal_of(outbox.send_draft, draft="d1") == 'No draft matches "d1".'
+    assert mails.drafts.entries() == {}
+    assert len(sent(mails)) == 1
+
+
+def test_what_was_saved_under_the_key_of_a_sent_draft_since_stays(
+    outbox: Outbox, mails: MailStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash_before_the_draft_is_removed(outbox, mails, monkeypatch)
+    [entry] = mails.drafts.entries().values()
+    entry.path.write_bytes(entry.path.read_bytes().replace(b"Yes.", b"No."))
+    outbox.clear_sent_drafts()
+    assert len(mails.drafts.entries()) == 1
+    assert dict(outbox.send_draft(call(draft="d1")).lines)["Text"] == "No."
 
 
 def test_without_a_hosts_id_every_call_is_a_mail_of_its_own(outbox: Outbox, mails: MailStore) -> None:
