@@ -16,6 +16,8 @@ import anyio
 import httpcore2
 
 from inference.access import KeyInfo, key_of
+from inference.activity.finished import Observer, observe_nothing
+from inference.activity.watch import Watch
 from inference.answer import Answer
 from inference.catalog import Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
@@ -59,29 +61,48 @@ _LOG = logging.getLogger(__name__)
 class Proxy:
     """The ASGI application behind every route that a model answers."""
 
-    def __init__(self, supervisor: Supervisor, connections: httpcore2.AsyncConnectionPool, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        connections: httpcore2.AsyncConnectionPool,
+        max_body_bytes: int,
+        observe: Observer = observe_nothing,
+    ) -> None:
         self._supervisor = supervisor
         self._connections = connections
         self._max_body_bytes = max_body_bytes
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = Answer(send, scope["path"])
+        watch = Watch(scope)
+        try:
+            await self._serve(scope, receive, Answer(send, scope["path"]), watch)
+        finally:
+            finished = watch.finished()
+            self._observe(finished)
+            _LOG.info("%s", finished)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: Answer, watch: Watch) -> None:
         try:
             incoming = await read(scope, receive, self._max_body_bytes)
             served = self._served(incoming, key_of(scope))
+            watch.resolved(incoming, served)
             raw = rewrite(incoming.raw, incoming.body, served.virtual, incoming.path)
         except ClientGone:
             return
         except EngineError as error:
+            watch.failed(error, is_begun=False)
             await answer.fail(error)
             return
         with self._supervisor.ticket(served.spec.name, wait_s=incoming.wait_s) as ticket:
+            watch.queued(ticket)
             answer.name(ticket.id, served.spec.name)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
                 try:
-                    await self._answer(incoming, raw, ticket, answer)
+                    await self._answer(incoming, raw, ticket, answer, watch)
                 except EngineError as error:
+                    watch.failed(error, is_begun=answer.is_begun)
                     _LOG.info("%s %s: %s", ticket.id, error.code, error.message)
                     await answer.fail(error)
                 tasks.cancel_scope.cancel()
@@ -93,13 +114,14 @@ class Proxy:
         key.check_name(name)
         return self._supervisor.catalog.resolve(name)
 
-    async def _answer(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:
+    async def _answer(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer, watch: Watch) -> None:
         if incoming.wants_events:
             await self._announce_loading(ticket, answer)
         await ticket.wait_granted()
+        watch.granted()
         with ticket.scope() as scope:
             try:
-                await self._relay(incoming, raw, ticket, answer)
+                await self._relay(incoming, raw, ticket, answer, watch)
             except _BROKEN as error:
                 await ticket.wait_verdict(LAST_WORDS_BOUND_S)
                 raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error or type(error).__name__}") from error
@@ -125,10 +147,11 @@ class Proxy:
                     if event is None or event.model == ticket.model:
                         await answer.write(event_frame(LOADING_EVENT, event or self._supervisor.progress(ticket.model)))
 
-    async def _relay(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer) -> None:
+    async def _relay(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer, watch: Watch) -> None:
         async with self._upstream(incoming, raw, ticket) as upstream:
             chunks = aiter(upstream.aiter_stream())
             if answer.is_begun and upstream.status != _OK:
+                watch.broken_off(upstream.status)
                 await answer.fail_in_stream(await _upstream_detail(upstream.status, chunks))
                 return
             # The status is passed on with the first byte, so that a death in between is still a 502.
@@ -136,14 +159,14 @@ class Proxy:
             if not answer.is_begun:
                 await answer.begin(upstream.status, upstream.headers)
             tap = Tap(is_stream=answer.is_stream)
+            watch.answering(upstream.status, tap)
             if first := tap.take(first):
                 await answer.write(first)
             async for chunk in chunks:
                 if chunk := tap.take(chunk):
                     await answer.write(chunk)
             await answer.end(tap.rest())
-        measured = tap.measured()
-        _LOG.info("%s %s %d %s %s", ticket.id, ticket.model, upstream.status, measured.usage, measured.timings)
+            watch.answered()
 
     @asynccontextmanager
     async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpcore2.Response]:

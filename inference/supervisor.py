@@ -204,7 +204,8 @@ class Supervisor:
             case Grant(request, model):
                 # Without a ticket its client has just gone, and has said so: the lease is given back by the next event.
                 if ticket := self._tickets.get(request):
-                    ticket.grant(self._children.port(model))
+                    loaded = self._state.models[model]
+                    ticket.grant(self._children.port(model), (loaded.since, loaded.ready_since))
             case Refuse(request, code, message, retry_after_s, is_permanent):
                 if ticket := self._tickets.get(request):
                     ticket.refuse(REFUSALS[code](message, retry_after_s=retry_after_s, is_permanent=is_permanent))

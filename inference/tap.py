@@ -30,21 +30,25 @@ class Tap:
     """One answer's tap."""
 
     def __init__(self, *, is_stream: bool) -> None:
-        self._is_stream = is_stream
+        self.is_stream = is_stream
+        self.bytes = 0
+        """What has been let through."""
         self._held = b""
         self._last: deque[bytes] = deque(maxlen=_KEPT_CHUNKS)
 
     def take(self, chunk: bytes) -> bytes:
         """What may go on to the client now."""
-        if self._is_stream and (self._held or not chunk.endswith(_FRAME_ENDS)):
+        if self.is_stream and (self._held or not chunk.endswith(_FRAME_ENDS)):
             chunk = self._hold(chunk)
         if chunk:
             self._last.append(chunk)
+            self.bytes += len(chunk)
         return chunk
 
     def rest(self) -> bytes:
         """What is still held when the server has ended its answer properly."""
         rest, self._held = self._held, b""
+        self.bytes += len(rest)
         return rest
 
     def measured(self) -> Measured:

@@ -21,6 +21,9 @@ class Ticket:
         self.model = model
         self.port = 0
         """Where the model answers, on `CHILD_HOST`, once granted."""
+        self.arrived_at = anyio.current_time()
+        self.swap_s = 0.0
+        """Seconds of its wait in which its model was loading, once granted."""
         self.ended: tuple[str, ...] = ()
         """Ids of the requests that were ended for this one."""
         self.verdict: EngineError | None = None
@@ -60,9 +63,10 @@ class Ticket:
 
     # The supervisor's side.
 
-    def grant(self, port: int) -> None:
-        """The model is there."""
+    def grant(self, port: int, load: tuple[float, float]) -> None:
+        """The model is there; `load` is when it set out to load and when it was ready."""
         self.port = port
+        self.swap_s = max(0.0, load[1] - max(load[0], self.arrived_at))
         self._settled.set()
 
     def refuse(self, error: EngineError) -> None:

@@ -15,6 +15,7 @@ import httpx2
 import uvicorn
 
 from config.schema import EngineSettings
+from inference.activity.finished import Observer, observe_nothing
 from inference.app import Engine
 from inference.catalog import build_catalog
 from inference.contract import ErrorEnvelope
@@ -23,6 +24,7 @@ from inference.events import EventHub
 from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import Keys
+from inference.mode.obey import NO_MODE, ObeyedMode
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.serve import Server
@@ -68,11 +70,18 @@ class RunningEngine:
     supervisor: Supervisor
     client: httpx2.AsyncClient
     url: str
+    gate: Gate
 
 
 @asynccontextmanager
 async def engine(
-    children: FakeChildren, folder: Path, *, keys: Keys | None = None, change: Callable[[Policy], Policy] = lambda policy: policy
+    children: FakeChildren,
+    folder: Path,
+    *,
+    keys: Keys | None = None,
+    mode: ObeyedMode = NO_MODE,
+    change: Callable[[Policy], Policy] = lambda policy: policy,
+    observe: Observer = observe_nothing,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -84,13 +93,14 @@ async def engine(
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):
-            app = Engine(Gate("127.0.0.1", keys or Keys({})), supervisor, Proxy(supervisor, connections, 2**20), "0.0.0")
+            gate = Gate("127.0.0.1", keys or Keys())
+            app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe), "0.0.0", mode)
             app.set_control(build_control(supervisor, "0.0.0"))
             config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
             server = Server(config)
             tasks.start_soon(server.serve, [listener])
             async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
-                yield RunningEngine(supervisor, client, url)
+                yield RunningEngine(supervisor, client, url, gate)
             server.should_exit = True
 
 
@@ -110,11 +120,13 @@ def frame(text: str) -> bytes:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, **changes: Any) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
+async def running(
+    tmp_path: Path, observe: Observer = observe_nothing, **changes: Any
+) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
     async with serve_upstream() as upstream:
         children = FakeChildren(port=upstream.port, loads_at_once=True)
         with anyio.fail_after(10):
-            async with engine(children, tmp_path, change=limited(**changes)) as running:
+            async with engine(children, tmp_path, change=limited(**changes), observe=observe) as running:
                 yield running, upstream, children
 
 
