@@ -55,6 +55,8 @@ class StopSection(Section):
 class LoadSection(Section):
     stall_s: float = Field(default=60, gt=0)
     """A loading model that shows no sign of life for this many seconds has failed; a slow one that does may take as long as it needs."""
+    hung_s: float = Field(default=120, gt=0)
+    """A loaded model that sends nothing for this many seconds and whose slots stand still is ended and started again."""
 
 
 class ResidencySection(Section):

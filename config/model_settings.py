@@ -6,16 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.vocabulary import BUILTIN_MODEL, CacheType, File, Index, Listed, ModelKind, Name, QueuePolicy, Section
+from config.vocabulary import BUILTIN_MODEL, CacheType, File, Index, Listed, ModelKind, Name, QueuePolicy, RuntimeName, Section
 
 
 class ModelSettings(Section):
-    runtime: Literal["llama-server"] = "llama-server"
-    """The program that runs the model."""
+    runtime: RuntimeName = "llama-server"
+    """The program that runs the model. One that is not installed leaves the model listed as unavailable, with the reason."""
     kind: ModelKind = "llm"
     """`llm` writes, `tts` speaks, `asr` listens. When memory is short an `llm` gives way first, an `asr` last."""
     path: str = Field(min_length=1)
-    """The GGUF file (relative to this settings file, or absolute, or from `~`), or `builtin:nano` for the one that ships."""
+    """The GGUF file, or another runtime's file or folder (relative to this settings file, or absolute, or from `~`), or `builtin:nano`
+    for the one that ships."""
     context: int = Field(default=4096, ge=256)
     """Tokens of context that EACH slot has; the model is started with `context` times `slots`."""
     slots: int = Field(default=1, ge=1, le=64)

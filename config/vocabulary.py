@@ -23,6 +23,9 @@ Tag = Annotated[str, StringConstraints(pattern=r"^#[A-Za-z0-9_-]+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
 Index = Annotated[int, Field(ge=0)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+RuntimeName = Literal["llama-server", "vllm", "transformers", "ollama", "whisper", "chatterbox"]
+RUNTIMES: tuple[RuntimeName, ...] = ("llama-server", "vllm", "transformers", "ollama", "whisper", "chatterbox")
+"""The programs that a model may name; one that is not installed is listed with the reason."""
 ModelKind = Literal["llm", "tts", "asr"]
 """What a model does: write, speak, or listen."""
 QueuePolicy = Literal["wait", "fail-fast"]

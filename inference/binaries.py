@@ -7,7 +7,11 @@ import os
 import shutil
 import sys
 
+from config.vocabulary import RUNTIMES
 from inference.runtimes.llama_server import PROGRAM, Program, embedded_program
+
+_NO_RUNNER = "this version of Variet has no runner for `{}` models"
+"""What a model is told whose runtime has a name but no file in `inference/runtimes` yet."""
 
 
 class ProgramMissing(Exception):
@@ -38,3 +42,13 @@ def find_llama_server(configured: str | None) -> Program:
     if importlib.util.find_spec("xllamacpp") is None:
         raise ProgramMissing(f"there is no {PROGRAM} on PATH and the embedded server is not installed (pip install 'variet[embedded]')")
     return embedded_program(sys.executable)
+
+
+def missing_runtimes(llama_server: str | None) -> dict[str, str]:
+    """Which runtimes cannot be used on this machine, and why; `llama_server` is the configured program."""
+    missing = {name: _NO_RUNNER.format(name) for name in RUNTIMES if name != PROGRAM}
+    try:
+        find_llama_server(llama_server)
+    except ProgramMissing as error:
+        missing[PROGRAM] = str(error)
+    return missing

@@ -13,14 +13,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from config.schema import EngineSettings, ModelSettings
-from config.vocabulary import BUILTIN_MODEL
+from config.vocabulary import BUILTIN_MODEL, QueuePolicy
 from inference.contract import ServedKind
-from inference.errors import CatalogRefused, ModelNotFound
+from inference.errors import CatalogRefused, ModelFailed, ModelNotFound
 
 PriorityClass = Literal["asr", "tts", "llm"]
 """Who is evicted for whom: an LLM gives way first, speech recognition last."""
 BUILTIN_FILE = Path(__file__).parent / "embedded" / "nano.gguf"
 """Where the model that ships lies."""
+ALL_INSTALLED: Mapping[str, str] = MappingProxyType({})
+"""No runtime is missing."""
 _OWNED_FLAGS = frozenset({"--port", "--host", "-m", "--model", "--api-key", "--api-key-file", "-c", "--ctx-size", "-np", "--parallel"})
 """Flags that the engine sets itself; a second value in `extra_args` would silently win over the one that it reckons with."""
 
@@ -48,6 +50,14 @@ class ModelSpec:
     draft: Path | None = None
     extra_args: tuple[str, ...] = ()
     priority: PriorityClass = "llm"
+    queue_policy: QueuePolicy | None = None
+    """What its requests do while it is not loaded; None leaves it to the policy for all."""
+    max_stream_s: float | None = None
+    """How long one answer may take."""
+    estimate_mib: int | None = None
+    """What it takes in GPU memory, as the person says."""
+    unavailable: str | None = None
+    """Why it cannot be run on this machine; None where it can."""
     warm: bool = True
     """Whether its conversations are kept over a swap."""
 
@@ -89,8 +99,8 @@ class Catalog:
     default: str
     """The name that a request without one means."""
 
-    def resolve(self, name: str) -> Served:
-        """What `name` stands for.
+    def known(self, name: str) -> Served:
+        """What `name` stands for, whether it can be run or not.
 
         Raises:
             ModelNotFound: nothing of that name; the message says what there is.
@@ -101,13 +111,27 @@ class Catalog:
             known = ", ".join(sorted(self.served))
             raise ModelNotFound(f"There is no model {name!r}. There are: {known}.", is_permanent=True) from None
 
+    def resolve(self, name: str) -> Served:
+        """What `name` stands for, to be run: nothing is pushed out of memory for a model that cannot be.
+
+        Raises:
+            ModelNotFound: nothing of that name; the message says what there is.
+            ModelFailed: its runtime is not there.
+        """
+        served = self.known(name)
+        if served.spec.unavailable is not None:
+            raise ModelFailed(f"{name} is not available: {served.spec.unavailable}.", is_permanent=True)
+        return served
+
     def tiers_of(self, model: str) -> tuple[str, ...]:
         """The tiers that a physical model serves."""
         return tuple(name for name, served in self.served.items() if served.kind == "tier" and served.spec.name == model)
 
 
-def build_catalog(settings: EngineSettings) -> Catalog:
+def build_catalog(settings: EngineSettings, missing: Mapping[str, str] = ALL_INSTALLED) -> Catalog:
     """Turn validated settings into what can be served.
+
+    `missing` says of each runtime that is not there why; its models are served as names that are not available.
 
     1. Each model becomes a spec; a flag that the engine sets itself is refused.
     2. Tiers, then virtual models, then models by their own names, then aliases are served; the first of a name wins.
@@ -117,7 +141,7 @@ def build_catalog(settings: EngineSettings) -> Catalog:
         CatalogRefused: a model that cannot be served as it is configured.
     """
     # 1.
-    models = {name: _spec(name, model) for name, model in settings.models.items()}
+    models = {name: _spec(name, model, missing.get(model.runtime)) for name, model in settings.models.items()}
     if not models:
         raise CatalogRefused("engine.toml: [models] is empty; name at least one model")
     # 2.
@@ -145,7 +169,7 @@ def _known(models: Mapping[str, ModelSpec], name: str, key: str) -> ModelSpec:
     return models[name]
 
 
-def _spec(name: str, model: ModelSettings) -> ModelSpec:
+def _spec(name: str, model: ModelSettings, unavailable: str | None) -> ModelSpec:
     for argument in model.extra_args:
         flag = argument.split("=", 1)[0]
         if flag in _OWNED_FLAGS:
@@ -170,4 +194,9 @@ def _spec(name: str, model: ModelSettings) -> ModelSpec:
         draft=model.draft,
         extra_args=model.extra_args,
         warm=model.warm,
+        priority=model.kind,
+        queue_policy=model.queue_policy,
+        max_stream_s=model.max_stream_s,
+        estimate_mib=model.estimate_mib,
+        unavailable=unavailable,
     )

@@ -62,7 +62,7 @@ class _Routes:
 
     async def model(self, name: str) -> ServedModel:
         """One of them."""
-        self._supervisor.catalog.resolve(name)
+        self._supervisor.catalog.known(name)
         return next(each for each in self._supervisor.served_models().data if each.id == name)
 
     async def status(self) -> EngineStatus:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from inference.capabilities import capabilities_of
 from inference.catalog import Catalog
-from inference.contract import ModelState, ModelStatus, QueuedRequest, ServedMeta, ServedModel, ServedModels, SwapPhase, SwapProgress
+from inference.contract import (
+    ModelRates,
+    ModelState,
+    ModelStatus,
+    QueuedRequest,
+    ServedMeta,
+    ServedModel,
+    ServedModels,
+    SwapPhase,
+    SwapProgress,
+)
 from inference.schedule import Model, Phase, State
 
 _STATES: Mapping[Phase, ModelState] = {
@@ -18,6 +30,7 @@ _STATES: Mapping[Phase, ModelState] = {
     "stopping": "stopping",
     "returning": "stopping",
 }
+UNMEASURED: Mapping[str, ModelRates] = MappingProxyType({})
 ALMOST = 99.0
 """The most that a guess from earlier loads may claim."""
 
@@ -68,14 +81,21 @@ def queue(state: State, now: float) -> tuple[QueuedRequest, ...]:
     )
 
 
-def served_models(catalog: Catalog, state: State) -> ServedModels:
-    """`/v1/models`: every name, loaded or not."""
+def served_models(catalog: Catalog, state: State, rates: Mapping[str, ModelRates] = UNMEASURED) -> ServedModels:
+    """`/v1/models`: every name, loaded or not, with the rates that were measured of its model."""
     return ServedModels(
         data=tuple(
             ServedModel(
                 id=name,
                 meta=ServedMeta(
-                    kind=served.kind, model=served.spec.name, state=model_state(state.models[served.spec.name]), n_ctx=served.spec.context
+                    kind=served.kind,
+                    model=served.spec.name,
+                    state=model_state(state.models[served.spec.name]),
+                    n_ctx=served.spec.context,
+                    capabilities=capabilities_of(catalog, served),
+                    available=served.spec.unavailable is None,
+                    reason=served.spec.unavailable,
+                    rates=rates.get(served.spec.name),
                 ),
             )
             for name, served in catalog.served.items()

@@ -35,7 +35,15 @@ PURE = (
     *("config/agent_settings", "config/diff", "config/engine_settings", "config/faults", "config/model_settings", "config/references"),
     *("config/schema", "config/vocabulary"),
     *("inference/access", "inference/bind"),
-    *("inference/catalog", "inference/contract/*", "inference/draft", "inference/errors", "inference/news", "inference/residency"),
+    *(
+        "inference/capabilities",
+        "inference/catalog",
+        "inference/contract/*",
+        "inference/draft",
+        "inference/errors",
+        "inference/news",
+        "inference/residency",
+    ),
     *(
         "inference/restart",
         "inference/retirement",

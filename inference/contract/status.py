@@ -13,6 +13,7 @@ ModelState = Literal["unloaded", "loading", "ready", "stopping", "failed"]
 SwapPhase = Literal["queued", "stopping", "starting", "loading", "ready", "failed"]
 ServedKind = Literal["tier", "virtual", "model"]
 """What a name is; an alias counts as what it points to."""
+Capability = Literal["chat", "tools", "vision", "thinking", "embeddings", "rerank", "speech", "transcription"]
 
 
 class _Wire(BaseModel):
@@ -29,6 +30,17 @@ class Health(_Wire):
     """Physical models that answer at once."""
 
 
+class ModelRates(_Wire):
+    """How fast a model is on this machine, as `variet engine bench` measured it."""
+
+    prefill_tps: float | None = None
+    """Tokens of a prompt that it reads per second."""
+    decode_tps: float | None = None
+    """Tokens that it writes per second."""
+    load_s: float | None = None
+    """Seconds from its start to its first answer."""
+
+
 class ServedMeta(_Wire):
     """What stands behind a name of the model list."""
 
@@ -38,6 +50,14 @@ class ServedMeta(_Wire):
     state: ModelState
     n_ctx: int
     """Tokens of context per conversation."""
+    capabilities: tuple[Capability, ...] = ()
+    """What can be asked of it, as far as its settings tell."""
+    available: bool = True
+    """Whether it can be run on this machine."""
+    reason: str | None = None
+    """Why it is not available."""
+    rates: ModelRates | None = None
+    """What was measured on this machine; None before a measurement."""
 
 
 class ServedModel(_Wire):
@@ -181,6 +201,24 @@ class UnloadAnswer(_Wire):
     """`POST /engine/unload`."""
 
     unloaded: tuple[str, ...]
+
+
+class ReloadAnswer(_Wire):
+    """`POST /engine/reload`: what the settings file changed. Without any change only `kept` and `needs_restart` hold something."""
+
+    kept: tuple[str, ...] = ()
+    """Models whose process and streams stay."""
+    changed: tuple[str, ...] = ()
+    """Models that are replaced: what is loaded finishes its streams, and the next start is the new one."""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Models that finish their streams and go; who waits for one is refused."""
+    names: tuple[str, ...] = ()
+    """Keys of tiers, virtual models and aliases that mean something else now."""
+    applied: tuple[str, ...] = ()
+    """Keys that count from now on."""
+    needs_restart: tuple[str, ...] = ()
+    """Keys that differ from what this engine was started with, and count at its next start."""
 
 
 class SessionForgotten(_Wire):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from config.schema import EngineSettings
+from inference.capabilities import capabilities_of
 from inference.catalog import BUILTIN_FILE, build_catalog
 from inference.errors import CatalogRefused, ModelNotFound
 from tests.inference.engines import settings
@@ -52,3 +53,15 @@ def test_a_model_admits_as_many_requests_as_it_has_slots_unless_told() -> None:
     catalog = build_catalog(EngineSettings.model_validate({"models": models}))
     assert (catalog.models["a"].admitted, catalog.models["b"].admitted) == (3, 1)
     assert catalog.models["a"].path == Path("/a.gguf")
+
+
+def test_a_models_class_and_bounds_come_from_its_settings() -> None:
+    bounds = {"kind": "tts", "queue_policy": "fail-fast", "max_stream_s": 9.0, "estimate_mib": 2048, "warm": False}
+    spec = build_catalog(EngineSettings.model_validate({"models": {"m": {"path": "/m.gguf", **bounds}}})).models["m"]
+    assert (spec.priority, spec.queue_policy, spec.max_stream_s, spec.estimate_mib, spec.warm) == ("tts", "fail-fast", 9.0, 2048, False)
+
+
+@pytest.mark.parametrize(("argument", "offered"), [("--embeddings", "embeddings"), ("--reranking", "rerank")])
+def test_a_model_that_is_started_for_one_thing_offers_nothing_else(argument: str, offered: str) -> None:
+    catalog = build_catalog(EngineSettings.model_validate({"models": {"m": {"path": "/m.gguf", "extra_args": [argument]}}}))
+    assert capabilities_of(catalog, catalog.known("m")) == (offered,)
