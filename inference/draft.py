@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference.residency import Plan, plan
-from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, Start, State, Stop
+from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, SaveWarmth, Start, State, Stop
 
 
 class Draft:
@@ -20,21 +20,27 @@ class Draft:
         self.models = dict(state.models)
         self.waiters = list(state.waiters)
         self.stop_by = state.stop_by
+        self.retired = dict(state.retired)
         self.effects: list[Effect] = []
 
     def freeze(self) -> State:
         """The state after."""
-        return State(self.policy, self.models, tuple(self.waiters), self.stop_by)
+        return State(self.policy, self.models, tuple(self.waiters), self.stop_by, self.retired)
 
     @property
     def is_in_transit(self) -> bool:
         """Whether a model is on its way in or out; one swap goes on at a time."""
         return any(model.phase in IN_TRANSIT for model in self.models.values())
 
+    def is_open(self, name: str) -> bool:
+        """Whether a model takes new requests."""
+        model = self.models[name]
+        return model.phase == "ready" and model.unload_by is None and name not in self.retired
+
     def plan_for(self, target: str) -> Plan:
         """What has to leave before `target` can be started."""
         resident = [model.name for model in self.models.values() if model.phase != "unloaded"]
-        return plan(self.policy.specs, resident, target, self.policy.memory)
+        return plan({**self.policy.specs, **self.retired}, resident, target, self.policy.memory)
 
     def change(self, name: str, **changes: object) -> Model:
         """Give a model new values."""
@@ -50,6 +56,10 @@ class Draft:
         """Begin a load."""
         model = self.change(name, generation=self.models[name].generation + 1, since=self.now, is_missed=False)
         self.move(name, "starting", Start(name, model.generation))
+
+    def vacate(self, name: str) -> None:
+        """Send an idle model away, its conversations saved first."""
+        self.move(name, "saving", SaveWarmth(name, self.models[name].generation))
 
     def cut(self, name: str, why: str, *, by: str | None) -> None:
         """Stop a model now, ending the requests that it answers. One that is on its way out already goes on by itself."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from inference.draft import Draft
 from inference.restart import Failure, GiveUp, decide, recent
+from inference.retirement import bury
 from inference.schedule import (
     AwaitMemory,
     Exited,
@@ -26,8 +27,8 @@ from inference.schedule import (
 def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Restored) -> None:
     """Move a model one phase on, and ask for what comes next."""
     name, generation = event.model, event.generation
-    model = draft.models[name]
-    if generation != model.generation:
+    model = draft.models.get(name)
+    if model is None or generation != model.generation:
         return
     match event, model.phase:
         case Saved(), "saving":
@@ -36,6 +37,7 @@ def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Res
             draft.move(name, "returning", AwaitMemory(name, generation))
         case MemoryReturned(), "returning":
             draft.change(name, phase="unloaded")
+            bury(draft, name)
         case Loaded(), "starting":
             draft.move(name, "restoring", RestoreWarmth(name, generation))
         case Restored(), "restoring":
@@ -46,9 +48,13 @@ def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Res
 
 def fail(draft: Draft, event: LoadFailed | Exited) -> None:
     """Take a failed load, or a death, into account: when to try again, and whether those who wait still have a reason to."""
-    model = draft.models[event.model]
+    model = draft.models.get(event.model)
     phases: tuple[Phase, ...] = ("starting",) if isinstance(event, LoadFailed) else ("restoring", "ready", "saving")
-    if event.generation != model.generation or model.phase not in phases:
+    if model is None or event.generation != model.generation or model.phase not in phases:
+        return
+    if model.name in draft.retired:
+        draft.move(model.name, "returning", AwaitMemory(model.name, model.generation))
+        draft.change(model.name, leases=frozenset[str]())
         return
     was_ready = isinstance(event, Exited)
     failure = Failure(draft.now, was_ready=was_ready, is_final=isinstance(event, LoadFailed) and event.is_final)

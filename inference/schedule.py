@@ -7,7 +7,7 @@ carries the generation of the start that it belongs to: news of a child that has
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from inference.catalog import ModelSpec
@@ -78,6 +78,8 @@ class State:
     waiters: tuple[Waiter, ...] = ()
     stop_by: float | None = None
     """The engine is stopping; at this time what still runs is ended."""
+    retired: Mapping[str, ModelSpec] = field(default_factory=dict[str, ModelSpec])
+    """Processes of an earlier policy, with the specs that they were started with: no new grants, and once idle they go."""
 
 
 def initial(policy: Policy) -> State:
@@ -108,11 +110,22 @@ class Left:
 @dataclass(frozen=True)
 class UnloadAsked:
     model: str
+    drain_s: float | None = None
+    """Until its running requests are ended; None for the policy's."""
 
 
 @dataclass(frozen=True)
 class ShutdownAsked:
     pass
+
+
+@dataclass(frozen=True)
+class Reconfigured:
+    """The operator changed the settings."""
+
+    policy: Policy
+    replaced: frozenset[str] = frozenset[str]()
+    """Models in both policies whose process must be another: they drain, and their next start takes the new spec."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +182,7 @@ class Exited:
 
 
 ChildEvent = Saved | Stopped | MemoryReturned | Loaded | Restored | LoadFailed | Exited
-Event = Arrived | Left | UnloadAsked | ShutdownAsked | Ticked | ChildEvent
+Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | Ticked | ChildEvent
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import assert_never
 from inference.draft import Draft
 from inference.news import advance, fail, given_up_text
 from inference.residency import Evict, Fits, Impossible
+from inference.retirement import removed_text, retire, take_over
 from inference.schedule import (
     Arrived,
     Event,
@@ -21,9 +22,9 @@ from inference.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
+    Reconfigured,
     Restored,
     Saved,
-    SaveWarmth,
     ShutdownAsked,
     State,
     Step,
@@ -46,7 +47,8 @@ def step(state: State, event: Event, now: float) -> Step:
       1. Arrived: refused while the engine stops, or while its model is given up (a person's load or switch tries again); else it joins the
          queue. A forced one ends the requests of the models that must go, and stops those at once.
       2. Left: its lease is returned, or its place in the queue.
-      3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end.
+      3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end. Reconfigured: the new policy holds from now
+         on; what it replaces or drops gets no new grants, and what it keeps does not notice.
       4. A child's news moves its model one phase on. News of an earlier start, or of a phase that is past, is ignored.
 
     Then what follows from the new state, in this order:
@@ -54,7 +56,8 @@ def step(state: State, event: Event, now: float) -> Step:
       6. Grant: a ready model takes its waiters in order of arrival, up to its number at once. But when a waiter for a model that needs its
          place is over the age bound, only those go in who came before that waiter, or before the model was ready (they are its batch).
       7. Refuse: whose wait is over, and the newest when the queue is over its limit.
-      8. Unload: idle models that a person wants gone stop; at the drain's end their requests are ended.
+      8. Unload: idle models that a person wants gone stop, and at the drain's end their requests are ended; models of an earlier policy
+         stop once they are idle, without such an end.
       9. Swap, one at a time: the forced waiter's model, else the oldest's, is started where it fits. Where others must go first they are
          stopped once they are idle and have stayed their minimum; it is planned again when they are gone.
      10. Revive: a model that died while nobody wants another is started again after its back-off.
@@ -67,6 +70,7 @@ def step(state: State, event: Event, now: float) -> Step:
         _grant(draft)
         _refuse_overdue(draft)
         _unload(draft)
+        retire(draft)
         _swap(draft)
         _revive(draft)
     return Step(draft.freeze(), tuple(draft.effects), _wake_at(draft))
@@ -81,14 +85,12 @@ def _take(draft: Draft, event: Event) -> None:
             _arrive(draft, event)
         case Left(request):  # 2.
             _leave(draft, request)
-        case UnloadAsked(name):  # 3.
-            if draft.models[name].phase in ("starting", "restoring"):
-                draft.cut(name, "the model was unloaded", by=None)
-            elif draft.models[name].phase == "ready":
-                draft.change(name, unload_by=draft.now + draft.policy.drain_s)
-            draft.change(name, is_missed=False)
+        case UnloadAsked(name, drain_s):  # 3.
+            _let_go(draft, name, draft.policy.drain_s if drain_s is None else drain_s)
         case ShutdownAsked():
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
+        case Reconfigured():
+            take_over(draft, event)
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
@@ -100,10 +102,13 @@ def _take(draft: Draft, event: Event) -> None:
 
 
 def _arrive(draft: Draft, event: Arrived) -> None:
-    model = draft.models[event.model]
     if draft.stop_by is not None:
         draft.refuse(event.request, "engine_stopping", "The engine is stopping.", retry_after_s=RETRY_STOPPING_S)
         return
+    if event.model not in draft.policy.specs:
+        draft.refuse(event.request, "model_not_found", removed_text(event.model), is_permanent=True)
+        return
+    model = draft.models[event.model]
     if model.given_up is not None:
         if event.takes_lease:
             draft.refuse(event.request, "model_failed", given_up_text(model), is_permanent=True)
@@ -111,9 +116,22 @@ def _arrive(draft: Draft, event: Arrived) -> None:
         model = draft.change(event.model, given_up=None, failures=(), not_before=0.0)
     wait_s = draft.policy.max_wait_s if event.wait_s is None else event.wait_s
     draft.waiters.append(Waiter(event.request, event.model, draft.now, draft.now + wait_s, event.takes_lease, event.is_forced))
-    if event.is_forced and model.phase != "ready":
+    if event.is_forced and not draft.is_open(event.model):
+        if event.model in draft.retired:
+            draft.cut(event.model, f"a forced switch to {event.model}, whose settings have changed", by=event.request)
         for name in _rivals(draft, event.model):
             draft.cut(name, f"a forced switch to {event.model}", by=event.request)
+
+
+def _let_go(draft: Draft, name: str, drain_s: float) -> None:
+    model = draft.models.get(name)
+    if model is None:
+        return  # A reload has removed it meanwhile.
+    if model.phase in ("starting", "restoring"):
+        draft.cut(name, "the model was unloaded", by=None)
+    elif model.phase == "ready":
+        draft.change(name, unload_by=draft.now + drain_s)
+    draft.change(name, is_missed=False)
 
 
 def _leave(draft: Draft, request: str) -> None:
@@ -136,14 +154,14 @@ def _wind_down(draft: Draft) -> None:
         if model.phase in ("starting", "restoring") or (model.phase == "ready" and is_over):
             draft.cut(model.name, "the engine is stopping", by=None)
         elif model.phase == "ready" and not model.leases:
-            draft.move(model.name, "saving", SaveWarmth(model.name, model.generation))
+            draft.vacate(model.name)
 
 
 def _grant(draft: Draft) -> None:
     """6."""
     for index, waiter in enumerate(list(draft.waiters)):
         model = draft.models[waiter.model]
-        if model.phase != "ready" or model.unload_by is not None:
+        if not draft.is_open(model.name):
             continue
         if waiter.takes_lease:
             if len(model.leases) >= draft.policy.specs[model.name].admitted or _is_held(draft, waiter, index):
@@ -165,7 +183,7 @@ def _is_held(draft: Draft, waiter: Waiter, index: int) -> bool:
 
 
 def _needs_place_of(draft: Draft, target: str, holder: str) -> bool:
-    if draft.models[target].phase == "ready" or draft.models[target].not_before > draft.now:
+    if draft.is_open(target) or draft.models[target].not_before > draft.now:
         return False
     return holder in _rivals(draft, target)
 
@@ -196,7 +214,7 @@ def _unload(draft: Draft) -> None:
         if model.unload_by is None or model.phase != "ready":
             continue
         if not model.leases:
-            draft.move(model.name, "saving", SaveWarmth(model.name, model.generation))
+            draft.vacate(model.name)
         elif draft.now >= model.unload_by:
             draft.cut(model.name, "the model was unloaded", by=None)
 
@@ -217,7 +235,7 @@ def _swap(draft: Draft) -> None:
             case Evict(names):
                 if all(_may_go(draft, name, is_forced=waiter.is_forced) for name in names):
                     for name in names:
-                        draft.move(name, "saving", SaveWarmth(name, draft.models[name].generation))
+                        draft.vacate(name)
                 # Nobody overtakes: who came later waits for the same place.
                 return
 
