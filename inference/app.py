@@ -16,6 +16,7 @@ from inference.contract import Health
 from inference.errors import EngineError, InvalidKey, RouteNotFound
 from inference.gate import Gate
 from inference.incoming import Message, Receive, Scope, Send
+from inference.mode.obey import NO_MODE, ObeyedMode
 from inference.proxy import Proxy
 from inference.supervisor import Supervisor
 
@@ -28,6 +29,8 @@ _PASSED = frozenset(
     | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", "/metrics", "/lora-adapters"}
 )
 """llama-server's routes outside `/v1/` that are a model's business. What acts on slots is not among them: those are the engine's."""
+_LOADING = frozenset({"/engine/switch", "/engine/load"})
+"""What puts a model into memory, and so obeys the mode as requests for a model do."""
 _READ_ONLY = frozenset({"/props", "/slots", "/metrics", "/lora-adapters"})
 """Of these only GET: their POST changes the server for everybody."""
 
@@ -35,11 +38,12 @@ _READ_ONLY = frozenset({"/props", "/slots", "/metrics", "/lora-adapters"})
 class Engine:
     """The ASGI application. `control` is set once, when the control routes are there."""
 
-    def __init__(self, gate: Gate, supervisor: Supervisor, proxy: Proxy, version: str) -> None:
+    def __init__(self, gate: Gate, supervisor: Supervisor, proxy: Proxy, version: str, mode: ObeyedMode = NO_MODE) -> None:
         self._gate = gate
         self._supervisor = supervisor
         self._proxy = proxy
         self._version = version
+        self._mode = mode
         self._control: AsgiApp | None = None
         self._has_control = anyio.Event()
 
@@ -71,9 +75,14 @@ class Engine:
         path: str = scope["path"]
         if path == "/health":
             await self._say_health(send, path)
+        elif path == "/engine/mode":
+            await self._mode(scope, receive, send)
         elif path.startswith("/engine/") or path == "/v1/models" or path.startswith("/v1/models/"):
+            if path in _LOADING:
+                self._mode.check(scope["headers"])
             await self._to_control(scope, receive, send)
         elif path.startswith("/v1/") or (path in _PASSED and (scope["method"] == "GET" or path not in _READ_ONLY)):
+            self._mode.check(scope["headers"])
             await self._proxy(scope, receive, send)
         else:
             raise RouteNotFound(f"There is no {scope['method']} {path} here.", is_permanent=True)

@@ -17,6 +17,7 @@ _COMMANDS: Mapping[str, str] = {
     "switch": "inference.commands.ask:switch",
     "unload": "inference.commands.ask:unload",
     "keys": "inference.commands.keys:keys",
+    "mode": "inference.commands.mode:mode",
 }
 
 

@@ -25,6 +25,8 @@ from inference.history import LoadTimes
 from inference.keys import KEY_FILE, load_keys
 from inference.launching import Launcher
 from inference.listening import Front, Server, gate_of, open_front
+from inference.mode.obey import ObeyedMode
+from inference.mode.state import mode_file
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
@@ -50,6 +52,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     keys = load_keys(home.config_dir / KEY_FILE)
     catalog = build_catalog(settings)
     hub = EventHub()
+    mode = ObeyedMode(mode_file(home))
     with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
 
         async def run() -> None:
@@ -62,8 +65,12 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
             )
             async with open_connections() as connections:
                 proxy = Proxy(supervisor, connections, settings.server.max_body_mib * 2**20)
-                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version)
-                await _run(engine, supervisor, front, manners, version)
+                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version, mode)
+                async with anyio.create_task_group() as tasks:
+                    if settings.mode.unload:
+                        tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
+                    await _run(engine, supervisor, front, manners, version)
+                    tasks.cancel_scope.cancel()
 
         anyio.run(run)
 

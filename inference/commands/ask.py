@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import click
@@ -18,7 +19,7 @@ from config.credentials import CredentialError, read_secret
 from config.paths import Home
 from inference.cli import EXIT_CODES
 from inference.commands import options
-from inference.contract import EngineStatus, ErrorEnvelope, SwapProgress, SwitchAnswer, UnloadAnswer
+from inference.contract import FORCE, EngineStatus, ErrorEnvelope, SwapProgress, SwitchAnswer, UnloadAnswer
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -48,14 +49,14 @@ def status(config: Path | None, url: str | None, *, as_json: bool) -> None:
 
 @click.command(epilog=f"Examples: variet engine switch balanced; variet engine switch deep-coder --force\n\n{EXIT_CODES}")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="End the requests that the present model is answering.")
+@click.option("--force", is_flag=True, help="End the requests that the present model is answering; passes gaming mode.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the engine has taken it on.")
 @options.config
 @url_option
 @json_option
 def switch(name: str, config: Path | None, url: str | None, *, force: bool, no_wait: bool, as_json: bool) -> None:
     """Load the tier or model NAME in place of what is loaded."""
-    with _engine(config, url) as ask, _progress(ask, is_shown=not (no_wait or as_json)):
+    with _engine(config, url, {FORCE: "true"} if force else {}) as ask, _progress(ask, is_shown=not (no_wait or as_json)):
         answer = ask("POST", "/engine/switch", {"model": name, "wait": not no_wait, "force": force}, SwitchAnswer)
     if as_json:
         click.echo(answer.model_dump_json())
@@ -104,18 +105,19 @@ class _Engine:
 
 
 @contextmanager
-def _engine(config: Path | None, url: str | None) -> Iterator[_Engine]:
+def _engine(config: Path | None, url: str | None, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[_Engine]:
     home = Home.find()
     if url is None:
         server = options.settings_from(config, home, {}).server
-        url = f"http://[{server.host}]:{server.port}" if ":" in server.host else f"http://{server.host}:{server.port}"
+        scheme = "http" if server.tls_cert is None else "https"
+        url = f"{scheme}://[{server.host}]:{server.port}" if ":" in server.host else f"{scheme}://{server.host}:{server.port}"
     try:
         key = read_secret("engine_key", home=home)
     except CredentialError as error:
         raise options.WrongSettings(str(error)) from error
-    headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    shown = {**headers, "authorization": f"Bearer {key.get_secret_value()}"} if key else dict(headers)
     timeout = httpx2.Timeout(LONGEST_SWITCH_S, connect=CONNECT_BOUND_S)
-    with httpx2.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False) as client:
+    with httpx2.Client(base_url=url, headers=shown, timeout=timeout, trust_env=False) as client:
         yield _Engine(client)
 
 

@@ -10,9 +10,11 @@ import click
 
 from config.logs import set_up_logging
 from config.paths import Home
+from inference.bind import is_loopback
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.errors import SetupRefused
+from inference.mode.server import start_mode
 from inference.serve import Manners, run_engine
 
 
@@ -28,6 +30,9 @@ def serve(config: Path | None, port: int | None, port_file: Path | None, *, leas
     settings = options.settings_from(config, home, {} if port is None else {"server.port": port})
     # A program that started us reads our words from a file; a person reads them on the screen.
     set_up_logging("engine", folder=home.log_dir if leashed else None, level=logging.INFO if verbose or leashed else logging.WARNING)
+    if not leashed and not is_loopback(settings.server.host):
+        # Another machine asks for the mode before it asks us, and also while we are not there.
+        start_mode(home.prepare(), config)
     try:
         run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"))
     except SetupRefused as error:

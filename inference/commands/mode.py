@@ -1,0 +1,141 @@
+"""`variet engine mode`: say or set whether this machine is lent to a game, and run the process that tells others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import httpx2
+from pydantic import ValidationError
+
+from config.credentials import CredentialError, read_secret
+from config.logs import set_up_logging
+from config.paths import Home
+from inference.bind import is_wildcard
+from inference.cli import EXIT_CODES
+from inference.commands import options
+from inference.contract import ErrorEnvelope
+from inference.contract.mode import Mode, ModeStatus
+from inference.errors import SetupRefused
+from inference.mode.server import serve_mode
+from inference.mode.state import mode_file, read_mode, write_mode
+
+ANSWER_BOUND_S = 5.0
+"""The mode's process reads or writes one word."""
+
+url_option = click.option(
+    "--url", help="Ask the mode's process at this address (with the secret engine_key) instead of this machine's file."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help='Print {"mode": "NORMAL"}.')
+
+
+class _AnyCase(click.Group):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name.lower())
+
+
+@click.group(
+    cls=_AnyCase,
+    invoke_without_command=True,
+    epilog=f"Examples: variet engine mode; variet engine mode GAMING; variet engine mode serve\n\n{EXIT_CODES}",
+)
+@url_option
+@json_option
+@click.pass_context
+def mode(ctx: click.Context, url: str | None, *, as_json: bool) -> None:
+    """Say or set the mode: in GAMING the engine admits only forced requests. It needs no running engine.
+
+    A mode that cannot be read counts as GAMING.
+    """
+    if ctx.invoked_subcommand is None:
+        _show(read_mode(mode_file(Home.find())) if url is None else _ask(url, None), as_json=as_json)
+
+
+@mode.command()
+@url_option
+@json_option
+def normal(url: str | None, *, as_json: bool) -> None:
+    """The engine takes every request again."""
+    _show(_set("NORMAL", url), as_json=as_json)
+
+
+@mode.command()
+@url_option
+@json_option
+def gaming(url: str | None, *, as_json: bool) -> None:
+    """The engine admits only forced requests, and unloads its models if the settings want that (mode.unload)."""
+    _show(_set("GAMING", url), as_json=as_json)
+
+
+@mode.command(epilog=f"Example: variet engine mode serve --port 18000\n\n{EXIT_CODES}")
+@options.config
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of the settings' mode.port; 0 takes a free one.")
+@click.option(
+    "--port-file", type=click.Path(path_type=Path, dir_okay=False), help='Write {"url", "pid"} here instead of mode.json in the home.'
+)
+def serve(config: Path | None, port: int | None, port_file: Path | None) -> None:
+    """Tell the mode on a port of its own, in the foreground, whether or not the engine runs."""
+    home = Home.find()
+    settings = options.settings_from(config, home, {})
+    set_up_logging("mode", folder=None)
+    try:
+        serve_mode(settings, home, settings.mode.port if port is None else port, port_file or home.run_dir / "mode.json")
+    except SetupRefused as error:
+        raise options.WrongSettings(error.message) from error
+
+
+@mode.command()
+def stop() -> None:
+    """End the process that `serve` or the engine started. The mode stays what it is."""
+    file = Home.find().run_dir / "mode.json"
+    try:
+        found = json.loads(file.read_bytes())
+        url, pid = urlsplit(found["url"]), int(found["pid"])
+        host = url.hostname or ""
+        # Somebody listens there, so the file is no leftover and the process id is not a stranger's.
+        socket.create_connection(("127.0.0.1" if is_wildcard(host) else host, url.port or 0), ANSWER_BOUND_S).close()
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise options.NoEngine("The mode's process does not run.") from None
+    click.echo("Ended the mode's process.")
+
+
+def _set(wanted: Mode, url: str | None) -> Mode:
+    if url is not None:
+        return _ask(url, wanted)
+    home = Home.find().prepare()
+    try:
+        write_mode(mode_file(home), wanted)
+    except OSError as error:
+        raise options.Failure(f"The mode could not be written to {mode_file(home)}: {error.strerror}.") from error
+    return wanted
+
+
+def _ask(url: str, wanted: Mode | None) -> Mode:
+    try:
+        key = read_secret("engine_key", home=Home.find())
+    except CredentialError as error:
+        raise options.WrongSettings(str(error)) from error
+    headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    body = None if wanted is None else {"mode": wanted}
+    try:
+        where = f"{url.rstrip('/')}/mode"
+        answer = httpx2.request(
+            "GET" if wanted is None else "PUT", where, json=body, headers=headers, timeout=ANSWER_BOUND_S, trust_env=False
+        )
+        if answer.is_success:
+            return ModeStatus.model_validate_json(answer.content).mode
+        raise options.Failure(ErrorEnvelope.model_validate_json(answer.content).error.message)
+    except httpx2.TransportError as error:
+        raise options.NoEngine(f"Nobody tells the mode at {url}: {error}. Start it there: variet engine mode serve") from error
+    except ValidationError as error:
+        raise options.NoEngine(f"What answers at {url} does not tell a mode.") from error
+
+
+def _show(mode: Mode, *, as_json: bool) -> None:
+    click.echo(ModeStatus(mode=mode).model_dump_json() if as_json else mode)

@@ -1,0 +1,72 @@
+"""What the engine does about the mode: in GAMING it admits only what was forced, and frees its memory if the settings want that."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import anyio
+
+from inference.contract import FORCE
+from inference.errors import GamingMode, RouteNotFound
+from inference.incoming import RawHeaders, Receive, Scope, Send, header
+from inference.mode.routes import ModeRoutes
+from inference.mode.state import FRESH_S, CachedMode
+from inference.supervisor import Supervisor
+
+_FORCE = FORCE.lower().encode()
+_LOG = logging.getLogger(__name__)
+
+
+class ObeyedMode:
+    """The mode of one engine, and `/engine/mode` to see and set it there too.
+
+    Args:
+        file: where the mode is kept; None for an engine that nobody games beside.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._kept = None if file is None else CachedMode(file)
+        self._routes = None if file is None else ModeRoutes(file)
+
+    @property
+    def is_gaming(self) -> bool:
+        """Whether the machine is lent to a game."""
+        return self._kept is not None and self._kept.mode() == "GAMING"
+
+    def check(self, headers: RawHeaders) -> None:
+        """Let a request for a model through, or not.
+
+        Raises:
+            GamingMode: the machine is lent to a game, and the request is not forced.
+        """
+        if self.is_gaming and (header(headers, _FORCE) or "").lower() != "true":
+            raise GamingMode(
+                f"This machine is in gaming mode and takes only forced requests ({FORCE}: true). "
+                "Its owner ends that with: variet engine mode NORMAL",
+                is_permanent=True,
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell or set it, as on the mode's own port."""
+        if self._routes is None:
+            raise RouteNotFound("This engine has no mode.", is_permanent=True)
+        await self._routes(scope, receive, send)
+
+    async def give_way(self, supervisor: Supervisor, drain_s: float) -> None:
+        """As long as a game is played, unload what is loaded, once its requests are done or `drain_s` is over. Runs until cancelled.
+
+        A forced request in between loads its model again and is answered, unless that takes longer than `drain_s`.
+        """
+        while True:
+            if self.is_gaming and (loaded := supervisor.loaded):
+                async with anyio.create_task_group() as tasks:
+                    # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
+                    for name in loaded:
+                        tasks.start_soon(supervisor.unload, name, drain_s)
+                _LOG.warning("Gaming mode: unloaded %s.", ", ".join(loaded))
+            await anyio.sleep(FRESH_S)
+
+
+NO_MODE = ObeyedMode()
+"""The null object."""

@@ -1,0 +1,93 @@
+"""The mode's own small process: it answers on its port whether or not the engine runs, and outlives it on purpose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import uvicorn
+
+from config.paths import Home
+from config.schema import EngineSettings
+from inference.access import SCOPE_KEY
+from inference.answer import Answer
+from inference.errors import EngineError, RouteNotFound
+from inference.gate import Gate
+from inference.incoming import Receive, Scope, Send
+from inference.keys import KEY_FILE, load_keys
+from inference.listening import gate_of, open_front
+from inference.mode.routes import ModeRoutes
+from inference.mode.state import mode_file
+
+PATHS = frozenset({"/", "/mode"})
+"""Both tell the mode: a router of the first days asked for `/`."""
+NEEDS_NO_KEY = frozenset({(method, path) for method in ("GET", "HEAD") for path in PATHS})
+
+
+class ModeServer:
+    """The ASGI application: the gate, then the one route."""
+
+    def __init__(self, gate: Gate, keys: Path, mode: Path) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._routes = ModeRoutes(mode)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        try:
+            if (scope["method"], scope["path"]) not in NEEDS_NO_KEY:
+                # Setting it is rare, so the keys are simply those of this moment: one that was taken away opens nothing.
+                self._gate.replace(await anyio.to_thread.run_sync(load_keys, self._keys))
+            scope[SCOPE_KEY] = self._gate.admit(scope["headers"], scope["path"], scope["method"])
+            if scope["path"] not in PATHS:
+                raise RouteNotFound(f"There is no {scope['method']} {scope['path']} here.", is_permanent=True)
+            await self._routes(scope, receive, send)
+        except EngineError as error:
+            await Answer(send, scope["path"]).fail(error)
+
+
+def serve_mode(settings: EngineSettings, home: Home, port: int, port_file: Path | None) -> None:
+    """Serve the mode until told to stop.
+
+    Args:
+        settings: whose `[server]` says where and how.
+        home: whose mode and keys.
+        port: to listen on; 0 for a free one.
+        port_file: where to write `{"url", "pid"}` once it listens.
+
+    Raises:
+        SetupRefused: an address, a certificate or a key file that cannot be used, or somebody listens there.
+    """
+    home.prepare()
+    keys = home.config_dir / KEY_FILE
+    known = load_keys(keys)
+    with open_front(settings.server, port, has_keys=not known.is_open) as front, front.announced("mode", port_file):
+        app = ModeServer(gate_of(settings.server, known, NEEDS_NO_KEY), keys, mode_file(home))
+        server = uvicorn.Server(front.config(app))
+        # uvicorn stops by itself on these and then raises them once more, which would end us before the port file is gone.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: None)
+        anyio.run(lambda: server.serve([front.listener]))
+
+
+def start_mode(home: Home, config: Path | None) -> None:
+    """Start it beside an engine that others can reach, to stay when the engine goes. Where one runs already, the new one just ends."""
+    command = [sys.executable, "-m", "inference", "mode", "serve", *(("--config", str(config)) if config else ())]
+    log = os.open(home.log_dir / "mode.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            creationflags=subprocess.DETACHED_PROCESS if sys.platform == "win32" else 0,
+        )
+    finally:
+        os.close(log)
