@@ -26,8 +26,8 @@ class Answer:
         self.is_stream = False
 
     def name(self, request: str, model: str) -> None:
-        """Add who answers whom to the headers."""
-        self._own += [(MODEL.lower().encode(), model.encode()), (REQUEST_ID.lower().encode(), request.encode())]
+        """Say in the headers who answers whom; of a request that was repeated, the last."""
+        self._own = [*self._own[:1], (MODEL.lower().encode(), model.encode()), (REQUEST_ID.lower().encode(), request.encode())]
 
     async def begin(self, status: int, headers: RawHeaders) -> None:
         """Start with what the model's server said. Its CORS headers stay here: whose pages may read us is not for it to say."""

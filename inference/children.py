@@ -36,9 +36,12 @@ from inference.schedule import (
     Stopped,
 )
 from inference.views import NO_FACTS, Facts
+from inference.warmth.keeper import Keeper
 
 STOP_ALL_BOUND_S = 20.0
 """For ending every child when the engine is torn down: longer than one child's exit command, SIGTERM and SIGKILL together."""
+PORTS_TRIED = 3
+"""Starts of one load: between the look at a port and the child's own binding somebody else may take it, but hardly three times."""
 SHOWN_LINES = 8
 """A child's last lines in an error message: the cause is nearly always among them, and more hides it."""
 _LOG = logging.getLogger(__name__)
@@ -69,6 +72,9 @@ class _Life:
     child: ChildProcess | None = None
     is_spawned: anyio.Event = field(default_factory=anyio.Event)
     """Set when `child` is there, or will never be."""
+    is_stopping: bool = False
+    condemned: str | None = None
+    """Why it was ended although nobody wanted it gone."""
 
 
 class Children:
@@ -81,8 +87,10 @@ class Children:
         history: LoadTimes,
         post: Callable[[ChildEvent], None],
         on_progress: Callable[[str], None],
+        warmth: Keeper,
     ) -> None:
         self._specs = specs
+        self._warmth = warmth
         self._spawn = spawn
         self._history = history
         self._post = post
@@ -108,13 +116,22 @@ class Children:
                 tasks.start_soon(partial(self._live, self._specs[model], life), name=f"{model} #{generation}")
             case Stop():
                 tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
-            # Conversations are not kept yet, and a process's memory is back when the process has ended: these stages only have their place.
             case SaveWarmth():
-                self._post(Saved(model, generation))
+                tasks.start_soon(partial(self._save, model, generation), name=f"save {model} #{generation}")
+            # A process's memory is back when the process has ended: this stage only has its place.
             case AwaitMemory():
                 self._post(MemoryReturned(model, generation))
             case RestoreWarmth():
-                self._post(Restored(model, generation))
+                tasks.start_soon(partial(self._restore, model, generation), name=f"restore {model} #{generation}")
+
+    async def condemn(self, model: str, port: int, why: str) -> None:
+        """End the process that answers on `port` because it does not do its work; the rules of a death by itself apply then."""
+        life = self._lives.get(model)
+        if life is None or life.child is None or life.child.port != port or life.is_stopping or life.condemned is not None:
+            return
+        life.condemned = why
+        _LOG.warning("%s is ended: %s", model, why)
+        await self._end(life.child)
 
     async def stop_all(self) -> None:
         """End what is left, bounded; for the way out only."""
@@ -128,11 +145,7 @@ class Children:
         began = anyio.current_time()
         self._facts[spec.name] = replace(self._facts[spec.name], pid=None, port=None, percent=None)
         try:
-            life.child = child = await self._spawn(spec, partial(self._take_progress, spec.name, life))
-            life.is_spawned.set()
-            self._learn(spec.name, pid=child.pid, port=child.port)
-            self._on_progress(spec.name)
-            await child.wait_ready()
+            child = await self._start(spec, life)
         except (ChildFailed, SetupRefused, OSError) as error:
             life.is_spawned.set()
             if self._lives.get(spec.name) is life:
@@ -152,9 +165,39 @@ class Children:
         exited = await child.wait_exited()
         if self._lives.get(spec.name) is life:
             self._learn(spec.name, pid=None, port=None, percent=None)
-        self._post(Exited(spec.name, life.generation, _last_words(f"its process ended with code {exited.code}", exited.last_lines)))
+        why = life.condemned or f"its process ended with code {exited.code}"
+        self._post(Exited(spec.name, life.generation, _last_words(why, exited.last_lines)))
+
+    async def _start(self, spec: ModelSpec, life: _Life) -> ChildProcess:
+        """Spawn the process and wait until it is ready, on another port where somebody took the first."""
+        for tries_left in reversed(range(PORTS_TRIED)):
+            try:
+                life.child = child = await self._spawn(spec, partial(self._take_progress, spec.name, life))
+                life.is_spawned.set()
+                if life.is_stopping:
+                    # It was told to stop between two tries, when there was no process to hear it.
+                    await self._end(child)
+                self._learn(spec.name, pid=child.pid, port=child.port)
+                self._on_progress(spec.name)
+                await child.wait_ready()
+            except ChildFailed as error:
+                if error.reason != "port_in_use" or not tries_left or life.is_stopping:
+                    raise
+                _LOG.info("%s: its port was taken, another is tried", spec.name)
+            else:
+                return child
+        raise AssertionError
+
+    async def _save(self, model: str, generation: int) -> None:
+        await self._warmth.save(self._specs[model])
+        self._post(Saved(model, generation))
+
+    async def _restore(self, model: str, generation: int) -> None:
+        await self._warmth.restore(self._specs[model], self.port(model))
+        self._post(Restored(model, generation))
 
     async def _stop(self, model: str, life: _Life) -> None:
+        life.is_stopping = True
         await life.is_spawned.wait()
         if life.child is not None:
             await self._end(life.child)

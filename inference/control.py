@@ -21,6 +21,7 @@ from inference.contract import (
     LoadRequest,
     ServedModel,
     ServedModels,
+    SessionForgotten,
     SwitchAnswer,
     SwitchRequest,
     UnloadAnswer,
@@ -29,6 +30,7 @@ from inference.contract import (
 )
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
 from inference.supervisor import Supervisor
+from inference.warmth.records import session_key
 
 KEEP_ALIVE_S = 15.0
 """Between two signs of life on an idle event stream."""
@@ -46,6 +48,7 @@ def build_control(supervisor: Supervisor, version: str) -> FastAPI:
     app.post("/engine/load")(routes.load)
     app.post("/engine/unload")(routes.unload)
     app.get("/engine/events")(routes.events)
+    app.delete("/engine/sessions/{session:path}")(routes.forget)
     for error in (EngineError, RequestValidationError, HTTPException):
         app.exception_handler(error)(_refuse)
     return app
@@ -99,6 +102,10 @@ class _Routes:
     async def events(self) -> StreamingResponse:
         """Swaps as they go on, the present state first."""
         return StreamingResponse(self._frames(), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    async def forget(self, session: str, request: Request) -> SessionForgotten:
+        """Delete what is kept of a conversation; another client's of that name stays."""
+        return SessionForgotten(deleted=await self._supervisor.warmth.forget(session_key(session, key_of(request.scope).id)))
 
     def _named(self, request: Request, name: str) -> str:
         """The physical model behind a name that the request's key allows."""

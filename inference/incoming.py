@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from config.vocabulary import is_table
-from inference.contract import EVENTS, EVENTS_LOADING, WAIT
+from inference.contract import EVENTS, EVENTS_LOADING, SESSION, WAIT
 from inference.errors import BodyTooLarge, InvalidRequest
 
 Message = MutableMapping[str, Any]
@@ -42,6 +42,8 @@ class Incoming:
     model: str | None
     """The name that was asked for."""
     wait_s: float | None
+    session: str | None
+    """The client's name for the conversation."""
     wants_events: bool
     """Asked for loading events, in a request that is answered by a stream."""
 
@@ -72,6 +74,7 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
         body=body,
         model=model,
         wait_s=_wait_s(header(headers, WAIT.lower().encode())),
+        session=header(headers, SESSION.lower().encode()) or None,
         wants_events=body.get("stream") is True and header(headers, EVENTS.lower().encode()) == EVENTS_LOADING,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from config.schema import EngineSettings
@@ -12,15 +13,18 @@ from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
 from inference.child import Child, Progress
 from inference.errors import SetupRefused
-from inference.runtimes.llama_server import Surroundings, build_launch
+from inference.runtimes.llama_server import Program, Surroundings, build_launch
+from inference.warmth.records import identity_of
 
 
 class Launcher:
     """Starts processes for one engine; passed to the supervisor as its `Spawn`."""
 
-    def __init__(self, settings: EngineSettings, log_dir: Path) -> None:
+    def __init__(self, settings: EngineSettings, log_dir: Path, slots_dir: Path | None = None) -> None:
+        """`slots_dir`: where servers may keep the contents of their slots; absent: nowhere."""
         self._settings = settings
         self._log_dir = log_dir
+        self._slots_dir = slots_dir
 
     async def __call__(self, spec: ModelSpec, on_progress: Callable[[Progress], None]) -> Child:
         """Start `spec`'s process and return at once.
@@ -31,18 +35,44 @@ class Launcher:
         """
         if not spec.path.is_file():
             raise SetupRefused(f"its file {spec.path} is not there (models.{spec.name}.path in engine.toml).")
+        launch = build_launch(spec, _free_port(), self._surroundings(spec))
+        return await Child.spawn(launch, log_path=self._log_dir / f"model-{spec.name}.log", on_progress=on_progress)
+
+    def identity(self, spec: ModelSpec) -> str:
+        """One text for all that a slot's content depends on: the model's files, its flags and the program's build. Reads the disk.
+
+        Raises:
+            SetupRefused: there is no program.
+            OSError: a file is not there.
+        """
+        surroundings = self._surroundings(spec)
+        files = (spec.path, *filter(None, (spec.mmproj, spec.draft)))
+        return identity_of([build_launch(spec, 0, surroundings).argv, *map(_file_facts, files), *_build_facts(surroundings.program)])
+
+    def _surroundings(self, spec: ModelSpec) -> Surroundings:
         try:
             program = find_llama_server(self._settings.runtimes.llama_server.binary)
         except ProgramMissing as error:
             raise SetupRefused(f"{error}.") from error
-        surroundings = Surroundings(
+        return Surroundings(
             program=program,
             environ=os.environ,
             stall_timeout_s=self._settings.load.stall_s,
             stop_timeout_s=self._settings.stop.stop_s,
+            slots_dir=self._slots_dir if spec.warm else None,
         )
-        launch = build_launch(spec, _free_port(), surroundings)
-        return await Child.spawn(launch, log_path=self._log_dir / f"model-{spec.name}.log", on_progress=on_progress)
+
+
+def _build_facts(program: Program) -> Iterator[object]:
+    if program.is_embedded:
+        yield importlib.metadata.version("xllamacpp")
+    else:
+        yield _file_facts(Path(program.command[0]))
+
+
+def _file_facts(path: Path) -> tuple[object, ...]:
+    found = path.stat()
+    return str(path), found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _free_port() -> int:

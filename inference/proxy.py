@@ -9,24 +9,30 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import httpcore2
+from anyio.abc import TaskGroup
 
 from inference.access import KeyInfo, key_of
 from inference.activity.finished import Observer, observe_nothing
 from inference.activity.watch import Watch
 from inference.answer import Answer
-from inference.catalog import Served
+from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
 from inference.errors import EngineError, UpstreamDied
+from inference.hang import Pulse, guard
 from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
-from inference.rewrite import rewrite
+from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
 from inference.tap import Tap
 from inference.tickets import CHILD_HOST, Ticket
+from inference.warmth.keeper import NO_BERTH, Berth
+from inference.warmth.records import session_key
+from inference.warmth.trail import trail_of
 from inference.wire import LocalBackend
 
 CONNECT_BOUND_S = 5.0
@@ -54,8 +60,20 @@ _WITHHELD = frozenset(
 _TIMEOUTS = {"connect": CONNECT_BOUND_S, "read": SILENCE_BOUND_S, "write": SILENCE_BOUND_S}
 _BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 """All that a connection to a child can die of."""
+HUNG_S = 120.0
+"""Silence after which a model's process is looked at, where the settings say nothing else."""
 _OK = 200
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One request, settled: what is sent to which model, as part of which conversation."""
+
+    incoming: Incoming
+    raw: bytes
+    spec: ModelSpec
+    session: str | None
 
 
 class Proxy:
@@ -67,11 +85,13 @@ class Proxy:
         connections: httpcore2.AsyncConnectionPool,
         max_body_bytes: int,
         observe: Observer = observe_nothing,
+        hung_s: float = HUNG_S,
     ) -> None:
         self._supervisor = supervisor
         self._connections = connections
         self._max_body_bytes = max_body_bytes
         self._observe = observe
+        self._hung_s = hung_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = Watch(scope)
@@ -94,18 +114,28 @@ class Proxy:
             watch.failed(error, is_begun=False)
             await answer.fail(error)
             return
-        with self._supervisor.ticket(served.spec.name, wait_s=incoming.wait_s) as ticket:
+        asked = _Asked(incoming, raw, served.spec, _session(scope, incoming))
+        if await self._attempt(asked, receive, answer, watch, may_repeat=True):
+            await self._attempt(asked, receive, answer, watch, may_repeat=False)
+
+    async def _attempt(self, asked: _Asked, receive: Receive, answer: Answer, watch: Watch, *, may_repeat: bool) -> bool:
+        """Queue, be granted, answer; whether it is to be done once more, because the process died before the client had heard anything."""
+        with self._supervisor.ticket(asked.spec.name, wait_s=asked.incoming.wait_s) as ticket:
             watch.queued(ticket)
-            answer.name(ticket.id, served.spec.name)
+            answer.name(ticket.id, asked.spec.name)
+            is_repeated = False
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
                 try:
-                    await self._answer(incoming, raw, ticket, answer, watch)
+                    await self._answer(asked, ticket, answer, watch, tasks)
                 except EngineError as error:
-                    watch.failed(error, is_begun=answer.is_begun)
+                    is_repeated = may_repeat and not answer.is_begun and isinstance(error, UpstreamDied) and error is ticket.verdict
                     _LOG.info("%s %s: %s", ticket.id, error.code, error.message)
-                    await answer.fail(error)
+                    if not is_repeated:
+                        watch.failed(error, is_begun=answer.is_begun)
+                        await answer.fail(error)
                 tasks.cancel_scope.cancel()
+            return is_repeated
 
     def _served(self, incoming: Incoming, key: KeyInfo) -> Served:
         """The model meant, which the key must allow: by name, else the only one that is there, else the default."""
@@ -114,19 +144,27 @@ class Proxy:
         key.check_name(name)
         return self._supervisor.catalog.resolve(name)
 
-    async def _answer(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer, watch: Watch) -> None:
-        if incoming.wants_events:
+    async def _answer(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, tasks: TaskGroup) -> None:
+        if asked.incoming.wants_events:
             await self._announce_loading(ticket, answer)
         await ticket.wait_granted()
         watch.granted()
-        with ticket.scope() as scope:
+        pulse = Pulse()
+        tasks.start_soon(guard, ticket, pulse, self._hung_s, self._supervisor.condemn)
+        with self._berth(asked, ticket) as berth, ticket.scope() as scope:
             try:
-                await self._relay(incoming, raw, ticket, answer, watch)
+                await self._relay(asked, ticket, answer, watch, pulse, berth)
             except _BROKEN as error:
                 await ticket.wait_verdict(LAST_WORDS_BOUND_S)
                 raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error or type(error).__name__}") from error
         if scope.cancelled_caught:
             raise ticket.verdict or UpstreamDied(f"{ticket.model} ended.")
+
+    def _berth(self, asked: _Asked, ticket: Ticket) -> AbstractContextManager[Berth]:
+        if not takes_slot(asked.incoming.path):
+            return nullcontext(NO_BERTH)
+        trail = None if asked.session is None else trail_of(asked.incoming.body)
+        return self._supervisor.warmth.berth(asked.spec, ticket.id, asked.session, trail)
 
     async def _announce_loading(self, ticket: Ticket, answer: Answer) -> None:
         """Tell a client that asked for it how the load goes on, until its request is granted or refused."""
@@ -147,8 +185,8 @@ class Proxy:
                     if event is None or event.model == ticket.model:
                         await answer.write(event_frame(LOADING_EVENT, event or self._supervisor.progress(ticket.model)))
 
-    async def _relay(self, incoming: Incoming, raw: bytes, ticket: Ticket, answer: Answer, watch: Watch) -> None:
-        async with self._upstream(incoming, raw, ticket) as upstream:
+    async def _relay(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, pulse: Pulse, berth: Berth) -> None:
+        async with self._upstream(asked.incoming, pinned(asked.raw, berth.slot), ticket) as upstream:
             chunks = aiter(upstream.aiter_stream())
             if answer.is_begun and upstream.status != _OK:
                 watch.broken_off(upstream.status)
@@ -162,11 +200,15 @@ class Proxy:
             watch.answering(upstream.status, tap)
             if first := tap.take(first):
                 await answer.write(first)
+            pulse.beat(first)
             async for chunk in chunks:
+                pulse.beat(chunk)
                 if chunk := tap.take(chunk):
                     await answer.write(chunk)
             await answer.end(tap.rest())
             watch.answered()
+        if upstream.status == _OK:
+            await berth.learn(tap.measured())
 
     @asynccontextmanager
     async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpcore2.Response]:
@@ -196,6 +238,11 @@ def open_connections() -> httpcore2.AsyncConnectionPool:
     The pool and not the client above it, which adds headers of its own (an accept-encoding that nobody asked for) and cookies.
     """
     return httpcore2.AsyncConnectionPool(max_connections=None, keepalive_expiry=KEEP_ALIVE_S, network_backend=LocalBackend())
+
+
+def _session(scope: Scope, incoming: Incoming) -> str | None:
+    """The conversation that a request belongs to, by its hashed name; each client has its own."""
+    return None if incoming.session is None else session_key(incoming.session, key_of(scope).id)
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from config.paths import Home
+from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
 from inference.catalog import build_catalog
@@ -25,11 +26,13 @@ from inference.history import LoadTimes
 from inference.keys import KEY_FILE, load_keys
 from inference.launching import Launcher
 from inference.listening import Front, Server, gate_of, open_front
-from inference.mode.obey import ObeyedMode
-from inference.mode.state import mode_file
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
+from inference.warmth.keeper import Keeper
+from inference.warmth.shelf import Shelf
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,25 +55,23 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     keys = load_keys(home.config_dir / KEY_FILE)
     catalog = build_catalog(settings)
     hub = EventHub()
-    mode = ObeyedMode(mode_file(home))
     with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
 
         async def run() -> None:
+            kept = _warmth_folder(settings, home)
+            launcher = Launcher(settings, home.log_dir, kept)
             supervisor = Supervisor(
                 catalog,
                 policy(settings, catalog.models),
-                Launcher(settings, home.log_dir),
+                launcher,
                 LoadTimes(home.state_dir / "load_times.json"),
                 hub,
+                Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
             )
             async with open_connections() as connections:
-                proxy = Proxy(supervisor, connections, settings.server.max_body_mib * 2**20)
-                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version, mode)
-                async with anyio.create_task_group() as tasks:
-                    if settings.mode.unload:
-                        tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
-                    await _run(engine, supervisor, front, manners, version)
-                    tasks.cancel_scope.cancel()
+                proxy = Proxy(supervisor, connections, settings.server.max_body_mib * 2**20, hung_s=settings.load.hung_s)
+                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version)
+                await _run(engine, supervisor, front, manners, version)
 
         anyio.run(run)
 
@@ -79,6 +80,17 @@ def policy(settings: EngineSettings, specs: Any) -> Policy:
     """What the settings say about queueing and stopping."""
     queue = settings.queue
     return Policy(specs, queue.limit, queue.max_wait_s, queue.age_bound_s, queue.min_residency_s, settings.stop.drain_s)
+
+
+def _warmth_folder(settings: EngineSettings, home: Home) -> Path | None:
+    """Where conversations are kept over swaps; None where they are not."""
+    if not settings.warmth.enabled or settings.warmth.max_mib == 0:
+        return None
+    try:
+        return make_private(home.state_dir / "warmth")
+    except OSError as error:
+        _LOG.warning("conversations are not kept: %s", error)
+        return None
 
 
 async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Manners, version: str) -> None:

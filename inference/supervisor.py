@@ -47,6 +47,7 @@ from inference.schedule import (
 )
 from inference.scheduler import step
 from inference.tickets import Ticket
+from inference.warmth.keeper import Keeper
 
 PERCENT_STEP = 1.0
 """Percentages closer together than this are not announced: a load may report hundreds a second."""
@@ -55,12 +56,15 @@ PERCENT_STEP = 1.0
 class Supervisor:
     """Runs the models. `run` is its one task; the other methods only put events into its inbox or read its state."""
 
-    def __init__(self, catalog: Catalog, policy: Policy, spawn: Spawn, history: LoadTimes, hub: EventHub) -> None:
+    def __init__(
+        self, catalog: Catalog, policy: Policy, spawn: Spawn, history: LoadTimes, hub: EventHub, warmth: Keeper | None = None
+    ) -> None:
         self.catalog = catalog
         self.hub = hub
+        self.warmth = warmth or Keeper()
         self._state = schedule.initial(policy)
         self._tickets: dict[str, Ticket] = {}
-        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent)
+        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth)
         self._announced: SwapProgress | None = None
         self._changed = anyio.Event()
         self._posted = 0
@@ -94,14 +98,14 @@ class Supervisor:
             del self._tickets[ticket.id]
         return ticket
 
-    async def unload(self, model: str | None, drain_s: float | None = None) -> tuple[str, ...]:
-        """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over."""
+    async def unload(self, model: str | None) -> tuple[str, ...]:
+        """Unload one model or all, once their running requests are done or their drain is over."""
         names = [model] if model is not None else list(self._state.models)
         there = {name: each.generation for name in names if (each := self._state.models[name]).phase != "unloaded"}
         for name in there:
-            self._post(UnloadAsked(name, drain_s))
-        bound_s = self._state.policy.drain_s if drain_s is None else drain_s
-        with anyio.move_on_after(bound_s + STOP_ALL_BOUND_S):
+            self._post(UnloadAsked(name))
+        policy = self._state.policy
+        with anyio.move_on_after(policy.drain_s + STOP_ALL_BOUND_S):
             await self.wait_until(lambda _: not any(self._is_still_there(*each) for each in there.items()))
         return tuple(name for name, generation in there.items() if not self._is_still_there(name, generation))
 
@@ -110,6 +114,10 @@ class Supervisor:
         self._post(ShutdownAsked())
         with anyio.move_on_after(self._state.policy.drain_s + STOP_ALL_BOUND_S):
             await self.wait_until(lambda _: self._is_over())
+
+    async def condemn(self, model: str, port: int, why: str) -> None:
+        """End a process that is there and does not do its work; it is started again by the rules of a death."""
+        await self._children.condemn(model, port, why)
 
     async def wait_until(self, holds: Callable[[State], bool]) -> None:
         """Wait until the state is such. The caller bounds the wait."""
@@ -134,7 +142,8 @@ class Supervisor:
 
     def status_of(self, name: str) -> ModelStatus:
         """One physical model."""
-        return views.model_status(self._state, name, self.catalog.tiers_of(name), self._children.facts(name))
+        status = views.model_status(self._state, name, self.catalog.tiers_of(name), self._children.facts(name))
+        return status.model_copy(update={"warmth": self.warmth.status(self.catalog.models[name])})
 
     def status(self, version: str) -> EngineStatus:
         """Everything."""

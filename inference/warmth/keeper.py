@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from inference.catalog import ModelSpec
 from inference.contract import WarmthStatus
+from inference.errors import EngineError
 from inference.tap import Measured
 from inference.warmth import records, server_slots, slots
 from inference.warmth.records import Saved
@@ -43,25 +44,37 @@ class _Notes:
 
 
 class Berth:
+    """The null object: a request that takes any slot or none."""
+
+    slot: int | None = None
+    """None leaves the choice to the server."""
+
+    async def learn(self, measured: Measured) -> None:
+        """The answer is complete; `measured` is what its end said."""
+
+
+NO_BERTH = Berth()
+
+
+class _OwnBerth(Berth):
     """One request's slot, for as long as the request lasts."""
 
-    def __init__(self, keeper: Keeper, model: str, request: str, trail: Trail | None, taken: slots.Taken | None) -> None:
+    def __init__(self, keeper: Keeper, model: str, request: str, trail: Trail | None, taken: slots.Taken) -> None:
         self._keeper = keeper
         self._model = model
         self._request = request
         self._trail = trail
-        self._expected = taken.expected if taken else None
-        self.slot = taken.slot if taken else None
-        """None leaves the choice to the server."""
+        self._expected = taken.expected
+        self.slot = taken.slot
 
     async def learn(self, measured: Measured) -> None:
-        """The answer is complete: what it said shows what the slot holds now, and whether a restore worked."""
-        if self.slot is None:
-            return
+        """What the answer said shows what the slot holds now, and whether a restore worked."""
         answered = counted(measured.usage, measured.timings)
         self._keeper.give_back(self._model, self._request, mark_of(self._trail, answered))
         if self._expected is not None and answered is not None:
-            await self._keeper.conclude(self._model, self._expected, answered)
+            # The client has its answer and may leave; what was found out must outlive that.
+            with anyio.move_on_after(STAGE_BOUND_S, shield=True):
+                await self._keeper.conclude(self._model, self._expected, answered)
 
 
 class Keeper:
@@ -128,12 +141,12 @@ class Keeper:
         table = self._tables.get(spec.name) or slots.empty(spec.slots)
         if session is None:
             self._tables[spec.name] = slots.disturb(table)
-            yield Berth(self, spec.name, request, None, None)
+            yield NO_BERTH
             return
         taken = slots.take(table, session, request, trail)
         self._tables[spec.name] = taken.table
         try:
-            yield Berth(self, spec.name, request, trail, taken)
+            yield _OwnBerth(self, spec.name, request, trail, taken)
         finally:
             self.give_back(spec.name, request, None)
 
@@ -185,7 +198,7 @@ class Keeper:
             async with self._one_at_a_time:
                 try:
                     yield await self._opened()
-                except (OSError, SlotRefused) as error:
+                except (OSError, EngineError, SlotRefused) as error:
                     self._complain(spec.name, str(error))
         self._note(spec.name, **{timed: round(1e3 * (anyio.current_time() - began), 1)})
         if scope.cancelled_caught:

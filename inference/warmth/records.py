@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from inference.warmth.trail import Counted, Mark
 
 FULL_SHARE = 0.99
-"""Of the restored prompt: less than this is no full restore. The last token is always read again."""
+"""Of the restored prompt: less than this is no full restore."""
+ALWAYS_READ = 1
+"""The last token of a prompt, without which there is nothing to go on from. It counts in short prompts only."""
 USEFUL_SHARE = 0.5
 """Below it the cache was not used. In between a chat template has rewritten earlier turns, which costs a part and proves that it works."""
 
@@ -110,10 +112,10 @@ def judge(expected: int, answered: Counted) -> Verdict:
     2. At least half: it works, and the template changed what came before.
     3. Less: this model's cache cannot be restored.
     """
-    share = answered.cached / expected if expected else 1.0
-    if share >= FULL_SHARE:  # 1.
+    spared = answered.cached + ALWAYS_READ
+    if spared >= FULL_SHARE * expected:  # 1.
         return "verified"
-    return "partly" if share >= USEFUL_SHARE else "unsupported"  # 2. 3.
+    return "partly" if spared >= USEFUL_SHARE * expected else "unsupported"  # 2. 3.
 
 
 def read_ledger(text: str) -> Ledger:

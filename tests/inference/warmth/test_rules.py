@@ -136,10 +136,14 @@ def test_prompt_and_cache_are_read_from_each_protocols_end(usage: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("cached", "verdict"), [(100, "verified"), (99, "verified"), (98, "partly"), (50, "partly"), (49, "unsupported"), (0, "unsupported")]
+    ("cached", "verdict"), [(200, "verified"), (197, "verified"), (196, "partly"), (99, "partly"), (98, "unsupported"), (0, "unsupported")]
 )
 def test_99_percent_is_a_restore_and_less_than_half_is_none(cached: int, verdict: str) -> None:
-    assert records.judge(100, Counted(120, cached)) == verdict
+    assert records.judge(200, Counted(240, cached)) == verdict
+
+
+def test_the_one_token_that_is_always_read_is_not_held_against_a_short_prompt() -> None:
+    assert records.judge(8, Counted(8, 7)) == "verified"
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""Find a model's process that is healthy and does not generate: no byte for long, and its slots stand still or do not answer.
+
+`/health` says nothing about it. The slots do: asking for them waits in the queue of the very loop that generates. A long prompt on a slow
+machine is silent too, but its slots move, so silence alone condemns nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, cast
+
+import anyio
+import httpx2
+
+from config.vocabulary import is_table
+from inference.tickets import CHILD_HOST, Ticket
+
+SECOND_LOOK = 0.5
+"""Part of the silence bound between two looks at slots that are compared: many times what one batch of a prompt takes."""
+_OK = 200
+
+Condemn = Callable[[str, int, str], Awaitable[None]]
+"""Model, port and why."""
+
+
+class Pulse:
+    """When one answer last made progress."""
+
+    def __init__(self) -> None:
+        self.last = anyio.current_time()
+
+    def beat(self, chunk: bytes) -> None:
+        """Something came. llama-server's own signs of life come from another thread than its tokens, and do not count."""
+        if not is_ping(chunk):
+            self.last = anyio.current_time()
+
+
+class Look(NamedTuple):
+    """What the slots said."""
+
+    has_answered: bool
+    signs: frozenset[tuple[object, ...]] | None
+    """How far each running slot is; None where the server does not tell."""
+
+
+def is_ping(chunk: bytes) -> bool:
+    """Whether a piece of an event stream is comments only."""
+    return chunk.startswith(b":") and all(line.startswith(b":") for line in chunk.split(b"\n") if line.strip())
+
+
+async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn) -> None:
+    """Watch one request of a model until cancelled, and condemn the process that serves it if it hangs.
+
+    1. Something came within `hung_s`: nothing to ask.
+    2. The slots do not answer within `hung_s`: it hangs.
+    3. They do not tell, or it has just been found gone: others decide.
+    4. They answer twice the same: it hangs. Otherwise it works in silence.
+    """
+    before: Look | None = None
+    look_at = pulse.last + hung_s
+    while True:
+        await anyio.sleep_until(look_at)
+        if anyio.current_time() < pulse.last + hung_s:  # 1.
+            before, look_at = None, pulse.last + hung_s
+            continue
+        asked_at = anyio.current_time()
+        seen = await _look(ticket.port, hung_s)
+        if pulse.last >= asked_at:
+            continue
+        silent_s = anyio.current_time() - pulse.last
+        if not seen.has_answered:  # 2.
+            await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots did not answer")
+        elif seen.signs is not None and before is not None and seen == before:  # 4.
+            await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots stood still")
+        before = seen  # 3.
+        look_at = anyio.current_time() + SECOND_LOOK * hung_s
+
+
+async def _look(port: int, bound_s: float) -> Look:
+    try:
+        # Never through a proxy from the environment: this is our own machine.
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=bound_s) as client:
+            answer = await client.get(f"http://{CHILD_HOST}:{port}/slots")
+    except httpx2.TimeoutException:
+        return Look(has_answered=False, signs=None)
+    except httpx2.TransportError:
+        # Its process is ending, which is told elsewhere.
+        return Look(has_answered=True, signs=None)
+    if answer.status_code != _OK:
+        return Look(has_answered=True, signs=None)
+    try:
+        listed: Any = answer.json()
+    except ValueError:
+        return Look(has_answered=True, signs=None)
+    slots = cast("list[Any]", listed) if isinstance(listed, list) else []
+    return Look(has_answered=True, signs=frozenset(_signs(slot) for slot in slots if is_table(slot) and slot.get("is_processing")))
+
+
+def _signs(slot: dict[str, Any]) -> tuple[object, ...]:
+    return tuple(str(slot.get(name)) for name in ("id", "id_task", "n_prompt_tokens_processed", "next_token"))
