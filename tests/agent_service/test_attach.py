@@ -10,11 +10,12 @@ import anyio
 import httpx2
 import pytest
 
-from agent.address import Address, service_file
+from agent.address import Address, own_version, service_file
 from agent.attach import attach
 from agent.launch import is_running
-from agent.service_client import new_http_client
 from agent.service_faults import ServiceError, ServiceGone
+from agent.service_stream import notice_frame
+from agent.service_wire import Notice
 from config.paths import Home
 from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
 
@@ -195,39 +196,40 @@ async def test_the_person_is_told_what_is_waited_for(attached: Attach) -> None:
 async def test_a_service_that_cannot_be_replaced_is_told_with_its_own_reason_and_let_go_of(
     home: Home, monkeypatch: pytest.MonkeyPatch, code: str, said: str
 ) -> None:
-    opened: list[httpx2.AsyncClient] = []
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if request.url.path == "/health":
-            return httpx2.Response(200, json={"status": "ok", "version": "0.0.1", "pid": 1})
-        return httpx2.Response(409, json={"error": {"code": code, "message": "The disk is full."}})
-
-    def client_of(address: Address) -> httpx2.AsyncClient:
-        opened.append(httpx2.AsyncClient(base_url=address.url, transport=httpx2.MockTransport(answer)))
-        return opened[-1]
-
-    monkeypatch.setattr("agent.attach.new_http_client", client_of)
-    Address(url="http://127.0.0.1:9", token="t", pid=1, version="0.0.1").publish(home)
+    refusal = httpx2.Response(409, json={"error": {"code": code, "message": "The disk is full."}})
+    opened = play_service(home, monkeypatch, version="0.0.1", answer=refusal)
     with pytest.raises(ServiceError, match=said):
         async with attach(home, on_status=lambda _: None):
             pass
     assert [client.is_closed for client in opened] == [True]
-    service_file(home).unlink()
 
 
-async def test_a_service_that_fails_to_get_ready_is_let_go_of(attached: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_service_that_fails_to_get_ready_is_let_go_of(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = notice_frame(Notice(kind="failed", text="The tool server mail did not start."))
+    opened = play_service(home, monkeypatch, version=own_version(), answer=httpx2.Response(200, content=failed, headers=EVENT_STREAM))
+    with pytest.raises(ServiceError, match="mail did not start"):
+        async with attach(home, on_status=lambda _: None):
+            pass
+    assert [client.is_closed for client in opened] == [True]
+
+
+EVENT_STREAM = {"content-type": "text/event-stream"}
+
+
+def play_service(home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, answer: httpx2.Response) -> list[httpx2.AsyncClient]:
+    """Publish a service that is well and answers everything else with `answer`; the clients that are opened to it."""
     opened: list[httpx2.AsyncClient] = []
 
+    def play(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"status": "ok", "version": version, "pid": 1}) if request.url.path == "/health" else answer
+
     def client_of(address: Address) -> httpx2.AsyncClient:
-        opened.append(new_http_client(address))
+        opened.append(httpx2.AsyncClient(base_url=address.url, transport=httpx2.MockTransport(play)))
         return opened[-1]
 
     monkeypatch.setattr("agent.attach.new_http_client", client_of)
-    with pytest.raises(ServiceError):
-        async with attached("--fail"):
-            pass
-    assert opened
-    assert all(client.is_closed for client in opened)
+    Address(url="http://127.0.0.1:9", token="t", pid=1, version=version).publish(home)
+    return opened
 
 
 def _engine_pid(home: Home, service: int) -> int:
