@@ -7,6 +7,7 @@ engine listens, because its import takes longer than everything else together.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
 import anyio
 
@@ -24,14 +25,15 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTROL_BOUND_S = 30.0
 """For the control routes to be imported, once; a cold disk takes seconds."""
+_METRICS = "/metrics"
 _PASSED = frozenset(
     {"/infill", "/tokenize", "/detokenize", "/apply-template", "/completion", "/completions", "/chat/completions", "/responses"}
-    | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", "/metrics", "/lora-adapters"}
+    | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", _METRICS, "/lora-adapters"}
 )
 """llama-server's routes outside `/v1/` that are a model's business. What acts on slots is not among them: those are the engine's."""
 _LOADING = frozenset({"/engine/switch", "/engine/load"})
 """What puts a model into memory, and so obeys the mode as requests for a model do."""
-_READ_ONLY = frozenset({"/props", "/slots", "/metrics", "/lora-adapters"})
+_READ_ONLY = frozenset({"/props", "/slots", _METRICS, "/lora-adapters"})
 """Of these only GET: their POST changes the server for everybody."""
 
 
@@ -77,7 +79,7 @@ class Engine:
             await self._say_health(send, path)
         elif path == "/engine/mode":
             await self._mode(scope, receive, send)
-        elif path.startswith("/engine/") or path == "/v1/models" or path.startswith("/v1/models/"):
+        elif _is_ours(scope):
             if path in _LOADING:
                 self._mode.check(scope["headers"])
             await self._to_control(scope, receive, send)
@@ -99,6 +101,14 @@ class Engine:
             await self._has_control.wait()
         if self._control is not None:
             await self._control(scope, receive, send)
+
+
+def _is_ours(scope: Scope) -> bool:
+    """Whether the engine answers itself: the metrics too, unless the query names a model whose own are meant."""
+    path: str = scope["path"]
+    if path == _METRICS:
+        return "model" not in parse_qs(scope["query_string"].decode("latin-1"))
+    return path in ("/", "/v1/models") or path.startswith(("/engine/", "/v1/models/"))
 
 
 class _Noted:

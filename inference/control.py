@@ -28,7 +28,9 @@ from inference.contract import (
     UnloadRequest,
     event_frame,
 )
+from inference.dashboard.routes import add_watching
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
+from inference.observatory import Observatory
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key
 
@@ -37,10 +39,10 @@ KEEP_ALIVE_S = 15.0
 _NOTHING_ASKED = UnloadRequest()
 
 
-def build_control(supervisor: Supervisor, version: str) -> FastAPI:
+def build_control(supervisor: Supervisor, version: str, observatory: Observatory) -> FastAPI:
     """The control routes of one engine, as an ASGI application."""
     app = FastAPI(title="Variet engine", version=version, docs_url=None, redoc_url=None, openapi_url="/engine/openapi.json")
-    routes = _Routes(supervisor, version)
+    routes = _Routes(supervisor, version, observatory)
     app.get("/v1/models")(routes.models)
     app.get("/v1/models/{name:path}")(routes.model)
     app.get("/engine/status")(routes.status)
@@ -49,24 +51,26 @@ def build_control(supervisor: Supervisor, version: str) -> FastAPI:
     app.post("/engine/unload")(routes.unload)
     app.get("/engine/events")(routes.events)
     app.delete("/engine/sessions/{session:path}")(routes.forget)
+    add_watching(app, supervisor, observatory, version)
     for error in (EngineError, RequestValidationError, HTTPException):
         app.exception_handler(error)(_refuse)
     return app
 
 
 class _Routes:
-    def __init__(self, supervisor: Supervisor, version: str) -> None:
+    def __init__(self, supervisor: Supervisor, version: str, observatory: Observatory) -> None:
         self._supervisor = supervisor
         self._version = version
+        self._observatory = observatory
 
     async def models(self) -> ServedModels:
         """Every name that can be asked for, loaded or not."""
-        return self._supervisor.served_models()
+        return self._supervisor.served_models(self._observatory.rates.rates)
 
     async def model(self, name: str) -> ServedModel:
         """One of them."""
         self._supervisor.catalog.known(name)
-        return next(each for each in self._supervisor.served_models().data if each.id == name)
+        return next(each for each in (await self.models()).data if each.id == name)
 
     async def status(self) -> EngineStatus:
         """Models, queue and the load under way."""

@@ -7,7 +7,7 @@ because each event says all there is to know.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -62,13 +62,16 @@ class Listener:
 
 
 class EventHub:
-    """Where swaps are announced."""
+    """Where swaps are announced; to `watch` too, which is called for every event and must not wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[SwapProgress], None] | None = None) -> None:
         self._listeners: set[Listener] = set()
+        self._watch = watch
 
     def publish(self, progress: SwapProgress) -> None:
         """Announce to everybody who listens now."""
+        if self._watch is not None:
+            self._watch(progress)
         for listener in self._listeners:
             listener.tell(progress)
 

@@ -20,8 +20,9 @@ from inference.keys import Keys
 
 HEADER_BOUND = 32 * 1024
 """Bytes of headers, where the settings say nothing else."""
-ENGINE_OPEN = frozenset({("GET", "/health"), ("HEAD", "/health")})
-"""What of the engine needs no key: whether it is there, and which version of the contract it speaks."""
+ENGINE_OPEN = frozenset({("GET", "/health"), ("HEAD", "/health"), ("GET", "/")})
+"""What of the engine needs no key: whether it is there, which version of the contract it speaks, and the dashboard's empty page, whose
+script asks for everything else with a key."""
 _OWN_SITE = frozenset({"same-origin", "none"})
 """Fetch sites that are no other page: our own pages, and what a person typed."""
 _LINE_EXTRAS = 4

@@ -26,6 +26,7 @@ from inference.history import LoadTimes
 from inference.keys import KEY_FILE, load_keys
 from inference.launching import Launcher
 from inference.listening import Front, Server, gate_of, open_front
+from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
@@ -45,6 +46,14 @@ class Manners:
     """End when standard input closes, so that no engine outlives a parent that was killed."""
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """What the control routes show beside the supervisor."""
+
+    version: str
+    observatory: Observatory
+
+
 def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: str) -> None:
     """Run an engine; returns when it has stopped and no child is left.
 
@@ -54,7 +63,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     home.prepare()
     keys = load_keys(home.config_dir / KEY_FILE)
     catalog = build_catalog(settings)
-    hub = EventHub()
+    observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
+    hub = EventHub(observatory.metrics.observe_swap)
     with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
 
         async def run() -> None:
@@ -69,11 +79,14 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
             )
             async with open_connections() as connections:
-                proxy = Proxy(supervisor, connections, settings.server.max_body_mib * 2**20, hung_s=settings.load.hung_s)
+                proxy = Proxy(
+                    supervisor, connections, settings.server.max_body_mib * 2**20, observatory.observe, hung_s=settings.load.hung_s
+                )
                 engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version)
-                await _run(engine, supervisor, front, manners, version)
+                await _run(engine, supervisor, front, manners, _Watched(version, observatory))
 
-        anyio.run(run)
+        with observatory.watching():
+            anyio.run(run)
 
 
 def policy(settings: EngineSettings, specs: Any) -> Policy:
@@ -93,7 +106,7 @@ def _warmth_folder(settings: EngineSettings, home: Home) -> Path | None:
         return None
 
 
-async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Manners, version: str) -> None:
+async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Manners, watched: _Watched) -> None:
     server = Server(front.config(engine))
     stop = _StopSignal()
     async with anyio.create_task_group() as tasks:
@@ -101,7 +114,7 @@ async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Ma
         tasks.start_soon(_serve_http, server, front, tasks.cancel_scope)
         stop.listen(is_leashed=manners.is_leashed)
         with front.announced("engine", manners.port_file):
-            tasks.start_soon(_load_control, engine, supervisor, version)
+            tasks.start_soon(_load_control, engine, supervisor, watched)
             await stop.first.wait()
             tasks.start_soon(_hurry, stop, supervisor)
             await supervisor.shut_down()
@@ -114,10 +127,10 @@ async def _serve_http(server: Server, front: Front, scope: anyio.CancelScope) ->
     scope.cancel()
 
 
-async def _load_control(engine: Engine, supervisor: Supervisor, version: str) -> None:
+async def _load_control(engine: Engine, supervisor: Supervisor, watched: _Watched) -> None:
     """Import the control routes in a thread, so that the engine answers meanwhile."""
     control = await anyio.to_thread.run_sync(importlib.import_module, "inference.control")
-    engine.set_control(control.build_control(supervisor, version))
+    engine.set_control(control.build_control(supervisor, watched.version, watched.observatory))
 
 
 async def _hurry(stop: _StopSignal, supervisor: Supervisor) -> None:

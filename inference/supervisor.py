@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -19,7 +19,7 @@ import anyio.abc
 from inference import schedule, views
 from inference.catalog import Catalog
 from inference.children import STOP_ALL_BOUND_S, Children, Spawn
-from inference.contract import EngineStatus, ModelStatus, ServedModels, SwapProgress
+from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
 from inference.history import LoadTimes
@@ -150,9 +150,9 @@ class Supervisor:
         models = tuple(self.status_of(name) for name in self._state.models)
         return EngineStatus(version=version, models=models, queue=views.queue(self._state, anyio.current_time()), swap=self.swap())
 
-    def served_models(self) -> ServedModels:
-        """Every name that can be asked for."""
-        return views.served_models(self.catalog, self._state)
+    def served_models(self, rates: Mapping[str, ModelRates] = views.UNMEASURED) -> ServedModels:
+        """Every name that can be asked for, with what was measured of its model."""
+        return views.served_models(self.catalog, self._state, rates)
 
     def swap(self) -> SwapProgress | None:
         """The load under way, or the next; None when nobody waits for one."""

@@ -36,11 +36,13 @@ PURE = (
     *("config/schema", "config/vocabulary"),
     *("inference/access", "inference/bind"),
     *(
+        "inference/activity/finished",
         "inference/capabilities",
         "inference/catalog",
         "inference/contract/*",
         "inference/draft",
         "inference/errors",
+        "inference/exposition",
         "inference/news",
         "inference/residency",
     ),

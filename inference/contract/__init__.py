@@ -3,6 +3,7 @@
 Whoever speaks to the engine imports this package and no other part of it.
 """
 
+from inference.contract.activity import ActivityAnswer, ActivityRecord, Gpu, LogLines, ProcessMemory, RatesReport, Resources
 from inference.contract.failures import ErrorCode, ErrorDetail, ErrorEnvelope
 from inference.contract.headers import (
     CONTRACT,
@@ -55,18 +56,25 @@ __all__ = [
     "SHOULD_RETRY",
     "SWAP_EVENT",
     "WAIT",
+    "ActivityAnswer",
+    "ActivityRecord",
     "Capability",
     "EngineStatus",
     "ErrorCode",
     "ErrorDetail",
     "ErrorEnvelope",
+    "Gpu",
     "Health",
     "LoadRequest",
+    "LogLines",
     "ModelRates",
     "ModelState",
     "ModelStatus",
+    "ProcessMemory",
     "QueuedRequest",
+    "RatesReport",
     "ReloadAnswer",
+    "Resources",
     "ServedKind",
     "ServedMeta",
     "ServedModel",

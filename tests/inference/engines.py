@@ -13,18 +13,21 @@ from typing import Any
 import anyio
 import httpx2
 import uvicorn
+from fastapi import FastAPI
 
+from config.paths import Home
 from config.schema import EngineSettings
-from inference.activity.finished import Observer, observe_nothing
+from inference.activity.finished import Finished, Observer, observe_nothing
 from inference.app import Engine
 from inference.catalog import build_catalog
-from inference.contract import ErrorEnvelope
+from inference.contract import ErrorEnvelope, SwapProgress
 from inference.control import build_control
 from inference.events import EventHub
 from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
+from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.serve import Server
@@ -48,11 +51,14 @@ def settings(**changes: Any) -> EngineSettings:
 
 @asynccontextmanager
 async def supervised(
-    children: FakeChildren, folder: Path, change: Callable[[Policy], Policy] = lambda policy: policy
+    children: FakeChildren,
+    folder: Path,
+    change: Callable[[Policy], Policy] = lambda policy: policy,
+    watch: Callable[[SwapProgress], None] | None = None,
 ) -> AsyncIterator[Supervisor]:
     """A running supervisor; its children are ended at the end."""
     catalog = build_catalog(settings())
-    supervisor = Supervisor(catalog, change(Policy(catalog.models)), children, LoadTimes(folder / "times.json"), EventHub())
+    supervisor = Supervisor(catalog, change(Policy(catalog.models)), children, LoadTimes(folder / "times.json"), EventHub(watch))
     async with anyio.create_task_group() as tasks:
         await tasks.start(supervisor.run)
         yield supervisor
@@ -65,12 +71,20 @@ async def until(supervisor: Supervisor, holds: Callable[[State], bool]) -> None:
     await supervisor.wait_until(holds)
 
 
+@asynccontextmanager
+async def _watching(observatory: Observatory) -> AsyncIterator[None]:
+    with observatory.watching():
+        yield
+
+
 @dataclass
 class RunningEngine:
     supervisor: Supervisor
     client: httpx2.AsyncClient
     url: str
     gate: Gate
+    observatory: Observatory
+    control: FastAPI
 
 
 @asynccontextmanager
@@ -84,23 +98,31 @@ async def engine(
     observe: Observer = observe_nothing,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
+    observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1)
+
+    def observe_both(finished: Finished) -> None:
+        observe(finished)
+        observatory.observe(finished)
+
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with (
-            supervised(children, folder, change) as supervisor,
+            _watching(observatory),
+            supervised(children, folder, change, observatory.metrics.observe_swap) as supervisor,
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):
             gate = Gate("127.0.0.1", keys or Keys())
-            app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe), "0.0.0", mode)
-            app.set_control(build_control(supervisor, "0.0.0"))
+            app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe_both), "0.0.0", mode)
+            control = build_control(supervisor, "0.0.0", observatory)
+            app.set_control(control)
             config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
             server = Server(config)
             tasks.start_soon(server.serve, [listener])
             async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
-                yield RunningEngine(supervisor, client, url, gate)
+                yield RunningEngine(supervisor, client, url, gate, observatory, control)
             server.should_exit = True
 
 

@@ -1,0 +1,179 @@
+"""Keep a record of each finished request in a small SQLite file, for as many days as the settings say.
+
+A thread of its own writes, because a disk may stall for seconds and no request may wait for that: what does not fit into its queue, or
+into a full disk, is counted as lost. Readers have connections of their own, which write-ahead logging lets them use meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import anyio.to_thread
+
+from inference.activity.finished import Finished
+from inference.contract import ActivityAnswer, ActivityRecord
+
+LOG_FILE = "activity.sqlite3"
+"""Its name in the home's folder of state."""
+QUEUED = 1024
+"""Records that may wait for the disk: minutes of a busy engine, and less than a megabyte."""
+BATCH = 256
+"""Records per transaction."""
+PRUNE_EVERY_S = 3600.0
+"""Between two looks for records that are too old: retention is counted in days."""
+BUSY_BOUND_S = 5.0
+"""For another process that holds the file, such as a person's sqlite3."""
+CLOSE_BOUND_S = 3.0
+"""For the last records at the engine's end."""
+_SECONDS_PER_DAY = 86400.0
+_PRIVATE = 0o600
+_COLUMNS = tuple(field.name for field in fields(Finished))
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,
+    request TEXT NOT NULL, key TEXT, model TEXT, asked_as TEXT, queued_s REAL NOT NULL, swap_s REAL NOT NULL, first_token_s REAL,
+    prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, tokens_per_s REAL, outcome TEXT NOT NULL, code TEXT,
+    status INTEGER, bytes INTEGER NOT NULL, total_s REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS requests_at ON requests (at);
+"""
+_INSERT = f"INSERT INTO requests (at, {', '.join(_COLUMNS)}) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
+_LOG = logging.getLogger(__name__)
+
+
+class ActivityLog:
+    """The log of one engine. `start` begins to write; `record` may be called from the event loop at any time and never waits."""
+
+    is_enabled = True
+
+    def __init__(self, path: Path, retention_days: int, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._retention_s = retention_days * _SECONDS_PER_DAY
+        self._clock = clock
+        self._queue: queue.Queue[tuple[float, Finished] | None] = queue.Queue(QUEUED)
+        self._thread = threading.Thread(target=self._write, name="activity", daemon=True)
+        self._lost = 0
+        self._has_complained = False
+
+    @property
+    def lost(self) -> int:
+        """Records that could not be kept since the engine started."""
+        return self._lost
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is still queued, within bounds; blocks, so call it from a thread."""
+        try:
+            self._queue.put(None, timeout=CLOSE_BOUND_S)
+        except queue.Full:
+            return
+        self._thread.join(CLOSE_BOUND_S)
+
+    def record(self, finished: Finished) -> None:
+        """Take on one record, or count it as lost."""
+        try:
+            self._queue.put_nowait((self._clock(), finished))
+        except queue.Full:
+            self._lost += 1
+
+    async def page(self, *, limit: int, after: int) -> ActivityAnswer:
+        """The newest records after number `after`, newest first, at most `limit`."""
+        return await anyio.to_thread.run_sync(self._read, limit, after)
+
+    def _read(self, limit: int, after: int) -> ActivityAnswer:
+        sql = f"SELECT id, at, {', '.join(_COLUMNS)} FROM requests WHERE id > ? ORDER BY id DESC LIMIT ?"
+        try:
+            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=BUSY_BOUND_S)) as connection:
+                rows = connection.execute(sql, (after, limit)).fetchall()
+        except sqlite3.Error as error:
+            # Not there yet, or out of order: the engine serves on, and its log says why.
+            _LOG.info("the activity log cannot be read: %s", error)
+            rows = []
+        names = ("id", "at", *_COLUMNS)
+        records = tuple(ActivityRecord.model_validate(dict(zip(names, row, strict=True))) for row in rows)
+        return ActivityAnswer(enabled=True, lost=self._lost, requests=records)
+
+    # --- the thread ---------------------------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        pruned_at = float("-inf")
+        while (batch := self._next_batch()) is not None:
+            if not batch:
+                continue
+            try:
+                with _opened(self._path) as connection:
+                    connection.executemany(_INSERT, [(at, *astuple(finished)) for at, finished in batch])
+                    now = self._clock()
+                    if now - pruned_at > PRUNE_EVERY_S:
+                        connection.execute("DELETE FROM requests WHERE at < ?", (now - self._retention_s,))
+                        pruned_at = now
+                self._has_complained = False
+            except (sqlite3.Error, OSError) as error:
+                self._lost += len(batch)
+                if not self._has_complained:
+                    _LOG.warning("activity could not be recorded in %s: %s", self._path, error)
+                self._has_complained = True
+
+    def _next_batch(self) -> list[tuple[float, Finished]] | None:
+        """What waits, up to a batch; None at the end."""
+        first = self._queue.get()
+        batch: list[tuple[float, Finished]] = []
+        while first is not None:
+            batch.append(first)
+            if len(batch) == BATCH:
+                return batch
+            try:
+                first = self._queue.get_nowait()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._queue.put(None)  # There is room: we have just taken more out.
+            return batch
+        return None
+
+
+class NoActivityLog:
+    """The log of an engine that was told to keep none."""
+
+    is_enabled = False
+    lost = 0
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def close(self) -> None:
+        """Nothing to write."""
+
+    def record(self, finished: Finished) -> None:
+        """Forget it."""
+
+    async def page(self, *, limit: int, after: int) -> ActivityAnswer:
+        """Nothing is kept."""
+        return ActivityAnswer(enabled=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one transaction; opened each time, so that a file that was removed or a disk that was full heals by itself."""
+    if not path.exists():
+        # Private before the first byte; SQLite gives its companions the same mode.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE))
+    with closing(sqlite3.connect(path, timeout=BUSY_BOUND_S)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        with connection:
+            yield connection

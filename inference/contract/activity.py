@@ -1,0 +1,92 @@
+"""The wire types of what has been: the activity log, a model's log lines, and what processes use."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.contract.status import ModelRates
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ActivityRecord(_Wire):
+    """One finished request; times in seconds. It never holds contents."""
+
+    id: int
+    """Counts records; `after=` takes it."""
+    at: float
+    """When it ended, as seconds since 1970 (UTC)."""
+    request: str
+    key: str | None
+    model: str | None
+    asked_as: str | None
+    queued_s: float
+    swap_s: float
+    first_token_s: float | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    tokens_per_s: float | None
+    outcome: Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
+    code: str | None
+    status: int | None
+    bytes: int
+    total_s: float
+
+
+class ActivityAnswer(_Wire):
+    """`GET /engine/activity`: newest first."""
+
+    enabled: bool
+    lost: int = 0
+    """Records that could not be kept since the engine started."""
+    requests: tuple[ActivityRecord, ...] = ()
+
+
+class LogLines(_Wire):
+    """`GET /engine/logs/{model}`, and the payload of its `log` events with `follow=1`."""
+
+    model: str
+    lines: tuple[str, ...]
+
+
+class RatesReport(ModelRates):
+    """`POST /engine/rates`: what `variet engine bench` found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    prefill_tps: float | None = Field(default=None, gt=0)
+    decode_tps: float | None = Field(default=None, gt=0)
+    load_s: float | None = Field(default=None, ge=0)
+
+
+class ProcessMemory(_Wire):
+    """One model's process, or the engine's own."""
+
+    name: str
+    pid: int
+    resident_mib: float | None
+    """Main memory of it and what it started; None where the system does not tell."""
+
+
+class Gpu(_Wire):
+    """One graphics card."""
+
+    index: int
+    name: str
+    total_mib: int
+    free_mib: int
+
+
+class Resources(_Wire):
+    """`GET /engine/resources`: what is used, as the system says it."""
+
+    engine: ProcessMemory
+    models: tuple[ProcessMemory, ...]
+    gpus: tuple[Gpu, ...] = ()
+    """Empty where there are none, or none can be asked."""

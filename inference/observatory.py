@@ -1,0 +1,70 @@
+"""Everything that watches the engine and never steers it: metrics, activity log, measured rates, and what the processes use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import anyio.to_thread
+
+from config.paths import Home
+from inference.activity.finished import Finished
+from inference.activity.log import LOG_FILE, ActivityLog, NoActivityLog
+from inference.contract import EngineStatus, Gpu, ProcessMemory, Resources
+from inference.memory_use import family_mib, resident_mib
+from inference.metrics import Metrics
+from inference.rates import RATES_FILE, RateBook
+
+GpuProbe = Callable[[], tuple[Gpu, ...]]
+"""What the graphics cards say; called from a thread."""
+
+
+def no_gpus() -> tuple[Gpu, ...]:
+    """For a machine without any."""
+    return ()
+
+
+class Observatory:
+    """What one engine knows about itself."""
+
+    def __init__(self, log: ActivityLog | NoActivityLog, rates: RateBook, log_dir: Path, gpus: GpuProbe = no_gpus) -> None:
+        self.log = log
+        self.rates = rates
+        self.log_dir = log_dir
+        """Where the models' processes write."""
+        self.metrics = Metrics()
+        self._gpus = gpus
+
+    @classmethod
+    def at(cls, home: Home, *, retention_days: int | None, gpus: GpuProbe = no_gpus) -> Self:
+        """The one of a home; without `retention_days` nothing is recorded."""
+        log = NoActivityLog() if retention_days is None else ActivityLog(home.state_dir / LOG_FILE, retention_days)
+        return cls(log, RateBook(home.state_dir / RATES_FILE), home.log_dir, gpus)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Record as long as the context lasts."""
+        self.log.start()
+        try:
+            yield
+        finally:
+            self.log.close()
+
+    def observe(self, finished: Finished) -> None:
+        """Take on one finished request."""
+        self.metrics.observe(finished)
+        self.log.record(finished)
+
+    async def resources(self, status: EngineStatus) -> Resources:
+        """What the engine and its models use now."""
+        return await anyio.to_thread.run_sync(self._measure, status)
+
+    def _measure(self, status: EngineStatus) -> Resources:
+        models = tuple(
+            ProcessMemory(name=each.name, pid=each.pid, resident_mib=family_mib(each.pid)) for each in status.models if each.pid is not None
+        )
+        engine = ProcessMemory(name="engine", pid=os.getpid(), resident_mib=resident_mib(os.getpid()))
+        return Resources(engine=engine, models=models, gpus=self._gpus())

@@ -1,0 +1,222 @@
+"""What the engine shows of itself: metrics, activity, logs that follow, rates; and that watching never costs a request."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from inference.activity.finished import Finished
+from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
+from inference.activity.model_logs import LogTail, log_path
+from inference.contract import ModelRates
+from inference.exposition import Family, Histogram, Sample, page
+from inference.memory_use import family_mib
+from inference.rates import RateBook
+from tests.inference.engines import ASKED, error_of, running
+
+ONE = Finished("req-1", "laptop", "small", "fast", 0.5, 1.5, 2.25, 10, 4, 20, 33.3, "ok", None, 200, 999, 3.0)
+DAY_S = 86400.0
+
+
+def lines_of(text: str) -> dict[str, float]:
+    """A Prometheus page, by sample."""
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
+
+
+async def test_metrics_count_requests_loads_and_tokens_and_name_no_text_of_a_client(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        await on.client.post("/v1/embeddings", json={"model": "fast"})
+        await on.client.post("/v1/embeddings", json={"model": "made-up-by-a-client"})
+        on.observatory.observe(ONE)
+        answer = await on.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "made-up" not in answer.text
+    found = lines_of(answer.text)
+    assert found['variet_requests_total{model="small",key="",outcome="ok",code=""}'] == 1
+    assert found['variet_requests_total{model="",key="",outcome="refused",code="model_not_found"}'] == 1
+    assert found['variet_swap_seconds_count{model="small"}'] == 1
+    assert found['variet_tokens_total{model="small",key="laptop",kind="completion"}'] == 20
+    assert found['variet_first_token_seconds_bucket{model="small",le="2.5"}'] == 1
+    assert found['variet_first_token_seconds_bucket{model="small",le="1"}'] == 0
+    assert found['variet_model_loaded{model="small"}'] == 1
+    assert found['variet_model_loaded{model="large"}'] == 0
+    if sys.platform == "linux":
+        assert found['variet_resident_memory_bytes{process="engine"}'] > 2**20
+
+
+async def test_a_models_own_metrics_are_asked_for_by_its_name(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, upstream, _):
+        assert (await on.client.get("/metrics?model=fast")).json() == {"ok": True}
+        assert upstream.heard[0].target == "/metrics?model=fast"
+
+
+def test_a_page_of_metrics_is_in_the_form_that_scrapers_read() -> None:
+    spread = Histogram((1.0, 2.0))
+    for value in (0.5, 1.0, 1.5, 9.0):
+        spread.observe(value)
+    families = [
+        Family("a_total", "counter", "Says \\ and\nmore.", [Sample(2, {"name": 'a "b" \\ c\n'})]),
+        Family("b", "histogram", "Spread.", spread.samples({})),
+        Family("c", "gauge", "Nothing.", []),
+    ]
+    assert page(families) == (
+        "# HELP a_total Says \\\\ and\\nmore.\n# TYPE a_total counter\n"
+        'a_total{name="a \\"b\\" \\\\ c\\n"} 2\n'
+        "# HELP b Spread.\n# TYPE b histogram\n"
+        'b_bucket{le="1"} 2\nb_bucket{le="2"} 3\nb_bucket{le="+Inf"} 4\nb_sum 12\nb_count 4\n'
+    )
+
+
+async def test_a_finished_request_is_in_the_activity_log(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        await on.client.post("/v1/embeddings", json={"model": "fast", "input": "a word that nobody may keep"})
+        on.observatory.observe(ONE)
+        while len((found := (await on.client.get("/engine/activity?limit=5")).json())["requests"]) < 2:  # noqa: ASYNC110 - a thread writes it, and tells nobody
+            await anyio.sleep(0.01)
+        newest, oldest = found["requests"]
+        after = (await on.client.get(f"/engine/activity?after={oldest['id']}")).json()["requests"]
+        wrong = [await on.client.get(f"/engine/activity?{query}") for query in ("limit=0", "limit=501", "after=x", f"after={2**63}")]
+    assert (newest["request"], newest["key"], newest["first_token_s"], newest["outcome"]) == ("req-1", "laptop", 2.25, "ok")
+    assert (oldest["model"], oldest["asked_as"], oldest["status"]) == ("small", "fast", 200)
+    assert after == [newest]
+    assert found["enabled"] is True
+    assert found["lost"] == 0
+    assert [error_of(each) for each in wrong] == [(400, "invalid_request")] * 4
+    assert b"nobody may keep" not in b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
+
+
+async def _records(log: ActivityLog, count: int) -> list[str]:
+    while len(found := (await log.page(limit=100, after=0)).requests) < count:  # noqa: ASYNC110 - a thread writes it, and tells nobody
+        await anyio.sleep(0.01)
+    return [each.request for each in found]
+
+
+async def test_records_older_than_the_retention_go_when_the_engine_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "activity.sqlite3"
+    for request, at in (("old", 0.0), ("new", 1.5 * DAY_S)):
+        log = ActivityLog(path, 1, lambda at=at: at)
+        log.start()
+        log.record(replace(ONE, request=request))
+        await anyio.to_thread.run_sync(log.close)
+    assert await _records(log, 1) == ["new"]
+
+
+def _modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are the folder's there")
+async def test_the_log_and_its_companions_are_private(tmp_path: Path) -> None:
+    log = ActivityLog(tmp_path / "activity.sqlite3", 1)
+    log.start()
+    log.record(ONE)
+    await _records(log, 1)
+    with sqlite3.connect(tmp_path / "activity.sqlite3"):
+        assert _modes(tmp_path) == {0o600}
+    log.close()
+
+
+def test_what_does_not_fit_the_queue_is_counted_as_lost_and_nobody_waits(tmp_path: Path) -> None:
+    log = ActivityLog(tmp_path / "activity.sqlite3", 1)
+    for _ in range(QUEUED + 3):
+        log.record(ONE)
+    assert log.lost == 3
+
+
+async def test_what_cannot_be_written_is_counted_as_lost_until_it_can_be_again(tmp_path: Path) -> None:
+    path = tmp_path / "activity.sqlite3"
+    path.mkdir()
+    log = ActivityLog(path, 1)
+    log.start()
+    log.record(ONE)
+    while log.lost == 0:  # noqa: ASYNC110 - as above
+        await anyio.sleep(0.01)
+    assert (await log.page(limit=1, after=0)).lost == 1
+    path.rmdir()
+    log.record(ONE)
+    assert await _records(log, 1) == ["req-1"]
+    log.close()
+
+
+async def test_an_engine_that_was_told_to_keep_no_log_says_so(tmp_path: Path) -> None:
+    log = NoActivityLog()
+    log.record(ONE)
+    assert (await log.page(limit=5, after=0)).enabled is False
+
+
+async def test_a_models_log_is_shown_and_followed(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        path = log_path(on.observatory.log_dir, "small")
+        path.write_text("one\ntwo\nthr", encoding="utf-8")
+        assert (await on.client.get("/engine/logs/fast?lines=1")).json() == {"model": "small", "lines": ["two"]}
+        assert error_of(await on.client.get("/engine/logs/..%2Fengine")) == (404, "model_not_found")
+        async with on.client.stream("GET", "/engine/logs/fast?follow=1&lines=1") as answer:
+            frames = answer.aiter_lines()
+            seen: list[str] = []
+            async for line in frames:
+                if not line.startswith("data: "):
+                    continue
+                seen += json.loads(line.removeprefix("data: "))["lines"]
+                if seen == ["two"]:
+                    with path.open("a", encoding="utf-8") as file:
+                        file.write("ee\nfour\n")
+                if "four" in seen:
+                    break
+    assert seen == ["two", "three", "four"]
+
+
+def test_a_log_that_is_begun_anew_is_followed_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "model-m.log"
+    tail = LogTail(path)
+    assert tail.last(5) == ()
+    path.write_bytes(b"one\r\nhalf")
+    assert tail.more() == ("one",)
+    path.unlink()
+    path.write_bytes(b"new\n")
+    assert tail.more() == ("new",)
+    assert tail.more() == ()
+
+
+async def test_measured_rates_are_kept_and_served_with_every_name_of_the_model(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        first = await on.client.post("/engine/rates", json={"model": "balanced", "prefill_tps": 400.0, "load_s": 2.0})
+        second = await on.client.post("/engine/rates", json={"model": "large", "decode_tps": 25.5})
+        wrong = await on.client.post("/engine/rates", json={"model": "large", "decode_tps": -1})
+        listed = {each["id"]: each["meta"]["rates"] for each in (await on.client.get("/v1/models")).json()["data"]}
+        book = RateBook(tmp_path / "home" / "state" / "rates.json")
+    assert first.json() == {"prefill_tps": 400.0, "decode_tps": None, "load_s": 2.0}
+    assert second.json() == listed["thinker"] == listed["balanced"] == {"prefill_tps": 400.0, "decode_tps": 25.5, "load_s": 2.0}
+    assert listed["fast"] is None
+    assert error_of(wrong) == (400, "invalid_request")
+    assert book.rates == {"large": ModelRates(prefill_tps=400.0, decode_tps=25.5, load_s=2.0)}
+
+
+async def test_a_streams_request_is_recorded_with_the_time_to_its_first_part(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        await on.client.post("/v1/chat/completions", json=ASKED)
+        resources = (await on.client.get("/engine/resources")).json()
+    assert resources["engine"]["name"] == "engine"
+    assert [each["name"] for each in resources["models"]] == ["small"]
+    assert resources["gpus"] == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"m": {"prefill_tps": "fast"}}', "\x00"])
+def test_a_book_of_rates_that_is_damaged_starts_afresh(text: str, tmp_path: Path) -> None:
+    (tmp_path / "rates.json").write_text(text, encoding="utf-8")
+    book = RateBook(tmp_path / "rates.json")
+    assert book.rates == {}
+    book.record("m", ModelRates(load_s=1.0))
+    book.save()
+    assert RateBook(tmp_path / "rates.json").rates == {"m": ModelRates(load_s=1.0)}
+
+
+def test_the_memory_of_a_process_that_is_gone_is_unknown() -> None:
+    assert family_mib(2**30) is None
