@@ -26,6 +26,8 @@ from inference.history import LoadTimes
 from inference.keys import KEY_FILE, load_keys
 from inference.launching import Launcher
 from inference.listening import Front, Server, gate_of, open_front
+from inference.mode.obey import ObeyedMode
+from inference.mode.state import mode_file
 from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy
@@ -65,6 +67,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     catalog = build_catalog(settings)
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
     hub = EventHub(observatory.metrics.observe_swap)
+    mode = ObeyedMode(mode_file(home))
     with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
 
         async def run() -> None:
@@ -82,8 +85,12 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 proxy = Proxy(
                     supervisor, connections, settings.server.max_body_mib * 2**20, observatory.observe, hung_s=settings.load.hung_s
                 )
-                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version)
-                await _run(engine, supervisor, front, manners, _Watched(version, observatory))
+                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version, mode)
+                async with anyio.create_task_group() as tasks:
+                    if settings.mode.unload:
+                        tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
+                    await _run(engine, supervisor, front, manners, _Watched(version, observatory))
+                    tasks.cancel_scope.cancel()
 
         with observatory.watching():
             anyio.run(run)

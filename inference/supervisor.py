@@ -98,14 +98,14 @@ class Supervisor:
             del self._tickets[ticket.id]
         return ticket
 
-    async def unload(self, model: str | None) -> tuple[str, ...]:
-        """Unload one model or all, once their running requests are done or their drain is over."""
+    async def unload(self, model: str | None, drain_s: float | None = None) -> tuple[str, ...]:
+        """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over."""
         names = [model] if model is not None else list(self._state.models)
         there = {name: each.generation for name in names if (each := self._state.models[name]).phase != "unloaded"}
         for name in there:
-            self._post(UnloadAsked(name))
-        policy = self._state.policy
-        with anyio.move_on_after(policy.drain_s + STOP_ALL_BOUND_S):
+            self._post(UnloadAsked(name, drain_s))
+        bound_s = self._state.policy.drain_s if drain_s is None else drain_s
+        with anyio.move_on_after(bound_s + STOP_ALL_BOUND_S):
             await self.wait_until(lambda _: not any(self._is_still_there(*each) for each in there.items()))
         return tuple(name for name, generation in there.items() if not self._is_still_there(name, generation))
 
