@@ -16,6 +16,8 @@ LIVE_FIELDS = frozenset({"kind", "concurrency", "queue_policy", "max_stream_s", 
 """What the engine itself decides by for each model; the other fields are its process's command line, which a running one keeps."""
 RESTART_SECTIONS = ("server", "warmth", "activity", "mode")
 """What is built once, when the engine starts."""
+RESTART_KEYS = frozenset({"load.hung_s"})
+"""And single keys of other sections that are."""
 LIVE_SECTIONS = ("queue", "stop", "load", "residency")
 """What is looked at anew for every request, start and stop."""
 _Names = tuple[str, ...]
@@ -58,7 +60,9 @@ def diff_engines(old: EngineSettings, new: EngineSettings) -> EngineDiff:
     # 2.
     names = [f"{section}.{name}" for section in ("tiers", "virtual", "aliases") for name in _changed_keys(old, new, section)]
     # 3.
-    applied = [key for section in LIVE_SECTIONS for key in _changed_leaves(old, new, section)]
+    leaves = {key for section in (*RESTART_SECTIONS, *LIVE_SECTIONS) for key in _changed_leaves(old, new, section)}
+    needs_restart = {key for key in leaves if key in RESTART_KEYS or key.partition(".")[0] in RESTART_SECTIONS}
+    applied = [*(leaves - needs_restart)]
     applied += [f"models.{name}.{key}" for name in in_both for key in _changed_live_fields(old.models[name], new.models[name])]
     return EngineDiff(
         kept=tuple(name for name in in_both if name not in changed),
@@ -67,7 +71,7 @@ def diff_engines(old: EngineSettings, new: EngineSettings) -> EngineDiff:
         removed=tuple(sorted(old.models.keys() - new.models.keys())),
         names=tuple(sorted(names)),
         applied=tuple(sorted(applied)),
-        needs_restart=tuple(sorted(key for section in RESTART_SECTIONS for key in _changed_leaves(old, new, section))),
+        needs_restart=tuple(sorted(needs_restart)),
     )
 
 

@@ -6,7 +6,7 @@ Every start has a life of its own, so that news of an old process can never be t
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -69,6 +69,8 @@ class _Life:
     """One start of one model, from its spawn to its end."""
 
     generation: int
+    spec: ModelSpec
+    """As it was started, which a reload does not change."""
     child: ChildProcess | None = None
     is_spawned: anyio.Event = field(default_factory=anyio.Event)
     """Set when `child` is there, or will never be."""
@@ -107,13 +109,19 @@ class Children:
         child = self._lives[name].child
         return child.port if child is not None else 0
 
+    def adopt(self, specs: Mapping[str, ModelSpec]) -> None:
+        """Start models as these say from now on; what runs goes on as it was started."""
+        self._specs = dict(specs)
+        for name in specs:
+            self._facts.setdefault(name, Facts(expected_s=self._history.expected_s(name)))
+
     def perform(self, effect: ChildEffect, tasks: anyio.abc.TaskGroup) -> None:
         """Begin an effect; what came of it is posted."""
         model, generation = effect.model, effect.generation
         match effect:
             case Start():
-                self._lives[model] = life = _Life(generation)
-                tasks.start_soon(partial(self._live, self._specs[model], life), name=f"{model} #{generation}")
+                self._lives[model] = life = _Life(generation, self._specs[model])
+                tasks.start_soon(partial(self._live, life.spec, life), name=f"{model} #{generation}")
             case Stop():
                 tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
             case SaveWarmth():
@@ -189,11 +197,11 @@ class Children:
         raise AssertionError
 
     async def _save(self, model: str, generation: int) -> None:
-        await self._warmth.save(self._specs[model])
+        await self._warmth.save(self._lives[model].spec)
         self._post(Saved(model, generation))
 
     async def _restore(self, model: str, generation: int) -> None:
-        await self._warmth.restore(self._specs[model], self.port(model))
+        await self._warmth.restore(self._lives[model].spec, self.port(model))
         self._post(Restored(model, generation))
 
     async def _stop(self, model: str, life: _Life) -> None:

@@ -19,6 +19,7 @@ from inference.contract import (
     SWAP_EVENT,
     EngineStatus,
     LoadRequest,
+    ReloadAnswer,
     ServedModel,
     ServedModels,
     SessionForgotten,
@@ -55,6 +56,16 @@ def build_control(supervisor: Supervisor, version: str, observatory: Observatory
     for error in (EngineError, RequestValidationError, HTTPException):
         app.exception_handler(error)(_refuse)
     return app
+
+
+def add_reload(app: FastAPI, reload: Callable[[], Awaitable[ReloadAnswer]]) -> None:
+    """Add the route that takes on what the settings file says now; a file that cannot be used changes nothing."""
+
+    async def answer(request: Request) -> ReloadAnswer:
+        key_of(request.scope).check_everything()
+        return await reload()
+
+    app.post("/engine/reload", description=add_reload.__doc__)(answer)
 
 
 class _Routes:

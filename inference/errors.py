@@ -10,7 +10,8 @@ EngineError
 │   ├── RouteNotFound       404 route_not_found
 │   ├── ModelNotFound       404 model_not_found
 │   ├── BodyTooLarge        413 body_too_large
-│   └── HeadersTooLarge     431 headers_too_large
+│   ├── HeadersTooLarge     431 headers_too_large
+│   └── SettingsRefused     422 settings_refused: a reload of a file that cannot be used
 ├── TryLater            the client may ask again
 │   ├── QueueFull           503 queue_full
 │   ├── WaitExpired         503 wait_expired
@@ -123,6 +124,11 @@ class BodyTooLarge(RequestRefused):
 class HeadersTooLarge(RequestRefused):
     status = 431
     code = "headers_too_large"
+
+
+class SettingsRefused(RequestRefused):
+    status = 422
+    code = "settings_refused"
 
 
 class TryLater(EngineError):

@@ -26,6 +26,10 @@ class Launcher:
         self._log_dir = log_dir
         self._slots_dir = slots_dir
 
+    def adopt(self, settings: EngineSettings) -> None:
+        """Start by other settings from now on."""
+        self._settings = settings
+
     async def __call__(self, spec: ModelSpec, on_progress: Callable[[Progress], None]) -> Child:
         """Start `spec`'s process and return at once.
 

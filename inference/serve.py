@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ import anyio.to_thread
 from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
-from inference.catalog import build_catalog
+from inference.binaries import missing_runtimes
+from inference.catalog import Catalog, build_catalog
 from inference.children import STOP_ALL_BOUND_S
 from inference.events import EventHub
 from inference.history import LoadTimes
@@ -30,6 +32,7 @@ from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
+from inference.reload import FileWatch, Origin, Reloader, take_keys
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
@@ -54,17 +57,20 @@ class _Watched:
 
     version: str
     observatory: Observatory
+    reloader: Reloader
 
 
-def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: str) -> None:
-    """Run an engine; returns when it has stopped and no child is left.
+def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: str, origin: Origin | None = None) -> None:
+    """Run an engine; returns when it has stopped and no child is left. Changes of `origin` and of the keys are taken on meanwhile.
 
     Raises:
         SetupRefused: an address, a key file or a model that cannot be used as configured.
     """
     home.prepare()
-    keys = load_keys(home.config_dir / KEY_FILE)
-    catalog = build_catalog(settings)
+    origin = origin or Origin(home)
+    key_watch = FileWatch(home.config_dir / KEY_FILE)
+    keys = load_keys(key_watch.path)
+    catalog = build_catalog(settings, missing_runtimes(settings.runtimes.llama_server.binary))
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
     hub = EventHub(observatory.metrics.observe_swap)
     mode = ObeyedMode(mode_file(home))
@@ -85,11 +91,21 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 proxy = Proxy(
                     supervisor, connections, settings.server.max_body_mib * 2**20, observatory.observe, hung_s=settings.load.hung_s
                 )
-                engine = Engine(gate_of(settings.server, keys), supervisor, proxy, version, mode)
+                gate = gate_of(settings.server, keys)
+
+                async def apply(new: EngineSettings, catalog: Catalog, replaced: frozenset[str]) -> None:
+                    await take_keys(key_watch.path, gate)
+                    launcher.adopt(new)
+                    await supervisor.reconfigure(catalog, policy(new, catalog.models), replaced)
+
+                reloader = Reloader(settings, origin.read, apply)
+                engine = Engine(gate, supervisor, proxy, version, mode)
                 async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(origin.watch.run, reloader.take_change)
+                    tasks.start_soon(key_watch.run, partial(take_keys, key_watch.path, gate))
                     if settings.mode.unload:
                         tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
-                    await _run(engine, supervisor, front, manners, _Watched(version, observatory))
+                    await _run(engine, supervisor, front, manners, _Watched(version, observatory, reloader))
                     tasks.cancel_scope.cancel()
 
         with observatory.watching():
@@ -137,7 +153,9 @@ async def _serve_http(server: Server, front: Front, scope: anyio.CancelScope) ->
 async def _load_control(engine: Engine, supervisor: Supervisor, watched: _Watched) -> None:
     """Import the control routes in a thread, so that the engine answers meanwhile."""
     control = await anyio.to_thread.run_sync(importlib.import_module, "inference.control")
-    engine.set_control(control.build_control(supervisor, watched.version, watched.observatory))
+    app = control.build_control(supervisor, watched.version, watched.observatory)
+    control.add_reload(app, watched.reloader.reload)
+    engine.set_control(app)
 
 
 async def _hurry(stop: _StopSignal, supervisor: Supervisor) -> None:

@@ -34,6 +34,7 @@ from inference.schedule import (
     Left,
     LoadFailed,
     Policy,
+    Reconfigured,
     Refuse,
     Restored,
     RestoreWarmth,
@@ -65,6 +66,8 @@ class Supervisor:
         self._state = schedule.initial(policy)
         self._tickets: dict[str, Ticket] = {}
         self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth)
+        self._coming: deque[Catalog] = deque()
+        """For each `Reconfigured` in the inbox its catalogue."""
         self._announced: SwapProgress | None = None
         self._changed = anyio.Event()
         self._posted = 0
@@ -115,6 +118,12 @@ class Supervisor:
         with anyio.move_on_after(self._state.policy.drain_s + STOP_ALL_BOUND_S):
             await self.wait_until(lambda _: self._is_over())
 
+    async def reconfigure(self, catalog: Catalog, policy: Policy, replaced: frozenset[str]) -> None:
+        """Let another catalogue and policy hold; returns when they do. `replaced`: models whose process must be another."""
+        self._coming.append(catalog)
+        self._post(Reconfigured(policy, replaced))
+        await self._until_decided()
+
     async def condemn(self, model: str, port: int, why: str) -> None:
         """End a process that is there and does not do its work; it is started again by the rules of a death."""
         await self._children.condemn(model, port, why)
@@ -143,7 +152,9 @@ class Supervisor:
     def status_of(self, name: str) -> ModelStatus:
         """One physical model."""
         status = views.model_status(self._state, name, self.catalog.tiers_of(name), self._children.facts(name))
-        return status.model_copy(update={"warmth": self.warmth.status(self.catalog.models[name])})
+        # One that a reload removed is there until its streams have ended.
+        spec = self.catalog.models.get(name)
+        return status if spec is None else status.model_copy(update={"warmth": self.warmth.status(spec)})
 
     def status(self, version: str) -> EngineStatus:
         """Everything."""
@@ -174,6 +185,9 @@ class Supervisor:
                 while not self._is_over():
                     event = await self._next_event(wake_at)
                     before = self._state
+                    if isinstance(event, Reconfigured):
+                        self.catalog = self._coming.popleft()
+                        self._children.adopt(self.catalog.models)
                     self._state, effects, wake_at = step(before, event, anyio.current_time())
                     if isinstance(event, Exited):
                         self._tell_bereaved(event, before)
@@ -205,8 +219,8 @@ class Supervisor:
         return self._state.stop_by is not None and all(model.phase == "unloaded" for model in self._state.models.values())
 
     def _is_still_there(self, name: str, generation: int) -> bool:
-        model = self._state.models[name]
-        return model.generation == generation and model.phase != "unloaded"
+        model = self._state.models.get(name)
+        return model is not None and model.generation == generation and model.phase != "unloaded"
 
     def _perform(self, effect: Effect, tasks: anyio.abc.TaskGroup) -> None:
         match effect:
@@ -230,14 +244,15 @@ class Supervisor:
                 assert_never(effect)
 
     def _tell_bereaved(self, event: Exited, before: State) -> None:
-        for request in before.models[event.model].leases:
+        model = before.models.get(event.model)
+        for request in model.leases if model else ():
             if ticket := self._tickets.get(request):
                 ticket.bereave(UpstreamDied(f"{event.model} died while answering: {event.why}"))
 
     # --- announcements ------------------------------------------------------------------------------------------------------------------
 
     def _announce(self, event: Event) -> None:
-        if isinstance(event, Restored | LoadFailed):
+        if isinstance(event, Restored | LoadFailed) and event.model in self._state.models:
             self._tell(self.progress(event.model))
         swap = self.swap()
         last = self._announced
@@ -247,6 +262,8 @@ class Supervisor:
             self._announced = None
 
     def _announce_percent(self, model: str) -> None:
+        if model not in self._state.models:
+            return
         now = self.progress(model)
         last = self._announced
         has_moved = last is None or (now.model, now.phase) != (last.model, last.phase)

@@ -15,6 +15,7 @@ from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.errors import SetupRefused
 from inference.mode.server import start_mode
+from inference.reload import Origin
 from inference.serve import Manners, run_engine
 
 
@@ -27,13 +28,16 @@ from inference.serve import Manners, run_engine
 def serve(config: Path | None, port: int | None, port_file: Path | None, *, leashed: bool, verbose: bool) -> None:
     """Run the engine in the foreground; Ctrl-C lets running requests finish, a second one does not."""
     home = Home.find()
-    settings = options.settings_from(config, home, {} if port is None else {"server.port": port})
+    overrides = {} if port is None else {"server.port": port}
+    # Before the file is read, so that a change in between is noticed.
+    origin = Origin(home, config, overrides)
+    settings = options.settings_from(config, home, overrides)
     # A program that started us reads our words from a file; a person reads them on the screen.
     set_up_logging("engine", folder=home.log_dir if leashed else None, level=logging.INFO if verbose or leashed else logging.WARNING)
     if not leashed and not is_loopback(settings.server.host):
         # Another machine asks for the mode before it asks us, and also while we are not there.
         start_mode(home.prepare(), config)
     try:
-        run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"))
+        run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"), origin)
     except SetupRefused as error:
         raise options.WrongSettings(error.message) from error

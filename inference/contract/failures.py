@@ -19,6 +19,7 @@ ErrorCode = Literal[
     "model_not_found",
     "body_too_large",
     "headers_too_large",
+    "settings_refused",
     "queue_full",
     "wait_expired",
     "model_failed",

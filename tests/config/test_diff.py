@@ -42,6 +42,7 @@ RESTARTED: tuple[tuple[str, Any], ...] = (
     ("warmth.max_mib", 1),
     ("activity.enabled", False),
     ("mode.port", 1),
+    ("load.hung_s", 9.0),
 )
 APPLIED: tuple[tuple[str, Any], ...] = (
     ("queue.policy", "fail-fast"),

@@ -1,0 +1,146 @@
+"""New settings for an engine that runs: read the file again, compare, and hand over what changed; nothing that stayed the same notices.
+
+A file that cannot be used changes nothing: it is refused with the words that a start would have used, and the old settings stay. The file
+is looked at by its path and not held open, because editors write a new file and rename it over the old one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from config.diff import diff_engines
+from config.load import ConfigError, load_engine
+from config.paths import Home
+from config.schema import EngineSettings
+from inference.binaries import missing_runtimes
+from inference.catalog import Catalog, build_catalog
+from inference.contract import ReloadAnswer
+from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
+from inference.gate import Gate
+from inference.keys import load_keys
+
+POLL_S = 1.0
+"""Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
+Stamp = tuple[int, int, int] | None
+Apply = Callable[[EngineSettings, Catalog, frozenset[str]], Awaitable[None]]
+"""Lets new settings hold from now on; the names are those of models whose process must be another."""
+_LOG = logging.getLogger(__name__)
+
+
+class Origin:
+    """Where an engine's settings come from, to be read as often as they change."""
+
+    def __init__(self, home: Home, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> None:
+        """`path` and `overrides` as for `config.load.load_engine`."""
+        self.file = path or home.engine_toml
+        self.watch = FileWatch(self.file)
+        self._home = home
+        self._path = path
+        self._overrides = overrides or {}
+
+    def read(self) -> EngineSettings:
+        """The settings as they are now. A file that has been there once may not vanish: that is no wish for the defaults.
+
+        Raises:
+            ConfigError: they cannot be used.
+        """
+        if self.file.exists():
+            self._path = self.file
+        return load_engine(self._path, self._overrides, home=self._home)
+
+
+class Reloader:
+    """Takes on new settings, one change at a time."""
+
+    def __init__(self, started_with: EngineSettings, read: Callable[[], EngineSettings], apply: Apply) -> None:
+        self._started_with = started_with
+        self._settings = started_with
+        self._read = read
+        self._apply = apply
+        self._turn = anyio.Lock()
+
+    async def reload(self) -> ReloadAnswer:
+        """Read the settings again and let them hold.
+
+        1. They are read and checked as at a start; what a start would refuse is refused here, and the old ones stay.
+        2. What changed against those that hold is handed over.
+        3. What cannot change is compared with those that the engine was started with: it stays told until the next start.
+
+        Raises:
+            SettingsRefused: by 1.
+        """
+        async with self._turn:
+            # 1.
+            try:
+                new = await anyio.to_thread.run_sync(self._read)
+                missing = await anyio.to_thread.run_sync(missing_runtimes, new.runtimes.llama_server.binary)
+                catalog = build_catalog(new, missing)
+            except ConfigError as error:
+                raise SettingsRefused(f"The settings stay as they were. {error}", is_permanent=True) from error
+            except SetupRefused as error:
+                raise SettingsRefused(f"The settings stay as they were. {error.message}", is_permanent=True) from error
+            # 2.
+            diff = diff_engines(self._settings, new)
+            await self._apply(new, catalog, frozenset(diff.changed))
+            self._settings = new
+            # 3.
+            return ReloadAnswer(
+                kept=diff.kept,
+                changed=diff.changed,
+                added=diff.added,
+                removed=diff.removed,
+                names=diff.names,
+                applied=diff.applied,
+                needs_restart=diff_engines(self._started_with, new).needs_restart,
+            )
+
+    async def take_change(self) -> None:
+        """Reload because the file has changed; the log says what came of it."""
+        try:
+            answer = await self.reload()
+        except EngineError as error:
+            _LOG.error("%s", error.message)
+            return
+        told = answer.model_dump(exclude_defaults=True, exclude={"kept"})
+        _LOG.warning("new settings: %s", "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items()) or "nothing is different")
+
+
+async def take_keys(path: Path, gate: Gate) -> None:
+    """Take on the keys that the file holds now: one that is gone stops at once. An unusable file is logged and changes nothing."""
+    try:
+        gate.replace(await anyio.to_thread.run_sync(load_keys, path))
+    except KeyFileRefused as error:
+        _LOG.error("The keys stay as they were. %s", error.message)
+
+
+class FileWatch:
+    """Notices when a file has changed since this watch was made, also when it was replaced or is new."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = _stamp_of(path)
+
+    async def run(self, on_change: Callable[[], Awaitable[None]], *, every_s: float = POLL_S) -> None:
+        """Call `on_change` after every change, for as long as the task lives."""
+        last = self._known
+        while True:
+            await anyio.sleep(every_s)
+            now = await anyio.to_thread.run_sync(_stamp_of, self.path)
+            is_settled, last = now == last, now
+            if is_settled and now != self._known:
+                self._known = now
+                await on_change()
+
+
+def _stamp_of(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
