@@ -31,6 +31,7 @@ COMMANDS: dict[str, Lazy] = {
     "chat": Lazy("bots.repl.cli:chat", "Talk to the assistant in this terminal.", "chat,agent,servers,engine,embedded"),
     "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
     "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
+    "connect": Lazy("agent.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),
     "engine": Lazy("inference.cli:engine", "Run and steer the engine: serve, status, switch, unload.", "engine,embedded"),
     "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
 }

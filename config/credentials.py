@@ -53,6 +53,11 @@ def write_secret(name: str, value: SecretStr, *, home: Home) -> Path:
     return temporary.replace(file)
 
 
+def forget_secret(name: str, *, home: Home) -> None:
+    """Delete a secret that is kept in the home, if there is one."""
+    secret_file(name, home=home).unlink(missing_ok=True)
+
+
 def secret_file(name: str, *, home: Home) -> Path:
     """Where a secret is kept when the environment does not have it."""
     return home.config_dir / "secrets" / _checked(name)

@@ -20,7 +20,7 @@ def tls_context(server: ServerSection) -> ssl.SSLContext | None:
     """
     if server.tls_cert is None or server.tls_key is None:
         return None
-    cert, key = Path(server.tls_cert), Path(server.tls_key)
+    cert, key = server.tls_cert, server.tls_key
     _check_readable("tls_cert", cert)
     _check_readable("tls_key", key)
     _check_private(key)

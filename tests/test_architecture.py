@@ -32,7 +32,8 @@ PURE = (
     *("agent/errors", "agent/events", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
     *("agent/routing", "agent/service_wire", "agent/taint", "agent/turn", "agent/turn_state"),
     *("bots/lines", "bots/plain", "bots/tally", "bots/repl/blocks", "bots/repl/commands"),
-    *("config/agent_settings", "config/diff", "config/engine_settings", "config/faults", "config/model_settings", "config/references"),
+    *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
+    *("config/references",),
     *("config/schema", "config/vocabulary"),
     *("inference/access", "inference/bind"),
     *(

@@ -94,8 +94,8 @@ def stop() -> None:
     """End the process that `serve` or the engine started. The mode stays what it is."""
     file = Home.find().run_dir / "mode.json"
     try:
-        found = json.loads(file.read_bytes())
-        url, pid = urlsplit(found["url"]), int(found["pid"])
+        found: dict[str, object] = json.loads(file.read_bytes())
+        url, pid = urlsplit(str(found["url"])), int(str(found["pid"]))
         host = url.hostname or ""
         # Somebody listens there, so the file is no leftover and the process id is not a stranger's.
         socket.create_connection(("127.0.0.1" if is_wildcard(host) else host, url.port or 0), ANSWER_BOUND_S).close()

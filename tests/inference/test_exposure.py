@@ -132,7 +132,7 @@ def certificate(folder: Path, *, password: bytes | None = None) -> tuple[Path, P
 
 
 def section(cert: Path, key: Path) -> ServerSection:
-    return ServerSection(tls_cert=str(cert), tls_key=str(key))
+    return ServerSection(tls_cert=cert, tls_key=key)
 
 
 def test_a_certificate_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:

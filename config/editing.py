@@ -1,0 +1,69 @@
+"""Change one value in a settings file's text and nothing else: comments, order and line ends stay as the person wrote them.
+
+Pure: text in, text out. What came out is read again and compared, so a form that this does not know is refused and never damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+from config.vocabulary import is_table
+
+_TABLE = re.compile(r"\s*\[")
+_TEXT = r"""("(?:[^"\\]|\\.)*"|'[^']*')"""
+
+
+class EditRefused(Exception):
+    """The text is written in a way that only its author can change; the message says what to write."""
+
+
+def set_text(text: str, section: str, key: str, value: str) -> str:
+    """The text with `value` at `section.key`.
+
+    1. A line of that key in its section gets the new value, its comment stays.
+    2. A section without it gets the line below its head.
+    3. A file without the section gets both at its end.
+
+    Args:
+        text: TOML.
+        section: a top-level table's name.
+        key: in it.
+        value: the new text.
+
+    Raises:
+        EditRefused: the text is no TOML, or the value is written in another form (a dotted key, an inline table, a text of many lines).
+    """
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    new = f"{key} = {json.dumps(value, ensure_ascii=False)}{line_end}"
+    head = next((at for at, line in enumerate(lines) if re.match(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?$", line)), None)
+    if head is None:  # 3.
+        gap = "" if not text else line_end if text.endswith("\n") else 2 * line_end
+        return _checked(text, f"{text}{gap}[{section}]{line_end}{new}", section, key, value)
+    end = next((at for at in range(head + 1, len(lines)) if _TABLE.match(lines[at])), len(lines))
+    for at in range(head + 1, end):  # 1.
+        found = re.match(rf"(\s*{re.escape(key)}\s*=\s*){_TEXT}(.*)$", lines[at], re.S)
+        if found:
+            lines[at] = f"{found[1]}{json.dumps(value, ensure_ascii=False)}{found[3]}"
+            return _checked(text, "".join(lines), section, key, value)
+    if not lines[head].endswith("\n"):
+        lines[head] += line_end
+    lines.insert(head + 1, new)  # 2.
+    return _checked(text, "".join(lines), section, key, value)
+
+
+def _checked(before: str, after: str, section: str, key: str, value: str) -> str:
+    remedy = f"Write it yourself: {key} = {json.dumps(value)} under [{section}]."
+    try:
+        wanted: dict[str, Any] = tomllib.loads(before)
+        got = tomllib.loads(after)
+    except tomllib.TOMLDecodeError as error:
+        raise EditRefused(f"The settings cannot be changed safely ({error}). {remedy}") from error
+    table = wanted.get(section)
+    wanted[section] = {**(table if is_table(table) else {}), key: value}
+    if got != wanted:
+        raise EditRefused(f"The settings cannot be changed safely. {remedy}")
+    return after

@@ -1,0 +1,103 @@
+"""`variet connect` as a command: what it keeps, where, and what it refuses before anything is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx2
+import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr
+
+import agent.connect
+from agent.connect import connect
+from agent.errors import EngineUnreachable
+from agent.pairing import KeyWanted, Paired
+from config.credentials import read_secret, write_secret
+from config.load import load_agent
+from config.paths import HOME_VARIABLE, Home
+from inference.contract.status import ServedMeta, ServedModel, ServedModels
+
+URL = "http://192.168.1.10:8000"
+SERVED = ServedModels(data=(ServedModel(id="fast", meta=ServedMeta(kind="tier", model="nano", state="ready", n_ctx=4096)),))
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def shown() -> list[str | None]:
+    """The keys that the engine got to see."""
+    return []
+
+
+@pytest.fixture
+def run(home: Home, monkeypatch: pytest.MonkeyPatch, shown: list[str | None]) -> Run:
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+
+    def get_to_know(url: str, key: SecretStr | None, http: httpx2.Client) -> Paired:
+        shown.append(key.get_secret_value() if key else None)
+        if url.endswith(":9"):
+            raise EngineUnreachable(url)
+        if shown[-1] not in ("vk_1", None if url.endswith(":8001") else "vk_1"):
+            raise KeyWanted(url, was_shown=key is not None)
+        return Paired(url=url, version="0.1.0", contract=1, served=SERVED)
+
+    monkeypatch.setattr(agent.connect, "get_to_know", get_to_know)
+
+    def invoke(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        done = CliRunner().invoke(connect, list(arguments), input=stdin)
+        return done.exit_code, done.stdout, done.stderr
+
+    return invoke
+
+
+def kept_key(home: Home) -> str | None:
+    key = read_secret("engine_key", home=home, environ={})
+    return key.get_secret_value() if key else None
+
+
+def test_the_key_is_kept_privately_and_the_address_beside_the_comments(home: Home, run: Run):
+    home.agent_toml.write_text('# mine\n[engine]\n# url = "x"\n[routing]\ndefault_tier = "fast"\n', encoding="utf-8")
+    code, out, err = run(f"{URL}/v1/", "--key-stdin", stdin="vk_1\n")
+    assert (code, kept_key(home)) == (0, "vk_1")
+    assert "fast" in out
+    assert "readable" in err
+    assert "vk_1" not in out + err
+    assert load_agent(home=home).engine.url == URL
+    assert home.agent_toml.read_text(encoding="utf-8").startswith('# mine\n[engine]\nurl = "http://192.168.1.10:8000"\n# url = "x"\n')
+
+
+def test_a_refused_key_leaves_everything_as_it_was(home: Home, run: Run):
+    code, _, err = run(URL, "--key-stdin", stdin="vk_2\n")
+    assert (code, kept_key(home), home.agent_toml.exists()) == (1, None, False)
+    assert "keys add" in err
+    assert run("http://192.168.1.10:9")[0] == 3
+
+
+def test_the_key_of_one_engine_is_never_shown_to_another(home: Home, run: Run, shown: list[str | None]):
+    run(URL, "--key-stdin", stdin="vk_1\n")
+    assert run(URL)[0] == 0
+    assert run("http://192.168.1.11:8001")[0] == 0
+    assert shown == ["vk_1", "vk_1", None]
+    assert kept_key(home) is None
+
+
+def test_settings_that_cannot_be_changed_safely_are_left_alone_with_the_key(home: Home, run: Run):
+    text = 'engine = { url = "http://192.168.1.9:1" }\n'
+    home.agent_toml.write_text(text, encoding="utf-8")
+    write_secret("engine_key", SecretStr("old"), home=home)
+    code, _, err = run(URL, "--key-stdin", stdin="vk_1\n")
+    assert (code, kept_key(home), home.agent_toml.read_text(encoding="utf-8")) == (2, "old", text)
+    assert "Write it yourself" in err
+
+
+@pytest.mark.parametrize(
+    "url", ["192.168.1.10:8000", "ftp://x", "http://", "http://u:p@x", "http://x/other", "http://8.8.8.8:8000", "http://[::1"]
+)
+def test_what_is_no_address_of_an_engine_is_wrong_usage(run: Run, url: str):
+    assert run(url)[0] == 2
+
+
+@pytest.mark.parametrize("typed", ["", "two words\n", "ké\n"])
+def test_what_is_no_key_is_wrong_usage(run: Run, typed: str):
+    assert run(URL, "--key-stdin", stdin=typed)[0] == 2
