@@ -60,6 +60,8 @@ class _LocalStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._is_over = False
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._read_by = math.inf
         self._writable = anyio.Event()
         self._writable.set()
 
@@ -100,15 +102,30 @@ class _LocalStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
 
     async def _wait_readable(self, timeout: float | None) -> None:  # noqa: ASYNC109 as above
         self._reader = reader = self._loop.create_future()
-        timer = None if timeout is None else self._loop.call_later(timeout, self._wake)
+        self._read_by = math.inf if timeout is None else self._loop.time() + timeout
+        if self._timer is None or self._timer.when() > self._read_by:
+            self._set_timer()
         try:
             await reader
         finally:
             self._reader = None
-            if timer is not None:
-                timer.cancel()
         if not self._unread and not self._is_over:
             raise httpcore2.ReadTimeout
+
+    def _set_timer(self) -> None:
+        """One timer for all reads, set again when it rings too early: one for each token would pile up in the event loop."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if math.isinf(self._read_by) else self._loop.call_at(self._read_by, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._reader is None:
+            return
+        if self._loop.time() >= self._read_by:
+            self._wake()
+        else:
+            self._set_timer()
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
@@ -132,6 +149,8 @@ class _LocalStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True
+        self._read_by = math.inf
+        self._set_timer()
         self._error = exc
         self._writable.set()
         self._wake()
