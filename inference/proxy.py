@@ -46,7 +46,7 @@ LOADING_GRACE_S = 0.25
 """A load shorter than this is not worth an event, and a failure this early can still be a true status."""
 LOADING_REPEAT_S = 1.0
 """Between two loading events when nothing changes: the seconds go on, and a connection that is gone is noticed."""
-LAST_WORDS_BOUND_S = 0.25
+LAST_WORDS_BOUND_S = 1.0
 """After a connection broke: until the news of its process's end, if it ended, has come with its last lines."""
 ERROR_BODY_BOUND = 64 * 1024
 """The most of a model's error answer that is read to be put into an error frame."""

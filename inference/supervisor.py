@@ -126,6 +126,9 @@ class Supervisor:
 
     async def condemn(self, model: str, port: int, why: str) -> None:
         """End a process that is there and does not do its work; it is started again by the rules of a death."""
+        for ticket in self._tickets.values():
+            if (ticket.model, ticket.port) == (model, port):
+                ticket.expect(UpstreamDied(f"{model} was ended: {why}"))
         await self._children.condemn(model, port, why)
 
     async def wait_until(self, holds: Callable[[State], bool]) -> None:

@@ -81,6 +81,10 @@ class Ticket:
         if self._scope is not None:
             self._scope.cancel()
 
+    def expect(self, error: EngineError) -> None:
+        """The process behind it is about to be ended: this is why its connection breaks."""
+        self.verdict = self.verdict or error
+
     def bereave(self, error: EngineError) -> None:
         """The process behind it has ended."""
         self.verdict = error

@@ -56,6 +56,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--leave-grandchild", action="store_true", help="start a process that outlives this one and holds its output")
     parser.add_argument("--grandchild-escapes", action="store_true", help="... in a session of its own, ignoring SIGTERM")
     parser.add_argument("--hang", action="store_true", help="take requests and never answer them")
+    parser.add_argument("--hang-after-chunks", type=int, default=None, metavar="N", help="then be healthy and do nothing more")
     parser.add_argument("--die-after-chunks", type=int, default=None, metavar="N")
     parser.add_argument("--chunks", type=int, default=8, help="chunks per stream, unless max_tokens says fewer")
     parser.add_argument("--pace-ms", type=float, default=0.0, help="between two chunks")
@@ -68,6 +69,7 @@ class FakeServer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.is_ready = False
+        self.is_hung = options.hang
         self.streams = {"begun": 0, "ended": 0, "lost": 0}
         self._speaks = not options.no_state_lines and "LLAMA_SERVER_ROUTER_PORT" in os.environ
 
@@ -123,7 +125,7 @@ class FakeServer:
             await _send_json(stream, 503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
         elif path in ("/health", "/v1/health"):
             await _send_json(stream, 200, {"status": "ok"})
-        elif self.options.hang:
+        elif self.is_hung:
             await anyio.sleep_forever()
         elif path == "/v1/models":
             await _send_json(stream, 200, {"object": "list", "data": [{"id": self.options.alias, "object": "model"}]})
@@ -164,6 +166,9 @@ class FakeServer:
         await stream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         began = anyio.current_time()
         for index in range(count):
+            if index == self.options.hang_after_chunks:
+                self.is_hung = True
+                await anyio.sleep_forever()
             if index == self.options.die_after_chunks:
                 leave(134, "GGML_ASSERT(tensor) failed")
             # Each chunk has its own time from the start, so that one late chunk does not shift the others.

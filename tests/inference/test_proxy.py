@@ -150,11 +150,29 @@ async def test_a_stock_client_raises_on_a_stream_that_was_cut(tmp_path: Path) ->
                     pass
 
 
-async def test_a_model_that_dies_before_the_first_byte_is_a_502(tmp_path: Path) -> None:
+async def test_a_model_that_dies_before_the_first_byte_is_started_again_and_asked_once_more(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, upstream, children):
+
+        async def die_once(exchange: Exchange) -> None:
+            if len(children.started) > 1:
+                await exchange.json(b'{"ok": 2}')
+                return
+            children.started[0].die("boom")
+            await anyio.lowlevel.checkpoint()
+            raise BreakOff
+
+        upstream.script = die_once
+        answer = await on.client.post("/v1/chat/completions", json=ASKED)
+        assert (answer.status_code, answer.json()) == (200, {"ok": 2})
+        assert len(answer.headers.get_list("x-variet-request")) == 1
+        assert {heard.body for heard in upstream.heard} == {upstream.heard[0].body}
+
+
+async def test_a_model_that_dies_again_before_the_first_byte_is_a_502(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, upstream, children):
 
         async def die(exchange: Exchange) -> None:
-            children.started[0].die("boom")
+            children.started[-1].die("boom")
             await anyio.lowlevel.checkpoint()
             raise BreakOff
 
@@ -162,6 +180,23 @@ async def test_a_model_that_dies_before_the_first_byte_is_a_502(tmp_path: Path) 
         answer = await on.client.post("/v1/chat/completions", json=ASKED)
         assert error_of(answer) == (502, "upstream_died")
         assert "boom" in answer.text
+        assert len(children.started) == 2
+
+
+@pytest.mark.parametrize(("path", "begins"), [("/v1/messages", b'event: error\ndata: {"type"'), ("/v1/responses", b"event: error\ndata:")])
+async def test_a_cut_stream_ends_in_the_error_event_of_its_own_protocol(tmp_path: Path, path: str, begins: bytes) -> None:
+    async with running(tmp_path) as (on, upstream, children):
+
+        async def stream(exchange: Exchange) -> None:
+            await exchange.begin_stream()
+            await exchange.chunk(b"event: message_start\ndata: {}\n\n")
+            children.started[0].die("gone")
+            raise BreakOff
+
+        upstream.script = stream
+        body = (await on.client.post(path, json=ASKED)).content
+    assert body.split(b"\n\n")[1].startswith(begins)
+    assert b"upstream_died" in body and b"[DONE]" not in body
 
 
 async def test_a_body_that_is_no_stream_is_broken_off_and_not_ended(tmp_path: Path) -> None:

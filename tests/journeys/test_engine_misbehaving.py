@@ -81,6 +81,17 @@ async def test_a_model_that_dies_mid_stream_is_an_error_in_the_stream_and_comes_
         assert (await engine.model("odd"))["loads"] == 2
 
 
+async def test_a_model_that_is_healthy_and_stops_generating_is_an_error_in_the_stream_and_comes_back(home: Home, tmp_path: Path) -> None:
+    async with running_engine(home, settings(tmp_path, "--hang-after-chunks", "3", head="[load]\nhung_s = 1")) as engine:
+        stream, _ = await begin_stream(engine, "deep-logic")
+        with pytest.raises(openai.APIError, match="healthy but sent nothing") as failed:
+            async for _ in stream:
+                pass
+        assert failed.value.code == "upstream_died"
+        assert await ask(engine, "deep-logic") == "word0 word1 "
+        assert (await engine.model("odd"))["loads"] == 2
+
+
 async def test_a_model_that_ignores_the_exit_command_and_sigterm_does_not_stop_a_swap(home: Home, tmp_path: Path) -> None:
     async with running_engine(home, settings(tmp_path, "--ignore-exit-command", "--ignore-sigterm")) as engine:
         await ask(engine, "deep-logic")
