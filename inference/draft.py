@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inference.residency import Plan, plan
+from inference.catalog import ModelSpec
+from inference.residency import Evict, Fits, Plan, account, crowd, plan
 from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, SaveWarmth, Start, State, Stop
 
 
@@ -39,8 +40,32 @@ class Draft:
 
     def plan_for(self, target: str) -> Plan:
         """What has to leave before `target` can be started."""
-        resident = [model.name for model in self.models.values() if model.phase != "unloaded"]
-        return plan({**self.policy.specs, **self.retired}, resident, target, self.policy.memory)
+        policy = self.policy
+        found = plan(self.running_specs, self.residents(), target, policy.memory, policy.limits)
+        if self.models[target].is_crowded and isinstance(found, Evict | Fits):
+            names = self.crowd_of(target)
+            return Evict(names, found.placement) if names else Fits(found.placement)
+        return found
+
+    def crowd_of(self, target: str) -> tuple[str, ...]:
+        """Everybody who may go for `target`, whatever the reckoning says."""
+        return crowd(self.running_specs, self.residents(), target, self.policy.limits)
+
+    def account_of(self, target: str) -> str:
+        """The reckoning in numbers."""
+        return account(self.running_specs, self.residents(), target, self.policy.memory)
+
+    @property
+    def running_specs(self) -> dict[str, ModelSpec]:
+        """The specs, with those of earlier policies for what still runs by them."""
+        return {**self.policy.specs, **self.retired}
+
+    def residents(self) -> list[str]:
+        """What is in memory, whom to evict first: who could go now, then who was asked least recently."""
+        there = [model for model in self.models.values() if model.phase != "unloaded"]
+        stay_s = self.policy.min_residency_s
+        there.sort(key=lambda model: (bool(model.leases) or self.now < model.ready_since + stay_s, model.granted_at))
+        return [model.name for model in there]
 
     def change(self, name: str, **changes: object) -> Model:
         """Give a model new values."""
@@ -68,13 +93,15 @@ class Draft:
             return
         if model.leases:
             self.effects.append(End(model.leases, why, by))
-        self.change(name, leases=frozenset[str]())
+        self.change(name, leases=frozenset[str](), due={})
         self.move(name, "stopping", Stop(name, model.generation))
 
     def refuse(self, request: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:
-        """Send one request away."""
+        """Send one request away; one that has had its answer just goes."""
+        is_answered = any(waiter.is_answered for waiter in self.waiters if waiter.id == request)
         self.waiters = [waiter for waiter in self.waiters if waiter.id != request]
-        self.effects.append(Refuse(request, code, message, retry_after_s, is_permanent))
+        if not is_answered:
+            self.effects.append(Refuse(request, code, message, retry_after_s, is_permanent))
 
     def refuse_all(self, model: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:
         """Send everybody away who waits for `model`."""

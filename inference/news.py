@@ -39,9 +39,10 @@ def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Res
             draft.change(name, phase="unloaded")
             bury(draft, name)
         case Loaded(), "starting":
+            draft.change(name, load_s=draft.now - model.since)
             draft.move(name, "restoring", RestoreWarmth(name, generation))
         case Restored(), "restoring":
-            draft.change(name, phase="ready", ready_since=draft.now, error=None, is_missed=False)
+            draft.change(name, phase="ready", ready_since=draft.now, error=None, is_missed=False, is_crowded=False)
         case _:
             pass  # Past: the model has moved on, by a crash or a forced stop.
 
@@ -54,7 +55,13 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
         return
     if model.name in draft.retired:
         draft.move(model.name, "returning", AwaitMemory(model.name, model.generation))
-        draft.change(model.name, leases=frozenset[str]())
+        draft.change(model.name, leases=frozenset[str](), due={})
+        return
+    is_short = isinstance(event, LoadFailed) and event.is_out_of_memory
+    if is_short and not model.is_crowded and draft.crowd_of(model.name):
+        # The reckoning was wrong: once more, with everybody gone who may go.
+        draft.move(model.name, "returning", AwaitMemory(model.name, model.generation))
+        draft.change(model.name, error=event.why, is_crowded=True)
         return
     was_ready = isinstance(event, Exited)
     failure = Failure(draft.now, was_ready=was_ready, is_final=isinstance(event, LoadFailed) and event.is_final)
@@ -65,6 +72,8 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
     draft.change(
         model.name,
         leases=frozenset[str](),
+        due={},
+        is_crowded=False,
         failures=failures,
         not_before=draft.now + delay_s,
         given_up=given_up,
@@ -72,8 +81,9 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
         is_missed=was_ready and given_up is None and model.unload_by is None and model.phase != "saving",
     )
     if not was_ready or given_up is not None:
-        code = "out_of_memory" if isinstance(event, LoadFailed) and event.is_out_of_memory else "model_failed"
-        text = f"{model.name} could not be loaded: {event.why}" if given_up is None else given_up_text(draft.models[model.name])
+        code = "out_of_memory" if is_short else "model_failed"
+        numbers = f" {draft.account_of(model.name)}".rstrip() if is_short else ""
+        text = f"{model.name} could not be loaded: {event.why}{numbers}" if given_up is None else given_up_text(draft.models[model.name])
         draft.refuse_all(model.name, code, text, retry_after_s=delay_s, is_permanent=given_up is not None)
 
 

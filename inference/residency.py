@@ -1,24 +1,43 @@
 """Which models may be in memory together: what must go before one more can come.
 
-Pure planning over specs and measurements. Estimates and the GPUs' free memory come in as arguments (`Memory`); where nothing was measured
-the rule of one large language model at a time alone decides.
+Pure planning over specs and measurements. What models need and what the GPUs hold come in as arguments (`Memory`); where nothing is known
+of memory, the number of models of one class alone decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from inference.catalog import ModelSpec
+from inference.catalog import ModelSpec, PriorityClass
+
+EvictHigher = Literal["never", "when-needed"]
+RANK: Mapping[PriorityClass, int] = {"llm": 0, "tts": 1, "asr": 2}
+"""Lowest goes first."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the operator decided about models side by side."""
+
+    max_llm: int = 1
+    max_tts: int = 1
+    evict_higher: EvictHigher = "when-needed"
+
+
+ONE_OF_EACH = Limits()
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What is known about memory, in MiB; the defaults mean that nothing was measured."""
+    """What is known about memory, in MiB; the defaults mean that nothing is."""
 
-    total_mib: int | None = None
+    gpus_mib: Mapping[int, int] = field(default_factory=dict[int, int])
+    """Per GPU, what models may fill: its total less the margin."""
     needs_mib: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Per model, as estimated or measured at its last load."""
+    """Per model, over all its GPUs, as estimated or measured at its last load."""
 
 
 UNMEASURED = Memory()
@@ -46,35 +65,149 @@ class Evict:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """It would fit, but what is in its way may not be evicted for it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Impossible:
     """It would not fit into an empty machine."""
 
     why: str
 
 
-Plan = Fits | Evict | Impossible
+Plan = Fits | Evict | Blocked | Impossible
 
 
-def plan(specs: Mapping[str, ModelSpec], resident: Collection[str], target: str, memory: Memory = UNMEASURED) -> Plan:
-    """Decide what has to leave before `target` can be started.
+def plan(
+    specs: Mapping[str, ModelSpec], resident: Sequence[str], target: str, memory: Memory = UNMEASURED, limits: Limits = ONE_OF_EACH
+) -> Plan:
+    """Decide what has to leave before `target` can be started. `resident` is ordered: whom to evict first, within a class.
 
-    1. More memory than the whole machine has: Impossible.
+    1. More memory than one of its GPUs has when empty: Impossible.
     2. Resident already: Fits.
-    3. One large language model at a time: every other resident one is evicted.
-    4. Otherwise it Fits beside what is there.
+    3. More models of its class than may be there: the first of them go.
+    4. Not enough memory on one of its GPUs: who holds memory there goes, LLM before TTS before ASR, until it suffices. A class above the
+       target's is never touched where the limits say so: Blocked.
+    5. Of those who would go, nobody goes for nothing: who was picked before another made that needless stays.
+    6. It Fits beside what is left, or these go.
     """
     spec = specs[target]
-    placement = Placement(spec.gpus)
     # 1.
-    needed_mib = memory.needs_mib.get(target)
-    if needed_mib is not None and memory.total_mib is not None and needed_mib > memory.total_mib:
-        return Impossible(f"{target} needs {needed_mib} MiB and this machine has {memory.total_mib} MiB")
+    needed = share(spec, memory)
+    for gpu, mib in needed.items():
+        if mib > memory.gpus_mib[gpu]:
+            return Impossible(f"{target} needs about {mib} MiB on GPU {gpu}, where models may take {memory.gpus_mib[gpu]} MiB")
     # 2.
     if target in resident:
-        return Fits(placement)
+        return Fits(Placement(spec.gpus))
     # 3.
-    rivals = tuple(sorted(name for name in resident if spec.priority == specs[name].priority == "llm"))
-    if rivals:
-        return Evict(rivals, placement)
+    names = _too_many(specs, resident, spec.priority, limits)
     # 4.
-    return Fits(placement)
+    stay = [name for name in resident if name not in names]
+    for priority in sorted(RANK, key=RANK.__getitem__):
+        if not (short := _short_of(specs, stay, needed, memory)):
+            break
+        if RANK[priority] > RANK[spec.priority] and limits.evict_higher == "never":
+            mine = ", ".join(f"{mib} MiB on GPU {gpu}" for gpu, mib in short.items())
+            return Blocked(f"it lacks {mine}, held by models that do not give way to it ({', '.join(stay)})")
+        going = _of_class(specs, stay, priority, needed, memory)
+        names += going
+        stay = [name for name in stay if name not in going]
+    # 5.
+    names = _without_needless(specs, resident, names, spec, memory, limits)
+    # 6.
+    return Evict(tuple(names), Placement(spec.gpus)) if names else Fits(Placement(spec.gpus))
+
+
+def crowd(specs: Mapping[str, ModelSpec], resident: Sequence[str], target: str, limits: Limits = ONE_OF_EACH) -> tuple[str, ...]:
+    """Everybody who may be evicted for `target` and shares a GPU with it: what goes when the reckoning has proved wrong."""
+    spec = specs[target]
+    may_go = [
+        name
+        for name in resident
+        if name != target
+        and shares_gpu(spec, specs[name])
+        and (limits.evict_higher == "when-needed" or RANK[specs[name].priority] <= RANK[spec.priority])
+    ]
+    return tuple(sorted(may_go, key=lambda name: RANK[specs[name].priority]))
+
+
+def share(spec: ModelSpec, memory: Memory) -> dict[int, int]:
+    """What a model takes of each GPU, in MiB: split as configured, else evenly over its GPUs. Empty where nothing is known."""
+    needed_mib = memory.needs_mib.get(spec.name)
+    gpus = [gpu for gpu in (sorted(memory.gpus_mib) if spec.gpus is None else spec.gpus) if gpu in memory.gpus_mib]
+    if needed_mib is None or not gpus:
+        return {}
+    split = spec.tensor_split if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus) else (1.0,) * len(gpus)
+    whole = sum(split) or 1.0
+    return {gpu: math.ceil(needed_mib * part / whole) for gpu, part in zip(gpus, split, strict=True)}
+
+
+def shares_gpu(one: ModelSpec, other: ModelSpec) -> bool:
+    """Whether two models may be on one GPU."""
+    if one.gpus == () or other.gpus == ():
+        return False
+    return one.gpus is None or other.gpus is None or bool({*one.gpus} & {*other.gpus})
+
+
+def account(specs: Mapping[str, ModelSpec], resident: Sequence[str], target: str, memory: Memory) -> str:
+    """What the reckoning says of `target`, in numbers; empty where nothing is known."""
+    used = _used(specs, [name for name in resident if name != target], memory)
+    parts = [
+        f"about {mib} MiB on GPU {gpu}, of which {memory.gpus_mib[gpu] - used.get(gpu, 0)} of {memory.gpus_mib[gpu]} MiB were free"
+        for gpu, mib in share(specs[target], memory).items()
+    ]
+    return f"By reckoning it needs {' and '.join(parts)}." if parts else ""
+
+
+def _too_many(specs: Mapping[str, ModelSpec], resident: Sequence[str], priority: PriorityClass, limits: Limits) -> list[str]:
+    allowed = {"llm": limits.max_llm, "tts": limits.max_tts}.get(priority)
+    peers = [name for name in resident if specs[name].priority == priority]
+    return [] if allowed is None else peers[: max(0, len(peers) + 1 - allowed)]
+
+
+def _used(specs: Mapping[str, ModelSpec], names: Sequence[str], memory: Memory) -> dict[int, int]:
+    used: dict[int, int] = {}
+    for name in names:
+        for gpu, mib in share(specs[name], memory).items():
+            used[gpu] = used.get(gpu, 0) + mib
+    return used
+
+
+def _short_of(specs: Mapping[str, ModelSpec], stay: Sequence[str], needed: Mapping[int, int], memory: Memory) -> dict[int, int]:
+    """Per GPU, what is missing."""
+    used = _used(specs, stay, memory)
+    missing = {gpu: used.get(gpu, 0) + mib - memory.gpus_mib[gpu] for gpu, mib in needed.items()}
+    return {gpu: mib for gpu, mib in missing.items() if mib > 0}
+
+
+def _of_class(
+    specs: Mapping[str, ModelSpec], stay: Sequence[str], priority: PriorityClass, needed: Mapping[int, int], memory: Memory
+) -> list[str]:
+    """Who of one class goes: in order, while memory is missing on a GPU that it holds."""
+    going: list[str] = []
+    for name in stay:
+        short = _short_of(specs, [other for other in stay if other not in going], needed, memory)
+        if specs[name].priority == priority and short.keys() & share(specs[name], memory).keys():
+            going.append(name)
+    return going
+
+
+def _without_needless(
+    specs: Mapping[str, ModelSpec], resident: Sequence[str], names: Sequence[str], target: ModelSpec, memory: Memory, limits: Limits
+) -> list[str]:
+    """Who really has to go: the last picked is spared first. A lower class is not spared where a higher one goes for the same memory."""
+    needed = share(target, memory)
+    highest = max((RANK[specs[name].priority] for name in names), default=0)
+    going = list(names)
+    for name in reversed(names):
+        if RANK[specs[name].priority] < highest and share(specs[name], memory).keys() & needed.keys():
+            continue
+        others = [other for other in going if other != name]
+        stay = [other for other in resident if other not in others]
+        if not _short_of(specs, stay, needed, memory) and not _too_many(specs, stay, target.priority, limits):
+            going = others
+    return going

@@ -6,12 +6,14 @@ carries the generation of the start that it belongs to: news of a child that has
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from config.vocabulary import QueuePolicy
 from inference.catalog import ModelSpec
-from inference.residency import UNMEASURED, Memory
+from inference.residency import ONE_OF_EACH, UNMEASURED, Limits, Memory
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
@@ -31,6 +33,13 @@ class Policy:
     min_residency_s: float = 0.0
     drain_s: float = 30.0
     memory: Memory = UNMEASURED
+    limits: Limits = ONE_OF_EACH
+    idle_timeout_s: float | None = None
+    """A model that nobody has asked for this long is unloaded; None: never."""
+    queue_policy: QueuePolicy = "wait"
+    """For models that have none of their own."""
+    linger_s: float = 2.0
+    """The longest that an idle model is kept for its own clients while another's wait: what a client takes between two requests."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,18 @@ class Model:
     since: float = 0.0
     """When it set out to load."""
     ready_since: float = 0.0
+    load_s: float | None = None
+    """What its last load took."""
+    granted_at: float = -math.inf
+    """Its last grant."""
+    returned_at: float = -math.inf
+    """When its last lease came back."""
+    granted_priority: int = 0
+    """The priority of its last grant."""
+    due: Mapping[str, float] = field(default_factory=dict[str, float])
+    """When running requests are ended, where the length of an answer is bounded."""
+    is_crowded: bool = False
+    """Its last load ran out of memory: everybody who may goes before the next."""
     unload_by: float | None = None
     """A person asked for it to be unloaded: no new grants, and at this time its requests are ended."""
     failures: tuple[Failure, ...] = ()
@@ -69,6 +90,11 @@ class Waiter:
     takes_lease: bool
     """False for a person's load or switch, which only wants the model to be there."""
     is_forced: bool
+    priority: int = 0
+    is_fail_fast: bool = False
+    """Refused at once where its model is not there, which is loaded all the same."""
+    is_answered: bool = False
+    """It has been refused at once, and only stands for the wish that its model be loaded."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +108,9 @@ class State:
     """Processes of an earlier policy, with the specs that they were started with: no new grants, and once idle they go."""
 
 
-def initial(policy: Policy) -> State:
-    """Nothing is loaded and nobody waits."""
-    return State(policy, {name: Model(name) for name in policy.specs})
+def initial(policy: Policy, load_s: Mapping[str, float] | None = None) -> State:
+    """Nothing is loaded and nobody waits; `load_s` is what loads took before."""
+    return State(policy, {name: Model(name, load_s=(load_s or {}).get(name)) for name in policy.specs})
 
 
 # --- events -----------------------------------------------------------------------------------------------------------------------------
@@ -98,6 +124,10 @@ class Arrived:
     """How long it may wait; None takes the policy's bound, 0 fails at once."""
     takes_lease: bool = True
     is_forced: bool = False
+    priority: int = 0
+    """Its key's: the higher is served first, as long as nobody waits beyond the age bound for it."""
+    is_fail_fast: bool | None = None
+    """Whether it is refused where its model is not there; None: as the model's queue policy says."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +156,13 @@ class Reconfigured:
     policy: Policy
     replaced: frozenset[str] = frozenset[str]()
     """Models in both policies whose process must be another: they drain, and their next start takes the new spec."""
+
+
+@dataclass(frozen=True)
+class MemoryLearned:
+    """What models take, as measured; it corrects what was estimated."""
+
+    needs_mib: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -182,7 +219,7 @@ class Exited:
 
 
 ChildEvent = Saved | Stopped | MemoryReturned | Loaded | Restored | LoadFailed | Exited
-Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | Ticked | ChildEvent
+Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | MemoryLearned | Ticked | ChildEvent
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------------
 

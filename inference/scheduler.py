@@ -7,20 +7,22 @@ request.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from inference.draft import Draft
+from inference.granting import end_overlong, grant, rivals
 from inference.news import advance, fail, given_up_text
-from inference.residency import Evict, Fits, Impossible
+from inference.ranking import expected_wait_s
 from inference.retirement import removed_text, retire, take_over
 from inference.schedule import (
     Arrived,
     Event,
     Exited,
-    Grant,
     Left,
     Loaded,
     LoadFailed,
+    MemoryLearned,
     MemoryReturned,
     Reconfigured,
     Restored,
@@ -33,6 +35,7 @@ from inference.schedule import (
     UnloadAsked,
     Waiter,
 )
+from inference.swapping import drop_unwanted, idle_until, linger_until, rest, revive, swap
 
 RETRY_BUSY_S = 5.0
 """Retry-After for a full queue and an expired wait: about what a small model takes to come and answer."""
@@ -53,26 +56,31 @@ def step(state: State, event: Event, now: float) -> Step:
 
     Then what follows from the new state, in this order:
       5. Stopping: everyone who waits is refused, idle models stop.
-      6. Grant: a ready model takes its waiters in order of arrival, up to its number at once. But when a waiter for a model that needs its
-         place is over the age bound, only those go in who came before that waiter, or before the model was ready (they are its batch).
-      7. Refuse: whose wait is over, and the newest when the queue is over its limit.
+      6. Grant: answers over their model's bound are ended; then the models that are there take their waiters in (`granting.grant`).
+      7. Refuse: whose wait is over, and the newest when the queue is over its limit. One that fails fast leaves behind the wish that its
+         model be loaded.
       8. Unload: idle models that a person wants gone stop, and at the drain's end their requests are ended; models of an earlier policy
          stop once they are idle, without such an end.
-      9. Swap, one at a time: the forced waiter's model, else the oldest's, is started where it fits. Where others must go first they are
-         stopped once they are idle and have stayed their minimum; it is planned again when they are gone.
+      9. Swap, one at a time: a load that nobody waits for any more makes way; the forced waiter's model, else that of the first in line, is
+         started where it fits. Where others must go first they are stopped once they are idle and may go (`swapping`); it is planned again
+         when they are gone.
      10. Revive: a model that died while nobody wants another is started again after its back-off.
+     11. Rest: what has been idle for as long as the operator says is unloaded.
     """
     draft = Draft(state, now)
     _take(draft, event)
     if draft.stop_by is not None:
         _wind_down(draft)
     else:
-        _grant(draft)
+        end_overlong(draft)
+        grant(draft)
         _refuse_overdue(draft)
         _unload(draft)
         retire(draft)
-        _swap(draft)
-        _revive(draft)
+        drop_unwanted(draft)
+        swap(draft)
+        revive(draft)
+        rest(draft)
     return Step(draft.freeze(), tuple(draft.effects), _wake_at(draft))
 
 
@@ -91,6 +99,9 @@ def _take(draft: Draft, event: Event) -> None:
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
         case Reconfigured():
             take_over(draft, event)
+        case MemoryLearned(needs_mib):
+            memory = draft.policy.memory
+            draft.policy = replace(draft.policy, memory=replace(memory, needs_mib={**memory.needs_mib, **needs_mib}))
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
@@ -114,13 +125,31 @@ def _arrive(draft: Draft, event: Arrived) -> None:
             draft.refuse(event.request, "model_failed", given_up_text(model), is_permanent=True)
             return
         model = draft.change(event.model, given_up=None, failures=(), not_before=0.0)
-    wait_s = draft.policy.max_wait_s if event.wait_s is None else event.wait_s
-    draft.waiters.append(Waiter(event.request, event.model, draft.now, draft.now + wait_s, event.takes_lease, event.is_forced))
+    draft.waiters.append(_waiter(draft, event))
     if event.is_forced and not draft.is_open(event.model):
         if event.model in draft.retired:
             draft.cut(event.model, f"a forced switch to {event.model}, whose settings have changed", by=event.request)
-        for name in _rivals(draft, event.model):
+        for name in rivals(draft, event.model):
             draft.cut(name, f"a forced switch to {event.model}", by=event.request)
+
+
+def _waiter(draft: Draft, event: Arrived) -> Waiter:
+    policy = draft.policy
+    is_fail_fast = event.is_fail_fast
+    if is_fail_fast is None:
+        by_policy = (policy.specs[event.model].queue_policy or policy.queue_policy) == "fail-fast"
+        is_fail_fast = by_policy and event.wait_s is None and event.takes_lease and not event.is_forced
+    wait_s = 0.0 if is_fail_fast else policy.max_wait_s if event.wait_s is None else event.wait_s
+    return Waiter(
+        event.request,
+        event.model,
+        draft.now,
+        draft.now + wait_s,
+        event.takes_lease,
+        event.is_forced,
+        event.priority,
+        is_fail_fast,
+    )
 
 
 def _let_go(draft: Draft, name: str, drain_s: float) -> None:
@@ -138,7 +167,8 @@ def _leave(draft: Draft, request: str) -> None:
     draft.waiters = [waiter for waiter in draft.waiters if waiter.id != request]
     for model in draft.models.values():
         if request in model.leases:
-            draft.change(model.name, leases=model.leases - {request})
+            due = {other: at for other, at in model.due.items() if other != request}
+            draft.change(model.name, leases=model.leases - {request}, due=due, returned_at=draft.now)
             return
 
 
@@ -157,44 +187,9 @@ def _wind_down(draft: Draft) -> None:
             draft.vacate(model.name)
 
 
-def _grant(draft: Draft) -> None:
-    """6."""
-    for index, waiter in enumerate(list(draft.waiters)):
-        model = draft.models[waiter.model]
-        if not draft.is_open(model.name):
-            continue
-        if waiter.takes_lease:
-            if len(model.leases) >= draft.policy.specs[model.name].admitted or _is_held(draft, waiter, index):
-                continue
-            draft.change(model.name, leases=model.leases | {waiter.id})
-        draft.effects.append(Grant(waiter.id, model.name))
-    granted = {effect.request for effect in draft.effects if isinstance(effect, Grant)}
-    draft.waiters = [waiter for waiter in draft.waiters if waiter.id not in granted]
-
-
-def _is_held(draft: Draft, waiter: Waiter, index: int) -> bool:
-    model = draft.models[waiter.model]
-    if waiter.arrived_at <= model.ready_since or draft.now < model.ready_since + draft.policy.min_residency_s:
-        return False
-    return any(
-        draft.now - older.arrived_at >= draft.policy.age_bound_s and _needs_place_of(draft, older.model, model.name)
-        for older in draft.waiters[:index]
-    )
-
-
-def _needs_place_of(draft: Draft, target: str, holder: str) -> bool:
-    if draft.is_open(target) or draft.models[target].not_before > draft.now:
-        return False
-    return holder in _rivals(draft, target)
-
-
-def _rivals(draft: Draft, target: str) -> tuple[str, ...]:
-    wanted = draft.plan_for(target)
-    return wanted.names if isinstance(wanted, Evict) else ()
-
-
 def _refuse_overdue(draft: Draft) -> None:
     """7."""
+    state = draft.freeze()
     for waiter in [waiter for waiter in draft.waiters if waiter.deadline <= draft.now]:
         waited_s = draft.now - waiter.arrived_at
         text = (
@@ -202,10 +197,23 @@ def _refuse_overdue(draft: Draft) -> None:
             if waited_s
             else f"{waiter.model} is not free, and the request may not wait."
         )
-        draft.refuse(waiter.id, "wait_expired", text, retry_after_s=RETRY_BUSY_S)
-    for waiter in draft.waiters[draft.policy.queue_limit :]:
+        after_s = expected_wait_s(state, waiter.model, draft.now)
+        draft.refuse(waiter.id, "wait_expired", text, retry_after_s=RETRY_BUSY_S if after_s is None else after_s)
+        if waiter.is_fail_fast and not draft.is_open(waiter.model):
+            _wish(draft, waiter)
+    for waiter in [waiter for waiter in draft.waiters if not waiter.is_answered][draft.policy.queue_limit :]:
         text = f"{draft.policy.queue_limit} requests wait already."
-        draft.refuse(waiter.id, "queue_full", text, retry_after_s=RETRY_BUSY_S)
+        after_s = expected_wait_s(state, waiter.model, draft.now)
+        draft.refuse(waiter.id, "queue_full", text, retry_after_s=RETRY_BUSY_S if after_s is None else after_s)
+
+
+def _wish(draft: Draft, waiter: Waiter) -> None:
+    """Have the model of a request that failed fast loaded all the same, so that it finds it when it comes again."""
+    if not any(other.model == waiter.model for other in draft.waiters):
+        deadline = draft.now + draft.policy.max_wait_s
+        draft.waiters.append(
+            Waiter(f"{waiter.id}/load", waiter.model, draft.now, deadline, False, False, waiter.priority, is_answered=True)
+        )
 
 
 def _unload(draft: Draft) -> None:
@@ -219,51 +227,18 @@ def _unload(draft: Draft) -> None:
             draft.cut(model.name, "the model was unloaded", by=None)
 
 
-def _swap(draft: Draft) -> None:
-    """9."""
-    for waiter in sorted(draft.waiters, key=lambda waiter: not waiter.is_forced):
-        model = draft.models[waiter.model]
-        if draft.is_in_transit:
-            return
-        if model.phase == "ready" or model.not_before > draft.now:
-            continue
-        match draft.plan_for(model.name):
-            case Impossible(why):
-                draft.refuse_all(model.name, "out_of_memory", f"{model.name} cannot be loaded: {why}.", is_permanent=True)
-            case Fits():
-                draft.start(model.name)
-            case Evict(names):
-                if all(_may_go(draft, name, is_forced=waiter.is_forced) for name in names):
-                    for name in names:
-                        draft.vacate(name)
-                # Nobody overtakes: who came later waits for the same place.
-                return
-
-
-def _may_go(draft: Draft, name: str, *, is_forced: bool) -> bool:
-    model = draft.models[name]
-    has_stayed = is_forced or draft.now >= model.ready_since + draft.policy.min_residency_s
-    return model.phase == "ready" and not model.leases and has_stayed
-
-
-def _revive(draft: Draft) -> None:
-    """10."""
-    if draft.is_in_transit:
-        return
-    for model in list(draft.models.values()):
-        if not model.is_missed or model.phase != "unloaded" or model.not_before > draft.now:
-            continue
-        if isinstance(draft.plan_for(model.name), Fits):
-            draft.start(model.name)
-            return
-        draft.change(model.name, is_missed=False)
-
-
 def _wake_at(draft: Draft) -> float | None:
     """The earliest time at which something falls due by itself. What the past holds waits for an event instead."""
+    ready = [model for model in draft.models.values() if model.phase == "ready"]
     due = [waiter.deadline for waiter in draft.waiters]
-    due += [model.ready_since + draft.policy.min_residency_s for model in draft.models.values() if model.phase == "ready" and draft.waiters]
     due += [model.not_before for model in draft.models.values()]
     due += [model.unload_by for model in draft.models.values() if model.unload_by is not None]
+    due += [at for model in ready for at in model.due.values()]
     due += [draft.stop_by] if draft.stop_by is not None else []
+    if draft.waiters:
+        due += [model.ready_since + draft.policy.min_residency_s for model in ready]
+        lingering = [model for model in ready if not model.leases and linger_until(draft, model) > draft.now]
+        due += [linger_until(draft, model) for model in lingering]
+        due += [waiter.arrived_at + draft.policy.age_bound_s for waiter in draft.waiters] if lingering else []
+    due += [at for model in ready if not model.leases and (at := idle_until(draft, model)) is not None]
     return min((at for at in due if at > draft.now), default=None)

@@ -25,7 +25,7 @@ def test_speech_models_stay_beside_a_large_one() -> None:
 
 
 def test_what_no_machine_could_hold_is_impossible() -> None:
-    found = plan(SPECS, ["b"], "a", Memory(total_mib=100, needs_mib={"a": 101}))
+    found = plan(SPECS, ["b"], "a", Memory(gpus_mib={0: 100}, needs_mib={"a": 101}))
     assert isinstance(found, Impossible)
     assert "101 MiB" in found.why
 

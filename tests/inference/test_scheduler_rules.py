@@ -258,7 +258,7 @@ def test_a_second_shutdown_ends_what_still_runs_at_once() -> None:
 
 
 def test_a_model_larger_than_the_machine_is_refused_for_good() -> None:
-    desk = Desk(Policy({"a": spec("a")}, memory=Memory(total_mib=1000, needs_mib={"a": 2000})))
+    desk = Desk(Policy({"a": spec("a")}, memory=Memory(gpus_mib={0: 1000}, needs_mib={"a": 2000})))
     (refusal,) = desk.feed(Arrived("1", "a"))
     assert isinstance(refusal, Refuse)
     assert (refusal.code, refusal.is_permanent) == ("out_of_memory", True)
