@@ -12,6 +12,7 @@ NEEDED = {
     "config/defaults/agent.toml",
     "config/schemas/engine.schema.json",
     "config/schemas/agent.schema.json",
+    "inference/dashboard/page.html",
     "inference/embedded/nano.gguf",
 }
 MODEL = "inference/embedded/nano.gguf"

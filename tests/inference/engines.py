@@ -27,7 +27,7 @@ from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
-from inference.observatory import Observatory
+from inference.observatory import GpuProbe, Observatory, no_gpus
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.serve import Server
@@ -96,9 +96,10 @@ async def engine(
     mode: ObeyedMode = NO_MODE,
     change: Callable[[Policy], Policy] = lambda policy: policy,
     observe: Observer = observe_nothing,
+    gpus: GpuProbe = no_gpus,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
-    observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1)
+    observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, gpus=gpus)
 
     def observe_both(finished: Finished) -> None:
         observe(finished)
@@ -143,12 +144,19 @@ def frame(text: str) -> bytes:
 
 @asynccontextmanager
 async def running(
-    tmp_path: Path, observe: Observer = observe_nothing, **changes: Any
+    tmp_path: Path,
+    *,
+    bound_s: float = 10,
+    observe: Observer = observe_nothing,
+    keys: Keys | None = None,
+    mode: ObeyedMode = NO_MODE,
+    gpus: GpuProbe = no_gpus,
+    **changes: Any,
 ) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
     async with serve_upstream() as upstream:
         children = FakeChildren(port=upstream.port, loads_at_once=True)
-        with anyio.fail_after(10):
-            async with engine(children, tmp_path, change=limited(**changes), observe=observe) as running:
+        with anyio.fail_after(bound_s):
+            async with engine(children, tmp_path, keys=keys, mode=mode, gpus=gpus, change=limited(**changes), observe=observe) as running:
                 yield running, upstream, children
 
 

@@ -31,7 +31,7 @@ async def observed(tmp_path: Path) -> AsyncIterator[tuple[RunningEngine, Upstrea
 async def _stream(exchange: Exchange) -> None:
     await exchange.begin_stream()
     await exchange.chunk(frame(SECRET))
-    last = {"choices": [], "usage": USAGE, "timings": TIMINGS}
+    last: dict[str, Any] = {"choices": [], "usage": USAGE, "timings": TIMINGS}
     await exchange.chunk(f"data: {json.dumps(last)}\n\n".encode())
     await exchange.chunk(b"data: [DONE]\n\n")
     await exchange.chunk(b"")
