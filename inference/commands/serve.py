@@ -10,10 +10,11 @@ import click
 
 from config.logs import set_up_logging
 from config.paths import Home
-from inference.bind import is_loopback
+from inference.bind import check_bind, is_loopback
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.errors import SetupRefused
+from inference.keys import KEY_FILE, load_keys
 from inference.mode.server import start_mode
 from inference.reload import Origin
 from inference.serve import Manners, run_engine
@@ -34,10 +35,12 @@ def serve(config: Path | None, port: int | None, port_file: Path | None, *, leas
     settings = options.settings_from(config, home, overrides)
     # A program that started us reads our words from a file; a person reads them on the screen.
     set_up_logging("engine", folder=home.log_dir if leashed else None, level=logging.INFO if verbose or leashed else logging.WARNING)
-    if not leashed and not is_loopback(settings.server.host):
-        # Another machine asks for the mode before it asks us, and also while we are not there.
-        start_mode(home.prepare(), config)
     try:
+        if not leashed and not is_loopback(settings.server.host):
+            # Nothing is started beside an engine that may not listen there.
+            check_bind(settings.server, has_keys=not load_keys(home.config_dir / KEY_FILE).is_open)
+            # Another machine asks for the mode before it asks us, and also while we are not there.
+            start_mode(home.prepare(), config)
         run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"), origin)
     except SetupRefused as error:
         raise options.WrongSettings(error.message) from error
