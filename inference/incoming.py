@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 LONGEST_WAIT_S = 3600.0
 """The most that a client may ask for: a place in the queue is not a subscription."""
+_QUEUE_POLICIES = {"wait": False, "fail-fast": True}
+"""What the wait header may say instead of a number."""
+
+_FORM_MODEL = re.compile(rb'name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
 
 
 class ClientGone(Exception):
@@ -42,6 +47,8 @@ class Incoming:
     model: str | None
     """The name that was asked for."""
     wait_s: float | None
+    is_fail_fast: bool | None
+    """Whether it is refused at once where its model is not there; None: as the settings say."""
     session: str | None
     """The client's name for the conversation."""
     wants_events: bool
@@ -60,10 +67,11 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
     raw = await read_body(headers, receive, max_bytes)
     body = _parse(raw, header(headers, b"content-type"))
     query: bytes = scope["query_string"]
-    model = body.get("model") or next(iter(parse_qs(query.decode("latin-1")).get("model", ())), None)
+    model = body.get("model") or _form_model(raw, header(headers, b"content-type")) or _query_model(query)
     if model is not None and not isinstance(model, str):
         raise InvalidRequest("`model` must be a text.", is_permanent=True)
     path: str = scope["path"]
+    wait = header(headers, WAIT.lower().encode())
     raw_path: bytes = scope.get("raw_path") or path.encode()
     return Incoming(
         method=scope["method"],
@@ -73,7 +81,8 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
         raw=raw,
         body=body,
         model=model,
-        wait_s=_wait_s(header(headers, WAIT.lower().encode())),
+        wait_s=_wait_s(wait) if wait not in _QUEUE_POLICIES else None,
+        is_fail_fast=_QUEUE_POLICIES.get(wait or ""),
         session=header(headers, SESSION.lower().encode()) or None,
         wants_events=body.get("stream") is True and header(headers, EVENTS.lower().encode()) == EVENTS_LOADING,
     )
@@ -118,6 +127,18 @@ def _parse(raw: bytes, content_type: str | None) -> dict[str, Any]:
     return body if is_table(body) else {}
 
 
+def _form_model(raw: bytes, content_type: str | None) -> str | None:
+    """The name in a multipart form, which is passed on unread otherwise."""
+    if content_type is None or not content_type.startswith("multipart/form-data"):
+        return None
+    found = _FORM_MODEL.search(raw)
+    return found[1].decode(errors="replace").strip() or None if found else None
+
+
+def _query_model(query: bytes) -> str | None:
+    return next(iter(parse_qs(query.decode("latin-1")).get("model", ())), None)
+
+
 def _wait_s(value: str | None) -> float | None:
     if value is None:
         return None
@@ -126,5 +147,7 @@ def _wait_s(value: str | None) -> float | None:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= LONGEST_WAIT_S:
-        raise InvalidRequest(f"{WAIT} must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}.", is_permanent=True)
+        raise InvalidRequest(
+            f"{WAIT} must be `wait`, `fail-fast` or a number of seconds from 0 to {LONGEST_WAIT_S:.0f}.", is_permanent=True
+        )
     return seconds

@@ -74,6 +74,8 @@ class _Asked:
     raw: bytes
     spec: ModelSpec
     session: str | None
+    priority: int
+    """Its key's."""
 
 
 class Proxy:
@@ -105,7 +107,8 @@ class Proxy:
     async def _serve(self, scope: Scope, receive: Receive, answer: Answer, watch: Watch) -> None:
         try:
             incoming = await read(scope, receive, self._max_body_bytes)
-            served = self._served(incoming, key_of(scope))
+            key = key_of(scope)
+            served = self._served(incoming, key)
             watch.resolved(incoming, served)
             raw = rewrite(incoming.raw, incoming.body, served.virtual, incoming.path)
         except ClientGone:
@@ -114,13 +117,13 @@ class Proxy:
             watch.failed(error, is_begun=False)
             await answer.fail(error)
             return
-        asked = _Asked(incoming, raw, served.spec, _session(scope, incoming))
+        asked = _Asked(incoming, raw, served.spec, _session(scope, incoming), key.priority)
         if await self._attempt(asked, receive, answer, watch, may_repeat=True):
             await self._attempt(asked, receive, answer, watch, may_repeat=False)
 
     async def _attempt(self, asked: _Asked, receive: Receive, answer: Answer, watch: Watch, *, may_repeat: bool) -> bool:
         """Queue, be granted, answer; whether it is to be done once more, because the process died before the client had heard anything."""
-        with self._supervisor.ticket(asked.spec.name, wait_s=asked.incoming.wait_s) as ticket:
+        with self._queue_for(asked) as ticket:
             watch.queued(ticket)
             answer.name(ticket.id, asked.spec.name)
             is_repeated = False
@@ -136,6 +139,10 @@ class Proxy:
                         await answer.fail(error)
                 tasks.cancel_scope.cancel()
             return is_repeated
+
+    def _queue_for(self, asked: _Asked) -> AbstractContextManager[Ticket]:
+        incoming = asked.incoming
+        return self._supervisor.ticket(asked.spec.name, wait_s=incoming.wait_s, priority=asked.priority, is_fail_fast=incoming.is_fail_fast)
 
     def _served(self, incoming: Incoming, key: KeyInfo) -> Served:
         """The model meant, which the key must allow: by name, else the only one that is there, else the default."""

@@ -33,6 +33,7 @@ from inference.mode.state import mode_file
 from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.reload import FileWatch, Origin, Reloader, take_keys
+from inference.residency import Limits
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
@@ -113,9 +114,19 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
 
 
 def policy(settings: EngineSettings, specs: Any) -> Policy:
-    """What the settings say about queueing and stopping."""
-    queue = settings.queue
-    return Policy(specs, queue.limit, queue.max_wait_s, queue.age_bound_s, queue.min_residency_s, settings.stop.drain_s)
+    """What the settings say about queueing, stopping and who stays beside whom."""
+    queue, residency = settings.queue, settings.residency
+    return Policy(
+        specs,
+        queue.limit,
+        queue.max_wait_s,
+        queue.age_bound_s,
+        queue.min_residency_s,
+        settings.stop.drain_s,
+        limits=Limits(residency.max_llm, residency.max_tts, residency.evict_higher),
+        idle_timeout_s=residency.idle_timeout_s,
+        queue_policy=queue.policy,
+    )
 
 
 def _warmth_folder(settings: EngineSettings, home: Home) -> Path | None:

@@ -63,7 +63,7 @@ class Supervisor:
         self.catalog = catalog
         self.hub = hub
         self.warmth = warmth or Keeper()
-        self._state = schedule.initial(policy)
+        self._state = schedule.initial(policy, {name: s for name in catalog.models if (s := history.expected_s(name)) is not None})
         self._tickets: dict[str, Ticket] = {}
         self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth)
         self._coming: deque[Catalog] = deque()
@@ -79,11 +79,20 @@ class Supervisor:
     # --- what others ask ----------------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def ticket(self, model: str, *, wait_s: float | None = None, takes_lease: bool = True, is_forced: bool = False) -> Iterator[Ticket]:
+    def ticket(
+        self,
+        model: str,
+        *,
+        wait_s: float | None = None,
+        takes_lease: bool = True,
+        is_forced: bool = False,
+        priority: int = 0,
+        is_fail_fast: bool | None = None,
+    ) -> Iterator[Ticket]:
         """Queue for a model; whatever happens to the caller, place and lease are given back at the end of the context."""
         ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
         self._tickets[ticket.id] = ticket
-        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced))
+        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced, priority, is_fail_fast))
         try:
             yield ticket
         finally:

@@ -19,7 +19,8 @@ from inference.contract import (
     SwapPhase,
     SwapProgress,
 )
-from inference.schedule import Model, Phase, State
+from inference.ranking import expected_wait_s, in_line
+from inference.schedule import Model, Phase, State, Waiter
 
 _STATES: Mapping[Phase, ModelState] = {
     "unloaded": "unloaded",
@@ -74,10 +75,18 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
 
 
 def queue(state: State, now: float) -> tuple[QueuedRequest, ...]:
-    """Who waits, in order of arrival."""
-    return tuple(
-        QueuedRequest(id=waiter.id, model=waiter.model, waited_s=round(now - waiter.arrived_at, 3), position=position)
-        for position, waiter in enumerate(state.waiters, start=1)
+    """Who waits, in the order of service."""
+    return tuple(_queued(state, waiter, position, now) for position, waiter in enumerate(in_line(state, now), start=1))
+
+
+def _queued(state: State, waiter: Waiter, position: int, now: float) -> QueuedRequest:
+    expected_s = expected_wait_s(state, waiter.model, now, arrived_at=waiter.arrived_at)
+    return QueuedRequest(
+        id=waiter.id,
+        model=waiter.model,
+        waited_s=round(now - waiter.arrived_at, 3),
+        position=position,
+        expected_s=None if expected_s is None else round(expected_s, 1),
     )
 
 

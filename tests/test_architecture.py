@@ -44,7 +44,9 @@ PURE = (
         "inference/draft",
         "inference/errors",
         "inference/exposition",
+        "inference/granting",
         "inference/news",
+        "inference/ranking",
         "inference/residency",
     ),
     *(
@@ -54,6 +56,7 @@ PURE = (
         "inference/runtimes/*",
         "inference/schedule",
         "inference/scheduler",
+        "inference/swapping",
         "inference/views",
         "inference/warmth/records",
         "inference/warmth/slots",

@@ -122,7 +122,9 @@ class QueuedRequest(_Wire):
     model: str
     waited_s: float
     position: int
-    """From 1, over all models, in order of arrival."""
+    """From 1, over all models, in the order of service."""
+    expected_s: float | None = None
+    """About how long it still waits for its model to come; absent where that is not known."""
 
 
 class SwapProgress(_Wire):
