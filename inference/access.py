@@ -40,6 +40,15 @@ class KeyInfo:
         if self.is_read_only and method not in _READING:
             raise ReadOnlyKey(f"The key of {self.name} may only read; {method} is not allowed.", is_permanent=True)
 
+    def check_use(self) -> None:
+        """Let a request through that a model answers, by whatever method: reading a model's properties loads it.
+
+        Raises:
+            ReadOnlyKey: the key may only look at the engine.
+        """
+        if self.is_read_only:
+            raise ReadOnlyKey(f"The key of {self.name} may only look at the engine; it may not ask a model.", is_permanent=True)
+
     def check_name(self, name: str) -> None:
         """Let a request through by the tier or model that it names.
 

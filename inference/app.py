@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from inference.access import SCOPE_KEY
+from inference.access import SCOPE_KEY, key_of
 from inference.answer import Answer
 from inference.contract import Health
 from inference.errors import EngineError, InvalidKey, RouteNotFound
@@ -84,6 +84,7 @@ class Engine:
                 self._mode.check(scope["headers"])
             await self._to_control(scope, receive, send)
         elif path.startswith("/v1/") or (path in _PASSED and (scope["method"] == "GET" or path not in _READ_ONLY)):
+            key_of(scope).check_use()
             self._mode.check(scope["headers"])
             await self._proxy(scope, receive, send)
         else:

@@ -64,6 +64,8 @@ async def test_a_limited_key_gets_what_it_allows_and_is_told_what_that_is(tmp_pa
                 assert (await on.client.post("/engine/unload", json={"model": "fast"}, headers=shown(some))).status_code == 200
                 assert (await on.client.get("/engine/status", headers=shown(screen))).status_code == 200
                 assert error_of(await on.client.post("/v1/embeddings", json=ASKED, headers=shown(screen))) == (403, "read_only_key")
+                # A model that is asked for its properties would be loaded for it.
+                assert error_of(await on.client.get("/props?model=balanced", headers=shown(screen))) == (403, "read_only_key")
 
 
 @pytest.mark.anyio
