@@ -158,7 +158,7 @@ class Children:
             life.is_spawned.set()
             if self._lives.get(spec.name) is life:
                 self._learn(spec.name, pid=None, port=None)
-            failed = _load_failed(spec.name, life.generation, error)
+            failed = _load_failed(spec, life.generation, error)
             _LOG.warning("%s did not load: %s", spec.name, failed.why)
             self._post(failed)
             return
@@ -229,20 +229,20 @@ class Children:
         self._facts[model] = replace(self._facts[model], **facts)  # pyright: ignore[reportArgumentType]  # replace() checks the names
 
 
-def _load_failed(model: str, generation: int, error: ChildFailed | SetupRefused | OSError) -> LoadFailed:
+def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRefused | OSError) -> LoadFailed:
     if not isinstance(error, ChildFailed):
         text = error.message if isinstance(error, SetupRefused) else str(error)
-        return LoadFailed(model, generation, text, is_final=isinstance(error, SetupRefused))
+        return LoadFailed(spec.name, generation, text, is_final=isinstance(error, SetupRefused))
     text = {
         "out_of_memory": "there was not enough memory",
         "stalled": "it showed no sign of life for too long",
-        "bad_model": "its file could not be read as a model",
+        "bad_model": f"its file {spec.path} could not be read as a model; it is damaged, incomplete or of an unknown kind",
         "port_in_use": "its port was taken",
         "not_started": "its program could not be started",
     }.get(error.reason, "its process ended")
     code = "" if error.exit_code is None else f" (exit code {error.exit_code})"
     return LoadFailed(
-        model,
+        spec.name,
         generation,
         _last_words(text + code, error.last_lines),
         is_out_of_memory=error.reason == "out_of_memory",
