@@ -76,13 +76,14 @@ def _exit_code(error: Exception) -> int:
 
 def _place(url: str) -> str:
     """The engine's address in the form in which it is kept: without `/v1`, which people copy from other clients."""
+    refusal = click.UsageError(f"{url!r} is no address of an engine; give it as http://192.168.1.10:8000")
     try:
         parts = urlsplit(url.strip())
-        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_address = False
+        raise refusal from None
     if not is_address or parts.username is not None or parts.path.rstrip("/") not in ("", "/v1") or parts.query or parts.fragment:
-        raise click.UsageError(f"{url!r} is no address of an engine; give it as http://192.168.1.10:8000")
+        raise refusal
     if parts.scheme == "http" and _is_public(parts.hostname or ""):
         raise click.UsageError(f"{url} is a public address: the key would cross the internet readable. Use https, or a private network.")
     return f"{parts.scheme}://{parts.netloc}"

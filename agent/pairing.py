@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from agent.engine_key import REFUSED, EngineKey
 from agent.errors import AgentError, EngineUnreachable
+from config.vocabulary import is_table
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import CONTRACT_VERSION
 from inference.contract.status import ServedModels
@@ -73,13 +74,14 @@ def get_to_know(url: str, key: SecretStr | None, http: httpx2.Client) -> Paired:
 def _health(url: str, http: httpx2.Client) -> dict[str, Any]:
     answer = _get(f"{url}/health", url, http, {})
     try:
-        health = json.loads(answer.content)
+        parsed: Any = json.loads(answer.content)
     except ValueError:
-        health = None
-    if isinstance(health, dict) and "error" in health and not answer.is_success:
+        parsed = None
+    health: dict[str, Any] = parsed if is_table(parsed) else {}
+    if "error" in health and not answer.is_success:
         # Our own refusals have this shape too, such as that of a name that is not the engine's.
         raise NotOurEngine(_message(health) or f"What answers at {url} refuses with status {answer.status_code}.")
-    if not isinstance(health, dict) or "contract" not in health:
+    if "contract" not in health:
         raise NotOurEngine(f"What answers at {url} is no engine of Variet: its /health names no contract.")
     return health
 

@@ -13,8 +13,10 @@ from agent.pairing import KeyWanted, NotOurEngine, get_to_know
 from inference.contract.headers import CONTRACT_VERSION
 
 URL = "http://127.0.0.1:8000"
-HEALTH = {"status": "ok", "contract": CONTRACT_VERSION, "version": "0.1.0", "loaded": []}
+HEALTH: dict[str, object] = {"status": "ok", "contract": CONTRACT_VERSION, "version": "0.1.0", "loaded": []}
 FAST = {"id": "fast", "meta": {"kind": "tier", "model": "nano", "state": "ready", "n_ctx": 4096}}
+
+NO_MODEL: dict[str, list[object]] = {"data": [{}]}
 
 
 def answering(health: object, models: tuple[int, object] = (200, {"data": [FAST]}), *, key: str | None = None) -> httpx2.Client:
@@ -58,7 +60,7 @@ def test_a_key_that_is_missing_or_wrong_is_told_with_how_to_make_one(key: Secret
 
 def test_an_answer_that_makes_no_sense_is_no_traceback():
     with pytest.raises(NotOurEngine, match="something unexpected"):
-        get_to_know(URL, None, answering(HEALTH, (200, {"data": [{}]})))
+        get_to_know(URL, None, answering(HEALTH, (200, NO_MODEL)))
 
 
 def test_nobody_there_is_told_as_such():
