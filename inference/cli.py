@@ -16,6 +16,10 @@ _COMMANDS: Mapping[str, str] = {
     "status": "inference.commands.ask:status",
     "switch": "inference.commands.ask:switch",
     "unload": "inference.commands.ask:unload",
+    "top": "inference.commands.top:top",
+    "activity": "inference.commands.watch:activity",
+    "logs": "inference.commands.watch:logs",
+    "bench": "inference.commands.bench:bench",
     "keys": "inference.commands.keys:keys",
     "mode": "inference.commands.mode:mode",
 }
