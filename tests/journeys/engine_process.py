@@ -63,13 +63,13 @@ class RunningEngine:
 
 
 @asynccontextmanager
-async def running_engine(home: Home, settings: str) -> AsyncGenerator[RunningEngine]:
+async def running_engine(home: Home, settings: str, *, bound_s: float = BOUND_S) -> AsyncGenerator[RunningEngine]:
     """Start an engine with `settings` (the text of an engine.toml) on a free port, and end it afterwards."""
     config = home.config_dir / "engine.toml"
     config.write_text(settings, encoding="utf-8")
     environment = {**os.environ, **home.environment()}
     command = (sys.executable, "-m", "inference", "serve", "--config", str(config), "--port", "0")
-    with anyio.fail_after(BOUND_S):
+    with anyio.fail_after(bound_s):
         async with await anyio.open_process(command, env=environment, stdin=None, stdout=None) as process:
             assert process.stderr is not None
             errors = TextReceiveStream(process.stderr)
