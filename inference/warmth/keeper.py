@@ -7,8 +7,8 @@ and no failure of theirs ever holds up a swap: it is logged, said in the status,
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import anyio
@@ -96,22 +96,26 @@ class Keeper:
         table = self._tables.pop(spec.name, None)
         if table is None or not any(slots.to_save(table)):
             return
-        async with self._stage(spec, "save_ms") as shelf:
-            if shelf is not None and self._is_tried(spec.name, shelf):
+
+        async def work(shelf: Shelf) -> None:
+            if self._is_tried(spec.name, shelf):
                 for slot, session, mark in slots.to_save(table):
                     await self._save_slot(shelf, spec.name, slot, session, mark)
+
+        await self._stage(spec, "save_ms", work)
 
     async def restore(self, spec: ModelSpec, port: int) -> None:
         """Restore the latest conversations of a model that has just been loaded; otherwise as `save`."""
         self._tables[spec.name] = slots.empty(spec.slots)
         self._note(spec.name, port=port, trouble=None)
-        async with self._stage(spec, "restore_ms") as shelf:
-            if shelf is None:
-                return
+
+        async def work(shelf: Shelf) -> None:
             self._note(spec.name, identity=await anyio.to_thread.run_sync(self._identify, spec))
             if self._is_tried(spec.name, shelf):
                 for slot, record in enumerate(records.of_model(shelf.ledger, self._notes[spec.name].identity)[: spec.slots]):
                     await self._restore_slot(shelf, spec.name, slot, record)
+
+        await self._stage(spec, "restore_ms", work)
 
     async def forget(self, session: str) -> int:
         """Delete what is saved of a conversation and free its slots; how many files there were.
@@ -187,19 +191,18 @@ class Keeper:
 
     # --- inside -------------------------------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _stage(self, spec: ModelSpec, timed: str) -> AsyncIterator[Shelf | None]:
-        """One bounded stage; every failure of it becomes a word in the status. None where nothing is kept for this model."""
+    async def _stage(self, spec: ModelSpec, timed: str, work: Callable[[Shelf], Awaitable[None]]) -> None:
+        """One bounded stage; every failure of it becomes a word in the status. Nothing where nothing is kept for this model."""
         if self._shelf is None or not spec.warm:
-            yield None
             return
         began = anyio.current_time()
         with anyio.move_on_after(STAGE_BOUND_S) as scope:
-            async with self._one_at_a_time:
-                try:
-                    yield await self._opened()
-                except (OSError, EngineError, SlotRefused) as error:
-                    self._complain(spec.name, str(error))
+            try:
+                async with self._one_at_a_time:
+                    await self._opened()
+                    await work(self._shelf)
+            except (OSError, EngineError, SlotRefused) as error:
+                self._complain(spec.name, str(error))
         self._note(spec.name, **{timed: round(1e3 * (anyio.current_time() - began), 1)})
         if scope.cancelled_caught:
             self._complain(spec.name, f"not all conversations were moved within {STAGE_BOUND_S:.0f} s")

@@ -1,0 +1,47 @@
+"""ENG-16: a port that was taken in between costs a try, and a file that is no model is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from inference.children import PORTS_TRIED
+from inference.errors import ModelFailed
+from tests.fakes.children import FakeChildren
+from tests.inference.engines import supervised
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_port_that_was_taken_in_between_is_replaced_unseen(tmp_path: Path) -> None:
+    children = FakeChildren()
+    with anyio.fail_after(10):
+        async with supervised(children, tmp_path) as supervisor:
+            with supervisor.ticket("small") as ticket:
+                (await children.wait_started(1)).fail("port_in_use", "couldn't bind HTTP server socket")
+                (await children.wait_started(2)).load()
+                await ticket.wait_granted()
+            assert supervisor.status_of("small").error is None
+
+
+async def test_ports_are_not_tried_for_ever(tmp_path: Path) -> None:
+    children = FakeChildren()
+    with anyio.fail_after(10):
+        async with supervised(children, tmp_path) as supervisor:
+            with supervisor.ticket("small") as ticket:
+                for number in range(PORTS_TRIED):
+                    (await children.wait_started(number + 1)).fail("port_in_use", "couldn't bind HTTP server socket")
+                with pytest.raises(ModelFailed, match="its port was taken"):
+                    await ticket.wait_granted()
+
+
+async def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    children = FakeChildren()
+    with anyio.fail_after(10):
+        async with supervised(children, tmp_path) as supervisor:
+            with supervisor.ticket("small") as ticket:
+                (await children.wait_started(1)).fail("bad_model", "tensor data is not within the file bounds")
+                with pytest.raises(ModelFailed, match=r"small\.gguf could not be read as a model.*\n.*file bounds"):
+                    await ticket.wait_granted()

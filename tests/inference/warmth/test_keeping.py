@@ -1,0 +1,92 @@
+"""ENG-14: the folder of saved conversations is private and bounded, and no trouble with it ever stops a swap."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from inference.catalog import ModelSpec
+from inference.warmth.keeper import Keeper
+from inference.warmth.records import Saved
+from inference.warmth.shelf import DiskFull, Shelf
+
+pytestmark = pytest.mark.anyio
+
+SPEC = ModelSpec("m", "llama-server", Path("m.gguf"), context=1024, slots=2, admitted=2)
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+def shelved(shelf: Shelf, name: str, size: int) -> Saved | None:
+    part = shelf.part(name)
+    (shelf.folder / part).write_bytes(b"x" * size)
+    return shelf.keep(part, Saved(file=name, model="m", identity="i", session=name, tokens=1, size=size, saved_at=0))
+
+
+def names(shelf: Shelf) -> set[str]:
+    return {path.name for path in shelf.folder.glob("*.slot*")}
+
+
+def test_the_oldest_is_dropped_when_it_gets_too_much(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "warmth", max_bytes=25)
+    shelf.open()
+    assert all(shelved(shelf, f"{name}.slot", 10) for name in "abc")
+    assert names(shelf) == {"b.slot", "c.slot"}
+    assert shelved(shelf, "huge.slot", 26) is None
+
+
+def test_what_a_killed_run_left_half_written_is_removed_and_the_rest_is_found_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, max_bytes=100)
+    shelf.open()
+    shelved(shelf, "a.slot", 10)
+    shelf.part("b.slot")
+    again = Shelf(tmp_path, max_bytes=100)
+    again.open()
+    assert names(again) == {"a.slot"}
+    assert [each.file for each in again.ledger.saved] == ["a.slot"]
+
+
+def test_a_file_that_is_not_whole_is_not_kept(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, max_bytes=100)
+    shelf.open()
+    part = shelf.part("a.slot")
+    (tmp_path / part).write_bytes(b"xx")
+    assert shelf.keep(part, Saved(file="a.slot", model="m", identity="i", session="s", tokens=1, size=10, saved_at=0)) is None
+    assert names(shelf) == set()
+
+
+def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path, max_bytes=100)
+    shelf.open()
+
+    def usage(_: Path) -> Usage:
+        return Usage(free=2**20)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(DiskFull, match="nearly full"):
+        shelf.check_room("i")
+
+
+async def test_a_folder_that_cannot_be_used_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "warmth").write_text("a file in its place", encoding="utf-8")
+    keeper = Keeper(Shelf(tmp_path / "warmth", max_bytes=100))
+    await keeper.restore(SPEC, port=1)
+    with keeper.berth(SPEC, "1", "s", None) as berth:
+        assert berth.slot == 0
+    await keeper.save(SPEC)
+    status = keeper.status(SPEC)
+    assert status.state == "on" and status.reason is not None and "warmth" in status.reason
+
+
+async def test_a_server_that_is_gone_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    keeper = Keeper(Shelf(tmp_path, max_bytes=100))
+    await keeper.restore(SPEC, port=1)
+    with keeper.berth(SPEC, "1", "s", None):
+        pass
+    await keeper.save(SPEC)
+    assert "save of slot 0" in (keeper.status(SPEC).reason or "")
