@@ -32,7 +32,7 @@ check: setup ## Lint, formatting, strict types, import rules (all of them, also 
 	  echo "== $$each"; $(BIN)/$$each || failed="$$failed; $$each"; done; \
 	if [ -n "$$failed" ]; then echo "failed: $${failed#; }" >&2; exit 1; fi
 
-bench: setup ## Measure what the engine adds to a request, a stream and a swap, beside the direct figures
+bench: setup ## Measure a start, and what the engine adds to a request, a stream and a swap, beside the direct figures
 	@$(BIN)/python -m bench $(ARGS)
 
 nano: ## Generate, train, export and score the small model that ships (an environment of its own, .venv-nano)

@@ -6,23 +6,31 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import anyio
 
 from bench.engine import circumstances, measure, quick
 from bench.figures import as_json, as_table
+from bench.starting import measure_starts
+
+STARTS = 5
+"""Of each kind; a start takes seconds, so a few must do."""
 
 
 def main() -> int:
     """Run the measurements that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what the engine adds, beside the direct figures.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what a start takes and what the engine adds.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works; its figures are held against no target")
     options = parser.parse_args()
     around = circumstances()
     sizes = {"requests": 30, "chunks": 10, "swaps": 4} if options.quick else {"requests": 500, "chunks": 100, "swaps": 30}
-    figures = anyio.run(partial(measure, **sizes))
+    with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
+        figures = measure_starts(Path(folder), runs=1 if options.quick else STARTS)
+    figures += anyio.run(partial(measure, **sizes))
     if options.quick:
         figures = [quick(figure) for figure in figures]
     if options.json:

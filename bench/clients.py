@@ -41,10 +41,17 @@ class OneTokenClient:
         self._connection.close()
 
 
-async def stream_arrivals(url: str, model: str) -> list[float]:
-    """Ask for one stream and return when each of its events arrived."""
+async def stream_arrivals(url: str, model: str, *, tokens: int | None = None) -> list[float]:
+    """Ask for one stream and return when each of its events arrived.
+
+    Args:
+        url: of the server.
+        model: its name.
+        tokens: exactly so many, whatever the model would say; None for a server that knows when to stop.
+    """
     host = urlsplit(url)
-    body = json.dumps({"model": model, "messages": _WORDS, "stream": True}).encode()
+    length = {} if tokens is None else {"max_tokens": tokens, "ignore_eos": True, "temperature": 0}
+    body = json.dumps({"model": model, "messages": _WORDS, "stream": True, **length}).encode()
     lines = ("POST /v1/chat/completions HTTP/1.1", f"Host: {host.netloc}", "Content-Type: application/json", f"Content-Length: {len(body)}")
     head = "\r\n".join((*lines, "", ""))
     arrivals: list[float] = []

@@ -1,7 +1,9 @@
 """What the engine adds to a request, to a stream and to a swap: each measured beside the same work without it.
 
 - Requests: one token each from a real llama.cpp server, in turns directly from the child and through the engine.
-- Streams: from a process that sends chunks at an even pace, so that what is uneven at the end is the way and not the source.
+- Streams: from a process that sends chunks at an even pace, so that what is uneven at the end is the way and not the source. What a chunk
+  costs stands beside what it costs in a relay that does nothing: that much is the machine's.
+- Streams of the embedded server: the model that ships, as fast as it can.
 - Swaps: stop one real server, start another, get the first answer; by hand, and by naming the other tier.
 """
 
@@ -13,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import anyio.to_thread
 
 from bench.clients import OneTokenClient, gaps, model_url, stream_arrivals
 from bench.figures import Figure, percentile
+from bench.processes import bare_relay, cpu_of
 from config.paths import Home
 from inference.binaries import find_llama_server
 from inference.catalog import ModelSpec
@@ -37,19 +38,23 @@ STREAMS = (1, 8, 32)
 PACE_MS = 40
 """25 tokens a second and stream: what a large model does on a good card."""
 LATENCY_TARGET_MS = 2.0
-CPU_TARGET_US = 300.0
+CPU_LIMIT_US = 300.0
 SWAP_TARGET_MS = 100.0
+SHIPPED_ROUNDS = 3
+"""Streams each way, in turns."""
 EXIT_BOUND_S = 10.0
 FLAGS = ("--no-warmup",)
+SHIPPED = Path("builtin:nano")
 
 
 async def measure(*, requests: int, chunks: int, swaps: int) -> list[Figure]:
-    """Run all three measurements and return their figures."""
+    """Run all measurements of the engine and return their figures."""
     with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
         place = Path(folder)
         return [
             *await _requests_and_swaps(place, requests, swaps),
             *await _streams(place, chunks),
+            *await _shipped_streams(place, chunks),
         ]
 
 
@@ -78,7 +83,7 @@ async def _added_latency(engine: RunningEngine, requests: int) -> list[Figure]:
         through.close()
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
-    with _cpu_of(engine.process.pid) as cpu:
+    with cpu_of(engine.process.pid) as cpu:
         direct, through = await anyio.to_thread.run_sync(ask_in_turns)
     return [
         Figure("one-token request, p50", "ms", 1e3 * percentile(through, 50), 1e3 * percentile(direct, 50), LATENCY_TARGET_MS),
@@ -138,15 +143,45 @@ async def _streams(place: Path, chunks: int) -> list[Figure]:
         child_url = model_url(await engine.status(), "paced")
         for count in STREAMS:
             direct = await _arrivals(child_url, "paced", count)
-            with _cpu_of(engine.process.pid) as cpu:
+            with bare_relay(child_url) as relay, cpu_of(relay.pid) as bare:
+                relayed = await _arrivals(relay.url, "paced", count)
+            with cpu_of(engine.process.pid) as cpu:
                 through = await _arrivals(engine.url, "fast", count)
-            events = sum(len(arrivals) for arrivals in through)
             per_stream = "1 stream" if count == 1 else f"{count} streams"
+            beside_bare = f"{per_stream}, CPU per chunk, beside a bare relay"
             figures += [
-                Figure(f"{per_stream}, engine CPU per chunk", "us", cpu[0] / events / 1e3, None, CPU_TARGET_US),
+                Figure(beside_bare, "us", _each(cpu, through), _each(bare, relayed), limit=CPU_LIMIT_US),
                 Figure(f"{per_stream}, inter-token p99", "ms", 1e3 * _late(through), 1e3 * _late(direct)),
             ]
     return figures
+
+
+async def _shipped_streams(place: Path, tokens: int) -> list[Figure]:
+    settings = settings_for({"nano": (SHIPPED, ())}, {"fast": "nano"})
+    direct: list[float] = []
+    through: list[float] = []
+    events = 0
+    async with running_engine(Home.at(place / "shipped").prepare(), settings) as engine:
+        await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
+        child_url = model_url(await engine.status(), "nano")
+        with cpu_of(engine.process.pid) as cpu:
+            for _ in range(SHIPPED_ROUNDS):
+                began = time.perf_counter()
+                await stream_arrivals(child_url, "nano", tokens=tokens)
+                between = time.perf_counter()
+                events += len(await stream_arrivals(engine.url, "fast", tokens=tokens))
+                direct.append(between - began)
+                through.append(time.perf_counter() - between)
+    what = f"shipped model, unpaced stream of {tokens} tokens"
+    return [
+        Figure(f"{what}, start to end, p50", "ms", 1e3 * percentile(through, 50), 1e3 * percentile(direct, 50)),
+        Figure(f"{what}, engine CPU per chunk", "us", cpu[0] / events / 1e3),
+    ]
+
+
+def _each(cpu: list[int], streams: list[list[float]]) -> float:
+    """Microseconds per event."""
+    return cpu[0] / sum(len(arrivals) for arrivals in streams) / 1e3
 
 
 async def _arrivals(url: str, model: str, count: int) -> list[list[float]]:
@@ -168,20 +203,6 @@ def _late(streams: list[list[float]]) -> float:
     return percentile([gap for arrivals in streams for gap in gaps(arrivals[:-1])], 99)
 
 
-@contextmanager
-def _cpu_of(pid: int) -> Generator[list[int]]:
-    """A list that holds, after the block, the nanoseconds of CPU that the process spent in it."""
-    spent = [0]
-    before = _cpu_ns(pid)
-    yield spent
-    spent[0] = _cpu_ns(pid) - before
-
-
-def _cpu_ns(pid: int) -> int:
-    """CPU time of all threads; from the scheduler's own account, because clock ticks (10 ms) are too coarse."""
-    return sum(int(path.read_text(encoding="ascii").split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
-
-
 def circumstances() -> dict[str, object]:
     """What the figures depend on."""
     program = find_llama_server(None)
@@ -195,4 +216,4 @@ def circumstances() -> dict[str, object]:
 
 def quick(figure: Figure) -> Figure:
     """A figure of a short run: too few measurements to hold it against its target."""
-    return replace(figure, target=None)
+    return replace(figure, target=None, limit=None)
