@@ -26,6 +26,7 @@ from inference.schedule import (
     Exited,
     Loaded,
     LoadFailed,
+    MemoryLearned,
     MemoryReturned,
     Restored,
     RestoreWarmth,
@@ -63,6 +64,14 @@ class ChildProcess(Protocol):
 Spawn = Callable[[ModelSpec, Callable[[Progress], None]], Awaitable[ChildProcess]]
 """Starts a model's process; raises `ChildFailed`, or `SetupRefused` where no start can succeed."""
 
+Measure = Callable[[ModelSpec], int | None]
+"""What a model's last load took of GPU memory, in MiB, where that is known; called from a thread."""
+
+
+def not_measured(_spec: ModelSpec) -> int | None:
+    """Nothing is known."""
+    return None
+
 
 @dataclass
 class _Life:
@@ -87,12 +96,14 @@ class Children:
         specs: dict[str, ModelSpec],
         spawn: Spawn,
         history: LoadTimes,
-        post: Callable[[ChildEvent], None],
+        post: Callable[[ChildEvent | MemoryLearned], None],
         on_progress: Callable[[str], None],
         warmth: Keeper,
+        measure: Measure,
     ) -> None:
         self._specs = specs
         self._warmth = warmth
+        self._measure = measure
         self._spawn = spawn
         self._history = history
         self._post = post
@@ -170,6 +181,8 @@ class Children:
         _LOG.info("%s is ready after %.2f s (pid %d)", spec.name, seconds, child.pid)
         self._post(Loaded(spec.name, life.generation))
         await anyio.to_thread.run_sync(self._history.save)
+        if (mib := await anyio.to_thread.run_sync(self._measure, spec)) is not None:
+            self._post(MemoryLearned({spec.name: mib}))
         exited = await child.wait_exited()
         if self._lives.get(spec.name) is life:
             self._learn(spec.name, pid=None, port=None, percent=None)

@@ -6,7 +6,6 @@ Pure. A process keeps the spec that it was started with until it has gone, becau
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from inference.catalog import ModelSpec
 from inference.draft import Draft
@@ -20,11 +19,10 @@ def take_over(draft: Draft, event: Reconfigured) -> None:
        old spec again, is left alone from now on.
     2. A replaced model forgets its failures; a process that it has drains, one that is still loading is stopped.
     3. A model that is gone has its waiters refused; a process that it has drains, one that is still loading is stopped.
-    4. A new model begins unloaded. What was learned of memory stays, unless the new policy brings its own.
+    4. A new model begins unloaded.
     """
     before, after = draft.policy.specs, event.policy.specs
-    known = draft.policy.memory
-    draft.policy = event.policy if event.policy.memory.needs_mib else replace(event.policy, memory=known)
+    draft.policy = event.policy
     for model in list(draft.models.values()):
         name = model.name
         if name not in after:  # 3.

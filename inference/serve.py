@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,19 +22,20 @@ from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
 from inference.binaries import missing_runtimes
-from inference.catalog import Catalog, build_catalog
+from inference.catalog import Catalog, ModelSpec, build_catalog
 from inference.children import STOP_ALL_BOUND_S
 from inference.events import EventHub
 from inference.history import LoadTimes
 from inference.keys import KEY_FILE, load_keys
 from inference.launching import Launcher
 from inference.listening import Front, Server, gate_of, open_front
+from inference.memory import MemoryBook
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.reload import FileWatch, Origin, Reloader, take_keys
-from inference.residency import Limits
+from inference.residency import UNMEASURED, Limits, Memory
 from inference.schedule import Policy
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
@@ -73,6 +75,11 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     keys = load_keys(key_watch.path)
     catalog = build_catalog(settings, missing_runtimes(settings.runtimes.llama_server.binary))
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
+    book = MemoryBook(home.state_dir / "memory.json", home.log_dir)
+
+    def memory_of(settings: EngineSettings, specs: Mapping[str, ModelSpec]) -> Memory:
+        return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib)
+
     hub = EventHub(observatory.metrics.observe_swap)
     mode = ObeyedMode(mode_file(home))
     with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
@@ -82,11 +89,12 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
             launcher = Launcher(settings, home.log_dir, kept)
             supervisor = Supervisor(
                 catalog,
-                policy(settings, catalog.models),
+                policy(settings, catalog.models, memory_of(settings, catalog.models)),
                 launcher,
                 LoadTimes(home.state_dir / "load_times.json"),
                 hub,
                 Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
+                book.learn,
             )
             async with open_connections() as connections:
                 proxy = Proxy(
@@ -97,7 +105,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 async def apply(new: EngineSettings, catalog: Catalog, replaced: frozenset[str]) -> None:
                     await take_keys(key_watch.path, gate)
                     launcher.adopt(new)
-                    await supervisor.reconfigure(catalog, policy(new, catalog.models), replaced)
+                    memory = await anyio.to_thread.run_sync(memory_of, new, catalog.models)
+                    await supervisor.reconfigure(catalog, policy(new, catalog.models, memory), replaced)
 
                 reloader = Reloader(settings, origin.read, apply)
                 engine = Engine(gate, supervisor, proxy, version, mode)
@@ -113,7 +122,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
             anyio.run(run)
 
 
-def policy(settings: EngineSettings, specs: Any) -> Policy:
+def policy(settings: EngineSettings, specs: Mapping[str, ModelSpec], memory: Memory = UNMEASURED) -> Policy:
     """What the settings say about queueing, stopping and who stays beside whom."""
     queue, residency = settings.queue, settings.residency
     return Policy(
@@ -123,6 +132,7 @@ def policy(settings: EngineSettings, specs: Any) -> Policy:
         queue.age_bound_s,
         queue.min_residency_s,
         settings.stop.drain_s,
+        memory=memory,
         limits=Limits(residency.max_llm, residency.max_tts, residency.evict_higher),
         idle_timeout_s=residency.idle_timeout_s,
         queue_policy=queue.policy,

@@ -18,7 +18,7 @@ import anyio.abc
 
 from inference import schedule, views
 from inference.catalog import Catalog
-from inference.children import STOP_ALL_BOUND_S, Children, Spawn
+from inference.children import STOP_ALL_BOUND_S, Children, Measure, Spawn, not_measured
 from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
@@ -58,14 +58,21 @@ class Supervisor:
     """Runs the models. `run` is its one task; the other methods only put events into its inbox or read its state."""
 
     def __init__(
-        self, catalog: Catalog, policy: Policy, spawn: Spawn, history: LoadTimes, hub: EventHub, warmth: Keeper | None = None
+        self,
+        catalog: Catalog,
+        policy: Policy,
+        spawn: Spawn,
+        history: LoadTimes,
+        hub: EventHub,
+        warmth: Keeper | None = None,
+        measure: Measure = not_measured,
     ) -> None:
         self.catalog = catalog
         self.hub = hub
         self.warmth = warmth or Keeper()
         self._state = schedule.initial(policy, {name: s for name in catalog.models if (s := history.expected_s(name)) is not None})
         self._tickets: dict[str, Ticket] = {}
-        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth)
+        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, measure)
         self._coming: deque[Catalog] = deque()
         """For each `Reconfigured` in the inbox its catalogue."""
         self._announced: SwapProgress | None = None
