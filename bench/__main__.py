@@ -15,6 +15,7 @@ import anyio
 from bench.engine import circumstances, measure, quick
 from bench.figures import as_json, as_table
 from bench.starting import measure_starts
+from bench.warm import measure_warm
 
 STARTS = 5
 """Of each kind; a start takes seconds, so a few must do."""
@@ -30,6 +31,7 @@ def main() -> int:
     sizes = {"requests": 30, "chunks": 10, "swaps": 4} if options.quick else {"requests": 500, "chunks": 100, "swaps": 30}
     with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
         figures = measure_starts(Path(folder), runs=1 if options.quick else STARTS)
+        figures += anyio.run(measure_warm, Path(folder), 1 if options.quick else STARTS)
     figures += anyio.run(partial(measure, **sizes))
     if options.quick:
         figures = [quick(figure) for figure in figures]
