@@ -45,8 +45,9 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
-        """Go to a page."""
+        """Go to a page, and wait until it is there."""
         self._call("Page.navigate", url=url)
+        self.until("document.readyState === 'complete'")
 
     def size(self, width: int, height: int, *, is_phone: bool = False) -> None:
         """The window's size in CSS pixels."""
