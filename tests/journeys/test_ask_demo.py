@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
@@ -26,8 +26,61 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ZONE = "Europe/Berlin"
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=ZoneInfo(ZONE))
-SEEDS = (1, 2, 7)
 ASK_BOUND_S = 100.0
+
+SEEDS = (1, 2, 7)
+"""Which invented weeks are asked about."""
+EXTRA = 0
+"""How many of the `more` phrasings are asked too, of each kind: as many as the model that ships gets right."""
+
+
+class Added(NamedTuple):
+    """A way to ask for an event, and what must come of it."""
+
+    says: str
+    title: str
+    starts: str
+
+
+class Reply(NamedTuple):
+    """A way to ask for a reply to somebody, and the words that it must hold."""
+
+    says: str
+    text: str
+
+
+TOMORROW = ("what's on my calendar tomorrow?", "anything planned for tomorrow?")
+TOMORROW_MORE = (
+    "what do I have tomorrow?",
+    "show me tomorrow's events",
+    "whats happening tomorrow",
+    "Could you tell me what my day looks like tomorrow?",
+    "am I busy tomorrow? list what is on",
+)
+ADD = (Added("add lunch with Bo tomorrow at noon", "lunch with bo", "2026-11-22T12:00"),)
+ADD_MORE = (
+    Added("Pencil in coffee with Marek on Friday at 10", "coffee with marek", "2026-11-27T10:00"),
+    Added("put dentist in my calendar on Tuesday at 15:30", "dentist", "2026-11-24T15:30"),
+    Added("can you schedule a call with Ines for tomorrow 9am", "call with ines", "2026-11-22T09:00"),
+    Added("new event: yoga on thursday at 7pm", "yoga", "2026-11-26T19:00"),
+    Added("please add Parents' evening for 3 December at 18:00", "parents' evening", "2026-12-03T18:00"),
+)
+FIND = ("any mail from {name}?",)
+FIND_MORE = (
+    "did {name} write to me?",
+    "show me the mails from {name}",
+    "find the mail from {name}",
+    "have I got anything from {name}",
+    "Search my mail for messages {name} sent me, please.",
+)
+REPLY = (Reply("reply to {name} that I agree", "agree"),)
+REPLY_MORE = (
+    Reply("answer {name}'s mail: sounds good to me", "sounds good to me"),
+    Reply("draft a reply to {name} saying that I will be there", "will be there"),
+    Reply("write back to {name} that Tuesday works", "tuesday works"),
+    Reply("Please reply to the last mail from {name}: thanks, that helps.", "thanks, that helps"),
+    Reply("reply to {name} and say yes, gladly", "yes, gladly"),
+)
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -60,7 +113,7 @@ def _tools(answered: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("question", ["what's on my calendar tomorrow?", "anything planned for tomorrow?"])
+@pytest.mark.parametrize("question", (*TOMORROW, *TOMORROW_MORE[:EXTRA]))
 async def test_what_is_on_tomorrow_is_told_as_it_is(ask: Ask, seed: int, question: str) -> None:
     answered = await ask(question, seed=seed)
     assert _tools(answered) == ["list_events"]
@@ -72,30 +125,42 @@ async def test_what_is_on_tomorrow_is_told_as_it_is(ask: Ask, seed: int, questio
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_an_event_is_added_only_when_that_was_granted(ask: Ask, seed: int) -> None:
-    refused = await ask("add lunch with Bo tomorrow at noon", seed=seed)
+@pytest.mark.parametrize("added", (*ADD, *ADD_MORE[:EXTRA]), ids=lambda added: added.title)
+async def test_an_event_is_added_only_when_that_was_granted(ask: Ask, seed: int, added: Added) -> None:
+    refused = await ask(added.says, seed=seed)
     assert [(call["name"], call["decision"], call["ok"]) for call in refused["tool_calls"]] == [("create_event", "denied", False)]
     assert [waits["class"] for waits in refused["waiting"]] == ["write"]
-    granted = await ask("add lunch with Bo tomorrow at noon", "--yes=write", seed=seed)
+    granted = await ask(added.says, "--yes=write", seed=seed)
     call = granted["tool_calls"][0]
     assert (call["name"], call["decision"], call["ok"]) == ("create_event", "allow", True)
-    assert call["prepared"]["when"].startswith("2026-11-22T12:00")
-    assert "lunch with bo" in granted["answer"].lower()
+    done = call["prepared"]
+    assert done["title"].lower() == added.title
+    assert done["when"].startswith(added.starts)
+    assert added.title in granted["answer"].lower()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_mail_from_a_person_is_found(ask: Ask, seed: int) -> None:
+@pytest.mark.parametrize("question", (*FIND, *FIND_MORE[:EXTRA]))
+async def test_mail_from_a_person_is_found(ask: Ask, seed: int, question: str) -> None:
     newest = _world(seed).mails[-1]
     name = newest.sender.name.split()[0]
-    answered = await ask(f"any mail from {name}?", seed=seed)
+    answered = await ask(question.format(name=name), seed=seed)
     assert _tools(answered) == ["search_mail"]
     assert name.lower() in answered["answer"].lower()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_reply_is_drafted_and_not_sent(ask: Ask, seed: int) -> None:
-    name = _world(seed).mails[-1].sender.name.split()[0]
-    answered = await ask(f"reply to {name} that I agree", "--yes=write", seed=seed)
+@pytest.mark.parametrize("reply", (*REPLY, *REPLY_MORE[:EXTRA]), ids=lambda reply: reply.text)
+async def test_a_reply_is_drafted_and_not_sent(ask: Ask, seed: int, reply: Reply) -> None:
+    world = _world(seed)
+    newest = world.mails[-1]
+    answered = await ask(reply.says.format(name=newest.sender.name.split()[0]), "--yes=write", seed=seed)
     assert _tools(answered)[-1] == "draft_reply"
-    assert answered["tool_calls"][-1]["ok"]
+    call = answered["tool_calls"][-1]
+    assert call["ok"]
     assert "send_mail" not in _tools(answered)
+    done = {**call["arguments"], **call.get("prepared", {})}
+    # Mails are numbered from the oldest; whoever wrote that one is who it goes to.
+    assert world.mails[int(done["mail"].removeprefix("m")) - 1] == newest
+    assert reply.text in done["body"].lower()
+    assert newest.sender.address in answered["answer"].lower()
