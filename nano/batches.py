@@ -1,114 +1,136 @@
-"""Packs of conversations as arrays: tokens, positions, who sees whom, and what is learned.
+"""Conversations as arrays: one prefix, and rows of conversations behind it that do not see each other unless they are one chat.
 
-Conversations behind one prefix do not see each other unless they are one chat, so a prefix is computed once for all of them.
+Every token of a row has a position, a segment (what it sees) and a kind (whether and how it is learned).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from agent.prompt import SYSTEM_PROMPT
 from nano import fill, generate, tokens
 
-_CHARS_PER_TOKEN = 3.4
-"""A pack is asked for in characters; this many make it long enough to fill the row."""
-_QUEUE_AHEAD = 6
-"""Batches made ahead of the trainer, per worker."""
-
-
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
-
-
 READ, SAID, CALLED, CHOSE = 0, 1, 2, 3
 """What a token is to the model: it comes in, it tells a result, it is part of a tool call, it answers a request without one."""
+_IS_CHAT = 0.25
+"""How often the conversations of a row are one chat."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`ids`, `positions`, `segments` (rows, length) as int32; `learned` says what each token is: READ, SAID, CALLED or CHOSE."""
+    """`prefix` (tokens); `ids`, `positions`, `segments` (rows, length) as int32; `kinds` (rows, length): READ, SAID, CALLED or CHOSE."""
 
+    prefix: np.ndarray
     ids: np.ndarray
     positions: np.ndarray
     segments: np.ndarray
-    learned: np.ndarray
+    kinds: np.ndarray
 
 
-def row(tokenizer: Tokenizer, seed: int, length: int, longest: int | None = None) -> tuple[np.ndarray, ...]:
-    """One pack as four arrays of `length`; the last conversation is cut where the row ends."""
-    pack = generate.pack(seed, chars=int(length * _CHARS_PER_TOKEN), longest=longest)
-    end = tokenizer.token_to_id("<|pad|>")
-    ids, positions, segments, learned = [], [], [], []
-    prefix = tokenizer.encode(pack.prefix).ids
-    ids += prefix
-    positions += range(len(prefix))
-    segments += [0] * len(prefix)
-    learned += [READ] * len(prefix)
-    for number, turns in enumerate(pack.dialogues, start=1):
-        part: list[int] = []
-        mine: list[int] = []
-        tells_result = False
-        for encoded, (text, is_learned) in zip(tokenizer.encode_batch([t for t, _ in turns]), turns, strict=True):
-            part += encoded.ids
-            if not is_learned:
-                kind = READ
-                tells_result = text.startswith("<|tool|>") or (tells_result and text == "<|assistant|>")
-            else:
-                kind = CALLED if text.startswith("<tool_call>") else SAID if tells_result else CHOSE
-            mine += [kind] * len(encoded.ids)
-        part, mine = part[: length - len(ids)], mine[: length - len(ids)]
-        first = len(ids) if pack.is_one_chat else len(prefix)
-        ids += part
+@dataclass(frozen=True)
+class Job:
+    """Which batch to make.
+
+    Args:
+        seed: of everything in it.
+        rows: how many.
+        length: of a row, in tokens; longer conversations are left out.
+        drills: rows that are exercises in copying.
+        only_first: conversations end with the first thing that the model writes.
+    """
+
+    seed: int
+    rows: int
+    length: int
+    drills: int = 0
+    only_first: bool = False
+
+
+def _turns(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:
+    """Tokens and kinds of one conversation."""
+    ids: list[int] = []
+    kinds: list[int] = []
+    tells_result = False
+    for encoded, (text, is_learned) in zip(tokenizer.encode_batch([t for t, _ in turns]), turns, strict=True):
+        if is_learned:
+            kind = CALLED if text.startswith("<tool_call>") else SAID if tells_result else CHOSE
+        else:
+            kind = READ
+            tells_result = text.startswith("<|tool|>") or (tells_result and text == "<|assistant|>")
+        ids += encoded.ids
+        kinds += [kind] * len(encoded.ids)
+    return ids, kinds
+
+
+def _first(turns: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    return turns[: next(i for i, (_, is_learned) in enumerate(turns) if is_learned) + 1]
+
+
+Row = tuple[list[int], list[int], list[int], list[int]]
+
+
+def row(tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: int, job: Job) -> Row:
+    """Tokens, positions, segments and kinds of one row, filled with conversations until the next does not fit.
+
+    Args:
+        tokenizer: the vocabulary.
+        rng: decides everything.
+        tool_names: what the product has.
+        start: position of the first token, which is the length of the prefix.
+        job: `length` and `only_first`.
+    """
+    ids: list[int] = []
+    positions: list[int] = []
+    segments: list[int] = []
+    kinds: list[int] = []
+    is_chat = rng.random() < _IS_CHAT
+    misses = 0
+    while misses < 3:  # a short one may still fit where a long one did not
+        d = generate.dialogue(rng, tool_names, is_one_chat=is_chat and bool(ids))
+        if not d.messages or d.messages[-1]["role"] != "assistant":
+            continue
+        turns = generate.segments(d.messages)
+        part, mine = _turns(tokenizer, _first(turns) if job.only_first else turns)
+        if len(ids) + len(part) > job.length:
+            misses += bool(ids)
+            continue
+        first = start + (len(ids) if is_chat else 0)
         positions += range(first, first + len(part))
-        segments += [0 if pack.is_one_chat else number] * len(part)
-        learned += mine
-    rest = length - len(ids)
-    if rest < 0:
-        raise ValueError(f"the prefix of pack {seed} is longer than the row of {length}")
-    return (
-        np.array(ids + [end] * rest, np.int32),
-        np.array(positions + [0] * rest, np.int32),
-        np.array(segments + [-1] * rest, np.int32),
-        np.array(learned + [READ] * rest, np.int8),
-    )
+        segments += [1 if is_chat else len(ids) + 1] * len(part)
+        ids += part
+        kinds += mine
+    return ids, positions, segments, kinds
 
 
-def drill(tokenizer: Tokenizer, seed: int, length: int) -> tuple[np.ndarray, ...]:
+def drill(tokenizer: Tokenizer, rng: random.Random, start: int, length: int) -> Row:
     """A row of exercises in copying: something, a line break, and the same again, which is learned.
 
     A model of this size finds out late by itself how to look up what it has read; half of the exercises are of random pieces,
     which nothing else can predict.
     """
-    rng = random.Random(seed)
     gap = tokenizer.encode("\n").ids
     ordinary = tokenizer.get_vocab_size(with_added_tokens=False)
     ids: list[int] = []
     positions: list[int] = []
     segments: list[int] = []
-    learned: list[int] = []
-    number = 0
+    kinds: list[int] = []
     while len(ids) < length:
-        number += 1
-        n = rng.choice((6, 10, 16, 24, 40, 64))
-        text = " ".join(fill.value(rng.choice(_COPIED), rng) for _ in range(8))
+        n = rng.choice((6, 10, 16, 24, 40))
+        text = " ".join(fill.value(rng.choice(_COPIED), rng) for _ in range(6))
         what = [rng.randrange(ordinary) for _ in range(n)] if rng.random() < 0.5 else tokenizer.encode(text).ids[:n]
         part = what + gap + what + gap
+        positions += range(start, start + len(part))
+        segments += [len(ids) + 1] * len(part)
+        kinds += [READ] * (len(what) + 1) + [SAID] * (len(what) + 1)
         ids += part
-        positions += range(len(part))
-        segments += [number] * len(part)
-        learned += [READ] * (len(what) + 1) + [SAID] * (len(what) + 1)
-    return (
-        np.array(ids[:length], np.int32),
-        np.array(positions[:length], np.int32),
-        np.array(segments[:length], np.int32),
-        np.array(learned[:length], np.int8),
-    )
+    return ids[:length], positions[:length], segments[:length], kinds[:length]
 
 
 @cache
@@ -116,28 +138,26 @@ def _tokenizer(path: str) -> Tokenizer:
     return tokens.load(Path(path))
 
 
-@dataclass(frozen=True)
-class Job:
-    """Which batch to make: the seed of its first row, its rows, how many of them are drills, their length, and the longest conversation."""
-
-    seed: int
-    rows: int
-    drills: int
-    length: int
-    longest: int | None = None
+def _array(rows: list[list[int]], length: int, filler: int) -> np.ndarray:
+    return np.array([r + [filler] * (length - len(r)) for r in rows], np.int32)
 
 
 def batch(path: str, job: Job) -> Batch:
     """The batch of a job, with the vocabulary at `path`."""
     words = _tokenizer(path)
+    rng = random.Random(job.seed)
+    tool_names, array = generate.tool_set(rng)
+    prefix = words.encode(generate.render([{"role": "system", "content": SYSTEM_PROMPT}], array)).ids
     made = [
-        drill(words, job.seed + i, job.length) if i < job.drills else row(words, job.seed + i, job.length, job.longest)
+        drill(words, rng, len(prefix), job.length) if i < job.drills else row(words, rng, tool_names, len(prefix), job)
         for i in range(job.rows)
     ]
-    return Batch(*(np.stack(column) for column in zip(*made, strict=True)))
-
-
-def stream(path: Path, jobs: list[Job], *, workers: int = 1) -> Iterator[Batch]:
-    """The batches of the jobs, in order, made in other processes."""
-    with get_context("fork").Pool(workers) as pool:
-        yield from pool.imap(partial(batch, str(path)), jobs, chunksize=_QUEUE_AHEAD)
+    longest = max(len(r[0]) for r in made)
+    ids, positions, segments, kinds = (list(column) for column in zip(*made, strict=True))
+    return Batch(
+        np.array(prefix, np.int32),
+        _array(ids, longest, words.token_to_id("<|pad|>")),
+        _array(positions, longest, 0),
+        _array(segments, longest, -1),
+        _array(kinds, longest, READ),
+    )

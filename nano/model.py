@@ -1,4 +1,8 @@
-"""A small Llama: RMS norm, rotary positions, SwiGLU, tied embedding; the architecture that llama.cpp runs as `llama`."""
+"""A small Llama: RMS norm, rotary positions, SwiGLU, tied embedding; the architecture that llama.cpp runs as `llama`.
+
+In training many conversations stand behind one prefix, which is computed once: their tokens attend to it and to what is before them in
+their own row.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ class Shape:
 
     vocab: int
     width: int = 256
-    layers: int = 8
+    layers: int = 6
     heads: int = 4
     hidden: int = 704
     context: int = 2048
@@ -24,10 +28,10 @@ class Shape:
 
 
 def rope_tables(shape: Shape, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (batch, 1, length, head/2) for positions (batch, length)."""
+    """Cosines and sines (tokens, 1, head/2) for positions (tokens)."""
     half = shape.width // shape.heads // 2
     inv = shape.rope_base ** (-torch.arange(half, dtype=torch.float32) / half)
-    angle = positions[:, None, :, None].float() * inv
+    angle = positions[:, None, None].float() * inv
     return angle.cos(), angle.sin()
 
 
@@ -35,6 +39,15 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate pairs of neighbours (llama.cpp's NORM form, what `llama` GGUFs use)."""
     a, b = x[..., 0::2], x[..., 1::2]
     return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
+
+
+def sight(segments: Tensor, prefix: int) -> Tensor:
+    """Who sees whom: 0 or minus infinity, (rows, 1, length, prefix + length); a token sees the prefix and its own segment so far."""
+    n = segments.size(1)
+    own = (segments[:, :, None] == segments[:, None, :]) & torch.ones(n, n, dtype=torch.bool).tril()
+    mask = torch.zeros(segments.size(0), n, prefix + n)
+    mask[:, :, prefix:].masked_fill_(~own, float("-inf"))
+    return mask[:, None]
 
 
 class RMSNorm(nn.Module):
@@ -64,18 +77,30 @@ class Block(nn.Module):
         self.down = nn.Linear(shape.hidden, w, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        b, n, w = x.shape
+        """`x` (prefix + rows * length, width); `mask` (rows, 1, length, prefix + length)."""
+        w = x.size(1)
+        rows, _, length, seen = mask.shape
+        p = seen - length
         h = self.attn_norm(x)
-        q, k, v = (f(h).view(b, n, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
+        q, k, v = (f(h).view(x.size(0), self.heads, -1) for f in (self.q, self.k, self.v))
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
-        a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + self.o(a.transpose(1, 2).reshape(b, n, w))
+        q, k, v = (t.transpose(0, 1) for t in (q, k, v))
+        first = F.scaled_dot_product_attention(q[None, :, :p], k[None, :, :p], v[None, :, :p], is_causal=True)[0]
+        own_q, own_k, own_v = (t[:, p:].unflatten(1, (rows, length)).transpose(0, 1) for t in (q, k, v))
+        # The prefix is one matrix for all rows, so its scores and its values are one product each.
+        to_prefix = (q[:, p:] @ k[:, :p].transpose(1, 2)).unflatten(1, (rows, length)).transpose(0, 1)
+        to_own = own_q @ own_k.transpose(2, 3)
+        scores = torch.cat((to_prefix, to_own), -1).float() * q.size(-1) ** -0.5 + mask
+        share = torch.softmax(scores, -1).to(v.dtype)
+        from_prefix = share[..., :p].transpose(0, 1).flatten(1, 2) @ v[:, :p]
+        a = from_prefix + (share[..., p:] @ own_v).transpose(0, 1).flatten(1, 2)
+        x = x + self.o(torch.cat((first, a), 1).transpose(0, 1).reshape(-1, w))
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h))
 
 
 class Nano(nn.Module):
-    """Tokens (batch, length), positions (batch, length) and an additive mask (batch, 1, length, length) to hidden states."""
+    """Tokens of a prefix and of the rows behind it to the hidden states of the rows."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -90,14 +115,23 @@ class Nano(nn.Module):
                 )
                 nn.init.normal_(p, std=std)
 
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        cos, sin = rope_tables(self.shape, positions)
-        x = self.embed(tokens)
-        x = x.to(mask.dtype)
-        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    def forward(self, prefix: Tensor, ids: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
+        """Hidden states (rows, length, width).
+
+        Args:
+            prefix: tokens (prefix) that all rows see, at positions 0, 1, ...
+            ids: tokens (rows, length).
+            positions: of the tokens (rows, length).
+            segments: of the tokens (rows, length); a token sees the prefix and its own segment so far.
+        """
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+        mask = sight(segments, len(prefix))
+        cos, sin = rope_tables(self.shape, torch.cat((torch.arange(len(prefix)), positions.flatten())))
+        x = self.embed(torch.cat((prefix, ids.flatten()))).to(dtype)
+        cos, sin = cos.to(dtype), sin.to(dtype)
         for block in self.blocks:
             x = block(x, cos, sin, mask)
-        return self.norm(x)
+        return self.norm(x[len(prefix) :]).unflatten(0, ids.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits over the vocabulary for hidden states of any leading shape (the embedding is tied)."""

@@ -53,9 +53,11 @@ def _judged(report: dict[str, Any]) -> str:
 def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict[str, Any], judged: dict[str, Any]) -> list[str]:
     every = max(1, len(log) // 12)
     outside = judged["outside_reach"]
+    checked = [p for p in log if "exact" in p]
     return [
         "# The small model that ships",
-        "Written by `make nano` (its last step) from what training and scoring left; [README.md](README.md) says how this run went.",
+        "Written by `make nano` (its last step) from what training and scoring left; "
+        f"one run of {log[-1]['seconds'] / 60:.0f} minutes on two busy cores.",
         "## Recipe",
         _table(("what", "value"), [*recipe.items(), ("file", f"{SHIPPED.stat().st_size:,} bytes (Q8_0)")]),
         "The chat template lists each tool as one line, `name(needed, optional?)`. The model is trained on conversations of up to "
@@ -64,6 +66,9 @@ def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict
         "![loss](loss.svg)",
         "Of the tokens that the model has to write; drills included while they last.",
         _table(("step", "loss", "tokens seen"), [(p["step"], p["loss"], f"{p['tokens']:,}") for p in log[::every]]),
+        "Of held-out turns, the share that it would write exactly, by what they are (the last figures are of the file that ships, before "
+        "it is rounded to eight bits):",
+        _table(("step", *checked[-1]["exact"]), [(p["step"], *p["exact"].values()) for p in checked]),
         "## Its own distribution",
         f"Held-out seeds, exact acts and exact replies at temperature 0 through the server: **{evaluated['exact']}** of "
         f"{evaluated['turns']} turns (`python -m nano.evaluate`).",
