@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ EXIT_FAILED = 1
 _ENDED_BY_COMMAND = "exit command"
 _ENDED_BY_SIGNAL = "signal"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_READY_MOMENT_S = 0.5
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,14 +47,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(parameters: Any, *, is_child: bool) -> int:
     commands_in, commands_out = _interpose() if is_child else (None, None)
+    signals = _Signals()
     try:
-        # Returns once the model is loaded and the port is served. Signals keep their default meaning meanwhile: they kill.
+        # Returns once the model is loaded and the port is served.
         server: Any = llama.Server(parameters)
     except RuntimeError as error:
         # llama.cpp has logged the cause.
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
-    why = _wait_for_end(commands_in)
+    why = _wait_for_end(commands_in, signals)
     sys.stderr.write(f"main: leaving ({why})\n")
     if commands_out is not None:
         # Ends llama.cpp's own listener, which its destructor waits for.
@@ -71,22 +74,40 @@ def _interpose() -> tuple[int, int]:
     return real, writer
 
 
-def _wait_for_end(commands_in: int | None) -> str:
+class _Signals:
+    """Takes the signals that end a process, in a thread of its own, before anything else can.
+
+    llama.cpp installs handlers of its own at some time around "ready", which would end its loop and leave this process standing. So the
+    signals are blocked in every thread, and no handler of anybody ever runs.
+    """
+
+    def __init__(self) -> None:
+        self.came, self._tell = os.pipe()
+        self._heeded = threading.Event()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        threading.Thread(target=self._take, name="signals", daemon=True).start()
+
+    def heed(self) -> None:
+        """From now on the first signal is told on the pipe `came`; until then it ends the process at once, as the second does."""
+        self._heeded.set()
+
+    def _take(self) -> None:
+        number = signal.sigwait(_SIGNALS)
+        # "Ready" may be out a moment before the main thread is there to heed.
+        if not self._heeded.wait(_READY_MOMENT_S):
+            os._exit(128 + number)
+        os.write(self._tell, b"!")
+        os._exit(128 + signal.sigwait(_SIGNALS))
+
+
+def _wait_for_end(commands_in: int | None, signals: _Signals) -> str:
     """Block until a signal or the exit command comes; ends the process itself when standard input ends."""
-    wakeups, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    for number in _SIGNALS:
-        # In place of llama.cpp's own handlers, which would end its loop and leave this process standing.
-        signal.signal(number, _note)
-    watched = [wakeups] if commands_in is None else [wakeups, commands_in]
+    signals.heed()
+    watched = [signals.came] if commands_in is None else [signals.came, commands_in]
     line = b""
     while True:
         ready, _, _ = select.select(watched, [], [])
-        if wakeups in ready:
-            for number in _SIGNALS:
-                # A second one, while we clean up, ends us at once.
-                signal.signal(number, signal.SIG_DFL)
+        if signals.came in ready:
             return _ENDED_BY_SIGNAL
         chunk = os.read(watched[1], 4096)
         if not chunk:
@@ -95,10 +116,6 @@ def _wait_for_end(commands_in: int | None) -> str:
         if EXIT_COMMAND.encode() in line:
             return _ENDED_BY_COMMAND
         line = line[-len(EXIT_COMMAND) :]
-
-
-def _note(_number: int, _frame: object) -> None:
-    """Nothing: the byte on the wake-up pipe is the message."""
 
 
 def _leave_at_once() -> NoReturn:
