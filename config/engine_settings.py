@@ -95,8 +95,6 @@ class ModeSection(Section):
     """Whether models are unloaded when a game begins. Otherwise they stay, and only forced requests pass."""
     drain_s: float = Field(default=60, ge=0)
     """Seconds that running requests may take to finish before such an unload."""
-    yield_vram: bool = False
-    """Whether models also give way when another program takes the GPU's memory."""
 
 
 class LlamaServerRuntime(Section):
