@@ -129,7 +129,7 @@ class _Start:
     async def wait_withdrawn(self, address: Address) -> None:
         """Wait until a service that is leaving has left."""
         with anyio.move_on_after(LEAVE_BOUND_S):
-            while (present := Address.read(self.home)) and present.token == address.token and is_running(address.pid):  # noqa: ASYNC110 - another process ends
+            while (present := Address.read(self.home)) and present.token == address.token and is_running(address.pid):  # noqa: ASYNC110 - another process ends: no event of ours can tell
                 await anyio.sleep(LOOK_S)
 
     async def _start(self) -> ServiceClient | None:

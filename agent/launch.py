@@ -162,4 +162,4 @@ else:
         return True
 
     def _is_running_windows(pid: int) -> bool:
-        raise NotImplementedError(pid)
+        raise NotImplementedError(pid)  # never called here: the other branch of this platform's choice

@@ -56,7 +56,7 @@ class Engine:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+            raise NotImplementedError(scope["type"])  # ASGI's way to say that lifespan and websockets are not served
         path: str = scope["path"]
         try:
             key = self._gate.admit(scope["headers"], path, scope["method"])

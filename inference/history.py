@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from inference.kept import read_kept, write_kept
+
 KEPT_LOADS = 5
 """Loads per model that count: enough for a median that one cold disk does not bend."""
-_LOG = logging.getLogger(__name__)
 
 
 class LoadTimes:
@@ -19,7 +17,7 @@ class LoadTimes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seconds: dict[str, list[float]] = _read(path)
+        self._seconds: dict[str, list[float]] = read_kept(path, _parsed)
 
     def expected_s(self, model: str) -> float | None:
         """The median of the last loads; None before the first."""
@@ -32,21 +30,8 @@ class LoadTimes:
 
     def save(self) -> None:
         """Write the file, whole or not at all; called from a thread."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(".part")
-            part.write_text(json.dumps(self._seconds), encoding="utf-8")
-            os.replace(part, self._path)
-        except OSError as error:
-            _LOG.warning("load times were not saved: %s", error)
+        write_kept(self._path, self._seconds)
 
 
-def _read(path: Path) -> dict[str, list[float]]:
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(model): [float(each) for each in seconds][-KEPT_LOADS:] for model, seconds in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        _LOG.warning("load times are unreadable and start afresh: %s", error)
-        return {}
+def _parsed(found: Any) -> dict[str, list[float]]:
+    return {str(model): [float(each) for each in seconds][-KEPT_LOADS:] for model, seconds in found.items()}

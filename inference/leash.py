@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     mode = os.fstat(0).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        print("leash: standard input must be a pipe that the supervisor holds", file=sys.stderr)  # noqa: T201
+        print("leash: standard input must be a pipe that the supervisor holds", file=sys.stderr)  # noqa: T201 - as above
         return 2
     wakeups = _listen()
     prctl = _linux_prctl()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from inference.catalog import ModelSpec
 from inference.estimate import estimate_mib
+from inference.kept import read_kept, write_kept
 from inference.residency import Memory
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
 
 LOG_TAIL_BYTES = 512 * 1024
 """What is read of a model's log after a load: a load writes far less."""
-_LOG = logging.getLogger(__name__)
 
 
 class MemoryBook:
@@ -29,7 +26,7 @@ class MemoryBook:
     def __init__(self, path: Path, log_dir: Path) -> None:
         self._path = path
         self._log_dir = log_dir
-        self._measured: dict[str, tuple[str, int]] = _read(path)
+        self._measured: dict[str, tuple[str, int]] = read_kept(path, _parsed)
 
     def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int) -> Memory:
         """What is known before any load. Without `total_mib` (per GPU) nothing is: the number of models alone decides."""
@@ -44,7 +41,7 @@ class MemoryBook:
         found = gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
         if found is not None and self._measured.get(spec.name) != (_identity(spec), found):
             self._measured[spec.name] = (_identity(spec), found)
-            self._save()
+            write_kept(self._path, self._measured)
         return found
 
     def _need_mib(self, spec: ModelSpec, gpus_mib: Mapping[int, int]) -> int | None:
@@ -62,15 +59,6 @@ class MemoryBook:
             return need
         # The runtime fits itself into what is free where it is not told how much to offload.
         return min(need, sum(mib for gpu, mib in gpus_mib.items() if spec.gpus is None or gpu in spec.gpus))
-
-    def _save(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(".part")
-            part.write_text(json.dumps(self._measured), encoding="utf-8")
-            os.replace(part, self._path)
-        except OSError as error:
-            _LOG.warning("what models take was not saved: %s", error)
 
 
 def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
@@ -92,12 +80,5 @@ def _tail(path: Path) -> list[str]:
         return []
 
 
-def _read(path: Path) -> dict[str, tuple[str, int]]:
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(model): (str(command), int(mib)) for model, (command, mib) in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        _LOG.warning("what models take is unreadable and is learned afresh: %s", error)
-        return {}
+def _parsed(found: Any) -> dict[str, tuple[str, int]]:
+    return {str(model): (str(command), int(mib)) for model, (command, mib) in found.items()}

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from inference.contract import ModelRates
+from inference.kept import read_kept, write_kept
 
 RATES_FILE = "rates.json"
 """Its name in the home's folder of state."""
-_LOG = logging.getLogger(__name__)
 
 
 class RateBook:
@@ -23,7 +18,7 @@ class RateBook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rates: dict[str, ModelRates] = _read(path)
+        self._rates: dict[str, ModelRates] = read_kept(path, _parsed)
 
     @property
     def rates(self) -> Mapping[str, ModelRates]:
@@ -37,21 +32,8 @@ class RateBook:
 
     def save(self) -> None:
         """Write the file, whole or not at all; called from a thread."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(".part")
-            part.write_text(json.dumps({model: rates.model_dump() for model, rates in self._rates.items()}), encoding="utf-8")
-            os.replace(part, self._path)
-        except OSError as error:
-            _LOG.warning("rates were not saved: %s", error)
+        write_kept(self._path, {model: rates.model_dump() for model, rates in self._rates.items()})
 
 
-def _read(path: Path) -> dict[str, ModelRates]:
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(model): ModelRates.model_validate(rates) for model, rates in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, ValidationError, AttributeError) as error:
-        _LOG.warning("rates are unreadable and start afresh: %s", error)
-        return {}
+def _parsed(found: Any) -> dict[str, ModelRates]:
+    return {str(model): ModelRates.model_validate(rates) for model, rates in found.items()}

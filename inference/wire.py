@@ -44,7 +44,7 @@ class LocalBackend(httpcore2.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 the library's interface
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        raise NotImplementedError(path)
+        raise NotImplementedError(path)  # the interface asks for it; children listen on TCP
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)

@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from config.vocabulary import is_table
-
-Outcome = Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
-"""`ended`: a person's switch or unload cut it off. `refused`: by the engine, or by the model itself with an error status."""
+from inference.contract.activity import Outcome
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inference.contract.status import ModelRates
 
+Outcome = Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
+"""`ended`: a person's switch or unload cut it off. `refused`: by the engine, or by the model itself with an error status."""
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -31,7 +34,7 @@ class ActivityRecord(_Wire):
     cached_tokens: int | None
     completion_tokens: int | None
     tokens_per_s: float | None
-    outcome: Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
+    outcome: Outcome
     code: str | None
     status: int | None
     bytes: int

@@ -6,7 +6,7 @@ its own; but only we can end this process in good order, so we stand between: we
 hand llama.cpp the exit command through a pipe that we hold.
 
 Exit codes: 0 after the exit command, SIGTERM or SIGINT; 1 when the command line is refused, the port is taken, the model
-does not load, standard input ends (the supervisor is gone), or a second signal comes. A signal during the load kills.
+does not load, or standard input ends (the supervisor is gone); 128 + n after signal n during the load, or as a second one.
 Imports the wheel and the standard library only: it is to be up in a tenth of a second.
 """
 
@@ -17,6 +17,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -30,6 +31,8 @@ _ENDED_BY_COMMAND = "exit command"
 _ENDED_BY_SIGNAL = "signal"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _READY_MOMENT_S = 0.5
+_LAST_WORDS_S = 0.3
+"""For llama.cpp to write out what it has logged, when a start has failed anyway."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +55,8 @@ def _serve(parameters: Any, *, is_child: bool) -> int:
         # Returns once the model is loaded and the port is served.
         server: Any = llama.Server(parameters)
     except RuntimeError as error:
-        # llama.cpp has logged the cause.
+        # llama.cpp has logged the cause, from a thread of its own: leaving at once would lose it.
+        time.sleep(_LAST_WORDS_S)
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
     why = _wait_for_end(commands_in, signals)

@@ -39,7 +39,7 @@ class ModeServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+            raise NotImplementedError(scope["type"])  # ASGI's way to say that lifespan and websockets are not served
         try:
             if (scope["method"], scope["path"]) not in NEEDS_NO_KEY:
                 # Setting it is rare, so the keys are simply those of this moment: one that was taken away opens nothing.
