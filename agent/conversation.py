@@ -175,7 +175,8 @@ class OpenSession:
         stored = await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
         if stored is not None:
             return stored
-        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in tools)
+        shown = [t for t in tools if self.world.settings.agent.tools == "all" or not t.is_extended]
+        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
         await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
         return prefix
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EXTENDED_KEY = "variet/extended"
+"""In a served tool's `_meta`: not one of the few that every model is shown."""
 LIST_PAGES = 100
 """Pages of one tool list: a server whose list never ends must not hang the start."""
 
@@ -37,6 +39,8 @@ class ServedTool:
     input_schema: Mapping[str, Any]
     hints: Mapping[str, bool | None]
     """`read_only` and `destructive`, as the server says."""
+    is_extended: bool = False
+    """Its server says that only a model with room for it should be shown it."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def _served(tool: Tool) -> ServedTool:
         tool.description or "",
         tool.input_schema,
         {"read_only": hints.read_only_hint, "destructive": hints.destructive_hint} if hints else {},
+        is_extended=bool((tool.meta or {}).get(EXTENDED_KEY)),
     )
 
 

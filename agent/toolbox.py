@@ -30,6 +30,8 @@ class Tool:
     description: str
     input_schema: Mapping[str, Any]
     facts: ToolFacts
+    is_extended: bool = False
+    """Only for models with room for it."""
 
 
 class Toolbox:
@@ -100,6 +102,7 @@ def name_tools(specs: Mapping[str, ServerSpec], served: Mapping[str, Sequence[Se
             description=tool.description,
             input_schema=tool.input_schema,
             facts=facts_of(specs[server].builtin, tool.name, tool.hints),
+            is_extended=tool.is_extended,
         )
         for server, tools in served.items()
         for tool in tools

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -27,6 +27,8 @@ class AgentSection(Section):
     """Seconds for one turn, time spent waiting for a person not counted."""
     approval_ttl_s: float = Field(default=3600, gt=0)
     """Seconds until an unanswered approval counts as refused."""
+    tools: Literal["core", "all"] = "core"
+    """Which tools a session's model is shown: `core`, the few that every model can hold, or `all` that the servers have."""
     max_turn_tokens: int | None = Field(default=None, ge=16)
     """Tokens, read and generated, that one turn may use. Absent: no bound."""
 

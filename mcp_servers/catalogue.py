@@ -22,7 +22,7 @@ SERVERS: dict[str, tuple[ToolSpec, ...]] = {
 
 
 def all_tools() -> list[dict[str, Any]]:
-    """One dict per tool: `server`, `name`, `class`, `description`, `input_schema`, `annotations`."""
+    """One dict per tool: `server`, `name`, `class`, `description`, `input_schema`, `annotations`, `is_extended`."""
     return [
         {
             "server": server,
@@ -31,7 +31,13 @@ def all_tools() -> list[dict[str, Any]]:
             "description": spec.description,
             "input_schema": spec.input_schema(),
             "annotations": spec.annotations(),
+            "is_extended": spec.is_extended,
         }
         for server, specs in SERVERS.items()
         for spec in specs
     ]
+
+
+def core_tools() -> list[dict[str, Any]]:
+    """Those that every model is shown; the small model that ships knows no others."""
+    return [tool for tool in all_tools() if not tool["is_extended"]]

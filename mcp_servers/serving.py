@@ -35,6 +35,7 @@ CONTEXT_KEY = "variet/context"
 PREPARE_KEY = "variet/prepare"
 HOST_KEY = "variet/host"
 CLASS_KEY = "variet/class"
+EXTENDED_KEY = "variet/extended"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _tool(spec: ToolSpec) -> types.Tool:
             "description": spec.description,
             "inputSchema": spec.input_schema(),
             "annotations": spec.annotations(),
-            "_meta": {CLASS_KEY: spec.tool_class},
+            "_meta": {CLASS_KEY: spec.tool_class} | ({EXTENDED_KEY: True} if spec.is_extended else {}),
         }
     )
 

@@ -41,6 +41,8 @@ class ToolSpec:
     """It touches people or sites outside this home."""
     is_overwriting: bool = False
     """A write that replaces something, as against one that only adds."""
+    is_extended: bool = False
+    """Served to every client, but not among the few that a small model is shown and trained on."""
 
     def input_schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object", "properties": {p.name: p.schema() for p in self.params}}

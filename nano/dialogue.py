@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.prompt import user_text
-from mcp_servers.catalogue import all_tools
+from mcp_servers.catalogue import core_tools
 from nano import fill, noise, replies, times
 from nano.grammar import Piece, bank, expand, lines
 
@@ -19,7 +19,7 @@ _PARAMS = {
         [p for p in sorted(t["input_schema"]["properties"]) if p in t["input_schema"].get("required", [])]
         + [p for p in sorted(t["input_schema"]["properties"]) if p not in t["input_schema"].get("required", [])]
     )
-    for t in all_tools()
+    for t in core_tools()
 }
 """Arguments in the order that llama.cpp's grammar demands: required ones first, each group as the request lists them."""
 

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--per-intent", type=int, default=8)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    names = [t["name"] for t in generate.all_tools()]
+    names = [t["name"] for t in generate.core_tools()]
     tools = generate.served_tools()
     right: dict[str, list[bool]] = defaultdict(list)
     wrong: list[str] = []

@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 
 from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
-from mcp_servers.catalogue import all_tools
+from mcp_servers.catalogue import core_tools
 from nano import names, results
 from nano.dialogue import Dialogue
 from nano.intents import NEEDS_BLANK_HISTORY, WEIGHTS
@@ -45,7 +45,7 @@ def _template() -> jinja2.Template:
 
 def served_tools(names: list[str] | None = None) -> list[dict[str, Any]]:
     """The `tools` array exactly as the agent sends it, of the tools named (default: all)."""
-    tools = [t for t in all_tools() if names is None or t["name"] in names]
+    tools = [t for t in core_tools() if names is None or t["name"] in names]
     return json.loads(canonical_json(tool_schemas(tools)))
 
 
@@ -70,16 +70,16 @@ def _made_up_tool(rng: random.Random) -> dict[str, Any]:
 
 def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
     """Names that the product has in this pack, and the whole array with distractors."""
-    if rng.random() < 0.72:
-        names = [t["name"] for t in all_tools()]
+    if rng.random() < 0.88:
+        names = [t["name"] for t in core_tools()]
     else:
         servers = [s for s, p in SERVERS.items() if rng.random() < p - 0.25] or [rng.choice(list(SERVERS))]
-        names = [t["name"] for t in all_tools() if t["server"] in servers]
+        names = [t["name"] for t in core_tools() if t["server"] in servers]
     array = served_tools(names)
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         array += [_made_up_tool(rng) for _ in range(rng.randint(1, MAX_TOOLS - len(array)))]
         array.sort(key=lambda t: t["function"]["name"])
-    if rng.random() < 0.12:
+    if rng.random() < 0.06:
         rng.shuffle(array)
     return names, array
 

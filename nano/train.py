@@ -30,7 +30,9 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-STEPS = 6800
+CYCLES = ((1600, 6800, 1.0), (6800, 14400, 0.6))
+"""The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
+STEPS = CYCLES[-1][1]
 ROWS, LENGTH = 8, 256
 """Of a batch of first acts: rows of conversations, and tokens in each."""
 FULL = (5, 384)
@@ -45,8 +47,6 @@ LOGGED, SAVED, CHECKED = 10, 100, 400
 """Steps between lines of the loss curve, between checkpoints, and between checks on held-out conversations."""
 SAID_WEIGHT = 0.5
 """How much a token that tells a result counts beside one that is part of a choice; what is only read counts nothing."""
-DECAY_FROM = 1600
-"""The learning rate falls from here to nothing at the end."""
 WARM_UP = 60
 
 
@@ -127,8 +127,14 @@ def jobs(steps: int) -> list[batches.Job]:
     return out
 
 
-def _rate(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (steps - min(DECAY_FROM, steps // 2)))
+def rate(step: int) -> float:
+    """The learning rate of a step, as a share of the highest: each cycle rises for `WARM_UP` steps and falls to nothing at its end."""
+    began = 0
+    for falls, ends, peak in CYCLES:
+        if step < ends:
+            return peak * min(1.0, (step - began + 1) / WARM_UP, (ends - step) / (ends - falls))
+        began = ends
+    return 0.0
 
 
 class Run:
@@ -191,7 +197,7 @@ def train(folder: Path, steps: int) -> None:
     began = time.monotonic() - run.seconds
     losses: list[float] = []
     for job in jobs(steps)[run.step :]:  # made here: a process beside would halve the speed, because the threads wait for each other
-        losses.append(run.learn(batches.batch(str(words), job), _rate(run.step, steps)))
+        losses.append(run.learn(batches.batch(str(words), job), rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:
             line: dict[str, object] = {"step": run.step, "loss": round(sum(losses) / len(losses), 5), "tokens": run.seen}
@@ -220,7 +226,8 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three",
         "weights": f"what is read 0, what tells a result {SAID_WEIGHT}, choices 1",
-        "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest, falling to nothing from step {DECAY_FROM} on",
+        "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest",
+        "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
         "torch": torch.__version__,
     }
 

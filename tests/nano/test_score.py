@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mcp_servers.catalogue import all_tools
+from mcp_servers.catalogue import core_tools
 from nano.score import score
 
 JUDGED = Path(__file__).parents[1] / "judged"
@@ -65,7 +65,7 @@ def test_a_request_out_of_reach_is_answered_by_saying_so():
 
 
 def test_the_judged_set_is_large_enough_and_names_only_served_tools():
-    tools = {tool["name"]: set(tool["input_schema"]["properties"]) for tool in all_tools()}
+    tools = {tool["name"]: set(tool["input_schema"]["properties"]) for tool in core_tools()}
     worlds = json.loads((JUDGED / "worlds.json").read_text(encoding="utf-8"))
     cases = [json.loads(line) for line in (JUDGED / "requests.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(cases) >= 300

@@ -9,13 +9,13 @@ from typing import Any
 from agent.events import CallValue
 from agent.messages import assistant_message, freeze_prefix, tool_message, user_message
 from agent.prompt import SYSTEM_PROMPT, user_text
-from mcp_servers.catalogue import all_tools
+from mcp_servers.catalogue import core_tools
 from nano import generate, intents, replies, results
 from nano.dialogue import Dialogue
 
 
 def _dialogues(count: int) -> list[Dialogue]:
-    names = [tool["name"] for tool in all_tools()]
+    names = [tool["name"] for tool in core_tools()]
     out: list[Dialogue] = []
     for intent, _ in intents.WEIGHTS:
         for seed in range(count):
@@ -27,11 +27,11 @@ def _dialogues(count: int) -> list[Dialogue]:
 
 
 def test_the_tool_list_is_the_one_that_a_session_freezes():
-    assert json.loads(freeze_prefix(all_tools()).tools) == generate.served_tools()
+    assert json.loads(freeze_prefix(core_tools()).tools) == generate.served_tools()
 
 
 def test_the_prompt_begins_with_what_a_session_freezes():
-    prefix = freeze_prefix(all_tools())
+    prefix = freeze_prefix(core_tools())
     sent = generate.render([json.loads(prefix.system)], json.loads(prefix.tools))
     assert sent == generate.render([{"role": "system", "content": SYSTEM_PROMPT}], generate.served_tools())
     assert "create_event(duration?, location?, title, when)" in sent
@@ -60,7 +60,7 @@ def test_the_time_line_is_the_agents():
 
 
 def test_every_call_that_is_taught_fits_the_served_schema():
-    schemas = {tool["name"]: tool["input_schema"] for tool in all_tools()}
+    schemas = {tool["name"]: tool["input_schema"] for tool in core_tools()}
     for dialogue in _dialogues(25):
         for message in dialogue.messages:
             for call in message.get("tool_calls", []):
@@ -71,7 +71,7 @@ def test_every_call_that_is_taught_fits_the_served_schema():
 
 def test_every_tool_is_taught():
     called = {c["function"]["name"] for d in _dialogues(12) for m in d.messages for c in m.get("tool_calls", [])}
-    assert called == {tool["name"] for tool in all_tools()}
+    assert called == {tool["name"] for tool in core_tools()}
 
 
 def test_the_shipped_file_carries_the_template_and_the_context_that_were_trained():
