@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,32 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             patch.delenv(variable)
         patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("nobody")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_logging() -> Iterator[None]:
+    with logging_left_as_found():
+        yield
+
+
+@contextmanager
+def logging_left_as_found() -> Iterator[None]:
+    """Undo what the body does to logging: a command line sets it up for its process, and a tool may switch off every logger."""
+    root = logging.getLogger()
+    found = (root.level, list(root.handlers), {logger: logger.disabled for logger in _loggers()})
+    try:
+        yield
+    finally:
+        root.setLevel(found[0])
+        for added in set(root.handlers) - set(found[1]):
+            added.close()
+        root.handlers[:] = found[1]
+        for logger in _loggers():
+            logger.disabled = found[2].get(logger, False)
+
+
+def _loggers() -> list[logging.Logger]:
+    return [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
 
 
 @pytest.fixture

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import os
 import socket
+from pathlib import Path
 
 import anyio
 import pytest
 
 from config.credentials import read_secret
+from config.logs import set_up_logging
 from config.paths import Home
+from tests.conftest import logging_left_as_found
 
 
 def test_a_connection_beyond_this_machine_is_refused():
@@ -36,3 +41,13 @@ def test_loopback_works():
 def test_the_settings_of_whoever_runs_the_tests_are_out_of_reach(home: Home):
     assert read_secret("engine_key", home=home) is None
     assert "nobody" in os.environ["VARIET_HOME"]
+
+
+def test_what_sets_up_logging_silences_no_test_after_it(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    logger = logging.getLogger("inference.reload")
+    with logging_left_as_found():
+        set_up_logging("engine", folder=tmp_path / "logs", level=logging.CRITICAL)
+        logging.config.dictConfig({"version": 1})
+        assert logger.disabled
+    logger.warning("heard again")
+    assert "heard again" in caplog.text
