@@ -13,10 +13,10 @@ SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check bench nano schemas lock format clean
+.PHONY: help setup chat test check bench nano schemas lock format clean llama-server
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make .venv with everything locked in it (the others do this by themselves)
 
@@ -78,4 +78,35 @@ $(VENV)/.locked: requirements.lock $(VENV)/.uv
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# llama.cpp's own server, for the journeys: built from the sources that llama-cpp-python's source distribution carries. Never part of `make test`.
+LLAMA := .cache/llama-server
+# More for cmake: make llama-server LLAMA_CMAKE=-DGGML_CUDA=ON
+LLAMA_CMAKE ?=
+# Its web page would be fetched from the network, and a static program can be copied.
+LLAMA_OPTIONS := -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF \
+  -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
+
+llama-server: $(LLAMA)/build/bin/llama-server ## Build llama.cpp's own server for the journeys (optional: cmake, a C++ compiler and many minutes)
+	@echo "To use it: VARIET_LLAMA_SERVER=$(abspath $<) make test ARGS=tests/journeys"
+
+$(LLAMA)/build/bin/llama-server: $(LLAMA)/.configured
+	@cmake --build $(LLAMA)/build --target llama-server --parallel $(shell getconf _NPROCESSORS_ONLN) && touch $@
+
+$(LLAMA)/.configured: $(LLAMA)/.sources
+	@if ! command -v cmake >/dev/null || ! command -v c++ >/dev/null; then \
+	  echo "cmake or a C++ compiler is missing. On Debian or Ubuntu: apt-get install cmake g++" >&2; exit 1; fi
+	@cmake -S $(LLAMA)/src -B $(LLAMA)/build $(LLAMA_OPTIONS) $(LLAMA_CMAKE) && touch $@
+
+# pip reads a source distribution's metadata with the distribution's own build tool, so that is pinned too, and comes first.
+$(LLAMA)/.sources: llama-server.lock | $(VENV)/.made
+	@rm -rf $(LLAMA) && mkdir -p $(LLAMA)/src && $(BIN)/python -m venv $(LLAMA)/pip
+	@awk '/^[^ ]/ {wanted = !/^llama-cpp-python==/} wanted' $< >$(LLAMA)/tools.txt
+	@$(LLAMA)/pip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r $(LLAMA)/tools.txt
+	@awk '/^[^ ]/ {wanted = /^llama-cpp-python==/} wanted' $< >$(LLAMA)/sources.txt
+	@$(LLAMA)/pip/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation \
+	  --no-binary llama-cpp-python -r $(LLAMA)/sources.txt --dest $(LLAMA)
+	@for each in $(LLAMA)/*.tar.gz; do name=$${each##*/}; \
+	  tar -xzf $$each -C $(LLAMA)/src --strip-components=3 "$${name%.tar.gz}/vendor/llama.cpp"; done
 	@touch $@
