@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ToolClass = Literal["read", "write", "delete", "send"]
+ToolClass = Literal["read", "write", "delete", "send", "run"]
+"""`run` starts a program of the person's machine, whatever that then does."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,16 @@ class Param:
     name: str
     text: str
     is_required: bool = False
-    type: Literal["string", "boolean"] = "string"
+    type: Literal["string", "boolean", "array"] = "string"
+    """An array holds texts."""
     choices: tuple[str, ...] = ()
+    is_verbatim: bool = False
+    """Every character counts: blanks around it are kept, and a blank text is one that was given."""
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": self.type, "description": self.text}
+        if self.type == "array":
+            schema["items"] = {"type": "string"}
         if self.choices:
             schema["enum"] = list(self.choices)
         return schema
@@ -57,7 +63,7 @@ class ToolSpec:
         is_read = self.tool_class == "read"
         return {
             "readOnlyHint": is_read,
-            "destructiveHint": self.tool_class in {"delete", "send"} or self.is_overwriting,
+            "destructiveHint": self.tool_class in {"delete", "send", "run"} or self.is_overwriting,
             "idempotentHint": is_read,
             "openWorldHint": self.is_open_world,
         }
