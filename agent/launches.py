@@ -19,7 +19,10 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
             continue
         command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
         env = {**(home.environment() if entry.builtin else {}), **entry.env}
-        specs.append(ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s))
+        wants_grants = entry.builtin == "outbox"
+        specs.append(
+            ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s, wants_grants=wants_grants)
+        )
     return specs
 
 

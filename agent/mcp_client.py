@@ -8,6 +8,8 @@ restart; any other is reported, because it may have had its effect.
 from __future__ import annotations
 
 import logging
+import secrets
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,8 +21,10 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from pydantic import SecretStr
 
 from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
+from agent.grants import KEY_VARIABLE, granted
 from agent.mcp_wire import ServedTool, ToolResult, connect, is_closed_error, list_tools, run_tool
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,8 @@ class ServerSpec:
     builtin: str | None = None
     """Set when it is one of ours: only then does the pinned manifest speak of its tools."""
     start_timeout_s: float = 20.0
+    wants_grants: bool = False
+    """It does nothing without our seal on the call; each of its processes gets a key of its own."""
 
 
 @dataclass
@@ -54,6 +60,7 @@ class _Call:
     tool: str
     arguments: Mapping[str, Any]
     meta: Mapping[str, Any]
+    is_read: bool
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     done: anyio.Event = field(default_factory=anyio.Event)
     result: ToolResult | None = None
@@ -71,6 +78,7 @@ class ServerConnection:
         self._tools: tuple[ServedTool, ...] = ()
         self._settled = anyio.Event()
         self._calls: MemoryObjectSendStream[_Call] | None = None
+        self._key: SecretStr | None = None
 
     async def wait_started(self) -> Sequence[ServedTool]:
         """Its tools once its first start has ended, well or not. Bounded by the start's own time-out."""
@@ -80,13 +88,15 @@ class ServerConnection:
     async def call(self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
         """Call one of its tools. Cancelling it cancels the call on the server.
 
+        What is no read has been decided by now, by policy or by a person: where the server wants grants, it gets one for exactly this call.
+
         Raises:
             ToolUnavailable: the server is not there: nothing was done.
             OutcomeUnknown: the server died or said nothing, and the call may have had its effect.
         """
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return await self._call_once(_Call(tool, arguments, meta))
+                return await self._call_once(_Call(tool, arguments, meta, is_read))
             except OutcomeUnknown as error:
                 if not is_read:
                     raise
@@ -154,7 +164,9 @@ class ServerConnection:
     async def _connected(self) -> AsyncGenerator[tuple[Any, anyio.Event]]:
         # In a thread: the import takes over half a second, in which a front-end may want to draw.
         await anyio.to_thread.run_sync(import_module, "mcp")
-        async with connect(self.spec.command, self.spec.env, log_file=self._log_file(), timeout_s=CALL_TIMEOUT_S) as (transport, died):
+        self._key = SecretStr(secrets.token_hex(32)) if self.spec.wants_grants else None
+        env = {**self.spec.env, **({KEY_VARIABLE: self._key.get_secret_value()} if self._key else {})}
+        async with connect(self.spec.command, env, log_file=self._log_file(), timeout_s=CALL_TIMEOUT_S) as (transport, died):
             with anyio.fail_after(self.spec.start_timeout_s) as start:
                 async with transport as client:
                     tools = await list_tools(client)
@@ -173,7 +185,7 @@ class ServerConnection:
             with call.scope:
                 if call.scope.cancel_called:
                     return
-                call.result = await run_tool(client, call.tool, call.arguments, meta=call.meta, timeout_s=CALL_TIMEOUT_S)
+                call.result = await run_tool(client, call.tool, call.arguments, meta=self._meta_of(call), timeout_s=CALL_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 - whatever the library raises for one call is that call's error.
             if is_closed_error(error):
                 died.set()
@@ -182,6 +194,11 @@ class ServerConnection:
             if call.result is None and call.error is None:
                 call.error = OutcomeUnknown(f"{call.tool} was stopped. It is not known whether it took effect.")
             call.done.set()
+
+    def _meta_of(self, call: _Call) -> Mapping[str, Any]:
+        if self._key is None or call.is_read:
+            return call.meta
+        return granted(call.tool, call.arguments, call.meta, key=self._key, nonce=secrets.token_hex(16), now=time.time())
 
 
 def _refuse_waiting(inbox: MemoryObjectReceiveStream[_Call]) -> None:

@@ -38,13 +38,19 @@ class Person:
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail to be written. `to` are plain addresses."""
+    """A mail to be written. `to` and `cc` are plain addresses."""
 
     to: tuple[str, ...]
     subject: str
     body: str
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """Whoever gets it, each once."""
+        return tuple(dict.fromkeys((*self.to, *self.cc)))
 
 
 def is_address(text: str) -> bool:

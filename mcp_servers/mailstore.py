@@ -104,6 +104,15 @@ class MailStore:
         rows: list[tuple[int, str]] = self._index.execute("SELECT id, key FROM drafts ORDER BY id").fetchall()
         return {number: key for number, key in rows if key in present}
 
+    def save_draft(self, content: bytes, *, key: str) -> int:
+        """Keep a draft under a key; one that is there already stays as it is.
+
+        Returns:
+            Its number.
+        """
+        key = self.drafts.add(content, key=key, flags="DS")
+        return next(number for number, known in self.draft_numbers().items() if known == key)
+
     def _index_new(self, keys: set[str]) -> None:
         known = {str(row[0]) for row in self._index.execute("SELECT key FROM mails")}
         read = [(key, self.read(key)) for key in keys - known]

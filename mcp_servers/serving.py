@@ -23,7 +23,7 @@ import mcp_types as types
 import tzlocal
 
 from config.logs import set_up_logging
-from mcp_servers.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked
+from mcp_servers.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
 from mcp_servers.errors import Refusal
 from mcp_servers.mcp_library import Server, stdio_server
 from mcp_servers.signatures import ToolSpec
@@ -34,6 +34,7 @@ T = TypeVar("T")
 CONTEXT_KEY = "variet/context"
 PREPARE_KEY = "variet/prepare"
 HOST_KEY = "variet/host"
+GRANT_KEY = "variet/grant"
 CLASS_KEY = "variet/class"
 EXTENDED_KEY = "variet/extended"
 
@@ -107,8 +108,9 @@ async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any],
     is_preparing = bool(meta.get(PREPARE_KEY))
     if is_preparing and spec.tool_class == "read":
         raise Refusal(f"{spec.name} only reads. There is nothing to prepare.")
-    host: object = meta.get(HOST_KEY)
-    call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), _texts(host))
+    host = _texts(meta.get(HOST_KEY))
+    digest = digest_of(spec.name, arguments, host)
+    call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
     done = await server.handlers[spec.name](call)
     if isinstance(done, Outcome):
         return done

@@ -86,9 +86,7 @@ class MailTools:
 
         def execute() -> Outcome:
             content = compose(letter, sender=self._store.own_address(), message_id=f"<{_key(uid)}@variet.invalid>", at=call.now)
-            key = self._store.drafts.add(content, key=_key(uid), flags="DS")
-            number = next(number for number, known in self._store.draft_numbers().items() if known == key)
-            draft = Draft(f"d{number}", letter.to, letter.subject, letter.body)
+            draft = Draft(f"d{self._store.save_draft(content, key=_key(uid))}", letter.to, letter.subject, letter.body)
             fields: dict[str, Any] = {"id": draft.id, "to": list(draft.to), "subject": draft.subject, "body": draft.body}
             chain = thread(letter.references, letter.in_reply_to) if letter.in_reply_to else ()
             return Outcome(shape.draft_text(draft), {"draft": {**fields, "in_reply_to": letter.in_reply_to, "references": list(chain)}})

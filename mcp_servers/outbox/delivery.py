@@ -1,30 +1,50 @@
-"""The one way out: a letter is delivered once, to the local folder `Sent`.
+"""The one way out, which everything that leaves passes: a letter goes once, under one grant, and its end is written down.
 
-A grant of the agent service will be checked in `Delivery.send`, which everything that leaves passes.
+The ledger says before each step what comes next; the carrier does the step.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import locked
 from mcp_servers.letters import Letter
-from mcp_servers.maildir import Maildir
-from mcp_servers.outbox.ledger import Ledger, SentDraft, digest_of
+from mcp_servers.outbox.carriers import Carrier, NotSent, Parcel, Unsure
+from mcp_servers.outbox.grants import USED, Grant
+from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, digest_of
 
 OTHER_LETTER = "Another letter was sent under this approval. Ask again."
+UNKNOWN = "It is not known whether this mail was sent. Look into the account's sent mails, or ask who it was for; it is not sent again."
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One letter on its way."""
+
+    uid: str
+    """The client-made id of the approved call."""
+    letter: Letter
+    """What is shown and what the ledger keeps."""
+    sender: str
+    content: Callable[[], bytes]
+    """The mail itself."""
+    at: datetime
+    """The message's own time."""
+    draft: str = ""
+    """The key of the draft that it is; empty for none."""
 
 
 class Delivery:
-    """The ledger and the folder that mails are delivered to."""
+    """The ledger and the way out."""
 
-    def __init__(self, folder: Path, sent: Maildir) -> None:
+    def __init__(self, folder: Path, carrier: Carrier) -> None:
         self._folder = folder
         self._ledger = Ledger(folder / "outbox.sqlite")
-        self._sent = sent
+        self._carrier = carrier
 
     def close(self) -> None:
         self._ledger.close()
@@ -38,33 +58,64 @@ class Delivery:
         """Drafts that were sent and are perhaps still there."""
         return self._ledger.sent_drafts()
 
+    def is_unsettled(self, draft: str) -> bool:
+        """Whether this draft may have been sent already and nobody knows."""
+        return any(state in ("in_flight", "unknown") for state in self._ledger.draft_states(draft).values())
+
     def forget_draft(self, uid: str) -> None:
         """The draft that was sent under this id is gone."""
         self._ledger.forget_draft(uid)
 
-    def send(self, uid: str, letter: Letter, content: bytes, at: datetime, *, draft: str = "") -> Letter:
-        """Deliver the letter, unless it was delivered under this id.
+    def send(self, sending: Sending, grant: Grant) -> Letter:
+        """Send the letter, unless it was sent under this id.
 
-        Args:
-            uid: the client-made id of the approved call.
-            letter: what is shown and what the ledger keeps.
-            content: the mail itself.
-            at: the message's own time.
-            draft: the key of the draft that it is; empty for none.
+        1. Another letter has this id: refused.
+        2. The grant was used before: refused.
+        3. It was sent: that letter, and nothing more.
+        4. A crash left it in flight: looked up. Gone: as 3. Not gone: it is sent. Nobody can look: unknown, as 5.
+        5. It is unknown whether it was sent: refused, for good.
+        6. It is sent. What the carrier refuses is planned again and needs another grant.
 
         Raises:
-            Refusal: another letter was sent under this id.
+            Refusal: with which of these it was.
         """
         with locked(self._folder):
-            entry = self._ledger.plan(uid, letter, at)
-            if entry.digest != digest_of(letter):
+            entry = self._ledger.plan(sending.uid, sending.letter, sending.at)
+            if entry.digest != digest_of(sending.letter):  # 1
                 raise Refusal(OTHER_LETTER)
-            if entry.state == "sent":
+            if not self._ledger.use(sending.uid, grant):  # 2
+                raise Refusal(USED)
+            if self._is_gone(entry):  # 3, 4, 5
                 return entry.letter
-            if draft:
-                self._ledger.note_draft(uid, draft)
-            self._ledger.mark(uid, "in_flight")
-            # The key is made of the id: what a crash left half done is found under it, and not delivered again.
-            self._sent.add(content, key=hashlib.sha256(uid.encode()).hexdigest()[:32])
-            self._ledger.mark(uid, "sent")
-            return letter
+            if sending.draft:
+                self._ledger.note_draft(sending.uid, sending.draft)
+            self._carry(sending)  # 6
+            return sending.letter
+
+    def _is_gone(self, entry: Entry) -> bool:
+        """Whether it was sent before.
+
+        Raises:
+            Refusal: nobody knows.
+        """
+        if entry.state == "in_flight":
+            was_carried = self._carrier.was_carried(entry.uid)
+            self._ledger.mark(entry.uid, "unknown" if was_carried is None else "sent" if was_carried else "approved")
+            if was_carried is None:
+                raise Refusal(UNKNOWN)
+            return was_carried
+        if entry.state == "unknown":
+            raise Refusal(UNKNOWN)
+        return entry.state == "sent"
+
+    def _carry(self, sending: Sending) -> None:
+        parcel = Parcel(sending.uid, sending.content(), sending.sender, sending.letter.everyone)
+        try:
+            self._carrier.carry(parcel, on_leaving=lambda: self._ledger.mark(sending.uid, "in_flight"))
+        except NotSent as error:
+            self._ledger.mark(sending.uid, "planned")
+            raise Refusal(str(error)) from error
+        except Unsure as error:
+            self._ledger.mark(sending.uid, "unknown")
+            raise Refusal(UNKNOWN) from error
+        self._ledger.mark(sending.uid, "sent")

@@ -1,8 +1,8 @@
-"""What was sent: one row per client-made id, so that a call that comes twice sends once.
+"""What was sent: one row per client-made id, so that a call that comes twice sends once, and one per grant, which counts once.
 
-A row is committed before anything leaves the house (`planned`, then `in_flight`) and after (`sent`). What a crash left
-`in_flight` is settled by looking whether it went out, never by sending it on the chance. A row of `from_drafts` stays until the draft that
-was sent is gone, so that a crash in between leaves no draft that could be sent again.
+A row is committed before anything leaves the house (`planned`, `approved` with its grant, then `in_flight`) and after (`sent`). What a
+crash left `in_flight` is settled by looking whether it went out, never by sending it on the chance; where nobody can look it is `unknown`
+for good. A row of `from_drafts` stays until the draft that was sent is gone: a crash in between leaves none that could be sent again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,28 @@ from typing import Literal
 
 from mcp_servers.files import private_folder
 from mcp_servers.letters import Letter
+from mcp_servers.outbox.grants import Grant
 
 BUSY_TIMEOUT_S = 5.0
 """A transaction lasts milliseconds."""
-State = Literal["planned", "in_flight", "sent"]
-_SCHEMA = """
+VERSION = 2
+State = Literal["planned", "approved", "in_flight", "sent", "unknown"]
+_TABLES = """
 CREATE TABLE IF NOT EXISTS sends (
-    uid TEXT PRIMARY KEY, digest TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('planned', 'in_flight', 'sent')),
+    uid TEXT PRIMARY KEY, digest TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('planned', 'approved', 'in_flight', 'sent', 'unknown')),
     recipients TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, planned_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS from_drafts (uid TEXT PRIMARY KEY, draft TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS grants (nonce TEXT PRIMARY KEY, uid TEXT NOT NULL, digest TEXT NOT NULL, expires_at INTEGER NOT NULL);
+"""
+_FROM_VERSION_1 = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE sends RENAME TO sends_1;
+{_TABLES}
+INSERT INTO sends SELECT * FROM sends_1;
+DROP TABLE sends_1;
+PRAGMA user_version = {VERSION};
+COMMIT;
 """
 
 
@@ -57,7 +70,15 @@ class Ledger:
         self._rows.execute("PRAGMA journal_mode=WAL")
         # The row must be on the disk before the mail is under way.
         self._rows.execute("PRAGMA synchronous=FULL")
-        self._rows.executescript(_SCHEMA)
+        self._migrate()
+
+    def _migrate(self) -> None:
+        version = int(self._rows.execute("PRAGMA user_version").fetchone()[0])
+        tables = {str(row[0]) for row in self._rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version < VERSION and "sends" in tables:
+            self._rows.executescript(_FROM_VERSION_1)
+        else:
+            self._rows.executescript(f"{_TABLES} PRAGMA user_version = {VERSION};")
 
     def close(self) -> None:
         self._rows.close()
@@ -71,12 +92,22 @@ class Ledger:
 
     def plan(self, uid: str, letter: Letter, at: datetime) -> Entry:
         """The row of this id: a new one, or the one that is there."""
-        row = (uid, digest_of(letter), "planned", json.dumps(letter.to), letter.subject, letter.body, at.isoformat())
+        row = (uid, digest_of(letter), "planned", json.dumps(letter.everyone), letter.subject, letter.body, at.isoformat())
         self._rows.execute("INSERT OR IGNORE INTO sends VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         entry = self.entry(uid)
         if entry is None:
             raise RuntimeError("a row that was just written is gone")
         return entry
+
+    def use(self, uid: str, grant: Grant) -> bool:
+        """Write down that a grant was used for this id, which approves what is planned; False when it was used before."""
+        with self._rows:
+            self._rows.execute("BEGIN IMMEDIATE")
+            row = (grant.nonce, uid, grant.digest, grant.expires_at)
+            is_new = self._rows.execute("INSERT OR IGNORE INTO grants VALUES (?, ?, ?, ?)", row).rowcount == 1
+            if is_new:
+                self._rows.execute("UPDATE sends SET state = 'approved' WHERE uid = ? AND state = 'planned'", (uid,))
+        return is_new
 
     def mark(self, uid: str, state: State) -> None:
         self._rows.execute("UPDATE sends SET state = ? WHERE uid = ?", (state, uid))
@@ -90,6 +121,11 @@ class Ledger:
         query = "SELECT uid, digest, draft FROM from_drafts JOIN sends USING (uid) WHERE state = 'sent'"
         return [SentDraft(*row) for row in self._rows.execute(query)]
 
+    def draft_states(self, draft: str) -> dict[str, State]:
+        """What became of the letters that were this draft, by their ids."""
+        query = "SELECT uid, state FROM from_drafts JOIN sends USING (uid) WHERE draft = ?"
+        return dict(self._rows.execute(query, (draft,)).fetchall())
+
     def forget_draft(self, uid: str) -> None:
         """It is gone."""
         self._rows.execute("DELETE FROM from_drafts WHERE uid = ?", (uid,))
@@ -97,5 +133,5 @@ class Ledger:
 
 def digest_of(letter: Letter) -> str:
     """The same for the same letter to the same people."""
-    content = json.dumps([list(letter.to), letter.subject, letter.body], ensure_ascii=False)
+    content = json.dumps([list(letter.everyone), letter.subject, letter.body], ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()

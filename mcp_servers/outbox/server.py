@@ -1,24 +1,29 @@
 """The sending tools. This process alone can send, and it can do nothing else.
 
-It reads who has written, to know whom a name means, and the draft that it sends; it shows neither.
+It reads who has written, to know whom a name means, and the draft that it sends; it shows neither. A call runs only with the agent
+service's grant for exactly that call: without one the letter is kept as a draft, and the answer says how a person sends it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.letters import Letter, default_subject, letter_text, no_draft_text, one_line
 from mcp_servers.mailstore import MailStore
 from mcp_servers.mime import compose, parse, redated
-from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.delivery import Delivery, Sending
+from mcp_servers.outbox.grants import Grant, check_grant
 from mcp_servers.outbox.ledger import digest_of
-from mcp_servers.outbox.shape import DRAFT_CHANGED, sent_text
+from mcp_servers.outbox.shape import DRAFT_CHANGED, MAY_BE_SENT, kept_text, sent_text
 from mcp_servers.outbox.tools import TOOLS
 from mcp_servers.people import recipients
 from mcp_servers.quoting import clean_line, clean_text
@@ -54,16 +59,31 @@ class _Draft:
         return tuple(person.address for person in parse(self.content).reply_to)
 
     @property
+    def sender(self) -> str:
+        return parse(self.content).sender.address
+
+    @property
     def letter(self) -> Letter:
         return _letter_of(self.content)
 
 
 class Outbox:
-    """The tools over one mail store and its delivery."""
+    """The tools over one mail store and its delivery.
 
-    def __init__(self, store: MailStore, delivery: Delivery) -> None:
+    Args:
+        store: drafts, and who has written.
+        delivery: the way out.
+        key: of the agent service that started this process; empty when another client did.
+        clock: epoch seconds.
+    """
+
+    def __init__(
+        self, store: MailStore, delivery: Delivery, *, key: SecretStr | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._delivery = delivery
+        self._key = key
+        self._clock = clock
 
     def clear_sent_drafts(self) -> None:
         """Remove every draft that was sent: a crash between the two leaves one behind, and it would go out again."""
@@ -82,13 +102,19 @@ class Outbox:
         body = clean_text(call.text("body"))
         letter = Letter(to, one_line(call.text("subject"), "subject") or default_subject(body), body)
         uid = call.host_text("uid") or str(uuid.uuid4())
+        sender = self._store.own_address()
 
         def content() -> bytes:
-            message_id = f"<{hashlib.sha256(uid.encode()).hexdigest()[:32]}@variet.invalid>"
-            return compose(letter, sender=self._store.own_address(), message_id=message_id, at=call.now)
+            return compose(letter, sender=sender, message_id=f"<{_key_of(uid)}@variet.invalid>", at=call.now)
+
+        def execute() -> Outcome:
+            grant = self._grant(call)
+            if grant is None:
+                return _kept(self._store.save_draft(content(), key=_key_of(uid)))
+            return _outcome(self._delivery.send(Sending(uid, letter, sender, content, call.now), grant))
 
         arguments = {"to": ", ".join(to), "body": body, "subject": letter.subject}
-        return Plan(arguments, *_shown(letter), self._sending(call, uid, letter, content), host={"uid": uid})
+        return Plan(arguments, *_shown(letter), execute, host={"uid": uid})
 
     def send_draft(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
@@ -104,10 +130,13 @@ class Outbox:
             raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
         if not draft.is_shown_whole:
             raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
-        send = self._sending(call, uid, letter, lambda: redated(draft.content, call.now), draft=draft.key)
 
         def execute() -> Outcome:
-            outcome = send()
+            grant = self._grant(call)
+            if grant is None:
+                return _kept(draft.number)
+            sending = Sending(uid, letter, draft.sender, lambda: redated(draft.content, call.now), call.now, draft=draft.key)
+            outcome = _outcome(self._delivery.send(sending, grant))
             self.clear_sent_drafts()
             return outcome
 
@@ -116,10 +145,19 @@ class Outbox:
             lines = (*lines, ("Answers go to", ", ".join(draft.answers_go_to)))
         if draft.attachments:
             lines = (*lines, ("Attached", ", ".join(draft.attachments)))
+        if self._delivery.is_unsettled(draft.key):
+            lines = (*lines, ("Careful", MAY_BE_SENT))
         return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host={"uid": uid, "version": draft.version})
 
-    def _sending(self, call: Call, uid: str, letter: Letter, content: Callable[[], bytes], *, draft: str = "") -> Callable[[], Outcome]:
-        return lambda: _outcome(self._delivery.send(uid, letter, content(), call.now, draft=draft))
+    def _grant(self, call: Call) -> Grant | None:
+        """The call's grant; None when it comes from a client that has none to give.
+
+        Raises:
+            Refusal: it carries one that does not count.
+        """
+        if self._key is None or not call.grant:
+            return None
+        return check_grant(call.grant, key=self._key.get_secret_value(), digest=call.digest, now=self._clock())
 
     def _find(self, call: Call) -> _Draft:
         said = call.text("draft").strip().lower()
@@ -141,6 +179,14 @@ def _letter_of(draft: bytes) -> Letter:
 def _shown(letter: Letter) -> tuple[str, tuple[tuple[str, str], ...]]:
     lines = (("To", ", ".join(letter.to)), ("Subject", letter.subject), ("Text", letter.body))
     return f"Send {letter_text(letter.to, letter.subject, letter.body)}", lines
+
+
+def _key_of(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]
+
+
+def _kept(number: int) -> Outcome:
+    return Outcome(kept_text(number), {"sent": None, "draft": f"d{number}"})
 
 
 def _outcome(letter: Letter) -> Outcome:

@@ -8,8 +8,17 @@ from __future__ import annotations
 from mcp_servers.letters import letter_text
 
 DRAFT_CHANGED = "The draft has changed since. Look again."
+MAY_BE_SENT = "It is not known whether this draft was sent before. Sending it may send it a second time."
 
 
 def sent_text(to: tuple[str, ...], subject: str, body: str) -> str:
     """`Sent to anna@example.org, subject "Re: Budget for March": I agree.`."""
     return f"Sent {letter_text(to, subject, body)}"
+
+
+def kept_text(number: int) -> str:
+    """What a client is told that has no agent service behind it: only a person can let a mail out, and how."""
+    return (
+        f"Not sent: a mail leaves only after a person has seen and approved it. It is kept as draft d{number}. "
+        f'To send it, a person says "send draft d{number}" in `variet chat`.'
+    )

@@ -9,25 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.calls import Call, Plan
+from mcp_servers.calls import Plan
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailstore import MailStore
+from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
-from tests.mcp_servers.calling import NOW, call, carried_out, refusal_of, text_of
+from tests.mcp_servers.calling import call, refusal_of
+from tests.mcp_servers.granting import KEY, approved, sealed_call
 
 
 @pytest.fixture
 def delivery(mails: MailStore, tmp_path: Path) -> Iterator[Delivery]:
-    delivery = Delivery(tmp_path / "mail", mails.sent)
+    delivery = Delivery(tmp_path / "mail", LocalCarrier(mails.sent))
     yield delivery
     delivery.close()
 
 
 @pytest.fixture
 def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
-    return Outbox(mails, delivery)
+    return Outbox(mails, delivery, key=KEY)
 
 
 def sent(mails: MailStore) -> list[EmailMessage]:
@@ -40,22 +42,22 @@ def test_a_mail_goes_out_as_it_was_planned(outbox: Outbox, mails: MailStore) -> 
     assert plan.summary == 'Send to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
     assert plan.lines == (("To", "bruno@example.org"), ("Subject", "Dinner"), ("Text", "Yes, gladly.\nSee you."))
     assert sent(mails) == []
-    assert carried_out(outbox.send_mail, plan).text == 'Sent to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
+    assert approved(outbox.send_mail, plan).text == 'Sent to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
     [mail] = sent(mails)
     assert (str(mail["To"]), str(mail["From"]), str(mail["Subject"])) == ("bruno@example.org", "you@home.example", "Dinner")
 
 
 def test_an_approved_mail_that_comes_twice_goes_out_once(outbox: Outbox, mails: MailStore) -> None:
     plan = outbox.send_mail(call(to="bruno", body="Yes."))
-    assert carried_out(outbox.send_mail, plan).text == carried_out(outbox.send_mail, plan).text
+    assert approved(outbox.send_mail, plan).text == approved(outbox.send_mail, plan).text
     assert len(sent(mails)) == 1
 
 
 def test_one_approval_sends_no_other_letter(outbox: Outbox, mails: MailStore) -> None:
     plan = outbox.send_mail(call(to="bruno", body="Yes."))
-    carried_out(outbox.send_mail, plan)
+    approved(outbox.send_mail, plan)
     with pytest.raises(Refusal, match="Another letter was sent under this approval"):
-        outbox.send_mail(Call({**plan.arguments, "to": "eve@example.org"}, NOW, plan.host)).execute()
+        outbox.send_mail(sealed_call("send_mail", {**plan.arguments, "to": "eve@example.org"}, plan.host)).execute()
     assert len(sent(mails)) == 1
 
 
@@ -64,9 +66,9 @@ def test_a_draft_is_sent_once_and_is_no_draft_any_more(outbox: Outbox, mails: Ma
     plan = outbox.send_draft(call(draft="last"))
     assert dict(plan.arguments) == {"draft": "d1"}
     text = 'Sent to anna@example.org, subject "Re: Budget for March": I agree.'
-    assert carried_out(outbox.send_draft, plan).text == text
+    assert approved(outbox.send_draft, plan).text == text
     assert mails.drafts.entries() == {}
-    assert carried_out(outbox.send_draft, plan).text == text
+    assert approved(outbox.send_draft, plan).text == text
     [mail] = sent(mails)
     assert str(mail["In-Reply-To"]).endswith("@variet.invalid>")
     assert refusal_of(outbox.send_draft, draft="d1") == 'No draft matches "d1".'
@@ -91,7 +93,7 @@ def test_a_draft_that_was_changed_after_it_was_shown_is_not_sent(outbox: Outbox,
     [entry] = mails.drafts.entries().values()
     entry.path.write_bytes(entry.path.read_bytes().replace(b"bruno@", b"eve@"))
     with pytest.raises(Stale, match="The draft has changed since. Look again."):
-        carried_out(outbox.send_draft, plan)
+        approved(outbox.send_draft, plan)
     assert sent(mails) == []
 
 
@@ -104,7 +106,7 @@ def test_a_draft_of_another_program_shows_everyone_it_goes_to_and_what_it_carrie
     plan = outbox.send_draft(call(draft="d1"))
     assert plan.lines[0] == ("To", "a@example.org, b@example.org, c@example.org")
     assert plan.lines[-1] == ("Attached", "plan.pdf")
-    plan.execute()
+    approved(outbox.send_draft, plan)
     assert sent(mails)[0]["Bcc"] is None
 
 
@@ -142,8 +144,8 @@ def test_a_crash_while_sending_leaves_neither_none_nor_two(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(mails.sent, "add", dying)
-        carried_out(outbox.send_mail, plan)
-    assert carried_out(outbox.send_mail, plan).text.startswith("Sent to bruno@example.org")
+        approved(outbox.send_mail, plan)
+    assert approved(outbox.send_mail, plan).text.startswith("Sent to bruno@example.org")
     assert len(sent(mails)) == 1
 
 
@@ -157,7 +159,7 @@ def crash_before_the_draft_is_removed(outbox: Outbox, mails: MailStore, monkeypa
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(mails.drafts, "remove", dying)
-        carried_out(outbox.send_draft, plan)
+        approved(outbox.send_draft, plan)
     assert len(mails.drafts.entries()) == len(sent(mails)) == 1
     return plan
 
@@ -166,7 +168,7 @@ def test_a_draft_that_a_crash_left_behind_is_gone_when_the_call_comes_again(
     outbox: Outbox, mails: MailStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = crash_before_the_draft_is_removed(outbox, mails, monkeypatch)
-    assert carried_out(outbox.send_draft, plan).text.startswith("Sent to bruno@example.org")
+    assert approved(outbox.send_draft, plan).text.startswith("Sent to bruno@example.org")
     assert mails.drafts.entries() == {}
     assert len(sent(mails)) == 1
 
@@ -193,7 +195,7 @@ def test_what_was_saved_under_the_key_of_a_sent_draft_since_stays(
 
 def test_without_a_hosts_id_every_call_is_a_mail_of_its_own(outbox: Outbox, mails: MailStore) -> None:
     for _ in range(2):
-        text_of(outbox.send_mail, to="bruno", body="Again.")
+        outbox.send_mail(sealed_call("send_mail", {"to": "bruno", "body": "Again."}, {})).execute()
     assert len(sent(mails)) == 2
 
 

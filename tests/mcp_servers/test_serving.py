@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,11 +17,13 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
+from agent.grants import KEY_VARIABLE, granted
 from mcp_servers.catalogue import SERVERS, all_tools
 from mcp_servers.worlds import plant, world_of
 from tests.fakes.searxng import fake_searxng
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.conftest import WORLD
+from tests.mcp_servers.granting import KEY
 
 CONTEXT = {"variet/context": {"now": "2026-11-21T09:15:00+01:00", "zone": "Europe/Berlin"}}
 PREPARE = {"variet/prepare": True}
@@ -35,8 +38,8 @@ def data(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def connected(name: str, *options: str) -> AsyncGenerator[Client]:
-    command = StdioServerParameters(command=sys.executable, args=["-m", f"mcp_servers.{name}", *options])
+async def connected(name: str, *options: str, env: dict[str, str] | None = None) -> AsyncGenerator[Client]:
+    command = StdioServerParameters(command=sys.executable, args=["-m", f"mcp_servers.{name}", *options], env=env)
     with anyio.fail_after(BOUND_S):
         async with Client(command, read_timeout_seconds=BOUND_S) as client:
             yield client
@@ -125,12 +128,16 @@ async def test_mail_over_the_wire(data: Path) -> None:
 
 
 async def test_a_draft_of_the_mail_server_is_sent_by_the_outbox(data: Path) -> None:
-    async with connected("mail", "--store", str(data / "mail")) as mail, connected("outbox", "--store", str(data / "mail")) as outbox:
+    store, env = ("--store", str(data / "mail")), {KEY_VARIABLE: KEY.get_secret_value()}
+    async with connected("mail", *store) as mail, connected("outbox", *store, env=env) as outbox:
         await check_list(outbox, "outbox")
         await call(mail, "draft_mail", {"to": "Bruno", "body": "Yes."})
         prepared = structured(await call(outbox, "send_draft", {"draft": "d1"}, **PREPARE))["prepared"]
-        for _ in range(2):
-            sent = await call(outbox, "send_draft", prepared["arguments"], **{"variet/host": prepared["host"]})
+        host = {"variet/host": prepared["host"]}
+        assert text_of(await call(outbox, "send_draft", prepared["arguments"], **host)).startswith("Not sent: ")
+        for attempt in range(2):
+            meta = granted("send_draft", prepared["arguments"], host, key=KEY, nonce=f"{attempt:032x}", now=time.time())
+            sent = await call(outbox, "send_draft", prepared["arguments"], **meta)
             assert text_of(sent) == 'Sent to bruno@example.org, subject "Yes": Yes.'
         assert len(list((data / "mail" / "Sent" / "cur").iterdir())) == 1
         await check_garbage(outbox, "outbox")

@@ -1,0 +1,73 @@
+"""Ways out of the house: what takes a finished mail away, and what it can say of one that a crash interrupted.
+
+A carrier says when the mail may have left (`on_leaving`), and nothing before that moment has an effect. What it raises after it
+is `Unsure`: the mail may have gone, and is never sent again on the chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mcp_servers.maildir import Maildir
+
+
+class NotSent(Exception):
+    """Nothing left. `str()` is a sentence for the person."""
+
+
+class Unsure(Exception):
+    """It may have left: nobody can tell."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A finished mail and where it goes."""
+
+    uid: str
+    """The client-made id of the approved call."""
+    content: bytes
+    sender: str
+    recipients: tuple[str, ...]
+
+
+class Carrier(Protocol):
+    """One way out."""
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        """Take the mail away.
+
+        Args:
+            parcel: the mail.
+            on_leaving: called once, right before the step that may have it leave.
+
+        Raises:
+            NotSent: it did not leave.
+            Unsure: it may have left.
+        """
+        ...
+
+    def was_carried(self, uid: str) -> bool | None:
+        """Whether what a crash interrupted has left; None where nobody can look."""
+        ...
+
+
+class LocalCarrier:
+    """A machine without an account: mails go to the local folder `Sent`, and no further."""
+
+    def __init__(self, sent: Maildir) -> None:
+        self._sent = sent
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        on_leaving()
+        self._sent.add(parcel.content, key=sent_key(parcel.uid))
+
+    def was_carried(self, uid: str) -> bool | None:
+        return sent_key(uid) in self._sent.entries()
+
+
+def sent_key(uid: str) -> str:
+    """The file name of what was sent, made of the id: what a crash left half done is found under it, and not delivered again."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]
