@@ -18,9 +18,10 @@ from agent.cli import ENGINE_KEY
 from agent.errors import AgentError, EngineUnreachable
 from agent.pairing import KeyWanted, Paired, get_to_know
 from config.credentials import CredentialError, forget_secret, read_secret, write_secret
-from config.editing import EditRefused, set_text
+from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.trust import CertificatesRefused, trust_of
 from inference.contract.status import ServedModel
 
 FAILED = 1
@@ -30,6 +31,7 @@ EPILOG = """\b
 Examples:
   variet connect http://192.168.1.10:8000
   variet connect https://bigbox.local:8000 --key-stdin < key.txt
+  variet connect https://192.168.1.10:8000 --ca house.pem
 
 Exit codes: 0 connected, 1 the engine refused or speaks another contract, 2 wrong usage or settings, 3 no engine answers.
 """
@@ -38,8 +40,13 @@ Exit codes: 0 connected, 1 the engine refused or speaks another contract, 2 wron
 @click.command(epilog=EPILOG)
 @click.argument("url")
 @click.option("--key-stdin", is_flag=True, help="Read the key from standard input instead of asking for it.")
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The certificate, in PEM, that vouches for the engine's: an authority's or the engine's own. It is kept as engine.ca.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was learnt as one JSON object.")
-def connect(url: str, *, key_stdin: bool, as_json: bool) -> None:
+def connect(url: str, ca: Path | None, *, key_stdin: bool, as_json: bool) -> None:
     """Use the engine at URL from now on: its key is kept privately, its address is written into agent.toml.
 
     The key is the one that `variet engine keys add NAME` showed on the engine's machine.
@@ -47,8 +54,11 @@ def connect(url: str, *, key_stdin: bool, as_json: bool) -> None:
     home = Home.find()
     try:
         place = _place(url)
+        if ca is not None and not place.startswith("https:"):
+            raise click.UsageError(f"{place} shows no certificate; --ca is for https.")
+        ca = _known_ca(home, place) if ca is None else ca.absolute()
         key = _typed_key(sys.stdin.readline()) if key_stdin else _known_key(home, place)
-        with httpx2.Client(trust_env=False) as http:
+        with httpx2.Client(trust_env=False, verify=trust_of(ca)) as http:
             try:
                 paired = get_to_know(place, key, http)
             except KeyWanted:
@@ -56,8 +66,8 @@ def connect(url: str, *, key_stdin: bool, as_json: bool) -> None:
                     raise
                 key = _typed_key(click.prompt("Key", hide_input=True, err=True))
                 paired = get_to_know(place, key, http)
-        _keep(home, place, key)
-    except (AgentError, ConfigError, CredentialError, EditRefused) as error:
+        _keep(home, place, key, ca)
+    except (AgentError, CertificatesRefused, ConfigError, CredentialError, EditRefused) as error:
         click.echo(f"variet connect: {error}", err=True)
         sys.exit(_exit_code(error))
     click.echo(json.dumps(_facts(paired)) if as_json else _text(paired))
@@ -115,7 +125,13 @@ def _known_key(home: Home, place: str) -> SecretStr | None:
     return read_secret(ENGINE_KEY, home=home) if load_agent(home=home).engine.url == place else None
 
 
-def _keep(home: Home, place: str, key: SecretStr | None) -> None:
+def _known_ca(home: Home, place: str) -> Path | None:
+    """Who vouches for that engine, as it was kept; not for another one."""
+    link = load_agent(home=home).engine
+    return link.ca if link.url == place else None
+
+
+def _keep(home: Home, place: str, key: SecretStr | None, ca: Path | None) -> None:
     """The address last: a key without its engine is shown to nobody."""
     home.prepare()
     file = home.agent_toml
@@ -125,6 +141,10 @@ def _keep(home: Home, place: str, key: SecretStr | None) -> None:
     except FileNotFoundError:
         before = ""
     after = set_text(before, "engine", "url", place)
+    if ca is None:
+        after = drop_text(after, "engine", "ca")
+    elif ca != load_agent(home=home).engine.ca:
+        after = set_text(after, "engine", "ca", str(ca))
     if key is None:
         forget_secret(ENGINE_KEY, home=home)
     else:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.engine_key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
+from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.status import EngineStatus, ServedModels, SwitchAnswer, SwitchRequest
 
@@ -83,4 +84,4 @@ class EngineClient:
                 timeout=timeout_s,
             )
         except httpx2.TransportError as error:
-            raise EngineUnreachable(self._url) from error
+            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error

@@ -77,8 +77,10 @@ class EngineUnreachable(ModelError):
 
     code: ModelErrorCode = "engine_unreachable"
 
-    def __init__(self, url: str) -> None:
-        super().__init__(f"The engine at {url} does not answer. Start it with `variet engine serve`, or set engine.url in agent.toml.")
+    def __init__(self, url: str, why: str | None = None) -> None:
+        """`why` says it better than that it does not answer, such as an untrusted certificate."""
+        silent = f"The engine at {url} does not answer. Start it with `variet engine serve`, or set engine.url in agent.toml."
+        super().__init__(why or silent)
 
 
 class ModelFailed(ModelError):

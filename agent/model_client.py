@@ -16,6 +16,7 @@ import httpx2
 from agent.assemble import Assembly, Reply
 from agent.engine_key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
+from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
@@ -106,7 +107,7 @@ class ModelClient:
                     raise ModelFailed(_refusal(response.status_code, await response.aread()))
                 return await _assemble(response, on_text, on_loading)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise EngineUnreachable(self._url) from error
+            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
         except httpx2.TimeoutException as error:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
         except httpx2.HTTPError as error:

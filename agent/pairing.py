@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from agent.engine_key import REFUSED, EngineKey
 from agent.errors import AgentError, EngineUnreachable
+from config.trust import why_untrusted
 from config.vocabulary import is_table
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import CONTRACT_VERSION
@@ -106,6 +107,6 @@ def _get(where: str, url: str, http: httpx2.Client, headers: dict[str, str]) -> 
     try:
         return http.get(where, headers=headers, timeout=ANSWER_BOUND_S)
     except httpx2.TransportError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise NotOurEngine(f"This machine does not trust the certificate of {url}. Add it to the system's certificates.") from error
+        if untrusted := why_untrusted(url, error):
+            raise NotOurEngine(untrusted) from error
         raise EngineUnreachable(url) from error

@@ -39,6 +39,7 @@ from agent.toolbox import Toolbox
 from agent.turn_state import Options
 from config.paths import Home
 from config.schema import AgentSettings
+from config.trust import CertificatesRefused, trust_of
 
 LOG_FILE = "sessions.sqlite3"
 LEASE_FILE = "agent.lease"
@@ -226,13 +227,18 @@ async def open_runtime(
 
     Raises:
         HomeBusy: another process holds the home.
+        AgentError: `engine.ca` cannot be used.
     """
     home.prepare()
+    try:
+        trusted = trust_of(settings.engine.ca)
+    except CertificatesRefused as error:
+        raise AgentError(f"engine.ca in agent.toml: {error}") from error
     toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir)
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
         store = Store(home.state_dir / LOG_FILE)
         try:
-            async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
+            async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http:
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
                 key = EngineKey(engine_key)
                 world = World(

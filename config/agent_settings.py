@@ -14,6 +14,9 @@ from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Ta
 class EngineLink(Section):
     url: Url | None = None
     """Where Machine A answers, such as `http://192.168.1.10:8000`. Absent: an embedded engine is started on this machine."""
+    ca: File | None = None
+    """The certificate, in PEM, that vouches for an `https` address: an authority's or the engine's own; no other is trusted then. Absent:
+    those of this system. `variet connect URL --ca FILE` keeps it here."""
 
 
 class AgentSection(Section):

@@ -1,4 +1,4 @@
-"""Change one value in a settings file's text and nothing else: comments, order and line ends stay as the person wrote them.
+"""Change or drop one value in a settings file's text and nothing else: comments, order and line ends stay as the person wrote them.
 
 Pure: text in, text out. What came out is read again and compared, so a form that this does not know is refused and never damaged.
 """
@@ -39,14 +39,12 @@ def set_text(text: str, section: str, key: str, value: str) -> str:
     line_end = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     new = f"{key} = {json.dumps(value, ensure_ascii=False)}{line_end}"
-    head = next((at for at, line in enumerate(lines) if re.match(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?$", line)), None)
+    head = _head(lines, section)
     if head is None:  # 3.
         gap = "" if not text else line_end if text.endswith("\n") else 2 * line_end
         return _checked(text, f"{text}{gap}[{section}]{line_end}{new}", section, key, value)
-    end = next((at for at in range(head + 1, len(lines)) if _TABLE.match(lines[at])), len(lines))
-    for at in range(head + 1, end):  # 1.
-        found = re.match(rf"(\s*{re.escape(key)}\s*=\s*){_TEXT}(.*)$", lines[at], re.S)
-        if found:
+    for at in _body(lines, head):  # 1.
+        if found := _value_of(key, lines[at]):
             lines[at] = f"{found[1]}{json.dumps(value, ensure_ascii=False)}{found[3]}"
             return _checked(text, "".join(lines), section, key, value)
     if not lines[head].endswith("\n"):
@@ -55,15 +53,43 @@ def set_text(text: str, section: str, key: str, value: str) -> str:
     return _checked(text, "".join(lines), section, key, value)
 
 
-def _checked(before: str, after: str, section: str, key: str, value: str) -> str:
-    remedy = f"Write it yourself: {key} = {json.dumps(value)} under [{section}]."
+def drop_text(text: str, section: str, key: str) -> str:
+    """The text without the line of `section.key`; the same where there is none.
+
+    Raises:
+        EditRefused: the text is no TOML, or the value is written in another form, as for `set_text`.
+    """
+    lines = text.splitlines(keepends=True)
+    head = _head(lines, section)
+    at = next((at for at in (_body(lines, head) if head is not None else ()) if _value_of(key, lines[at])), None)
+    after = text if at is None else "".join([*lines[:at], *lines[at + 1 :]])
+    return _checked(text, after, section, key, None)
+
+
+def _head(lines: list[str], section: str) -> int | None:
+    return next((at for at, line in enumerate(lines) if re.match(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?$", line)), None)
+
+
+def _body(lines: list[str], head: int) -> range:
+    return range(head + 1, next((at for at in range(head + 1, len(lines)) if _TABLE.match(lines[at])), len(lines)))
+
+
+def _value_of(key: str, line: str) -> re.Match[str] | None:
+    return re.match(rf"(\s*{re.escape(key)}\s*=\s*){_TEXT}(.*)$", line, re.S)
+
+
+def _checked(before: str, after: str, section: str, key: str, value: str | None) -> str:
+    told = f"{key} = {json.dumps(value)} under [{section}]" if value is not None else f"no {key} under [{section}]"
+    remedy = f"Write it yourself: {told}."
     try:
         wanted: dict[str, Any] = tomllib.loads(before)
         got = tomllib.loads(after)
     except tomllib.TOMLDecodeError as error:
         raise EditRefused(f"The settings cannot be changed safely ({error}). {remedy}") from error
     table = wanted.get(section)
-    wanted[section] = {**(table if is_table(table) else {}), key: value}
+    others = {name: each for name, each in (table if is_table(table) else {}).items() if name != key}
+    if value is not None or section in wanted:
+        wanted[section] = others if value is None else {**others, key: value}
     if got != wanted:
         raise EditRefused(f"The settings cannot be changed safely. {remedy}")
     return after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,6 +18,7 @@ from config.credentials import read_secret, write_secret
 from config.load import load_agent
 from config.paths import HOME_VARIABLE, Home
 from inference.contract.status import ServedMeta, ServedModel, ServedModels
+from tests.fakes.certificate import make_certificate
 
 URL = "http://192.168.1.10:8000"
 SERVED = ServedModels(data=(ServedModel(id="fast", meta=ServedMeta(kind="tier", model="nano", state="ready", n_ctx=4096)),))
@@ -49,6 +51,11 @@ def run(home: Home, monkeypatch: pytest.MonkeyPatch, shown: list[str | None]) ->
         return done.exit_code, done.stdout, done.stderr
 
     return invoke
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return make_certificate(tmp_path / "house")[0]
 
 
 def kept_key(home: Home) -> str | None:
@@ -101,3 +108,22 @@ def test_what_is_no_address_of_an_engine_is_wrong_usage(run: Run, url: str):
 @pytest.mark.parametrize("typed", ["", "two words\n", "ké\n"])
 def test_what_is_no_key_is_wrong_usage(run: Run, typed: str):
     assert run(URL, "--key-stdin", stdin=typed)[0] == 2
+
+
+def test_the_certificate_that_vouches_is_kept_with_its_engine_and_dropped_with_it(home: Home, run: Run, certificate: Path):
+    house = "https://192.168.1.10:8000"
+    assert run(house, "--ca", str(certificate), "--key-stdin", stdin="vk_1\n")[0] == 0
+    assert load_agent(home=home).engine.ca == certificate
+    assert run(house, "--key-stdin", stdin="vk_1\n")[0] == 0
+    assert load_agent(home=home).engine.ca == certificate
+    assert run("https://192.168.1.11:8001", "--key-stdin", stdin="vk_1\n")[0] == 0
+    assert load_agent(home=home).engine.ca is None
+
+
+def test_a_certificate_file_that_cannot_be_used_is_refused_before_anything_is_asked(home: Home, run: Run, shown: list[str | None]):
+    empty = home.config_dir / "empty.pem"
+    empty.touch()
+    code, _, err = run("https://192.168.1.10:8000", "--ca", str(empty))
+    assert (code, shown, home.agent_toml.exists()) == (2, [], False)
+    assert "empty.pem holds no certificate" in err
+    assert "--ca is for https" in run(URL, "--ca", str(empty))[2]

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from config.editing import EditRefused, set_text
+from config.editing import EditRefused, drop_text, set_text
 
 NEW = "http://10.0.0.2:8000"
 
@@ -45,3 +45,25 @@ def test_a_form_that_is_not_known_is_refused_with_what_to_write(text: str):
 
 def test_a_value_with_quotes_stays_one_value():
     assert tomllib.loads(set_text("", "engine", "url", 'a"b\\c'))["engine"]["url"] == 'a"b\\c'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            '# mine\n[engine]\nurl = "x"\nca = "/a.pem"  # the house\n[a]\nca = "stays"\n',
+            '# mine\n[engine]\nurl = "x"\n[a]\nca = "stays"\n',
+        ),
+        ('[engine]\n# ca = "/a.pem"\n', '[engine]\n# ca = "/a.pem"\n'),
+        ('[a]\nca = "stays"\n', '[a]\nca = "stays"\n'),
+        ("", ""),
+    ],
+)
+def test_one_value_is_dropped_and_nothing_else(before: str, after: str):
+    assert drop_text(before, "engine", "ca") == after
+
+
+@pytest.mark.parametrize("text", ['engine.ca = "/a.pem"\n', 'engine = { ca = "/a.pem" }\n', "[engine\n"])
+def test_a_value_that_cannot_be_dropped_safely_is_left(text: str):
+    with pytest.raises(EditRefused, match=r"no ca under \[engine\]"):
+        drop_text(text, "engine", "ca")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import os
 import socket
@@ -16,10 +14,6 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from config.paths import Home
 from config.schema import ServerSection
@@ -27,6 +21,7 @@ from inference.errors import TlsRefused
 from inference.keys import Keys, load_keys
 from inference.keys import add_key as make_key
 from inference.tls import tls_context
+from tests.fakes.certificate import make_certificate
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange, serve_upstream
 from tests.inference.engines import ASKED, engine, error_of, frame, until
@@ -108,39 +103,14 @@ async def test_a_key_that_is_taken_away_ends_its_stream_and_its_wait_at_once(tmp
                 await until(on.supervisor, lambda state: not state.waiters and not any(model.leases for model in state.models.values()))
 
 
-def certificate(folder: Path, *, password: bytes | None = None) -> tuple[Path, Path]:
-    """A certificate for loopback and its key, as files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "engine of a test")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    folder.mkdir(exist_ok=True)
-    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
-    cert_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    key_file.touch(0o600)
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
-    return cert_file, key_file
-
-
 def section(cert: Path, key: Path) -> ServerSection:
     return ServerSection(tls_cert=cert, tls_key=key)
 
 
 def test_a_certificate_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path / "one")
-    other_cert, _ = certificate(tmp_path / "two")
-    _, locked = certificate(tmp_path / "three", password=b"secret")
+    cert, key = make_certificate(tmp_path / "one")
+    other_cert, _ = make_certificate(tmp_path / "two")
+    _, locked = make_certificate(tmp_path / "three", password=b"secret")
     assert tls_context(ServerSection()) is None
     assert tls_context(section(cert, key)) is not None
     for given, said in (
@@ -159,7 +129,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_with_the_reason(tmp_path: 
 
 
 def test_an_engine_with_a_certificate_speaks_https_and_bounds_what_it_reads(home: Home, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path / "tls")
+    cert, key = make_certificate(tmp_path / "tls")
     home.engine_toml.write_text(
         f'[server]\ntls_cert = "{cert.as_posix()}"\ntls_key = "{key.as_posix()}"\nmax_header_kib = 8\nmax_body_mib = 1\n', encoding="utf-8"
     )
