@@ -8,12 +8,12 @@ BIN := $(VENV)/bin
 UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 # More arguments for a tool: make test ARGS="-k calendar"
 ARGS ?=
-CODE := agent bench bots config inference mcp_servers nano tests
+CODE := agent bench bots config inference mcp_servers nano soak tests
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check bench nano schemas lock format clean llama-server
+.PHONY: help setup chat test check bench soak nano schemas lock format clean llama-server
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: setup ## Lint, formatting, strict types, import rules (all of them, also 
 
 bench: setup ## Measure a start, and what the engine adds to a request, a stream and a swap, beside the direct figures
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave and settings change (ARGS="--swaps 60 --seed 7")
+	@$(BIN)/python -m soak $(ARGS)
 
 nano: ## Generate, train, export and score the small model that ships (an environment of its own, .venv-nano)
 	@$(MAKE) --no-print-directory -C nano ARGS="$(ARGS)"
