@@ -214,16 +214,27 @@ class Keeper:
         part = await anyio.to_thread.run_sync(shelf.part, file)
         try:
             moved = await server_slots.save(notes.port, slot, part)
+            record = Saved(
+                file=file,
+                model=model,
+                identity=notes.identity,
+                session=session,
+                tokens=moved.tokens,
+                size=moved.size,
+                saved_at=0,
+                mark=mark,
+            )
+            if await anyio.to_thread.run_sync(shelf.keep, part, record) is None:
+                what = f"a conversation of {moved.tokens} tokens"
+                self._complain(model, f"{what} was not kept: its file is not whole, or over warmth.max_mib")
         except SlotRefused as error:
             if not error.is_for_good:
                 raise
             await self._give_up(notes.identity, str(error))
-            return
-        record = Saved(
-            file=file, model=model, identity=notes.identity, session=session, tokens=moved.tokens, size=moved.size, saved_at=0, mark=mark
-        )
-        if await anyio.to_thread.run_sync(shelf.keep, part, record) is None:
-            self._complain(model, f"a conversation of {moved.tokens} tokens was not kept: its file is not whole, or over warmth.max_mib")
+        finally:
+            # Also when the stage's time is over: what is not whole takes no room, and nobody would look for it before the next start.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(shelf.drop, part)
 
     async def _restore_slot(self, shelf: Shelf, model: str, slot: int, record: Saved) -> None:
         try:

@@ -79,6 +79,12 @@ class Shelf:
         self._drop_over_cap()
         return record if record in self.ledger.saved else None
 
+    def drop(self, part: str) -> None:
+        """Remove what was begun and did not become a file; nothing where it did."""
+        # A server that still writes it may hold it (Windows): the next start removes it.
+        with contextlib.suppress(OSError):
+            (self.folder / part).unlink()
+
     def discard(self, files: Iterable[str]) -> int:
         """Delete files; how many there were."""
         gone = tuple(files)

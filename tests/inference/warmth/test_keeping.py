@@ -90,3 +90,4 @@ async def test_a_server_that_is_gone_is_said_and_stops_nothing(tmp_path: Path) -
         pass
     await keeper.save(SPEC)
     assert "save of slot 0" in (keeper.status(SPEC).reason or "")
+    assert names(Shelf(tmp_path, max_bytes=100)) == set()  # what was begun takes no room
