@@ -15,6 +15,8 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from inference.cards.card import Owed
+from inference.cards.returning import CardMemory
 from inference.catalog import ModelSpec
 from inference.child import ChildExit, ChildFailed, Progress
 from inference.errors import SetupRefused
@@ -64,14 +66,6 @@ class ChildProcess(Protocol):
 Spawn = Callable[[ModelSpec, Callable[[Progress], None]], Awaitable[ChildProcess]]
 """Starts a model's process; raises `ChildFailed`, or `SetupRefused` where no start can succeed."""
 
-Measure = Callable[[ModelSpec], int | None]
-"""What a model's last load took of GPU memory, in MiB, where that is known; called from a thread."""
-
-
-def not_measured(_spec: ModelSpec) -> int | None:
-    """Nothing is known."""
-    return None
-
 
 @dataclass
 class _Life:
@@ -86,6 +80,8 @@ class _Life:
     is_stopping: bool = False
     condemned: str | None = None
     """Why it was ended although nobody wanted it gone."""
+    owed: Owed | None = None
+    """What it has to give back of the cards' memory, where it was stopped."""
 
 
 class Children:
@@ -99,11 +95,11 @@ class Children:
         post: Callable[[ChildEvent | MemoryLearned], None],
         on_progress: Callable[[str], None],
         warmth: Keeper,
-        measure: Measure,
+        memory: CardMemory,
     ) -> None:
         self._specs = specs
         self._warmth = warmth
-        self._measure = measure
+        self._memory = memory
         self._spawn = spawn
         self._history = history
         self._post = post
@@ -137,9 +133,11 @@ class Children:
                 tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
             case SaveWarmth():
                 tasks.start_soon(partial(self._save, model, generation), name=f"save {model} #{generation}")
-            # A process's memory is back when the process has ended: this stage only has its place.
             case AwaitMemory():
-                self._post(MemoryReturned(model, generation))
+                if self._memory.is_watched:
+                    tasks.start_soon(partial(self._await_memory, model, self._lives[model]), name=f"memory of {model} #{generation}")
+                else:
+                    self._post(MemoryReturned(model, generation))
             case RestoreWarmth():
                 tasks.start_soon(partial(self._restore, model, generation), name=f"restore {model} #{generation}")
 
@@ -169,7 +167,8 @@ class Children:
             life.is_spawned.set()
             if self._lives.get(spec.name) is life:
                 self._learn(spec.name, pid=None, port=None)
-            failed = _load_failed(spec, life.generation, error)
+            is_short = isinstance(error, ChildFailed) and error.reason == "out_of_memory"
+            failed = _load_failed(spec, life.generation, error, await self._memory.told() if is_short else "")
             _LOG.warning("%s did not load: %s", spec.name, failed.why)
             self._post(failed)
             return
@@ -181,8 +180,8 @@ class Children:
         _LOG.info("%s is ready after %.2f s (pid %d)", spec.name, seconds, child.pid)
         self._post(Loaded(spec.name, life.generation))
         await anyio.to_thread.run_sync(self._history.save)
-        if (mib := await anyio.to_thread.run_sync(self._measure, spec)) is not None:
-            self._post(MemoryLearned({spec.name: mib}))
+        if (taken := await self._memory.measure(spec, child.pid)) is not None:
+            self._post(MemoryLearned({spec.name: taken}))
         exited = await child.wait_exited()
         if self._lives.get(spec.name) is life:
             self._learn(spec.name, pid=None, port=None, percent=None)
@@ -221,10 +220,16 @@ class Children:
         life.is_stopping = True
         await life.is_spawned.wait()
         if life.child is not None:
+            life.owed = await self._memory.owed(life.spec, life.child.pid)
             await self._end(life.child)
         self._learn(model, pid=None, port=None, percent=None)
         _LOG.info("%s has stopped", model)
         self._post(Stopped(model, life.generation))
+
+    async def _await_memory(self, model: str, life: _Life) -> None:
+        if life.child is not None:
+            await self._memory.wait_back(model, life.owed or self._memory.owed_by(life.child.pid))
+        self._post(MemoryReturned(model, life.generation))
 
     async def _end(self, child: ChildProcess) -> None:
         try:
@@ -242,7 +247,7 @@ class Children:
         self._facts[model] = replace(self._facts[model], **facts)  # pyright: ignore[reportArgumentType]  # replace() checks the names
 
 
-def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRefused | OSError) -> LoadFailed:
+def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRefused | OSError, cards: str) -> LoadFailed:
     if not isinstance(error, ChildFailed):
         text = error.message if isinstance(error, SetupRefused) else str(error)
         return LoadFailed(spec.name, generation, text, is_final=isinstance(error, SetupRefused))
@@ -254,10 +259,11 @@ def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRef
         "not_started": "its program could not be started",
     }.get(error.reason, "its process ended")
     code = "" if error.exit_code is None else f" (exit code {error.exit_code})"
+    what = f"{text}{code}. {cards}" if cards else text + code
     return LoadFailed(
         spec.name,
         generation,
-        _last_words(text + code, error.last_lines),
+        _last_words(what.removesuffix("."), error.last_lines),
         is_out_of_memory=error.reason == "out_of_memory",
         is_final=error.reason == "not_started",
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inference.cards.card import Card
 from inference.catalog import ModelSpec
 from inference.estimate import estimate_mib
 from inference.kept import read_kept, write_kept
-from inference.residency import Memory
+from inference.residency import Memory, Taken, share
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
 
@@ -26,28 +27,51 @@ class MemoryBook:
     def __init__(self, path: Path, log_dir: Path) -> None:
         self._path = path
         self._log_dir = log_dir
-        self._measured: dict[str, tuple[str, int]] = read_kept(path, _parsed)
+        self._gpus_mib: Mapping[int, int] = {}
+        self._measured: dict[str, tuple[str, Taken]] = read_kept(path, _parsed)
 
-    def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int) -> Memory:
-        """What is known before any load. Without `total_mib` (per GPU) nothing is: the number of models alone decides."""
-        if total_mib is None:
+    def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int, cards: Sequence[Card] = ()) -> Memory:
+        """What is known before any load.
+
+        Args:
+            specs: the models.
+            total_mib: of each GPU, as the person says; counts before what the cards say.
+            margin_mib: what is left free on each GPU.
+            cards: as they are. Without them and without `total_mib` nothing is known: the number of models alone decides.
+        """
+        totals = {card.index: card.total_mib for card in cards} if total_mib is None else dict.fromkeys(_gpus(specs.values()), total_mib)
+        self._gpus_mib = {gpu: max(0, total - margin_mib) for gpu, total in totals.items()}
+        if not totals:
             return Memory()
-        gpus_mib = dict.fromkeys(_gpus(specs.values()), max(0, total_mib - margin_mib))
-        needs_mib = {name: need for name, spec in specs.items() if (need := self._need_mib(spec, gpus_mib)) is not None}
-        return Memory(gpus_mib, needs_mib)
+        needs_mib = {name: need for name, spec in specs.items() if (need := self._need_mib(spec)) is not None}
+        return Memory(self._gpus_mib, needs_mib, {name: taken for name, spec in specs.items() if (taken := self._taken(spec)) is not None})
 
-    def learn(self, spec: ModelSpec) -> int | None:
-        """Read from the model's log what its last load took, in MiB, and keep it; called from a thread. None where it does not say."""
-        found = gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
+    def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None:
+        """Keep what a model's last load took, in MiB; called from a thread.
+
+        Args:
+            spec: as it was started.
+            held_mib: what its processes hold of each card, as the cards say: runtime and all. Empty: its log is read instead.
+
+        Returns:
+            What it took; None where neither says.
+        """
+        found = dict(held_mib) or gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
         if found is not None and self._measured.get(spec.name) != (_identity(spec), found):
             self._measured[spec.name] = (_identity(spec), found)
             write_kept(self._path, self._measured)
         return found
 
-    def _need_mib(self, spec: ModelSpec, gpus_mib: Mapping[int, int]) -> int | None:
-        command, measured = self._measured.get(spec.name, ("", 0))
-        if command == _identity(spec):
-            return measured
+    def shares_mib(self, spec: ModelSpec) -> dict[int, int]:
+        """What a model takes of each GPU as its last load showed, in MiB; empty where it was not measured."""
+        taken = self._taken(spec)
+        return {} if taken is None else share(spec, Memory(self._gpus_mib, measured_mib={spec.name: taken}))
+
+    def _taken(self, spec: ModelSpec) -> Taken | None:
+        command, taken = self._measured.get(spec.name, ("", 0))
+        return taken if command == _identity(spec) else None
+
+    def _need_mib(self, spec: ModelSpec) -> int | None:
         try:
             files_bytes = sum(path.stat().st_size for path in (spec.path, spec.mmproj, spec.draft) if path is not None)
             with spec.path.open("rb") as file:
@@ -58,7 +82,7 @@ class MemoryBook:
         if need is None or spec.n_gpu_layers is not None or spec.estimate_mib is not None:
             return need
         # The runtime fits itself into what is free where it is not told how much to offload.
-        return min(need, sum(mib for gpu, mib in gpus_mib.items() if spec.gpus is None or gpu in spec.gpus))
+        return min(need, sum(mib for gpu, mib in self._gpus_mib.items() if spec.gpus is None or gpu in spec.gpus))
 
 
 def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
@@ -68,7 +92,7 @@ def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
 def _identity(spec: ModelSpec) -> str:
     files = (str(spec.path), str(spec.mmproj), str(spec.draft))
     cache = (spec.context, spec.slots, spec.cache_type_k, spec.cache_type_v)
-    return repr((files, cache, spec.n_gpu_layers, spec.n_cpu_moe, spec.gpus, spec.extra_args))
+    return repr((files, cache, spec.n_gpu_layers, spec.n_cpu_moe, spec.gpus, spec.tensor_split, spec.extra_args))
 
 
 def _tail(path: Path) -> list[str]:
@@ -80,5 +104,10 @@ def _tail(path: Path) -> list[str]:
         return []
 
 
-def _parsed(found: Any) -> dict[str, tuple[str, int]]:
-    return {str(model): (str(command), int(mib)) for model, (command, mib) in found.items()}
+def _parsed(found: Any) -> dict[str, tuple[str, Taken]]:
+    return {str(model): (str(command), _taken_of(taken)) for model, (command, taken) in found.items()}
+
+
+def _taken_of(taken: Any) -> Taken:
+    """JSON knows only texts as keys."""
+    return {int(gpu): int(mib) for gpu, mib in taken.items()} if isinstance(taken, dict) else int(taken)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]

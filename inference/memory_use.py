@@ -24,16 +24,17 @@ def resident_mib(pid: int) -> float | None:
 
 def family_mib(pid: int) -> float | None:
     """Resident memory of `pid` and all that it started, in MiB; pages that they share count for each."""
-    found = [each for each in map(resident_mib, _family(pid)) if each is not None]
+    found = [each for each in map(resident_mib, family(pid)) if each is not None]
     return round(sum(found), 1) if found else None
 
 
-def _family(pid: int) -> list[int]:
-    family = [pid]
-    for each in family:  # grows while it is read
+def family(pid: int) -> list[int]:
+    """`pid` and all that it started, as far as the system tells."""
+    found = [pid]
+    for each in found:  # grows while it is read
         try:
             children = (_PROC / str(each) / "task" / str(each) / "children").read_text(encoding="ascii").split()
         except OSError:
             continue
-        family += [int(child) for child in children][: MOST_PROCESSES - len(family)]
-    return family
+        found += [int(child) for child in children][: MOST_PROCESSES - len(found)]
+    return found

@@ -7,7 +7,7 @@ of memory, the number of models of one class alone decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,10 @@ from inference.catalog import ModelSpec, PriorityClass
 EvictHigher = Literal["never", "when-needed"]
 RANK: Mapping[PriorityClass, int] = {"llm": 0, "tts": 1, "asr": 2}
 """Lowest goes first."""
+
+
+Taken = int | Mapping[int, int]
+"""What a load took, in MiB: over all its GPUs, or of each where the cards tell."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,11 @@ class Memory:
     gpus_mib: Mapping[int, int] = field(default_factory=dict[int, int])
     """Per GPU, what models may fill: its total less the margin."""
     needs_mib: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Per model, over all its GPUs, as estimated or measured at its last load."""
+    """Per model, over all its GPUs, as estimated."""
+    measured_mib: Mapping[str, Taken] = field(default_factory=dict[str, Taken])
+    """Per model, what its last load took; counts instead of the estimate."""
+    lent_mib: Mapping[int, int] = field(default_factory=dict[int, int])
+    """GPUs that other programs have, with what those take."""
 
 
 UNMEASURED = Memory()
@@ -88,11 +96,12 @@ def plan(
 
     1. More memory than one of its GPUs has when empty: Impossible.
     2. Resident already: Fits.
-    3. More models of its class than may be there: the first of them go.
-    4. Not enough memory on one of its GPUs: who holds memory there goes, LLM before TTS before ASR, until it suffices. A class above the
+    3. One of its GPUs is lent to another program: Blocked, whatever is free there now.
+    4. More models of its class than may be there: the first of them go.
+    5. Not enough memory on one of its GPUs: who holds memory there goes, LLM before TTS before ASR, until it suffices. A class above the
        target's is never touched where the limits say so: Blocked.
-    5. Of those who would go, nobody goes for nothing: who was picked before another made that needless stays.
-    6. It Fits beside what is left, or these go.
+    6. Of those who would go, nobody goes for nothing: who was picked before another made that needless stays.
+    7. It Fits beside what is left, or these go.
     """
     spec = specs[target]
     # 1.
@@ -104,8 +113,12 @@ def plan(
     if target in resident:
         return Fits(Placement(spec.gpus))
     # 3.
-    names = _too_many(specs, resident, spec.priority, limits)
+    if lent := lent_of(spec, memory):
+        whose = ", ".join(f"{mib} MiB on GPU {gpu}" for gpu, mib in lent.items())
+        return Blocked(f"another program has taken {whose}, and models keep away until it has gone (mode.yield_mib)")
     # 4.
+    names = _too_many(specs, resident, spec.priority, limits)
+    # 5.
     stay = [name for name in resident if name not in names]
     for priority in sorted(RANK, key=RANK.__getitem__):
         if not (short := _short_of(specs, stay, needed, memory)):
@@ -116,9 +129,9 @@ def plan(
         going = _of_class(specs, stay, priority, needed, memory)
         names += going
         stay = [name for name in stay if name not in going]
-    # 5.
-    names = _without_needless(specs, resident, names, spec, memory, limits)
     # 6.
+    names = _without_needless(specs, resident, names, spec, memory, limits)
+    # 7.
     return Evict(tuple(names), Placement(spec.gpus)) if names else Fits(Placement(spec.gpus))
 
 
@@ -136,19 +149,40 @@ def crowd(specs: Mapping[str, ModelSpec], resident: Sequence[str], target: str, 
 
 
 def share(spec: ModelSpec, memory: Memory) -> dict[int, int]:
-    """What a model takes of each GPU, in MiB: split as configured, else evenly over its GPUs. Empty where nothing is known."""
+    """What a model takes of each GPU, in MiB: as measured, else as estimated. Empty where nothing is known.
+
+    What was measured has fitted, whatever margin it left, so it is never more than models may take.
+    """
+    measured = memory.measured_mib.get(spec.name)
+    if measured is not None:
+        shares = measured if isinstance(measured, Mapping) else split(spec, measured, memory.gpus_mib)
+        return {gpu: min(mib, memory.gpus_mib[gpu]) for gpu, mib in shares.items() if gpu in memory.gpus_mib}
     needed_mib = memory.needs_mib.get(spec.name)
-    gpus = [gpu for gpu in (sorted(memory.gpus_mib) if spec.gpus is None else spec.gpus) if gpu in memory.gpus_mib]
-    if needed_mib is None or not gpus:
-        return {}
-    split = spec.tensor_split if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus) else (1.0,) * len(gpus)
-    whole = sum(split) or 1.0
-    return {gpu: math.ceil(needed_mib * part / whole) for gpu, part in zip(gpus, split, strict=True)}
+    return {} if needed_mib is None else split(spec, needed_mib, memory.gpus_mib)
+
+
+def split(spec: ModelSpec, mib: int, known: Iterable[int]) -> dict[int, int]:
+    """How a model's memory lies on its GPUs, of those that are known: split as configured, else evenly."""
+    there = sorted(known)
+    gpus = there if spec.gpus is None else [gpu for gpu in spec.gpus if gpu in there]
+    parts = spec.tensor_split if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus) else (1.0,) * len(gpus)
+    whole = sum(parts) or 1.0
+    return {gpu: math.ceil(mib * part / whole) for gpu, part in zip(gpus, parts, strict=True)}
+
+
+def lent_of(spec: ModelSpec, memory: Memory) -> dict[int, int]:
+    """Which of a model's GPUs are lent, with what the other programs take there, in MiB."""
+    return {gpu: mib for gpu, mib in memory.lent_mib.items() if uses_gpus(spec) and (spec.gpus is None or gpu in spec.gpus)}
+
+
+def uses_gpus(spec: ModelSpec) -> bool:
+    """Whether a model may be on any GPU at all."""
+    return spec.gpus != () and spec.n_gpu_layers != 0
 
 
 def shares_gpu(one: ModelSpec, other: ModelSpec) -> bool:
     """Whether two models may be on one GPU."""
-    if one.gpus == () or other.gpus == ():
+    if not (uses_gpus(one) and uses_gpus(other)):
         return False
     return one.gpus is None or other.gpus is None or bool({*one.gpus} & {*other.gpus})
 

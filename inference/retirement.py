@@ -6,6 +6,7 @@ Pure. A process keeps the spec that it was started with until it has gone, becau
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from inference.catalog import ModelSpec
 from inference.draft import Draft
@@ -22,7 +23,8 @@ def take_over(draft: Draft, event: Reconfigured) -> None:
     4. A new model begins unloaded.
     """
     before, after = draft.policy.specs, event.policy.specs
-    draft.policy = event.policy
+    memory = replace(event.policy.memory, lent_mib=draft.policy.memory.lent_mib)
+    draft.policy = replace(event.policy, memory=memory)
     for model in list(draft.models.values()):
         name = model.name
         if name not in after:  # 3.

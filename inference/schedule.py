@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from config.vocabulary import QueuePolicy
 from inference.catalog import ModelSpec
-from inference.residency import ONE_OF_EACH, UNMEASURED, Limits, Memory
+from inference.residency import ONE_OF_EACH, UNMEASURED, Limits, Memory, Taken
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
@@ -162,7 +162,14 @@ class Reconfigured:
 class MemoryLearned:
     """What models take, as measured; it corrects what was estimated."""
 
-    needs_mib: Mapping[str, int]
+    measured_mib: Mapping[str, Taken]
+
+
+@dataclass(frozen=True)
+class GpusLent:
+    """Which GPUs other programs have from now on, with what those take."""
+
+    lent_mib: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,7 @@ class Exited:
 
 
 ChildEvent = Saved | Stopped | MemoryReturned | Loaded | Restored | LoadFailed | Exited
-Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | MemoryLearned | Ticked | ChildEvent
+Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | MemoryLearned | GpusLent | Ticked | ChildEvent
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from inference.schedule import (
     Arrived,
     Event,
     Exited,
+    GpusLent,
     Left,
     Loaded,
     LoadFailed,
@@ -99,9 +100,8 @@ def _take(draft: Draft, event: Event) -> None:
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
         case Reconfigured():
             take_over(draft, event)
-        case MemoryLearned(needs_mib):
-            memory = draft.policy.memory
-            draft.policy = replace(draft.policy, memory=replace(memory, needs_mib={**memory.needs_mib, **needs_mib}))
+        case MemoryLearned() | GpusLent():
+            _learn(draft, event)
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
@@ -131,6 +131,16 @@ def _arrive(draft: Draft, event: Arrived) -> None:
             draft.cut(event.model, f"a forced switch to {event.model}, whose settings have changed", by=event.request)
         for name in rivals(draft, event.model):
             draft.cut(name, f"a forced switch to {event.model}", by=event.request)
+
+
+def _learn(draft: Draft, event: MemoryLearned | GpusLent) -> None:
+    memory = draft.policy.memory
+    match event:
+        case MemoryLearned(measured_mib):
+            memory = replace(memory, measured_mib={**memory.measured_mib, **measured_mib})
+        case GpusLent(lent_mib):
+            memory = replace(memory, lent_mib=lent_mib)
+    draft.policy = replace(draft.policy, memory=memory)
 
 
 def _waiter(draft: Draft, event: Arrived) -> Waiter:

@@ -22,6 +22,8 @@ from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
 from inference.binaries import missing_runtimes
+from inference.cards.nvml import open_cards
+from inference.cards.returning import CardMemory
 from inference.catalog import Catalog, ModelSpec, build_catalog
 from inference.children import STOP_ALL_BOUND_S
 from inference.events import EventHub
@@ -77,8 +79,10 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
     book = MemoryBook(home.state_dir / "memory.json", home.log_dir)
 
+    look = open_cards()
+
     def memory_of(settings: EngineSettings, specs: Mapping[str, ModelSpec]) -> Memory:
-        return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib)
+        return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib, look())
 
     hub = EventHub(observatory.metrics.observe_swap)
     mode = ObeyedMode(mode_file(home))
@@ -94,7 +98,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 LoadTimes(home.state_dir / "load_times.json"),
                 hub,
                 Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
-                book.learn,
+                CardMemory(book, look),
             )
             async with open_connections() as connections:
                 proxy = Proxy(

@@ -17,8 +17,9 @@ import anyio
 import anyio.abc
 
 from inference import schedule, views
+from inference.cards.returning import CardMemory
 from inference.catalog import Catalog
-from inference.children import STOP_ALL_BOUND_S, Children, Measure, Spawn, not_measured
+from inference.children import STOP_ALL_BOUND_S, Children, Spawn
 from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
@@ -65,14 +66,15 @@ class Supervisor:
         history: LoadTimes,
         hub: EventHub,
         warmth: Keeper | None = None,
-        measure: Measure = not_measured,
+        memory: CardMemory | None = None,
     ) -> None:
         self.catalog = catalog
         self.hub = hub
         self.warmth = warmth or Keeper()
         self._state = schedule.initial(policy, {name: s for name in catalog.models if (s := history.expected_s(name)) is not None})
         self._tickets: dict[str, Ticket] = {}
-        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, measure)
+        memory = memory or CardMemory()
+        self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, memory)
         self._coming: deque[Catalog] = deque()
         """For each `Reconfigured` in the inbox its catalogue."""
         self._announced: SwapProgress | None = None

@@ -7,6 +7,7 @@ ended stays ended.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 
@@ -14,11 +15,30 @@ from inference.catalog import ModelSpec
 from inference.child import ChildExit, ChildFailed, Progress
 from inference.runtimes.failures import Reason
 
+FIRST_PID = 5_000_000
+"""Above what the system gives, so that none is somebody's."""
+
+
+class Memory(Protocol):
+    """What children take of graphics cards."""
+
+    def take(self, model: str, pid: int) -> str | None: ...
+    def leave(self, pid: int) -> None: ...
+
+
+class NoMemory:
+    def take(self, model: str, pid: int) -> str | None:
+        return None
+
+    def leave(self, pid: int) -> None:
+        pass
+
 
 class FakeChild:
     """One process that never was."""
 
-    def __init__(self, spec: ModelSpec, pid: int, port: int, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, spec: ModelSpec, pid: int, port: int, on_progress: Callable[[Progress], None], memory: Memory) -> None:
+        self._memory = memory
         self.spec = spec
         self.pid = pid
         self.port = port
@@ -54,8 +74,11 @@ class FakeChild:
     # What a test says.
 
     def load(self) -> None:
-        """The model is loaded."""
-        self._is_ready.set()
+        """The model is loaded, if its memory is there."""
+        if lines := self._memory.take(self.spec.name, self.pid):
+            self.fail("out_of_memory", lines)
+        else:
+            self._is_ready.set()
 
     def fail(self, reason: Reason, *lines: str, code: int = 1) -> None:
         """The load fails."""
@@ -70,6 +93,7 @@ class FakeChild:
     def _end(self, failure: ChildFailed) -> None:
         if not self._is_ready.is_set():
             self._failure = failure
+        self._memory.leave(self.pid)
         self._is_ready.set()
         self._is_over.set()
 
@@ -77,16 +101,19 @@ class FakeChild:
 class FakeChildren:
     """Starts fake children; passed to the supervisor as its `Spawn`."""
 
-    def __init__(self, *, port: int = 1, loads_at_once: bool = False) -> None:
+    def __init__(self, *, port: int = 1, loads_at_once: bool = False, memory: Memory | None = None) -> None:
+        """`memory`: where there are cards, models may also be there side by side."""
         self.started: list[FakeChild] = []
+        self._memory = memory
         self.port = port
         self.loads_at_once = loads_at_once
         self._news = anyio.Event()
 
     async def __call__(self, spec: ModelSpec, on_progress: Callable[[Progress], None]) -> FakeChild:
         alive = [child.spec.name for child in self.started if not child.is_over]
-        assert not alive, f"{spec.name} was started beside {alive}"
-        child = FakeChild(spec, pid=1000 + len(self.started), port=self.port, on_progress=on_progress)
+        assert self._memory or not alive, f"{spec.name} was started beside {alive}"
+        pid = FIRST_PID + len(self.started)
+        child = FakeChild(spec, pid, self.port, on_progress, self._memory or NoMemory())
         self.started.append(child)
         if self.loads_at_once:
             child.load()

@@ -19,6 +19,7 @@ from config.paths import Home
 from config.schema import EngineSettings
 from inference.activity.finished import Finished, Observer, observe_nothing
 from inference.app import Engine
+from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.contract import ErrorEnvelope, SwapProgress
 from inference.control import build_control
@@ -55,10 +56,13 @@ async def supervised(
     folder: Path,
     change: Callable[[Policy], Policy] = lambda policy: policy,
     watch: Callable[[SwapProgress], None] | None = None,
+    memory: CardMemory | None = None,
+    models: Mapping[str, Any] = TWO_MODELS,
 ) -> AsyncIterator[Supervisor]:
     """A running supervisor; its children are ended at the end."""
-    catalog = build_catalog(settings())
-    supervisor = Supervisor(catalog, change(Policy(catalog.models)), children, LoadTimes(folder / "times.json"), EventHub(watch))
+    catalog = build_catalog(settings(**models))
+    policy = change(Policy(catalog.models))
+    supervisor = Supervisor(catalog, policy, children, LoadTimes(folder / "times.json"), EventHub(watch), memory=memory)
     async with anyio.create_task_group() as tasks:
         await tasks.start(supervisor.run)
         yield supervisor
@@ -97,6 +101,7 @@ async def engine(
     change: Callable[[Policy], Policy] = lambda policy: policy,
     observe: Observer = observe_nothing,
     gpus: GpuProbe = no_gpus,
+    memory: CardMemory | None = None,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
     observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, gpus=gpus)
@@ -111,7 +116,7 @@ async def engine(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with (
             _watching(observatory),
-            supervised(children, folder, change, observatory.metrics.observe_swap) as supervisor,
+            supervised(children, folder, change, observatory.metrics.observe_swap, memory) as supervisor,
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):

@@ -144,7 +144,7 @@ def test_what_may_not_push_out_a_higher_class_is_refused_with_numbers() -> None:
 
 def test_what_was_measured_corrects_what_was_estimated() -> None:
     desk = ready_desk(Policy({"a": spec("a"), "ear": EAR}, memory=CARD))
-    desk.feed(MemoryLearned({"a": 15000}), Left("1"))
+    desk.feed(MemoryLearned({"a": {0: 15000}}), Left("1"))
     assert desk.feed(Arrived("2", "ear"), at=20) == (SaveWarmth("a", 1),)
 
 
