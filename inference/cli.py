@@ -16,6 +16,7 @@ _COMMANDS: Mapping[str, str] = {
     "status": "inference.commands.ask:status",
     "switch": "inference.commands.ask:switch",
     "unload": "inference.commands.ask:unload",
+    "reload": "inference.commands.ask:reload_settings",
     "top": "inference.commands.top:top",
     "activity": "inference.commands.watch:activity",
     "logs": "inference.commands.watch:logs",

@@ -1,4 +1,4 @@
-"""`variet engine status|switch|unload`: ask a running engine, over its own HTTP interface."""
+"""`variet engine status|switch|unload|reload`: ask a running engine, over its own HTTP interface."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
 from inference.cli import EXIT_CODES
 from inference.commands import options
-from inference.commands.asking import CONNECT_BOUND_S, AskedEngine, asked_engine, json_option, url_option
-from inference.contract import FORCE, EngineStatus, SwapProgress, SwitchAnswer, UnloadAnswer
+from inference.commands.asking import CONNECT_BOUND_S, AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
+from inference.contract import FORCE, EngineStatus, ReloadAnswer, SwapProgress, SwitchAnswer, UnloadAnswer
 
 SHOW_EVERY_S = 0.5
 """Between two looks at the progress of a switch."""
@@ -23,12 +22,11 @@ _COLOURS = {"ready": "green", "failed": "red", "loading": "yellow", "stopping": 
 
 
 @click.command(epilog=f"Example: variet engine status --json\n\n{EXIT_CODES}")
-@options.config
-@url_option
+@whereabouts
 @json_option
-def status(config: Path | None, url: str | None, *, as_json: bool) -> None:
+def status(*, where: Whereabouts, as_json: bool) -> None:
     """Show what is loaded, what waits, and the load under way."""
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         answer = ask("GET", "/engine/status", None, EngineStatus)
     click.echo(answer.model_dump_json() if as_json else _status_text(answer))
 
@@ -37,12 +35,11 @@ def status(config: Path | None, url: str | None, *, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--force", is_flag=True, help="End the requests that the present model is answering; passes gaming mode.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the engine has taken it on.")
-@options.config
-@url_option
+@whereabouts
 @json_option
-def switch(name: str, config: Path | None, url: str | None, *, force: bool, no_wait: bool, as_json: bool) -> None:
+def switch(name: str, *, where: Whereabouts, force: bool, no_wait: bool, as_json: bool) -> None:
     """Load the tier or model NAME in place of what is loaded."""
-    with asked_engine(config, url, {FORCE: "true"} if force else {}) as ask, _progress(ask, is_shown=not (no_wait or as_json)):
+    with asked_engine(where, {FORCE: "true"} if force else {}) as ask, _progress(ask, is_shown=not (no_wait or as_json)):
         answer = ask("POST", "/engine/switch", {"model": name, "wait": not no_wait, "force": force}, SwitchAnswer)
     if as_json:
         click.echo(answer.model_dump_json())
@@ -54,14 +51,40 @@ def switch(name: str, config: Path | None, url: str | None, *, force: bool, no_w
 
 @click.command(epilog=f"Examples: variet engine unload; variet engine unload fast\n\n{EXIT_CODES}")
 @click.argument("name", required=False)
-@options.config
-@url_option
+@whereabouts
 @json_option
-def unload(name: str | None, config: Path | None, url: str | None, *, as_json: bool) -> None:
+def unload(name: str | None, *, where: Whereabouts, as_json: bool) -> None:
     """Free the memory of NAME, or of all models, once their running requests are done."""
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         answer = ask("POST", "/engine/unload", {"model": name}, UnloadAnswer)
     click.echo(answer.model_dump_json() if as_json else f"Unloaded: {', '.join(answer.unloaded) or 'nothing was loaded'}.")
+
+
+@click.command(
+    name="reload",
+    epilog="Examples: variet engine reload; variet engine reload --json\n\n"
+    "Exit codes: 0 the engine goes by its engine.toml, 1 it refused, 2 wrong usage, or an engine.toml that cannot be used (the old one "
+    "stays), 3 no engine answers.",
+)
+@whereabouts
+@json_option
+def reload_settings(*, where: Whereabouts, as_json: bool) -> None:
+    """Have the engine read its engine.toml again now. It does so by itself a second after a change; this says what came of it."""
+    with asked_engine(where) as ask:
+        answer = ask("POST", "/engine/reload", None, ReloadAnswer)
+    click.echo(answer.model_dump_json() if as_json else _reload_text(answer))
+
+
+def _reload_text(answer: ReloadAnswer) -> str:
+    told = {
+        "changed, and replaced when their streams have ended": answer.changed,
+        "added": answer.added,
+        "removed, once their streams have ended": answer.removed,
+        "names": answer.names,
+        "applied": answer.applied,
+    }
+    lines = [f"{what}: {', '.join(names)}" for what, names in told.items() if names] or ["Nothing is different."]
+    return "\n".join([*lines, *([f"needs a restart: {', '.join(answer.needs_restart)}"] if answer.needs_restart else [])])
 
 
 @contextmanager

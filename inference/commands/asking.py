@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import os
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from config.credentials import CredentialError, read_secret
+from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.schema import ServerSection
+from config.trust import CertificatesRefused, trust_of, why_untrusted
+from inference.bind import is_loopback
 from inference.commands import options
 from inference.contract import ErrorEnvelope
 
@@ -23,9 +32,38 @@ CONNECT_BOUND_S = 3.0
 """An engine on this machine or in this house accepts at once, or is not there."""
 LONGEST_SWITCH_S = 3600.0
 """A load is bounded by the engine, which knows whether it goes on; this only ends a wait for an engine that hangs."""
+_KEY = "engine_key"
+_SETTINGS_REFUSED = "settings_refused"
 
-url_option = click.option("--url", help="Address of the engine instead of the one in the settings.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the engine's answer as one JSON object.")
+ca_option = click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The certificate, in PEM, that vouches for an https address. Absent: the one that `variet connect` kept, else the system's.",
+)
+_url_option = click.option("--url", help="Address of the engine instead of the one in the settings.")
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Which engine is meant, as it was said on the command line."""
+
+    config: Path | None
+    url: str | None
+    ca: Path | None
+
+
+def whereabouts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which engine is meant, as its argument `where`."""
+
+    @options.config
+    @_url_option
+    @ca_option
+    @functools.wraps(command)
+    def with_where(*args: Any, config: Path | None, url: str | None, ca: Path | None, **rest: Any) -> None:
+        command(*args, where=Whereabouts(config, url, ca), **rest)
+
+    return with_where
 
 
 class AskedEngine:
@@ -40,47 +78,110 @@ class AskedEngine:
         Raises:
             Failure: nobody answers, or the engine refuses; the text is the engine's own.
         """
-        try:
+        with self._told():
             answer = self._client.request(method, path, json=body)
-        except httpx2.TransportError as error:
-            where = self._client.base_url
-            raise options.NoEngine(f"No engine answers at {where}: {error}. Start one: variet engine serve") from error
-        try:
-            if answer.is_success:
-                return form.model_validate_json(answer.content)
-            message = ErrorEnvelope.model_validate_json(answer.content).error.message
-        except ValidationError as error:
-            raise options.NoEngine(f"What answers at {self._client.base_url} is no engine of this version.") from error
-        raise options.Failure(message)
+            if not answer.is_success:
+                raise _refusal(answer)
+            return form.model_validate_json(answer.content)
 
     def events(self, path: str, form: type[Answer]) -> Iterator[Answer]:
         """The payloads of a stream of server-sent events, until it ends.
 
         Raises:
-            Failure: as above.
+            Failure: as above, and when the engine goes in the middle.
         """
-        with self._client.stream("GET", path) as answer:
+        with self._told(), self._client.stream("GET", path) as answer:
             if not answer.is_success:
                 answer.read()
-                raise options.Failure(ErrorEnvelope.model_validate_json(answer.content).error.message)
+                raise _refusal(answer)
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     yield form.model_validate_json(line.removeprefix("data: "))
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What can go wrong on the way, as what a person is told."""
+        where = str(self._client.base_url).rstrip("/")
+        try:
+            yield
+        except httpx2.TransportError as error:
+            silent = f"No engine answers at {where}: {error or type(error).__name__}. Start one: variet engine serve"
+            raise options.NoEngine(why_untrusted(where, error) or silent) from error
+        except ValidationError as error:
+            raise options.NoEngine(f"What answers at {where} is no engine of this version.") from error
+
+
+def _refusal(answer: httpx2.Response) -> options.Failure:
+    said = ErrorEnvelope.model_validate_json(answer.content).error
+    return options.WrongSettings(said.message) if said.code == _SETTINGS_REFUSED else options.Failure(said.message)
+
 
 @contextmanager
-def asked_engine(config: Path | None, url: str | None, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[AskedEngine]:
-    """The engine at `url`, else the one of the settings, with this home's key."""
+def asked_engine(where: Whereabouts, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[AskedEngine]:
+    """The engine that is meant, else the one of the settings, with this home's key.
+
+    Raises:
+        Failure: settings, key or certificate cannot be used.
+    """
     home = Home.find()
-    if url is None:
-        server = options.settings_from(config, home, {}).server
-        scheme = "http" if server.tls_cert is None else "https"
-        url = f"{scheme}://[{server.host}]:{server.port}" if ":" in server.host else f"{scheme}://{server.host}:{server.port}"
-    try:
-        key = read_secret("engine_key", home=home)
-    except CredentialError as error:
-        raise options.WrongSettings(str(error)) from error
-    shown = {**headers, "authorization": f"Bearer {key.get_secret_value()}"} if key else dict(headers)
+    server = options.settings_from(where.config, home, {}).server if where.url is None else None
+    url = where.url or _address_of(server or ServerSection())
+    access = access_to(url, where.ca, home, server)
     timeout = httpx2.Timeout(LONGEST_SWITCH_S, connect=CONNECT_BOUND_S)
-    with httpx2.Client(base_url=url, headers=shown, timeout=timeout, trust_env=False) as client:
+    try:
+        client = httpx2.Client(base_url=url, headers={**headers, **access.headers}, timeout=timeout, trust_env=False, verify=access.trusted)
+    except httpx2.InvalidURL as error:
+        raise options.WrongSettings(f"{url!r} is no address: {error}") from error
+    with client:
         yield AskedEngine(client)
+
+
+class Access(NamedTuple):
+    """How a server is spoken to."""
+
+    headers: dict[str, str]
+    """With the key."""
+    trusted: ssl.SSLContext | Literal[True]
+    """Who may vouch for it."""
+
+
+def access_to(url: str, ca: Path | None, home: Home, own: ServerSection | None = None) -> Access:
+    """What this home has for the server at `url`.
+
+    1. Trusted is the certificate that was named; else the one that `variet connect` kept for that machine; else, of an engine whose
+       settings are at hand (`own`), its own; else those of the system.
+    2. A key from the environment is shown. One that is kept is shown to this machine and to the one that it was kept for.
+
+    Raises:
+        WrongSettings: one of them cannot be used.
+    """
+    try:
+        link = load_agent(home=home).engine
+        is_kept_for = own is not None or link.url is None or _machine_of(url) == _machine_of(link.url) or is_loopback(_machine_of(url)[1])
+        # 1.
+        kept_ca = link.ca if link.url is not None and _machine_of(url) == _machine_of(link.url) else None
+        trusted = trust_of(ca or kept_ca or (own.tls_cert if own is not None else None))
+        # 2.
+        key = read_secret(_KEY, home=home)
+    except (CertificatesRefused, ConfigError, CredentialError) as error:
+        raise options.WrongSettings(str(error)) from error
+    is_shown = key is not None and (is_kept_for or f"VARIET_{_KEY.upper()}" in os.environ)
+    return Access(_bearer(key) if is_shown else {}, trusted)
+
+
+def _bearer(key: SecretStr | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+
+def _machine_of(url: str) -> tuple[str, str]:
+    """Scheme and host: a key that was kept for https is not sent readable."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or ""
+    except ValueError:
+        return "", ""
+
+
+def _address_of(server: ServerSection) -> str:
+    scheme = "http" if server.tls_cert is None else "https"
+    return f"{scheme}://[{server.host}]:{server.port}" if ":" in server.host else f"{scheme}://{server.host}:{server.port}"

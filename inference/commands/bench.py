@@ -10,7 +10,6 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,8 +17,7 @@ import click
 from pydantic import BaseModel
 
 from inference.cli import EXIT_CODES
-from inference.commands import options
-from inference.commands.asking import AskedEngine, asked_engine, json_option, url_option
+from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.contract import ModelRates, Resources, ServedModel, SwitchAnswer, UnloadAnswer
 
 PROMPT_TOKENS = 512
@@ -59,15 +57,14 @@ class Measured:
 @click.command(epilog=f"Examples: variet engine bench fast; variet engine bench deep deep-on-cpu --json\n\n{EXIT_CODES}")
 @click.argument("models", nargs=-1, required=True)
 @click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True, help="Take the median of so many runs.")
-@options.config
-@url_option
+@whereabouts
 @json_option
-def bench(models: tuple[str, ...], runs: int, config: Path | None, url: str | None, *, as_json: bool) -> None:
+def bench(models: tuple[str, ...], runs: int, *, where: Whereabouts, as_json: bool) -> None:
     """Unload, load and measure each of MODELS, and have the engine keep the rates. Name two to see them side by side.
 
     To compare the processor with a graphics card, name one model twice in engine.toml, once with n_gpu_layers = 0.
     """
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         has_gpus = bool(ask("GET", "/engine/resources", None, Resources).gpus)
         found = [_measure(ask, name, runs, lambda text: click.echo(text, err=True)) for name in models]
     if as_json:

@@ -13,12 +13,13 @@ import click
 import httpx2
 from pydantic import ValidationError
 
-from config.credentials import CredentialError, read_secret
 from config.logs import set_up_logging
 from config.paths import Home
+from config.trust import why_untrusted
 from inference.bind import is_wildcard
 from inference.cli import EXIT_CODES
 from inference.commands import options
+from inference.commands.asking import access_to, ca_option
 from inference.contract import ErrorEnvelope
 from inference.contract.mode import Mode, ModeStatus
 from inference.errors import SetupRefused
@@ -45,31 +46,34 @@ class _AnyCase(click.Group):
     epilog=f"Examples: variet engine mode; variet engine mode GAMING; variet engine mode serve\n\n{EXIT_CODES}",
 )
 @url_option
+@ca_option
 @json_option
 @click.pass_context
-def mode(ctx: click.Context, url: str | None, *, as_json: bool) -> None:
+def mode(ctx: click.Context, url: str | None, ca: Path | None, *, as_json: bool) -> None:
     """Say or set the mode: in GAMING the engine admits only forced requests. It needs no running engine.
 
     A mode that cannot be read counts as GAMING.
     """
     if ctx.invoked_subcommand is None:
-        _show(read_mode(mode_file(Home.find())) if url is None else _ask(url, None), as_json=as_json)
+        _show(read_mode(mode_file(Home.find())) if url is None else _ask(url, ca, None), as_json=as_json)
 
 
 @mode.command()
 @url_option
+@ca_option
 @json_option
-def normal(url: str | None, *, as_json: bool) -> None:
+def normal(url: str | None, ca: Path | None, *, as_json: bool) -> None:
     """The engine takes every request again."""
-    _show(_set("NORMAL", url), as_json=as_json)
+    _show(_set("NORMAL", url, ca), as_json=as_json)
 
 
 @mode.command()
 @url_option
+@ca_option
 @json_option
-def gaming(url: str | None, *, as_json: bool) -> None:
+def gaming(url: str | None, ca: Path | None, *, as_json: bool) -> None:
     """The engine admits only forced requests, and unloads its models if the settings want that (mode.unload)."""
-    _show(_set("GAMING", url), as_json=as_json)
+    _show(_set("GAMING", url, ca), as_json=as_json)
 
 
 @mode.command(epilog=f"Example: variet engine mode serve --port 18000\n\n{EXIT_CODES}")
@@ -105,9 +109,9 @@ def stop() -> None:
     click.echo("Ended the mode's process.")
 
 
-def _set(wanted: Mode, url: str | None) -> Mode:
+def _set(wanted: Mode, url: str | None, ca: Path | None) -> Mode:
     if url is not None:
-        return _ask(url, wanted)
+        return _ask(url, ca, wanted)
     home = Home.find().prepare()
     try:
         write_mode(mode_file(home), wanted)
@@ -116,23 +120,18 @@ def _set(wanted: Mode, url: str | None) -> Mode:
     return wanted
 
 
-def _ask(url: str, wanted: Mode | None) -> Mode:
+def _ask(url: str, ca: Path | None, wanted: Mode | None) -> Mode:
+    access = access_to(url, ca, Home.find())
+    method, body = ("GET", None) if wanted is None else ("PUT", {"mode": wanted})
     try:
-        key = read_secret("engine_key", home=Home.find())
-    except CredentialError as error:
-        raise options.WrongSettings(str(error)) from error
-    headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    body = None if wanted is None else {"mode": wanted}
-    try:
-        where = f"{url.rstrip('/')}/mode"
-        answer = httpx2.request(
-            "GET" if wanted is None else "PUT", where, json=body, headers=headers, timeout=ANSWER_BOUND_S, trust_env=False
-        )
+        with httpx2.Client(headers=access.headers, verify=access.trusted, timeout=ANSWER_BOUND_S, trust_env=False) as client:
+            answer = client.request(method, f"{url.rstrip('/')}/mode", json=body)
         if answer.is_success:
             return ModeStatus.model_validate_json(answer.content).mode
         raise options.Failure(ErrorEnvelope.model_validate_json(answer.content).error.message)
     except httpx2.TransportError as error:
-        raise options.NoEngine(f"Nobody tells the mode at {url}: {error}. Start it there: variet engine mode serve") from error
+        silent = f"Nobody tells the mode at {url}: {error}. Start it there: variet engine mode serve"
+        raise options.NoEngine(why_untrusted(url, error) or silent) from error
     except ValidationError as error:
         raise options.NoEngine(f"What answers at {url} does not tell a mode.") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -15,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inference.cli import EXIT_CODES
-from inference.commands import options
-from inference.commands.asking import AskedEngine, asked_engine, json_option, url_option
+from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.commands.watch import outcome_text, seconds_text
 from inference.contract import ActivityAnswer, EngineStatus, ModelStatus, Resources, SwapProgress
 
@@ -39,12 +37,11 @@ class Look:
 
 @click.command(epilog=f"Examples: variet engine top; variet engine top --json\n\n{EXIT_CODES}")
 @click.option("--interval", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, help="Seconds between two looks.")
-@options.config
-@url_option
+@whereabouts
 @json_option
-def top(interval: float, config: Path | None, url: str | None, *, as_json: bool) -> None:
+def top(interval: float, *, where: Whereabouts, as_json: bool) -> None:
     """Show models, queue, loads and recent requests, until Ctrl-C. Where no person looks, once."""
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         look = take_look(ask)
         if as_json:
             click.echo(json.dumps({name: getattr(look, name).model_dump() for name in ("status", "activity", "resources")}))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import quote
 
 import click
 
 from inference.cli import EXIT_CODES
-from inference.commands import options
-from inference.commands.asking import asked_engine, json_option, url_option
+from inference.commands.asking import Whereabouts, asked_engine, json_option, whereabouts
 from inference.contract import ActivityAnswer, ActivityRecord, LogLines
 
 _COLUMNS = "{at:8}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  {first:>8}  {tokens:>13}  {rate:>8}"
@@ -18,12 +17,11 @@ _COLUMNS = "{at:8}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  
 
 @click.command(epilog=f"Example: variet engine activity --limit 20\n\n{EXIT_CODES}")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="The newest so many.")
-@options.config
-@url_option
+@whereabouts
 @json_option
-def activity(limit: int, config: Path | None, url: str | None, *, as_json: bool) -> None:
+def activity(limit: int, *, where: Whereabouts, as_json: bool) -> None:
     """Show the last finished requests: who, which model, how long, how many tokens and how it ended; never contents."""
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         answer = ask("GET", f"/engine/activity?limit={limit}", None, ActivityAnswer)
     click.echo(answer.model_dump_json() if as_json else activity_text(answer))
 
@@ -32,17 +30,17 @@ def activity(limit: int, config: Path | None, url: str | None, *, as_json: bool)
 @click.argument("model")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is added, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(0, 2000), default=50, show_default=True, help="Begin with the last so many lines.")
-@options.config
-@url_option
-def logs(model: str, lines: int, config: Path | None, url: str | None, *, follow: bool) -> None:
+@whereabouts
+def logs(model: str, lines: int, *, where: Whereabouts, follow: bool) -> None:
     """Show the end of the log of MODEL's process."""
     path = f"/engine/logs/{quote(model, safe='')}?lines={lines}"
-    with asked_engine(config, url) as ask:
+    with asked_engine(where) as ask:
         if not follow:
             _print_lines(ask("GET", path, None, LogLines))
             return
-        for added in ask.events(f"{path}&follow=1", LogLines):
-            _print_lines(added)
+        with suppress(KeyboardInterrupt):
+            for added in ask.events(f"{path}&follow=1", LogLines):
+                _print_lines(added)
 
 
 def activity_text(answer: ActivityAnswer) -> str:

@@ -1,0 +1,118 @@
+"""`variet engine …` as a client: whom it trusts, whom it shows the key, and what a person is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+from click.testing import CliRunner, Result
+from pydantic import SecretStr
+
+from config.credentials import write_secret
+from config.paths import HOME_VARIABLE, Home
+from inference.cli import engine
+from inference.commands.asking import access_to
+from inference.contract import EngineStatus, ReloadAnswer
+from inference.control import add_reload
+from inference.errors import SettingsRefused
+from tests.fakes.certificate import make_certificate
+from tests.fakes.https_server import https_server
+from tests.inference.engines import running
+
+STATUS = EngineStatus(version="9", models=()).model_dump_json()
+KEY = "vk_0badcafe_" + "7" * 64
+
+
+@pytest.fixture(autouse=True)
+def _asking_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+
+
+def _ask(*arguments: str) -> Result:
+    return CliRunner().invoke(engine, list(arguments))
+
+
+@pytest.mark.anyio
+async def test_a_reload_says_what_came_of_it_or_why_not(tmp_path: Path) -> None:
+    answers: list[ReloadAnswer | SettingsRefused] = [
+        ReloadAnswer(kept=("small",), changed=("large",), needs_restart=("server.port",)),
+        ReloadAnswer(kept=("small",)),
+        ReloadAnswer(kept=("small",), added=("third",)),
+        SettingsRefused("The settings stay as they were. engine.toml: server.prot: found an unknown key", is_permanent=True),
+    ]
+
+    async def reload() -> ReloadAnswer:
+        if isinstance(answer := answers.pop(0), SettingsRefused):
+            raise answer
+        return answer
+
+    async with running(tmp_path, bound_s=60) as (on, _, _):
+        add_reload(on.control, reload)
+
+        async def run(*options: str) -> Result:
+            return await anyio.to_thread.run_sync(lambda: _ask("reload", "--url", on.url, *options))
+
+        told = (await run()).output.splitlines()
+        assert told == ["changed, and replaced when their streams have ended: large", "needs a restart: server.port"]
+        assert (await run()).output == "Nothing is different.\n"
+        assert json.loads((await run("--json")).output)["added"] == ["third"]
+        refused = await run()
+    assert refused.exit_code == 2
+    assert "server.prot: found an unknown key" in refused.output
+
+
+def test_a_certificate_of_the_house_is_trusted_where_it_is_named(tmp_path: Path, home: Home) -> None:
+    cert, key = make_certificate(tmp_path / "house")
+    with https_server(cert, key, STATUS) as server:
+        refused = _ask("status", "--url", server.url)
+        assert refused.exit_code == 3
+        assert "--ca FILE" in refused.output
+        assert _ask("status", "--url", server.url, "--ca", str(cert), "--json").output == f"{STATUS}\n"
+        home.agent_toml.write_text(f'[engine]\nurl = "{server.url}"\nca = "{cert.as_posix()}"\n', encoding="utf-8")
+        assert _ask("status", "--url", server.url).exit_code == 0
+        other, _ = make_certificate(tmp_path / "other")
+        assert _ask("status", "--url", server.url, "--ca", str(other)).exit_code == 3
+        assert _ask("status", "--url", server.url, "--ca", str(tmp_path / "gone.pem")).exit_code == 2
+        # The engine of this machine's own settings shows the certificate that stands in them.
+        port = server.url.rpartition(":")[2]
+        home.agent_toml.unlink()
+        home.engine_toml.write_text(
+            f'[server]\nport = {port}\ntls_cert = "{cert.as_posix()}"\ntls_key = "{key.as_posix()}"\n', encoding="utf-8"
+        )
+        assert _ask("status").exit_code == 0
+
+
+def test_a_certificate_of_another_address_is_told_as_that(tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path / "house", address="192.168.1.10")
+    with https_server(cert, key, STATUS) as server:
+        refused = _ask("status", "--url", server.url, "--ca", str(cert))
+    assert refused.exit_code == 3
+    assert "made out to another name or address" in refused.output
+
+
+def test_the_gaming_mode_is_asked_with_the_same_trust(tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path / "house")
+    with https_server(cert, key, '{"mode": "GAMING"}') as server:
+        assert "--ca FILE" in _ask("mode", "--url", server.url).output
+        assert _ask("mode", "--url", server.url, "--ca", str(cert)).output == "GAMING\n"
+
+
+def test_a_kept_key_is_shown_to_the_machine_that_it_was_kept_for_and_to_this_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_secret("engine_key", SecretStr(KEY), home=home)
+    home.agent_toml.write_text('[engine]\nurl = "https://192.168.1.10:8000"\n', encoding="utf-8")
+    shown = {"authorization": f"Bearer {KEY}"}
+    for url in ("https://192.168.1.10:8000", "https://192.168.1.10:18000", "http://127.0.0.1:8000", "http://localhost:9"):
+        assert access_to(url, None, home).headers == shown
+    for url in ("https://192.168.1.11:8000", "http://192.168.1.10:8000", "https://192.168.1.10.example.org:8000", "nonsense"):
+        assert access_to(url, None, home).headers == {}
+    monkeypatch.setenv("VARIET_ENGINE_KEY", KEY)
+    assert access_to("https://192.168.1.11:8000", None, home).headers == shown
+
+
+@pytest.mark.parametrize("arguments", [("logs", "fast", "--follow"), ("logs", "fast"), ("reload",), ("activity",)])
+def test_without_an_engine_every_command_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
+    found = _ask(*arguments, "--url", "http://127.0.0.1:1")
+    assert found.exit_code == 3
+    assert "variet engine serve" in found.output
