@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import httpcore2
 from anyio.abc import TaskGroup
 
 from inference.access import KeyInfo, key_of
@@ -29,19 +27,12 @@ from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
 from inference.tap import Tap
-from inference.tickets import CHILD_HOST, Ticket
+from inference.tickets import Ticket
 from inference.warmth.keeper import NO_BERTH, Berth
 from inference.warmth.records import session_key
 from inference.warmth.trail import trail_of
-from inference.wire import LocalBackend
+from inference.wire import Broken, Connection, Connections, Request
 
-CONNECT_BOUND_S = 5.0
-"""To a process on this machine that has said it is ready; longer means that it hangs."""
-SILENCE_BOUND_S = 3600.0
-"""Between two reads: llama-server's own limit. A long prompt on a CPU is silent for many minutes, and a dead child is noticed without
-it."""
-KEEP_ALIVE_S = 4.0
-"""Idle connections are dropped before llama-server drops them (5 s), so that a request seldom meets one that is just closing."""
 LOADING_GRACE_S = 0.25
 """A load shorter than this is not worth an event, and a failure this early can still be a true status."""
 LOADING_REPEAT_S = 1.0
@@ -57,9 +48,6 @@ _WITHHELD = frozenset(
     # llama-server would go on generating for a client that is gone, to let it come back.
     | {b"x-conversation-id"}
 )
-_TIMEOUTS = {"connect": CONNECT_BOUND_S, "read": SILENCE_BOUND_S, "write": SILENCE_BOUND_S}
-_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
-"""All that a connection to a child can die of."""
 HUNG_S = 120.0
 """Silence after which a model's process is looked at, where the settings say nothing else."""
 _OK = 200
@@ -84,7 +72,7 @@ class Proxy:
     def __init__(
         self,
         supervisor: Supervisor,
-        connections: httpcore2.AsyncConnectionPool,
+        connections: Connections,
         max_body_bytes: int,
         observe: Observer = observe_nothing,
         hung_s: float = HUNG_S,
@@ -161,9 +149,9 @@ class Proxy:
         with self._berth(asked, ticket) as berth, ticket.scope() as scope:
             try:
                 await self._relay(asked, ticket, answer, watch, pulse, berth)
-            except _BROKEN as error:
+            except Broken as error:
                 await ticket.wait_verdict(LAST_WORDS_BOUND_S)
-                raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error or type(error).__name__}") from error
+                raise ticket.verdict or UpstreamDied(f"{ticket.model} broke off its answer: {error}") from error
         if scope.cancelled_caught:
             raise ticket.verdict or UpstreamDied(f"{ticket.model} ended.")
 
@@ -193,58 +181,38 @@ class Proxy:
                         await answer.write(event_frame(LOADING_EVENT, event or self._supervisor.progress(ticket.model)))
 
     async def _relay(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, pulse: Pulse, berth: Berth) -> None:
-        async with self._upstream(asked.incoming, pinned(asked.raw, berth.slot), ticket) as upstream:
-            chunks = aiter(upstream.aiter_stream())
+        upstream = await self._connections.ask(ticket.port, _request(asked.incoming, pinned(asked.raw, berth.slot)))
+        # What is not read to its end is closed: the model then stops generating.
+        with closing(upstream):
             if answer.is_begun and upstream.status != _OK:
                 watch.broken_off(upstream.status)
-                await answer.fail_in_stream(await _upstream_detail(upstream.status, chunks))
+                await answer.fail_in_stream(await _upstream_detail(upstream))
                 return
             # The status is passed on with the first byte, so that a death in between is still a 502.
-            first = await anext(chunks, b"")
+            chunk = await upstream.read()
             if not answer.is_begun:
                 await answer.begin(upstream.status, upstream.headers)
             tap = Tap(is_stream=answer.is_stream)
             watch.answering(upstream.status, tap)
-            if first := tap.take(first):
-                await answer.write(first)
-            pulse.beat(first)
-            async for chunk in chunks:
+            while chunk:
                 pulse.beat(chunk)
-                if chunk := tap.take(chunk):
-                    await answer.write(chunk)
+                if passed := tap.take(chunk):
+                    await answer.write(passed)
+                chunk = await upstream.read()
             await answer.end(tap.rest())
             watch.answered()
         if upstream.status == _OK:
             await berth.learn(tap.measured())
 
-    @asynccontextmanager
-    async def _upstream(self, incoming: Incoming, raw: bytes, ticket: Ticket) -> AsyncIterator[httpcore2.Response]:
-        """The model's answer; its connection is closed with the context unless it can be kept.
 
-        Asked once more when a connection that was kept alive turns out to be closed: nothing had been generated then.
-        """
-        headers = [(name, value) for name, value in incoming.headers if not (name in _WITHHELD or name.startswith(b"x-variet-"))]
-        headers += [(b"host", ticket.host.encode()), (b"content-length", str(len(raw)).encode())]
-        url = httpcore2.URL(scheme=b"http", host=CHILD_HOST.encode(), port=ticket.port, target=incoming.target)
-        request = httpcore2.Request(incoming.method, url, headers=headers, content=raw, extensions={"timeout": _TIMEOUTS})
-        try:
-            upstream = await self._connections.handle_async_request(request)
-        except (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteError):
-            if ticket.verdict is not None:
-                raise
-            upstream = await self._connections.handle_async_request(request)
-        try:
-            yield upstream
-        finally:
-            await upstream.aclose()
+def _request(incoming: Incoming, raw: bytes) -> Request:
+    headers = [(name, value) for name, value in incoming.headers if not (name in _WITHHELD or name.startswith(b"x-variet-"))]
+    return Request(incoming.method, incoming.target, headers, raw)
 
 
-def open_connections() -> httpcore2.AsyncConnectionPool:
-    """The connections to all children, kept per child: no limit but the scheduler's.
-
-    The pool and not the client above it, which adds headers of its own (an accept-encoding that nobody asked for) and cookies.
-    """
-    return httpcore2.AsyncConnectionPool(max_connections=None, keepalive_expiry=KEEP_ALIVE_S, network_backend=LocalBackend())
+def open_connections() -> Connections:
+    """The connections to all children, kept per child."""
+    return Connections()
 
 
 def _session(scope: Scope, incoming: Incoming) -> str | None:
@@ -258,17 +226,15 @@ async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _upstream_detail(status: int, chunks: AsyncIterator[bytes]) -> ErrorDetail:
+async def _upstream_detail(upstream: Connection) -> ErrorDetail:
     """A model's own error, to be said inside a stream that has begun."""
     body = b""
-    async for chunk in chunks:
+    while len(body) <= ERROR_BODY_BOUND and (chunk := await upstream.read()):
         body += chunk
-        if len(body) > ERROR_BODY_BOUND:
-            break
     text = body.decode(errors="replace")
     try:
         error: dict[str, Any] = json.loads(text)["error"]
         kind = str(error.get("type", "server_error"))
-        return ErrorDetail(message=str(error["message"]), type=kind, code=str(error.get("code", status)))
+        return ErrorDetail(message=str(error["message"]), type=kind, code=str(error.get("code", upstream.status)))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ErrorDetail(message=text or f"status {status}", type="server_error", code=str(status))
+        return ErrorDetail(message=text or f"status {upstream.status}", type="server_error", code=str(upstream.status))

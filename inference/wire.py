@@ -1,135 +1,251 @@
-"""Plain TCP to a model's server for the HTTP library: one wake-up per arrival, and nothing else between the socket and the parser.
+"""The connections to the models' own servers: plain HTTP/1.1 to this machine, kept between requests, one wake-up per arrival.
 
-The library's own streams set up a cancel scope, a timer and two exception maps for every read. Per token of a stream that is more work than
-all the rest of the proxy. It speaks to 127.0.0.1 only, so there is no TLS and no proxy here.
+Between the socket and the proxy there is one callback and one parser, for every token of a stream pays for all that stands there. Only
+127.0.0.1 is spoken to, so there is no TLS, no redirect and no proxy here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import anyio
-import httpcore2
 
+from inference.incoming import RawHeaders
+from inference.response import BadResponse, ResponseReader
+from inference.tickets import CHILD_HOST
+
+CONNECT_BOUND_S = 5.0
+"""To a process on this machine that has said it is ready; longer means that it hangs."""
+SILENCE_BOUND_S = 3600.0
+"""Between two arrivals: llama-server's own limit. A long prompt on a CPU is silent for many minutes, and a dead child is noticed without
+it."""
+KEEP_ALIVE_S = 4.0
+"""Idle connections are dropped before llama-server drops them (5 s), so that a request seldom meets one that is just closing."""
 _HIGH_WATER = 256 * 1024
 """Unread bytes from which on the server is made to wait: a client that reads slowly must not fill our memory."""
+_ONE_PIECE = 64 * 1024
+"""A body up to this is sent with its head, in one packet for the server to wake up for."""
 
 
-class LocalBackend(httpcore2.AsyncNetworkBackend):
-    """Opens the connections."""
+class Broken(Exception):
+    """A connection to a model's server did not hold, or did not carry an answer."""
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 the library's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
+
+@dataclass(frozen=True)
+class Request:
+    """What a server is asked."""
+
+    method: str
+    target: bytes
+    headers: RawHeaders
+    """All but its address and the body's length."""
+    body: bytes
+
+    def head(self, port: int) -> bytes:
+        """The bytes before the body."""
+        first = b"%b %b HTTP/1.1\r\nhost: %b:%d\r\n" % (self.method.encode(), self.target, CHILD_HOST.encode(), port)
+        return first + b"".join(b"%b: %b\r\n" % field for field in self.headers) + b"content-length: %d\r\n\r\n" % len(self.body)
+
+
+class Connections:
+    """All of them, kept per child: no limit but the scheduler's. Closed with its context."""
+
+    def __init__(self, silence_bound_s: float = SILENCE_BOUND_S) -> None:
+        self._idle: dict[int, list[Connection]] = {}
+        self._silence_bound_s = silence_bound_s
+        self._now = asyncio.get_running_loop().time
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for connection in [connection for kept in self._idle.values() for connection in kept]:
+            connection.close()
+
+    async def ask(self, port: int, request: Request) -> Connection:
+        """Ask a server; returns when the head of its answer is there. The caller closes what it gets.
+
+        Asked once more where a connection that was kept turns out to be closed: the server had not heard of the request.
+
+        Raises:
+            Broken: no answer began.
+        """
+        kept = self._take(port)
+        if kept is not None:
+            try:
+                return await kept.ask(request)
+            except Broken:
+                if kept.has_heard:
+                    raise
+        return await (await self._open(port)).ask(request)
+
+    def _take(self, port: int) -> Connection | None:
+        """The connection that was used last; those that nobody has needed for long are closed."""
+        kept = self._idle.get(port, [])
+        since = self._now() - KEEP_ALIVE_S
+        while kept and kept[0].idle_since <= since:
+            kept[0].close()
+        return kept.pop() if kept else None
+
+    async def _open(self, port: int) -> Connection:
+        def connection() -> Connection:
+            return Connection(port, self._silence_bound_s, self._keep, self._forget)
+
         try:
-            with anyio.fail_after(timeout):
-                _, stream = await asyncio.get_running_loop().create_connection(_LocalStream, host, port)
+            with anyio.fail_after(CONNECT_BOUND_S):
+                return (await asyncio.get_running_loop().create_connection(connection, CHILD_HOST, port))[1]
         except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(str(error)) from error
+            raise Broken("it did not take the connection") from error
         except OSError as error:
-            raise httpcore2.ConnectError(str(error)) from error
-        return stream
+            raise Broken(str(error)) from error
 
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 the library's interface
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        raise NotImplementedError(path)  # the interface asks for it; children listen on TCP
+    def _keep(self, connection: Connection) -> None:
+        self._idle.setdefault(connection.port, []).append(connection)
 
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+    def _forget(self, connection: Connection) -> None:
+        kept = self._idle.get(connection.port, [])
+        if connection in kept:
+            kept.remove(connection)
+        if not kept:
+            self._idle.pop(connection.port, None)
 
 
-class _LocalStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
-    """One connection. One task reads or writes at a time, as HTTP/1.1 has it."""
+class Connection(asyncio.Protocol):
+    """One connection, and the answer that comes over it. One task asks and reads at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int, silence_bound_s: float, keep: Callable[[Connection], None], forget: Callable[[Connection], None]) -> None:
+        """`keep` is called when it can carry another request, `forget` when it is gone."""
+        self.port = port
+        self.idle_since = 0.0
+        self._keep = keep
+        self._forget = forget
+        self._silence_bound_s = silence_bound_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._unread = bytearray()
-        self._is_over = False
-        self._error: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
+        self._answer = ResponseReader()
+        self._is_asked = False
+        self._unread = b""
+        self._error: Broken | None = None
+        self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._read_by = math.inf
-        self._writable = anyio.Event()
-        self._writable.set()
+        self._heard_by = math.inf
+        self._is_held = False
+        self._is_writable = True
 
-    # The library's side.
+    # The asking side.
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 the library's interface
-        if not self._unread and not self._is_over:
-            await self._wait_readable(timeout)
-        if self._unread:
-            data = bytes(self._unread)
-            self._unread.clear()
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
-            return data
-        if self._error is not None:
-            raise httpcore2.ReadError(str(self._error)) from self._error
-        return b""
+    @property
+    def status(self) -> int:
+        """Of the answer."""
+        return self._answer.status
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 the library's interface
-        if self._transport is None or self._is_over or self._transport.is_closing():
-            raise httpcore2.WriteError("the connection is closed")
-        self._transport.write(buffer)
-        if self._writable.is_set():
+    @property
+    def headers(self) -> RawHeaders:
+        """Of the answer, as they came."""
+        return self._answer.headers
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether any of an answer has come."""
+        return self._answer.has_begun
+
+    async def ask(self, request: Request) -> Connection:
+        """Send a request and wait for the head of the answer; on a failure the connection is closed."""
+        self._answer = ResponseReader(has_body=request.method != "HEAD")
+        self._is_asked = True
+        try:
+            self._send(request)
+            # A server may answer before it has read all, and then reads no more.
+            while not self._is_writable and not self._answer.status:
+                await self._next()
+            while not self._answer.status:
+                await self._next()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def read(self) -> bytes:
+        """The next piece of the answer's body; empty at its end.
+
+        Raises:
+            Broken: the answer was cut off, or has been silent for too long.
+        """
+        while not self._unread:
+            if self._answer.is_complete:
+                return b""
+            await self._next()
+        data, self._unread = self._unread, b""
+        if self._is_held and self._transport is not None:
+            self._is_held = False
+            self._transport.resume_reading()
+        return data
+
+    def close(self) -> None:
+        """Give the connection back; it is kept where its answer is complete, and else the server sees that nobody listens."""
+        answer = self._answer
+        is_free = self._is_asked and self._error is None and answer.is_complete and answer.can_go_on and self._is_writable
+        self._is_asked = False
+        self._unread = b""
+        if is_free:
+            self.idle_since = self._loop.time()
+            self._keep(self)
             return
-        with anyio.move_on_after(math.inf if timeout is None else timeout):
-            await self._writable.wait()
-            return
-        raise httpcore2.WriteTimeout
-
-    async def aclose(self) -> None:
+        self._forget(self)
         if self._transport is not None:
             # Not close(): that would wait for a server that no longer reads.
             self._transport.abort()
 
-    def get_extra_info(self, info: str) -> Any:
-        """The pool asks whether an idle connection has something to say; that can only be its end."""
-        return bool(self._unread) or self._is_over if info == "is_readable" else None
+    def _send(self, request: Request) -> None:
+        if self._error is not None or self._transport is None or self._transport.is_closing():
+            raise self._error or Broken("the connection is closed")
+        head = request.head(self.port)
+        if len(request.body) <= _ONE_PIECE:
+            self._transport.write(head + request.body)
+        else:
+            self._transport.write(head)
+            self._transport.write(request.body)
 
-    async def _wait_readable(self, timeout: float | None) -> None:  # noqa: ASYNC109 as above
-        self._reader = reader = self._loop.create_future()
-        self._read_by = math.inf if timeout is None else self._loop.time() + timeout
-        if self._timer is None or self._timer.when() > self._read_by:
+    async def _next(self) -> None:
+        """Wait until something has come."""
+        if self._error is not None:
+            raise self._error
+        self._waiting = waiting = self._loop.create_future()
+        self._heard_by = self._loop.time() + self._silence_bound_s
+        if self._timer is None:
             self._set_timer()
         try:
-            await reader
+            await waiting
         finally:
-            self._reader = None
-        if not self._unread and not self._is_over:
-            raise httpcore2.ReadTimeout
+            self._waiting = None
 
     def _set_timer(self) -> None:
-        """One timer for all reads, set again when it rings too early: one for each token would pile up in the event loop."""
+        """One timer for all waits, set again when it rings too early: one for each token would pile up in the event loop."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if math.isinf(self._read_by) else self._loop.call_at(self._read_by, self._ring)
+        self._timer = None if math.isinf(self._heard_by) else self._loop.call_at(self._heard_by, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        if self._reader is None:
+        if self._waiting is None:
             return
-        if self._loop.time() >= self._read_by:
-            self._wake()
+        if self._loop.time() >= self._heard_by:
+            self._fail(Broken(f"it sent nothing for {self._silence_bound_s:.0f} s"))
         else:
             self._set_timer()
 
     def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _fail(self, error: Broken) -> None:
+        self._error = self._error or error
+        self._wake()
 
     # The event loop's side.
 
@@ -138,25 +254,46 @@ class _LocalStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._unread += data
-        if len(self._unread) > _HIGH_WATER and self._transport is not None:
-            self._transport.pause_reading()
+        if not self._is_asked:
+            # Whoever speaks unasked is not to be understood later either.
+            self._fail(Broken("it spoke without having been asked"))
+            self.close()
+            return
+        try:
+            body = self._answer.feed(data)
+        except BadResponse as error:
+            self._fail(Broken(str(error)))
+            return
+        if self._unread:
+            self._unread += body
+            if len(self._unread) > _HIGH_WATER and not self._is_held and self._transport is not None:
+                self._is_held = True
+                self._transport.pause_reading()
+        else:
+            self._unread = body
         self._wake()
 
     def eof_received(self) -> None:
-        self._is_over = True
-        self._wake()
+        self._end("")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_over = True
-        self._read_by = math.inf
+        self._end(str(exc or ""))
+        self._heard_by = math.inf
         self._set_timer()
-        self._error = exc
-        self._writable.set()
-        self._wake()
+        self._forget(self)
+
+    def _end(self, why: str) -> None:
+        try:
+            self._answer.feed_end()
+        except BadResponse as error:
+            self._fail(Broken(why or str(error)))
+        else:
+            self._answer.can_go_on = False
+            self._wake()
 
     def pause_writing(self) -> None:
-        self._writable = anyio.Event()
+        self._is_writable = False
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self._is_writable = True
+        self._wake()

@@ -28,6 +28,8 @@ QUEUED = 1024
 """Records that may wait for the disk: minutes of a busy engine, and less than a megabyte."""
 BATCH = 256
 """Records per transaction."""
+GATHER_S = 0.2
+"""From the first record of a batch to its transaction: one costs as much as several requests do, so that those in between share it."""
 PRUNE_EVERY_S = 3600.0
 """Between two looks for records that are too old: retention is counted in days."""
 BUSY_BOUND_S = 5.0
@@ -61,6 +63,7 @@ class ActivityLog:
         self._clock = clock
         self._queue: queue.Queue[tuple[float, Finished] | None] = queue.Queue(QUEUED)
         self._thread = threading.Thread(target=self._write, name="activity", daemon=True)
+        self._is_closing = threading.Event()
         self._lost = 0
         self._has_complained = False
 
@@ -75,6 +78,7 @@ class ActivityLog:
 
     def close(self) -> None:
         """Write what is still queued, within bounds; blocks, so call it from a thread."""
+        self._is_closing.set()
         try:
             self._queue.put(None, timeout=CLOSE_BOUND_S)
         except queue.Full:
@@ -127,8 +131,10 @@ class ActivityLog:
                 self._has_complained = True
 
     def _next_batch(self) -> list[tuple[float, Finished]] | None:
-        """What waits, up to a batch; None at the end."""
+        """What has come since the first one did, up to a batch; None at the end."""
         first = self._queue.get()
+        if first is not None:
+            self._is_closing.wait(GATHER_S)
         batch: list[tuple[float, Finished]] = []
         while first is not None:
             batch.append(first)

@@ -82,6 +82,8 @@ def give_back(table: Table, request: str, mark: Mark | None) -> Table:
 
 def disturb(table: Table) -> Table:
     """A request without a conversation came: the server may give it any slot, so nothing is certain any more."""
+    if not any(seat.mark is not None or seat.is_restored for seat in table.seats):
+        return table
     return replace(table, seats=tuple(replace(seat, mark=None, is_restored=False) for seat in table.seats))
 
 

@@ -1,4 +1,4 @@
-"""How long a read from a model's server may take, by a clock that the test turns."""
+"""The connections to a model's server: how long they may be silent, by a clock that the test turns, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import anyio
-import httpcore2
 import pytest
 
-from inference.wire import _LocalStream  # pyright: ignore[reportPrivateUsage]
+from inference.wire import Broken, Connection, Connections, Request
+from tests.fakes.upstream import BreakOff, Exchange, serve_upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -58,57 +58,183 @@ async def loop() -> TurnedLoop:
     return TurnedLoop()
 
 
+BOUND_S = 10.0
+BEGUN = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+CHUNK = b"4\r\ndata\r\n"
+ASKED = Request("POST", b"/v1/embeddings", [(b"x", b"y")], b"{}")
+
+
+class DeafTransport(asyncio.Transport):
+    """Takes whatever is written, and tells whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_aborted = False
+        self.is_being_read = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
+
+    def pause_reading(self) -> None:
+        self.is_being_read = False
+
+    def resume_reading(self) -> None:
+        self.is_being_read = True
+
+
 @pytest.fixture
-async def stream(loop: TurnedLoop, monkeypatch: pytest.MonkeyPatch) -> _LocalStream:
-    stream = _LocalStream()
-    monkeypatch.setattr(stream, "_loop", loop)
-    return stream
+async def transport() -> DeafTransport:
+    return DeafTransport()
 
 
-async def reading(stream: _LocalStream, bound_s: float) -> asyncio.Task[bytes]:
-    """A read that has begun to wait."""
-    task = asyncio.create_task(stream.read(1024, bound_s))  # noqa: TID251 - asyncio is what this module is made of
-    await anyio.lowlevel.checkpoint()
-    await anyio.lowlevel.checkpoint()
+@pytest.fixture
+async def connection(loop: TurnedLoop, transport: DeafTransport, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    connection = Connection(1, BOUND_S, lambda _: None, lambda _: None)
+    monkeypatch.setattr(connection, "_loop", loop)
+    connection.connection_made(transport)
+    return connection
+
+
+async def asking(connection: Connection) -> asyncio.Task[Connection]:
+    task = asyncio.create_task(connection.ask(ASKED))  # noqa: TID251 - asyncio is what this module is made of
+    await settle()
     return task
 
 
-async def test_a_server_that_says_nothing_for_the_whole_bound_is_given_up(loop: TurnedLoop, stream: _LocalStream) -> None:
-    read = await reading(stream, 10)
+async def reading(connection: Connection) -> asyncio.Task[bytes]:
+    """A read that has begun to wait."""
+    task = asyncio.create_task(connection.read())  # noqa: TID251 - as above
+    await settle()
+    return task
+
+
+async def settle() -> None:
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_a_server_that_says_nothing_for_the_whole_bound_is_given_up(
+    loop: TurnedLoop, connection: Connection, transport: DeafTransport
+) -> None:
+    asked = await asking(connection)
+    assert transport.written == b"POST /v1/embeddings HTTP/1.1\r\nhost: 127.0.0.1:1\r\nx: y\r\ncontent-length: 2\r\n\r\n{}"
     loop.turn_to(9.9)
-    assert not read.done()
+    assert not asked.done()
     loop.turn_to(10)
-    with pytest.raises(httpcore2.ReadTimeout):
-        await read
+    with pytest.raises(Broken, match="nothing for 10 s"):
+        await asked
+    assert transport.is_aborted
 
 
-async def test_the_bound_is_between_two_reads_and_one_timer_serves_all(loop: TurnedLoop, stream: _LocalStream) -> None:
+async def test_the_bound_is_between_two_arrivals_and_one_timer_serves_all(loop: TurnedLoop, connection: Connection) -> None:
+    asked = await asking(connection)
+    connection.data_received(BEGUN)
+    await asked
     for second in (4, 8, 12):
-        read = await reading(stream, 10)
+        read = await reading(connection)
         loop.turn_to(second)
-        stream.data_received(b"data")
+        connection.data_received(CHUNK)
         assert await read == b"data"
         assert len(loop.timers) == 1
-    read = await reading(stream, 10)
+    read = await reading(connection)
     loop.turn_to(21.9)
     assert not read.done()
     loop.turn_to(22)
-    with pytest.raises(httpcore2.ReadTimeout):
+    with pytest.raises(Broken):
         await read
 
 
-async def test_a_shorter_bound_than_the_one_before_holds(loop: TurnedLoop, stream: _LocalStream) -> None:
-    read = await reading(stream, 3600)
-    stream.data_received(b"data")
-    await read
-    read = await reading(stream, 1)
-    loop.turn_to(1)
-    with pytest.raises(httpcore2.ReadTimeout):
-        await read
-
-
-async def test_a_connection_that_is_gone_leaves_no_timer(loop: TurnedLoop, stream: _LocalStream) -> None:
-    read = await reading(stream, 3600)
-    stream.connection_lost(None)
-    assert await read == b""
+async def test_a_connection_that_is_gone_leaves_no_timer_and_no_clean_end(loop: TurnedLoop, connection: Connection) -> None:
+    asked = await asking(connection)
+    connection.data_received(BEGUN + CHUNK)
+    await asked
+    connection.connection_lost(None)
+    assert await connection.read() == b"data"
+    with pytest.raises(Broken, match="in the middle"):
+        await connection.read()
     assert loop.timers == []
+
+
+async def test_a_server_is_made_to_wait_while_nobody_reads(connection: Connection, transport: DeafTransport) -> None:
+    asked = await asking(connection)
+    connection.data_received(BEGUN)
+    await asked
+    for _ in range(300):
+        connection.data_received(b"400\r\n" + b"x" * 1024 + b"\r\n")
+    assert not transport.is_being_read
+    assert len(await connection.read()) == 300 * 1024
+    assert transport.is_being_read
+
+
+async def test_a_request_that_the_server_does_not_take_is_answered_all_the_same(connection: Connection, transport: DeafTransport) -> None:
+    connection.pause_writing()
+    asked = await asking(connection)
+    connection.data_received(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+    assert (await asked).status == 413
+    connection.close()
+    assert transport.is_aborted  # The rest of the request is still to be sent.
+
+
+async def test_whoever_speaks_unasked_is_not_asked(connection: Connection, transport: DeafTransport) -> None:
+    connection.data_received(BEGUN)
+    assert transport.is_aborted
+    with pytest.raises(Broken):
+        await connection.ask(ASKED)
+
+
+async def test_a_connection_is_kept_when_its_answer_was_read_to_the_end_and_only_then() -> None:
+    async with serve_upstream() as upstream, Connections() as connections:
+        for _ in range(3):
+            answer = await connections.ask(upstream.port, ASKED)
+            assert await answer.read() == b'{"ok": true}'
+            assert await answer.read() == b""
+            answer.close()
+        assert upstream.connections == 1
+
+        async def half(exchange: Exchange) -> None:
+            await exchange.begin_stream()
+            await exchange.chunk(b"half")
+            await exchange.until_client_leaves()
+            raise BreakOff
+
+        upstream.script = half
+        answer = await connections.ask(upstream.port, ASKED)
+        assert await answer.read() == b"half"
+        answer.close()
+        with anyio.fail_after(BOUND_S):
+            await upstream.client_left.wait()
+
+
+async def test_a_large_request_arrives_whole() -> None:
+    async with serve_upstream() as upstream, Connections() as connections:
+        large = Request("POST", b"/v1/chat/completions", [], b"x" * 3_000_000)
+        answer = await connections.ask(upstream.port, large)
+        assert (answer.status, len(upstream.heard[0].body)) == (200, 3_000_000)
+        answer.close()
+
+
+async def test_nobody_there_is_said() -> None:
+    async with serve_upstream() as upstream:
+        port = upstream.port
+    async with Connections() as connections:
+        with pytest.raises(Broken):
+            await connections.ask(port, ASKED)
+
+
+async def test_a_server_that_closes_a_fresh_connection_without_an_answer_is_not_asked_again() -> None:
+    async with serve_upstream() as upstream, Connections() as connections:
+
+        async def refuse(exchange: Exchange) -> None:
+            raise BreakOff
+
+        upstream.script = refuse
+        with pytest.raises(Broken, match="without an answer"):
+            await connections.ask(upstream.port, ASKED)
+        assert len(upstream.heard) == 1
