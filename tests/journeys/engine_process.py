@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from openai import AsyncOpenAI
 
 from config.paths import Home
 from tests.fakes.processes import pids_in
+from tests.journeys.servers import EMBEDDED, ServerKind
 
 BOUND_S = 60
 """For one journey on a busy machine; every wait of the engine is configured far below it."""
@@ -63,12 +64,22 @@ class RunningEngine:
 
 
 @asynccontextmanager
-async def running_engine(home: Home, settings: str, *, bound_s: float = BOUND_S) -> AsyncGenerator[RunningEngine]:
-    """Start an engine with `settings` (the text of an engine.toml) on a free port, and end it afterwards."""
+async def running_engine(
+    home: Home, settings: str, *, bound_s: float = BOUND_S, server: ServerKind = EMBEDDED, within: Sequence[str] = ()
+) -> AsyncGenerator[RunningEngine]:
+    """Start an engine with `settings` (the text of an engine.toml) on a free port, and end it afterwards.
+
+    Args:
+        home: where it lives.
+        settings: without a table of the runtime where `server` is a program.
+        bound_s: for all that is done with it.
+        server: what runs its models.
+        within: a command that runs the engine's, such as one that gives it a disk of its own.
+    """
     config = home.config_dir / "engine.toml"
-    config.write_text(settings, encoding="utf-8")
-    environment = {**os.environ, **home.environment()}
-    command = (sys.executable, "-m", "inference", "serve", "--config", str(config), "--port", "0")
+    config.write_text(settings + server.settings, encoding="utf-8")
+    environment = {**os.environ, **server.environment, **home.environment()}
+    command = (*within, sys.executable, "-m", "inference", "serve", "--config", str(config), "--port", "0")
     with anyio.fail_after(bound_s):
         async with await anyio.open_process(command, env=environment, stdin=None, stdout=None) as process:
             assert process.stderr is not None

@@ -20,6 +20,7 @@ from mcp_servers.catalogue import all_tools
 from tests.fakes.processes import wait_gone
 from tests.fakes.tiny_gguf import COUNTING, GREETING, TOOL_CALL, write_tiny_gguf
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
+from tests.journeys.servers import ServerKind
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +48,8 @@ def three_models(folder: Path) -> str:
 
 
 @pytest.fixture
-async def engine(home: Home, tmp_path: Path) -> AsyncGenerator[RunningEngine]:
-    async with running_engine(home, three_models(tmp_path)) as running:
+async def engine(home: Home, tmp_path: Path, server: ServerKind) -> AsyncGenerator[RunningEngine]:
+    async with running_engine(home, three_models(tmp_path), server=server) as running:
         yield running
 
 
@@ -137,13 +138,13 @@ async def test_an_engine_that_is_told_to_stop_ends_its_model_and_says_that_all_w
 
 @pytest.mark.model
 @pytest.mark.skipif(not BUILTIN_MODELS["builtin:nano"].is_file(), reason="the model that ships has not been trained yet")
-async def test_with_no_settings_the_model_that_ships_calls_a_tool_for_a_plain_sentence(home: Home) -> None:
+async def test_with_no_settings_the_model_that_ships_calls_a_tool_for_a_plain_sentence(home: Home, server: ServerKind) -> None:
     asked: list[ChatCompletionMessageParam] = [
         {"role": "system", "content": SYSTEM_PROMPT},
         {"role": "user", "content": user_text("What's on my calendar tomorrow?", datetime(2026, 11, 20, 9, 30, tzinfo=UTC))},
     ]
     tools = cast("list[ChatCompletionToolParam]", tool_schemas(tool for tool in all_tools() if tool["server"] == "calendars"))
-    async with running_engine(home, "") as engine:
+    async with running_engine(home, "", server=server) as engine:
         stream = await engine.openai.chat.completions.create(model="fast", messages=asked, tools=tools, temperature=0, stream=True)
         names = [
             call.function.name

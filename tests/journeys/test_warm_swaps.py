@@ -12,6 +12,7 @@ from config.paths import Home
 from inference.contract import SESSION
 from inference.embedded.flags import BUILTIN_MODELS
 from tests.journeys.engine_process import RunningEngine, running_engine
+from tests.journeys.servers import ServerKind
 
 pytestmark = [
     pytest.mark.anyio,
@@ -53,8 +54,8 @@ def files(home: Home) -> list[Path]:
     return sorted((home.state_dir / "warmth").glob("*.slot*"))
 
 
-async def test_a_conversation_that_comes_back_after_a_swap_reads_none_of_its_prompt_again(home: Home) -> None:
-    async with running_engine(home, TWO_TIERS) as engine:
+async def test_a_conversation_that_comes_back_after_a_swap_reads_none_of_its_prompt_again(home: Home, server: ServerKind) -> None:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         cold = await ask(engine, "fast", TALK, "a")
         prompt = cold["cache_n"] + cold["prompt_n"]
         assert cold["cache_n"] == 0 and prompt > 200
@@ -67,12 +68,12 @@ async def test_a_conversation_that_comes_back_after_a_swap_reads_none_of_its_pro
         assert status["reused"] >= 0.99
 
     # Another start of the engine finds it too: stopping saves as a swap does.
-    async with running_engine(home, TWO_TIERS) as engine:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         assert (await ask(engine, "fast", TALK, "a"))["cache_n"] >= 0.99 * prompt
 
 
-async def test_without_the_restore_the_whole_prompt_is_read_again(home: Home) -> None:
-    async with running_engine(home, "[warmth]\nenabled = false\n" + TWO_TIERS) as engine:
+async def test_without_the_restore_the_whole_prompt_is_read_again(home: Home, server: ServerKind) -> None:
+    async with running_engine(home, "[warmth]\nenabled = false\n" + TWO_TIERS, server=server) as engine:
         await ask(engine, "fast", TALK, "a")
         await swap_away(engine)
         assert (await ask(engine, "fast", TALK, "a"))["cache_n"] == 0
@@ -80,8 +81,8 @@ async def test_without_the_restore_the_whole_prompt_is_read_again(home: Home) ->
     assert files(home) == []
 
 
-async def test_what_is_kept_is_private_and_goes_with_the_conversation(home: Home) -> None:
-    async with running_engine(home, TWO_TIERS) as engine:
+async def test_what_is_kept_is_private_and_goes_with_the_conversation(home: Home, server: ServerKind) -> None:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         await ask(engine, "fast", TALK, "a secret name")
         await swap_away(engine)
         folder = home.state_dir / "warmth"
@@ -94,9 +95,9 @@ async def test_what_is_kept_is_private_and_goes_with_the_conversation(home: Home
         assert (await ask(engine, "fast", TALK, "a secret name"))["cache_n"] == 0
 
 
-async def test_each_conversation_keeps_its_own_slot(home: Home) -> None:
+async def test_each_conversation_keeps_its_own_slot(home: Home, server: ServerKind) -> None:
     other = [{"role": "system", "content": "Nothing is needed. " + LONG}, *HELLO]
-    async with running_engine(home, TWO_TIERS) as engine:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         for session, turns in (("a", TALK), ("b", other)):
             await ask(engine, "fast", turns, session)
         for session, turns in (("a", TALK), ("b", other)):
@@ -104,8 +105,8 @@ async def test_each_conversation_keeps_its_own_slot(home: Home) -> None:
             assert timings["prompt_n"] == 1
 
 
-async def test_a_saved_conversation_that_is_damaged_costs_its_warmth_and_nothing_else(home: Home) -> None:
-    async with running_engine(home, TWO_TIERS) as engine:
+async def test_a_saved_conversation_that_is_damaged_costs_its_warmth_and_nothing_else(home: Home, server: ServerKind) -> None:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         await ask(engine, "fast", TALK, "a")
         await swap_away(engine)
         (file,) = files(home)
@@ -116,9 +117,9 @@ async def test_a_saved_conversation_that_is_damaged_costs_its_warmth_and_nothing
         assert files(home) == []
 
 
-async def test_a_model_where_a_restore_spares_nothing_is_not_tried_again(home: Home, tmp_path: Path) -> None:
+async def test_a_model_where_a_restore_spares_nothing_is_not_tried_again(home: Home, server: ServerKind, tmp_path: Path) -> None:
     """The file of another conversation stands for a cache that cannot be restored: both make the server read everything."""
-    async with running_engine(home, TWO_TIERS) as engine:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         await ask(engine, "fast", TALK, "a")
         await ask(engine, "fast", [{"role": "user", "content": "quite another beginning"}], "b")
         await swap_away(engine)
@@ -136,6 +137,6 @@ async def test_a_model_where_a_restore_spares_nothing_is_not_tried_again(home: H
         assert files(home) == []
         await swap_away(engine)
         assert files(home) == []
-    async with running_engine(home, TWO_TIERS) as engine:
+    async with running_engine(home, TWO_TIERS, server=server) as engine:
         await ask(engine, "fast", HELLO, "a")
         assert (await engine.model("nano"))["warmth"]["state"] == "unsupported"

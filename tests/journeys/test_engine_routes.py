@@ -1,0 +1,213 @@
+"""ENG-1: every route of a real llama.cpp server answers through the engine as it does when it is asked directly."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+
+from config.paths import Home
+from inference.embedded.flags import BUILTIN_MODELS
+from tests.journeys.engine_process import RunningEngine, running_engine
+from tests.journeys.servers import ServerKind
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not BUILTIN_MODELS["builtin:nano"].is_file(), reason="the model that ships has not been trained yet"),
+]
+
+MODULE_BOUND_S = 300
+"""For all tests of one server together: one engine serves them all."""
+SIDE_BY_SIDE = """
+[residency]
+max_llm = 2
+[models.chat]
+path = "builtin:nano"
+context = 1024
+threads = 1
+extra_args = ["--no-warmup", "--metrics"]
+[models.embed]
+path = "builtin:nano"
+context = 512
+threads = 1
+extra_args = ["--no-warmup", "--embeddings", "--pooling", "mean"]
+[tiers]
+fast = "chat"
+"""
+HELLO: list[Any] = [{"role": "user", "content": "What is on my calendar tomorrow?"}]
+GREEDY: dict[str, Any] = {"temperature": 0, "seed": 1}
+ADD_EVENT: dict[str, Any] = {
+    "name": "add_event",
+    "description": "Add an event.",
+    "parameters": {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
+}
+READ_MAIL: dict[str, Any] = {"name": "read_mail", "description": "Read a mail.", "parameters": {"type": "object", "properties": {}}}
+TOOLS: list[Any] = [{"type": "function", "function": tool} for tool in (READ_MAIL, ADD_EVENT)]
+
+_DRAWN = re.compile(r"\b(?:chatcmpl-|resp_|msg_|rs_|fc_|call_)?[A-Za-z0-9]{24,}\b")
+"""An id that a server draws anew for each answer."""
+_MEASURED = frozenset({"timings", "created", "created_at", "completed_at"})
+"""What depends on the clock."""
+_OF_A_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "server", "date"})
+_OF_THE_PAGES = "access-control-"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, and whether its answer is the same bytes each time."""
+
+    path: str
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    method: str = "POST"
+    status: int = 200
+    is_exact: bool = False
+
+    @property
+    def content(self) -> bytes | None:
+        """Written as no client library writes it, so that one that parses and writes again is found out."""
+        return None if self.method == "GET" else json.dumps({"model": "chat", **self.body}, indent=1).replace(": ", " : ").encode()
+
+    def __str__(self) -> str:
+        how = "_stream" if self.body.get("stream") else ""
+        return f"{self.method}_{self.path.strip('/')}{how}" + ("" if self.status == 200 else f"_{self.status}")
+
+
+CHAT: dict[str, Any] = {"messages": HELLO, "max_tokens": 8, **GREEDY}
+TEXT = {"prompt": "Hello", "max_tokens": 8, **GREEDY}
+CALLS = (
+    Call("/v1/chat/completions", CHAT),
+    Call("/v1/chat/completions", {**CHAT, "stream": True, "stream_options": {"include_usage": True}}),
+    Call("/v1/completions", TEXT),
+    Call("/v1/completions", {**TEXT, "stream": True}),
+    Call("/completion", {"prompt": "Hello", "n_predict": 8, **GREEDY}),
+    Call("/completion", {"prompt": "Hello", "n_predict": 8, **GREEDY, "stream": True}),
+    Call("/v1/responses", {"input": HELLO, "max_output_tokens": 8, **GREEDY}),
+    Call("/v1/responses", {"input": HELLO, "max_output_tokens": 8, **GREEDY, "stream": True}),
+    Call("/v1/messages", CHAT),
+    Call("/v1/messages", {**CHAT, "stream": True}),
+    Call("/v1/messages/count_tokens", {"messages": HELLO}, is_exact=True),
+    Call("/tokenize", {"content": "Grüße, world", "with_pieces": True}, is_exact=True),
+    Call("/detokenize", {"tokens": [70, 71, 72]}, is_exact=True),
+    Call("/apply-template", {"messages": HELLO}, is_exact=True),
+    Call("/props?model=chat", method="GET", is_exact=True),
+    Call("/slots?model=chat", method="GET", is_exact=True),
+    Call("/v1/embeddings", {"model": "embed", "input": ["Grüße", "world"]}, is_exact=True),
+    Call("/embedding", {"model": "embed", "content": "Hello"}, is_exact=True),
+    # What a server or a model cannot do, it says itself.
+    Call("/infill", {"input_prefix": "def f(", "input_suffix": "return 1"}, status=501, is_exact=True),
+    Call("/v1/rerank", {"query": "a", "documents": ["a", "b"]}, status=501, is_exact=True),
+    Call("/v1/embeddings", {"input": "x"}, status=501, is_exact=True),
+    Call("/v1/chat/completions", {"messages": "hello"}, status=400, is_exact=True),
+    Call("/v1/chat/completions", {"messages": [{"role": "user", "content": "x " * 3000}]}, status=400, is_exact=True),
+    Call("/v1/nothing", status=404, is_exact=True),
+)
+
+
+@pytest.fixture(scope="module")
+async def engine(server: ServerKind, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[RunningEngine]:
+    home = Home.at(tmp_path_factory.mktemp("routes")).prepare()
+    async with running_engine(home, SIDE_BY_SIDE, bound_s=MODULE_BOUND_S, server=server) as running:
+        for model in ("chat", "embed"):
+            assert (await running.http.post("/engine/switch", json={"model": model})).status_code == 200
+        yield running
+
+
+async def ask(url: str, call: Call, content: bytes | None = None) -> httpx2.Response:
+    headers = {"content-type": "application/json"}
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=MODULE_BOUND_S) as client:
+        return await client.request(call.method, call.path, content=content or call.content, headers=headers)
+
+
+async def child_url(engine: RunningEngine, call: Call) -> str:
+    return f"http://127.0.0.1:{(await engine.model(call.body.get('model', 'chat')))['port']}"
+
+
+def lasting(value: Any) -> Any:
+    """A JSON value without what no two answers share: ids become a word, measurements their names."""
+    if isinstance(value, dict):
+        return {name: sorted(item) if name == "timings" else None if name in _MEASURED else lasting(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [lasting(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return _DRAWN.sub("drawn", value) if isinstance(value, str) else value
+
+
+def told(answer: httpx2.Response) -> Any:
+    """What an answer says: a JSON document, or the lines of a stream in their order."""
+    if not answer.headers["content-type"].startswith("text/event-stream"):
+        return lasting(answer.json())
+    lines = [line.partition(": ") for line in answer.text.split("\n")]
+    return [(name, lasting(json.loads(rest)) if rest.startswith("{") else rest) for name, _, rest in lines]
+
+
+def head(answer: httpx2.Response) -> dict[str, str]:
+    kept = {name: value for name, value in answer.headers.items() if not name.startswith(_OF_THE_PAGES)}
+    return {name: value for name, value in kept.items() if name not in _OF_A_CONNECTION and not name.startswith("x-variet-")}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+async def test_a_route_answers_through_the_engine_as_it_does_directly(engine: RunningEngine, call: Call) -> None:
+    url = await child_url(engine, call)
+    # Once beforehand: what a slot holds of a prompt already is part of the answer.
+    await ask(url, call)
+    through, direct = await ask(engine.url, call), await ask(url, call)
+    assert (through.status_code, direct.status_code) == (call.status, call.status), through.text
+    assert through.headers["x-variet-model"] == call.body.get("model", "chat")
+    if call.is_exact:
+        assert through.content == direct.content
+        assert head(through) == head(direct)
+    else:
+        assert told(through) == told(direct)
+        assert through.headers["content-type"] == direct.headers["content-type"]
+
+
+async def test_a_models_own_metrics_are_asked_for_by_its_name(engine: RunningEngine) -> None:
+    call = Call("/metrics?model=chat", method="GET")
+    through, direct = await ask(engine.url, call), await ask(await child_url(engine, call), call)
+
+    def names(answer: httpx2.Response) -> list[str]:
+        return [line.split(" ")[0] for line in answer.text.splitlines() if not line.startswith("#")]
+
+    assert names(through) == names(direct) != []
+    for name in ("content-type", "process-start-time-unix"):
+        assert through.headers[name] == direct.headers[name]
+    assert "variet_" in (await engine.http.get("/metrics")).text
+
+
+async def test_a_form_reaches_the_server_and_its_own_refusal_comes_back(engine: RunningEngine) -> None:
+    async def post(url: str) -> httpx2.Response:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=MODULE_BOUND_S) as client:
+            return await client.post("/v1/audio/transcriptions", files={"file": ("a.wav", b"RIFF\0\xff")}, data={"model": "chat"})
+
+    through, direct = await post(engine.url), await post(await child_url(engine, CALLS[0]))
+    assert (through.status_code, through.content) == (direct.status_code, direct.content)
+    assert through.status_code >= 400 and through.headers["x-variet-model"] == "chat"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "choice", "tools"),
+    [
+        ("/v1/chat/completions", CHAT, {"type": "function", "function": {"name": "add_event"}}, TOOLS),
+        (
+            "/v1/responses",
+            {"input": HELLO, "max_output_tokens": 8, **GREEDY},
+            {"type": "function", "name": "add_event"},
+            [{"type": "function", **tool} for tool in (READ_MAIL, ADD_EVENT)],
+        ),
+    ],
+    ids=["chat", "responses"],
+)
+async def test_a_tool_choice_that_names_one_tool_is_that_tool_alone_and_required(
+    engine: RunningEngine, path: str, body: Mapping[str, Any], choice: Mapping[str, Any], tools: list[Any]
+) -> None:
+    named = Call(path, {**body, "tools": tools, "tool_choice": choice})
+    alone = Call(path, {**body, "tools": tools[1:], "tool_choice": "required"})
+    url = await child_url(engine, alone)
+    await ask(url, alone)
+    through, direct = await ask(engine.url, named), await ask(url, alone)
+    assert through.status_code == 200, through.text
+    assert told(through) == told(direct)
