@@ -14,7 +14,7 @@ from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from mcp_servers.calendars.backends import ics
+from mcp_servers.calendars.backends import fields, ics
 from mcp_servers.calendars.backends.local import DEFAULT_CALENDAR
 from mcp_servers.calendars.model import Event
 from mcp_servers.files import private_folder, write_whole
@@ -85,7 +85,7 @@ def plant(folder: Path, world: World, now: datetime) -> None:
     for number, event in enumerate(world.events):
         busy = not event.span.is_all_day
         uid = f"{_name('event', number, event.title)}@variet.invalid"
-        calendar.add_component(ics.new_component(Event(uid, event.title, event.span, event.location, is_busy=busy), now))
+        calendar.add_component(fields.new_component(Event(uid, event.title, event.span, event.location, is_busy=busy), now))
     write_whole(private_folder(folder / CALENDARS_FOLDER) / f"{DEFAULT_CALENDAR}.ics", ics.serialized(calendar))
     inbox, drafts = Maildir(folder / MAIL_FOLDER / "Inbox"), Maildir(folder / MAIL_FOLDER / "Drafts")
     Maildir(folder / MAIL_FOLDER / "Sent")

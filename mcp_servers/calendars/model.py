@@ -1,4 +1,4 @@
-"""Calendar values: events, free days, and what a change would do.
+"""Calendar values: calendars, events, free days, and what a change would do.
 
 Pure. Text in these values has already been cleaned of characters that hide.
 """
@@ -6,8 +6,49 @@ Pure. Text in these values has already been cleaned of characters that hide.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 from mcp_servers.spans import Span
+
+LOCAL = "local"
+"""The account whose calendars are files on this machine."""
+Scope = Literal["this", "following", "all"]
+"""Which times of a repeating event a change is about: one, that one and all later ones, or all."""
+Answer = Literal["accepted", "tentative", "declined"]
+Notify = Literal["", "all", "none"]
+"""Who is told of a change: nothing said, every guest (or the organiser), nobody."""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Someone who is invited. `status` is iCalendar's word in lower case."""
+
+    address: str
+    name: str = ""
+    status: str = "needs-action"
+    is_optional: bool = False
+
+    @property
+    def shown_name(self) -> str:
+        return self.name or self.address
+
+
+@dataclass(frozen=True)
+class CalendarInfo:
+    """One calendar of one account."""
+
+    account: str
+    name: str
+    is_writable: bool = True
+    sends_invitations: bool = False
+    """Its server tells the guests of what changes, unless it is told not to."""
+    state: str = ""
+    """Another text whenever anything in the calendar has changed; empty where that is not known."""
+
+    @property
+    def full_name(self) -> str:
+        return full_name(self.account, self.name)
 
 
 @dataclass(frozen=True)
@@ -25,14 +66,63 @@ class Event:
     is_busy: bool = True
     """It takes up the person's time: all-day events do not unless they say so."""
     version: str = ""
-    """A hash of the stored event; a change that is based on an older one is refused."""
+    """What a change is based on: one that is based on an older version is refused."""
+    account: str = LOCAL
+    description: str = ""
+    attendees: tuple[Guest, ...] = ()
+    organizer: str = ""
+    """The address of who invites."""
+    reminders: tuple[int, ...] = ()
+    """Minutes before the start."""
+    rule: str = ""
+    """The series' RRULE."""
+    zone: str = ""
+    """The time zone that its times are kept in; empty for days, UTC and floating times."""
+    series_span: Span | None = None
+    """Where the series itself would put this occurrence."""
+    status: str = ""
 
     @property
     def id(self) -> str:
         return f"{self.uid}#{self.occurrence}" if self.occurrence else self.uid
 
+    @property
+    def calendar_name(self) -> str:
+        """The calendar, with its account where that is not this machine."""
+        return full_name(self.account, self.calendar)
+
     def moved_to(self, span: Span) -> Event:
         return replace(self, span=span)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of an event; what is None stays."""
+
+    span: Span | None = None
+    title: str | None = None
+    location: str | None = None
+    description: str | None = None
+    attendees: tuple[Guest, ...] | None = None
+    reminders: tuple[int, ...] | None = None
+    rule: str | None = None
+    zone: str | None = None
+    """The zone that `span` is kept in from now on."""
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Change()
+
+
+@dataclass(frozen=True)
+class How:
+    """How a write is made."""
+
+    now: datetime
+    scope: Scope = "this"
+    notify: Notify = ""
+    uid: str = ""
+    """The client-made id of a series that a change of `following` splits off."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +131,13 @@ class FreeDay:
 
     period: Span
     spans: tuple[Span, ...]
+
+
+def full_name(account: str, calendar: str) -> str:
+    """`personal` on this machine, else `work/Team`."""
+    return calendar if account == LOCAL else f"{account}/{calendar}"
+
+
+def in_order(event: Event) -> tuple[float, bool, float, str]:
+    """By start; all-day events first."""
+    return event.span.start.timestamp(), not event.span.is_all_day, event.span.end.timestamp(), event.title

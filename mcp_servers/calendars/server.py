@@ -1,46 +1,55 @@
-"""The calendar tools: what a person asks of a calendar, done on the local store.
+"""The calendar tools that everyone is shown: what a person asks of a calendar every day.
 
 Times are resolved here, relative to the message's own time; what is written is planned first, so that the host can
-show exactly what will be done.
+show exactly what will be done. The texts are frozen: a small model is trained on them.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from mcp_servers.calendars import free, shape
-from mcp_servers.calendars.backends.local import DEFAULT_CALENDAR, LocalCalendars
+from mcp_servers.calendars.accounts import Accounts
+from mcp_servers.calendars.backends.contract import Backend
 from mcp_servers.calendars.changes import changed_span, new_span
-from mcp_servers.calendars.matching import filtered, meant
-from mcp_servers.calendars.model import Event
+from mcp_servers.calendars.drafting import title_of
+from mcp_servers.calendars.finding import SEARCHED_DAYS, find
+from mcp_servers.calendars.matching import filtered
+from mcp_servers.calendars.model import LOCAL, Change, Event, How
+from mcp_servers.calendars.notices import notice_of
+from mcp_servers.calendars.reading import Reading
+from mcp_servers.calendars.structured import event_fields, span_fields
 from mcp_servers.calendars.tools import TOOLS
+from mcp_servers.calendars.writing import Writing
 from mcp_servers.calls import Call, Handler, Outcome, Plan
-from mcp_servers.errors import Refusal, Stale
-from mcp_servers.quoting import clean_line, shortened
+from mcp_servers.errors import Refusal
+from mcp_servers.quoting import clean_line
 from mcp_servers.spans import Span, days_of, span_text
 from mcp_servers.when import USUAL_LENGTH, canonical_text, duration_of, later, resolve
 
-__all__ = ["TOOLS", "Calendars"]
+__all__ = ["SEARCHED_DAYS", "TOOLS", "Calendars"]
 
 DEFAULT_DAYS = 7
 """What `list_events` shows when no period is named."""
-SEARCHED_DAYS = 90
-"""How far ahead an event is looked for by its words."""
-MAX_TITLE_CHARS = 200
 MAX_LISTED = 500
 """More events than this in one answer would choke a client."""
 
 
 class Calendars:
-    """The tools over one store."""
+    """The tools over a person's accounts.
 
-    def __init__(self, store: LocalCalendars, hours: free.WorkingHours | None = None) -> None:
-        self._store = store
+    Args:
+        backends: the accounts, the preferred one first.
+        hours: when the person works.
+        default: the calendar of new events; absent: the first account's first.
+    """
+
+    def __init__(self, *backends: Backend, hours: free.WorkingHours | None = None, default: str = "") -> None:
+        self._accounts = Accounts(backends, default)
         self._hours = hours or free.WorkingHours()
+        self._extended = {**Reading(self._accounts, self._hours).handlers(), **Writing(self._accounts).handlers()}
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -49,6 +58,7 @@ class Calendars:
             "update_event": self.update_event,
             "delete_event": self.delete_event,
             "find_free_time": self.find_free_time,
+            **self._extended,
         }
 
     def list_events(self, call: Call) -> Outcome:
@@ -56,65 +66,76 @@ class Calendars:
         if call.text("when"):
             period = resolve(call.text("when"), call.now).span
         query = clean_line(call.text("query")).replace('"', "")
-        events = self._store.events(period)
-        if query:
-            events = filtered(events, query)
-        structured = {"period": _span_fields(period), "query": query, "count": len(events), "untrusted": True}
+        listing = self._accounts.query(period)
+        events = filtered(listing.events, query) if query else listing.events
+        structured = {"period": span_fields(period), "query": query, "count": len(events), "untrusted": True}
         return Outcome(
-            shape.events_text(period, events, query),
-            {**structured, "events": [_fields(event) for event in events[:MAX_LISTED]]},
+            _with_problems(shape.events_text(period, events, query), listing.problems),
+            {**structured, "events": [event_fields(event) for event in events[:MAX_LISTED]], **_problem_fields(listing.problems)},
         )
 
     def create_event(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
         span = new_span(resolve(call.text("when"), call.now), call.text("duration"))
-        event = Event(uid, _title(call.text("title")), span, clean_line(call.text("location")), calendar=DEFAULT_CALENDAR)
+        info = self._accounts.named(call.host_text("calendar"))
+        event = Event(uid, title_of(call.text("title")), span, clean_line(call.text("location")), calendar=info.name, account=info.account)
         event = replace(event, is_busy=not span.is_all_day)
         overlaps = self._overlaps(event)
 
         def execute() -> Outcome:
-            stored = self._store.create(event, call.now)
+            stored = self._accounts.of(event.account).create(event, How(call.now))
             return Outcome(
                 shape.created_text(stored, overlaps),
-                {"event": _fields(stored), "overlaps": [_fields(other) for other in overlaps]},
+                {"event": event_fields(stored), "overlaps": [event_fields(other) for other in overlaps]},
             )
 
         arguments = {"title": event.title, "when": canonical_text(span)}
         if event.location:
             arguments["location"] = event.location
         lines = _lines(event, overlaps)
-        return Plan(arguments, f"Create: {_described(event)}", lines, execute, host={"uid": uid})
+        elsewhere = {"calendar": event.calendar_name} if event.account != LOCAL else {}
+        return Plan(arguments, f"Create: {_described(event)}", lines, execute, host={"uid": uid, **elsewhere})
 
     def update_event(self, call: Call) -> Plan:
-        old = self._find(call)
+        old = find(self._accounts, call)
         span = changed_span(old.span, call.text("new_when"), call.text("new_duration"), call.now)
-        title = _title(call.text("new_title")) if call.text("new_title") else old.title
+        title = title_of(call.text("new_title")) if call.text("new_title") else old.title
         location = clean_line(call.text("new_location")) or old.location
         event = replace(old, span=span, title=title, location=location)
         if event == old and not any(call.text(name) for name in ("new_when", "new_duration", "new_title", "new_location")):
             raise Refusal(shape.NOTHING_TO_CHANGE)
         overlaps = self._overlaps(event)
+        backend = self._accounts.of(old.account)
+        notice = notice_of(call, self._accounts.info(old), old, me=backend.addresses)
+        change = Change(
+            span if span != old.span else None, title if title != old.title else None, location if location != old.location else None
+        )
+        pending = backend.update(old, change, How(call.now, notify=notice.notify))
 
         def execute() -> Outcome:
-            stored = self._store.update(event, call.now)
+            stored = pending.carry_out() or event
             return Outcome(
                 shape.updated_text(stored),
-                {"event": _fields(stored), "before": _fields(old), "overlaps": [_fields(other) for other in overlaps]},
+                {"event": event_fields(stored), "before": event_fields(old), "overlaps": [event_fields(other) for other in overlaps]},
             )
 
-        lines = (("Was", f"{old.title}, {span_text(old.span)}"), *_lines(event, overlaps))
+        lines = (("Was", f"{old.title}, {span_text(old.span)}"), *_lines(event, overlaps), *notice.lines)
         summary = f"Update: {event.title}, now {span_text(event.span)}" + (f" at {event.location}" if event.location else "")
-        return Plan(_changes(old, event), summary, lines, execute, host={"version": old.version})
+        return Plan(_changes(old, event), summary, lines, execute, host={"version": old.version, **notice.host})
 
     def delete_event(self, call: Call) -> Plan:
-        event = self._find(call)
+        event = find(self._accounts, call)
+        backend = self._accounts.of(event.account)
+        notice = notice_of(call, self._accounts.info(event), event, me=backend.addresses)
+        pending = backend.delete(event, How(call.now, notify=notice.notify))
 
         def execute() -> Outcome:
-            self._store.delete(event)
-            return Outcome(shape.deleted_text(event), {"event": _fields(event)})
+            pending.carry_out()
+            return Outcome(shape.deleted_text(event), {"event": event_fields(event)})
 
         summary = f"Delete: {event.title}, {span_text(event.span)}"
-        return Plan({"event": event.id}, summary, _lines(event, ()), execute, host={"version": event.version})
+        lines = (*_lines(event, ()), *notice.lines)
+        return Plan({"event": event.id}, summary, lines, execute, host={"version": event.version, **notice.host})
 
     def find_free_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)
@@ -122,49 +143,30 @@ class Calendars:
         if when.precision in {"time", "span"}:
             has_end = when.precision == "span" and not call.text("duration")
             span = when.span if has_end else Span(when.usual_start, later(when.usual_start, length))
-            clashes = free.clashes(self._store.events(span), span)
-            fields = {"span": _span_fields(span), "is_free": not clashes, "clashes": [_fields(event) for event in clashes]}
-            return Outcome(shape.span_free_text(span, clashes), {**fields, "untrusted": bool(clashes)})
+            listing = self._accounts.query(span)
+            clashes = free.clashes(listing.events, span)
+            fields = {"span": span_fields(span), "is_free": not clashes, "clashes": [event_fields(event) for event in clashes]}
+            text = _with_problems(shape.span_free_text(span, clashes), listing.problems)
+            return Outcome(text, {**fields, "untrusted": bool(clashes), **_problem_fields(listing.problems)})
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
-        days = free.free_days(when.span, self._store.events(when.span), length, self._hours)
+        listing = self._accounts.query(when.span)
+        days = free.free_days(when.span, listing.events, length, self._hours)
         days = free.after(days, call.now, length)
-        found = [{"day": day.period.first_day.isoformat(), "free": [_span_fields(span) for span in day.spans]} for day in days]
-        return Outcome(shape.free_text(days), {"days": found, "untrusted": False})
+        found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
+        text = _with_problems(shape.free_text(days), listing.problems)
+        return Outcome(text, {"days": found, "untrusted": False, **_problem_fields(listing.problems)})
 
     def _overlaps(self, event: Event) -> tuple[Event, ...]:
-        return free.clashes(self._store.events(event.span), event.span, but=event.id) if event.is_busy else ()
-
-    def _find(self, call: Call) -> Event:
-        """The one event that is meant, at the version that the host's plan was based on."""
-        words = call.text("event")
-        event = self._store.find(words, _zone_of(call)) or self._by_words(call, words)
-        if call.host_text("version") not in {"", event.version}:
-            raise Stale(shape.STALE)
-        return event
-
-    def _by_words(self, call: Call, words: str) -> Event:
-        if call.host_text("version"):
-            raise Stale(shape.STALE)  # a prepared call names an id: that event is gone
-        shown = clean_line(words).replace('"', "")
-        period = days_of(call.now, call.now.date() + timedelta(days=SEARCHED_DAYS))
-        if call.text("when"):
-            period = resolve(call.text("when"), call.now).span
-        matches = meant(self._store.events(period), words, call.now)
-        if not matches:
-            raise Refusal(shape.no_event_text(shown, period))
-        if len(matches) > 1:
-            raise Refusal(shape.several_events_text(shown, matches))
-        return next(iter(matches))
+        return free.clashes(self._accounts.query(event.span).events, event.span, but=event.id) if event.is_busy else ()
 
 
-def _zone_of(call: Call) -> Any:
-    return call.now.tzinfo
+def _with_problems(text: str, problems: tuple[str, ...]) -> str:
+    return "\n".join([text, *problems])
 
 
-def _title(text: str) -> str:
-    title = shortened(clean_line(text), MAX_TITLE_CHARS)
-    return title[:1].upper() + title[1:]
+def _problem_fields(problems: tuple[str, ...]) -> dict[str, list[str]]:
+    return {"problems": list(problems)} if problems else {}
 
 
 def _described(event: Event) -> str:
@@ -179,7 +181,7 @@ def _lines(event: Event, overlaps: tuple[Event, ...]) -> tuple[tuple[str, str], 
         lines.append(("Repeats", "only this time is meant"))
     if overlaps:
         lines.append(("Overlaps", shape.clashes_text(overlaps)))
-    return (*lines, ("Calendar", event.calendar))
+    return (*lines, ("Calendar", event.calendar_name))
 
 
 def _changes(old: Event, event: Event) -> dict[str, str]:
@@ -192,24 +194,3 @@ def _changes(old: Event, event: Event) -> dict[str, str]:
         changed["new_location"] = event.location
     # The approved call must still be a call that changes something, also when it sets what is already so.
     return changed if len(changed) > 1 else {**changed, "new_when": canonical_text(event.span)}
-
-
-def _span_fields(span: Span) -> dict[str, Any]:
-    day_form = {"start": span.start.date().isoformat(), "end": span.end.date().isoformat()}
-    return {**day_form, "all_day": True} if span.is_all_day else {
-        "start": span.start.isoformat(), "end": span.end.isoformat(), "all_day": False,
-    }  # fmt: skip
-
-
-def _fields(event: Event) -> Mapping[str, Any]:
-    return {
-        "id": event.id,
-        "title": event.title,
-        **_span_fields(event.span),
-        "location": event.location,
-        "guests": list(event.guests),
-        "calendar": event.calendar,
-        "recurring": bool(event.occurrence),
-        "busy": event.is_busy,
-        "version": event.version,
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import icalendar
 import pytest
 
 from mcp_servers.calendars.backends.local import LocalCalendars
-from mcp_servers.calendars.model import Event
+from mcp_servers.calendars.model import Change, Event, How
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.spans import Span, days_of, short_span_text
@@ -35,7 +34,7 @@ def write(folder: Path, *components: str, name: str = "work") -> LocalCalendars:
 
 
 def shown(store: LocalCalendars, period: Span = WEEK) -> list[str]:
-    return [f"{short_span_text(event.span)} {event.title}" for event in store.events(period)]
+    return [f"{short_span_text(event.span)} {event.title}" for event in store.query(period).events]
 
 
 def component(uid: str, *lines: str) -> str:
@@ -104,7 +103,7 @@ def test_times_of_every_kind_are_shown_in_the_persons_zone(tmp_path: Path) -> No
 
 def test_a_broken_event_hides_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = write(tmp_path, component("no start"), component("bad start", "DTSTART:florp"), component("good", "DTSTART:20261124T080000Z"))
-    assert [event.title for event in store.events(WEEK)] == ["good"]
+    assert [event.title for event in store.query(WEEK).events] == ["good"]
 
 
 def test_a_damaged_calendar_is_named(tmp_path: Path) -> None:
@@ -118,12 +117,12 @@ def test_calendars_of_several_files_are_one_list_and_a_change_stays_in_its_file(
     before = (tmp_path / "work.ics").read_bytes()
     assert text_of(Calendars(store).update_event, event="home", new_title="At home again")
     assert (tmp_path / "work.ics").read_bytes() == before
-    assert [event.calendar for event in store.events(WEEK)] == ["work", "home"]
+    assert [event.calendar for event in store.query(WEEK).events] == ["work", "home"]
 
 
 def test_what_another_program_wrote_is_seen_and_its_fields_are_kept(tmp_path: Path) -> None:
     store = LocalCalendars(tmp_path)
-    assert store.events(WEEK) == ()
+    assert store.query(WEEK).events == ()
     lines = (
         "DTSTART:20261124T080000Z",
         "DTEND:20261124T090000Z",
@@ -132,7 +131,7 @@ def test_what_another_program_wrote_is_seen_and_its_fields_are_kept(tmp_path: Pa
         "X-OWN:1",
     )
     write(tmp_path, component("review", *lines))
-    assert store.events(WEEK)[0].guests == ("Sue",)
+    assert store.query(WEEK).events[0].guests == ("Sue",)
     text_of(Calendars(store).update_event, event="sue", new_when="an hour later")
     stored = (tmp_path / "work.ics").read_text(encoding="utf-8")
     assert all(line in stored for line in ("DESCRIPTION:bring cake", "X-OWN:1", "ATTENDEE;CN=Sue", "SEQUENCE:"))
@@ -140,12 +139,12 @@ def test_what_another_program_wrote_is_seen_and_its_fields_are_kept(tmp_path: Pa
 
 def test_a_change_by_another_program_makes_ours_stale(tmp_path: Path) -> None:
     store = write(tmp_path, component("review", "DTSTART:20261124T080000Z", "DTEND:20261124T090000Z"))
-    event = store.events(WEEK)[0]
+    event = store.query(WEEK).events[0]
     write(tmp_path, component("review", "DTSTART:20261124T100000Z", "DTEND:20261124T110000Z"))
     with pytest.raises(Stale):
-        store.update(replace(event, title="Mine"), NOW)
+        store.update(event, Change(title="Mine"), How(NOW))
     with pytest.raises(Stale):
-        store.delete(event)
+        store.delete(event, How(NOW))
 
 
 def test_events_take_time_unless_they_say_otherwise_and_days_the_other_way_round(tmp_path: Path) -> None:
@@ -156,12 +155,12 @@ def test_events_take_time_unless_they_say_otherwise_and_days_the_other_way_round
         component("birthday", "DTSTART;VALUE=DATE:20261124"),
         component("holiday", "DTSTART;VALUE=DATE:20261124", "TRANSP:OPAQUE"),
     )
-    assert sorted(event.title for event in store.events(WEEK) if event.is_busy) == ["holiday", "meeting"]
+    assert sorted(event.title for event in store.query(WEEK).events if event.is_busy) == ["holiday", "meeting"]
 
 
 def test_the_stored_file_is_a_calendar_that_others_can_read(store: LocalCalendars, tmp_path: Path) -> None:
     span = Span(datetime(2026, 11, 24, 9, tzinfo=BERLIN), datetime(2026, 11, 24, 10, tzinfo=BERLIN))
-    store.create(Event("one", "Tea; with, commas\\", span, "Room 4"), NOW)
+    store.create(Event("one", "Tea; with, commas\\", span, "Room 4"), How(NOW))
     file = tmp_path / "calendars" / "personal.ics"
     read: Any = icalendar.Calendar.from_ical(file.read_bytes())  # pyright: ignore[reportUnknownMemberType]
     assert str(read.walk("VEVENT")[0]["SUMMARY"]) == "Tea; with, commas\\"
@@ -171,15 +170,15 @@ def test_the_stored_file_is_a_calendar_that_others_can_read(store: LocalCalendar
 
 def test_nothing_is_left_half_written_when_writing_fails(store: LocalCalendars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     span = Span(NOW, NOW + timedelta(hours=1))
-    store.create(Event("one", "First", span), NOW)
+    store.create(Event("one", "First", span), How(NOW))
 
     def fails(_: int) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr("mcp_servers.files.os.fsync", fails)
     with pytest.raises(OSError, match="disk full"):
-        store.create(Event("two", "Second", span), NOW)
-    assert [event.title for event in store.events(days_of(NOW, NOW.date()))] == ["First"]
+        store.create(Event("two", "Second", span), How(NOW))
+    assert [event.title for event in store.query(days_of(NOW, NOW.date())).events] == ["First"]
     assert sorted(path.name for path in (tmp_path / "calendars").iterdir()) == [".lock", "personal.ics"]
 
 
@@ -188,18 +187,18 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from mcp_servers.calendars.backends.local import LocalCalendars
-from mcp_servers.calendars.model import Event
+from mcp_servers.calendars.model import Change, Event, How
 from mcp_servers.spans import Span
 store, now = LocalCalendars(Path(sys.argv[1])), datetime.fromisoformat("2026-11-24T09:00:00+01:00")
 for number in range(10):
-    store.create(Event(f"{sys.argv[2]}-{number}", "x", Span(now, now + timedelta(hours=1))), now)
+    store.create(Event(f"{sys.argv[2]}-{number}", "x", Span(now, now + timedelta(hours=1))), How(now))
 """
 
 
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in ("a", "b")]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    assert len(LocalCalendars(tmp_path).events(WEEK)) == 20
+    assert len(LocalCalendars(tmp_path).query(WEEK).events) == 20
 
 
 def test_a_lock_that_another_program_holds_is_said_after_a_bounded_wait(
@@ -212,16 +211,18 @@ def test_a_lock_that_another_program_holds_is_said_after_a_bounded_wait(
         assert process.stdout is not None
         process.stdout.readline()
         with pytest.raises(Refusal, match="Another program is changing the store"):
-            store.create(Event("one", "x", Span(NOW, NOW + timedelta(hours=1))), NOW)
+            store.create(Event("one", "x", Span(NOW, NOW + timedelta(hours=1))), How(NOW))
         process.communicate()
 
 
 def test_an_id_of_an_occurrence_is_found_again_wherever_it_is(tmp_path: Path) -> None:
     store = write(tmp_path, STANDUP)
-    event = store.events(WEEK)[1]
+    event = store.query(WEEK).events[1]
     assert event.id == "standup#20261125T080000Z"
-    moved = store.update(event.moved_to(Span(event.span.start + timedelta(days=40), event.span.end + timedelta(days=40))), NOW)
-    assert store.find(event.id, ZoneInfo("Europe/Berlin")) == moved
-    assert store.find("nobody", BERLIN) is None
-    assert store.find("standup#20990101T080000Z", BERLIN) is None
-    assert store.find("standup#garbage", BERLIN) is None
+    away = Span(event.span.start + timedelta(days=40), event.span.end + timedelta(days=40))
+    moved = store.update(event, Change(away), How(NOW)).carry_out()
+    assert moved is not None and moved.span == away
+    assert store.get(event.id, ZoneInfo("Europe/Berlin")) == (moved,)
+    assert store.get("nobody", BERLIN) == ()
+    assert store.get("standup#20990101T080000Z", BERLIN) == ()
+    assert store.get("standup#garbage", BERLIN) == ()

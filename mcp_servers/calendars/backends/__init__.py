@@ -1,1 +1,1 @@
-"""Where calendars are kept: today in local files."""
+"""Where calendars are kept: in local files and on CalDAV servers, behind one contract."""

@@ -1,33 +1,35 @@
-"""iCalendar components to events and back.
+"""iCalendar files to components and events.
 
-The one place that knows the `icalendar` library's ways. A component that cannot be read as an event is skipped: one
-bad entry must not hide a whole calendar.
+With `fields` and `series` the one place that knows the `icalendar` library's ways. A component that cannot be read as
+an event is skipped: one bad entry must not hide a whole calendar.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, cast
 
 import icalendar
 import recurring_ical_events
 from icalendar.error import BrokenCalendarProperty
 
-from mcp_servers.calendars.model import Event
-from mcp_servers.quoting import clean_line
+from mcp_servers.calendars.backends import fields
+from mcp_servers.calendars.backends.fields import Component
+from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
+from mcp_servers.calendars.model import LOCAL, Event
+from mcp_servers.calendars.rules import TOO_OFTEN
 from mcp_servers.spans import Span
 
 log = logging.getLogger(__name__)
 
 PRODUCT = "-//Variet//calendars//EN"
 # The library's own types say little and are in part unknown; what leaves this package is typed by our values.
-Component = Any
 Calendar = Any
-Start = date | datetime
-"""A day for all-day events, else a moment."""
-_UTC_FORM = "%Y%m%dT%H%M%SZ"
+_AROUND = timedelta(days=2)
+"""An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
+_UNREADABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, BrokenCalendarProperty)
 
 
 def empty_calendar() -> Calendar:
@@ -37,13 +39,16 @@ def empty_calendar() -> Calendar:
     return calendar
 
 
-def parse(content: bytes) -> Calendar:
+def parse(content: bytes | str) -> Calendar:
     """A calendar file.
 
     Raises:
         ValueError: it is none.
     """
-    return cast("Calendar", icalendar.Calendar).from_ical(content)
+    try:
+        return cast("Calendar", icalendar.Calendar).from_ical(content)
+    except (IndexError, KeyError) as error:
+        raise ValueError("not a calendar") from error
 
 
 def serialized(calendar: Calendar) -> bytes:
@@ -51,38 +56,68 @@ def serialized(calendar: Calendar) -> bytes:
     return calendar.to_ical()
 
 
-def occurrences(calendar: Calendar, name: str, period: Span, zone: tzinfo) -> list[Event]:
+def occurrences(calendar: Calendar, name: str, period: Span, zone: tzinfo, account: str = LOCAL) -> list[Event]:
     """The events of a period, recurring ones unfolded, unsorted."""
     found: list[Event] = []
     series = _components_by_uid(calendar)
     query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
     for component in query.between(period.start, period.end):
-        event = event_of(component, name, zone, series.get(str(component.get("UID", "")), []))
+        event = event_of(component, name, zone, series.get(str(component.get("UID", "")), []), account)
         if event is not None and (event.span.overlaps(period) or event.span.start == event.span.end):
             found.append(event)
     return found
 
 
-def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Component]) -> Event | None:
+def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Component], account: str = LOCAL) -> Event | None:
     """One occurrence as an event; `series` are all components with its UID."""
     try:
-        span = _span_of(component, zone)
-        uid = str(component["UID"])
-    except (KeyError, AttributeError, TypeError, ValueError, BrokenCalendarProperty) as error:
+        event = fields.read(component, zone)
+        occurrence = occurrence_text(_original_start(component)) if is_recurring(series) else ""
+    except _UNREADABLE as error:
         log.warning("skipped an event of %s: %s", calendar, error)
         return None
-    transparent = str(component.get("TRANSP", "TRANSPARENT" if span.is_all_day else "OPAQUE"))
-    return Event(
-        uid=uid,
-        title=clean_line(str(component.get("SUMMARY", ""))) or "(no title)",
-        span=span,
-        location=clean_line(str(component.get("LOCATION", ""))),
-        guests=_guests(component),
+    master = next((one for one in series if "RECURRENCE-ID" not in one), component)
+    is_moved = "RECURRENCE-ID" in component and bool(occurrence)
+    return fields.placed(
+        event,
         calendar=calendar,
-        occurrence=occurrence_text(_original_start(component)) if is_recurring(series) else "",
-        is_busy=transparent.upper() != "TRANSPARENT",
+        account=account,
+        occurrence=occurrence,
+        rule=fields.rule_text(master) if occurrence else "",
         version=version_of(series or [component]),
+        series_span=fields.span_from(master, _original_start(component), zone) if is_moved else None,
     )
+
+
+def found(calendar: Calendar, name: str, event_id: str, zone: tzinfo, account: str = LOCAL) -> Event | None:
+    """The event, or the occurrence, with that id. A recurring event's id without an occurrence is no single event."""
+    uid, occurrence = parts_of(event_id)
+    series = components_with(calendar, uid)
+    if not series:
+        return None
+    if not occurrence:
+        return None if is_recurring(series) else event_of(series[0], name, zone, series, account)
+    day = _day_of(occurrence, zone)
+    if day is None:
+        return None
+    # One that was moved lies elsewhere: those are looked at wherever they are.
+    moved = [event_of(component, name, zone, series, account) for component in series if "RECURRENCE-ID" in component]
+    only = empty_calendar()
+    only.subcomponents = [part for part in calendar.subcomponents if part.name == "VTIMEZONE"] + series
+    nearby = occurrences(only, name, Span(day - _AROUND, day + _AROUND + timedelta(days=1)), zone, account)
+    return next((event for event in (*moved, *nearby) if event is not None and event.id == event_id), None)
+
+
+def first_of(series: list[Component], name: str, zone: tzinfo, account: str = LOCAL) -> Event | None:
+    """The first time of a series, as its rule gives it."""
+    return event_of(series[0], name, zone, series, account) if series else None
+
+
+def parts_of(event_id: str) -> tuple[str, str]:
+    """UID and occurrence, which is empty for a single event."""
+    uid, mark, occurrence = event_id.rpartition("#")
+    is_occurrence = bool(mark) and occurrence[:8].isdecimal() and len(occurrence) in {8, 15, 16}
+    return (uid, occurrence) if is_occurrence else (event_id, "")
 
 
 def is_recurring(series: list[Component]) -> bool:
@@ -90,7 +125,8 @@ def is_recurring(series: list[Component]) -> bool:
 
 
 def components_with(calendar: Calendar, uid: str) -> list[Component]:
-    return _components_by_uid(calendar).get(uid, [])
+    """All components of that UID, the series itself before its exceptions."""
+    return sorted(_components_by_uid(calendar).get(uid, []), key=lambda component: "RECURRENCE-ID" in component)
 
 
 def version_of(components: list[Component]) -> str:
@@ -99,41 +135,15 @@ def version_of(components: list[Component]) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def occurrence_text(start: Start) -> str:
-    """`20261126T140000Z`, or `20261126` for all-day events."""
-    if not isinstance(start, datetime):
-        return start.strftime("%Y%m%d")
-    return start.astimezone(UTC).strftime(_UTC_FORM) if start.tzinfo else start.strftime("%Y%m%dT%H%M%S")
-
-
-def new_component(event: Event, now: datetime) -> Component:
-    component: Component = icalendar.Event()
-    component.add("uid", event.uid)
-    component.add("created", now.astimezone(UTC))
-    write_fields(component, event, now)
-    return component
-
-
-def write_fields(component: Component, event: Event, now: datetime) -> None:
-    """Title, place and time of `event` into the component; everything else in it stays."""
-    for name in ("SUMMARY", "LOCATION", "DTSTART", "DTEND", "DURATION", "DTSTAMP", "LAST-MODIFIED"):
-        component.pop(name, None)
-    component.add("summary", event.title)
-    if event.location:
-        component.add("location", event.location)
-    component.add("dtstart", _stored(event.span.start, event.span))
-    component.add("dtend", _stored(event.span.end, event.span))
-    component.add("dtstamp", now.astimezone(UTC))
-    component.add("last-modified", now.astimezone(UTC))
-    component["SEQUENCE"] = int(component.get("SEQUENCE", -1)) + 1
-
-
-def _stored(moment: datetime, span: Span) -> Start:
-    return moment.date() if span.is_all_day else moment
+def _day_of(occurrence: str, zone: tzinfo) -> datetime | None:
+    try:
+        return datetime.strptime(occurrence[:8], "%Y%m%d").replace(tzinfo=zone)
+    except ValueError:
+        return None
 
 
 def _readable(calendar: Calendar) -> Calendar:
-    """A view without the events that have no readable start; the unfolding would stop at them."""
+    """A view without the events that have no readable start or that never stop: the unfolding would stop at them."""
     view = empty_calendar()
     view.subcomponents = [part for part in calendar.subcomponents if part.name != "VEVENT" or _has_start(part)]
     return view
@@ -141,8 +151,8 @@ def _readable(calendar: Calendar) -> Calendar:
 
 def _has_start(component: Component) -> bool:
     try:
-        return isinstance(component["DTSTART"].dt, date)
-    except (KeyError, AttributeError, BrokenCalendarProperty):
+        return isinstance(component["DTSTART"].dt, date) and not any(f"FREQ={often}" in fields.rule_text(component) for often in TOO_OFTEN)
+    except _UNREADABLE:
         return False
 
 
@@ -158,29 +168,10 @@ def _original_start(component: Component) -> Start:
     return cast("Start", value.dt)
 
 
-def _span_of(component: Component, zone: tzinfo) -> Span:
-    start, end = cast("Start", component["DTSTART"].dt), _end_of(component)
-    is_all_day = not isinstance(start, datetime)
-    return Span(_moment(start, zone), max(_moment(end, zone), _moment(start, zone)), is_all_day)
+def occurrence_start(master: Component, occurrence: str) -> Start:
+    """The original start that an occurrence's text names, in the form in which the series keeps its own.
 
-
-def _end_of(component: Component) -> Start:
-    if "DTEND" in component:
-        return cast("Start", component["DTEND"].dt)
-    start: Start = component["DTSTART"].dt
-    length = component.get("DURATION")
-    return start + length.dt if length is not None else start
-
-
-def _moment(value: Start, zone: tzinfo) -> datetime:
-    if not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, tzinfo=zone)
-    # A time without a zone is the wall time wherever the person is.
-    return value.astimezone(zone) if value.tzinfo else value.replace(tzinfo=zone)
-
-
-def _guests(component: Component) -> tuple[str, ...]:
-    value = component.get("ATTENDEE", [])
-    listed = cast("list[Any]", value if isinstance(value, list) else [value])
-    names = [str(guest.params.get("CN", "")) or str(guest).removeprefix("mailto:").removeprefix("MAILTO:") for guest in listed]
-    return tuple(clean_line(name) for name in names if name)
+    Raises:
+        ValueError: it is no such text.
+    """
+    return start_of(occurrence, Starts.of(cast("Start", master["DTSTART"].dt)))

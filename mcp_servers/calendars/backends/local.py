@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 from pathlib import Path
-from typing import Any
 
-from mcp_servers.calendars.backends import ics
-from mcp_servers.calendars.backends.ics import Calendar, Component
-from mcp_servers.calendars.model import Event
+from mcp_servers.calendars.backends import fields, ics, series
+from mcp_servers.calendars.backends.contract import Listing, Pending
+from mcp_servers.calendars.backends.fields import Component
+from mcp_servers.calendars.backends.ics import Calendar
+from mcp_servers.calendars.backends.series import Edited
+from mcp_servers.calendars.model import LOCAL, Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import STALE
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.files import locked, private_folder, write_whole
 from mcp_servers.spans import Span
 
 DEFAULT_CALENDAR = "personal"
-_AROUND = timedelta(days=1)
+Edit = Callable[[list[Component]], Edited]
 
 
 @dataclass(frozen=True)
@@ -31,95 +33,101 @@ class _Loaded:
 
 
 class LocalCalendars:
-    """A folder of calendars. Not for use by two threads at once."""
+    """A folder of calendars. Not for use by two threads at once.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: made where it is missing.
+        addresses: the person's own, which an invitation may name.
+    """
+
+    def __init__(self, folder: Path, addresses: frozenset[str] = frozenset()) -> None:
         self._folder = private_folder(folder)
         self._loaded: dict[str, _Loaded] = {}
+        self._addresses = frozenset(address.lower() for address in addresses)
 
-    def events(self, period: Span) -> tuple[Event, ...]:
+    @property
+    def account(self) -> str:
+        return LOCAL
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        return self._addresses
+
+    def calendars(self) -> tuple[CalendarInfo, ...]:
+        names = dict.fromkeys([DEFAULT_CALENDAR, *self._calendars()])
+        stamps = {name: "-".join(map(str, loaded.stamp)) for name, loaded in self._loaded.items()}
+        return tuple(CalendarInfo(LOCAL, name, state=stamps.get(name, "")) for name in names)
+
+    def query(self, period: Span, calendar: str = "") -> Listing:
         """What falls into the period, by start; all-day events first."""
-        zone = _zone(period.start)
-        found = [event for name, calendar in self._calendars().items() for event in ics.occurrences(calendar, name, period, zone)]
-        return tuple(sorted(found, key=lambda event: (event.span.start, not event.span.is_all_day, event.span.end, event.title)))
+        zone = _zone_of(period)
+        kept = {name: each for name, each in self._calendars().items() if calendar in {"", name}}
+        events = [event for name, each in kept.items() for event in ics.occurrences(each, name, period, zone)]
+        return Listing(tuple(sorted(events, key=in_order)))
 
-    def find(self, event_id: str, zone: tzinfo) -> Event | None:
-        """The event, or the occurrence, with that id. A recurring event's id without an occurrence is no single event."""
-        uid, _, occurrence = event_id.rpartition("#") if "#" in event_id else (event_id, "", "")
-        for name, calendar in self._calendars().items():
-            series = ics.components_with(calendar, uid)
-            if series and not occurrence:
-                return None if ics.is_recurring(series) else ics.event_of(series[0], name, zone, series)
-            if series:
-                return self._occurrence(calendar, name, series, event_id, zone)
-        return None
+    def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
+        found = [ics.found(calendar, name, event_id, zone) for name, calendar in self._calendars().items()]
+        return tuple(event for event in found if event is not None)
 
-    def _occurrence(self, calendar: Calendar, name: str, series: list[Component], event_id: str, zone: tzinfo) -> Event | None:
-        try:
-            day = datetime.strptime(event_id.rpartition("#")[2][:8], "%Y%m%d").replace(tzinfo=zone)
-        except ValueError:
-            return None
-        # One that was moved lies elsewhere: those are looked at wherever they are.
-        moved = [ics.event_of(component, name, zone, series) for component in series if "RECURRENCE-ID" in component]
-        nearby = ics.occurrences(calendar, name, Span(day - 2 * _AROUND, day + 3 * _AROUND), zone)
-        return next((event for event in (*moved, *nearby) if event is not None and event.id == event_id), None)
-
-    def create(self, event: Event, now: datetime) -> Event:
+    def create(self, event: Event, how: How) -> Event:
         """Store a new event; the same uid a second time changes nothing and gives the stored one."""
+        zone = _zone(how)
         with locked(self._folder):
-            known = self.find(event.uid, _zone(now))
-            if known is not None:
-                return known
-            calendar = self._calendars().get(event.calendar) or ics.empty_calendar()
-            calendar.add_component(ics.new_component(event, now))
+            calendars = self._calendars()
+            known = [first for name, each in calendars.items() if (first := ics.first_of(ics.components_with(each, event.uid), name, zone))]
+            if known:
+                return known[0]
+            calendar = calendars.get(event.calendar) or ics.empty_calendar()
+            calendar.add_component(fields.new_component(event, how.now))
             self._save(event.calendar, calendar)
-        return self._stored(event.id, now)
+        return self._stored(event.calendar, event.uid, event.uid, zone)
 
-    def update(self, event: Event, now: datetime) -> Event:
-        """Store the changed event; `event.version` is what the change is based on.
+    def update(self, event: Event, change: Change, how: How) -> Pending:
+        """As the contract says.
 
         Raises:
             Stale: the stored one has changed since.
         """
+        return self._pending(event, how, lambda components: series.changed(components, event, change, how))
 
-        def change(calendar: Calendar, series: list[Component]) -> None:
-            ics.write_fields(_single_of(calendar, series, event, now), event, now)
+    def delete(self, event: Event, how: How) -> Pending:
+        return self._pending(event, how, lambda components: series.removed(components, event, how))
 
-        self._change(event, change)
-        return self._stored(event.id, now)
+    def respond(self, event: Event, answer: Answer, how: How) -> Pending:
+        return self._pending(event, how, lambda components: series.answered(components, event, answer, self._addresses, how))
 
-    def delete(self, event: Event) -> None:
-        """Remove the event, or this one occurrence of it.
+    def _pending(self, event: Event, how: How, edit: Edit) -> Pending:
+        """Worked out twice: to be shown, and under the lock on what is stored then."""
+        notes = edit(self._based_on(event)).notes
 
-        Raises:
-            Stale: the stored one has changed since.
-        """
+        def carry_out() -> Event | None:
+            with locked(self._folder):
+                edited = edit(self._based_on(event))
+                calendar = self._calendars()[event.calendar]
+                others = [part for part in calendar.subcomponents if part.name != "VEVENT" or str(part.get("UID", "")) != event.uid]
+                calendar.subcomponents = [*others, *edited.kept, *edited.split_off]
+                self._save(event.calendar, calendar)
+            if not edited.event_id:
+                return None
+            changed = edited.split_off or edited.kept
+            return self._stored(event.calendar, edited.event_id, str(changed[0]["UID"]), _zone(how))
 
-        def change(calendar: Calendar, series: list[Component]) -> None:
-            if not event.occurrence:
-                _remove(calendar, series)
-                return
-            start = _occurrence_start(series, event)
-            _remove(calendar, [component for component in series if _is_override(component, event)])
-            series[0].add("exdate", start)
+        return Pending(carry_out, notes)
 
-        self._change(event, change)
+    def _based_on(self, event: Event) -> list[Component]:
+        calendar = self._calendars().get(event.calendar)
+        components = ics.components_with(calendar, event.uid) if calendar else []
+        if not components or ics.version_of(components) != event.version:
+            raise Stale(STALE)
+        return components
 
-    def _change(self, event: Event, change: Callable[[Calendar, list[Component]], None]) -> None:
-        with locked(self._folder):
-            calendar = self._calendars().get(event.calendar)
-            series = ics.components_with(calendar, event.uid) if calendar else []
-            if calendar is None or not series or ics.version_of(series) != event.version:
-                raise Stale(STALE)
-            series.sort(key=lambda component: "RECURRENCE-ID" in component)
-            change(calendar, series)
-            self._save(event.calendar, calendar)
-
-    def _stored(self, event_id: str, now: datetime) -> Event:
-        stored = self.find(event_id, _zone(now))
-        if stored is None:
+    def _stored(self, calendar: str, event_id: str, uid: str, zone: tzinfo) -> Event:
+        """By its id, else (its time no longer comes up) the first of its series."""
+        stored = self._calendars()[calendar]
+        event = ics.found(stored, calendar, event_id, zone) or ics.first_of(ics.components_with(stored, uid), calendar, zone)
+        if event is None:
             raise Refusal("The event was stored and cannot be found again. Look at the calendar.")
-        return stored
+        return event
 
     def _calendars(self) -> dict[str, Calendar]:
         files = {path.stem: path for path in sorted(self._folder.glob("*.ics")) if not path.name.startswith(".")}
@@ -134,7 +142,7 @@ class LocalCalendars:
             return known
         try:
             return _Loaded(stamp, ics.parse(path.read_bytes()))
-        except (ValueError, IndexError, KeyError) as error:
+        except ValueError as error:
             raise Refusal(f'The calendar "{name}" cannot be read: {path.name} is damaged.') from error
 
     def _save(self, name: str, calendar: Calendar) -> None:
@@ -143,39 +151,13 @@ class LocalCalendars:
         write_whole(self._folder / f"{name}.ics", ics.serialized(calendar))
 
 
-def _zone(moment: datetime) -> tzinfo:
-    if moment.tzinfo is None:
+def _zone(how: How) -> tzinfo:
+    if how.now.tzinfo is None:
         raise ValueError("a time without a zone")
-    return moment.tzinfo
+    return how.now.tzinfo
 
 
-def _single_of(calendar: Calendar, series: list[Component], event: Event, now: datetime) -> Component:
-    """The component to write into: the event's own, or an exception made for one occurrence."""
-    if not event.occurrence:
-        return series[0]
-    for component in series:
-        if _is_override(component, event):
-            return component
-    override = ics.new_component(event, now)
-    override.add("recurrence-id", _occurrence_start(series, event))
-    calendar.add_component(override)
-    return override
-
-
-def _is_override(component: Component, event: Event) -> bool:
-    return "RECURRENCE-ID" in component and ics.occurrence_text(component["RECURRENCE-ID"].dt) == event.occurrence
-
-
-def _occurrence_start(series: list[Component], event: Event) -> Any:
-    """The original start of the occurrence, in the form (day, zone or none) in which the series keeps its own."""
-    first: Any = series[0]["DTSTART"].dt
-    if not isinstance(first, datetime):
-        return datetime.strptime(event.occurrence, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
-    if first.tzinfo is None:
-        return datetime.strptime(event.occurrence, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - nor has a floating time
-    return datetime.strptime(event.occurrence, "%Y%m%dT%H%M%S%z").astimezone(first.tzinfo)
-
-
-def _remove(calendar: Calendar, components: list[Component]) -> None:
-    gone = {id(component) for component in components}
-    calendar.subcomponents = [component for component in calendar.subcomponents if id(component) not in gone]
+def _zone_of(period: Span) -> tzinfo:
+    if period.start.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return period.start.tzinfo

@@ -1,0 +1,129 @@
+"""All accounts' calendars as one.
+
+Accounts are asked side by side; one that fails is said and does not hide the others. Where none answers, that is
+the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Generic, TypeVar
+
+from mcp_servers.calendars.backends.contract import Backend, Listing
+from mcp_servers.calendars.model import CalendarInfo, Event, in_order
+from mcp_servers.errors import Refusal
+from mcp_servers.spans import Span
+from mcp_servers.wording import words_of
+
+T = TypeVar("T")
+MAX_ASKED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Answers(Generic[T]):
+    """What each account answered, and in sentences who did not."""
+
+    of: tuple[T, ...]
+    problems: tuple[str, ...] = ()
+
+
+class Accounts:
+    """The backends of a person, the first of them preferred.
+
+    Args:
+        backends: at least one.
+        default: where new events go, `personal` or `work/Team`.
+    """
+
+    def __init__(self, backends: tuple[Backend, ...], default: str = "") -> None:
+        self._backends = backends
+        self._default = default
+
+    def calendars(self) -> tuple[tuple[CalendarInfo, ...], tuple[str, ...]]:
+        """All calendars, and who did not answer."""
+        answers = self._ask(lambda backend: backend.calendars())
+        return tuple(info for infos in answers.of for info in infos), answers.problems
+
+    def query(self, period: Span, only: tuple[CalendarInfo, ...] = ()) -> Listing:
+        """The events of a period by start, all-day ones first; of some calendars where they are named."""
+
+        def ask(backend: Backend) -> Listing:
+            names = {info.name for info in only if info.account == backend.account}
+            name = next(iter(names)) if len(names) == 1 else ""
+            listing = backend.query(period, name)
+            return Listing(tuple(event for event in listing.events if not only or event.calendar in names), listing.problems)
+
+        wanted = {info.account for info in only}
+        answers = self._ask(ask, lambda backend: not only or backend.account in wanted)
+        events = [event for listing in answers.of for event in listing.events]
+        problems = [problem for listing in answers.of for problem in listing.problems]
+        return Listing(tuple(sorted(events, key=in_order)), (*problems, *answers.problems))
+
+    def get(self, event_id: str, zone: tzinfo) -> Listing:
+        """The event with that id, wherever it is; several when several calendars have it."""
+        answers = self._ask(lambda backend: backend.get(event_id, zone))
+        return Listing(tuple(event for events in answers.of for event in events), answers.problems)
+
+    def of(self, account: str) -> Backend:
+        for backend in self._backends:
+            if backend.account == account:
+                return backend
+        raise Refusal(f'There is no calendar account "{account}". There are {", ".join(each.account for each in self._backends)}.')
+
+    def info(self, event: Event) -> CalendarInfo:
+        """What is known of the calendar that an event is in."""
+        for info in self.of(event.account).calendars():
+            if info.name == event.calendar:
+                return info
+        return CalendarInfo(event.account, event.calendar)
+
+    def named(self, words: str) -> CalendarInfo:
+        """The calendar that is meant by its name; the one for new events when nothing is said.
+
+        Raises:
+            Refusal: none or several are.
+        """
+        if not words and not self._default:
+            return self._first()
+        return self.pick(words or self._default)
+
+    def pick(self, words: str) -> CalendarInfo:
+        """The calendar of that name: all of it, or words of it.
+
+        Raises:
+            Refusal: none or several are meant.
+        """
+        infos, problems = self.calendars()
+        exact = [info for info in infos if words.lower() in {info.full_name.lower(), info.name.lower()}]
+        wanted = set(words_of(words))
+        found = exact or [info for info in infos if wanted and wanted <= set(words_of(info.full_name))]
+        if len(found) == 1:
+            return found[0]
+        missing = f" {' '.join(problems)}" if problems else ""
+        if found:
+            raise Refusal(f'"{words}" could be {" or ".join(info.full_name for info in found)}. Say which one.')
+        raise Refusal(f'There is no calendar "{words}". There are {", ".join(info.full_name for info in infos)}.{missing}')
+
+    def _first(self) -> CalendarInfo:
+        return self._backends[0].calendars()[0]
+
+    def _ask(self, question: Callable[[Backend], T], is_asked: Callable[[Backend], bool] = lambda _: True) -> Answers[T]:
+        asked = [backend for backend in self._backends if is_asked(backend)]
+        if len(asked) == 1:
+            return Answers((question(asked[0]),))
+
+        def answer(backend: Backend) -> T | Refusal:
+            try:
+                return question(backend)
+            except Refusal as refusal:
+                return refusal
+
+        with ThreadPoolExecutor(MAX_ASKED_AT_ONCE) as pool:
+            answers = list(pool.map(answer, asked))
+        problems = tuple(str(one) for one in answers if isinstance(one, Refusal))
+        if len(problems) == len(answers):
+            raise Refusal(" ".join(problems))
+        return Answers(tuple(one for one in answers if not isinstance(one, Refusal)), problems)

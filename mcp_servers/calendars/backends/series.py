@@ -1,0 +1,236 @@
+"""What becomes of a stored event, single or repeating, when one time of it, that and the later ones, or all change.
+
+Pure but for copying components. The decision tree of a change:
+1. a single event is changed itself;
+2. `this`: an exception holds what differs at that time, a removed time is taken out of the series;
+3. `following`: the series ends before that time, and a series of its own, with an id of its own, goes on from there;
+   from the first time on that is `all`;
+4. `all`: the series is changed. A new time moves every time by as much as the named one; times that were changed by
+   themselves keep what they have of their own, and move along unless their time is their own. Where the rule does
+   not allow that, or is a new one, times that no longer come up are dropped, and it is said.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, cast
+
+from mcp_servers.calendars import rules
+from mcp_servers.calendars.backends import fields, ics
+from mcp_servers.calendars.backends.exceptions import Exceptions
+from mcp_servers.calendars.backends.fields import Component
+from mcp_servers.calendars.backends.starts import Starts, occurrence_text, start_of
+from mcp_servers.calendars.model import Answer, Change, Event, How
+from mcp_servers.calendars.repeats import words_of_rule
+from mcp_servers.errors import Refusal
+
+ADDED_BY_HAND = "This time was added to the series by hand. Say scope: this or all."
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What is stored afterwards; both parts empty when the event is gone."""
+
+    kept: tuple[Component, ...]
+    split_off: tuple[Component, ...] = ()
+    event_id: str = ""
+    """What the changed event is called then."""
+    notes: tuple[str, ...] = ()
+    """What else happens to the series, in sentences."""
+
+
+def changed(series: list[Component], event: Event, change: Change, how: How) -> Edited:
+    """What becomes of the components of one UID.
+
+    Raises:
+        Refusal: the series' rule does not allow it.
+    """
+    master, exceptions = _parts(series)
+    if not event.occurrence:  # 1.
+        fields.write(master, change, how.now)
+        return _edited(master, exceptions, how, _first_id(master))
+    if how.scope == "this":  # 2.
+        if change.rule is not None:
+            raise Refusal("One time of a series does not repeat by itself. Say scope: following or all.")
+        fields.write(exceptions.of(master, event.occurrence), change, how.now)
+        return _edited(master, exceptions, how, event.id)
+    head: tuple[Component, ...] = ()
+    if how.scope == "following" and not _is_first(master, event):  # 3.
+        head, master, exceptions = _split(master, exceptions, event, how)
+    notes, wall = _change_all(master, exceptions, event, change, how)  # 4.
+    starts = Starts.of(master["DTSTART"].dt)
+    after = f"{master['UID']}#{occurrence_text(starts.start(wall))}" if ics.is_recurring([master]) else str(master["UID"])
+    done = _edited(master, exceptions, how, after, notes)
+    return replace(done, kept=_edited(head[0], Exceptions(list(head[1:])), how, "").kept, split_off=done.kept) if head else done
+
+
+def removed(series: list[Component], event: Event, how: How) -> Edited:
+    """What is left of the components of one UID when an event of it goes.
+
+    Raises:
+        Refusal: the series' rule does not allow it.
+    """
+    master, exceptions = _parts(series)
+    if not event.occurrence or how.scope == "all" or (how.scope == "following" and _is_first(master, event)):
+        return Edited(())
+    if how.scope == "this":
+        exceptions.take_out(master, event.occurrence)
+        fields.stamp(master, how.now)
+        return _edited(master, exceptions, how, "")
+    head, _, _ = _split(master, exceptions, event, how)
+    return Edited(head)
+
+
+def answered(series: list[Component], event: Event, answer: Answer, me: frozenset[str], how: How) -> Edited:
+    """The components with one's own answer to the invitation.
+
+    Args:
+        series: all of one UID.
+        event: the invitation, or one time of it.
+        answer: to it.
+        me: one's own addresses, in lower case.
+        how: `this` or `all`.
+
+    Raises:
+        Refusal: none of the addresses is invited.
+    """
+    master, exceptions = _parts(series)
+    is_one = bool(event.occurrence) and how.scope == "this"
+    if how.scope == "following" and event.occurrence:
+        raise Refusal("An invitation is answered for this time or for all. Say scope: this or all.")
+    targets = [exceptions.of(master, event.occurrence)] if is_one else [master, *exceptions.components]
+    if not [target for target in targets if fields.put_answer(target, me, answer)]:
+        raise Refusal("None of your addresses is invited to this event. Nothing was answered.")
+    for target in targets:
+        fields.stamp(target, how.now)
+    return _edited(master, exceptions, how, event.id)
+
+
+def _parts(series: list[Component]) -> tuple[Component, Exceptions]:
+    copies = [copy.deepcopy(component) for component in series]
+    return copies[0], Exceptions(copies[1:])
+
+
+def _edited(master: Component, exceptions: Exceptions, how: How, event_id: str, notes: tuple[str, ...] = ()) -> Edited:
+    kept = (master, *exceptions.components)
+    for component in kept:
+        if how.notify:
+            fields.put_notify(component, how.notify)
+    return Edited(kept, event_id=event_id, notes=notes)
+
+
+def _first_id(master: Component) -> str:
+    is_series = ics.is_recurring([master])
+    return f"{master['UID']}#{occurrence_text(master['DTSTART'].dt)}" if is_series else str(master["UID"])
+
+
+def _is_first(master: Component, event: Event) -> bool:
+    return occurrence_text(master["DTSTART"].dt) == event.occurrence
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How a series runs: its rule, and its first and last wall times."""
+
+    rule: rules.Rule
+    starts: Starts
+    first: datetime
+    until: datetime | None
+
+    @classmethod
+    def of(cls, master: Component) -> _Course:
+        starts = Starts.of(master["DTSTART"].dt)
+        rule = rules.parsed(fields.rule_text(master)) if "RRULE" in master else {}
+        try:
+            until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
+        except ValueError as error:
+            raise Refusal("The rule by which this event repeats cannot be read.") from error
+        return cls(rule, starts, starts.wall(master["DTSTART"].dt), until)
+
+    def before(self, wall: datetime) -> list[datetime]:
+        return rules.starts_before(self.rule, self.first, wall, self.until)
+
+    def holds(self, wall: datetime) -> bool:
+        return rules.holds(self.rule, self.first, wall, self.until)
+
+
+def _split(master: Component, exceptions: Exceptions, event: Event, how: How) -> tuple[tuple[Component, ...], Component, Exceptions]:
+    """The part before the event, and the series that begins with it."""
+    exceptions.check_editable(master)
+    course = _Course.of(master)
+    wall = course.starts.wall(start_of(event.occurrence, course.starts))
+    if not course.rule or not course.holds(wall):
+        raise Refusal(ADDED_BY_HAND)
+    tail = copy.deepcopy(master)
+    tail["UID"] = type(master["UID"])(how.uid)
+    length = fields.length_of(master)
+    fields.put_start(tail, course.starts.start(wall), cast("Any", course.starts.start(wall)) + length)
+    later = dict(course.rule)
+    if "COUNT" in later:
+        later["COUNT"] = str(int(later["COUNT"]) - len(course.before(wall)))
+    fields.put_rule(tail, rules.written(later))
+    fields.put_rule(master, rules.written({**rules.without_end(course.rule), "UNTIL": course.starts.until(course.before(wall)[-1])}))
+    earlier, after = exceptions.parted(course.starts, wall, how.uid)
+    Exceptions.keep_dates(master, course.starts, lambda moment: moment < wall)
+    Exceptions.keep_dates(tail, course.starts, lambda moment: moment >= wall)
+    fields.stamp(master, how.now)
+    return (master, *earlier.components), tail, after
+
+
+def _change_all(master: Component, exceptions: Exceptions, event: Event, change: Change, how: How) -> tuple[tuple[str, ...], datetime]:
+    """Change a whole series; what is to be said of it, and the wall time at which the named event is then."""
+    exceptions.check_editable(master)
+    course = _Course.of(master)
+    old_wall = course.starts.wall(start_of(event.occurrence, course.starts))
+    inherited = copy.deepcopy(master)
+    plain = replace(change, span=None, zone=None, rule=None)
+    fields.write(master, plain, how.now)
+    exceptions.write_inherited(inherited, plain, how.now)
+    notes: list[str] = []
+    new_wall = old_wall
+    if change.span is not None:
+        new_wall, is_exact = _move(master, course, old_wall, change, event)
+        notes += exceptions.follow(inherited, master, new_wall - old_wall, is_exact=is_exact)
+        notes += _rule_notes(inherited, master) if change.rule is None else []
+    if change.rule is not None:
+        fields.put_rule(master, change.rule)
+        new_course = _Course.of(master)
+        notes += exceptions.keep_those_of(master, new_course.starts, new_course.holds)
+        if not new_course.holds(new_wall):
+            new_wall = new_course.first
+    return tuple(notes), new_wall
+
+
+def _rule_notes(before: Component, after: Component) -> list[str]:
+    """What a move made of the rule, where it did."""
+    old, new = fields.rule_text(before), fields.rule_text(after)
+    days = [{name: value for name, value in rules.parsed(rule).items() if name.startswith("BY")} for rule in (old, new) if rule]
+    if len(days) < 2 or days[0] == days[1]:
+        return []
+    zone = cast("tzinfo | None", getattr(after["DTSTART"].dt, "tzinfo", None))
+    return [f"it repeats {words_of_rule(new, zone)} from then on"]
+
+
+def _move(master: Component, course: _Course, old_wall: datetime, change: Change, event: Event) -> tuple[datetime, bool]:
+    """Move a series' start and rule; the named event's new wall time, and whether every other moves by as much."""
+    span = change.span
+    if span is None:
+        raise ValueError("no time to move to")
+    is_other_kind = span.is_all_day != (course.starts.kind == "days")
+    starts = Starts.of_span(span) if is_other_kind or change.zone is not None else course.starts
+    new_wall = starts.of_moment(span.start, event.span.start.tzinfo)
+    first = course.first + (new_wall - old_wall)
+    is_exact = not is_other_kind
+    if course.rule and change.rule is None:
+        is_exact = rules.is_exact(course.rule, old_wall, new_wall) and rules.is_exact(course.rule, course.first, first) and is_exact
+        rule = rules.moved(course.rule, course.first, first)
+        if course.until is not None:
+            last = course.before(course.until + timedelta(seconds=1))[-1:] or [course.first]
+            rule["UNTIL"] = starts.until(last[0] + (new_wall - old_wall))
+        fields.put_rule(master, rules.written(rule))
+    length = starts.of_moment(span.end, span.end.tzinfo) - new_wall
+    start = starts.start(first)
+    fields.put_start(master, start, cast("Any", start) + length)
+    return new_wall, is_exact

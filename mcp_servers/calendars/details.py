@@ -1,0 +1,129 @@
+"""Calendar values to the texts of the extended tools.
+
+Pure. These are read by models with room, so they name ids and calendars, which the everyday texts leave out.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mcp_servers.calendars.model import CalendarInfo, Event, Guest
+from mcp_servers.calendars.paging import Page
+from mcp_servers.calendars.repeats import words_of_rule
+from mcp_servers.quoting import count_text, fenced
+from mcp_servers.spans import Span, clock_text, period_text, span_text
+
+_ANSWERS = {
+    "accepted": "accepted",
+    "tentative": "perhaps",
+    "declined": "declined",
+    "needs-action": "no answer yet",
+    "delegated": "sent another",
+}
+_UNITS = ((7 * 24 * 60, "week"), (24 * 60, "day"), (60, "hour"), (1, "minute"))
+SCOPES = {"this": "only this time", "following": "this and all later times", "all": "all times"}
+
+
+def calendars_text(infos: tuple[CalendarInfo, ...], default: str, problems: tuple[str, ...]) -> str:
+    """`2 calendars`, then one line each with what is special about it."""
+    lines: list[str] = []
+    for info in infos:
+        about = ["new events go here"] if info.full_name == default else []
+        about += [] if info.is_writable else ["read only"]
+        about += ["its server writes to guests"] if info.sends_invitations else []
+        lines.append(info.full_name + (f" ({', '.join(about)})" if about else ""))
+    return "\n".join([count_text(len(infos), "calendar"), *lines, *problems])
+
+
+def found_text(period: Span, query: str, page: Page[Event], total: int, problems: tuple[str, ...]) -> str:
+    """`Sat 21 Nov 2026 to ... matching "dentist": 23 events`, one line each, and how to see the rest."""
+    head = f'{period_text(period)} matching "{query}": {count_text(total, "event") if total else "no events"}'
+    lines = [f"{event_line(event)} [{event.id}]" for event in page.items]
+    more = [f"and {page.more} more, with cursor {page.cursor}"] if page.more else []
+    return "\n".join([head, *lines, *more, *problems])
+
+
+def event_line(event: Event) -> str:
+    """`Fri 27 Nov 2026 10:00-11:00 Standup at Room 4, every week on Mon (work/Team)`."""
+    place = f" at {event.location}" if event.location else ""
+    repeats = f", {repeats_text(event)}" if event.rule else ""
+    status = ", cancelled" if event.status == "cancelled" else ""
+    return f"{span_text(event.span)} {event.title}{place}{repeats}{status} ({event.calendar_name})"
+
+
+def event_text(event: Event) -> str:
+    """All of one event, a line for each thing that there is to say."""
+    head = f"{event.title}, {span_text(event.span)}" + (f" at {event.location}" if event.location else "")
+    lines = [head, f"Id: {event.id}", f"Calendar: {event.calendar_name}", *(f"{name}: {value}" for name, value in facts(event))]
+    return "\n".join([*lines, *(["Description:", fenced(event.description)] if event.description else [])])
+
+
+def facts(event: Event) -> list[tuple[str, str]]:
+    """What there is to say of an event beyond its title, time, place and calendar."""
+    there = zone_text(event)
+    return [
+        (name, value)
+        for name, value in (
+            ("Repeats", repeats_text(event) if event.rule else ""),
+            ("Moved from", span_text(event.series_span) if event.series_span and event.series_span != event.span else ""),
+            ("There", there),
+            ("Invites", event.organizer),
+            ("Guests", guests_text(event.attendees)),
+            ("Reminders", reminders_text(event.reminders)),
+            ("Status", event.status if event.status not in {"", "confirmed"} else ""),
+        )
+        if value
+    ]
+
+
+def repeats_text(event: Event) -> str:
+    """`every 2 weeks on Mon and Wed, 10 times`."""
+    return words_of_rule(event.rule, _zone_of(event) or event.span.start.tzinfo)
+
+
+def zone_text(event: Event) -> str:
+    """`09:00-10:00 America/New_York` where that is another wall time than the person's."""
+    there = _zone_of(event)
+    if there is None or event.span.is_all_day or event.span.start.utcoffset() == event.span.start.astimezone(there).utcoffset():
+        return ""
+    return f"{clock_text(span_in(event.span, there))} {event.zone}"
+
+
+def span_in(span: Span, zone: tzinfo | None) -> Span:
+    """The same span on another zone's wall; whole days stay the days that they are."""
+    return span if span.is_all_day else Span(span.start.astimezone(zone), span.end.astimezone(zone))
+
+
+def guests_text(guests: tuple[Guest, ...]) -> str:
+    """`Sue <sue@example.org> (accepted), bo@example.org (no answer yet, optional)`."""
+    return ", ".join(
+        (f"{guest.name} <{guest.address}>" if guest.name else guest.address)
+        + f" ({_ANSWERS.get(guest.status, guest.status)}{', optional' if guest.is_optional else ''})"
+        for guest in guests
+    )
+
+
+def reminders_text(minutes: tuple[int, ...]) -> str:
+    """`10 minutes before, 1 day before`."""
+    return ", ".join(f"{length_text(each)} before" for each in minutes)
+
+
+def length_text(minutes: int) -> str:
+    """`90 minutes`, `2 hours`, `1 day`: in the largest unit that leaves nothing over."""
+    size, unit = next((size, unit) for size, unit in _UNITS if minutes % size == 0 and (minutes or size == 1))
+    return count_text(minutes // size, unit)
+
+
+def looked_at_text(names: tuple[str, ...], hours: str, buffer: timedelta) -> str:
+    """What a search for free time went by."""
+    kept = f"; {length_text(int(buffer / timedelta(minutes=1)))} kept free around events" if buffer else ""
+    return f"Looked at {', '.join(names)}; {hours}{kept}"
+
+
+def _zone_of(event: Event) -> tzinfo | None:
+    """The zone that its times are kept in, where it is one that is known here."""
+    try:
+        return ZoneInfo(event.zone) if event.zone else None
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return None

@@ -1,0 +1,51 @@
+"""Which event a call means: by its id, else by words among the events of a period."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mcp_servers.calendars import shape
+from mcp_servers.calendars.accounts import Accounts
+from mcp_servers.calendars.matching import meant
+from mcp_servers.calendars.model import Event
+from mcp_servers.calls import Call
+from mcp_servers.errors import Refusal, Stale
+from mcp_servers.quoting import clean_line
+from mcp_servers.spans import days_of
+from mcp_servers.when import resolve
+
+SEARCHED_DAYS = 90
+"""How far ahead an event is looked for by its words."""
+
+
+def find(accounts: Accounts, call: Call) -> Event:
+    """The one event that is meant, at the version that the host's plan was based on.
+
+    Raises:
+        Refusal: none or several are meant.
+        Stale: the one that was meant has changed.
+    """
+    version = call.host_text("version")
+    zone = call.now.tzinfo
+    known = accounts.get(call.text("event"), zone).events if zone else ()
+    event = next((each for each in known if each.version == version), None) or next(iter(known), None) or _by_words(accounts, call)
+    if version not in {"", event.version}:
+        raise Stale(shape.STALE)
+    return event
+
+
+def _by_words(accounts: Accounts, call: Call) -> Event:
+    if call.host_text("version"):
+        raise Stale(shape.STALE)  # a prepared call names an id: that event is gone
+    words = call.text("event")
+    shown = clean_line(words).replace('"', "")
+    period = days_of(call.now, call.now.date() + timedelta(days=SEARCHED_DAYS))
+    if call.text("when"):
+        period = resolve(call.text("when"), call.now).span
+    listing = accounts.query(period)
+    matches = meant(listing.events, words, call.now)
+    if not matches:
+        raise Refusal(" ".join([shape.no_event_text(shown, period), *listing.problems]))
+    if len(matches) > 1:
+        raise Refusal(shape.several_events_text(shown, matches))
+    return next(iter(matches))

@@ -1,0 +1,158 @@
+"""One sentence to an event: what it is, when, where, how often, and when to be reminded.
+
+Pure. The decision tree:
+1. the canonical form (lines `when: ...`, `where: ...`) is what it says;
+2. `remind me 10 minutes before` and what says that it repeats are taken out first;
+3. the time is the longest run of words that is one; a run that names a day and a time before one that names less;
+4. what repeats on a weekday and names none is meant for the first such day;
+5. `at` or `in` and what follows it at the end is the place; the rest is the title.
+Nothing is guessed silently: the caller shows what was understood before anything is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from mcp_servers.calendars.repeats import REPEAT
+from mcp_servers.errors import NotUnderstood, Refusal
+from mcp_servers.quoting import clean_line
+from mcp_servers.when import When, resolve
+
+MAX_WORDS = 60
+_LONGEST_TIME = 9
+"""Words in which people say a time."""
+_REMIND = re.compile(
+    r",?\s*(?:and )?\b(?:please )?remind(?: me| us)?(?: of it)? (?P<lead>.+?) (?:before(?:hand)?|earlier|ahead|in advance)\b", re.IGNORECASE
+)
+_COUNT = re.compile(r",?\s*\b(?:for )?(?P<count>\d{1,3}) times\b", re.IGNORECASE)
+_UNTIL = re.compile(r",?\s*\b(?:until|till) (?P<last>.+)$", re.IGNORECASE)
+_MOST_UNTIL_WORDS = 4
+_EVERY_WORKING_DAY = re.compile(r"\b(?:week|working )days?\b", re.IGNORECASE)
+_WORKING_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
+_LINKS = frozenset("at in on for from to and the a an with by of until till".split())
+"""No time ends in one of these."""
+_VERB = re.compile(r"^(?:please )?(?:add|schedule|create|book|plan|put|set up|make)(?: me)?(?: an?| the)? ", re.IGNORECASE)
+_TAIL = re.compile(r"[\s,;.]*(?:\b(?:on|at|from|for|and|to my calendar|in my calendar)\b[\s,;.]*)*$", re.IGNORECASE)
+_PLACE = re.compile(r"(?:^|\s|,)(?:at|in|@)\s+(?P<place>[^,]+)$", re.IGNORECASE)
+_WEEKDAY = re.compile(r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What a sentence says, each part in words that the tools understand."""
+
+    title: str
+    when: str
+    where: str = ""
+    repeat: str = ""
+    remind: str = ""
+
+    def canonical(self) -> str:
+        parts = [("when", self.when), ("where", self.where), ("repeat", self.repeat), ("remind", self.remind)]
+        return "\n".join([self.title, *(f"{name}: {value}" for name, value in parts if value)])
+
+
+def sketch_of(text: str, now: datetime) -> Sketch:
+    """What the sentence says.
+
+    Raises:
+        Refusal: it names no time, or nothing that happens then.
+    """
+    if "\nwhen: " in text:  # 1.
+        return _canonical(text)
+    words = clean_line(text)
+    if len(words.split()) > MAX_WORDS:
+        raise Refusal("That is more than one event. Say one event in one sentence.")
+    words, remind = _taken(words, _REMIND)  # 2.
+    remind = remind["lead"] if remind else ""
+    words, repeat = _without_repeat(words, now)
+    before, when, after = _time_in(words, repeat, now)  # 3., 4.
+    title, where = _title_and_place(before, after)  # 5.
+    if not title:
+        raise Refusal(f'"{clean_line(text)}" does not say what happens. Say it such as "lunch with Anna tomorrow at noon".')
+    return Sketch(title, when, where, repeat, remind)
+
+
+def _canonical(text: str) -> Sketch:
+    title, *lines = text.split("\n")
+    said = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+    return Sketch(clean_line(title), **{name: clean_line(said.get(name, "")) for name in ("when", "where", "repeat", "remind")})
+
+
+def _taken(words: str, pattern: re.Pattern[str]) -> tuple[str, re.Match[str] | None]:
+    match = pattern.search(words)
+    return (words, None) if match is None else (f"{words[: match.start()]} {words[match.end() :]}".strip(), match)
+
+
+def _without_repeat(words: str, now: datetime) -> tuple[str, str]:
+    words, match = _taken(words, REPEAT)
+    if match is None:
+        return words, ""
+    words, count = _taken(words, _COUNT)
+    if count is not None:
+        return words, f"{match[0]}, {count['count']} times"
+    until = _UNTIL.search(words)
+    if until is None:
+        return words, match[0]
+    said = until["last"].split()
+    for length in range(min(_MOST_UNTIL_WORDS, len(said)), 0, -1):
+        last = " ".join(said[:length]).strip(",;.")
+        found = _resolved(last, now)
+        if found is not None and found.precision == "days":  # `until 8pm` is when it is over, not when it ends to repeat
+            return " ".join([words[: until.start()], *said[length:]]), f"{match[0]} until {last}"
+    return words, match[0]
+
+
+def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
+    """The words before the time, the time, and the words after it."""
+    parts = words.split()
+    best: tuple[tuple[bool, bool, int], int, int, str] | None = None
+    for start in range(len(parts)):
+        for stop in range(start + 1, min(len(parts), start + _LONGEST_TIME) + 1):
+            run = " ".join(parts[start:stop]).strip(",;.")
+            found = _resolved(run, now) if parts[stop - 1].lower() not in _LINKS else None
+            if found is None:
+                continue
+            rank = (found.has_day and found.has_time, found.has_day or ":" in run or not run.isdecimal(), stop - start)
+            if best is None or rank > best[0]:
+                best = (rank, start, stop, run)
+    if best is None:
+        days = _WEEKDAY.search(repeat)
+        if not days:
+            raise Refusal(f'No day or time was found in "{words}". Say one, such as "tomorrow at 3pm".')
+        return words, days[0].rstrip("s"), ""
+    _, start, stop, when = best
+    return " ".join(parts[:start]), _first_day(when, repeat, now), " ".join(parts[stop:])
+
+
+def _first_day(when: str, repeat: str, now: datetime) -> str:
+    found = _resolved(when, now)
+    days = _WORKING_DAYS if _EVERY_WORKING_DAY.search(repeat) else [match[0].rstrip("s") for match in _WEEKDAY.finditer(repeat)]
+    if found is None or found.has_day or not days:
+        return when
+    dated = [f"{day} {when}" for day in days]
+    known = [(moment.usual_start, words) for words in dated if (moment := _resolved(words, now))]
+    return min(known)[1] if known else when
+
+
+def _resolved(words: str, now: datetime) -> When | None:
+    try:
+        return resolve(words, now)
+    except NotUnderstood:
+        return None
+
+
+def _title_and_place(before: str, after: str) -> tuple[str, str]:
+    before, after = _TAIL.sub("", before), _TAIL.sub("", after.strip(" ,;."))
+    if after and (match := _PLACE.search(f" {after}")) and not match.start():
+        return _plain(before), match["place"]
+    whole = " ".join(part for part in (before, after) if part)
+    if match := _PLACE.search(whole):
+        return _plain(whole[: match.start()]), match["place"].strip()
+    return _plain(whole), ""
+
+
+def _plain(title: str) -> str:
+    return _TAIL.sub("", _VERB.sub("", title)).strip(" ,;.")

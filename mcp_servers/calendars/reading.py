@@ -1,0 +1,157 @@
+"""The extended tools that read: all calendars, a search in pages, one event whole, and time that is free in several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from mcp_servers.calendars import details, free, shape
+from mcp_servers.calendars.accounts import Accounts
+from mcp_servers.calendars.finding import find
+from mcp_servers.calendars.free import WorkingHours
+from mcp_servers.calendars.matching import filtered
+from mcp_servers.calendars.model import CalendarInfo, Event
+from mcp_servers.calendars.paging import page_of
+from mcp_servers.calendars.structured import event_fields, full_fields, span_fields
+from mcp_servers.calls import Call, Handler, Outcome
+from mcp_servers.errors import Refusal
+from mcp_servers.quoting import clean_line
+from mcp_servers.spans import Span, days_of
+from mcp_servers.when import USUAL_LENGTH, duration_of, later, resolve
+from mcp_servers.wording import EMPTY_WORDS, holds, words_of
+
+SEARCHED = timedelta(days=366)
+"""How far back and ahead a search looks that names no period."""
+_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*(?:-|to)\s*(\d{1,2})(?::(\d\d))?")
+
+
+class Reading:
+    """Tools over a person's accounts.
+
+    Args:
+        accounts: all of them.
+        hours: when the person works.
+    """
+
+    def __init__(self, accounts: Accounts, hours: WorkingHours) -> None:
+        self._accounts = accounts
+        self._hours = hours
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "list_calendars": self.list_calendars,
+            "search_events": self.search_events,
+            "get_event": self.get_event,
+            "find_time": self.find_time,
+        }
+
+    def list_calendars(self, _: Call) -> Outcome:
+        infos, problems = self._accounts.calendars()
+        default = self._accounts.named("").full_name
+        listed = [
+            {
+                "name": info.full_name, "account": info.account, "writable": info.is_writable,
+                "sends_invitations": info.sends_invitations, "state": info.state, "default": info.full_name == default,
+            }
+            for info in infos
+        ]  # fmt: skip
+        return Outcome(
+            details.calendars_text(infos, default, problems), {"calendars": listed, "problems": list(problems), "untrusted": True}
+        )
+
+    def search_events(self, call: Call) -> Outcome:
+        period = days_of(call.now - SEARCHED, (call.now + SEARCHED).date())
+        if call.text("when"):
+            period = resolve(call.text("when"), call.now).span
+        query = clean_line(call.text("query")).replace('"', "")
+        only = (self._accounts.pick(call.text("calendar")),) if call.text("calendar") else ()
+        listing = self._accounts.query(period, only)
+        events = sorted(_one_per_series(_matching(listing.events, query), call), key=_key)
+        page = page_of(events, call.text("cursor"), _key)
+        structured = {"period": span_fields(period), "query": query, "total": len(events), "more": page.more, "cursor": page.cursor}
+        return Outcome(
+            details.found_text(period, query, page, len(events), listing.problems),
+            {**structured, "events": [event_fields(event) for event in page.items], "problems": list(listing.problems), "untrusted": True},
+        )
+
+    def get_event(self, call: Call) -> Outcome:
+        event = find(self._accounts, call)
+        return Outcome(details.event_text(event), {"event": full_fields(event), "untrusted": True})
+
+    def find_time(self, call: Call) -> Outcome:
+        when = resolve(call.text("when"), call.now)
+        length = duration_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
+        buffer = duration_of(call.text("buffer")) if call.text("buffer") else timedelta()
+        hours = _hours_of(call.text("hours")) if call.text("hours") else self._hours
+        only = tuple(self._accounts.pick(name) for name in re.split(r"[,;]", call.text("calendars")) if name.strip())
+        if length >= timedelta(days=1):
+            raise Refusal("That is longer than a day. Look at the events of the period instead.")
+        period = when.span if when.precision != "time" else Span(when.usual_start, later(when.usual_start, length))
+        listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
+        busy = tuple(_padded(event, buffer) for event in listing.events if not self._is_declined(event))
+        looked = details.looked_at_text(self._names(only), _hours_text(hours), buffer)
+        tail = "\n".join([looked, *(f"{problem} Its time is not known to be free." for problem in listing.problems)])
+        if when.precision == "time" or (when.precision == "span" and not call.text("duration")):
+            clashes = free.clashes(busy, period)
+            fields = {"span": span_fields(period), "is_free": not clashes and not listing.problems}
+            text = shape.span_free_text(period, tuple(_unpadded(clash, listing.events) for clash in clashes))
+            return Outcome(f"{text}\n{tail}", {**fields, "problems": list(listing.problems), "untrusted": True})
+        days = free.after(free.free_days(period, busy, length, hours), call.now, length)
+        found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
+        return Outcome(f"{shape.free_text(days)}\n{tail}", {"days": found, "problems": list(listing.problems), "untrusted": True})
+
+    def _names(self, only: tuple[CalendarInfo, ...]) -> tuple[str, ...]:
+        infos = only or self._accounts.calendars()[0]
+        return tuple(info.full_name for info in infos)
+
+    def _is_declined(self, event: Event) -> bool:
+        me = self._accounts.of(event.account).addresses
+        return any(guest.status == "declined" and guest.address.lower() in me for guest in event.attendees)
+
+
+def _matching(events: tuple[Event, ...], query: str) -> tuple[Event, ...]:
+    """Those that hold all words anywhere, else those that the everyday search would find."""
+    wanted = tuple(word for word in words_of(query) if word not in EMPTY_WORDS)
+    found = tuple(event for event in events if holds(_text(event), wanted))
+    return found or filtered(events, query)
+
+
+def _text(event: Event) -> str:
+    people = " ".join(f"{guest.name} {guest.address}" for guest in event.attendees)
+    return " ".join((event.title, event.location, event.description, event.organizer, people, event.calendar_name))
+
+
+def _one_per_series(events: tuple[Event, ...], call: Call) -> list[Event]:
+    """Of each repeating event the next time, else the last one."""
+    kept: dict[tuple[str, str, str], Event] = {}
+    for event in events:  # by start
+        key = (event.account, event.calendar, event.uid)
+        if key not in kept or kept[key].span.end <= call.now:
+            kept[key] = event
+    return list(kept.values())
+
+
+def _key(event: Event) -> tuple[float, str]:
+    return event.span.start.timestamp(), f"{event.calendar_name} {event.id}"
+
+
+def _padded(event: Event, by: timedelta) -> Event:
+    return replace(event, span=Span(later(event.span.start, -by), later(event.span.end, by), event.span.is_all_day)) if by else event
+
+
+def _unpadded(event: Event, events: tuple[Event, ...]) -> Event:
+    return next(each for each in events if (each.id, each.calendar_name) == (event.id, event.calendar_name))
+
+
+def _hours_of(text: str) -> WorkingHours:
+    match = _HOURS.fullmatch(text.strip())
+    first, last = ([int(part or 0) for part in match.groups()[at : at + 2]] for at in (0, 2)) if match else ([0, 0], [0, 0])
+    hours = WorkingHours(first[0] * 60 + first[1], last[0] * 60 + last[1])
+    if not 0 <= hours.from_minutes < hours.to_minutes <= 24 * 60 or max(first[1], last[1]) > 59:
+        raise Refusal(f'"{text}" are no hours of a day. Say them such as 9:00-17:00.')
+    return hours
+
+
+def _hours_text(hours: WorkingHours) -> str:
+    return f"{hours.from_minutes // 60:02d}:{hours.from_minutes % 60:02d}-{hours.to_minutes // 60:02d}:{hours.to_minutes % 60:02d}"

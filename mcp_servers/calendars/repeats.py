@@ -1,0 +1,169 @@
+"""How an event repeats, in words to a rule and back: `every 2 weeks on monday, 10 times`, `monthly on the last friday`.
+
+Pure. A rule itself (`FREQ=WEEKLY;BYDAY=MO`) is taken as well. What is not understood is refused: nothing that a person
+said about when is left out silently.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, tzinfo
+
+from mcp_servers.calendars import rules
+from mcp_servers.calendars.backends.starts import Starts
+from mcp_servers.calendars.rules import DAYS, Rule
+from mcp_servers.errors import Refusal
+from mcp_servers.spans import DAY_NAMES, Span, day_text
+from mcp_servers.when import resolve
+
+_FULL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
+_ADVERBS = {"daily": "every day", "weekly": "every week", "monthly": "every month", "yearly": "every year", "annually": "every year",
+            "fortnightly": "every 2 weeks", "biweekly": "every 2 weeks", "weekdays": "every weekday"}  # fmt: skip
+_ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": -1}
+_ORDINAL_WORDS = {1: "first", 2: "second", 3: "third", 4: "fourth", -1: "last"}
+_WORKING_DAYS = ",".join(DAYS[:5])
+_DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?"
+_DAY_LIST = rf"{_DAY}(?:(?:,| and|, and) {_DAY}|,{_DAY})*"
+_TIMES = re.compile(r",?\s*\b(?:for )?(\d{1,3}) times$")
+_UNTIL = re.compile(r",?\s*\b(?:until|till|up to) (.+)$")
+_EVERY_UNIT = re.compile(r"every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>day|week|month|year)s?(?: on (?:the )?(?P<on>.+))?")
+_EVERY_DAYS = re.compile(rf"every (?P<other>other )?(?P<days>{_DAY_LIST})")
+_NTH_DAY = re.compile(rf"(?:every |the )?(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})(?: of (?:the|every|each) month)?")
+REPEAT = re.compile(
+    rf"\b(?:(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month|daily|weekly|monthly|yearly|annually|fortnightly|biweekly"
+    rf"|(?:every|each) (?:weekday|working day|(?:other |\d{{1,3}} )?(?:days?|weeks?|months?|years?)\b"
+    rf"(?: on (?:the )?(?:{_DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?|(?:{'|'.join(_ORDINALS)}) {_DAY}))?"
+    rf"|(?:other )?{_DAY_LIST}|(?:{'|'.join(_ORDINALS)}) {_DAY})"
+    rf"(?: of (?:the|every|each) month)?)\b",
+    re.IGNORECASE,
+)
+"""Where a sentence says that something repeats."""
+
+
+def rule_of(text: str, span: Span, now: datetime) -> str:
+    """The RRULE that words mean.
+
+    Args:
+        text: the words, or a rule.
+        span: of the first time, in the zone that it is kept in.
+        now: what an end such as `until friday` is relative to.
+
+    Raises:
+        Refusal: the words are not understood, or the first time is none of those that they mean.
+    """
+    rule = rules.parsed(text) if text.upper().startswith(("FREQ=", "RRULE:")) else _said(text, span, now)
+    starts = Starts.of_span(span)
+    first = starts.of_moment(span.start, span.start.tzinfo)
+    until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
+    if not rules.holds(rule, first, first, until):
+        raise Refusal(f'The first time, {day_text(span.first_day)}, is none of "{text}". Say a first time that is.')
+    return rules.written(rule)
+
+
+def words_of_rule(text: str, zone: tzinfo | None) -> str:
+    """`every 2 weeks on Mon and Wed, 10 times`; the rule itself where words would leave something out.
+
+    Args:
+        text: the rule.
+        zone: in which its last day is told.
+    """
+    try:
+        rule = rules.parsed(text)
+    except Refusal:
+        return text
+    rest = {name: value for name, value in rule.items() if name not in {"FREQ", "INTERVAL", "UNTIL", "COUNT", "WKST"}}
+    units = {frequency: unit for unit, frequency in _UNITS.items()}
+    on = _on_words(rule["FREQ"], rest)
+    if on is None or rule["FREQ"] not in units:
+        return text
+    interval = int(rule.get("INTERVAL", "1"))
+    unit = units[rule["FREQ"]]
+    every = f"every {unit}" if interval == 1 else f"every {interval} {unit}s"
+    if on == "weekday" and interval == 1:
+        every, on = "every weekday", ""
+    return f"{every}{f' on {on}' if on else ''}{_end_words(rule, zone)}"
+
+
+def _said(text: str, span: Span, now: datetime) -> Rule:
+    words = re.sub(r"\s+", " ", text.strip().lower()).replace("each ", "every ")
+    words, end = _end_of(words, span, now)
+    for adverb, meant in _ADVERBS.items():
+        words = re.sub(rf"^(?:every )?{adverb}\b", meant, words)
+    rule = _course(words, span)
+    if rule is None:
+        raise Refusal(f'Cannot understand how often "{text}" is. Say it such as "every week on monday" or "every month, 6 times".')
+    return {**rule, **end}
+
+
+def _end_of(words: str, span: Span, now: datetime) -> tuple[str, Rule]:
+    if match := _TIMES.search(words):
+        return words[: match.start()], {"COUNT": match[1]}
+    if match := _UNTIL.search(words):
+        last = resolve(match[1], now).span.last_day
+        starts = Starts.of_span(span)
+        evening = datetime(last.year, last.month, last.day) + timedelta(days=1, seconds=-1)  # noqa: DTZ001 - a wall time
+        return words[: match.start()], {"UNTIL": starts.until(evening)}
+    return words, {}
+
+
+def _course(words: str, span: Span) -> Rule | None:
+    if words in {"every weekday", "every working day"}:
+        return {"FREQ": "WEEKLY", "BYDAY": _WORKING_DAYS}
+    if match := _EVERY_DAYS.fullmatch(words):
+        every: Rule = {"FREQ": "WEEKLY", **({"INTERVAL": "2"} if match["other"] else {})}
+        return {**every, "BYDAY": _days_in(match["days"])}
+    if match := _NTH_DAY.fullmatch(words):
+        return {"FREQ": "MONTHLY", "BYDAY": f"{_ORDINALS[match['nth']]}{_days_in(match['day'])}"}
+    match = _EVERY_UNIT.fullmatch(words)
+    if match is None:
+        return None
+    count = "2" if match["other"] else match["count"] or "1"
+    rule: Rule = {"FREQ": _UNITS[match["unit"]], **({"INTERVAL": str(int(count))} if int(count) != 1 else {})}
+    return rule if match["on"] is None else _on(rule, match["on"])
+
+
+def _on(rule: Rule, on: str) -> Rule | None:
+    if rule["FREQ"] == "WEEKLY" and re.fullmatch(_DAY_LIST, on):
+        return {**rule, "BYDAY": _days_in(on)}
+    if rule["FREQ"] != "MONTHLY":
+        return None
+    if on == "last day":
+        return {**rule, "BYMONTHDAY": "-1"}
+    if match := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", on):
+        return {**rule, "BYMONTHDAY": str(int(match[1]))} if 1 <= int(match[1]) <= 31 else None
+    if match := _NTH_DAY.fullmatch(on):
+        return {**rule, "BYDAY": f"{_ORDINALS[match['nth']]}{_days_in(match['day'])}"}
+    return None
+
+
+def _days_in(text: str) -> str:
+    named = {code for word in re.findall(_DAY, text) for code, full in zip(DAYS, _FULL_DAYS, strict=True) if full.startswith(word[:3])}
+    return ",".join(code for code in DAYS if code in named)
+
+
+def _on_words(frequency: str, rest: Rule) -> str | None:
+    """The part after `on`; None where there are no words for it."""
+    if not rest:
+        return ""
+    if frequency == "WEEKLY" and rest == {"BYDAY": _WORKING_DAYS}:
+        return "weekday"
+    if frequency == "WEEKLY" and rest.keys() == {"BYDAY"} and set(rest["BYDAY"].split(",")) <= set(DAYS):
+        names = [DAY_NAMES[DAYS.index(day)] for day in rest["BYDAY"].split(",")]
+        return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    if frequency != "MONTHLY":
+        return None
+    if rest.keys() == {"BYMONTHDAY"} and rest["BYMONTHDAY"].lstrip("-").isdecimal():
+        day = int(rest["BYMONTHDAY"])
+        return "the last day" if day == -1 else f"the {day}" if day > 0 else None
+    if rest.keys() == {"BYDAY"} and (match := re.fullmatch(r"\+?(-?\d)(\w\w)", rest["BYDAY"])) and int(match[1]) in _ORDINAL_WORDS:
+        return f"the {_ORDINAL_WORDS[int(match[1])]} {DAY_NAMES[DAYS.index(match[2])]}"
+    return None
+
+
+def _end_words(rule: Rule, zone: tzinfo | None) -> str:
+    if "COUNT" in rule:
+        return f", {rule['COUNT']} times"
+    if "UNTIL" in rule:
+        return f", until {day_text(Starts('zoned', zone).until_wall(rule['UNTIL']).date())}"
+    return ""
