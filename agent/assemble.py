@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.events import CallValue
+from agent.leaked import may_be_call
+from agent.thoughts import Thoughts
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Reply:
 
     text: str
     reasoning: str = ""
+    raw: str = ""
+    """The content as it came, thinking tags and all."""
     calls: tuple[CallValue, ...] = ()
     is_cut: bool = False
     """It ended because it reached its token limit, so its last call may be incomplete."""
@@ -44,6 +48,9 @@ class Assembly:
 
     is_finished: bool = False
     _text: list[str] = field(default_factory=list[str])
+    _thoughts: Thoughts = field(default_factory=Thoughts)
+    _held: str = ""
+    _is_shown: bool = False
     _reasoning: list[str] = field(default_factory=list[str])
     _calls: dict[int, _CallPieces] = field(default_factory=dict[int, _CallPieces])
     _is_cut: bool = False
@@ -51,7 +58,7 @@ class Assembly:
     _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def add(self, chunk: Mapping[str, Any]) -> str:
-        """Take one chunk in and return the answer text that it adds."""
+        """Take one chunk in and return what of the answer's text can be shown: neither thoughts nor what may yet be a call."""
         self._model = chunk.get("model") or self._model
         self._usage = chunk.get("usage") or self._usage
         choices: list[dict[str, Any]] = chunk.get("choices") or []
@@ -68,7 +75,16 @@ class Assembly:
             self._add_call_piece(piece)
         text: str = delta.get("content") or ""
         self._text.append(text)
-        return text
+        return self._shown(self._thoughts.feed(text)) if text else ""
+
+    def _shown(self, said: str) -> str:
+        if self._is_shown:
+            return said
+        self._held += said
+        if may_be_call(self._held):
+            return ""
+        self._is_shown = True
+        return self._held
 
     def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
         # Some servers leave the index out when they send whole calls: then each piece with an id is a call of its own.
@@ -87,10 +103,12 @@ class Assembly:
         Args:
             model: the physical model as the engine's header names it; the chunks' own word counts where it is empty.
         """
+        thought, said = self._thoughts.parted()
         details: Mapping[str, Any] = self._usage.get("prompt_tokens_details") or {}
         return Reply(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning),
+            text=said,
+            reasoning="".join(self._reasoning) or thought,
+            raw="".join(self._text),
             calls=tuple(
                 CallValue(id=pieces.id, name=pieces.name, arguments="".join(pieces.arguments)) for _, pieces in sorted(self._calls.items())
             ),

@@ -15,6 +15,7 @@ from agent.manifest import UNKNOWN, ToolFacts
 from agent.policy import decide
 from agent.prompt import canonical_json
 from agent.repair import check_call
+from agent.repeats import NOTE, is_repeat
 from agent.turn_state import CallState
 
 REFUSED = "The person said no. Nothing was done."
@@ -38,7 +39,7 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     state = draft.state
     checked = check_call(call.value, state.rules.schemas, is_cut=is_cut)
     if checked.arguments is None:  # 1
-        finish_call(draft, call, ok=False, text=checked.problem)
+        refuse_call(draft, call, checked.problem)
         return
     facts = state.rules.facts.get(call.name)
     if facts is None:  # 2
@@ -212,12 +213,28 @@ def finish_call(
     elapsed_s: float = 0.0,
     taints: bool = False,
 ) -> None:
-    """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did."""
+    """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
+
+    The model is told what was put right in its call, and when it has had this very result before.
+    """
+    told = _told(draft, call, text)
     draft.record(
         ToolFinished(
-            turn=draft.state.turn, call=call.id, name=call.name, ok=ok, decision=decision, text=text, elapsed_s=elapsed_s, taints=taints
+            turn=draft.state.turn, call=call.id, name=call.name, ok=ok, decision=decision, text=told, elapsed_s=elapsed_s, taints=taints
         )
     )
+
+
+def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
+    """Log that a call could not be run as the model wrote it."""
+    told = _told(draft, call, problem)
+    draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
+
+
+def _told(draft: Draft, call: CallState, text: str) -> str:
+    if call.value.repaired:
+        text = f"{text} (The call was put right: {call.value.repaired}.)"
+    return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text
 
 
 def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None:

@@ -33,8 +33,7 @@ class Conversation:
             case TurnStarted(sent_text=text):
                 self._append(user_message(text), is_answer=False)
             case ModelReplied():
-                self._append(assistant_message(event.text, event.reasoning, event.calls), is_answer=not event.calls)
-                self._open_calls, self._results = event.calls, {}
+                self._add_reply(event)
             case ToolFinished():
                 self._add_result(event)
             case TurnDone(answer=answer):
@@ -45,6 +44,15 @@ class Conversation:
                 self._close(CANCELLED_NOTE)
             case _:
                 pass
+
+    def _add_reply(self, reply: ModelReplied) -> None:
+        if not reply.text.strip() and not reply.calls:
+            return  # Asked again, or given up: an empty message would stand between two that belong together.
+        # What was generated is replayed to the byte, but for calls: a template writes those in the model's own form.
+        is_thought_inside = bool(reply.raw) and not reply.calls
+        text, reasoning = (reply.raw, "") if is_thought_inside else (reply.text, reply.reasoning)
+        self._append(assistant_message(text, reasoning, reply.calls), is_answer=not reply.calls)
+        self._open_calls, self._results = reply.calls, {}
 
     def _append(self, message: bytes, *, is_answer: bool) -> None:
         self.messages.append(message)

@@ -23,7 +23,7 @@ from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta
 from agent.feed import Feed
 from agent.local_time import Zone
 from agent.loop import Ports, TurnLoop
-from agent.messages import Prefix, freeze_prefix, request_body
+from agent.messages import Manner, Prefix, freeze_prefix, request_body
 from agent.model_client import ModelClient
 from agent.routing import RoutingRules
 from agent.store import Store, TurnRow
@@ -180,10 +180,10 @@ class OpenSession:
         await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
         return prefix
 
-    async def _complete(self, tier: str, turn: str) -> Reply:
+    async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
         prefix = await self._prefix(())
         max_tokens = self.world.settings.agent.max_tokens
-        body = request_body(model=tier, prefix=prefix, messages=self.conversation.messages, max_tokens=max_tokens)
+        body = request_body(model=tier, prefix=prefix, messages=self.conversation.messages, max_tokens=max_tokens, manner=manner)
 
         def show_loading(progress: SwapProgress) -> None:
             shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})

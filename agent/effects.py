@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from agent.assemble import Reply
 from agent.budget import Limits
 from agent.events import Event, Usage
+from agent.messages import Manner
 from agent.turn_state import Stage, TurnState, apply
 
 # --- what a turn is told ----------------------------------------------------------------------------------------------------------------
@@ -100,6 +101,7 @@ class LookUpTiers:
 @dataclass(frozen=True)
 class CallModel:
     tier: str
+    manner: Manner = "usual"
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,17 @@ class CallValue(BaseModel):
     id: str
     name: str
     arguments: str
-    """Raw JSON text as generated: history replays these bytes."""
+    """JSON text as generated: history replays these bytes. Of what was no JSON it is what was made of it: templates fail on other text."""
+    repaired: str = ""
+    """What was put right in how the model wrote it; empty for a call that was right."""
 
 
 class ModelReplied(_Event):
     type: Literal["model_replied"] = "model_replied"
     text: str
     reasoning: str = ""
+    raw: str = ""
+    """The whole answer as generated, where `text` is not that: its thoughts came in it, or its calls."""
     calls: tuple[CallValue, ...] = ()
     model: str = ""
     """The physical model that answered, as the engine names it."""
@@ -143,6 +147,8 @@ class ToolFinished(_Event):
     elapsed_s: float = 0.0
     taints: bool = False
     """Whether the text came from outside, so that the session is tainted from here on."""
+    is_invalid: bool = False
+    """The call could not be run as the model wrote it: an unknown name, or arguments that do not fit."""
 
 
 class Usage(BaseModel):

@@ -41,6 +41,7 @@ from agent.effects import (
 from agent.errors import ModelError, ToolError
 from agent.events import ApprovalAnswered, Event, TurnFailed
 from agent.mcp_wire import ToolResult
+from agent.messages import Manner
 from agent.prompt import canonical_json
 from agent.turn import step
 from agent.turn_state import Rules, TurnState
@@ -62,8 +63,8 @@ class Ports:
     find_rules: Callable[[], Awaitable[Rules]]
     """The rules of this turn, once the tool servers have started."""
     served_tiers: Callable[[], Awaitable[frozenset[str] | None]]
-    complete: Callable[[str, str], Awaitable[Reply]]
-    """Ask the model of a tier, for a turn."""
+    complete: Callable[[str, str, Manner], Awaitable[Reply]]
+    """Ask the model of a tier, for a turn, in a manner."""
     call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Awaitable[ToolResult]]
     """Name, arguments, `_meta`, whether it only reads."""
     zone_name: str = ""
@@ -199,7 +200,7 @@ class TurnLoop:
 
     async def _call_model(self, effect: CallModel) -> TurnInput:
         try:
-            return Replied(await self._ports.complete(effect.tier, self.turn))
+            return Replied(await self._ports.complete(effect.tier, self.turn, effect.manner))
         except ModelError as error:
             return Broke(error.code, str(error))
 

@@ -9,10 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from agent.events import CallValue
 from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
+
+Manner = Literal["usual", "again", "strict", "answer"]
+"""How a model is asked: as always; again and less rigidly, after an empty reply; with its calls held to their grammar, after calls that
+could not be read; for an answer and no more calls, after going in circles. The prompt is the same in all of them."""
+_MANNERS: Mapping[Manner, Mapping[str, Any]] = {
+    "usual": {},
+    "again": {"temperature": 0.7},
+    "strict": {"tool_choice": "required"},
+    "answer": {"tool_choice": "none"},
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def tool_message(call: str, text: str) -> bytes:
     return _dump({"role": "tool", "tool_call_id": call, "content": text})
 
 
-def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_tokens: int) -> bytes:
+def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_tokens: int, manner: Manner = "usual") -> bytes:
     """A streaming chat completion.
 
     Args:
@@ -70,11 +80,20 @@ def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_t
         prefix: as frozen for the session.
         messages: everything after the system message, oldest first.
         max_tokens: most tokens to generate.
+        manner: how it is asked; changes no byte of messages or tools.
     """
     parts = [b'{"model":', json.dumps(model).encode(), b',"messages":[', b",".join((prefix.system, *messages)), b"]"]
     if prefix.tools != b"[]":
         parts += [b',"tools":', prefix.tools]
-    options = {"cache_prompt": True, "max_tokens": max_tokens, "stream": True, "stream_options": {"include_usage": True}, "temperature": 0}
+    options: dict[str, Any] = {
+        "cache_prompt": True,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0,
+    }
+    if manner == "again" or prefix.tools != b"[]":
+        options |= _MANNERS[manner]
     return b"".join((*parts, b",", _dump(options)[1:]))
 
 

@@ -1,7 +1,7 @@
-"""One tool call as the model wrote it: arguments that can be run, or one precise sentence back to the model.
+"""One tool call as it was read: arguments that can be run, or one precise sentence back to the model.
 
-Nothing is guessed: an unknown name, broken JSON or arguments that miss the schema are told, so that the model's next try can be right and
-half a call never runs.
+Nothing is guessed here: an unknown name, text that is no JSON or arguments that miss the schema are told, so that the model's next try can
+be right and half a call never runs. What was almost right has been put right before, and marked (`agent.reading`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 from agent.events import CallValue
+from agent.mending import mend
 from agent.prompt import canonical_json
+from agent.reading import UNREADABLE
 
 
 class Checked(NamedTuple):
@@ -30,7 +33,7 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
 
     1. Cut off by the token limit: told, even where the text happens to parse.
     2. Unknown name: told, with the names there are.
-    3. Arguments that are not a JSON object: told (none at all count as `{}`).
+    3. Arguments that are not a JSON object, or that end before their end: told (none at all count as `{}`).
     4. Arguments that do not fit the schema: told which and why.
     5. Else they can be run.
 
@@ -43,8 +46,7 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
         return Checked(None, f"The call to {call.name or 'a tool'} was cut off. Nothing was done. Make a shorter call.")
     schema = schemas.get(call.name)
     if schema is None:  # 2
-        names = ", ".join(sorted(schemas)) or "none"
-        return Checked(None, f'There is no tool "{call.name}". The tools are: {names}.')
+        return Checked(None, _unknown(call.name, schemas))
     try:
         arguments: Any = json.loads(call.arguments or "{}")
         # Half of a character written in two halves is JSON, and no text that could be stored or hashed.
@@ -54,8 +56,28 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
     if not isinstance(arguments, dict):  # 3
         return Checked(None, f"The arguments of {call.name} must be a JSON object. Nothing was done.")
     named = cast("dict[str, Any]", arguments)
+    if list(named) == [UNREADABLE] and UNREADABLE not in schema.get("properties", {}):  # 3
+        return Checked(None, _unreadable(call.name, str(named[UNREADABLE])))
     problem = _schema_problem(call.name, named, schema)  # 4
     return Checked(None, problem) if problem else Checked(named)  # 5
+
+
+def _unknown(name: str, schemas: Mapping[str, object]) -> str:
+    names = ", ".join(sorted(schemas)) or "none"
+    near = get_close_matches(name, schemas, n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f'There is no tool "{name}".{hint} The tools are: {names}.'
+
+
+def _unreadable(name: str, written: str) -> str:
+    read = mend(written)
+    if read is not None and read.is_open:
+        return f"The arguments of {name} end in the middle. Nothing was done. Write the whole call."
+    try:
+        json.loads(written)
+    except (ValueError, RecursionError) as error:
+        return f"The arguments of {name} are not valid JSON ({error}). Nothing was done."
+    return f"The arguments of {name} must be a JSON object. Nothing was done."
 
 
 def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:

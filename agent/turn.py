@@ -29,10 +29,18 @@ from agent.effects import (
     Woke,
 )
 from agent.events import CallValue, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
+from agent.leaked import calls_in
+from agent.messages import Manner
+from agent.reading import read_call
+from agent.repeats import bare
 from agent.routing import Facts, choose
 from agent.turn_state import TurnState
 
 EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
+EMPTY_REPLIES = 2
+"""Empty replies in a row that end the turn; after fewer the model is asked again."""
+MISSES_TO_STRICT, MISSES = 2, 3
+"""Steps in a row without one call that could run: after so many the model is held to the tools' grammar, then it is given up."""
 CUT_NOTE = " (cut off at the length limit)"
 
 
@@ -117,12 +125,15 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
     state = draft.state
     if state.stage != "model":
         return
-    calls = _with_own_ids(reply.calls, state)
+    leaked = () if reply.calls else calls_in(reply.text, state.rules.schemas)
+    text = "" if leaked else reply.text
+    calls = () if state.is_stuck else _with_own_ids(_read(reply.calls or leaked, reply, state), state)
     draft.record(
         ModelReplied(
             turn=state.turn,
-            text=reply.text,
+            text=text,
             reasoning=reply.reasoning,
+            raw=reply.raw if reply.raw != text else "",
             calls=calls,
             model=reply.model,
             prompt_tokens=reply.prompt_tokens,
@@ -131,10 +142,17 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
         )
     )
     if not calls:
-        _answer(draft, reply)
+        _answer(draft, text, is_cut=reply.is_cut)
     # The taint of before this reply counts for all its calls: what they read cannot have made it.
     for index, call in enumerate(draft.state.calls):
         start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
+
+
+def _read(calls: tuple[CallValue, ...], reply: Reply, state: TurnState) -> tuple[CallValue, ...]:
+    """The calls as they were meant; one that was cut off is not made whole."""
+    reads = frozenset(name for name, facts in state.rules.facts.items() if facts.tool_class == "read" and not facts.is_doubted)
+    cut = calls[-1:] if reply.is_cut else ()
+    return tuple(read_call(call, state.rules.schemas, only_reads=frozenset() if call in cut else reads) for call in calls)
 
 
 def _with_own_ids(calls: tuple[CallValue, ...], state: TurnState) -> tuple[CallValue, ...]:
@@ -152,15 +170,18 @@ def _go_on(draft: Draft) -> None:
 
     1. Something waits in the queue for a person who is not there: the turn ends, and says so.
     2. The turn only ran one approved call: its result is the answer.
-    3. The budget is spent: the turn ends, and says so.
-    4. Else the model sees the results.
+    3. The model cannot write a call that fits: the turn ends, and says so.
+    4. The budget is spent: the turn ends, and says so.
+    5. Else the model sees the results; where it goes in circles, it is asked for an answer and for no more calls.
     """
     state = draft.state
     if state.waiting:  # 1
         _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
     elif state.is_deferred:  # 2
         _end_with_answer(draft, "\n".join(state.results))
-    else:  # 3, 4
+    elif state.misses >= MISSES:  # 3
+        _end_with_answer(draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {state.results[-1]}")
+    else:  # 4, 5
         _call_model(draft)
 
 
@@ -172,14 +193,33 @@ def _call_model(draft: Draft) -> None:
         _end_with_answer(draft, spent)
         return
     draft.to_stage("model")
-    draft.do(CallModel(state.tier))
+    draft.do(CallModel(state.tier, _manner(state)))
 
 
-def _answer(draft: Draft, reply: Reply) -> None:
-    if not reply.text.strip():
-        draft.record(TurnFailed(turn=draft.state.turn, error=EMPTY_ANSWER, code="model_failed"))
-        return
-    draft.record(TurnDone(turn=draft.state.turn, answer=reply.text + (CUT_NOTE if reply.is_cut else ""), usage=draft.usage()))
+def _manner(state: TurnState) -> Manner:
+    if state.is_stuck:
+        return "answer"
+    if state.misses >= MISSES_TO_STRICT:
+        return "strict"
+    return "again" if state.empties else "usual"
+
+
+def _answer(draft: Draft, text: str, *, is_cut: bool) -> None:
+    """The reply holds no call.
+
+    1. It holds a text: the answer.
+    2. It was to answer after going in circles: the turn ends, and says so.
+    3. It is empty: the model is asked once more, then the turn fails.
+    """
+    state = draft.state
+    if text.strip():  # 1
+        draft.record(TurnDone(turn=state.turn, answer=text + (CUT_NOTE if is_cut else ""), usage=draft.usage()))
+    elif state.is_stuck:  # 2
+        _end_with_answer(draft, f"I stopped, because {state.done[-1].name} told me the same again and again: {bare(state.done[-1].result)}")
+    elif state.empties < EMPTY_REPLIES:  # 3
+        _call_model(draft)
+    else:
+        draft.record(TurnFailed(turn=state.turn, error=EMPTY_ANSWER, code="model_failed"))
 
 
 def _end_with_answer(draft: Draft, answer: str) -> None:

@@ -30,6 +30,7 @@ from agent.events import (
 )
 from agent.manifest import ToolFacts
 from agent.policy import Verdict
+from agent.repeats import Done, is_stuck
 from agent.routing import RoutingRules
 from agent.taint import Taint
 
@@ -108,6 +109,12 @@ class TurnState:
     """Summaries of calls that were left in the queue because nobody could be asked."""
     results: tuple[str, ...] = ()
     """Texts of the current step's results, in the order in which they came."""
+    done: tuple[Done, ...] = ()
+    """Every call of the turn that has its result, oldest first."""
+    misses: int = 0
+    """Steps in a row of which no call could be run as the model wrote it."""
+    empties: int = 0
+    """Replies in a row that held neither text nor a call."""
     usage: Usage = field(default_factory=Usage)
     active_s: float = 0.0
     """Seconds of work so far."""
@@ -123,6 +130,11 @@ class TurnState:
     @property
     def has_open_calls(self) -> bool:
         return any(call.phase != "done" for call in self.calls)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Its last calls told nothing new."""
+        return is_stuck(self.done)
 
     @property
     def is_working(self) -> bool:
@@ -167,7 +179,18 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
     )
     calls = tuple(CallState(call) for call in event.calls)
     seen = state.seen_calls | {call.id for call in event.calls}
-    return replace(state, stage="tools", calls=calls, seen_calls=seen, answer=event.text, usage=usage, results=())
+    is_empty = not event.calls and not event.text.strip()
+    return replace(
+        state,
+        stage="tools",
+        calls=calls,
+        seen_calls=seen,
+        answer=event.text,
+        usage=usage,
+        results=(),
+        misses=state.misses + 1 if event.calls else 0,
+        empties=state.empties + 1 if is_empty else 0,
+    )
 
 
 def _decided(state: TurnState, event: CallDecided) -> TurnState:
@@ -188,4 +211,12 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
 
 def _finished(state: TurnState, event: ToolFinished) -> TurnState:
     state = state.with_call(event.call, phase="done", decision=event.decision)
-    return replace(state, taint=state.taint.after(event), results=(*state.results, event.text))
+    call = state.call(event.call)
+    done = Done(event.name, call.value.arguments if call else "", event.text)
+    return replace(
+        state,
+        taint=state.taint.after(event),
+        results=(*state.results, event.text),
+        done=(*state.done, done),
+        misses=state.misses if event.is_invalid else 0,
+    )

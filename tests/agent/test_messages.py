@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from agent.context import CANCELLED_NOTE, FAILED_NOTE, Conversation
 from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted, Usage
-from agent.messages import freeze_prefix, request_body
+from agent.messages import Manner, freeze_prefix, request_body
 from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
 TOOLS: list[dict[str, Any]] = [
@@ -87,3 +89,25 @@ def test_a_turn_always_ends_in_an_assistant_message_so_that_roles_alternate():
     log = (started(), ModelReplied(turn="t", text="", calls=calls("1")), finished("1", "No."), waits)
     assert messages(*log)[-1] == {"role": "assistant", "content": "This waits."}
     assert len(messages(started(), ModelReplied(turn="t", text="Hi"), TurnDone(turn="t", answer="Hi (cut)", usage=Usage()))) == 2
+
+
+def test_thoughts_that_came_in_the_answer_are_replayed_as_generated_and_empty_replies_not_at_all():
+    raw = "<think>Hm.</think>\n\nHello."
+    conversation = Conversation(
+        [
+            TurnStarted(turn="t", text="hi", sent_text="hi", now="2026-11-21T09:00:00+01:00", who="cli"),
+            ModelReplied(turn="t", text=""),
+            ModelReplied(turn="t", text="Hello.", reasoning="Hm.", raw=raw),
+        ]
+    )
+    assert [json.loads(message)["content"] for message in conversation.messages] == ["hi", raw]
+
+
+@pytest.mark.parametrize("manner", ["again", "strict", "answer"])
+def test_how_a_model_is_asked_changes_no_byte_of_the_prompt(manner: Manner):
+    prefix = freeze_prefix([{"name": "a", "description": "", "input_schema": {}}])
+    usual, other = (
+        json.loads(request_body(model="fast", prefix=prefix, messages=[], max_tokens=5, manner=each)) for each in ("usual", manner)
+    )
+    assert usual != other
+    assert (usual["messages"], usual["tools"]) == (other["messages"], other["tools"])

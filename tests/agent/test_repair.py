@@ -33,7 +33,7 @@ def test_no_arguments_at_all_count_as_none():
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        (call("{}", "make_event"), 'There is no tool "make_event". The tools are: create_event, list_events.'),
+        (call("{}", "make_event"), 'There is no tool "make_event". Did you mean "create_event"? The tools are: create_event, list_events.'),
         (call('{"title": "A'), "The arguments of create_event are not valid JSON"),
         (call('{"title": "\\ud83d"}'), "The arguments of create_event are not valid JSON"),
         (call("[" * 100_000), "The arguments of create_event are not valid JSON"),

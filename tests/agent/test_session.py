@@ -217,7 +217,7 @@ async def test_calls_that_cannot_run_are_told_to_the_model_and_the_turn_goes_on(
             assert agent.effects == []
     told = [message["content"] for message in agent.model.requests[1]["messages"][-4:]]
     assert told[0].startswith('There is no tool "make_event"')
-    assert "not valid JSON" in told[1]
+    assert "end in the middle" in told[1]
     assert "'day' was unexpected" in told[2]
     assert told[3] == 'No event matches "impossible".'
     assert types(events)[-1] == "turn_done"

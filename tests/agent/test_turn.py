@@ -27,9 +27,11 @@ def test_a_plain_answer_ends_the_turn_with_what_it_used():
     assert (turn.end.usage.requests, turn.end.usage.prompt_tokens, turn.end.usage.completion_tokens) == (1, 10, 5)
 
 
-def test_an_empty_answer_is_a_failure_that_says_so():
+def test_an_empty_answer_is_asked_for_once_more_and_then_a_failure_that_says_so():
     turn = routed()
     turn.say("  ")
+    assert turn.pending == [CallModel("fast", "again")]
+    turn.say("")
     assert (turn.end.type, turn.end.code) == ("turn_failed", "model_failed")
 
 
@@ -167,7 +169,7 @@ def test_a_tool_that_no_manifest_knows_is_asked_for_as_it_stands():
 
 def test_broken_and_unknown_calls_are_told_beside_good_ones_that_run():
     turn = routed()
-    turn.say("", call("nonsense"), call("search_mail", arguments="{"), call("gone"), call("list_events"))
+    turn.say("", call("nonsense"), call("search_mail", arguments="x"), call("gone"), call("list_events"))
     told = results(turn)
     assert "There is no tool" in told["nonsense"][2]
     assert "not valid JSON" in told["search_mail"][2]

@@ -1,0 +1,52 @@
+"""Whether a turn goes in circles: the same calls with the same results, again and again, in any order.
+
+A call that gives something new is no repeat, so asking a slow job every few seconds is none; nor is a search that finds the same for other
+words. A counter that grows while nothing changes is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+WASTED = 3
+"""Calls in a row that told nothing new, after which a turn is stuck."""
+NOTE = " (You made this very call before, with this very result. Answer with what you know, or do something else.)"
+"""Stands behind a result that is a repeat, so that the model can see it."""
+
+
+class Done(NamedTuple):
+    """One call of a turn that has its result."""
+
+    name: str
+    arguments: str
+    """As generated."""
+    result: str
+
+
+def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> bool:
+    """Whether the same call has had the same result before."""
+    return any((each.name, each.arguments, bare(each.result)) == (name, arguments, bare(result)) for each in done)
+
+
+def is_stuck(done: Sequence[Done]) -> bool:
+    """Whether the last calls told nothing new.
+
+    1. Each of the last three calls repeats an earlier one with its result: one call, or a cycle of any length.
+    2. The last four calls differ in numbers alone, and gave one result: a counter.
+    """
+    last = range(max(0, len(done) - WASTED), len(done))
+    if len(done) > WASTED and all(is_repeat(done[:i], *done[i]) for i in last):  # 1
+        return True
+    tail = done[-WASTED - 1 :]
+    return len(tail) > WASTED and len({(d.name, _numberless(d.arguments), bare(d.result)) for d in tail}) == 1  # 2
+
+
+def bare(result: str) -> str:
+    """A result without the note."""
+    return result.removesuffix(NOTE)
+
+
+def _numberless(arguments: str) -> str:
+    return re.sub(r"\d+", "#", arguments)

@@ -1,0 +1,67 @@
+"""Calls that were written into the answer's text are calls; answers that look a little like one stay answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.leaked import LEAKED, calls_in, may_be_call
+
+NAMES = {"list_events", "create_event"}
+ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<tool_call>\n{ONE}\n</tool_call>",
+        f"<tool_call>{ONE}",
+        "<tool_call>\n<function=list_events>\n<parameter=when>\ntomorrow\n</parameter>\n</function>\n</tool_call>",
+        "<function=list_events><parameter=when>tomorrow</parameter></function>",
+        f"[TOOL_CALLS][{ONE}]",
+        '[TOOL_CALLS]list_events[ARGS]{"when": "tomorrow"}',
+        f"```json\n{ONE}\n```",
+        f"```tool_call\n{ONE}\n```",
+        ONE,
+        '{"function": "list_events", "parameters": {"when": "tomorrow"}}',
+        '{"type": "function", "function": {"name": "list_events", "arguments": "{\\"when\\": \\"tomorrow\\"}"}}',
+        "<|python_tag|>" + ONE,
+        "{'name': 'list_events', 'arguments': {'when': 'tomorrow'},}",
+    ],
+)
+def test_every_common_form_is_read(text: str):
+    (call,) = calls_in(text, NAMES)
+    assert (call.name, json.loads(call.arguments), call.repaired) == ("list_events", {"when": "tomorrow"}, LEAKED)
+    assert all(may_be_call(text[:n]) for n in range(1, len(text)))
+
+
+def test_several_calls_stay_in_their_order():
+    text = f'<tool_call>{ONE}</tool_call>\n<tool_call>{{"name": "create_event", "arguments": {{}}}}</tool_call>'
+    assert [call.name for call in calls_in(text, NAMES)] == ["list_events", "create_event"]
+    assert [call.name for call in calls_in(f"[{ONE}, {ONE}]", NAMES)] == ["list_events", "list_events"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"I would call this:\n```json\n{ONE}\n```",
+        f"```json\n{ONE}\n```\nThat is how it works.",
+        '{"name": "format_disk", "arguments": {}}',
+        f'[{ONE}, {{"name": "format_disk", "arguments": {{}}}}]',
+        '{"name": "Anna", "age": 4}',
+        "```python\nprint(1)\n```",
+        '{"name": "list_events", "arguments": {"when": "tomo',
+        "[1, 2]",
+        "Tomorrow you have three events.",
+        "",
+    ],
+)
+def test_an_answer_stays_an_answer(text: str):
+    assert calls_in(text, NAMES) == ()
+
+
+def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():
+    assert may_be_call("<to")
+    assert not may_be_call("<b")
+    assert not may_be_call("Tom")

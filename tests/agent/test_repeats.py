@@ -1,0 +1,51 @@
+"""Going in circles is seen within three wasted calls, and what makes progress is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.repeats import NOTE, WASTED, Done, is_repeat, is_stuck
+
+
+def calls(*letters: str) -> list[Done]:
+    return [Done("look", letter.rstrip("'"), letter) for letter in letters]
+
+
+def wasted_before_stop(done: list[Done]) -> int | None:
+    """Calls that told nothing new until it was seen; None if it never was."""
+    for n in range(1, len(done) + 1):
+        if is_stuck(done[:n]):
+            return sum(is_repeat(done[:i], *done[i]) for i in range(n))
+    return None
+
+
+@pytest.mark.parametrize("cycle", ["A", "AB", "ABC", "ABCD"])
+def test_a_call_or_a_cycle_of_calls_is_seen_after_three_wasted_ones(cycle: str):
+    assert wasted_before_stop(calls(*(cycle * 6))) == WASTED
+
+
+def test_a_counter_that_grows_while_nothing_changes_is_seen():
+    grows = [Done("list", f'{{"page": {n}}}', "No mails found") for n in range(1, 9)]
+    assert [is_stuck(grows[:n]) for n in range(1, 6)] == [False, False, False, True, True]
+
+
+def test_polling_that_changes_is_no_circle():
+    assert not any(is_stuck([Done("job", "{}", f"{p} % done") for p in range(n)]) for n in range(1, 50))
+
+
+def test_pages_that_bring_something_are_no_circle():
+    assert not is_stuck([Done("list", f'{{"page": {n}}}', f"mails {n * 8} to {n * 8 + 7}") for n in range(20)])
+
+
+def test_other_words_with_the_same_result_are_no_circle():
+    assert not is_stuck([Done("search", word, "No mails found") for word in ("anna", "budget", "invoice", "rent", "trip")])
+
+
+def test_a_repeat_between_steps_that_tell_something_is_none():
+    assert not is_stuck(calls("A", "A", "B", "B", "C", "C", "D", "D"))
+
+
+def test_the_note_behind_a_result_does_not_make_it_another():
+    done = [Done("look", "{}", "Nothing."), Done("look", "{}", "Nothing." + NOTE)]
+    assert is_repeat(done[:1], "look", "{}", "Nothing.")
+    assert is_stuck([*done, done[1], done[1]])

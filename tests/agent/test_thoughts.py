@@ -1,0 +1,51 @@
+"""Thinking tags in an answer's text: what was thought is parted from what was said, in pieces of any size."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.assemble import Assembly
+from agent.thoughts import Thoughts
+
+THOUGHT = [
+    ("<think>\nHm.\n</think>\n\nHello.", "Hm.", "Hello."),
+    ("<thinking>Hm.</thinking>Hello.", "Hm.", "Hello."),
+    ("[THINK]Hm.[/THINK]Hello.", "Hm.", "Hello."),
+    ("\n<think></think>Hello.", "", "Hello."),
+    ("<think>Hm. It never ends", "Hm. It never ends", ""),
+    ("Hello.", "", "Hello."),
+    ("I <think> so.", "", "I <think> so."),
+    ("Use <b>, a < b.", "", "Use <b>, a < b."),
+]
+
+
+@pytest.mark.parametrize(("raw", "thought", "said"), THOUGHT)
+@given(size=st.integers(1, 9))
+def test_it_is_parted_and_only_what_was_said_is_shown(raw: str, thought: str, said: str, size: int):
+    thoughts = Thoughts()
+    shown = "".join(thoughts.feed(raw[i : i + size]) for i in range(0, len(raw), size))
+    assert thoughts.parted() == (thought, said)
+    assert shown == said
+
+
+def test_where_the_template_opened_the_thinking_everything_before_its_end_was_thought():
+    thoughts = Thoughts()
+    thoughts.feed("Hm.\n</think>\n\nHello.")
+    assert thoughts.parted() == ("Hm.", "Hello.")
+
+
+def test_a_reply_keeps_what_was_generated_beside_what_was_said():
+    assembly = Assembly()
+    shown = [assembly.add({"choices": [{"delta": {"content": piece}}]}) for piece in ("<thi", "nk>Hm.</think>", "\n\nHel", "lo.")]
+    reply = assembly.reply()
+    assert "".join(shown) == "Hello."
+    assert (reply.text, reply.reasoning, reply.raw) == ("Hello.", "Hm.", "<think>Hm.</think>\n\nHello.")
+
+
+def test_what_may_be_a_call_is_not_shown():
+    assembly = Assembly()
+    shown = [assembly.add({"choices": [{"delta": {"content": piece}}]}) for piece in ("<tool_", 'call>{"na', 'me": "x"}</tool_call>')]
+    assert shown == ["", "", ""]
+    assert assembly.reply().text.startswith("<tool_call>")

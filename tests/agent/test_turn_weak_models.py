@@ -1,0 +1,97 @@
+"""A turn with a model that writes its calls badly, says nothing, or goes in circles: it is helped once, then told, then stopped."""
+
+from __future__ import annotations
+
+from agent.assemble import Reply
+from agent.budget import Limits
+from agent.effects import CallModel, PrepareCall, Replied, RunTool
+from agent.events import ToolFinished
+from tests.agent.turns import Turn, call, routed
+
+HERMES = '<tool_call>{"name": "list_events", "arguments": {"x": "y"}}</tool_call>'
+
+
+def told(turn: Turn) -> list[ToolFinished]:
+    return [event for event in turn.log if isinstance(event, ToolFinished)]
+
+
+def running(turn: Turn) -> list[str]:
+    return [f"{effect.name}{effect.arguments}" for effect in turn.pending if isinstance(effect, RunTool)]
+
+
+def test_a_call_that_was_written_as_text_runs_and_its_text_is_no_answer():
+    turn = routed()
+    turn.pending.clear()
+    (replied, *_) = turn.tell(Replied(Reply(HERMES, raw=HERMES)))
+    assert running(turn) == ['list_events{"x":"y"}']
+    assert replied.type == "model_replied"
+    assert (replied.text, replied.raw, replied.calls[0].repaired) == ("", HERMES, "it was written as text")
+    turn.run("list_events")
+    assert told(turn)[-1].text == "list_events did it (The call was put right: it was written as text.)"
+
+
+def test_slips_are_put_right_and_marked_and_half_a_write_never_runs():
+    turn = routed()
+    turn.say("", call("list_events", arguments="{'x': 'y',}"), call("create_event", arguments='{"x": "y'))
+    assert running(turn) == ['list_events{"x":"y"}']
+    assert not [effect for effect in turn.pending if isinstance(effect, PrepareCall)]
+    assert told(turn)[0].text == "The arguments of create_event end in the middle. Nothing was done. Write the whole call."
+    assert told(turn)[0].is_invalid
+
+
+def test_what_was_put_right_is_what_the_log_replays():
+    turn = routed()
+    turn.say("", call("listEvents", arguments='{"x": "y",}'))
+    turn.crash()
+    assert running(turn) == ['list_events{"x":"y"}']
+
+
+def test_an_empty_reply_is_asked_again_and_the_second_answer_counts():
+    turn = routed()
+    turn.say("")
+    assert turn.pending == [CallModel("fast", "again")]
+    turn.crash()
+    assert turn.pending == [CallModel("fast", "again")]
+    turn.say("Hello.")
+    assert turn.end.answer == "Hello."
+
+
+def test_calls_that_never_fit_are_held_to_the_grammar_and_then_given_up():
+    turn = routed(limits=Limits(max_steps=20))
+    manners: list[str] = []
+    for n in range(3):
+        manners += [effect.manner for effect in turn.pending if isinstance(effect, CallModel)]
+        turn.say("", call("nothing_like_it", f"c{n}"))
+    assert manners == ["usual", "usual", "strict"]
+    assert turn.end.answer.startswith("I stopped: 3 times in a row the model could not write a call that fits. There is no tool")
+
+
+def test_a_call_that_fits_begins_the_count_anew():
+    turn = routed(limits=Limits(max_steps=20))
+    for n in range(4):
+        turn.say("", call("nothing_like_it", f"a{n}"))
+        turn.say("", call("list_events", f"b{n}", f'{{"x": "{n}"}}'))
+        turn.run("list_events")
+    assert turn.pending == [CallModel("fast")]
+
+
+def test_a_turn_in_circles_is_asked_for_its_answer_after_three_wasted_calls():
+    turn = routed(limits=Limits(max_steps=50))
+    for n in range(4):
+        assert turn.pending == [CallModel("fast")]
+        turn.say("", call("list_events", f"c{n}"))
+        turn.run("list_events")
+    assert turn.pending == [CallModel("fast", "answer")]
+    assert "You made this very call before" in told(turn)[1].text
+    turn.say("You have three events.")
+    assert turn.end.answer == "You have three events."
+
+
+def test_a_turn_that_goes_on_in_circles_ends_with_an_answer_that_says_so():
+    turn = routed(limits=Limits(max_steps=50))
+    for n in range(4):
+        turn.say("", call("list_events", f"c{n}"))
+        turn.run("list_events")
+    turn.say("", call("list_events", "once-more"))
+    assert turn.end.answer == "I stopped, because list_events told me the same again and again: list_events did it"
+    assert not running(turn)
