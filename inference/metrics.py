@@ -100,6 +100,8 @@ def _used(resources: Resources) -> Iterable[Family]:
     for name, text, share in (("total", "Memory of each GPU.", "total_mib"), ("free", "Free memory of each GPU.", "free_mib")):
         samples = [Sample(getattr(gpu, share) * _MIB, {"gpu": str(gpu.index), "name": gpu.name}) for gpu in resources.gpus]
         yield Family(f"variet_gpu_memory_{name}_bytes", "gauge", text, samples)
+    held = [Sample(mib * _MIB, {"model": model, "gpu": str(gpu.index)}) for gpu in resources.gpus for model, mib in gpu.used_by.items()]
+    yield Family("variet_model_gpu_memory_bytes", "gauge", "Memory of each GPU that a model holds, as far as the card tells.", held)
 
 
 def _plain(name: str, text: str, value: float, kind: str = "gauge") -> Family:

@@ -76,10 +76,9 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     key_watch = FileWatch(home.config_dir / KEY_FILE)
     keys = load_keys(key_watch.path)
     catalog = build_catalog(settings, missing_runtimes(settings.runtimes.llama_server.binary))
-    observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None)
-    book = MemoryBook(home.state_dir / "memory.json", home.log_dir)
-
     look = open_cards()
+    observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None, look=look)
+    book = MemoryBook(home.state_dir / "memory.json", home.log_dir)
 
     def memory_of(settings: EngineSettings, specs: Mapping[str, ModelSpec]) -> Memory:
         return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib, look())

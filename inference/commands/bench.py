@@ -97,11 +97,20 @@ def _measure(ask: AskedEngine, name: str, runs: int, say: Callable[[str], None])
     decode = median(run(tokens[:_SHORT_PROMPT], answer, "predicted_per_second") for _ in range(runs))
     rates: dict[str, Any] = {"prefill_tps": round(prefill, 2), "decode_tps": round(decode, 2), "load_s": load_s}
     ask("POST", "/engine/rates", {"model": name, **rates}, ModelRates)
-    memory = {each.name: each.resident_mib for each in ask("GET", "/engine/resources", None, Resources).models}
-    vram = None if free_before is None or free_after is None else max(0, free_before - free_after)
+    used = ask("GET", "/engine/resources", None, Resources)
+    memory = {each.name: each.resident_mib for each in used.models}
+    vram = held_mib(used, served.meta.model)
+    if vram is None and free_before is not None and free_after is not None:
+        vram = max(0, free_before - free_after)
     return Measured(
         name, **rates, prompt_tokens=len(tokens), answer_tokens=answer, resident_mib=memory.get(served.meta.model), vram_mib=vram
     )
+
+
+def held_mib(used: Resources, model: str) -> int | None:
+    """What a model holds of all cards, in MiB; None where they do not tell."""
+    held = [gpu.used_by[model] for gpu in used.gpus if model in gpu.used_by]
+    return sum(held) if held else None
 
 
 def _prompt(ask: AskedEngine, name: str, size: int) -> list[int]:

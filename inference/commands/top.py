@@ -16,7 +16,7 @@ from rich.text import Text
 from inference.cli import EXIT_CODES
 from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.commands.watch import outcome_text, seconds_text
-from inference.contract import ActivityAnswer, EngineStatus, ModelStatus, Resources, SwapProgress
+from inference.contract import ActivityAnswer, EngineStatus, Gpu, ModelStatus, Resources, SwapProgress
 
 SHOWN_REQUESTS = 10
 PRINTED_WIDTH = 140
@@ -72,7 +72,7 @@ def screen(look: Look) -> RenderableType:
     """One look as a screen."""
     parts: list[RenderableType] = [Text(f"Variet engine {look.status.version}", style="bold"), Text(), _models(look)]
     if look.resources.gpus:
-        parts += [Text(), *(_gpu_line(gpu.index, gpu.name, gpu.total_mib, gpu.free_mib) for gpu in look.resources.gpus)]
+        parts += [Text(), *map(_gpu_line, look.resources.gpus)]
     if look.status.swap is not None:
         parts += [Text(), _swap(look.status.swap)]
     if look.status.queue:
@@ -103,8 +103,10 @@ def _add_error(table: Table, model: ModelStatus) -> None:
         table.add_row("", "", Text(model.error.splitlines()[0], style="red", overflow="ellipsis"), "", "", "", "")
 
 
-def _gpu_line(index: int, name: str, total_mib: int, free_mib: int) -> Text:
-    return Text(f"GPU {index} {name}: {total_mib - free_mib} of {total_mib} MiB used")
+def _gpu_line(gpu: Gpu) -> Text:
+    holders = ", ".join(f"{model} {mib}" for model, mib in gpu.used_by.items())
+    used = f"GPU {gpu.index} {gpu.name}: {gpu.total_mib - gpu.free_mib} of {gpu.total_mib} MiB used"
+    return Text(f"{used} ({holders})" if holders else used)
 
 
 def _swap(swap: SwapProgress) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,6 +85,8 @@ class Gpu(_Wire):
     name: str
     total_mib: int
     free_mib: int
+    used_by: Mapping[str, int] = {}
+    """What each model holds of it, in MiB, as far as the card tells."""
 
 
 class Resources(_Wire):

@@ -10,11 +10,13 @@ import pytest
 
 from inference.activity.finished import Finished
 from inference.activity.model_logs import log_path
-from inference.contract import Gpu, ModelRates
+from inference.cards.card import Card
+from inference.contract import ModelRates
 from inference.dashboard.page import PAGE, load_page
 from inference.keys import Keys, add_key, load_keys
 from inference.mode.obey import ObeyedMode
 from tests.browser.chromium import Page, chromium, find_chromium
+from tests.fakes.children import FIRST_PID
 from tests.inference.engines import RunningEngine, running
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -29,8 +31,8 @@ PAST = [
     Finished("req-4", NASTY, None, None, 0.0, 0.0, None, None, None, None, None, "refused", "model_not_found", 404, 0, 0.0),
 ]
 CARDS = (
-    Gpu(index=0, name="Example 12 GB", total_mib=12288, free_mib=3070),
-    Gpu(index=1, name="Example 12 GB", total_mib=12288, free_mib=11800),
+    Card(0, "Example 12 GB", "GPU-0", 12288, 3070, {FIRST_PID: 8900}),
+    Card(1, "Example 12 GB", "GPU-1", 12288, 11800),
 )
 
 
@@ -81,7 +83,7 @@ def _tab_to(page: Page, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_person_sees_the_engine_and_loads_and_unloads_with_the_keyboard(tmp_path: Path, page: Page) -> None:
-    async with running(tmp_path, bound_s=100, gpus=lambda: CARDS, mode=ObeyedMode(tmp_path / "mode.json")) as (on, _, children):
+    async with running(tmp_path, bound_s=100, look=lambda: CARDS, mode=ObeyedMode(tmp_path / "mode.json")) as (on, _, children):
         children.loads_at_once = False
         _furnish(on)
 
@@ -109,6 +111,7 @@ async def test_a_person_sees_the_engine_and_loads_and_unloads_with_the_keyboard(
         def after() -> None:
             page.until("document.getElementById('swap').hidden")
             page.until("document.querySelector('[aria-label=\"Unload large\"]').disabled === false")
+            page.until("document.querySelector('#gpus > li').innerText.includes('large 8.7 GiB')")
             _tab_to(page, "Unload large")
             page.press("Enter", 13)
             page.until("[...document.querySelectorAll('#models .state')].every((state) => state.innerText === 'unloaded')")

@@ -19,6 +19,7 @@ from config.paths import Home
 from config.schema import EngineSettings
 from inference.activity.finished import Finished, Observer, observe_nothing
 from inference.app import Engine
+from inference.cards.card import Look, no_cards
 from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.contract import ErrorEnvelope, SwapProgress
@@ -28,7 +29,7 @@ from inference.gate import Gate
 from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
-from inference.observatory import GpuProbe, Observatory, no_gpus
+from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.serve import Server
@@ -100,11 +101,11 @@ async def engine(
     mode: ObeyedMode = NO_MODE,
     change: Callable[[Policy], Policy] = lambda policy: policy,
     observe: Observer = observe_nothing,
-    gpus: GpuProbe = no_gpus,
+    look: Look = no_cards,
     memory: CardMemory | None = None,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
-    observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, gpus=gpus)
+    observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, look=look)
 
     def observe_both(finished: Finished) -> None:
         observe(finished)
@@ -155,13 +156,13 @@ async def running(
     observe: Observer = observe_nothing,
     keys: Keys | None = None,
     mode: ObeyedMode = NO_MODE,
-    gpus: GpuProbe = no_gpus,
+    look: Look = no_cards,
     **changes: Any,
 ) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
     async with serve_upstream() as upstream:
         children = FakeChildren(port=upstream.port, loads_at_once=True)
         with anyio.fail_after(bound_s):
-            async with engine(children, tmp_path, keys=keys, mode=mode, gpus=gpus, change=limited(**changes), observe=observe) as running:
+            async with engine(children, tmp_path, keys=keys, mode=mode, look=look, change=limited(**changes), observe=observe) as running:
                 yield running, upstream, children
 
 

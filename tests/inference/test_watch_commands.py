@@ -86,14 +86,14 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
     resources = Resources(
         engine=ProcessMemory(name="engine", pid=1, resident_mib=60.0),
         models=(ProcessMemory(name="small", pid=7, resident_mib=512.4),),
-        gpus=(Gpu(index=0, name="Card", total_mib=12288, free_mib=288),),
+        gpus=(Gpu(index=0, name="Card", total_mib=12288, free_mib=288, used_by={"small": 9000, "voice": 2000}),),
     )
     console = Console(width=120, record=True, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(screen(Look(status, ActivityAnswer(enabled=False), resources)))
     for expected in (
         "512 MiB",
-        "GPU 0 Card: 12000 of 12288 MiB used",
+        "GPU 0 Card: 12000 of 12288 MiB used (small 9000, voice 2000)",
         "about 6 s left",
         "req-9",
         "4.50 s",

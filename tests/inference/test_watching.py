@@ -16,10 +16,12 @@ import pytest
 from inference.activity.finished import Finished
 from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
 from inference.activity.model_logs import LogTail, log_path
+from inference.cards.card import Card
 from inference.contract import ModelRates
 from inference.exposition import Family, Histogram, Sample, page
 from inference.memory_use import family_mib
 from inference.rates import RateBook
+from tests.fakes.children import FIRST_PID
 from tests.inference.engines import ASKED, error_of, running
 
 ONE = Finished("req-1", "laptop", "small", "fast", 0.5, 1.5, 2.25, 10, 4, 20, 33.3, "ok", None, 200, 999, 3.0)
@@ -206,6 +208,19 @@ async def test_a_streams_request_is_recorded_with_the_time_to_its_first_part(tmp
     assert resources["engine"]["name"] == "engine"
     assert [each["name"] for each in resources["models"]] == ["small"]
     assert resources["gpus"] == []
+
+
+async def test_each_card_is_shown_with_the_models_that_lie_on_it(tmp_path: Path) -> None:
+    cards = (Card(0, "Example", "GPU-0", 12288, 2288, {FIRST_PID: 9000, 77: 1000}), Card(1, "Example", "GPU-1", 12288, 12288))
+    async with running(tmp_path, look=lambda: cards) as (on, _, _):
+        await on.client.post("/v1/chat/completions", json=ASKED)
+        gpus = (await on.client.get("/engine/resources")).json()["gpus"]
+        page = (await on.client.get("/metrics")).text
+    assert gpus == [
+        {"index": 0, "name": "Example", "total_mib": 12288, "free_mib": 2288, "used_by": {"small": 9000}},
+        {"index": 1, "name": "Example", "total_mib": 12288, "free_mib": 12288, "used_by": {}},
+    ]
+    assert lines_of(page)['variet_model_gpu_memory_bytes{model="small",gpu="0"}'] == 9000 * 2**20
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"m": {"prefill_tps": "fast"}}', "\x00"])
