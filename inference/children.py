@@ -39,7 +39,7 @@ from inference.schedule import (
     Stopped,
 )
 from inference.views import NO_FACTS, Facts
-from inference.warmth.keeper import Keeper
+from inference.warmth.keeper import STAGE_BOUND_S, URGENT_BOUND_S, Keeper
 
 STOP_ALL_BOUND_S = 20.0
 """For ending every child when the engine is torn down: longer than one child's exit command, SIGTERM and SIGKILL together."""
@@ -132,7 +132,7 @@ class Children:
             case Stop():
                 tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
             case SaveWarmth():
-                tasks.start_soon(partial(self._save, model, generation), name=f"save {model} #{generation}")
+                tasks.start_soon(partial(self._save, effect), name=f"save {model} #{generation}")
             case AwaitMemory():
                 if self._memory.is_watched:
                     tasks.start_soon(partial(self._await_memory, model, self._lives[model]), name=f"memory of {model} #{generation}")
@@ -208,9 +208,9 @@ class Children:
                 return child
         raise AssertionError
 
-    async def _save(self, model: str, generation: int) -> None:
-        await self._warmth.save(self._lives[model].spec)
-        self._post(Saved(model, generation))
+    async def _save(self, effect: SaveWarmth) -> None:
+        await self._warmth.save(self._lives[effect.model].spec, URGENT_BOUND_S if effect.is_urgent else STAGE_BOUND_S)
+        self._post(Saved(effect.model, effect.generation))
 
     async def _restore(self, model: str, generation: int) -> None:
         await self._warmth.restore(self._lives[model].spec, self.port(model))

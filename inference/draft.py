@@ -86,15 +86,24 @@ class Draft:
         """Send an idle model away, its conversations saved first."""
         self.move(name, "saving", SaveWarmth(name, self.models[name].generation))
 
+    def oust(self, name: str, why: str, *, by: str | None) -> None:
+        """Send a model away, ending the requests that it answers; of its conversations is saved what is quickly saved."""
+        if self.models[name].phase != "ready":
+            self.cut(name, why, by=by)
+            return
+        self._end(name, why, by)
+        self.move(name, "saving", SaveWarmth(name, self.models[name].generation, is_urgent=True))
+
     def cut(self, name: str, why: str, *, by: str | None) -> None:
         """Stop a model now, ending the requests that it answers. One that is on its way out already goes on by itself."""
-        model = self.models[name]
-        if model.phase not in ("starting", "restoring", "ready"):
-            return
-        if model.leases:
-            self.effects.append(End(model.leases, why, by))
+        if self.models[name].phase in ("starting", "restoring", "ready"):
+            self._end(name, why, by)
+            self.move(name, "stopping", Stop(name, self.models[name].generation))
+
+    def _end(self, name: str, why: str, by: str | None) -> None:
+        if leases := self.models[name].leases:
+            self.effects.append(End(leases, why, by))
         self.change(name, leases=frozenset[str](), due={})
-        self.move(name, "stopping", Stop(name, model.generation))
 
     def refuse(self, request: str, code: str, message: str, *, retry_after_s: float | None = None, is_permanent: bool = False) -> None:
         """Send one request away; one that has had its answer just goes."""

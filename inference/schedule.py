@@ -1,7 +1,7 @@
 """The scheduler's vocabulary: its state, the events that change it, and the effects that it asks for.
 
-Only values, so that `scheduler.step` can be read, tested and replayed without a process, a port or a clock. Every event about a child
-carries the generation of the start that it belongs to: news of a child that has been replaced is recognised and ignored.
+Only values, so that `scheduler.step` can be read, tested and replayed without a process or a clock. Every event about a child carries the
+generation of the start that it belongs to: news of a child that has been replaced is recognised and ignored.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from inference.residency import ONE_OF_EACH, UNMEASURED, Limits, Memory, Taken
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
-"""The circle that a model goes round: unloaded → starting → restoring (its conversations) → ready → saving → stopping → returning (its
-memory)."""
+"""The circle that a model goes round; `restoring` and `saving` are about its conversations, `returning` about its memory."""
 IN_TRANSIT: frozenset[Phase] = frozenset({"starting", "restoring", "saving", "stopping", "returning"})
 
 
@@ -261,6 +260,7 @@ class End:
 class SaveWarmth:
     model: str
     generation: int
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def step(state: State, event: Event, now: float) -> Step:
 
     First the event itself:
       1. Arrived: refused while the engine stops, or while its model is given up (a person's load or switch tries again); else it joins the
-         queue. A forced one ends the requests of the models that must go, and stops those at once.
+         queue. A forced one ends the requests of the models that must go, and sends those away at once.
       2. Left: its lease is returned, or its place in the queue.
       3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end. Reconfigured: the new policy holds from now
          on; what it replaces or drops gets no new grants, and what it keeps does not notice.
@@ -130,7 +130,7 @@ def _arrive(draft: Draft, event: Arrived) -> None:
         if event.model in draft.retired:
             draft.cut(event.model, f"a forced switch to {event.model}, whose settings have changed", by=event.request)
         for name in rivals(draft, event.model):
-            draft.cut(name, f"a forced switch to {event.model}", by=event.request)
+            draft.oust(name, f"a forced switch to {event.model}", by=event.request)
 
 
 def _learn(draft: Draft, event: MemoryLearned | GpusLent) -> None:
@@ -234,7 +234,7 @@ def _unload(draft: Draft) -> None:
         if not model.leases:
             draft.vacate(model.name)
         elif draft.now >= model.unload_by:
-            draft.cut(model.name, "the model was unloaded", by=None)
+            draft.oust(model.name, "the model was unloaded", by=None)
 
 
 def _wake_at(draft: Draft) -> float | None:

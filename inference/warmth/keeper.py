@@ -27,6 +27,8 @@ from inference.warmth.trail import Counted, Mark, Trail, counted, mark_of
 
 STAGE_BOUND_S = 15.0
 """For all slots of one model: a person waits for the swap. What is not done by then stays cold."""
+URGENT_BOUND_S = 2.0
+"""The same where a person forces the model out: enough for some gigabytes, and all that a server that hangs can cost them."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -91,8 +93,8 @@ class Keeper:
 
     # --- the stages of a swap -----------------------------------------------------------------------------------------------------------
 
-    async def save(self, spec: ModelSpec) -> None:
-        """Save what the model's slots hold, before it stops. Never raises, and is done within `STAGE_BOUND_S`."""
+    async def save(self, spec: ModelSpec, bound_s: float = STAGE_BOUND_S) -> None:
+        """Save what the model's slots hold, the latest first, before it stops. Never raises, and is done within `bound_s`."""
         table = self._tables.pop(spec.name, None)
         if table is None or not any(slots.to_save(table)):
             return
@@ -102,7 +104,7 @@ class Keeper:
                 for slot, session, mark in slots.to_save(table):
                     await self._save_slot(shelf, spec.name, slot, session, mark)
 
-        await self._stage(spec, "save_ms", work)
+        await self._stage(spec, "save_ms", work, bound_s)
 
     async def restore(self, spec: ModelSpec, port: int) -> None:
         """Restore the latest conversations of a model that has just been loaded; otherwise as `save`."""
@@ -123,17 +125,9 @@ class Keeper:
         Raises:
             OSError: they could not be deleted.
         """
-        for model, table in list(self._tables.items()):
-            slot = slots.slot_of(table, session)
-            if slot is None:
-                continue
-            self._tables[model] = slots.without(table, session)
-            if not table.seats[slot].busy:
-                try:
-                    await server_slots.erase(self._notes[model].port, slot)
-                except SlotRefused as error:
-                    _LOG.warning("%s: %s", model, error)
+        # Not beside a stage, which might bring back a moment later what is forgotten here.
         async with self._one_at_a_time:
+            await self._free_slots(session)
             shelf = await self._opened()
             return 0 if shelf is None else await anyio.to_thread.run_sync(shelf.discard, records.of_session(shelf.ledger, session))
 
@@ -191,12 +185,12 @@ class Keeper:
 
     # --- inside -------------------------------------------------------------------------------------------------------------------------
 
-    async def _stage(self, spec: ModelSpec, timed: str, work: Callable[[Shelf], Awaitable[None]]) -> None:
+    async def _stage(self, spec: ModelSpec, timed: str, work: Callable[[Shelf], Awaitable[None]], bound_s: float = STAGE_BOUND_S) -> None:
         """One bounded stage; every failure of it becomes a word in the status. Nothing where nothing is kept for this model."""
         if self._shelf is None or not spec.warm:
             return
         began = anyio.current_time()
-        with anyio.move_on_after(STAGE_BOUND_S) as scope:
+        with anyio.move_on_after(bound_s) as scope:
             try:
                 async with self._one_at_a_time:
                     await self._opened()
@@ -205,7 +199,19 @@ class Keeper:
                 self._complain(spec.name, str(error))
         self._note(spec.name, **{timed: round(1e3 * (anyio.current_time() - began), 1)})
         if scope.cancelled_caught:
-            self._complain(spec.name, f"not all conversations were moved within {STAGE_BOUND_S:.0f} s")
+            self._complain(spec.name, f"not all conversations were moved within {bound_s:.0f} s")
+
+    async def _free_slots(self, session: str) -> None:
+        for model, table in list(self._tables.items()):
+            slot = slots.slot_of(table, session)
+            if slot is None:
+                continue
+            self._tables[model] = slots.without(table, session)
+            if not table.seats[slot].busy:
+                try:
+                    await server_slots.erase(self._notes[model].port, slot)
+                except SlotRefused as error:
+                    _LOG.warning("%s: %s", model, error)
 
     async def _save_slot(self, shelf: Shelf, model: str, slot: int, session: str, mark: Mark | None) -> None:
         notes = self._notes[model]

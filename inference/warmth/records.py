@@ -118,7 +118,7 @@ def judge(expected: int, answered: Counted) -> Verdict:
     return "partly" if spared >= USEFUL_SHARE * expected else "unsupported"  # 2. 3.
 
 
-def read_ledger(text: str) -> Ledger:
+def read_ledger(text: str | bytes) -> Ledger:
     """Parse what was kept; whatever makes no sense is an empty ledger."""
     try:
         found: Any = json.loads(text)

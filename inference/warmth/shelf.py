@@ -39,7 +39,7 @@ class Shelf:
         """Make the folder, read the ledger, and remove what it does not know: half-written files of a run that was killed."""
         make_private(self.folder)
         with contextlib.suppress(FileNotFoundError):
-            self.ledger = records.read_ledger((self.folder / LEDGER).read_text(encoding="utf-8"))
+            self.ledger = records.read_ledger((self.folder / LEDGER).read_bytes())
         files = {path.name: path for path in self.folder.iterdir()}
         self.ledger = records.removed(self.ledger, (each.file for each in self.ledger.saved if each.file not in files))
         known = {LEDGER, *(each.file for each in self.ledger.saved)}

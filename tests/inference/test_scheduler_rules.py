@@ -176,8 +176,9 @@ def test_a_forced_switch_names_the_requests_that_it_ends_and_goes_first() -> Non
     desk.feed(Arrived("2", "b"))
     assert desk.feed(Arrived("s", "c", takes_lease=False, is_forced=True)) == (
         End(frozenset({"1"}), "a forced switch to c", "s"),
-        Stop("a", 1),
+        SaveWarmth("a", 1, is_urgent=True),
     )
+    assert desk.feed(Saved("a", 1)) == (Stop("a", 1),)
     assert desk.feed(Stopped("a", 1), MemoryReturned("a", 1))[-1] == Start("c", 1)
     desk.load("c")
     assert Grant("s", "c") in desk.effects
@@ -237,7 +238,10 @@ def test_unloading_waits_for_running_requests_and_ends_them_when_the_drain_is_ov
     assert desk.feed(UnloadAsked("a"), at=1) == ()
     assert desk.feed(Arrived("2", "a"), at=2) == ()
     assert desk.wake_at == 31
-    assert desk.feed(Ticked(), at=31) == (End(frozenset({"1"}), "the model was unloaded", None), Stop("a", 1))
+    assert desk.feed(Ticked(), at=31) == (
+        End(frozenset({"1"}), "the model was unloaded", None),
+        SaveWarmth("a", 1, is_urgent=True),
+    )
 
 
 def test_stopping_refuses_who_waits_lets_running_requests_finish_and_stops_the_model() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
 import pytest
 
 from inference.catalog import ModelSpec
 from inference.warmth.keeper import Keeper
 from inference.warmth.records import Saved
-from inference.warmth.shelf import DiskFull, Shelf
+from inference.warmth.shelf import LEDGER, DiskFull, Shelf
+from tests.fakes.upstream import Exchange, serve_upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -91,3 +94,52 @@ async def test_a_server_that_is_gone_is_said_and_stops_nothing(tmp_path: Path) -
     await keeper.save(SPEC)
     assert "save of slot 0" in (keeper.status(SPEC).reason or "")
     assert names(Shelf(tmp_path, max_bytes=100)) == set()  # what was begun takes no room
+
+
+async def test_a_server_that_hangs_costs_a_forced_switch_no_more_than_its_bound(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, max_bytes=100)
+    keeper = Keeper(shelf)
+    with socket.create_server(("127.0.0.1", 0)) as silent, anyio.fail_after(30):  # it accepts and never answers
+        await keeper.restore(SPEC, port=silent.getsockname()[1])
+        with keeper.berth(SPEC, "1", "s", None):
+            pass
+        await keeper.save(SPEC, 0.1)
+    assert "within" in (keeper.status(SPEC).reason or "")
+    assert names(Shelf(tmp_path, max_bytes=100)) == set()
+
+
+async def test_a_ledger_that_is_no_text_makes_an_empty_one_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_bytes(b'{"saved": [\xff\xfe')
+    keeper = Keeper(Shelf(tmp_path, max_bytes=100))
+    await keeper.restore(SPEC, port=1)
+    assert keeper.status(SPEC).reason is None
+
+
+async def test_what_is_forgotten_while_it_is_restored_is_gone_from_its_slot_too(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, max_bytes=100)
+    shelf.open()
+    part = shelf.part("s.slot")
+    (tmp_path / part).write_bytes(b"x")
+    shelf.keep(part, Saved(file="s.slot", model="m", identity="m", session="s", tokens=1, size=1, saved_at=0))
+    asked, go_on, deleted = anyio.Event(), anyio.Event(), list[int]()
+
+    async def script(exchange: Exchange) -> None:
+        asked.set()
+        await go_on.wait()
+        await exchange.json(b'{"n_restored": 3, "n_read": 1, "n_erased": 3}')
+
+    async def forget(keeper: Keeper) -> None:
+        deleted.append(await keeper.forget("s"))
+
+    with anyio.fail_after(30):
+        async with serve_upstream() as upstream:
+            upstream.script = script
+            keeper = Keeper(shelf)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(keeper.restore, SPEC, upstream.port)
+                await asked.wait()
+                tasks.start_soon(forget, keeper)
+                await anyio.wait_all_tasks_blocked()
+                go_on.set()
+            assert deleted == [1]
+            assert [heard.target for heard in upstream.heard] == ["/slots/0?action=restore", "/slots/0?action=erase"]
