@@ -80,7 +80,7 @@ def removed(series: list[Component], event: Event, how: How) -> Edited:
         fields.stamp(master, how.now)
         return _edited(master, exceptions, how, "")
     head, _, _ = _split(master, exceptions, event, how)
-    return Edited(head)
+    return _edited(head[0], Exceptions(list(head[1:])), how, "")
 
 
 def answered(series: list[Component], event: Event, answer: Answer, me: frozenset[str], how: How) -> Edited:
@@ -106,6 +106,11 @@ def answered(series: list[Component], event: Event, answer: Answer, me: frozense
     for target in targets:
         fields.stamp(target, how.now)
     return _edited(master, exceptions, how, event.id)
+
+
+def silenced(series: list[Component], how: How) -> Edited:
+    """The same event, which says of itself that its server shall write to nobody."""
+    return _edited(*_parts(series), how, "")
 
 
 def _parts(series: list[Component]) -> tuple[Component, Exceptions]:
