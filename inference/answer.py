@@ -23,6 +23,8 @@ class Answer:
         self._path = path
         self._own: RawHeaders = [(CONTRACT.lower().encode(), str(CONTRACT_VERSION).encode())]
         self.is_begun = False
+        self.is_ended = False
+        """Complete, as far as the client can tell."""
         self.is_stream = False
 
     def name(self, request: str, model: str) -> None:
@@ -48,6 +50,7 @@ class Answer:
     async def end(self, chunk: bytes = b"") -> None:
         """The body is complete."""
         await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+        self.is_ended = True
 
     async def fail(self, error: EngineError) -> None:
         """Say that it went wrong, as well as it still can be said."""

@@ -6,11 +6,14 @@ machine is silent too, but its slots move, so silence alone condemns nobody.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import anyio
 import httpx2
+from anyio.abc import TaskGroup
 
 from config.vocabulary import is_table
 from inference.tickets import CHILD_HOST, Ticket
@@ -27,12 +30,14 @@ class Pulse:
     """When one answer last made progress."""
 
     def __init__(self) -> None:
-        self.last = anyio.current_time()
+        # anyio's clock without the way through its backends: it is read for every token.
+        self._now = asyncio.get_running_loop().time
+        self.last = self._now()
 
     def beat(self, chunk: bytes) -> None:
         """Something came. llama-server's own signs of life come from another thread than its tokens, and do not count."""
         if not is_ping(chunk):
-            self.last = anyio.current_time()
+            self.last = self._now()
 
 
 class Look(NamedTuple):
@@ -46,6 +51,25 @@ class Look(NamedTuple):
 def is_ping(chunk: bytes) -> bool:
     """Whether a piece of an event stream is comments only."""
     return chunk.startswith(b":") and all(line.startswith(b":") for line in chunk.split(b"\n") if line.strip())
+
+
+@contextmanager
+def guarded(tasks: TaskGroup, ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn) -> Iterator[None]:
+    """Have one request watched inside. Most are over before there is anything to look at, and pay for a timer and not for a task."""
+    scope = anyio.CancelScope()
+
+    async def watch() -> None:
+        with scope:
+            await guard(ticket, pulse, hung_s, condemn)
+
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(hung_s, tasks.start_soon, watch)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if loop.time() >= timer.when():
+            scope.cancel()
 
 
 async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn) -> None:

@@ -22,7 +22,7 @@ from inference.answer import Answer
 from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
 from inference.errors import EngineError, UpstreamDied
-from inference.hang import Pulse, guard
+from inference.hang import Pulse, guarded
 from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
@@ -116,7 +116,7 @@ class Proxy:
             answer.name(ticket.id, asked.spec.name)
             is_repeated = False
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+                tasks.start_soon(_cancel_when_gone, receive, answer, tasks.cancel_scope)
                 try:
                     await self._answer(asked, ticket, answer, watch, tasks)
                 except EngineError as error:
@@ -125,7 +125,8 @@ class Proxy:
                     if not is_repeated:
                         watch.failed(error, is_begun=answer.is_begun)
                         await answer.fail(error)
-                tasks.cancel_scope.cancel()
+                if not answer.is_ended:
+                    tasks.cancel_scope.cancel()
             return is_repeated
 
     def _queue_for(self, asked: _Asked) -> AbstractContextManager[Ticket]:
@@ -145,8 +146,8 @@ class Proxy:
         await ticket.wait_granted()
         watch.granted()
         pulse = Pulse()
-        tasks.start_soon(guard, ticket, pulse, self._hung_s, self._supervisor.condemn)
-        with self._berth(asked, ticket) as berth, ticket.scope() as scope:
+        guarding = guarded(tasks, ticket, pulse, self._hung_s, self._supervisor.condemn)
+        with guarding, self._berth(asked, ticket) as berth, ticket.scope() as scope:
             try:
                 await self._relay(asked, ticket, answer, watch, pulse, berth)
             except Broken as error:
@@ -220,10 +221,12 @@ def _session(scope: Scope, incoming: Incoming) -> str | None:
     return None if incoming.session is None else session_key(incoming.session, key_of(scope).id)
 
 
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _cancel_when_gone(receive: Receive, answer: Answer, scope: anyio.CancelScope) -> None:
+    """Wait until the client has gone or has its answer; after that, too, a server says that there is nothing more to receive."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    scope.cancel()
+    if not answer.is_ended:
+        scope.cancel()
 
 
 async def _upstream_detail(upstream: Connection) -> ErrorDetail:
