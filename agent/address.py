@@ -6,16 +6,13 @@ It appears only when the service listens and disappears when it leaves; a file w
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config.paths import Home
-
-PRIVATE_FILE_MODE = 0o600
-"""The token in it is as good as a login to mail and calendar."""
+from config.whole_file import write_whole
 
 
 class Address(BaseModel):
@@ -25,6 +22,7 @@ class Address(BaseModel):
 
     url: str
     token: str
+    """As good as a login to mail and calendar."""
     pid: int
     version: str
     settings: str | None = None
@@ -40,12 +38,7 @@ class Address(BaseModel):
 
     def publish(self, home: Home) -> None:
         """Make it known, all of it at once: a reader never sees half a file, nor one that others can read."""
-        file = service_file(home)
-        draft = file.with_name(f"{file.name}.{self.pid}")
-        draft.unlink(missing_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE), "w", encoding="utf-8") as out:
-            out.write(self.model_dump_json())
-        draft.replace(file)
+        write_whole(service_file(home), self.model_dump_json())
 
     def withdraw(self, home: Home) -> None:
         """Remove it, unless another service has published its own since."""

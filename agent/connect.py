@@ -22,6 +22,7 @@ from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.trust import CertificatesRefused, trust_of
+from config.whole_file import PRIVATE_FILE_MODE, write_whole
 from inference.contract.status import ServedModel
 
 FAILED = 1
@@ -156,12 +157,8 @@ def _keep(home: Home, place: str, key: SecretStr | None, ca: Path | None) -> Non
 def _replace(file: Path, text: str) -> None:
     # Where it is a link, what it leads to is changed: people keep their settings elsewhere.
     real = file.resolve()
-    mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
-    part = real.with_name(f".{real.name}.new")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-    part.replace(real)
+    mode = real.stat().st_mode & 0o777 if real.exists() else PRIVATE_FILE_MODE
+    write_whole(real, text, mode=mode)
 
 
 def _facts(paired: Paired) -> dict[str, object]:

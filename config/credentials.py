@@ -14,10 +14,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config.paths import Home, make_private
+from config.whole_file import write_whole
 
 OTHERS = 0o077
 """Mode bits that let anyone but the owner in."""
-PRIVATE_FILE_MODE = 0o600
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -46,11 +46,8 @@ def write_secret(name: str, value: SecretStr, *, home: Home) -> Path:
     """Keep a secret in the home, readable by its owner only from the first byte on."""
     file = secret_file(name, home=home)
     make_private(file.parent)
-    temporary = file.with_name(f".{file.name}.new")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE), "w", encoding="utf-8") as stream:
-        stream.write(value.get_secret_value() + "\n")
-    return temporary.replace(file)
+    write_whole(file, value.get_secret_value() + "\n")
+    return file
 
 
 def forget_secret(name: str, *, home: Home) -> None:

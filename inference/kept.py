@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from config.whole_file import write_whole
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
@@ -21,13 +22,13 @@ def read_kept(path: Path, parse: Callable[[Any], dict[str, _T]]) -> dict[str, _T
 
     Args:
         path: the file.
-        parse: from decoded JSON; may raise ValueError, TypeError or AttributeError.
+        parse: from decoded JSON; may raise ValueError, TypeError, AttributeError or ArithmeticError.
     """
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         _LOG.warning("%s is unreadable and starts afresh: %s", path.name, error)
         return {}
 
@@ -36,8 +37,6 @@ def write_kept(path: Path, value: object) -> None:
     """Keep a value as JSON; called from a thread."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(part, path)
+        write_whole(path, json.dumps(value))
     except OSError as error:
         _LOG.warning("%s was not saved: %s", path.name, error)

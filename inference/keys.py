@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.whole_file import write_whole
 from inference.access import KeyInfo
 from inference.errors import KeyFileRefused
 
@@ -166,8 +167,4 @@ def _parse(path: Path, number: int, line: str, before: list[StoredKey]) -> Store
 def _write(path: Path, stored: list[StoredKey]) -> None:
     text = "".join(f"{key.model_dump_json(exclude_defaults=True)}\n" for key in stored)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(part, path)
+    write_whole(path, text)

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from config.schema import ServerSection
+from config.whole_file import write_whole
 from inference.bind import check_bind
 from inference.errors import BindRefused
 from inference.gate import ENGINE_OPEN, Gate
@@ -90,9 +91,7 @@ class Front:
         if port_file is None:
             yield
             return
-        part = port_file.with_name(port_file.name + ".part")
-        part.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
-        os.replace(part, port_file)
+        write_whole(port_file, json.dumps({"url": self.url, "pid": os.getpid()}))
         try:
             yield
         finally:

@@ -6,13 +6,12 @@ put it there meant something, and a game that is disturbed is worse than an answ
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from config.paths import Home, make_private
+from config.whole_file import write_whole
 from inference.contract.mode import Mode
 
 FRESH_S = 1.0
@@ -46,16 +45,7 @@ def write_mode(file: Path, mode: Mode) -> None:
         OSError: it cannot be written; the old one stays.
     """
     make_private(file.parent)
-    descriptor, part = tempfile.mkstemp(prefix=".mode-", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(f"{mode}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, file)
-    except OSError:
-        Path(part).unlink(missing_ok=True)
-        raise
+    write_whole(file, f"{mode}\n")
 
 
 class CachedMode:

@@ -13,14 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from config.paths import make_private
+from config.whole_file import PART, PRIVATE_FILE_MODE, write_whole
 from inference.warmth import records
 from inference.warmth.records import Ledger, Saved
 
 LEDGER = "ledger.json"
-PART = ".part"
 SPARE_BYTES = 256 * 2**20
 """Left free on the disk: saved conversations must not be what fills it."""
-_FILE_MODE = 0o600
 
 
 class DiskFull(OSError):
@@ -62,7 +61,7 @@ class Shelf:
     def part(self, file: str) -> str:
         """The name to write `file` under until it is whole. It exists, private, before the server writes into it."""
         name = file + PART
-        os.close(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE))
+        os.close(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE))
         return name
 
     def keep(self, part: str, record: Saved) -> Saved | None:
@@ -72,7 +71,7 @@ class Shelf:
         if not size or size < record.size:
             path.unlink()
             return None
-        os.chmod(path, _FILE_MODE)
+        os.chmod(path, PRIVATE_FILE_MODE)
         os.replace(path, self.folder / record.file)
         record = record.model_copy(update={"size": size, "saved_at": time.time()})
         self.ledger = records.added(self.ledger, record)
@@ -104,7 +103,4 @@ class Shelf:
         self.discard(records.over_cap(self.ledger, self._max_bytes))
 
     def _write(self) -> None:
-        part = self.folder / (LEDGER + PART)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE), "w", encoding="utf-8") as file:
-            file.write(self.ledger.model_dump_json())
-        os.replace(part, self.folder / LEDGER)
+        write_whole(self.folder / LEDGER, self.ledger.model_dump_json())
