@@ -95,6 +95,9 @@ class ModeSection(Section):
     """Whether models are unloaded when a game begins. Otherwise they stay, and only forced requests pass."""
     drain_s: float = Field(default=60, ge=0)
     """Seconds that running requests may take to finish before such an unload."""
+    yield_mib: int | None = Field(default=None, ge=1)
+    """GPU memory in MiB that other programs may take of a card; beyond it, its models are unloaded and stay away until those programs have
+    let go. Absent: models make way for nobody."""
 
 
 class LlamaServerRuntime(Section):

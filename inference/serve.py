@@ -22,6 +22,7 @@ from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
 from inference.binaries import missing_runtimes
+from inference.cards.lender import Lender
 from inference.cards.nvml import open_cards
 from inference.cards.returning import CardMemory
 from inference.catalog import Catalog, ModelSpec, build_catalog
@@ -89,6 +90,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
 
         async def run() -> None:
             kept = _warmth_folder(settings, home)
+            card_memory = CardMemory(book, look)
             launcher = Launcher(settings, home.log_dir, kept)
             supervisor = Supervisor(
                 catalog,
@@ -97,7 +99,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 LoadTimes(home.state_dir / "load_times.json"),
                 hub,
                 Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
-                CardMemory(book, look),
+                card_memory,
             )
             async with open_connections() as connections:
                 proxy = Proxy(
@@ -116,6 +118,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)
                     tasks.start_soon(key_watch.run, partial(take_keys, key_watch.path, gate))
+                    if settings.mode.yield_mib is not None:
+                        tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
                     if settings.mode.unload:
                         tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
                     await _run(engine, supervisor, front, manners, _Watched(version, observatory, reloader))

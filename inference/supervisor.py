@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 
 from inference import schedule, views
-from inference.cards.returning import CardMemory
+from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import Catalog
 from inference.children import STOP_ALL_BOUND_S, Children, Spawn
 from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
@@ -31,6 +31,7 @@ from inference.schedule import (
     End,
     Event,
     Exited,
+    GpusLent,
     Grant,
     Left,
     LoadFailed,
@@ -66,14 +67,13 @@ class Supervisor:
         history: LoadTimes,
         hub: EventHub,
         warmth: Keeper | None = None,
-        memory: CardMemory | None = None,
+        memory: CardMemory = NOT_WATCHED,
     ) -> None:
         self.catalog = catalog
         self.hub = hub
         self.warmth = warmth or Keeper()
         self._state = schedule.initial(policy, {name: s for name in catalog.models if (s := history.expected_s(name)) is not None})
         self._tickets: dict[str, Ticket] = {}
-        memory = memory or CardMemory()
         self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, memory)
         self._coming: deque[Catalog] = deque()
         """For each `Reconfigured` in the inbox its catalogue."""
@@ -141,6 +141,10 @@ class Supervisor:
         self._coming.append(catalog)
         self._post(Reconfigured(policy, replaced))
         await self._until_decided()
+
+    def lend(self, lent_mib: Mapping[int, int]) -> None:
+        """From now on these GPUs are other programs', which take so much of each, and models keep away."""
+        self._post(GpusLent(lent_mib))
 
     async def condemn(self, model: str, port: int, why: str) -> None:
         """End a process that is there and does not do its work; it is started again by the rules of a death."""

@@ -39,7 +39,7 @@ PURE = (
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/granting"),
     *("inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart", "inference/retirement"),
     *("inference/catalog", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/swapping"),
-    *("inference/views", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
+    *("inference/cards/lending", "inference/views", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/starts", "mcp_servers/people"),

@@ -51,17 +51,22 @@ class CardMemory:
 
     def __init__(self, book: Book | None = None, look: Look = no_cards, bound_s: float = RETURN_BOUND_S) -> None:
         self._book = book or NoBook()
-        self._look = look
+        self.look = look
+        """From a thread."""
         self._bound_s = bound_s
 
     async def measure(self, spec: ModelSpec, pid: int) -> Taken | None:
         """What the load that is just over has taken, which is kept; None where nothing says."""
         return await anyio.to_thread.run_sync(self._measure, spec, pid)
 
+    def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]:
+        """What a model takes of each card as its last load showed; from a thread."""
+        return self._book.shares_mib(spec)
+
     @property
     def is_watched(self) -> bool:
         """Whether there are cards to look at; without, memory is back when a process has ended."""
-        return self._look is not no_cards
+        return self.look is not no_cards
 
     async def owed(self, spec: ModelSpec, pid: int) -> Owed:
         """What a process that is about to be stopped owes. It still runs."""
@@ -88,13 +93,17 @@ class CardMemory:
 
     async def told(self) -> str:
         """The cards' free memory in words; empty without any."""
-        return told(await anyio.to_thread.run_sync(self._look)) if self.is_watched else ""
+        return told(await anyio.to_thread.run_sync(self.look)) if self.is_watched else ""
 
     def _measure(self, spec: ModelSpec, pid: int) -> Taken | None:
-        return self._book.learn(spec, held_by(self._look(), family(pid)))
+        return self._book.learn(spec, held_by(self.look(), family(pid)))
 
     def _owed(self, spec: ModelSpec, pid: int) -> Owed:
-        return owed(self._look(), family(pid), self._book.shares_mib(spec))
+        return owed(self.look(), family(pid), self._book.shares_mib(spec))
 
     def _missing(self, debt: Owed) -> dict[int, int]:
-        return missing(debt, self._look())
+        return missing(debt, self.look())
+
+
+NOT_WATCHED = CardMemory()
+"""The null object: no cards, nothing to learn, and memory that is back at once."""

@@ -20,7 +20,7 @@ from config.schema import EngineSettings
 from inference.activity.finished import Finished, Observer, observe_nothing
 from inference.app import Engine
 from inference.cards.card import Look, no_cards
-from inference.cards.returning import CardMemory
+from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import build_catalog
 from inference.contract import ErrorEnvelope, SwapProgress
 from inference.control import build_control
@@ -57,7 +57,7 @@ async def supervised(
     folder: Path,
     change: Callable[[Policy], Policy] = lambda policy: policy,
     watch: Callable[[SwapProgress], None] | None = None,
-    memory: CardMemory | None = None,
+    memory: CardMemory = NOT_WATCHED,
     models: Mapping[str, Any] = TWO_MODELS,
 ) -> AsyncIterator[Supervisor]:
     """A running supervisor; its children are ended at the end."""
@@ -102,7 +102,7 @@ async def engine(
     change: Callable[[Policy], Policy] = lambda policy: policy,
     observe: Observer = observe_nothing,
     look: Look = no_cards,
-    memory: CardMemory | None = None,
+    memory: CardMemory = NOT_WATCHED,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
     observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, look=look)

@@ -1,0 +1,84 @@
+"""Lend cards to programs that take their memory, such as a game that nobody announced: look once a second, and have models make way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import anyio
+import anyio.to_thread
+
+from inference.cards.lending import Lending, judge, taken_by_others
+from inference.cards.returning import CardMemory
+from inference.contract import ModelStatus
+from inference.memory_use import family
+from inference.residency import Memory, lent_of, uses_gpus
+from inference.supervisor import Supervisor
+
+LOOK_EVERY_S = 1.0
+"""Between two looks: sooner than a game has loaded, and too seldom to be felt."""
+_LOG = logging.getLogger(__name__)
+
+
+class Lender:
+    """Watches the cards of one engine."""
+
+    def __init__(self, supervisor: Supervisor, memory: CardMemory, yield_mib: int, drain_s: float) -> None:
+        self._supervisor = supervisor
+        self._memory = memory
+        self._yield_mib = yield_mib
+        self._drain_s = drain_s
+        self._lendings: dict[int, Lending] = {}
+        self._lent: Mapping[int, int] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        if not self._memory.is_watched:
+            _LOG.warning("mode.yield_mib is set, but no graphics card can be asked: models make way for nobody")
+            return
+        while True:
+            await self.look(anyio.current_time())
+            await anyio.sleep(LOOK_EVERY_S)
+
+    async def look(self, now: float) -> None:
+        """One look and what follows from it; returns when models that had to make way are gone."""
+        models = self._supervisor.status("").models
+        there = [model for model in models if model.pid is not None]
+        is_moving = any(model.state in ("loading", "stopping") for model in models)
+        taken = None if is_moving else await anyio.to_thread.run_sync(self._taken, there)
+        if taken is None:
+            # What is on its way in or out, or was never measured, cannot be told from a stranger's.
+            self._lendings = {index: Lending(each.is_lent) for index, each in self._lendings.items()}
+            return
+        self._lendings = {index: judge(self._lendings.get(index, Lending()), mib, self._yield_mib, now) for index, mib in taken.items()}
+        lent = {index: mib for index, mib in taken.items() if self._lendings[index].is_lent}
+        if lent.keys() != self._lent.keys():
+            self._tell(lent)
+            self._lent = lent
+            self._supervisor.lend(lent)
+        await self._make_way([model.name for model in there if model.state == "ready"])
+
+    def _taken(self, models: list[ModelStatus]) -> dict[int, int] | None:
+        """In a thread: what others take of each card; None where a model of ours is there that was never measured."""
+        pids = [pid for model in models if model.pid is not None for pid in family(model.pid)]
+        specs = self._supervisor.catalog.models
+        ours = [specs[model.name] for model in models if model.name in specs and uses_gpus(specs[model.name])]
+        shares = [self._memory.shares_mib(spec) for spec in ours]
+        if not all(shares):
+            return None
+        return {card.index: taken_by_others(card, pids, sum(share.get(card.index, 0) for share in shares)) for card in self._memory.look()}
+
+    async def _make_way(self, loaded: list[str]) -> None:
+        specs = self._supervisor.catalog.models
+        on_lent = [name for name in loaded if name in specs and lent_of(specs[name], Memory(lent_mib=self._lent))]
+        async with anyio.create_task_group() as tasks:
+            for name in on_lent:
+                tasks.start_soon(self._supervisor.unload, name, self._drain_s)
+        if on_lent:
+            _LOG.warning("unloaded %s, because another program wants the card", ", ".join(on_lent))
+
+    def _tell(self, lent: Mapping[int, int]) -> None:
+        for gpu in lent.keys() - self._lent.keys():
+            _LOG.warning("another program has taken %d MiB of GPU %d: models make way until it has gone", lent[gpu], gpu)
+        for gpu in self._lent.keys() - lent.keys():
+            _LOG.warning("GPU %d is free of other programs again: models come back when somebody asks for them", gpu)
