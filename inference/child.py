@@ -29,6 +29,7 @@ from inference.process_group import Family
 from inference.runtimes.failures import Reason, classify
 from inference.runtimes.launch import Launch
 from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
+from inference.spare_leash import Start
 
 __all__ = ["Child", "ChildExit", "ChildFailed", "Launch", "Progress", "Reason"]
 
@@ -107,7 +108,9 @@ class Child:
         self._is_stopping = False
 
     @classmethod
-    async def spawn(cls, launch: Launch, *, log_path: Path, on_progress: Callable[[Progress], None]) -> Child:
+    async def spawn(
+        cls, launch: Launch, *, log_path: Path, on_progress: Callable[[Progress], None], start: Start = process_group.spawn
+    ) -> Child:
         """Start the child and return at once; its output goes to `log_path`, which is appended to.
 
         Raises:
@@ -117,14 +120,10 @@ class Child:
             # Whoever listens there would be asked for its health in the child's place, and believed.
             raise ChildFailed("port_in_use", None, (f"port {launch.port} is taken",))
         try:
-            family = process_group.spawn(launch.argv, launch.env)
+            family = start(launch.argv, launch.env)
         except OSError as error:
             raise ChildFailed("not_started", None, (str(error),)) from error
-        try:
-            child = cls(launch, family, log_path, on_progress)
-        except OSError as error:
-            process_group.discard(family)
-            raise ChildFailed("not_started", None, (f"its log: {error}",)) from error
+        child = cls(launch, family, log_path, on_progress)
         child._begin()
         await anyio.lowlevel.cancel_shielded_checkpoint()
         return child

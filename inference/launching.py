@@ -14,6 +14,7 @@ from inference.catalog import ModelSpec
 from inference.child import Child, Progress
 from inference.errors import SetupRefused
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
+from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
 
 
@@ -25,6 +26,7 @@ class Launcher:
         self._settings = settings
         self._log_dir = log_dir
         self._slots_dir = slots_dir
+        self._leash = SpareLeash()
 
     def adopt(self, settings: EngineSettings) -> None:
         """Start by other settings from now on."""
@@ -37,10 +39,22 @@ class Launcher:
             ChildFailed: the operating system refused.
             SetupRefused: there is no file or no program to run it with.
         """
-        if not spec.path.is_file():
-            raise SetupRefused(f"its file {spec.path} is not there (models.{spec.name}.path in engine.toml).")
+        for key, file in (("path", spec.path), ("mmproj", spec.mmproj), ("draft", spec.draft)):
+            if file is not None and not file.is_file():
+                raise SetupRefused(f"its file {file} is not there (models.{spec.name}.{key} in engine.toml).")
         launch = build_launch(spec, _free_port(), self._surroundings(spec))
-        return await Child.spawn(launch, log_path=self._log_dir / f"model-{spec.name}.log", on_progress=on_progress)
+
+        def tell(progress: Progress) -> None:
+            on_progress(progress)
+            if progress.phase == "ready":
+                self._leash.prepare_soon()
+
+        log_path = self._log_dir / f"model-{spec.name}.log"
+        return await Child.spawn(launch, log_path=log_path, on_progress=tell, start=self._leash.start)
+
+    def close(self) -> None:
+        """Nothing is started any more."""
+        self._leash.close()
 
     def identity(self, spec: ModelSpec) -> str:
         """One text for all that a slot's content depends on: the model's files, its flags and the program's build. Reads the disk.

@@ -8,7 +8,10 @@ Run by path with `python -I -S` (no site-packages, about 15 ms), so it imports n
 nothing of ours. POSIX only: on Windows a Job Object does this work (see `process_group.py`).
 
     python -I -S inference/leash.py -- ARGV...
+    python -I -S inference/leash.py --wait
 
+- With `--wait` it starts now and learns later what to run, so that its own start is no part of a swap: the supervisor writes an `order` to
+  standard input, and what follows is the command's. When that never comes, nothing is run.
 - The first line on standard output is `variet_leash:pid:N`, the pid (and process group) of the command.
 - SIGTERM, SIGINT and SIGHUP are passed on to the group. The exit code is the command's; 128 + n when signal n ended it,
   127 when it could not be found, 126 when it could not be run.
@@ -24,7 +27,9 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+WAIT = "--wait"
 
 PID_PREFIX = "variet_leash:pid:"
 
@@ -45,6 +50,7 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def main(argv: Sequence[str]) -> int:
     """Launch `argv` (after an optional `--`), wait for it or for the supervisor's end, and return the exit code."""
     command = list(argv[1:]) if argv and argv[0] == "--" else list(argv)
+    environment: Mapping[str, str] = os.environ
     if not command:
         print("leash: give a command after --", file=sys.stderr)  # noqa: T201 - the launcher has no logger
         return 2
@@ -52,14 +58,45 @@ def main(argv: Sequence[str]) -> int:
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         print("leash: standard input must be a pipe that the supervisor holds", file=sys.stderr)  # noqa: T201 - as above
         return 2
-    wakeups = _listen()
     prctl = _linux_prctl()
     # Orphaned grandchildren come to us instead of to init, even those that left the process group.
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    pid = _start(command, prctl)
+    if command == [WAIT]:
+        # Nothing runs yet that a signal would have to be passed on to: it ends us.
+        command, environment = _read_order()
+        if not command:
+            return 0
+    wakeups = _listen()
+    pid = _start(command, environment, prctl)
     code = _watch(pid, wakeups)
     _end_leftovers(pid)
     return code
+
+
+def order(argv: Sequence[str], env: Mapping[str, str]) -> bytes:
+    """What a launcher that waits is told: the length of the rest in eight digits, the number of arguments, those, then the environment."""
+    parts = [str(len(argv)), *argv, *(f"{name}={value}" for name, value in env.items())]
+    text = b"\0".join(os.fsencode(part) for part in parts)
+    return b"%08d" % len(text) + text
+
+
+def _read_order() -> tuple[list[str], dict[str, str]]:
+    """Wait for an order; nothing to run when the supervisor goes without one. Not a byte more is read: that is the command's."""
+    digits = _read_exactly(8)
+    text = _read_exactly(int(digits)) if len(digits) == 8 else b""
+    count, *parts = [os.fsdecode(part) for part in text.split(b"\0")]
+    if not count.isdigit():
+        return [], {}
+    split = int(count)
+    return parts[:split], dict(part.split("=", 1) for part in parts[split:])
+
+
+def _read_exactly(count: int) -> bytes:
+    """Less only where the input ends."""
+    taken = b""
+    while len(taken) < count and (part := os.read(0, count - len(taken))):
+        taken += part
+    return taken if len(taken) == count else b""
 
 
 def _listen() -> int:
@@ -102,19 +139,19 @@ def _linux_prctl() -> _Prctl | _NoPrctl:
         return _NoPrctl()
 
 
-def _start(command: list[str], prctl: _Prctl | _NoPrctl) -> int:
+def _start(command: list[str], environment: Mapping[str, str], prctl: _Prctl | _NoPrctl) -> int:
     """Fork the command into a process group of its own and return its pid, which is also the group's id."""
     launcher = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(command, prctl, launcher)
+        _become(command, environment, prctl, launcher)
     # Both sides set the group, so that it exists whichever runs first; too late means that the child's worked.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
     return pid
 
 
-def _become(command: list[str], prctl: _Prctl | _NoPrctl, launcher: int) -> None:
+def _become(command: list[str], environment: Mapping[str, str], prctl: _Prctl | _NoPrctl, launcher: int) -> None:
     """In the forked child: announce the pid and turn into the command. Never returns."""
     code = 126
     try:
@@ -127,7 +164,7 @@ def _become(command: list[str], prctl: _Prctl | _NoPrctl, launcher: int) -> None
         for number in (signal.SIGCHLD, *_FORWARDED, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.write(1, f"{PID_PREFIX}{os.getpid()}\n".encode())
-        os.execvp(command[0], command)
+        os.execvpe(command[0], command, environment)
     except OSError as error:
         code = 127 if isinstance(error, FileNotFoundError) else 126
         os.write(2, f"leash: cannot run {command[0]}: {error.strerror}\n".encode())

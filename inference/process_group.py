@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from inference import windows_job
-from inference.leash import PID_PREFIX
+from inference.leash import PID_PREFIX, WAIT
 
 LEASH = Path(__file__).with_name("leash.py")
 
@@ -50,9 +50,11 @@ class Family:
         return self.launcher.poll() is not None
 
 
-def leashed_argv(argv: Sequence[str], python: str = sys.executable) -> tuple[str, ...]:
-    """The command line that runs `argv` on a leash: isolated and without site-packages, so that it starts at once."""
-    return (python, "-I", "-S", str(LEASH), "--", *argv)
+def leashed_argv(argv: Sequence[str] | None, python: str = sys.executable) -> tuple[str, ...]:
+    """The command line that runs `argv` on a leash, or one that waits for an order (None): isolated and without site-packages, so that it
+    starts at once.
+    """
+    return (python, "-I", "-S", str(LEASH), *((WAIT,) if argv is None else ("--", *argv)))
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
@@ -73,9 +75,18 @@ def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
         )
         windows_job.adopt(launcher.pid)
         return Family(launcher=launcher, leader=launcher.pid)
-    launcher = subprocess.Popen(
-        leashed_argv(argv),
-        env=dict(env),
+    return Family(launcher=start_launcher(leashed_argv(argv), env))
+
+
+def start_launcher(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """POSIX: start a leash by its command line; without `env` it has ours.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    return subprocess.Popen(
+        command,
+        env=None if env is None else dict(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -83,7 +94,6 @@ def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
         # A session of its own: Ctrl-C in the engine's terminal is for the engine, which then stops its children.
         start_new_session=True,
     )
-    return Family(launcher=launcher)
 
 
 def announced_pid(line: str) -> int | None:
@@ -128,15 +138,6 @@ def kill_group_left_by(family: Family) -> None:
     # Often nobody is left: the kernel's parent-death signal was faster.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(family.leader, signal.SIGKILL)
-
-
-def discard(family: Family) -> None:
-    """End a family that nobody will own, and close its pipes; blocks for the blink that a kill takes."""
-    kill_launcher(family)
-    for pipe in (family.launcher.stdin, *family.outputs):
-        if pipe is not None:
-            pipe.close()
-    family.launcher.wait()
 
 
 def taskkill_command(pid: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,12 +87,14 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
 
     hub = EventHub(observatory.metrics.observe_swap)
     mode = ObeyedMode(mode_file(home))
-    with open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front:
+    kept = _warmth_folder(settings, home)
+    with (
+        open_front(settings.server, settings.server.port, has_keys=not keys.is_open) as front,
+        closing(Launcher(settings, home.log_dir, kept)) as launcher,
+    ):
 
         async def run() -> None:
-            kept = _warmth_folder(settings, home)
             card_memory = CardMemory(book, look)
-            launcher = Launcher(settings, home.log_dir, kept)
             supervisor = Supervisor(
                 catalog,
                 policy(settings, catalog.models, memory_of(settings, catalog.models)),
