@@ -29,6 +29,8 @@ class Nvml(Protocol):
     """What is used of the module `pynvml`."""
 
     NVMLError: type[Exception]
+    NVMLLibraryMismatchError: type[Exception]
+    """A driver that is older than the binding; not one of the former."""
 
     def nvmlInit(self) -> None: ...
     def nvmlShutdown(self) -> None: ...
@@ -46,6 +48,7 @@ class NvmlProbe:
 
     def __init__(self, nvml: Nvml, bound_s: float = LOOK_BOUND_S) -> None:
         self._nvml = nvml
+        self._failures = (nvml.NVMLError, nvml.NVMLLibraryMismatchError, OSError, UnicodeDecodeError)
         self._bound_s = bound_s
         self._running: threading.Thread | None = None
         self._guard = threading.Lock()
@@ -72,7 +75,7 @@ class NvmlProbe:
                 self._nvml.nvmlInit()
                 self._is_open = True
             cards = tuple(self._cards())
-        except (self._nvml.NVMLError, OSError) as error:
+        except self._failures as error:
             self._close()
             self._complain(str(error))
             return ()
@@ -85,7 +88,7 @@ class NvmlProbe:
                 handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
                 memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
                 name, uuid = self._nvml.nvmlDeviceGetName(handle), self._nvml.nvmlDeviceGetUUID(handle)
-            except self._nvml.NVMLError as error:
+            except self._failures as error:
                 # One card that is lost takes no other with it.
                 trouble = f"GPU {index}: {error}"
                 continue
@@ -99,7 +102,7 @@ class NvmlProbe:
         """By process: a program may be listed twice, as one that draws and one that computes, with one and the same memory."""
         used: dict[int, int] = {}
         for ask in (self._nvml.nvmlDeviceGetComputeRunningProcesses, self._nvml.nvmlDeviceGetGraphicsRunningProcesses):
-            with contextlib.suppress(self._nvml.NVMLError):  # Not every card and driver tells.
+            with contextlib.suppress(*self._failures):  # Not every card and driver tells.
                 for each in ask(handle):
                     if each.usedGpuMemory is not None:
                         used[each.pid] = max(used.get(each.pid, 0), each.usedGpuMemory // _MIB)
@@ -109,7 +112,7 @@ class NvmlProbe:
         """Begin anew with the next look: after an update of the driver only that helps."""
         if self._is_open:
             self._is_open = False
-            with contextlib.suppress(self._nvml.NVMLError, OSError):
+            with contextlib.suppress(*self._failures):
                 self._nvml.nvmlShutdown()
 
     def _complain(self, trouble: str) -> None:

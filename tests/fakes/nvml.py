@@ -35,6 +35,7 @@ class FakeNvml:
     """A machine's cards, numbered from 0."""
 
     NVMLError: type[Exception] = pynvml.NVMLError
+    NVMLLibraryMismatchError: type[Exception] = pynvml.NVMLLibraryMismatchError
 
     def __init__(self, *totals_mib: int) -> None:
         self.cards = [_FakeCard(total) for total in totals_mib]
