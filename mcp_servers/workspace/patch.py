@@ -1,0 +1,157 @@
+"""Unified diffs, read and written.
+
+Pure. A patch says what a model wants; what it may say is small: change a text file, or make a new one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcp_servers.errors import Refusal
+from mcp_servers.workspace.textual import body_of, end_of, visible
+
+_HUNK = re.compile(r"@@+ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_BARE_END = "\\ No newline at end of file"
+_NOTHING = "/dev/null"
+_REFUSED = {
+    "rename from": "renames. Use move_file",
+    "rename to": "renames. Use move_file",
+    "copy from": "copies. Create the file instead",
+    "deleted file mode": "deletes. Use delete_file",
+    "GIT binary patch": "holds binary data. That cannot be applied here",
+    "Binary files": "holds binary data. That cannot be applied here",
+    "old mode": "changes a mode. That cannot be applied here",
+    "new file mode 120000": "makes a link. That cannot be applied here",
+}
+"""What a line of a git patch begins with, and what is said of it."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One place that a patch changes."""
+
+    start: int
+    """The first old line, from 1."""
+    lines: tuple[tuple[str, str], ...]
+    """` `, `-` or `+`, and the line without its end."""
+    ends_bare: bool | None = None
+    """Whether the patch says that its last new line has no end; None where it says nothing of it."""
+
+    @property
+    def old(self) -> tuple[str, ...]:
+        return tuple(body for mark, body in self.lines if mark != "+")
+
+
+@dataclass(frozen=True)
+class FilePatch:
+    """What a patch does to one file."""
+
+    path: str
+    is_new: bool
+    hunks: tuple[Hunk, ...]
+
+
+def parsed(patch: str) -> tuple[FilePatch, ...]:
+    """The files of a patch, in its order.
+
+    Raises:
+        Refusal: it is no unified diff, names a file twice, or does what no edit does.
+    """
+    lines = patch.replace("\r\n", "\n").split("\n")
+    files: list[FilePatch] = []
+    at = 0
+    while at < len(lines):
+        _check_allowed(lines[at])
+        if lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ "):
+            path, is_new = _names(lines[at][4:], lines[at + 1][4:])
+            hunks, at = _hunks(lines, at + 2, path)
+            if any(file.path == path for file in files):
+                raise Refusal(f"The patch names {path} twice. Give one part for each file.")
+            files.append(FilePatch(path, is_new, hunks))
+        elif lines[at].startswith("@@"):
+            raise Refusal("The patch names no file: lines '--- a/FILE' and '+++ b/FILE' must stand before its hunks.")
+        else:
+            at += 1
+    if not files:
+        raise Refusal("That is no unified diff. Begin with '--- a/FILE', '+++ b/FILE' and '@@ -1,3 +1,4 @@'.")
+    return tuple(files)
+
+
+def unified(before: Sequence[str], after: Sequence[str], path: str, *, context: int = 3) -> str:
+    """The unified diff of two texts, with every hidden character spelled out, and every line end that is not the usual one."""
+    ends = [end_of(line) for line in (*before, *after)]
+    usual = max(("\n", "\r\n", "\r"), key=ends.count)
+    old, new = ([_shown(line, usual) for line in lines] for lines in (before, after))
+    diff = difflib.unified_diff(old, new, f"a/{path}" if before else _NOTHING, f"b/{path}" if after else _NOTHING, n=context, lineterm="")
+    return "\n".join(diff)
+
+
+def counts(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """Lines added and removed."""
+    marks = [line[:1] for line in difflib.unified_diff(list(before), list(after), n=0)][2:]
+    return marks.count("+"), marks.count("-")
+
+
+def _shown(line: str, usual_end: str) -> str:
+    end = end_of(line)
+    mark = "" if end == usual_end else {"\n": "<LF>", "\r\n": "<CRLF>", "\r": "<CR>", "": "<no line end>"}[end]
+    return visible(body_of(line)) + mark
+
+
+def _check_allowed(line: str) -> None:
+    for begin, what in _REFUSED.items():
+        if line.startswith(begin):
+            raise Refusal(f"The patch {what}.")
+
+
+def _names(old: str, new: str) -> tuple[str, bool]:
+    # A tab and a date may follow a name.
+    before, after = old.split("\t")[0].strip(), new.split("\t")[0].strip()
+    if after == _NOTHING:
+        raise Refusal("The patch deletes. Use delete_file.")
+    if before.startswith("a/") and after.startswith("b/") or before == _NOTHING and after.startswith("b/"):
+        after = after[2:]
+        before = before if before == _NOTHING else before[2:]
+    if before not in {_NOTHING, after}:
+        raise Refusal("The patch renames. Use move_file.")
+    return after, before == _NOTHING
+
+
+def _hunks(lines: Sequence[str], at: int, path: str) -> tuple[tuple[Hunk, ...], int]:
+    hunks: list[Hunk] = []
+    while at < len(lines) and (match := _HUNK.match(lines[at])):
+        hunk, at = _hunk(lines, at + 1, int(match[1]), (int(match[2] or 1), int(match[4] or 1)))
+        hunks.append(hunk)
+    if not hunks:
+        raise Refusal(f"The patch has no hunk for {path}: '@@ -1,3 +1,4 @@' begins one.")
+    return tuple(hunks), at
+
+
+def _hunk(lines: Sequence[str], at: int, start: int, sizes: tuple[int, int]) -> tuple[Hunk, int]:
+    """One hunk. Its sizes only tell what must still belong to it: models count badly, and its lines must stand in the file."""
+    found: list[tuple[str, str]] = []
+    bare: dict[str, bool] = {}
+    while at < len(lines):
+        line = lines[at]
+        is_filled = sum(mark != "+" for mark, _ in found) >= sizes[0] and sum(mark != "-" for mark, _ in found) >= sizes[1]
+        if line.startswith(_BARE_END) and found:
+            bare[found[-1][0]] = True
+        elif line[:1] in {" ", "+", "-"} and not (is_filled and line.startswith("--- ")):
+            found.append((line[0], line[1:]))
+        elif line == "" and not is_filled and _goes_on(lines, at):
+            found.append((" ", ""))  # an empty line that was quoted without its space
+        else:
+            break
+        at += 1
+    is_bare = bare.get("+", False) or bare.get(" ", False)
+    says = is_bare or "-" in bare
+    return Hunk(start, tuple(found), is_bare if says else None), at
+
+
+def _goes_on(lines: Sequence[str], at: int) -> bool:
+    """Whether a line of the same hunk follows after empty ones."""
+    following = next((line for line in lines[at:] if line), "")
+    return following[:1] in {" ", "+", "-"} and not following.startswith("--- ")

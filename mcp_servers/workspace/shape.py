@@ -1,0 +1,132 @@
+"""What the workspace tools found and did, as the texts of docs/tools.md.
+
+Pure. What a file or a program says stands in a block between two lines with a word that nobody could know before; it is text to look at, no
+orders. Characters that hide or reorder are spelled out, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from mcp_servers.quoting import count_text
+from mcp_servers.workspace.model import Entry, Match, Place
+from mcp_servers.workspace.textual import count_hidden, visible
+
+MAX_LINE_CHARS = 500
+"""A longer line is shown cut: minified code would fill the answer."""
+MAX_DIFF_LINES = 200
+STALE = "The file has changed since. Read it again."
+NO_CHANGES = "Nothing was changed yet."
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some lines of a file."""
+
+    first: int
+    """From 1."""
+    lines: tuple[str, ...]
+    total: int
+    """Lines of the whole file."""
+    is_cut: bool
+    """It ends where the budget does."""
+
+
+def block(token: str, text: str) -> str:
+    """Text from outside between two lines that it cannot hold."""
+    return f"<<<{token}\n{text}\n>>>{token}"
+
+
+def cut_line(line: str) -> str:
+    """One line, spelled out, and cut where it is too long."""
+    shown = visible(line[:MAX_LINE_CHARS])
+    return shown if len(line) <= MAX_LINE_CHARS else f"{shown}… ({len(line) - MAX_LINE_CHARS} more characters)"
+
+
+def file_text(name: str, span: Span, digest: str, odd: str, token: str) -> str:
+    """`src/app.py, lines 1-20 of 300, sha256 1a2b3c4d5e6f` and the numbered lines."""
+    if not span.total:
+        return f"{name} is empty."
+    last = span.first + len(span.lines) - 1
+    head = f"{name}, lines {span.first}-{last} of {span.total}, sha256 {digest[:12]}" + (f" ({odd})" if odd else "")
+    width = len(str(last))
+    body = "\n".join(f"{number:>{width}}\t{cut_line(line)}" for number, line in enumerate(span.lines, span.first))
+    hidden = sum(count_hidden(line) for line in span.lines)
+    notes = [f"{count_text(hidden, 'hidden character')} spelled out as <U+…>."] if hidden else []
+    if last < span.total:
+        notes.append(f'Read on with lines "{last + 1}-".')
+    return "\n".join([head, block(token, body), *notes])
+
+
+def binary_text(name: str, size: str, digest: str) -> str:
+    return f"{name} is no text: {size}, sha256 {digest[:12]}. It is not shown."
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One line of a tree."""
+
+    place: Place
+    entry: Entry
+    depth: int
+    note: str = ""
+
+
+def tree_text(name: str, leaves: Sequence[Leaf], ignored: int, notes: Sequence[str], token: str) -> str:
+    """`src: 12 files and folders`, and the tree."""
+    head = f"{visible(name)}: {count_text(len(leaves), 'name')}" + (f", {ignored} left out by .gitignore" if ignored else "")
+    lines = [f"{'  ' * leaf.depth}{visible(leaf.entry.name)}{_mark(leaf)}" for leaf in leaves]
+    return "\n".join([head, *([block(token, "\n".join(lines))] if lines else []), *notes])
+
+
+def _mark(leaf: Leaf) -> str:
+    mark = {"file": "", "folder": "/", "link": " (a link, not followed)", "other": " (a device or pipe, left alone)"}[leaf.entry.kind]
+    return mark + (f" ({leaf.note})" if leaf.note else "")
+
+
+def matches_text(pattern: str, matches: Sequence[Match], notes: Sequence[str], token: str) -> str:
+    """`3 matches for "foo" in 2 files`, and the lines under their files."""
+    quoted = visible(pattern).replace("\n", " ")
+    if not matches:
+        return "\n".join([f'Nothing matches "{quoted}".', *notes])
+    groups = [(place, list(found)) for place, found in groupby(matches, key=lambda match: match.place)]
+    lines: list[str] = []
+    for place, found in groups:
+        lines += [visible(place.shown), *_match_lines(found)]
+    number = f"{len(matches)} match" + ("" if len(matches) == 1 else "es")
+    return "\n".join([f'{number} for "{quoted}" in {count_text(len(groups), "file")}', block(token, "\n".join(lines)), *notes])
+
+
+def _match_lines(matches: Sequence[Match]) -> list[str]:
+    """Matching lines as `12: text`, those around them as `13- text`, each once."""
+    shown: dict[int, tuple[str, str]] = {}
+    for match in matches:
+        around = [*enumerate(match.before, match.number - len(match.before)), *enumerate(match.after, match.number + 1)]
+        for number, line in around:
+            shown.setdefault(number, ("-", line))
+        shown[match.number] = (":", match.line)
+    lines: list[str] = []
+    last = 0
+    for number, (mark, line) in sorted(shown.items()):
+        if last and number > last + 1 and any(match.before or match.after for match in matches):
+            lines.append("  ...")
+        lines.append(f"  {number}{mark} {cut_line(line)}")
+        last = number
+    return lines
+
+
+def diff_text(diff: str) -> str:
+    """A diff with long lines cut, and its middle left out where it is long."""
+    lines = [cut_line(line) for line in diff.split("\n")]
+    if len(lines) > MAX_DIFF_LINES:
+        half = MAX_DIFF_LINES // 2
+        lines = [*lines[:half], f"… {len(lines) - 2 * half} more lines of the diff …", *lines[-half:]]
+    return "\n".join(lines)
+
+
+def changed_text(title: str, number: int, added: int, removed: int) -> str:
+    """`Done: Edit src/app.py (3 lines added, 1 removed), change c12.`."""
+    size = f" ({count_text(added, 'line')} added, {removed} removed)" if added or removed else ""
+    return f"Done: {title}{size}, change c{number}."

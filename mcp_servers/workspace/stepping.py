@@ -1,0 +1,134 @@
+"""Carrying out the steps of a change, taking them back when one fails, and telling after a crash how far it came.
+
+Each step is checked against the file as it is, at the moment it is made: a step that expects what is no longer there does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcp_servers.errors import Refusal, Stale
+from mcp_servers.workspace import shape
+from mcp_servers.workspace.access import Workspace
+from mcp_servers.workspace.journal import Journal, Kept
+from mcp_servers.workspace.model import Content, Place, Step
+from mcp_servers.workspace.refusing import told
+
+log = logging.getLogger(__name__)
+
+DEAD_AFTER_S = 120.0
+"""A change takes well under a second; one that was begun this long ago has no process any more."""
+_INVERSE = {"create": "delete", "delete": "create", "make_folder": "remove_folder", "remove_folder": "make_folder"}
+
+
+def inverse(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that take these back, in their order."""
+    return tuple(_inverse_of(step) for step in reversed(steps))
+
+
+def _inverse_of(step: Step) -> Step:
+    if step.kind == "move" and step.target is not None:
+        return replace(step, place=step.target, target=step.place)
+    kind = "write" if step.kind == "write" else _INVERSE[step.kind]
+    return Step(kind, step.place, before=step.after, after=step.before)  # pyright: ignore[reportArgumentType]
+
+
+class Stepper:
+    """Carries out changes in one workspace, each noted in the journal."""
+
+    def __init__(self, workspace: Workspace, journal: Journal) -> None:
+        self._workspace = workspace
+        self._journal = journal
+
+    def carry_out(self, kept: Kept) -> Kept:
+        """Do what the journal has planned, all of it or nothing; what was done already is not done again.
+
+        Raises:
+            Stale: a file is no longer what the change is based on.
+            Refusal: the system does not allow a step.
+        """
+        if kept.state == "failed":
+            raise Refusal("This change failed before. Nothing was done. Make it again.")
+        if kept.state == "planned":
+            done: list[Step] = []
+            try:
+                for step in kept.change.steps:
+                    if not self._is_done(step):
+                        self._make(step)
+                    done.append(step)
+            except (Refusal, OSError):
+                self._take_back(done)
+                self._journal.finish(kept, "failed")
+                raise
+            self._journal.finish(kept, "done")
+        return self._journal.numbered(kept.number) or kept
+
+    def settle(self) -> None:
+        """Finish what a process left that died: done if all of it is there, else taken back."""
+        for kept in self._journal.unsettled(DEAD_AFTER_S):
+            done = [step for step in kept.change.steps if self._is_done(step)]
+            if len(done) == len(kept.change.steps):
+                self._journal.finish(kept, "done")
+                continue
+            self._take_back(done)
+            self._journal.finish(kept, "failed")
+
+    def _take_back(self, done: Sequence[Step]) -> None:
+        for step in inverse(done):
+            try:
+                self._make(step)
+            except (Refusal, OSError) as error:
+                # Somebody else has changed it meanwhile: theirs stays.
+                log.warning("%s could not be taken back: %s", step.place.shown, error)
+
+    def _make(self, step: Step) -> None:
+        self._workspace.check(step.place)
+        files, parts = self._workspace.files(step.place), step.place.parts
+        with told(step.place.shown):
+            match step.kind:
+                case "create":
+                    files.create(parts, _of(step.after))
+                case "write":
+                    _must(files.replace(parts, _of(step.after), _of(step.before).data))
+                case "delete":
+                    _must(files.remove(parts, _of(step.before).data))
+                case "make_folder":
+                    files.make_folder(parts, step.after.mode if step.after else None)
+                case "remove_folder":
+                    files.remove_folder(parts)
+                case "move":
+                    target = step.target or step.place
+                    self._workspace.check(target)
+                    files.move(parts, self._workspace.files(target), target.parts)
+
+    def _is_done(self, step: Step) -> bool:
+        """Whether what the step would make is there already."""
+        match step.kind:
+            case "create" | "write":
+                return self._holds(step.place, _of(step.after))
+            case "make_folder":
+                found = self._workspace.look(step.place)
+                return found is not None and found.kind == "folder"
+            case "delete" | "remove_folder":
+                return self._workspace.look(step.place) is None
+            case "move":
+                return self._workspace.look(step.place) is None and self._workspace.look(step.target or step.place) is not None
+
+    def _holds(self, place: Place, content: Content) -> bool:
+        try:
+            return self._workspace.read(place, len(content.data)).data == content.data
+        except Refusal:
+            return False
+
+
+def _of(content: Content | None) -> Content:
+    if content is None:
+        raise RuntimeError("a step without its content")
+    return content
+
+
+def _must(is_made: bool) -> None:  # noqa: FBT001 - the answer of the call itself
+    if not is_made:
+        raise Stale(shape.STALE)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.mcp_servers.workspace.desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Generator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.journal.close()
