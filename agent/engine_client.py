@@ -11,7 +11,7 @@ from agent.engine_key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
-from inference.contract.status import EngineStatus, ServedModels, SwitchAnswer, SwitchRequest
+from inference.contract.status import EngineStatus, ServedModels, SessionForgotten, SwitchAnswer, SwitchRequest
 
 CONTROL_TIMEOUT_S = 5.0
 """Control routes answer from memory."""
@@ -61,6 +61,15 @@ class EngineClient:
         """
         request = SwitchRequest(tier=tier, wait=wait)
         return await self._ask(SwitchAnswer, "POST", "/engine/switch", request, timeout_s=SWITCH_TIMEOUT_S)
+
+    async def forget(self, session: str) -> None:
+        """Have it throw away what it keeps of a conversation to make it warm again.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused.
+        """
+        await self._ask(SessionForgotten, "DELETE", f"/engine/sessions/{session}", timeout_s=CONTROL_TIMEOUT_S)
 
     async def _ask(self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float) -> _Answer:
         shown = self._key.headers

@@ -3,6 +3,7 @@
 AgentError
 ├── HomeBusy              the person: another process holds this home
 ├── SessionNotFound       the front-end: no such session
+├── TurnNotFound          the front-end: no such turn in the session
 ├── SessionBusy           the front-end: a turn is still running
 ├── ApprovalError         the front-end: this answer does not count (and why)
 ├── ModelError            the turn ends, with a sentence for the person
@@ -36,6 +37,13 @@ class SessionNotFound(AgentError):
 
     def __init__(self, session: str) -> None:
         super().__init__(f'There is no session "{session}".')
+
+
+class TurnNotFound(AgentError):
+    """No turn of that id has ended in the session."""
+
+    def __init__(self, turn: str) -> None:
+        super().__init__(f'No turn "{turn}" has ended in this session.')
 
 
 class SessionBusy(AgentError):

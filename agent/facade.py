@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agent.events import ApprovalNeeded, Event, ToolClass
+from agent.exporting import Form
 
 
 class SessionInfo(Protocol):
@@ -20,8 +21,36 @@ class SessionInfo(Protocol):
     def title(self) -> str: ...
 
 
+class FoundTurn(Protocol):
+    """A turn in which something that was looked for was said."""
+
+    @property
+    def session(self) -> str: ...
+    @property
+    def turn(self) -> str: ...
+
+
+class Shelf(Protocol):
+    """The conversations as things that are kept."""
+
+    async def search(self, text: str) -> Sequence[FoundTurn]:
+        """Turns in which all words of a text were said, the best first."""
+        ...
+
+    async def fork(self, session: str, *, until: str | None = None) -> str:
+        """Copy a conversation up to a turn; the copy's id."""
+        ...
+
+    async def export(self, session: str, form: Form) -> str:
+        """A conversation as a text."""
+        ...
+
+
 class Facade(Protocol):
     """The agent of one home."""
+
+    @property
+    def shelf(self) -> Shelf: ...
 
     async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
         """Begin a conversation, or go on with one; its id."""
@@ -44,6 +73,10 @@ class Facade(Protocol):
 
     async def cancel(self, session: str, *, who: str) -> None:
         """End the running turn, if there is one."""
+        ...
+
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away with everything that came of it."""
         ...
 
     def approvals(self) -> Sequence[ApprovalNeeded]:

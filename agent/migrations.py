@@ -43,6 +43,13 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX open_approvals ON approvals (expires_at) WHERE outcome IS NULL;
     """,
+    """
+    CREATE VIRTUAL TABLE said USING fts5 (text, session UNINDEXED, turn UNINDEXED, who UNINDEXED,
+                                       tokenize = 'unicode61 remove_diacritics 2');
+    INSERT INTO said SELECT json_extract(body, '$.text'), session, turn, 'person' FROM events WHERE type = 'turn_started';
+    INSERT INTO said SELECT json_extract(body, '$.answer'), session, turn, 'assistant' FROM events WHERE type = 'turn_done';
+    CREATE TABLE to_forget (session TEXT PRIMARY KEY) STRICT;  -- deleted here; the engine has not been told yet
+    """,
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from urllib.parse import urlencode
 
 import anyio
 import httpx2
@@ -17,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from agent.address import Address
 from agent.errors import AgentError
 from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
+from agent.exporting import Form
 from agent.service_faults import ServiceError, ServiceGone, error_for
 from agent.service_wire import (
     KEEP_ALIVE_S,
@@ -25,6 +27,8 @@ from agent.service_wire import (
     CancelRequest,
     Fault,
     FaultBody,
+    ForkRequest,
+    FoundRow,
     Notice,
     ServiceHealth,
     SessionOpened,
@@ -44,6 +48,7 @@ SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
 _STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
 _APPROVALS = TypeAdapter(list[ApprovalNeeded])
 _SESSIONS = TypeAdapter(list[SessionRow])
+_FOUND = TypeAdapter(list[FoundRow])
 
 
 def new_http_client(address: Address) -> httpx2.AsyncClient:
@@ -113,6 +118,23 @@ class ServiceClient:
     async def sessions(self) -> list[SessionRow]:
         """The conversations."""
         return _SESSIONS.validate_json(await self._call("GET", "/sessions"))
+
+    async def search_sessions(self, text: str) -> list[FoundRow]:
+        """Turns in which all words of a text were said, the best first."""
+        return _FOUND.validate_json(await self._call("GET", f"/sessions/search?{urlencode({'text': text})}"))
+
+    async def fork(self, session: str, *, until: str | None = None) -> str:
+        """Copy a conversation up to a turn; the copy's id."""
+        answer = await self._call("POST", f"/sessions/{session}/fork", ForkRequest(until=until), subject=session)
+        return SessionOpened.model_validate_json(answer).session
+
+    async def export(self, session: str, form: Form) -> str:
+        """A conversation as a text."""
+        return (await self._call("GET", f"/sessions/{session}/export?form={form}", subject=session)).decode()
+
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away."""
+        await self._call("DELETE", f"/sessions/{session}", subject=session)
 
     async def shut_down(self, *, only_if_unneeded: bool = False) -> None:
         """Tell it to leave."""

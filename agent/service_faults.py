@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, get_args
 
-from agent.errors import AgentError, ApprovalError, ApprovalProblem, EngineUnreachable, HomeBusy, SessionBusy, SessionNotFound
+from agent.errors import AgentError, ApprovalError, ApprovalProblem, EngineUnreachable, HomeBusy, SessionBusy, SessionNotFound, TurnNotFound
 from agent.service_wire import Fault
 
 _APPROVAL = "approval_"
@@ -44,6 +44,8 @@ def answer_for(error: AgentError) -> Answer:
     match error:
         case SessionNotFound():
             return Answer(404, "session_not_found")
+        case TurnNotFound():
+            return Answer(404, "turn_not_found")
         case SessionBusy():
             return Answer(409, "session_busy")
         case ApprovalError(problem="unknown"):

@@ -16,12 +16,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agent.address import own_version
 from agent.errors import AgentError
 from agent.events import Event
+from agent.exporting import FORMS
 from agent.facade import Facade
 from agent.presence import Leaving, Presence
 from agent.readiness import NotReady, Readiness
@@ -32,6 +33,7 @@ from agent.service_wire import (
     NEEDED,
     ApprovalReply,
     CancelRequest,
+    ForkRequest,
     Notice,
     ServiceHealth,
     SessionOpened,
@@ -78,6 +80,26 @@ class Desk:
         asked = await _body(request, SessionRequest)
         session = await (await self.facade()).open_session(resume=asked.resume, title=asked.title)
         return JSONResponse(SessionOpened(session=session).model_dump())
+
+    async def search_sessions(self, request: Request) -> Response:
+        found = await (await self.facade()).shelf.search(request.query_params.get("text", ""))
+        return JSONResponse(to_jsonable_python(found))
+
+    async def fork_session(self, request: Request) -> Response:
+        asked = await _body(request, ForkRequest)
+        session = await (await self.facade()).shelf.fork(request.path_params["session"], until=asked.until)
+        return JSONResponse(SessionOpened(session=session).model_dump())
+
+    async def export_session(self, request: Request) -> Response:
+        form = request.query_params.get("form", "markdown")
+        if form not in FORMS:
+            return fault(422, "invalid_request", f"`form` is one of {', '.join(FORMS)}.")
+        text = await (await self.facade()).shelf.export(request.path_params["session"], form)
+        return PlainTextResponse(text)
+
+    async def delete_session(self, request: Request) -> Response:
+        await (await self.facade()).delete(request.path_params["session"])
+        return Response(status_code=204)
 
     async def begin_turn(self, request: Request) -> Response:
         asked = await _body(request, TurnRequest)
@@ -147,6 +169,10 @@ def build_routes(desk: Desk) -> Starlette:
             Route("/health", desk.health),
             Route("/sessions", desk.list_sessions),
             Route("/sessions", desk.open_session, methods=["POST"]),
+            Route("/sessions/search", desk.search_sessions),
+            Route("/sessions/{session}", desk.delete_session, methods=["DELETE"]),
+            Route("/sessions/{session}/fork", desk.fork_session, methods=["POST"]),
+            Route("/sessions/{session}/export", desk.export_session),
             Route("/sessions/{session}/turns", desk.begin_turn, methods=["POST"]),
             Route("/sessions/{session}/events", desk.stream_events),
             Route("/sessions/{session}/cancel", desk.cancel, methods=["POST"]),

@@ -60,6 +60,24 @@ class SessionRow(BaseModel):
     """Calls that wait for a person."""
 
 
+class FoundRow(_Wire):
+    """One entry of the answer of `GET /sessions/search`."""
+
+    session: str
+    title: str
+    turn: str
+    who: Literal["person", "assistant"]
+    text: str
+    at: str
+
+
+class ForkRequest(_Wire):
+    """Body of `POST /sessions/{id}/fork`."""
+
+    until: str | None = None
+    """The last turn that the copy has; None for all that have ended."""
+
+
 class TurnRequest(_Wire):
     """Body of `POST /sessions/{id}/turns`."""
 

@@ -26,7 +26,7 @@ from agent.deferred import deferred_turn
 from agent.effects import Answered
 from agent.engine_client import EngineClient
 from agent.engine_key import EngineKey, KeySource
-from agent.errors import AgentError, ApprovalError, SessionNotFound
+from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.launches import server_specs
 from agent.lease import hold_lease
@@ -34,6 +34,7 @@ from agent.local_time import Zone, find_zone
 from agent.model_client import ModelClient, timeouts
 from agent.prompt import user_text
 from agent.routing import without_tags
+from agent.shelf import Shelf
 from agent.store import SessionInfo, Store, TurnRow
 from agent.toolbox import Toolbox
 from agent.turn_state import Options
@@ -56,6 +57,8 @@ class Runtime:
         self._world = world
         self._tasks = tasks
         self._sessions: dict[str, OpenSession] = {}
+        self.shelf = Shelf(world)
+        """The conversations as things that are kept; `delete` is here, because nothing may run in one that goes."""
 
     async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
         """Begin a conversation, or go on with one.
@@ -172,6 +175,19 @@ class Runtime:
         waiting = Counter(row.session for row in self._world.store.open_approvals() if row.expires_at > now)
         return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
 
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away with everything that came of it.
+
+        Raises:
+            SessionNotFound: no such session.
+            SessionBusy: a turn runs in it, or waits for a person.
+        """
+        opened = await self._session(session)
+        if opened.turn is not None and not opened.turn.has_ended:
+            raise SessionBusy(session)
+        self._sessions.pop(session, None)
+        await self.shelf.delete(session)
+
     def is_busy(self) -> bool:
         """Whether a turn or an approved call runs; one that waits for a person does not."""
         return any(opened.turn is not None and opened.turn.is_working for opened in self._sessions.values())
@@ -252,6 +268,7 @@ async def open_runtime(
                 async with background_tasks() as tasks:
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
+                    tasks.start_soon(runtime.shelf.tell_engine)
                     yield runtime
         finally:
             store.close()

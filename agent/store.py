@@ -10,16 +10,16 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agent.approvals import ApprovalRow
 from agent.errors import ApprovalError
-from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, Event
+from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted
 from agent.messages import Prefix
 from agent.migrations import migrate
 from agent.turn_state import Options
@@ -44,6 +44,19 @@ class SessionInfo:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A turn in which something that was looked for was said."""
+
+    session: str
+    title: str
+    turn: str
+    who: Literal["person", "assistant"]
+    text: str
+    """The words around it."""
+    at: str
+
+
+@dataclass(frozen=True)
 class TurnRow:
     id: str
     session: str
@@ -63,6 +76,8 @@ class Store:
         # FULL: a commit that an effect relies on must also survive a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten, and does not wait in a free page for whoever gets the file.
+        self._db.execute("PRAGMA secure_delete = ON")
         migrate(self._db)
 
     def close(self) -> None:
@@ -104,6 +119,61 @@ class Store:
                FROM sessions s ORDER BY s.created_at DESC, s.id"""
         )
         return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "") for row in rows]
+
+    def search(self, words: Sequence[str], *, limit: int) -> list[Found]:
+        """Turns in which the person or the assistant said all of these words (or words that begin like them), the best match first."""
+        query = " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+        rows = self._rows(
+            """SELECT said.session, s.title, said.turn, said.who, snippet(said, 0, '', '', '…', 16), e.at
+               FROM said JOIN sessions s ON s.id = said.session
+               LEFT JOIN events e ON e.session = said.session AND e.turn = said.turn AND e.type = 'turn_started'
+               WHERE said MATCH ? ORDER BY bm25(said), e.at DESC LIMIT ?""",
+            query,
+            limit,
+        )
+        return [Found(*row) for row in rows]
+
+    def copy_session(self, source: str, copy: SessionInfo, turns: Mapping[str, str], *, at: str) -> None:
+        """Add a session that begins as another one did.
+
+        Args:
+            source: its id.
+            copy: id and title of the new one.
+            turns: the turns that it takes over, all of them ended, each with its id in the copy.
+            at: now.
+        """
+        events = [event for event in self.events(source) if event.turn in turns]
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO sessions (id, title, created_at, system, tools) SELECT ?, ?, ?, system, tools FROM sessions WHERE id = ?",
+                (copy.session, copy.title, copy.created_at, source),
+            )
+            for old, new in turns.items():
+                db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
+                           (new, copy.session, old))  # fmt: skip
+            for event in events:
+                _write(db, copy.session, event.model_copy(update={"turn": turns[event.turn]}), at)
+
+    def delete_session(self, session: str) -> None:
+        """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
+        with self._transaction() as db:
+            for table in ("said", "approvals", "events", "turns"):
+                db.execute(f"DELETE FROM {table} WHERE session = ?", (session,))
+            db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+            # The index keeps words of deleted rows until its parts are merged.
+            db.execute("INSERT INTO said (said) VALUES ('optimize')")
+            db.execute("INSERT OR IGNORE INTO to_forget (session) VALUES (?)", (session,))
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def to_forget(self) -> list[str]:
+        """Deleted sessions of which the engine has not been told."""
+        return [row[0] for row in self._rows("SELECT session FROM to_forget ORDER BY rowid")]
+
+    def forgotten(self, session: str) -> None:
+        """The engine keeps nothing of it any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM to_forget WHERE session = ?", (session,))
 
     def prefix(self, session: str) -> Prefix | None:
         """The session's frozen prefix; None before its first turn."""
@@ -159,13 +229,22 @@ class Store:
         return [_approval_row(row) for row in rows]
 
 
-def _insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+def _write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    """Add one event, and what was said in it to the index."""
     (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE session = ?", (session,)).fetchone()
     stored = event.model_copy(update={"seq": last + 1})
     db.execute(
         "INSERT INTO events (session, seq, turn, type, body, at) VALUES (?, ?, ?, ?, ?, ?)",
         (session, stored.seq, stored.turn, stored.type, stored.model_dump_json(), at),
     )
+    if isinstance(stored, TurnStarted | TurnDone):
+        text, who = (stored.text, "person") if isinstance(stored, TurnStarted) else (stored.answer, "assistant")
+        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
+    return stored
+
+
+def _insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    stored = _write(db, session, event, at)
     match stored:
         case ApprovalNeeded():
             db.execute(

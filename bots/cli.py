@@ -30,6 +30,7 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, Lazy] = {
     "chat": Lazy("bots.repl.cli:chat", "Talk to the assistant in this terminal.", "chat,agent,servers,engine,embedded"),
     "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
+    "sessions": Lazy("bots.sessions:sessions", "List, search, export, fork and delete conversations.", "agent"),
     "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
     "connect": Lazy("agent.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),
     "engine": Lazy("inference.cli:engine", "Run and steer the engine: serve, status, switch, unload.", "engine,embedded"),

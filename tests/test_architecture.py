@@ -30,9 +30,10 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 PURE = (
     *("agent/approvals", "agent/assemble", "agent/budget", "agent/calling", "agent/context", "agent/deferred", "agent/effects"),
     *("agent/errors", "agent/events", "agent/grants", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
-    *("agent/fitting", "agent/leaked", "agent/mending", "agent/reading", "agent/repeats", "agent/thoughts"),
+    *("agent/exporting", "agent/fitting", "agent/leaked", "agent/mending", "agent/reading", "agent/repeats", "agent/thoughts"),
     *("agent/routing", "agent/service_wire", "agent/taint", "agent/turn", "agent/turn_state"),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
+    *("config/calendar_settings", "mcp_servers/calendars/backends/multistatus"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
     *("config/references", "config/schema", "config/vocabulary"),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
@@ -43,6 +44,7 @@ PURE = (
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/starts", "mcp_servers/people"),
+    *(f"mcp_servers/workspace/{name}" for name in ("editing", "guarded", "ignoring", "patch", "places", "textual")),
     *("mcp_servers/calendars/matching", "mcp_servers/calls", "mcp_servers/catalogue", "mcp_servers/errors", "mcp_servers/htmltext"),
     *(
         "mcp_servers/letters",

@@ -37,6 +37,7 @@ from agent.events import (
     Usage,
 )
 from agent.service_wire import SessionRow
+from tests.fakes.shelf import FakeShelf
 
 EXPIRES = "2026-11-21T12:00:00+01:00"
 LISTING = "Sun 22 Nov 2026: 2 events\n09:00-09:30 Standup\n15:00-16:00 Dentist \x1b[31mred\x1b]0;owned\x07"
@@ -68,8 +69,18 @@ class FakeRuntime:
         self._sessions: dict[str, _Session] = {}
         self._asked: dict[str, _Asked] = {}
         self._ids = itertools.count(1)
+        self.shelf = FakeShelf(lambda: {name: session.stored for name, session in self._sessions.items()}, self._add)
         self.created: list[str] = []
         """What the one writing tool has done."""
+
+    def _add(self, events: list[Event]) -> str:
+        session = f"s{next(self._ids)}"
+        self._sessions[session] = _Session(stored=list(events))
+        return session
+
+    async def delete(self, session: str) -> None:
+        if self._sessions.pop(session, None) is None:
+            raise SessionNotFound(session)
 
     async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
         if resume is not None and resume not in self._sessions:

@@ -8,6 +8,7 @@ import sys
 import bots.ask
 import bots.cli
 import bots.link
+import bots.sessions
 from agent.attach import attach
 
 SERVICE = (sys.executable, "-m", "tests.fakes.service_process")
@@ -17,6 +18,7 @@ def main() -> None:
     attach_to_fake = functools.partial(attach, command=SERVICE)
     bots.ask.attach = attach_to_fake
     bots.link.attach = attach_to_fake
+    bots.sessions.attach = attach_to_fake
     bots.cli.main()
 
 

@@ -1,0 +1,142 @@
+"""`variet sessions`: the conversations that are kept: list, search, show, export, fork and delete them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import anyio
+import click
+from pydantic import BaseModel
+
+from agent.attach import attach
+from agent.errors import AgentError
+from agent.exporting import FORMS, Form
+from agent.service_client import ServiceClient
+from bots.farewell import leave_on_signals
+from bots.plain import neutralise, one_line
+from config.load import ConfigError
+from config.paths import Home
+
+FAILED = 1
+INTERRUPTED = 130
+EPILOG = """\b
+Examples:
+  variet sessions                         the newest first
+  variet sessions search invoice march    who said both words, where
+  variet sessions export ID > talk.md     as Markdown; --form jsonl for programs
+  variet sessions fork ID                 go on differently from there
+  variet chat --session ID                go on with one
+
+\b
+Exit codes: 0 done; 1 no such session, or it is in use; 2 wrong usage; 130 Ctrl-C.
+"""
+
+
+def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
+    async def attached() -> None:
+        async with attach(Home.find(), on_status=lambda _: None) as service:
+            await work(service)
+
+    leave_on_signals()
+    try:
+        anyio.run(attached)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (AgentError, ConfigError) as error:
+        click.echo(f"variet sessions: {neutralise(str(error))}", err=True)
+        sys.exit(FAILED)
+
+
+def _print_json(rows: Sequence[BaseModel]) -> None:
+    click.echo(json.dumps([row.model_dump() for row in rows], ensure_ascii=False))
+
+
+@click.group(invoke_without_command=True, epilog=EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.pass_context
+def sessions(context: click.Context, *, as_json: bool) -> None:
+    """Look through the conversations that are kept, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def show(service: ServiceClient) -> None:
+        rows = await service.sessions()
+        if as_json:
+            _print_json(rows)
+            return
+        for row in rows:
+            waits = f"  ({row.waiting} waiting for you)" if row.waiting else ""
+            click.echo(f"{row.session}  {row.created_at[:16].replace('T', ' ')}  {one_line(row.title or row.last_text)}{waits}")
+        if not rows:
+            click.echo("There are none yet. `variet chat` begins one.", err=True)
+
+    _run(show)
+
+
+@sessions.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def search(words: tuple[str, ...], *, as_json: bool) -> None:
+    """Find the turns in which all WORDS were said, by you or by the assistant."""
+
+    async def show(service: ServiceClient) -> None:
+        rows = await service.search_sessions(" ".join(words))
+        if as_json:
+            _print_json(rows)
+            return
+        for row in rows:
+            who = "you" if row.who == "person" else "variet"
+            click.echo(f"{row.session}  {row.at[:16].replace('T', ' ')}  {who}: {one_line(row.text)}")
+        if not rows:
+            click.echo("Nothing was found.", err=True)
+
+    _run(show)
+
+
+@sessions.command()
+@click.argument("session")
+@click.option("--form", type=click.Choice(FORMS), default="markdown", show_default=True, help="markdown, or one event a line as JSON.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of standard output.")
+def export(session: str, form: Form, output: Path | None) -> None:
+    """Write a SESSION out."""
+
+    async def write(service: ServiceClient) -> None:
+        text = await service.export(session, form)
+        if output is None:
+            # A terminal must not obey what stands in somebody's mail; a file gets the bytes as they are.
+            click.echo(neutralise(text) if sys.stdout.isatty() else text, nl=False)
+        else:
+            await anyio.Path(output).write_text(text, encoding="utf-8")
+
+    _run(write)
+
+
+@sessions.command()
+@click.argument("session")
+@click.option("--until", metavar="TURN", help="The last turn that the copy has (see `export --form jsonl`); without it: all.")
+def fork(session: str, until: str | None) -> None:
+    """Copy a SESSION, to go on differently; prints the copy's id."""
+
+    async def copy(service: ServiceClient) -> None:
+        click.echo(await service.fork(session, until=until))
+
+    _run(copy)
+
+
+@sessions.command()
+@click.argument("session", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(session: tuple[str, ...], *, yes: bool) -> None:
+    """Delete each SESSION with everything that came of it; this cannot be undone."""
+    if not yes:
+        click.confirm(f"Delete {', '.join(session)} for good?", abort=True)
+
+    async def throw_away(service: ServiceClient) -> None:
+        for each in session:
+            await service.delete(each)
+            click.echo(f"deleted {each}")
+
+    _run(throw_away)

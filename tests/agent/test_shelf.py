@@ -1,0 +1,116 @@
+"""Conversations that are kept are found again, copied, written out and thrown away with everything that came of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import anyio
+import pytest
+
+from agent.errors import SessionBusy, SessionNotFound, TurnNotFound
+from agent.events import AnyEvent, TurnStarted
+from agent.migrations import MIGRATIONS, migrate
+from agent.session import LOG_FILE
+from config.paths import Home
+from tests.agent.runtimes import Agent, agent_of
+from tests.fakes.scripted_model import Say
+
+pytestmark = pytest.mark.anyio
+COFFEE = ("create_event", {"title": "Coffee", "when": "friday"})
+SECRET = "Zanzibar-4711"
+
+
+async def turns_of(agent: Agent, session: str) -> list[str]:
+    text = await agent.runtime.shelf.export(session, "jsonl")
+    events = [AnyEvent.validate_json(line) for line in text.splitlines()]
+    return [event.text for event in events if isinstance(event, TurnStarted)]
+
+
+async def test_what_was_said_is_found_whoever_said_it_and_however_it_is_written(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("The invoice is from März."), Say("Nothing."), Say("No.")]) as agent:
+            await agent.ask("hello")
+            await agent.ask("any INVOICE (from last march)?")
+            await agent.ask("something else")
+            shelf = agent.runtime.shelf
+            assert {found.who for found in await shelf.search("invoice")} == {"person", "assistant"}
+            (one,) = await shelf.search("marz invo")
+            assert (one.session, one.who, one.text) == (agent.session, "assistant", "The invoice is from März.")
+            assert await shelf.search('nothing" OR "else') == []
+            assert await shelf.search("?!") == []
+
+
+async def test_a_copy_goes_on_by_itself_and_leaves_the_first_as_it_was(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One."), Say("Two."), Say("Other two.")]) as agent:
+            first = (await agent.ask("say one"))[0].turn
+            await agent.ask("say two")
+            copy = await agent.runtime.shelf.fork(agent.session, until=first)
+            assert await turns_of(agent, copy) == ["say one"]
+            original, agent.session = agent.session, copy
+            await agent.ask("say another two")
+            sent = [message["content"].split("\n")[-1] for message in agent.model.requests[2]["messages"][1:]]
+            assert sent == ["say one", "One.", "say another two"]
+            assert agent.model.requests[2]["tools"] == agent.model.requests[0]["tools"]
+            assert await turns_of(agent, original) == ["say one", "say two"]
+            with pytest.raises(TurnNotFound):
+                await agent.runtime.shelf.fork(original, until="t-nowhere")
+            with pytest.raises(SessionNotFound):
+                await agent.runtime.shelf.fork("s-nowhere")
+
+
+async def test_a_deleted_conversation_is_nowhere_any_more_and_the_engine_is_told_when_it_can_be(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say(f"I keep {SECRET}.", calls=[COFFEE]), Say("Added.")]) as agent:
+            await agent.ask(f"remember {SECRET}", agent.answer(granted=True))
+            await agent.runtime.delete(agent.session)
+            assert agent.runtime.sessions() == []
+            assert await agent.runtime.shelf.search("Zanzibar") == []
+            with pytest.raises(SessionNotFound):
+                await agent.runtime.send(agent.session, "hello", who="cli")
+    for file in home.state_dir.glob(f"{LOG_FILE}*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+        assert b"zanzibar" not in file.read_bytes(), file
+    # The scripted engine does not know the route: it will be told again.
+    with sqlite3.connect(home.state_dir / LOG_FILE) as db:
+        assert db.execute("SELECT session FROM to_forget").fetchall() == [(agent.session,)]
+
+
+async def test_nothing_is_thrown_away_under_a_turn_that_runs(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("Hold on.", holds_after=1)]) as agent:
+            await agent.runtime.send(agent.session, "hello", who="cli")
+            await agent.model.is_holding.wait()
+            with pytest.raises(SessionBusy):
+                await agent.runtime.delete(agent.session)
+            await agent.runtime.cancel(agent.session, who="cli")
+            await agent.runtime.delete(agent.session)
+
+
+async def test_a_conversation_reads_well_as_markdown_and_a_result_cannot_leave_its_fence(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say(calls=[COFFEE]), Say("Added ```it```.")]) as agent:
+            await agent.ask("add coffee", agent.answer(granted=True))
+            text = await agent.runtime.shelf.export(agent.session, "markdown")
+    assert text.startswith(f"# {agent.session}\n")
+    assert "## test, 2" in text
+    assert "\n\nadd coffee\n" in text
+    assert '- `create_event({"title"' in text
+    assert "*approved by" in text
+    assert text.endswith("Added ```it```.\n")
+
+
+def test_an_older_log_is_searchable_once_it_was_opened(tmp_path: Path):
+    db = sqlite3.connect(tmp_path / "log", isolation_level=None)
+    db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db.execute("INSERT INTO sessions (id, title, created_at) VALUES ('s', '', '')")
+    for seq, (kind, body) in enumerate((("turn_started", {"text": "the invoice"}), ("turn_done", {"answer": "is paid"})), start=1):
+        db.execute("INSERT INTO events VALUES ('s', ?, 't', ?, ?, '')", (seq, kind, json.dumps(body)))
+    migrate(db)
+    assert db.execute("SELECT who, text FROM said WHERE said MATCH 'invoice OR paid' ORDER BY rowid").fetchall() == [
+        ("person", "the invoice"),
+        ("assistant", "is paid"),
+    ]
+    db.close()
