@@ -8,6 +8,7 @@ state would land in the middle of it and be lost.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,7 @@ LOG_LIMIT_BYTES = 8 * 1024 * 1024
 """One log file; the one before is kept beside it as `.1`."""
 
 _CHUNK_BYTES = 64 * 1024
+_LOG = logging.getLogger(__name__)
 
 
 class ChildOutput:
@@ -88,21 +90,28 @@ class ChildOutput:
 
 
 class _PrivateLog:
-    """An append-only file that only its owner can read. A full disk costs the log, never the child."""
+    """An append-only file that only its owner can read. A full disk, or a folder that is not there, costs the log and never the child."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fd, self._size = _open_private(path)
+        self._fd: int | None = None
+        self._size = 0
+        self._has_complained = False
+        self.write(b"")
 
     def write(self, data: bytes) -> None:
-        if self._fd is None:
-            return
+        """Append; what cannot be written is lost, and the next piece is tried again: a disk that was full heals."""
         try:
             if self._size > LOG_LIMIT_BYTES:
                 self._rotate()
+            if self._fd is None:
+                self._fd, self._size = _open_private(self._path)
             self._size += os.write(self._fd, data)
-        except OSError:
-            self.close()
+            self._has_complained = False
+        except OSError as error:
+            if not self._has_complained:
+                _LOG.warning("%s is not kept: %s", self._path, error)
+            self._has_complained = True
 
     def close(self) -> None:
         if self._fd is not None:
@@ -112,7 +121,7 @@ class _PrivateLog:
     def _rotate(self) -> None:
         self.close()
         os.replace(self._path, self._path.with_name(self._path.name + ".1"))
-        self._fd, self._size = _open_private(self._path)
+        self._size = 0
 
 
 def _open_private(path: Path) -> tuple[int, int]:

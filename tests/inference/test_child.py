@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import stat
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from inference import process_group
 from inference.child import Child, ChildFailed, Launch, Progress
+from inference.child_output import ChildOutput
 from inference.runtimes.state_lines import STATE_PREFIX
 from tests.fakes import misbehaving_child
 from tests.fakes.processes import free_port, pids_in, wait_gone
@@ -175,10 +177,31 @@ async def test_a_missing_program_is_a_failure_with_its_name(tmp_path: Path) -> N
         assert failed.value.reason == "not_started"
 
 
-async def test_a_log_that_cannot_be_opened_fails_the_start_and_leaves_nothing(tmp_path: Path) -> None:
-    with anyio.fail_after(BOUND_S), pytest.raises(ChildFailed, match="its log") as failed:
-        await Child.spawn(launch(), log_path=tmp_path / "no" / "folder" / "log", on_progress=lambda _: None)
-    assert failed.value.reason == "not_started"
+async def test_a_log_that_cannot_be_written_costs_the_log_and_not_the_child(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    for log in (tmp_path / "no" / "folder" / "log", tmp_path / "full"):
+        with anyio.fail_after(BOUND_S):
+            child = await Child.spawn(launch(), log_path=log, on_progress=lambda _: None)
+            await child.wait_ready()
+            assert (await child.stop()).last_lines
+    said = [record.getMessage() for record in caplog.records if "is not kept" in record.getMessage()]
+    assert [line.rpartition("] ")[2].partition(":")[0] for line in said] == ["No such file or directory", "No space left on device"]
+
+
+def test_a_log_is_kept_again_once_there_is_room_for_it(tmp_path: Path) -> None:
+    log = tmp_path / "later" / "log"
+    heard: queue.Queue[str] = queue.Queue()
+    reader, writer = os.pipe()
+    output = ChildOutput([os.fdopen(reader, "rb", buffering=0)], log, lambda line: bool(heard.put(line)))
+    output.start()
+    os.write(writer, b"lost\n")
+    heard.get(timeout=BOUND_S)
+    log.parent.mkdir()
+    os.write(writer, b"kept\n")
+    os.close(writer)
+    output.join(BOUND_S)
+    assert output.tail() == ("lost", "kept")
+    assert log.read_text(encoding="utf-8") == "kept\n"
 
 
 async def test_a_crash_after_the_load_is_reported_with_its_code(tmp_path: Path) -> None:
