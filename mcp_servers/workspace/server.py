@@ -9,8 +9,10 @@ from mcp_servers.calls import AsyncHandler
 from mcp_servers.serving import threaded
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.changing import Changing
+from mcp_servers.workspace.commands import Allowed
 from mcp_servers.workspace.journal import Journal
 from mcp_servers.workspace.reading import Reading, new_token
+from mcp_servers.workspace.running import Running
 from mcp_servers.workspace.stepping import Stepper
 from mcp_servers.workspace.tools import TOOLS
 
@@ -18,16 +20,19 @@ __all__ = ["TOOLS", "handlers"]
 
 
 def handlers(
-    workspace: Workspace, state: Path, *, file_mode: int = 0o644, token: Callable[[], str] = new_token
+    workspace: Workspace, state: Path, allowed: Allowed, *, file_mode: int = 0o644, token: Callable[[], str] = new_token
 ) -> Mapping[str, AsyncHandler]:
     """The tools over some roots.
 
     Args:
         workspace: the roots.
         state: where the journal is kept.
+        allowed: which commands may run.
         file_mode: the permission bits of a new file.
         token: makes the word around a block.
     """
     journal = Journal(state, workspace.roots)
     Stepper(workspace, journal).settle()
-    return threaded({**Reading(workspace, token=token).handlers(), **Changing(workspace, journal, token, file_mode).handlers()})
+    files = threaded({**Reading(workspace, token=token).handlers(), **Changing(workspace, journal, token, file_mode).handlers()})
+    # A turn of its own: while tests run, files can be read.
+    return {**files, **threaded(Running(workspace, allowed, token).handlers())}

@@ -18,6 +18,7 @@ MAX_LINE_CHARS = 500
 """A longer line is shown cut: minified code would fill the answer."""
 MAX_DIFF_LINES = 200
 STALE = "The file has changed since. Read it again."
+OTHER_COMMAND = "Another command would run by now. Ask again."
 NO_CHANGES = "Nothing was changed yet."
 
 
@@ -130,3 +131,9 @@ def changed_text(title: str, number: int, added: int, removed: int) -> str:
     """`Done: Edit src/app.py (3 lines added, 1 removed), change c12.`."""
     size = f" ({count_text(added, 'line')} added, {removed} removed)" if added or removed else ""
     return f"Done: {title}{size}, change c{number}."
+
+
+def ran_text(line: str, code: int | None, timeout_s: float, output: str, token: str) -> str:
+    """`Exit code 0: pytest -q`, and what the command said."""
+    head = f"Ended after {timeout_s:g} s: {line}" if code is None else f"Exit code {code}: {line}"
+    return f"{head}\n{block(token, output)}" if output else f"{head}\n(no output)"

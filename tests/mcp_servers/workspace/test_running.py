@@ -1,0 +1,191 @@
+"""Programs run as they were shown, bounded, without the server's secrets, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mcp_servers.calls import Call, Plan, checked
+from mcp_servers.errors import Refusal
+from mcp_servers.workspace import commands
+from mcp_servers.workspace.commands import Allowed, Known, check_allowed, environment, problems_in
+from mcp_servers.workspace.running import Running
+from tests.mcp_servers.calling import NOW
+from tests.mcp_servers.workspace.desk import SPECS, TOKEN, Desk
+
+PYTHON = sys.executable
+SERVER = {"PATH": os.environ["PATH"], "HOME": "/nowhere", "API_TOKEN": "canary", "VARIET_ENGINE_KEY": "canary", "LC_ALL": "C.UTF-8"}
+
+
+def running(desk: Desk, **allowed: object) -> Running:
+    return Running(desk.workspace, Allowed(**{"commands": ("*",), **allowed}), lambda: TOKEN, SERVER)  # pyright: ignore[reportArgumentType]
+
+
+def plan(tools: Running, tool: str, host: dict[str, object] | None = None, **arguments: object) -> Plan:
+    done = tools.handlers()[tool](Call(checked(SPECS[tool], arguments), NOW, host or {}))
+    assert isinstance(done, Plan)
+    return done
+
+
+def ran(tools: Running, *argv: str, **arguments: object) -> str:
+    return plan(tools, "run_command", command=list(argv), **arguments).execute().text
+
+
+def refusal(tools: Running, tool: str, **arguments: object) -> str:
+    with pytest.raises(Refusal) as refused:
+        plan(tools, tool, **arguments)
+    return str(refused.value)
+
+
+def test_a_command_is_shown_word_for_word_and_takes_its_arguments_as_they_are(desk: Desk):
+    (desk.root / "sub").mkdir()
+    prepared = plan(
+        running(desk),
+        "run_command",
+        command=[PYTHON, "-c", "import sys, os; print(sys.argv[1:], os.getcwd())", "$HOME; rm *"],
+        folder="sub",
+    )
+    assert prepared.summary.startswith(f"Run: {PYTHON} -c 'import sys")
+    assert dict(prepared.lines)["Folder"] == str(desk.root / "sub")
+    text = prepared.execute().text
+    assert text.startswith("Exit code 0: ")
+    assert f"['$HOME; rm *'] {desk.root / 'sub'}" in text
+
+
+def test_a_command_sees_none_of_the_servers_secrets_and_reads_nothing(desk: Desk):
+    text = ran(running(desk), PYTHON, "-c", "import os, sys; print(sorted(os.environ)); print(repr(sys.stdin.read()))")
+    assert "canary" not in text
+    assert "TOKEN" not in text
+    assert "VARIET" not in text
+    assert "'LC_ALL'" in text
+    assert "\n''\n" in text
+    assert (
+        environment({"X": "1", "VARIET_X": "2", "PATH": "/bin::.:x:/usr/bin"}, Allowed(environment=("X", "VARIET_X")))["PATH"]
+        == "/bin:/usr/bin"
+    )
+    assert "VARIET_X" not in environment({"VARIET_X": "2"}, Allowed(environment=("VARIET_X",)))
+
+
+def test_only_commands_that_the_settings_name_may_run(desk: Desk):
+    allowed = Allowed(commands=("git status", "ruff"))
+    check_allowed(["git", "status", "-s"], allowed)
+    check_allowed(["ruff", "check"], allowed)
+    for argv in (["git", "push"], ["git"], ["./ruff"], ["bash", "-c", "git status"], ["git status"]):
+        with pytest.raises(Refusal, match="is not among the commands that may run"):
+            check_allowed(argv, allowed)
+    assert "(none)" in refusal(running(desk, commands=()), "run_command", command=["ls"])
+    assert "There is no program" in refusal(running(desk), "run_command", command=["no-such-program-anywhere"])
+    assert refusal(running(desk), "run_command", command=["ls"], folder="../..").startswith('"../.." climbs up')
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(desk: Desk):
+    child = "import time, os; os.setsid(); open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    parent = (
+        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); print('started', flush=True); time.sleep(600)"
+    )
+    text = ran(running(desk), PYTHON, "-c", parent, timeout="6")
+    assert text.startswith("Ended after 6 s: ")
+    assert "started" in text
+    pid = int((desk.root / "pid").read_text())
+    if sys.platform.startswith("linux"):
+        assert _is_gone(pid)
+
+
+def test_what_a_command_leaves_behind_is_ended(desk: Desk):
+    child = "import time, os; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    parent = f"""
+import subprocess, sys, time, os
+subprocess.Popen([sys.executable, '-c', {child!r}])
+while not os.path.exists('pid') or not open('pid').read(): time.sleep(0.01)
+"""
+    assert ran(running(desk), PYTHON, "-c", parent).startswith("Exit code 0: ")
+    assert _is_gone(int((desk.root / "pid").read_text()))
+
+
+def _is_gone(pid: int) -> bool:
+    give_up_at = time.monotonic() + 10
+    while time.monotonic() < give_up_at:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] == "Z":
+                return True
+            os.kill(pid, 0)
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_much_output_is_cut_in_its_middle(desk: Desk):
+    text = ran(running(desk), PYTHON, "-c", "print('first'); print('x' * 5_000_000); print('last')")
+    assert len(text) < 40_000
+    assert "first\n" in text
+    assert "... output left out ..." in text
+    assert "\nlast\n>>>abc" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("raise SystemExit(3)", "Exit code 3: "), ("import os; os.kill(os.getpid(), 9)", "Exit code 137: ")]
+)
+def test_how_it_ended_is_said(desk: Desk, code: str, said: str):
+    text = ran(running(desk), PYTHON, "-c", code)
+    assert text.startswith(said)
+    assert text.endswith("(no output)")
+
+
+def test_what_a_command_says_cannot_redraw_or_hide(desk: Desk):
+    assert "a<U+001B>[2Jb<U+202E>" in ran(running(desk), PYTHON, "-c", "print('a\\x1b[2Jb\\u202e')")
+
+
+def test_the_command_that_was_approved_is_the_one_that_runs(desk: Desk):
+    desk.write("pyproject.toml", "[tool.pytest.ini_options]\n")
+    tools = running(desk, tests=("echo", "one"))
+    prepared = plan(tools, "run_tests")
+    assert prepared.arguments == {}
+    assert "one" in plan(tools, "run_tests", host=dict(prepared.host)).execute().text
+    with pytest.raises(Refusal, match="Another command would run by now"):
+        plan(running(desk, tests=("echo", "two")), "run_tests", host=dict(prepared.host))
+
+
+@pytest.mark.parametrize(
+    ("names", "texts", "tests", "checks"),
+    [
+        ({"pyproject.toml", "tests"}, {}, ("pytest", "-q"), ("ruff", "check", "--no-fix", "--output-format=concise")),
+        ({"setup.py", "tests", ".venv/bin/python"}, {}, (".venv/bin/python", "-m", "pytest", "-q"), None),
+        (
+            {"package.json"},
+            {"package.json": '{"scripts": {"test": "x", "lint": "y"}}'},
+            ("npm", "test", "--silent"),
+            ("npm", "run", "lint", "--silent"),
+        ),
+        ({"package.json"}, {"package.json": '["not", "that"'}, None, None),
+        ({"Cargo.toml"}, {}, ("cargo", "test", "--quiet"), ("cargo", "check", "--quiet", "--message-format=short")),
+        ({"README.md"}, {}, None, None),
+    ],
+)
+def test_tests_and_checks_are_found(names: set[str], texts: dict[str, str], tests: tuple[str, ...] | None, checks: tuple[str, ...] | None):
+    known = Known(frozenset(names), texts)
+    found = commands.tests_of(known, lambda _: True), commands.checks_of(known, lambda _: True)
+    assert (found[0].argv if found[0] else None) == tests
+    assert checks is None or (found[1].argv if found[1] else None) == checks
+    assert commands.tests_of(Known(frozenset({"tests", "setup.py"}), {}), lambda _: False) is None
+
+
+def test_checks_give_their_findings_as_fields_and_a_path_is_never_an_option(desk: Desk):
+    desk.write("-rf", "x")
+    script = desk.write(
+        "check.py", "import sys\nprint('src/a.py:3:7: F401 unused import')\nprint('src/b.py:9: error: bad')\nprint(sys.argv[1:])\n"
+    )
+    tools = running(desk, checks=(PYTHON, str(script)))
+    outcome = plan(tools, "run_checks", path="-rf").execute()
+    assert "['./-rf']" in outcome.text
+    assert outcome.structured["problems"] == [
+        {"path": "src/a.py", "line": 3, "column": 7, "untrusted_text": "F401 unused import"},
+        {"path": "src/b.py", "line": 9, "untrusted_text": "error: bad"},
+    ]
+    assert problems_in("no problem here\n") == []
+    assert "No way to run the tests was found" in refusal(running(desk), "run_tests")
+    assert refusal(tools, "run_checks", path="gone") == "There is no gone."
