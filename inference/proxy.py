@@ -176,10 +176,10 @@ class Proxy:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(announce, tasks.cancel_scope)
             with self._supervisor.hub.listen() as listener:
-                await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model)))
+                await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model, ticket.id)))
                 async for event in listener.frames(LOADING_REPEAT_S):
                     if event is None or event.model == ticket.model:
-                        await answer.write(event_frame(LOADING_EVENT, event or self._supervisor.progress(ticket.model)))
+                        await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model, ticket.id)))
 
     async def _relay(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, pulse: Pulse, berth: Berth) -> None:
         upstream = await self._connections.ask(ticket.port, _request(asked.incoming, pinned(asked.raw, berth.slot)))

@@ -195,9 +195,9 @@ class Supervisor:
         name = views.coming(self._state)
         return None if name is None else self.progress(name)
 
-    def progress(self, name: str) -> SwapProgress:
-        """How far one model is on its way in."""
-        return views.progress(self._state, name, self._children.facts(name), anyio.current_time())
+    def progress(self, name: str, request: str | None = None) -> SwapProgress:
+        """How far one model is on its way in, and where that request stands."""
+        return views.progress(self._state, name, self._children.facts(name), anyio.current_time(), request)
 
     # --- the owner ----------------------------------------------------------------------------------------------------------------------
 

@@ -127,8 +127,9 @@ def coming(state: State) -> str | None:
     return next((waiter.model for waiter in waiters if state.models[waiter.model].phase != "ready"), None)
 
 
-def progress(state: State, name: str, facts: Facts, now: float) -> SwapProgress:
-    """How far `name` is on its way in."""
+def progress(state: State, name: str, facts: Facts, now: float, request: str | None = None) -> SwapProgress:
+    """How far `name` is on its way in, and where the request that is told so stands."""
+    place = next((each for each in queue(state, now) if each.id == request), None) if request is not None else None
     model = state.models[name]
     phase = _swap_phase(state, model, facts)
     begun = model.since
@@ -145,6 +146,8 @@ def progress(state: State, name: str, facts: Facts, now: float) -> SwapProgress:
         expected_s=facts.expected_s,
         percent=percent,
         error=model.error if phase == "failed" else None,
+        position=None if place is None else place.position,
+        wait_s=None if place is None else place.expected_s,
     )
 
 

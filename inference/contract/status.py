@@ -139,6 +139,10 @@ class SwapProgress(_Wire):
     percent: float | None = None
     """As the child reports it, else from `expected_s`; None when neither is known."""
     error: str | None = None
+    position: int | None = None
+    """In a `loading` event, the place of the request that it is told to, as in `QueuedRequest`; None once it is granted."""
+    wait_s: float | None = None
+    """In a `loading` event, about how long that request still waits; None where that is not known."""
 
 
 class EngineStatus(_Wire):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference.capabilities import capabilities_of
+from inference.catalog import build_catalog
+from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from tests.fakes.upstream import Exchange
-from tests.inference.engines import running
+from tests.inference.engines import running, settings
 
 pytestmark = pytest.mark.anyio
 
@@ -73,3 +78,20 @@ async def test_what_the_server_cannot_do_is_said_in_its_own_words(tmp_path: Path
         upstream.script = refuse
         answer = await on.client.post("/v1/embeddings", json={"model": "fast", "input": "x"})
     assert (answer.status_code, answer.content) == (501, refusal)
+
+
+async def test_a_picture_reaches_a_model_that_sees_as_the_bytes_that_were_sent(tmp_path: Path) -> None:
+    picture = base64.b64encode(random.Random(7).randbytes(300_000))
+    raw = b'{"model":"fast","messages":[{"role":"user","content":[{"type":"text","text":"What is this?"},' + (
+        b'{"type":"image_url","image_url":{"url":"data:image/png;base64,%b"}}]}], "temperature":0.20 }' % picture
+    )
+    seeing = {"small": {"path": "/models/small.gguf", "mmproj": "/models/eyes.gguf"}, "large": {"path": "/models/large.gguf"}}
+    catalog = build_catalog(settings(models=seeing))
+    offered = {name: capabilities_of(catalog, catalog.served[name]) for name in ("fast", "balanced")}
+    assert ["vision" in each for each in offered.values()] == [True, False]
+    argv = build_launch(catalog.models["small"], 5001, Surroundings(Program(("llama-server",), is_embedded=False), {}, 60, 5)).argv
+    assert argv[argv.index("--mmproj") + 1] == "/models/eyes.gguf"
+    async with running(tmp_path, specs=catalog.models) as (on, upstream, _):
+        answer = await on.client.post("/v1/chat/completions", content=raw, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert [heard.body for heard in upstream.heard] == [raw]

@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from inference.catalog import ModelSpec, build_catalog
-from inference.contract import WAIT, EngineStatus
+from inference.contract import EVENTS, WAIT, EngineStatus, SwapProgress
 from inference.keys import Keys, StoredKey
 from tests.fakes.upstream import BreakOff, Exchange, Upstream
 from tests.inference.engines import ASKED, RunningEngine, error_of, frame, running, settings, until
@@ -111,6 +111,32 @@ async def test_who_waits_is_told_its_place_and_about_how_long(tmp_path: Path) ->
             assert third == first
             assert status.swap is not None and (status.swap.model, status.swap.expected_s) == ("small", 20.0)
             tasks.cancel_scope.cancel()
+
+
+async def test_who_asked_for_loading_events_is_told_its_own_place_and_wait_in_them(tmp_path: Path) -> None:
+    (tmp_path / "times.json").write_text(json.dumps({"small": [20.0], "large": [40.0]}), encoding="utf-8")
+    async with running(tmp_path, bound_s=BOUND_S) as (on, upstream, children):
+        children.loads_at_once = False
+        release = anyio.Event()
+        release.set()
+        stream_until(release, upstream)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, on, FAST)
+            await until_waiting(on, 1)
+            async with on.client.stream("POST", "/v1/chat/completions", json={**ASKED, **BALANCED}, headers={EVENTS: "loading"}) as answer:
+                lines = answer.aiter_lines()
+                told = (line.removeprefix("data: ") async for line in lines if line.startswith('data: {"model"'))
+                first = SwapProgress.model_validate_json(await anext(told))
+                assert (first.model, first.phase, first.position) == ("large", "queued", 2)
+                assert first.wait_s is not None and 40 <= first.wait_s <= 60
+                children.started[0].load()
+                async for line in told:
+                    last = SwapProgress.model_validate_json(line)
+                    if last.phase == "loading":
+                        break
+                assert (last.position, last.wait_s) == (1, 40.0)
+                (await children.wait_started(2)).load()
+                assert "data: [DONE]" in [line async for line in lines]
 
 
 def key(name: str, number: int, priority: int) -> tuple[str, StoredKey]:
