@@ -38,6 +38,7 @@ from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
 from inference.proxy import Proxy, open_connections
+from inference.read_ahead import ReadAhead
 from inference.reload import FileWatch, Origin, Reloader, take_keys
 from inference.residency import UNMEASURED, Limits, Memory
 from inference.schedule import Policy
@@ -121,6 +122,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)
                     tasks.start_soon(key_watch.run, partial(take_keys, key_watch.path, gate))
+                    tasks.start_soon(ReadAhead(supervisor).run)
                     if settings.mode.yield_mib is not None:
                         tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
                     if settings.mode.unload:
