@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
+from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.messages import assistant_message, tool_message, user_message
+from agent.window import TurnSize, View
+
+BYTES_PER_TOKEN = 2
+"""Of messages that no server has counted yet: few, so that the guess is rather too long than too short."""
 
 CANCELLED_NOTE = "Stopped."
 """Stands where a cancelled turn's answer would be."""
@@ -21,6 +25,10 @@ class Conversation:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.messages: list[bytes] = []
+        self._starts: dict[str, int] = {}
+        """Where each turn in view begins in `messages`, oldest first."""
+        self._counted = (0, 0)
+        """Tokens of the last request with its answer, and how many messages those were."""
         self._open_calls: tuple[CallValue, ...] = ()
         self._results: dict[str, str] = {}
         self._has_answer = True
@@ -30,8 +38,11 @@ class Conversation:
     def add(self, event: Event) -> None:
         """Append what one stored event means for the model, if anything."""
         match event:
-            case TurnStarted(sent_text=text):
+            case TurnStarted(turn=turn, sent_text=text):
+                self._starts[turn] = len(self.messages)
                 self._append(user_message(text), is_answer=False)
+            case ContextTrimmed(kept_from=turn):
+                self._drop_before(turn)
             case ModelReplied():
                 self._add_reply(event)
             case ToolFinished():
@@ -45,7 +56,28 @@ class Conversation:
             case _:
                 pass
 
+    def view(self) -> View:
+        """What would be sent now, by turn."""
+        ends = [*self._starts.values(), len(self.messages)][1:]
+        turns = (
+            TurnSize(turn, sum(map(len, self.messages[start:end]))) for (turn, start), end in zip(self._starts.items(), ends, strict=True)
+        )
+        tokens, counted = self._counted
+        since = sum(map(len, self.messages[counted:])) // BYTES_PER_TOKEN
+        return View(tuple(turns), tokens + since if tokens else 0)
+
+    def _drop_before(self, turn: str) -> None:
+        first = self._starts.get(turn, 0)
+        before = sum(map(len, self.messages))
+        del self.messages[:first]
+        self._starts = {each: start - first for each, start in self._starts.items() if start >= first}
+        tokens, counted = self._counted
+        share = sum(map(len, self.messages)) / max(1, before)
+        self._counted = (round(tokens * share), max(0, counted - first))
+
     def _add_reply(self, reply: ModelReplied) -> None:
+        if reply.prompt_tokens:
+            self._counted = (reply.prompt_tokens + reply.completion_tokens, len(self.messages) + 1)
         if not reply.text.strip() and not reply.calls:
             return  # Asked again, or given up: an empty message would stand between two that belong together.
         # What was generated is replayed to the byte, but for calls: a template writes those in the model's own form.

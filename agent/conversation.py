@@ -151,6 +151,7 @@ class OpenSession:
             publish=self._feed.publish,
             find_rules=self._find_rules,
             served_tiers=self.world.engine.served,
+            view=self.conversation.view,
             complete=self._complete,
             call_tool=lambda name, arguments, meta, is_read: self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read),
             zone_name=self.world.zone.name,

@@ -6,6 +6,7 @@ turn ends, its loop stops whatever is still under way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from agent.budget import Limits
 from agent.events import Event, Usage
 from agent.messages import Manner
 from agent.turn_state import Stage, TurnState, apply
+from agent.window import View
 
 # --- what a turn is told ----------------------------------------------------------------------------------------------------------------
 
@@ -27,11 +29,24 @@ class Begun:
 class TiersKnown:
     served: frozenset[str] | None
     """None when the engine did not say."""
+    contexts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Tokens that each served name can hold."""
+    view: View = View()
 
 
 @dataclass(frozen=True)
 class Replied:
     reply: Reply
+
+
+@dataclass(frozen=True)
+class Overflowed:
+    """The request was longer than the model's context."""
+
+    prompt_tokens: int
+    n_ctx: int
+    view: View
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class Woke:
     """The time given by `wake_at` has come."""
 
 
-TurnInput = Begun | TiersKnown | Replied | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
+TurnInput = Begun | TiersKnown | Replied | Overflowed | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
 
 # --- what it asks for -------------------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,14 @@ SWITCH_TIMEOUT_S = 900.0
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
+class Served(NamedTuple):
+    """What an engine can be asked for."""
+
+    names: frozenset[str]
+    contexts: Mapping[str, int]
+    """Tokens that each can hold."""
+
+
 class EngineClient:
     """One engine.
 
@@ -35,13 +44,13 @@ class EngineClient:
         self._key = key
         self._http = http
 
-    async def served(self) -> frozenset[str] | None:
+    async def served(self) -> Served | None:
         """Every name that may be asked for; None when the engine does not say, which is for the completion itself to report."""
         try:
             models = await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
         except (EngineUnreachable, ModelFailed):
             return None
-        return frozenset(model.id for model in models.data)
+        return Served(frozenset(model.id for model in models.data), {model.id: model.meta.n_ctx for model in models.data})
 
     async def status(self) -> EngineStatus:
         """How it is.

@@ -9,6 +9,7 @@ AgentError
 ├── ModelError            the turn ends, with a sentence for the person
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
+│       └── ContextOverflow       the turn: older turns leave the model's view, once
 └── ToolError             the model is told, and goes on
     ├── ToolUnavailable       the call did not reach a server: nothing was done
     └── OutcomeUnknown        the call was sent and no answer came back
@@ -93,6 +94,17 @@ class EngineUnreachable(ModelError):
 
 class ModelFailed(ModelError):
     """The engine refused, or the model's stream broke."""
+
+
+class ContextOverflow(ModelFailed):
+    """The request is longer than the model's context."""
+
+    def __init__(self, prompt_tokens: int, n_ctx: int) -> None:
+        super().__init__(
+            f"This is longer than the model can read ({prompt_tokens} tokens, it holds {n_ctx}). Begin a new session, or ask a larger tier."
+        )
+        self.prompt_tokens = prompt_tokens
+        self.n_ctx = n_ctx
 
 
 class ToolError(AgentError):

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-ToolClass = Literal["read", "write", "delete", "send"]
-"""What a tool does to the world, from the pinned manifest, never from the server's own word."""
+ToolClass = Literal["read", "write", "delete", "send", "run"]
+"""What a tool does to the world, from the pinned manifest, never from the server's own word; `run` starts a program of this machine."""
 Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
 """How a call came to run or not: by policy, by a person's yes or no, or refused by policy (nobody could be asked, expired, forbidden)."""
 
@@ -47,6 +47,18 @@ class RouteChosen(_Event):
     """Id of the rule that decided."""
     reasons: tuple[str, ...]
     """The chain of reasons, first to last."""
+
+
+class ContextTrimmed(_Event):
+    """The oldest turns have left the model's view; they stay in the log."""
+
+    type: Literal["context_trimmed"] = "context_trimmed"
+    kept_from: str
+    """The oldest turn that the model still sees."""
+    dropped: int
+    """Turns that left."""
+    n_ctx: int
+    """Tokens that the model can hold."""
 
 
 class EngineLoading(_Event):
@@ -182,6 +194,7 @@ class TurnCancelled(_Event):
 Event = (
     TurnStarted
     | RouteChosen
+    | ContextTrimmed
     | EngineLoading
     | TextDelta
     | ModelReplied

@@ -27,6 +27,7 @@ from agent.effects import (
     CancelAsked,
     Effect,
     LookUpTiers,
+    Overflowed,
     PrepareCall,
     Prepared,
     PrepareRefused,
@@ -38,13 +39,15 @@ from agent.effects import (
     TurnInput,
     Woke,
 )
-from agent.errors import ModelError, ToolError
+from agent.engine_client import Served
+from agent.errors import ContextOverflow, ModelError, ToolError
 from agent.events import ApprovalAnswered, Event, TurnFailed
 from agent.mcp_wire import ToolResult
 from agent.messages import Manner
 from agent.prompt import canonical_json
 from agent.turn import step
 from agent.turn_state import Rules, TurnState
+from agent.window import View
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,9 @@ class Ports:
     """Show a live event."""
     find_rules: Callable[[], Awaitable[Rules]]
     """The rules of this turn, once the tool servers have started."""
-    served_tiers: Callable[[], Awaitable[frozenset[str] | None]]
+    served_tiers: Callable[[], Awaitable[Served | None]]
+    view: Callable[[], View]
+    """The session's messages as they would be sent."""
     complete: Callable[[str, str, Manner], Awaitable[Reply]]
     """Ask the model of a tier, for a turn, in a manner."""
     call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Awaitable[ToolResult]]
@@ -196,11 +201,15 @@ class TurnLoop:
             self._post(Broke("internal", INTERNAL_SENTENCE))
 
     async def _look_up_tiers(self) -> TurnInput:
-        return TiersKnown(await self._ports.served_tiers())
+        served = await self._ports.served_tiers()
+        view = self._ports.view()
+        return TiersKnown(served.names, served.contexts, view) if served else TiersKnown(None, view=view)
 
     async def _call_model(self, effect: CallModel) -> TurnInput:
         try:
             return Replied(await self._ports.complete(effect.tier, self.turn, effect.manner))
+        except ContextOverflow as error:
+            return Overflowed(error.prompt_tokens, error.n_ctx, self._ports.view(), str(error))
         except ModelError as error:
             return Broke(error.code, str(error))
 

@@ -15,7 +15,7 @@ import httpx2
 
 from agent.assemble import Assembly, Reply
 from agent.engine_key import REFUSED, EngineKey
-from agent.errors import EngineUnreachable, ModelFailed
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
@@ -104,7 +104,7 @@ class ModelClient:
         try:
             async with self._answer(body, session) as response:
                 if response.status_code != 200:
-                    raise ModelFailed(_refusal(response.status_code, await response.aread()))
+                    raise _refusal(response.status_code, await response.aread())
                 return await _assemble(response, on_text, on_loading)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
@@ -158,14 +158,26 @@ def _parse(data: str) -> dict[str, Any]:
     return cast("dict[str, Any]", payload)
 
 
-def _refusal(status: int, body: bytes) -> str:
+def _refusal(status: int, body: bytes) -> ModelFailed:
     try:
         payload: Any = json.loads(body)
     except ValueError:
         payload = {}
-    if isinstance(payload, dict) and "error" in payload:
-        return _sentence(cast("dict[str, Any]", payload))
-    return f"The engine answered with status {status}."
+    if not isinstance(payload, dict) or "error" not in payload:
+        return ModelFailed(f"The engine answered with status {status}.")
+    said = cast("dict[str, Any]", payload)
+    return _overflow(said["error"]) or ModelFailed(_sentence(said))
+
+
+def _overflow(error: Any) -> ContextOverflow | None:
+    """llama-server's way to say that a request is too long."""
+    if not isinstance(error, dict):
+        return None
+    said = cast("dict[str, Any]", error)
+    tokens, n_ctx = said.get("n_prompt_tokens"), said.get("n_ctx")
+    if said.get("type") != "exceed_context_size_error" or not isinstance(tokens, int) or not isinstance(n_ctx, int):
+        return None
+    return ContextOverflow(tokens, n_ctx)
 
 
 def _sentence(payload: dict[str, Any]) -> str:

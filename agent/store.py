@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from agent.approvals import ApprovalRow
 from agent.errors import ApprovalError
-from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted
+from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
 from agent.messages import Prefix
 from agent.migrations import migrate
 from agent.turn_state import Options
@@ -152,7 +152,7 @@ class Store:
                 db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
                            (new, copy.session, old))  # fmt: skip
             for event in events:
-                _write(db, copy.session, event.model_copy(update={"turn": turns[event.turn]}), at)
+                _write(db, copy.session, _renamed(event, turns), at)
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
@@ -227,6 +227,13 @@ class Store:
         """Those without an answer, also when their time is over, the next to expire first."""
         rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE outcome IS NULL ORDER BY expires_at, id")
         return [_approval_row(row) for row in rows]
+
+
+def _renamed(event: Event, turns: Mapping[str, str]) -> Event:
+    changes = {"turn": turns[event.turn]}
+    if isinstance(event, ContextTrimmed):
+        changes["kept_from"] = turns[event.kept_from]
+    return event.model_copy(update=changes)
 
 
 def _write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:

@@ -19,6 +19,7 @@ from agent.effects import (
     CancelAsked,
     Draft,
     LookUpTiers,
+    Overflowed,
     Prepared,
     PrepareRefused,
     Replied,
@@ -28,13 +29,14 @@ from agent.effects import (
     TurnInput,
     Woke,
 )
-from agent.events import CallValue, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
+from agent.events import CallValue, ContextTrimmed, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
 from agent.leaked import calls_in
 from agent.messages import Manner
 from agent.reading import read_call
 from agent.repeats import bare
 from agent.routing import Facts, choose
 from agent.turn_state import TurnState
+from agent.window import View, cut, is_full
 
 EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
 EMPTY_REPLIES = 2
@@ -53,8 +55,9 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     4. It begins, or goes on after a restart: whatever the log says is next.
     5. Tiers are known: the route is chosen, and the model called.
     6. The model replied: its calls are decided, or its text is the answer.
-    7. The model failed: the turn fails with that sentence.
-    8. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.calling`.
+    7. The request was too long for it: older turns leave its view, and it is asked again.
+    8. The model failed: the turn fails with that sentence.
+    9. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.calling`.
     Then, if every call of the step has its result: the model is called again, or the turn ends.
 
     Args:
@@ -87,10 +90,12 @@ def _take(draft: Draft, event: TurnInput) -> None:
             _route(draft, event)
         case Replied():  # 6
             _take_reply(draft, event.reply)
-        case Broke():  # 7
+        case Overflowed():  # 7
+            _shorten(draft, event)
+        case Broke():  # 8
             _abandon(draft, "")
             draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
-        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 8
+        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 9
             take_call_event(draft, event)
         case _:
             assert_never(event)
@@ -118,7 +123,32 @@ def _route(draft: Draft, known: TiersKnown) -> None:
         return
     route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
     draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons))
+    n_ctx = known.contexts.get(route.tier)
+    if n_ctx and is_full(known.view, n_ctx):
+        _trim(draft, known.view, known.view.tokens, n_ctx)
     _call_model(draft)
+
+
+def _shorten(draft: Draft, too_long: Overflowed) -> None:
+    """The server refused the request for its length.
+
+    1. Older turns can leave: the model is asked again.
+    2. This turn alone is too long: it fails, and says so.
+    """
+    if draft.state.stage != "model":
+        return
+    if _trim(draft, too_long.view, too_long.prompt_tokens, too_long.n_ctx):  # 1
+        _call_model(draft)
+    else:  # 2
+        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
+
+
+def _trim(draft: Draft, view: View, tokens: int, n_ctx: int) -> bool:
+    """Have the oldest turns leave the view, if any can."""
+    leaving = cut(view.turns, tokens=tokens, n_ctx=n_ctx)
+    if leaving is not None:
+        draft.record(ContextTrimmed(turn=draft.state.turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx))
+    return leaving is not None
 
 
 def _take_reply(draft: Draft, reply: Reply) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from agent.events import ApprovalNeeded, EngineLoading, RouteChosen, ToolFinished
+from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ToolFinished
 from agent.service_wire import SessionRow
 from bots.plain import neutralise, one_line
 
@@ -42,6 +42,12 @@ def result_line(event: ToolFinished) -> str:
 def route_line(event: RouteChosen) -> str:
     """The tier and why."""
     return one_line(f"{event.tier}: {'; '.join(event.reasons) or event.rule}")
+
+
+def trimmed_line(event: ContextTrimmed) -> str:
+    """That the model has forgotten something, and how much."""
+    turns = "turn is" if event.dropped == 1 else "turns are"
+    return f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens); `variet sessions search` finds them"
 
 
 def loading_line(event: EngineLoading) -> str:

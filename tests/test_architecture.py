@@ -15,11 +15,12 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from importlinter.cli import lint_imports
 
-from config.vocabulary import BUILTINS
+from config.vocabulary import Builtin
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("agent", "bots", "config", "inference", "mcp_servers")
@@ -31,28 +32,21 @@ PURE = (
     *("agent/approvals", "agent/assemble", "agent/budget", "agent/calling", "agent/context", "agent/deferred", "agent/effects"),
     *("agent/errors", "agent/events", "agent/grants", "agent/manifest", "agent/messages", "agent/policy", "agent/prompt", "agent/repair"),
     *("agent/exporting", "agent/fitting", "agent/leaked", "agent/mending", "agent/reading", "agent/repeats", "agent/thoughts"),
-    *("agent/routing", "agent/service_wire", "agent/taint", "agent/turn", "agent/turn_state"),
+    *("agent/routing", "agent/service_wire", "agent/taint", "agent/turn", "agent/turn_state", "agent/window"),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "mcp_servers/calendars/backends/multistatus"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
-    *("config/references", "config/schema", "config/vocabulary"),
+    *("config/references", "config/schema", "config/vocabulary", "config/workspace_settings"),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
-    *(
-        "inference/granting",
-        "inference/news",
-        "inference/ranking",
-        "inference/residency",
-        "inference/response",
-        "inference/restart",
-        "inference/retirement",
-    ),
+    *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
     *("inference/catalog", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/swapping"),
-    *("inference/cards/lending", "inference/views", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
+    *("inference/cards/lending", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
+    *("inference/retirement", "inference/views"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/starts", "mcp_servers/people"),
-    *(f"mcp_servers/workspace/{name}" for name in ("editing", "guarded", "ignoring", "patch", "places", "textual")),
+    *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
     *("mcp_servers/calendars/matching", "mcp_servers/calls", "mcp_servers/catalogue", "mcp_servers/errors", "mcp_servers/htmltext"),
     *(
         "mcp_servers/letters",
@@ -164,11 +158,11 @@ def test_the_agent_knows_the_engine_by_its_contract_only():
 def test_tool_servers_do_not_know_each_other():
     found = [
         f"{_relative(file)}:{line} imports {name}"
-        for server in BUILTINS
+        for server in get_args(Builtin)
         for file in _python("mcp_servers")
         if file.is_relative_to(ROOT / "mcp_servers" / server)
         for line, name in _imports(file, _tree(file))
-        if any(_is_in(name, f"mcp_servers.{other}") for other in BUILTINS if other != server)
+        if any(_is_in(name, f"mcp_servers.{other}") for other in get_args(Builtin) if other != server)
     ]
     assert found == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.events import (
     ApprovalAnswered,
     CallDecided,
+    ContextTrimmed,
     EngineLoading,
     Event,
     ModelReplied,
@@ -16,7 +17,7 @@ from agent.events import (
     TurnDone,
     TurnFailed,
 )
-from bots.lines import call_line, loading_line, result_line, route_line
+from bots.lines import call_line, loading_line, result_line, route_line, trimmed_line
 from bots.repl.screen import Screen
 
 DIM = "dim"
@@ -42,6 +43,8 @@ class TurnView:
             case RouteChosen():
                 self._screen.line(route_line(event), DIM)
                 self._screen.status(THINKING)
+            case ContextTrimmed():
+                self._screen.line(trimmed_line(event), DIM)
             case EngineLoading():
                 self._screen.status(loading_line(event) if event.phase != "ready" else THINKING)
             case TurnDone() | TurnFailed() | TurnCancelled():

@@ -119,7 +119,7 @@ async def test_a_control_route_is_asked_again_with_a_new_key_too():
     with anyio.fail_after(5):
         async with scripted_model([], key="new") as model, httpx2.AsyncClient(trust_env=False) as http:
             assert await EngineClient(model.url, EngineKey(None), http).served() is None
-            assert await EngineClient(model.url, key, http).served() == {"fast", "balanced"}
+            assert await EngineClient(model.url, key, http).served() == ({"fast", "balanced"}, {"fast": 4096, "balanced": 4096})
 
 
 async def test_cancelling_a_stream_closes_it_so_that_the_engine_can_stop():
@@ -140,7 +140,7 @@ async def served(model: ScriptedModel) -> Any:
 async def test_the_served_tiers_are_read_and_an_engine_that_does_not_say_is_no_error():
     with anyio.fail_after(5):
         async with scripted_model([]) as model:
-            assert await served(model) == {"fast", "balanced"}
+            assert (await served(model)).names == {"fast", "balanced"}
         assert await served(model) is None
 
 

@@ -1,0 +1,63 @@
+"""What of a conversation a model still sees: when it has grown too long, the oldest turns leave the view, at one go and never in part.
+
+Half of the context is freed at a time, because every cut costs the server's prompt cache: rarely and much is cheaper than often and little.
+What leaves the view stays in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+FULL = 0.8
+"""Of a context; beyond it there is hardly room for tool results and an answer."""
+KEPT = 0.5
+"""Of a context, for what stays in view."""
+
+
+class TurnSize(NamedTuple):
+    turn: str
+    size: int
+    """Bytes of its messages as they are sent."""
+
+
+class View(NamedTuple):
+    """The messages that would be sent now."""
+
+    turns: tuple[TurnSize, ...] = ()
+    """Oldest first; the last is the one that runs."""
+    tokens: int = 0
+    """About how many they are with system prompt and tools; 0 when no model has answered yet."""
+
+
+class Cut(NamedTuple):
+    kept_from: str
+    """The oldest turn that stays."""
+    dropped: int
+    """Turns that leave."""
+
+
+def is_full(view: View, n_ctx: int) -> bool:
+    """Whether the next request would leave the model too little room."""
+    return view.tokens > n_ctx * FULL
+
+
+def cut(turns: Sequence[TurnSize], *, tokens: int, n_ctx: int) -> Cut | None:
+    """What has to leave so that the rest fits into half of a context; the turn that runs always stays.
+
+    Args:
+        turns: in view, oldest first; the last is the one that runs.
+        tokens: of the whole request.
+        n_ctx: tokens that the model can hold.
+
+    Returns:
+        None when there is nothing that could leave.
+    """
+    if len(turns) < 2:
+        return None
+    tokens_per_byte = tokens / max(1, sum(each.size for each in turns))
+    kept, size = len(turns) - 1, turns[-1].size
+    while kept > 1 and (size + turns[kept - 1].size) * tokens_per_byte <= n_ctx * KEPT:
+        kept -= 1
+        size += turns[kept].size
+    return Cut(turns[kept].turn, kept)
