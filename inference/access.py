@@ -31,6 +31,11 @@ class KeyInfo:
     is_read_only: bool = False
     """Whether it may only look."""
 
+    @property
+    def sees_only(self) -> str | None:
+        """Whose requests it may see: a key with limits its own alone, any other everybody's (None)."""
+        return self.name if self.tiers is not None or self.is_read_only else None
+
     def check_method(self, method: str) -> None:
         """Let a request through by its method.
 

@@ -6,7 +6,9 @@ engine listens, because its import takes longer than everything else together.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 import anyio
@@ -35,6 +37,9 @@ _LOADING = frozenset({"/engine/switch", "/engine/load"})
 """What puts a model into memory, and so obeys the mode as requests for a model do."""
 _READ_ONLY = frozenset({"/props", "/slots", _METRICS, "/lora-adapters"})
 """Of these only GET: their POST changes the server for everybody."""
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class Engine:
@@ -72,6 +77,11 @@ class Engine:
             # An answer that had begun is left without an end: the server breaks the connection off, which the client sees.
         except EngineError as error:
             await Answer(send, path).fail(error)
+        except Exception:  # noqa: BLE001 - the fault of one request, told and logged, must not be that of the others
+            _LOG.exception("%s %s failed by a fault of the engine", scope["method"], path)
+            # The server refuses a second beginning: an answer that had begun is broken off.
+            with suppress(RuntimeError):
+                await Answer(send, path).fail(EngineError("The engine made a mistake. Its log says which."))
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from inference.access import key_of
@@ -18,6 +19,7 @@ from inference.contract import (
     KEEP_ALIVE,
     SWAP_EVENT,
     EngineStatus,
+    ErrorEnvelope,
     LoadRequest,
     ReloadAnswer,
     ServedModel,
@@ -38,11 +40,26 @@ from inference.warmth.records import session_key
 KEEP_ALIVE_S = 15.0
 """Between two signs of life on an idle event stream."""
 _NOTHING_ASKED = UnloadRequest()
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorEnvelope, "description": "The client must change the request."},
+    503: {"model": ErrorEnvelope, "description": "The client may ask again, or the model does not load; the code says which."},
+    507: {"model": ErrorEnvelope, "description": "The model does not fit into memory."},
+}
+_EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def build_control(supervisor: Supervisor, version: str, observatory: Observatory) -> FastAPI:
     """The control routes of one engine, as an ASGI application."""
-    app = FastAPI(title="Variet engine", version=version, docs_url=None, redoc_url=None, openapi_url="/engine/openapi.json")
+    app = FastAPI(
+        title="Variet engine",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/engine/openapi.json",
+        responses=_REFUSALS,
+        # Checked by the gate, before a request comes here; this only says so in the description.
+        dependencies=[Depends(HTTPBearer(auto_error=False))],
+    )
     routes = _Routes(supervisor, version, observatory)
     app.get("/v1/models")(routes.models)
     app.get("/v1/models/{name:path}")(routes.model)
@@ -50,10 +67,10 @@ def build_control(supervisor: Supervisor, version: str, observatory: Observatory
     app.post("/engine/switch")(routes.switch)
     app.post("/engine/load")(routes.load)
     app.post("/engine/unload")(routes.unload)
-    app.get("/engine/events")(routes.events)
+    app.get("/engine/events", response_class=Response, responses=_EVENT_STREAM)(routes.events)
     app.delete("/engine/sessions/{session:path}")(routes.forget)
     add_watching(app, supervisor, observatory, version)
-    for error in (EngineError, RequestValidationError, HTTPException):
+    for error in (EngineError, RequestValidationError, HTTPException, Exception):
         app.exception_handler(error)(_refuse)
     return app
 
@@ -179,5 +196,7 @@ def _refusal(request: Request, error: Exception) -> EngineError:
             problems: list[dict[str, Any]] = list(error.errors())
             text = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in problems)
             return InvalidRequest(f"{text}.", is_permanent=True)
-        case _:
+        case HTTPException():
             return RouteNotFound(f"There is no {request.method} {request.url.path} here.", is_permanent=True)
+        case _:
+            return EngineError("The engine made a mistake. Its log says which.")  # It is raised again, for the log.

@@ -32,6 +32,8 @@ GATHER_S = 0.2
 """From the first record of a batch to its transaction: one costs as much as several requests do, so that those in between share it."""
 PRUNE_EVERY_S = 3600.0
 """Between two looks for records that are too old: retention is counted in days."""
+IDLE_LOOK_S = 60.0
+"""Between two such looks at the clock where no request comes: what is too old goes also while nobody asks for anything."""
 BUSY_BOUND_S = 5.0
 """For another process that holds the file, such as a person's sqlite3."""
 CLOSE_BOUND_S = 3.0
@@ -92,15 +94,15 @@ class ActivityLog:
         except queue.Full:
             self._lost += 1
 
-    async def page(self, *, limit: int, after: int) -> ActivityAnswer:
-        """The newest records after number `after`, newest first, at most `limit`."""
-        return await anyio.to_thread.run_sync(self._read, limit, after)
+    async def page(self, *, limit: int, after: int, key: str | None = None) -> ActivityAnswer:
+        """The newest records after number `after`, newest first, at most `limit`; with a `key` those of that client alone."""
+        return await anyio.to_thread.run_sync(self._read, limit, after, key)
 
-    def _read(self, limit: int, after: int) -> ActivityAnswer:
-        sql = f"SELECT id, at, {', '.join(_COLUMNS)} FROM requests WHERE id > ? ORDER BY id DESC LIMIT ?"
+    def _read(self, limit: int, after: int, key: str | None) -> ActivityAnswer:
+        sql = f"SELECT id, at, {', '.join(_COLUMNS)} FROM requests WHERE id > ? AND (? IS NULL OR key = ?) ORDER BY id DESC LIMIT ?"
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=BUSY_BOUND_S)) as connection:
-                rows = connection.execute(sql, (after, limit)).fetchall()
+                rows = connection.execute(sql, (after, key, key, limit)).fetchall()
         except sqlite3.Error as error:
             # Not there yet, or out of order: the engine serves on, and its log says why.
             _LOG.info("the activity log cannot be read: %s", error)
@@ -114,15 +116,15 @@ class ActivityLog:
     def _write(self) -> None:
         pruned_at = float("-inf")
         while (batch := self._next_batch()) is not None:
-            if not batch:
+            is_due = self._clock() - pruned_at > PRUNE_EVERY_S
+            if not batch and not (is_due and self._path.exists()):
                 continue
             try:
                 with _opened(self._path) as connection:
                     connection.executemany(_INSERT, [(at, *astuple(finished)) for at, finished in batch])
-                    now = self._clock()
-                    if now - pruned_at > PRUNE_EVERY_S:
-                        connection.execute("DELETE FROM requests WHERE at < ?", (now - self._retention_s,))
-                        pruned_at = now
+                    if is_due:
+                        pruned_at = self._clock()
+                        connection.execute("DELETE FROM requests WHERE at < ?", (pruned_at - self._retention_s,))
                 self._has_complained = False
             except (sqlite3.Error, OSError) as error:
                 self._lost += len(batch)
@@ -131,8 +133,11 @@ class ActivityLog:
                 self._has_complained = True
 
     def _next_batch(self) -> list[tuple[float, Finished]] | None:
-        """What has come since the first one did, up to a batch; None at the end."""
-        first = self._queue.get()
+        """What has come since the first one did, up to a batch; nothing where none came for a while, and None at the end."""
+        try:
+            first = self._queue.get(timeout=IDLE_LOOK_S)
+        except queue.Empty:
+            return []
         if first is not None:
             self._is_closing.wait(GATHER_S)
         batch: list[tuple[float, Finished]] = []
@@ -165,7 +170,7 @@ class NoActivityLog:
     def record(self, finished: Finished) -> None:
         """Forget it."""
 
-    async def page(self, *, limit: int, after: int) -> ActivityAnswer:
+    async def page(self, *, limit: int, after: int, key: str | None = None) -> ActivityAnswer:
         """Nothing is kept."""
         return ActivityAnswer(enabled=False)
 

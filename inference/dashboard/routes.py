@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
@@ -23,6 +23,7 @@ MOST_RECORDS = 500
 LOG_EVENT = "log"
 LOG_POLL_S = 0.3
 """Between two looks at a log that is followed: quicker than a person reads, and no file system tells of changes everywhere."""
+_LOG_FORMS: dict[str, Any] = {"model": LogLines, "content": {"text/event-stream": {}}}
 KEEP_ALIVE_TICKS = 50
 """Looks without news until a sign of life."""
 
@@ -33,7 +34,7 @@ def add_watching(app: FastAPI, supervisor: Supervisor, observatory: Observatory,
     app.get("/", include_in_schema=False)(routes.page)
     app.get("/metrics", include_in_schema=False)(routes.metrics)
     app.get("/engine/activity")(routes.activity)
-    app.get("/engine/logs/{model:path}", response_model=None)(routes.logs)
+    app.get("/engine/logs/{model:path}", response_model=None, responses={200: _LOG_FORMS})(routes.logs)
     app.get("/engine/resources")(routes.resources)
     app.post("/engine/rates")(routes.rates)
 
@@ -56,10 +57,13 @@ class _Watching:
         return PlainTextResponse(self._observatory.metrics.page(status, resources, self._observatory.log.lost), media_type=CONTENT_TYPE)
 
     async def activity(
-        self, limit: Annotated[int, Query(ge=1, le=MOST_RECORDS)] = 50, after: Annotated[int, Query(ge=0, lt=2**63)] = 0
+        self,
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=MOST_RECORDS)] = 50,
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     ) -> ActivityAnswer:
-        """The newest finished requests."""
-        return await self._observatory.log.page(limit=limit, after=after)
+        """The newest finished requests; of everybody, or with a limited key its own."""
+        return await self._observatory.log.page(limit=limit, after=after, key=key_of(request.scope).sees_only)
 
     async def logs(
         self, model: str, follow: Annotated[int, Query(ge=0, le=1)] = 0, lines: Annotated[int, Query(ge=0, le=MOST_LINES)] = 200

@@ -13,12 +13,14 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from inference.activity import log as activity_log
 from inference.activity.finished import Finished
 from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
 from inference.activity.model_logs import LogTail, log_path
 from inference.cards.card import Card
 from inference.contract import ModelRates
 from inference.exposition import Family, Histogram, Sample, page
+from inference.keys import add_key, load_keys
 from inference.memory_use import family_mib
 from inference.rates import RateBook
 from tests.fakes.children import FIRST_PID
@@ -80,6 +82,8 @@ def test_a_page_of_metrics_is_in_the_form_that_scrapers_read() -> None:
 async def test_a_finished_request_is_in_the_activity_log(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, _, _):
         await on.client.post("/v1/embeddings", json={"model": "fast", "input": "a word that nobody may keep"})
+        # A request is recorded when its answer has gone out, which is after the client has it.
+        await _records(on.observatory.log, 1)
         on.observatory.observe(ONE)
         while len((found := (await on.client.get("/engine/activity?limit=5")).json())["requests"]) < 2:  # noqa: ASYNC110 - a thread writes it, and tells nobody
             await anyio.sleep(0.01)
@@ -95,7 +99,7 @@ async def test_a_finished_request_is_in_the_activity_log(tmp_path: Path) -> None
     assert b"nobody may keep" not in b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
 
 
-async def _records(log: ActivityLog, count: int) -> list[str]:
+async def _records(log: ActivityLog | NoActivityLog, count: int) -> list[str]:
     while len(found := (await log.page(limit=100, after=0)).requests) < count:  # noqa: ASYNC110 - a thread writes it, and tells nobody
         await anyio.sleep(0.01)
     return [each.request for each in found]
@@ -109,6 +113,40 @@ async def test_records_older_than_the_retention_go_when_the_engine_starts_again(
         log.record(replace(ONE, request=request))
         await anyio.to_thread.run_sync(log.close)
     assert await _records(log, 1) == ["new"]
+
+
+async def test_a_record_that_is_too_old_goes_also_while_nobody_asks_for_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity_log, "IDLE_LOOK_S", 0.02)
+    now = [0.0]
+    log = ActivityLog(tmp_path / "activity.sqlite3", 1, lambda: now[0])
+    log.start()
+    log.record(ONE)
+    assert await _records(log, 1) == ["req-1"]
+    now[0] = 1.5 * DAY_S
+    with anyio.fail_after(30):
+        while (await log.page(limit=1, after=0)).requests:  # noqa: ASYNC110 - a thread deletes it, and tells nobody
+            await anyio.sleep(0.01)
+    await anyio.to_thread.run_sync(log.close)
+
+
+async def test_a_limited_key_sees_its_own_requests_and_any_other_everybodys(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    keys = {
+        "boss": add_key(file, "boss"),
+        "laptop": add_key(file, "laptop", tiers=("fast",)),
+        "screen": add_key(file, "screen", is_read_only=True),
+    }
+    seen: dict[str, list[str]] = {}
+    async with running(tmp_path, keys=load_keys(file)) as (on, _, _):
+        for request, key in (("req-1", "laptop"), ("req-2", "boss"), ("req-3", None), ("req-4", "laptop")):
+            on.observatory.observe(replace(ONE, request=request, key=key))
+        await _records(on.observatory.log, 4)
+        for name, key in keys.items():
+            answer = await on.client.get("/engine/activity", headers={"authorization": f"Bearer {key}"})
+            seen[name] = [each["request"] for each in answer.json()["requests"]]
+        first = await on.client.get("/engine/activity?limit=1", headers={"authorization": f"Bearer {keys['laptop']}"})
+    assert seen == {"boss": ["req-4", "req-3", "req-2", "req-1"], "laptop": ["req-4", "req-1"], "screen": []}
+    assert [each["request"] for each in first.json()["requests"]] == ["req-4"]
 
 
 def _modes(folder: Path) -> set[int]:
