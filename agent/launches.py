@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -39,10 +40,19 @@ def _searxng(_: Home, settings: AgentSettings) -> list[str]:
     return [*(part for url in settings.searxng.urls for part in ("--url", url)), "--no-settings"]
 
 
+def _workspace(_: Home, settings: AgentSettings) -> list[str]:
+    said = settings.workspace
+    lists = {"root": said.roots, "allow-secret": said.secrets, "allow-command": said.commands, "pass-variable": said.environment}
+    # In one part each: a value that begins with a dash is no option.
+    listed = [f"--{option}={value}" for option, values in lists.items() for value in values]
+    commands = [f"--tests={shlex.join(said.tests)}", f"--checks={shlex.join(said.checks)}", f"--timeout={said.timeout_s}"]
+    return [*listed, *(["--allow-hard-links"] if said.hard_links else []), *commands]
+
+
 def _zone(settings: AgentSettings) -> list[str]:
     return ["--zone", settings.agent.zone] if settings.agent.zone else []
 
 
 _OPTIONS: Mapping[str, Callable[[Home, AgentSettings], list[str]]] = MappingProxyType(
-    {"calendars": _calendars, "mail": _mail, "outbox": _mail, "searxng": _searxng}
+    {"calendars": _calendars, "mail": _mail, "outbox": _mail, "searxng": _searxng, "workspace": _workspace}
 )

@@ -32,6 +32,8 @@ _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
 _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
+# What a program prints may come from anywhere.
+_RUN_QUOTING = ToolFacts("run", taints=True, prepares=True)
 _SEND = ToolFacts("send", prepares=True)
 _SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
 
@@ -59,6 +61,19 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("outbox", "send_mail"): _SEND,
         ("outbox", "send_draft"): _SEND_QUOTING,
         ("searxng", "web_search"): _READ,
+        ("workspace", "read_file"): _READ,
+        ("workspace", "list_files"): _READ,
+        ("workspace", "search_files"): _READ,
+        ("workspace", "list_changes"): _READ,
+        ("workspace", "edit_file"): _WRITE_QUOTING,
+        ("workspace", "apply_patch"): _WRITE_QUOTING,
+        ("workspace", "create_file"): _WRITE_QUOTING,
+        ("workspace", "move_file"): _WRITE_QUOTING,
+        ("workspace", "delete_file"): _DELETE_QUOTING,
+        ("workspace", "undo_change"): _WRITE_QUOTING,
+        ("workspace", "run_command"): _RUN_QUOTING,
+        ("workspace", "run_tests"): _RUN_QUOTING,
+        ("workspace", "run_checks"): _RUN_QUOTING,
     }
 )
 """By built-in server and tool; the same as the table of docs/tools.md, which a test compares."""

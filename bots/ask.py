@@ -211,7 +211,7 @@ def _waiting_lines(asked: Question, tally: Tally, needed: ApprovalNeeded) -> Seq
     if needed.tool_class in asked.grants:
         shown.append(f"--yes={needed.tool_class} does not cover it: {neutralise(why)}.")
     if asked.is_demo:
-        covered = needed.tool_class in asked.grants
+        covered = needed.tool_class in asked.grants or needed.tool_class not in GRANTABLE
         return [*shown, "To approve it, use: variet chat --demo" if covered else f"To approve it, ask again with --yes={needed.tool_class}"]
     return [*shown, f"To approve or refuse it: variet chat --session {tally.session}"]
 

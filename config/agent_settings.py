@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Tag, Url, Verdict, is_table
+from config.workspace_settings import WorkspaceSection
 
 
 class EngineLink(Section):
@@ -98,6 +99,8 @@ class AgentSettings(Section):
     """The local calendar (`.ics` files)."""
     mail: StoreSection = StoreSection()
     """The local mail (a Maildir)."""
+    workspace: WorkspaceSection = WorkspaceSection()
+    """A project's folders, for the workspace server."""
 
     @model_validator(mode="before")
     @classmethod

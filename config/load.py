@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ Tree = dict[str, Any]
 _NO_FILES = (BUILTIN_MODEL, "llama-server")
 """Values that look like file names but are none: the model that ships, and the program on the PATH."""
 _ENGINE_PATHS = ("server.tls_cert", "server.tls_key", "runtimes.llama-server.binary", "models.*.path", "models.*.mmproj", "models.*.draft")
-_AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store")
+_AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store", "workspace.roots")
 
 
 class ConfigError(Exception):
@@ -157,6 +157,8 @@ def _absolute_at(tree: Any, folder: Path, pattern: list[str]) -> Any:
     if is_table(tree) and pattern:
         keys = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
         return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:]) for key in keys}}
+    if isinstance(tree, list) and not pattern:
+        return [_absolute_at(item, folder, pattern) for item in cast("list[Any]", tree)]
     if isinstance(tree, str) and not pattern and tree not in _NO_FILES:
         return str(folder / Path(tree).expanduser())
     return tree

@@ -31,9 +31,10 @@ ModelKind = Literal["llm", "tts", "asr"]
 QueuePolicy = Literal["wait", "fail-fast"]
 """What a request does whose model is not there: wait for it, or be told at once."""
 Verdict = Literal["allow", "ask", "deny"]
-Builtin = Literal["calendars", "mail", "outbox", "searxng"]
+Builtin = Literal["calendars", "mail", "outbox", "searxng", "workspace"]
+"""The tool servers that come with Variet."""
 BUILTINS: tuple[Builtin, ...] = ("calendars", "mail", "outbox", "searxng")
-"""The tool servers that come with Variet, each started unless its `enabled` is false."""
+"""Those that are started unless their `enabled` is false; the workspace needs folders, and a section of its own."""
 BUILTIN_MODEL = "builtin:nano"
 """The `path` that names the small model inside the package."""
 PROBLEMS = "problems"

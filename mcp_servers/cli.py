@@ -12,6 +12,7 @@ COMMANDS = {
     "mail": ("mcp_servers.mail.__main__", "Search, read and draft on local mail."),
     "outbox": ("mcp_servers.outbox.__main__", "Send mails and drafts."),
     "searxng": ("mcp_servers.searxng.__main__", "Search the web over SearXNG."),
+    "workspace": ("mcp_servers.workspace.__main__", "Read, search, change and test a project."),
 }
 """Name -> module whose `command` it is, loaded when it is run, and its line in the list."""
 
@@ -25,7 +26,7 @@ class _Servers(click.Group):
         return cast("click.Command", importlib.import_module(entry[0]).command) if entry else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # From the table: the list must not load four servers to say what they are.
+        # From the table: the list must not load the servers to say what they are.
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 

@@ -14,7 +14,7 @@ from agent.taint import Taint
 
 TAINTED = Taint(("read_mail",))
 CLEAN = Taint()
-ALL_GRANTS: frozenset[ToolClass] = frozenset({"read", "write", "delete", "send"})
+ALL_GRANTS: frozenset[ToolClass] = frozenset({"read", "write", "delete", "send", "run"})
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 
 
@@ -45,6 +45,9 @@ def test_the_manifest_is_the_table_of_the_documentation():
         (ToolFacts("delete"), None, ALL_GRANTS, TAINTED, "ask"),
         (ToolFacts("send"), "allow", (), CLEAN, "allow"),
         (ToolFacts("send"), "allow", ("send",), TAINTED, "ask"),
+        (ToolFacts("run"), None, ALL_GRANTS, CLEAN, "ask"),
+        (ToolFacts("run"), "allow", ALL_GRANTS, CLEAN, "ask"),
+        (ToolFacts("run"), "deny", ALL_GRANTS, CLEAN, "deny"),
         (UNKNOWN, None, (), CLEAN, "ask"),
         (UNKNOWN, None, ALL_GRANTS, CLEAN, "ask"),
         (UNKNOWN, "allow", (), CLEAN, "allow"),
@@ -65,7 +68,7 @@ def test_nothing_sends_or_deletes_unasked_once_outside_text_was_read(
     facts: ToolFacts, override: Verdict | None, grants: frozenset[ToolClass]
 ):
     ruling = decide(facts, override=override, grants=grants, taint=TAINTED)
-    assert not (ruling.verdict == "allow" and facts.tool_class in ("send", "delete"))
+    assert not (ruling.verdict == "allow" and facts.tool_class in ("send", "delete", "run"))
     assert ruling.reason
 
 
