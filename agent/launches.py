@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import os
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from agent.mcp_client import ServerSpec
+from agent.prompt import canonical_json
 from config.paths import Home
 from config.schema import AgentSettings
 
@@ -19,7 +21,7 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         if not entry.enabled:
             continue
         command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
-        env = {**(home.environment() if entry.builtin else {}), **entry.env}
+        env = {**(home.environment() if entry.builtin else {}), **_secrets(entry.builtin, settings), **entry.env}
         wants_grants = entry.builtin == "outbox"
         specs.append(
             ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s, wants_grants=wants_grants)
@@ -32,7 +34,18 @@ def _calendars(home: Home, settings: AgentSettings) -> list[str]:
 
 
 def _mail(home: Home, settings: AgentSettings) -> list[str]:
-    return ["--store", str(settings.mail.store or home.data_dir / "mail"), *_zone(settings)]
+    told = [{"name": name, "account": entry.model_dump(exclude_defaults=True)} for name, entry in settings.mail.accounts.items()]
+    accounts = [part for one in told for part in ("--account", canonical_json(one))]
+    return ["--store", str(settings.mail.store or home.data_dir / "mail"), *accounts, *_zone(settings)]
+
+
+def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:
+    """What a server needs to find its own passwords, and no other's: they are files of the home, or variables of ours."""
+    kind = {"mail": "IMAP", "outbox": "SMTP"}.get(builtin or "")
+    if kind is None or not settings.mail.accounts:
+        return {}
+    names = ["XDG_CONFIG_HOME", *(f"VARIET_{kind}_{name.upper()}_PASSWORD" for name in settings.mail.accounts)]
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _searxng(_: Home, settings: AgentSettings) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from config.mail_settings import MailSection
 from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Tag, Url, Verdict, is_table
 from config.workspace_settings import WorkspaceSection
 
@@ -97,8 +98,8 @@ class AgentSettings(Section):
     """What runs without asking."""
     calendars: StoreSection = StoreSection()
     """The local calendar (`.ics` files)."""
-    mail: StoreSection = StoreSection()
-    """The local mail (a Maildir)."""
+    mail: MailSection = MailSection()
+    """The local mail (a Maildir), and accounts on servers."""
     workspace: WorkspaceSection = WorkspaceSection()
     """A project's folders, for the workspace server."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 _DROPPED = frozenset("head script style template noscript title object svg math iframe select textarea button".split())
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -28,19 +29,32 @@ _MAX_CHARS = 500_000
 """Read up to here: five times a long newsletter, and a bound on how long one mail can hold up all others."""
 
 
+class Shown(NamedTuple):
+    """What a person would see of an HTML text, and how many elements with text in them they would not."""
+
+    text: str
+    hidden: int
+
+
 def text_of_html(html: str) -> str:
     """The shown text, blocks on lines of their own."""
+    return shown_of_html(html).text
+
+
+def shown_of_html(html: str) -> Shown:
+    """The shown text, and what is hidden, counted. What no page shows (scripts, styles, titles) does not count."""
     reader = _Reader()
     reader.feed(html[:_MAX_CHARS])
     reader.close()
     lines = [" ".join(line.split()) for line in "".join(reader.pieces).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return Shown(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), reader.hidden)
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
+        self.hidden = 0
         self._open: list[tuple[str, bool]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -52,7 +66,9 @@ class _Reader(HTMLParser):
             self._write(" ")
         # One more than the bound is open at most, and it is hidden: each end tag looks through all that is open.
         if tag not in _VOID and len(self._open) <= _MAX_DEPTH:
-            is_hidden = self._is_hidden or tag in _DROPPED or _is_hiding(dict(attrs)) or len(self._open) == _MAX_DEPTH
+            is_hiding = _is_hiding(dict(attrs)) or len(self._open) == _MAX_DEPTH
+            self.hidden += is_hiding and not self._is_hidden
+            is_hidden = self._is_hidden or tag in _DROPPED or is_hiding
             self._open.append((tag, is_hidden))
 
     def handle_endtag(self, tag: str) -> None:

@@ -55,17 +55,22 @@ class Maildir:
                     found[key] = Entry(key, Path(file.path), flags, name == "new")
         return found
 
-    def read(self, key: str) -> bytes | None:
-        """The mail's bytes; None when it is gone."""
+    def read(self, key: str, *, entry: Entry | None = None) -> bytes | None:
+        """The mail's bytes; None when it is gone.
+
+        Args:
+            key: of the mail.
+            entry: where it was a moment ago, which spares a look at the whole folder.
+        """
         for _ in range(_READ_ATTEMPTS):
-            entry = self.entries().get(key)
+            entry = entry or self.entries().get(key)
             if entry is None:
                 return None
             try:
                 with entry.path.open("rb") as file:
                     return file.read(MAX_MAIL_BYTES)
             except FileNotFoundError:
-                continue
+                entry = None
         return None
 
     def add(self, content: bytes, *, key: str = "", flags: str = "S") -> str:
@@ -86,6 +91,19 @@ class Maildir:
         else:
             fresh.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
         return key
+
+    def hand_over(self, key: str, target: Maildir) -> bool:
+        """Move a mail to another folder, as unread or read as it is; False when it is gone."""
+        for _ in range(_READ_ATTEMPTS):
+            entry = self.entries().get(key)
+            if entry is None:
+                return False
+            try:
+                entry.path.rename(target.folder / entry.path.parent.name / entry.path.name)
+            except FileNotFoundError:
+                continue
+            return True
+        return False
 
     def remove(self, key: str) -> None:
         entry = self.entries().get(key)

@@ -1,108 +1,165 @@
-"""The local mail of one person: an inbox, drafts and what was sent, with short ids that never change.
+"""The mail of one person: every account's folders behind one list, with short ids that never change.
 
-Folder: `Inbox` (or the folder itself, when it is a Maildir), `Drafts`, `Sent`, and `index.sqlite`, which gives each
-mail (`m12`) and draft (`d3`) its number once and remembers what search needs. The index can be deleted: it is made
-again, with other numbers. The mail server and the outbox share it; each change is one transaction.
+Local folder: `Inbox` (or the folder itself, when it is a Maildir), `Drafts`, `Sent`, other folders, and the index. Drafts are always
+local, whoever they will be from. An account that gives no answer is left out and named in `problems`; the others are still there.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
 from mcp_servers.letters import Person
-from mcp_servers.maildir import Maildir
+from mcp_servers.mailaccounts import INBOX, LOCAL, TRASH, AccountFailed, Listing, LocalAccount, MailAccount
+from mcp_servers.mailindex import MailIndex, Row
 from mcp_servers.mime import Parsed, parse
 from mcp_servers.people import distinct
-
-BUSY_TIMEOUT_S = 5.0
-"""A transaction lasts milliseconds; only indexing a big mailbox for the first time takes longer."""
-MAX_INDEXED_CHARS = 20_000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS mails (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sender_name TEXT NOT NULL, sender TEXT NOT NULL,
-    subject TEXT NOT NULL, sent_at REAL NOT NULL, recipients TEXT NOT NULL, text TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS drafts (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE);
-"""
 
 
 @dataclass(frozen=True)
 class Indexed:
-    """One mail as the index knows it."""
+    """One mail that is there now."""
 
     number: int
     key: str
+    """Its account's own."""
     sender: Person
     subject: str
     sent_at: datetime
     is_unread: bool
     text: str
     recipients: tuple[str, ...]
+    account: str = LOCAL
+    folder: str = INBOX
+    message_id: str = ""
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one account answered about one folder."""
+
+    account: MailAccount
+    folder: str
+    listing: Listing
+    problem: str = ""
 
 
 class MailStore:
-    """Not for use by two threads at once; by two processes, yes."""
+    """Not for use by two threads at once; by two processes, yes.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the local one, made when it is missing.
+        accounts: others.
+        addresses: whom each account's mails are from, by its name; the first one's where no account is named.
+    """
+
+    def __init__(self, folder: Path, accounts: Sequence[MailAccount] = (), *, addresses: Mapping[str, str] | None = None) -> None:
         private_folder(folder)
-        self.inbox = Maildir(folder if (folder / "cur").is_dir() else folder / "Inbox")
-        self.drafts = Maildir(folder / "Drafts")
-        self.sent = Maildir(folder / "Sent")
-        # One connection for whichever worker thread has its turn.
-        self._index = sqlite3.connect(folder / "index.sqlite", timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        (folder / "index.sqlite").chmod(0o600)
-        self._index.execute("PRAGMA journal_mode=WAL")
-        self._index.executescript(_SCHEMA)
+        self._addresses = dict(addresses or {})
+        self.local = LocalAccount(folder)
+        self.inbox, self.drafts, self.sent = (self.local.maildir(name) for name in (INBOX, "Drafts", "Sent"))
+        self.accounts: tuple[MailAccount, ...] = (self.local, *accounts)
+        self.problems: tuple[str, ...] = ()
+        """What the last look did not find out, in sentences."""
+        self._index = MailIndex(folder / "index.sqlite")
 
     def close(self) -> None:
         self._index.close()
 
-    def mails(self) -> tuple[Indexed, ...]:
-        """Everything in the inbox, newest first."""
-        entries = self.inbox.entries()
-        self._index_new(set(entries))
-        rows = self._index.execute("SELECT id, key, sender_name, sender, subject, sent_at, text, recipients FROM mails")
-        found = [
-            Indexed(
-                number, key, Person(name, address), subject, datetime.fromtimestamp(sent_at, UTC),
-                entries[key].is_unread, text, tuple(json.loads(recipients)),
-            )
-            for number, key, name, address, subject, sent_at, text, recipients in rows
-            if key in entries
-        ]  # fmt: skip
+    def mails(self, *folders: str, account: str = "") -> tuple[Indexed, ...]:
+        """Everything in these folders (absent: the inbox) of every account or of one, newest first."""
+        looks = self._look(folders or (INBOX,), self._named(account))
+        for one in looks:
+            self._index_new(one)
+        places = {_ref(look.account.name, key): (look, key, is_unread) for look in looks for key, is_unread in look.listing.unread.items()}
+        found = [_indexed(row, *places[row.ref]) for row in self._index.rows(places)]
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
 
-    def people(self) -> tuple[Person, ...]:
-        """Who has written, the newest first."""
-        return distinct(mail.sender for mail in self.mails())
+    def mail(self, number: int) -> Indexed | None:
+        """The mail of that number, wherever it is; None when there is none any more."""
+        ref = self._index.ref_of(number)
+        if ref is None:
+            return None
+        account, key = self._place(ref)
+        folder = account.folder_of(key) if account is not None else None
+        if account is None or folder is None:
+            return None
+        return next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
 
-    def own_address(self) -> str:
-        """The address that most mails came to; empty where there are none."""
+    def people(self) -> tuple[Person, ...]:
+        """Who has written, the newest first; to other accounts, as far as the index knows: whom a name means must not wait for a server."""
+        local = [mail.sender for mail in self.mails(account=LOCAL)]
+        return distinct([*local, *self._index.senders_elsewhere()])
+
+    def own_address(self, account: str = "") -> str:
+        """The address that a mail is from: the account's own, else the first one's, else whom most local mails came to; or none."""
+        if self._addresses:
+            return self._addresses.get(account) or next(iter(self._addresses.values()))
         counts: dict[str, int] = {}
-        for mail in self.mails():
+        for mail in self.mails(account=LOCAL):
             for address in mail.recipients:
                 counts[address] = counts.get(address, 0) + 1
         return max(counts, key=lambda address: (counts[address], address), default="")
 
-    def read(self, key: str) -> Parsed | None:
-        content = self.inbox.read(key)
+    def content(self, mail: Indexed) -> bytes | None:
+        """The mail itself; None when it is gone.
+
+        Raises:
+            Refusal: its account gives no answer.
+        """
+        try:
+            return self._named(mail.account)[0].read(mail.key)
+        except AccountFailed as error:
+            raise Refusal(str(error)) from error
+
+    def read(self, mail: Indexed) -> Parsed | None:
+        """What the mail says; None when it is gone."""
+        content = self.content(mail)
         return None if content is None else parse(content)
+
+    def move(self, mail: Indexed, folder: str) -> Indexed:
+        """Put a mail into another folder of its account; it keeps its number.
+
+        Raises:
+            Refusal: it or the folder is not there, or the account gives no answer.
+        """
+        account = self._named(mail.account)[0]
+        if folder == TRASH and mail.folder != TRASH:
+            self._index.note_origin(_ref(mail.account, mail.key), mail.folder)
+        try:
+            key = account.move(mail.key, folder)
+        except AccountFailed as error:
+            raise Refusal(str(error)) from error
+        self._index.rename(_ref(mail.account, mail.key), _ref(mail.account, key))
+        moved = self.mail(mail.number)
+        if moved is None:
+            raise Refusal("The mail is gone. Look again.")
+        return moved
+
+    def origin(self, mail: Indexed) -> str:
+        """Where a mail was before it went to the trash; the inbox where nobody knows."""
+        return self._index.origin(_ref(mail.account, mail.key)) or INBOX
+
+    def folders(self, account: str = "") -> list[tuple[str, str]]:
+        """Account and name of every folder."""
+        found: list[tuple[str, str]] = []
+        self.problems = ()
+        for one in self._named(account):
+            try:
+                found += [(one.name, folder) for folder in one.folders()]
+            except AccountFailed as error:
+                self.problems = (*self.problems, str(error))
+        return found
 
     def draft_numbers(self) -> dict[int, str]:
         """Number -> key of the drafts that are there, in the order in which they were first seen."""
-        present = self.drafts.entries()
-        known = {str(row[0]) for row in self._index.execute("SELECT key FROM drafts")}
-        # Only those that are new: an insert that is ignored would use up a number.
-        if fresh := sorted(set(present) - known):
-            with self._index:
-                self._index.execute("BEGIN IMMEDIATE")
-                self._index.executemany("INSERT OR IGNORE INTO drafts (key) VALUES (?)", [(key,) for key in fresh])
-        rows: list[tuple[int, str]] = self._index.execute("SELECT id, key FROM drafts ORDER BY id").fetchall()
-        return {number: key for number, key in rows if key in present}
+        return self._index.draft_numbers(self.drafts.entries())
 
     def save_draft(self, content: bytes, *, key: str) -> int:
         """Keep a draft under a key; one that is there already stays as it is.
@@ -113,21 +170,54 @@ class MailStore:
         key = self.drafts.add(content, key=key, flags="DS")
         return next(number for number, known in self.draft_numbers().items() if known == key)
 
-    def _index_new(self, keys: set[str]) -> None:
-        known = {str(row[0]) for row in self._index.execute("SELECT key FROM mails")}
-        read = [(key, self.read(key)) for key in keys - known]
-        fresh = sorted(((parsed, key) for key, parsed in read if parsed is not None), key=lambda item: (item[0].sent_at, item[1]))
-        if not fresh:
+    def _named(self, account: str) -> tuple[MailAccount, ...]:
+        if not account:
+            return self.accounts
+        found = tuple(one for one in self.accounts if one.name == account)
+        if not found:
+            raise Refusal(f'There is no mail account "{account}". There are {", ".join(one.name for one in self.accounts)}.')
+        return found
+
+    def _place(self, ref: str) -> tuple[MailAccount | None, str]:
+        name, has_account, key = ref.partition("/")
+        if not has_account:
+            return self.local, ref
+        return next((account for account in self.accounts[1:] if account.name == name), None), key
+
+    def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...]) -> list[_Look]:
+        def look(account: MailAccount) -> list[_Look]:
+            try:
+                return [_Look(account, folder, account.listing(folder)) for folder in folders]
+            except AccountFailed as error:
+                return [_Look(account, "", Listing(), str(error))]
+
+        if len(accounts) == 1:
+            looks = [look(accounts[0])]
+        else:
+            with ThreadPoolExecutor(len(accounts)) as pool:
+                looks = list(pool.map(look, accounts))
+        found = [one for answers in looks for one in answers]
+        self.problems = tuple(one.problem for one in found if one.problem)
+        return found
+
+    def _index_new(self, look: _Look) -> None:
+        name = look.account.name
+        refs = {_ref(name, key): key for key in look.listing.unread}
+        missing = [refs[ref] for ref in self._index.missing(refs)]
+        if not missing:
             return
-        with self._index:
-            self._index.execute("BEGIN IMMEDIATE")
-            self._index.executemany(
-                "INSERT OR IGNORE INTO mails (key, sender_name, sender, subject, sent_at, recipients, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_row(key, parsed) for parsed, key in fresh],
-            )
+        try:
+            self._index.add((_ref(name, key), parse(content)) for key, content in look.account.heads(missing))
+        except AccountFailed as error:
+            self.problems = (*self.problems, str(error))
 
 
-def _row(key: str, parsed: Parsed) -> tuple[str, str, str, str, float, str, str]:
-    recipients = json.dumps([person.address.lower() for person in parsed.to])
-    sender, text = parsed.sender, parsed.text[:MAX_INDEXED_CHARS]
-    return key, sender.name, sender.address, parsed.subject, parsed.sent_at.timestamp(), recipients, text
+def _ref(account: str, key: str) -> str:
+    return key if account == LOCAL else f"{account}/{key}"
+
+
+def _indexed(row: Row, look: _Look, key: str, is_unread: bool) -> Indexed:  # noqa: FBT001 - a place's own fact
+    return Indexed(
+        row.number, key, row.sender, row.subject, row.sent_at, is_unread, row.text, row.recipients,
+        look.account.name, look.folder, row.message_id, row.references,
+    )  # fmt: skip

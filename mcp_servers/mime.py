@@ -7,7 +7,8 @@ UTF-8. What is written is one plain text with the headers that keep a thread tog
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,9 +16,9 @@ from email.parser import BytesHeaderParser
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
 
-from mcp_servers.htmltext import text_of_html
+from mcp_servers.htmltext import Shown, shown_of_html
 from mcp_servers.letters import NO_SUBJECT, Letter, Person, people_in
-from mcp_servers.quoting import clean_line, clean_text
+from mcp_servers.quoting import clean_line, clean_text, hidden_counts
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _MAX_REFERENCES = 20
@@ -47,10 +48,18 @@ class Parsed:
     attachments: tuple[str, ...]
     is_plain: bool
     """Its readable part is `text` alone: no second form (HTML) that could say something else."""
+    removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What was taken out of the text, by kind."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The ids of what it answers, the oldest first."""
+        return tuple(dict.fromkeys((*self.references, *([self.in_reply_to] if self.in_reply_to else []))))
 
 
 def parse(content: bytes) -> Parsed:
-    message = _message(content)
+    message = message_of(content)
+    text, removed = _text(message)
     senders = people_in(_header(message, "From"))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
@@ -63,18 +72,31 @@ def parse(content: bytes) -> Parsed:
         message_id=next(iter(_MESSAGE_ID.findall(_header(message, "Message-ID"))), ""),
         references=tuple(_MESSAGE_ID.findall(_header(message, "References"))),
         in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
-        text=_text(message),
+        text=text,
         attachments=_attachments(message),
         is_plain=_is_plain(message),
+        removed=removed,
     )
 
 
-def compose(letter: Letter, *, sender: str, message_id: str, at: datetime) -> bytes:
+@dataclass(frozen=True)
+class Enclosure:
+    """A file that goes with a mail."""
+
+    name: str
+    kind: str
+    """Its content type, such as `application/pdf`."""
+    content: bytes
+
+
+def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclosures: Sequence[Enclosure] = ()) -> bytes:
     """The mail as it goes out; a sender that is not known is left to whoever delivers it."""
     message = EmailMessage(policy=policy.SMTP)
     if sender:
         message["From"] = sender
     message["To"] = ", ".join(letter.to)
+    if letter.cc:
+        message["Cc"] = ", ".join(letter.cc)
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(at)
     message["Message-ID"] = message_id
@@ -82,6 +104,9 @@ def compose(letter: Letter, *, sender: str, message_id: str, at: datetime) -> by
         message["In-Reply-To"] = letter.in_reply_to
         message["References"] = " ".join(thread(letter.references, letter.in_reply_to))
     message.set_content(letter.body.rstrip("\n") + "\n")
+    for enclosure in enclosures:
+        main, _, sub = enclosure.kind.partition("/")
+        message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=enclosure.name)
     return message.as_bytes()
 
 
@@ -99,7 +124,8 @@ def redated(content: bytes, at: datetime) -> bytes:
     return message.as_bytes()
 
 
-def _message(content: bytes) -> EmailMessage:
+def message_of(content: bytes) -> EmailMessage:
+    """The library's view of a mail; only the head of one that is nested too deep."""
     try:
         return message_from_bytes(content, policy=policy.default)
     except RecursionError:
@@ -128,15 +154,17 @@ def _date(header: str) -> datetime:
         return _BEGINNING
 
 
-def _text(message: EmailMessage) -> str:
+def _text(message: EmailMessage) -> tuple[str, dict[str, int]]:
+    """The readable part, cleaned, and what was taken out of it."""
     try:
         body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
         if body is None:
-            return ""
+            return "", {}
         text, is_html = _decoded(body), body.get_content_type() == "text/html"
     except (AttributeError, KeyError, LookupError, RecursionError, ValueError):
-        return ""
-    return clean_text(text_of_html(text) if is_html else text)
+        return "", {}
+    shown = shown_of_html(text) if is_html else Shown(text, 0)
+    return clean_text(shown.text), {**hidden_counts(shown.text), **({"elements": shown.hidden} if shown.hidden else {})}
 
 
 def _decoded(part: EmailMessage) -> str:

@@ -8,6 +8,7 @@ holds: what a session may do after reading such text is decided by the host.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 
 MAX_ITEMS = 8
 """A result shows no more items than this, then `and N more`."""
@@ -16,6 +17,10 @@ _KEPT_CONTROLS = frozenset("\n\t")
 _ALWAYS_DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_ZERO_WIDTH = frozenset("\u00ad\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff")
+_TAGS = range(0xE0000, 0xE0080)
+_LINE_ENDS = frozenset("\r\u2028\u2029")
 
 
 def clean_text(text: str) -> str:
@@ -30,6 +35,12 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """As `clean_text`, on one line with single spaces."""
     return " ".join(clean_text(text).split())
+
+
+def hidden_counts(text: str) -> dict[str, int]:
+    """How many characters `clean_text` takes out of a text, by kind: control, zero-width, bidirectional, tag and other."""
+    counts = Counter(_kind(character) for character in text if character not in _LINE_ENDS and not _is_visible(character))
+    return {kind: counts[kind] for kind in ("control", "zero-width", "bidirectional", "tag", "other") if counts[kind]}
 
 
 def fenced(text: str) -> str:
@@ -57,6 +68,16 @@ def item_lines(lines: list[str]) -> list[str]:
     if len(lines) <= MAX_ITEMS:
         return lines
     return [*lines[:MAX_ITEMS], f"and {len(lines) - MAX_ITEMS} more"]
+
+
+def _kind(character: str) -> str:
+    if character in _BIDIRECTIONAL:
+        return "bidirectional"
+    if character in _ZERO_WIDTH:
+        return "zero-width"
+    if ord(character) in _TAGS:
+        return "tag"
+    return "control" if unicodedata.category(character) == "Cc" else "other"
 
 
 def _is_visible(character: str) -> bool:

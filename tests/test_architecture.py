@@ -36,7 +36,7 @@ PURE = (
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "mcp_servers/calendars/backends/multistatus"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
-    *("config/references", "config/schema", "config/vocabulary", "config/workspace_settings"),
+    *("config/mail_settings", "config/references", "config/schema", "config/vocabulary", "config/workspace_settings"),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
@@ -46,6 +46,7 @@ PURE = (
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/starts", "mcp_servers/people"),
+    *("mcp_servers/attachments", "mcp_servers/imapwire", "mcp_servers/mail/threads", "mcp_servers/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
     *("mcp_servers/calendars/matching", "mcp_servers/calls", "mcp_servers/catalogue", "mcp_servers/errors", "mcp_servers/htmltext"),
     *(

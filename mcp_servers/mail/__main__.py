@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
+from config.mail_settings import IMAP_PORTS, MailAccountEntry
+from mcp_servers.imap import ImapAccount, ImapServer
 from mcp_servers.mail.server import TOOLS, MailTools
+from mcp_servers.mailaccounts import AccountFailed, MailAccount
+from mcp_servers.mailsetup import SilentAccount, account_option, password, told_accounts
 from mcp_servers.mailstore import MailStore
 from mcp_servers.options import mail_store, store_option, zone_named, zone_option
 from mcp_servers.serving import ToolServer, serve, threaded
@@ -14,15 +18,32 @@ from mcp_servers.serving import ToolServer, serve, threaded
 
 @click.command("mail")
 @store_option("The folder with the mail: a Maildir, or one that holds Inbox, Drafts and Sent.")
+@account_option()
 @zone_option()
-def command(store: Path | None, zone: str | None) -> None:
+def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> None:
     """Serve the mail tools over standard input and output. They search, read and draft; nothing here sends.
 
     \b
     Example: variet mcp mail --store ~/Maildir --zone Europe/Berlin
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
-    tools = MailTools(MailStore(mail_store(store)))
+    told = told_accounts(accounts, is_configured=store is None)
+    mails = MailStore(
+        mail_store(store),
+        [_account(name, entry) for name, entry in told.items() if entry.imap_host],
+        addresses={name: entry.address for name, entry in told.items()},
+    )
+    tools = MailTools(mails)
     serve(ToolServer("mail", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+
+
+def _account(name: str, entry: MailAccountEntry) -> MailAccount:
+    try:
+        secret = password("imap", name)
+    except AccountFailed as error:
+        return SilentAccount(name, str(error))
+    security = entry.imap_security
+    port = entry.imap_port or IMAP_PORTS[security]
+    return ImapAccount(ImapServer(name, entry.imap_host or "", port, entry.user or entry.address, secret, security))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,37 @@
 """Mail values to the texts of docs/tools.md, word for word.
 
-Pure. A model is trained on exactly these texts: change a character here and the shipped model no longer knows it.
+Pure. A model is trained on exactly the texts of the first four tools: change a character there and the shipped model no longer knows it.
 """
 
 from __future__ import annotations
 
-from mcp_servers.letters import letter_text
+import re
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from mcp_servers.attachments import Attachment
+from mcp_servers.letters import NO_SUBJECT, letter_text
 from mcp_servers.mail.model import Draft, Mail
+from mcp_servers.mime import Parsed
 from mcp_servers.quoting import count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 
 MAX_TEXT_CHARS = 2000
 """How much of a mail a result shows; the structured result has all of it."""
+_UNITS = ("bytes", "KB", "MB", "GB")
 
 
 def mails_text(mails: tuple[Mail, ...]) -> str:
     """`2 mails`, then one line per mail; or `No mails found`."""
     if not mails:
         return "No mails found"
-    return "\n".join([count_text(len(mails), "mail"), *item_lines([_mail_line(mail) for mail in mails])])
+    return "\n".join([count_text(len(mails), "mail"), *item_lines([mail_line(mail) for mail in mails])])
+
+
+def with_problems(text: str, problems: tuple[str, ...]) -> str:
+    """A last line `No answer from: work`, where an account gave none; what is wrong begins with the account's name."""
+    names = dict.fromkeys(problem.partition(":")[0] for problem in problems)
+    return f"{text}\nNo answer from: {', '.join(names)}" if names else text
 
 
 def mail_text(mail: Mail) -> str:
@@ -40,6 +53,60 @@ def no_mail_text(mail: str) -> str:
     return f'No mail matches "{mail}".'
 
 
-def _mail_line(mail: Mail) -> str:
+def mail_line(mail: Mail) -> str:
     unread = " (unread)" if mail.is_unread else ""
     return f"{mail.id} {moment_text(mail.sent_at)} from {mail.sender.shown_name}: {mail.subject}{unread}"
+
+
+def found_text(lines: Sequence[str], noun: str, *, left: int, cursor: str) -> str:
+    """`23 mails`, the lines of this page, and how the others are shown."""
+    if not lines:
+        return f"No {noun}s found"
+    more = [f'{left} more: cursor "{cursor}"'] if left else []
+    return "\n".join([f"{count_text(len(lines), noun)} here, {left} more" if left else count_text(len(lines), noun), *lines, *more])
+
+
+def thread_line(mails: Sequence[Mail]) -> str:
+    """`m12 Sat 21 Nov 2026 09:12 Anna Keller, Bruno Rossi: Budget for March (3 mails, 1 unread)`."""
+    newest, oldest = mails[0], mails[-1]
+    names = ", ".join(dict.fromkeys(mail.sender.shown_name for mail in reversed(mails)))
+    unread = sum(mail.is_unread for mail in mails)
+    counted = count_text(len(mails), "mail") + (f", {unread} unread" if unread else "")
+    return f"{newest.id} {moment_text(newest.sent_at)} {names}: {oldest.subject} ({counted})"
+
+
+def attachment_line(attachment: Attachment) -> str:
+    """`1. plan.pdf (application/pdf, 12 KB)`."""
+    return f"{attachment.number}. {attachment.name} ({attachment.kind}, {size_text(attachment.size)})"
+
+
+def size_text(size: int) -> str:
+    """`12 KB`."""
+    value, unit = float(size), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}"
+
+
+def moved_text(mail: Mail, folder: str, account: str) -> str:
+    """`Moved m12 to Trash: Budget for March, from Anna Keller`."""
+    where = folder if not account else f"{folder} of {account}"
+    return f"Moved {mail.id} to {where}: {mail.subject}, from {mail.sender.shown_name}"
+
+
+def forward_subject(subject: str) -> str:
+    """`Fwd: ` once, however often it is passed on."""
+    bare = re.sub(r"^(?:\s*fwd?\s*:\s*)+", "", subject, flags=re.IGNORECASE).strip()
+    return f"Fwd: {bare or NO_SUBJECT}"
+
+
+def forwarded_text(body: str, mail: Parsed, zone: tzinfo | None) -> str:
+    """What is said first, and below it the mail as it came."""
+    head = [
+        "---------- Forwarded message ----------",
+        f"From: {mail.sender.full}",
+        f"Date: {moment_text(mail.sent_at.astimezone(zone))}",
+        f"Subject: {mail.subject}",
+        f"To: {', '.join(person.full for person in mail.to)}",
+    ]
+    return "\n".join([*([body, ""] if body else []), *head, "", mail.text])

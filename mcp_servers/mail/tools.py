@@ -1,11 +1,24 @@
 """The mail tools as served, in their served order.
 
-Pure. Names and parameters are frozen by docs/tools.md.
+Pure. Names and parameters are frozen by docs/tools.md; those of the first four are what the small model knows.
 """
 
 from __future__ import annotations
 
 from mcp_servers.signatures import Param, ToolSpec
+
+_MAIL = Param("mail", "its id, such as m12, or words of its sender or subject", is_required=True)
+_ACCOUNT = Param("account", "only this account; absent: all of them")
+_CURSOR = Param("cursor", "from the answer before, to go on there")
+_FILTERS = (
+    Param("query", "words of the subject or text"),
+    Param("sender", "name or address of who wrote"),
+    Param("when", "the period, as the person said it: yesterday, last week"),
+    Param("unread", "only unread mails", type="boolean"),
+    Param("folder", "only this folder"),
+    _ACCOUNT,
+    _CURSOR,
+)
 
 TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(
@@ -43,5 +56,47 @@ TOOLS: tuple[ToolSpec, ...] = (
             Param("mail", "the mail to answer: its id, or words of its sender or subject", is_required=True),
             Param("body", "the text", is_required=True),
         ),
+    ),
+    ToolSpec("find_mails", "Search mails page by page, in one folder or account or all.", "read", _FILTERS, is_extended=True),
+    ToolSpec("list_threads", "List conversations, that with the newest mail first.", "read", _FILTERS, is_extended=True),
+    ToolSpec(
+        "read_thread", "Read the whole conversation that a mail belongs to, newest first.", "read", (_MAIL, _CURSOR), is_extended=True
+    ),
+    ToolSpec("list_attachments", "List the files that come with a mail.", "read", (_MAIL,), is_extended=True),
+    ToolSpec(
+        "read_attachment",
+        "Read the text of an attached pdf, docx, ics, html or text file.",
+        "read",
+        (_MAIL, Param("attachment", "its number, or words of its name", is_required=True), _CURSOR),
+        is_extended=True,
+    ),
+    ToolSpec("list_folders", "List the mail folders of every account.", "read", (_ACCOUNT,), is_extended=True),
+    ToolSpec(
+        "move_mail",
+        "Move a mail to another folder of its account.",
+        "write",
+        (_MAIL, Param("folder", "the folder's name", is_required=True)),
+        is_extended=True,
+    ),
+    ToolSpec("archive_mail", "Move a mail from the inbox to the archive.", "write", (_MAIL,), is_extended=True),
+    ToolSpec("trash_mail", "Move a mail to the trash.", "delete", (_MAIL,), is_extended=True),
+    ToolSpec("restore_mail", "Move a mail from the trash back to where it was.", "write", (_MAIL,), is_extended=True),
+    ToolSpec(
+        "draft_reply_all",
+        "Save a draft of a reply to everyone who got a mail.",
+        "write",
+        (_MAIL, Param("body", "the text", is_required=True)),
+        is_extended=True,
+    ),
+    ToolSpec(
+        "draft_forward",
+        "Save a draft that passes a mail on, with its files.",
+        "write",
+        (
+            _MAIL,
+            Param("to", "an address, or the name of someone who has written before", is_required=True),
+            Param("body", "what to say above it"),
+        ),
+        is_extended=True,
     ),
 )

@@ -7,20 +7,26 @@ from pathlib import Path
 
 import click
 
+from config.mail_settings import SMTP_PORTS, MailAccountEntry
+from mcp_servers.mailaccounts import AccountFailed
+from mcp_servers.maildir import Maildir
+from mcp_servers.mailsetup import Accounts, account_option, password, told_accounts
 from mcp_servers.mailstore import MailStore
 from mcp_servers.options import mail_store, store_option, zone_named, zone_option
-from mcp_servers.outbox.carriers import LocalCarrier
+from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.keys import take_key
 from mcp_servers.outbox.server import TOOLS, Outbox
+from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
 from mcp_servers.serving import ToolServer, serve, threaded
 
 
 @click.command("outbox")
 @store_option("The folder with the mail, as for `variet mcp mail`.")
+@account_option()
 @zone_option()
-def command(store: Path | None, zone: str | None) -> None:
-    """Serve the sending tools over standard input and output. Mails go to the folder Sent of the store.
+def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> None:
+    """Serve the sending tools over standard input and output. Without an account, mails go to the folder Sent of the store.
 
     Started by the agent service it sends what a person has approved there. For any other client what should be sent is kept as a draft.
 
@@ -29,10 +35,27 @@ def command(store: Path | None, zone: str | None) -> None:
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     key = take_key(os.environ)
     folder = mail_store(store)
-    mails = MailStore(folder)
-    tools = Outbox(mails, Delivery(folder, LocalCarrier(mails.sent)), key=key)
+    told = {name: entry for name, entry in told_accounts(accounts, is_configured=store is None).items() if entry.smtp_host}
+    mails = MailStore(folder, addresses={name: entry.address for name, entry in told.items()})
+    tools = Outbox(mails, Delivery(folder, _carrier(told, mails.sent)), key=key)
     tools.clear_sent_drafts()
     serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+
+
+def _carrier(told: Accounts, sent: Maildir) -> Carrier:
+    if not told:
+        return LocalCarrier(sent)
+    return ByAddress({entry.address: _smtp(name, entry, sent) for name, entry in told.items()})
+
+
+def _smtp(name: str, entry: MailAccountEntry, sent: Maildir) -> Carrier:
+    try:
+        secret = password("smtp", name) if entry.smtp_login else None
+    except AccountFailed as error:
+        return Closed(str(error), sent)
+    security = entry.smtp_security
+    port = entry.smtp_port or SMTP_PORTS[security]
+    return SmtpCarrier(SmtpServer(name, entry.smtp_host or "", port, entry.user or entry.address, secret, security), sent)
 
 
 if __name__ == "__main__":

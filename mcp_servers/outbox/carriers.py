@@ -7,7 +7,7 @@ is `Unsure`: the mail may have gone, and is never sent again on the chance.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,3 +71,32 @@ class LocalCarrier:
 def sent_key(uid: str) -> str:
     """The file name of what was sent, made of the id: what a crash left half done is found under it, and not delivered again."""
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
+
+
+class Closed(LocalCarrier):
+    """A way out that is not set up: nothing leaves, and the sentence says why."""
+
+    def __init__(self, problem: str, sent: Maildir) -> None:
+        super().__init__(sent)
+        self._problem = problem
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        raise NotSent(f"{self._problem} Nothing was sent.")
+
+
+class ByAddress:
+    """The carrier of the account that a mail is from."""
+
+    def __init__(self, carriers: Mapping[str, Carrier]) -> None:
+        self._carriers = {address.lower(): carrier for address, carrier in carriers.items()}
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        carrier = self._carriers.get(parcel.sender.lower())
+        if carrier is None:
+            known = ", ".join(self._carriers)
+            raise NotSent(f'No account sends mail from "{parcel.sender}"; there are {known}. Nothing was sent. Write it again.')
+        carrier.carry(parcel, on_leaving=on_leaving)
+
+    def was_carried(self, uid: str) -> bool | None:
+        # They share the folder of what was sent, so any of them knows as much.
+        return next(iter(self._carriers.values())).was_carried(uid)

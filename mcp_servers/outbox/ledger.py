@@ -1,8 +1,9 @@
 """What was sent: one row per client-made id, so that a call that comes twice sends once, and one per grant, which counts once.
 
 A row is committed before anything leaves the house (`planned`, `approved` with its grant, then `in_flight`) and after (`sent`). What a
-crash left `in_flight` is settled by looking whether it went out, never by sending it on the chance; where nobody can look it is `unknown`
-for good. A row of `from_drafts` stays until the draft that was sent is gone: a crash in between leaves none that could be sent again.
+crash left `in_flight` is settled by looking whether it went out, never by sending it on the chance; where nobody can look it is
+`unknown` for good. A row of `from_drafts` stays until the draft that was sent is gone: a crash in between leaves none that could be
+sent again.
 """
 
 from __future__ import annotations

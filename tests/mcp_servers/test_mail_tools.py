@@ -152,5 +152,5 @@ def test_a_mail_that_goes_away_while_it_is_looked_for_is_not_found(mails: MailSt
     known = mails.mails()
     for mail in known:
         mails.inbox.remove(mail.key)
-    assert mails.read(known[0].key) is None
+    assert mails.read(known[0]) is None
     assert refusal_of(tools.read_mail, mail="m1") == 'No mail matches "m1".'

@@ -1,0 +1,62 @@
+"""The shape of `[mail]` in `agent.toml`: the local store, and accounts on servers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.vocabulary import File, Section
+
+AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]
+"""As it appears in secrets' names: lower-case letters, digits and `_`."""
+Address = Annotated[str, StringConstraints(pattern=r"^[^\s@<>,;\"]+@[^\s@<>,;\"]+$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]+$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Security = Literal["tls", "starttls", "none"]
+LOCAL_ACCOUNT = "local"
+"""The store of this machine; no account on a server may have this name."""
+IMAP_PORTS: Mapping[Security, int] = {"tls": 993, "starttls": 143, "none": 143}
+SMTP_PORTS: Mapping[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
+
+
+class MailAccountEntry(Section):
+    address: Address
+    """Whom its mails are from."""
+    user: str | None = None
+    """The name to log in with. Absent: the address."""
+    imap_host: Host | None = None
+    """The server that its mail is read from; the password is the secret `imap_NAME_password`. Absent: it is only sent from."""
+    imap_port: Port | None = None
+    """Absent: 993 with `tls`, else 143."""
+    imap_security: Security = "tls"
+    """`tls` from the first byte, `starttls`, or `none`: readable by everybody on the way."""
+    smtp_host: Host | None = None
+    """The server that its mail goes out through; the password is the secret `smtp_NAME_password`. Absent: it is only read."""
+    smtp_port: Port | None = None
+    """Absent: 465 with `tls`, 587 with `starttls`, else 25."""
+    smtp_security: Security = "starttls"
+    """`tls` from the first byte, `starttls`, or `none`: readable by everybody on the way."""
+    smtp_login: bool = True
+    """Whether that server wants a name and a password."""
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> Self:
+        if self.imap_host is None and self.smtp_host is None:
+            raise PydanticCustomError("no_server", "neither imap_host nor smtp_host", {"allowed": "`imap_host`, `smtp_host` or both"})
+        return self
+
+
+class MailSection(Section):
+    store: File | None = None
+    """The folder that holds the local mail. Absent: one in the home."""
+    accounts: Mapping[AccountName, MailAccountEntry] = Field(default_factory=dict)
+    """Accounts on servers, by a short name; new mails are from the first that sends. Without any, mail stays on this machine."""
+
+    @model_validator(mode="after")
+    def _local_is_taken(self) -> Self:
+        if LOCAL_ACCOUNT in self.accounts:
+            raise PydanticCustomError("local_is_taken", "an account named local", {"allowed": "any other name"})
+        return self

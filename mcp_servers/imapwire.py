@@ -1,0 +1,128 @@
+"""What an IMAP server's lines mean: folder names in modified UTF-7, the list of folders, and what a FETCH brings.
+
+Pure. Names and texts are a stranger's: whatever does not fit is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_LISTED = re.compile(rb'\(([^)]*)\) (?:"(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
+_UID = re.compile(rb"\bUID (\d+)")
+_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
+_SHIFTED = re.compile(r"&([^-]*)-")
+_ROLE_OF = {rb"\drafts": "Drafts", rb"\sent": "Sent", rb"\archive": "Archive", rb"\trash": "Trash"}
+_NAMES = {
+    "Sent": ("sent", "sent items", "sent mail", "sent messages"),
+    "Drafts": ("drafts",),
+    "Archive": ("archive", "archives", "all mail"),
+    "Trash": ("trash", "deleted items", "deleted messages", "bin"),
+}
+"""What servers call them that do not say which folder has which role."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One message of an answer."""
+
+    uid: int
+    flags: frozenset[bytes]
+    content: bytes | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One folder of an account."""
+
+    name: str
+    """As the server spells it, decoded."""
+    role: str = ""
+    """What the server says it is for."""
+
+
+def decoded_name(name: str) -> str:
+    """A folder's name from modified UTF-7 (RFC 3501, 5.1.3)."""
+
+    def shifted(match: re.Match[str]) -> str:
+        if not match[1]:
+            return "&"
+        try:
+            return base64.b64decode(match[1].replace(",", "/") + "=" * (-len(match[1]) % 4), validate=True).decode("utf-16-be")
+        except (binascii.Error, UnicodeDecodeError):
+            return match[0]
+
+    return _SHIFTED.sub(shifted, name)
+
+
+def encoded_name(name: str) -> str:
+    """A folder's name in modified UTF-7."""
+
+    def shifted(match: re.Match[str]) -> str:
+        if match[0] == "&":
+            return "&-"
+        return "&" + base64.b64encode(match[0].encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
+
+    return re.sub(r"&|[^\x20-\x7e]+", shifted, name)
+
+
+def quoted_name(name: str) -> str:
+    """A folder's name as a command's argument."""
+    inner = encoded_name(name).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inner}"'
+
+
+def listed_folders(lines: Iterable[object]) -> list[Listed]:
+    """The folders of a LIST answer that can be opened."""
+    found: list[Listed] = []
+    for line in lines:
+        head, literal = line if isinstance(line, tuple) else (line, None)  # pyright: ignore[reportUnknownVariableType]
+        match = _LISTED.fullmatch(head) if isinstance(head, bytes) else None
+        if match is None:
+            continue
+        attributes = {attribute.lower() for attribute in match[1].split()}
+        raw = literal if isinstance(literal, bytes) else _unquoted(match[2])
+        if rb"\noselect" not in attributes and rb"\nonexistent" not in attributes and raw:
+            role = next((role for attribute, role in _ROLE_OF.items() if attribute in attributes), "")
+            found.append(Listed(decoded_name(raw.decode("ascii", "replace")), role))
+    return found
+
+
+def roles_of(folders: Iterable[Listed]) -> Mapping[str, str]:
+    """The server's name of each role's folder: what it says, else what is usual."""
+    listed = list(folders)
+    found = {"Inbox": "INBOX"}
+    for role, names in _NAMES.items():
+        said = next((folder.name for folder in listed if folder.role == role), None)
+        usual = next((folder.name for name in names for folder in listed if folder.name.rpartition("/")[2].lower() == name), None)
+        if said or usual:
+            found[role] = said or usual or ""
+    return found
+
+
+def fetched(items: Iterable[object]) -> list[Fetched]:
+    """The messages of a FETCH answer as the library hands it over: texts, and pairs of a text and a literal."""
+    found: list[Fetched] = []
+    head, content = b"", None
+    for item in items:
+        if isinstance(item, tuple) and len(item) == 2:  # pyright: ignore[reportUnknownArgumentType]
+            first, literal = item  # pyright: ignore[reportUnknownVariableType]
+            head += first if isinstance(first, bytes) else b""
+            content = literal if isinstance(literal, bytes) else None
+            continue
+        head += item if isinstance(item, bytes) else b""
+        uid, flags = _UID.search(head), _FLAGS.search(head)
+        if uid is not None:
+            found.append(Fetched(int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
+        head, content = b"", None
+    return found
+
+
+def _unquoted(text: bytes) -> bytes:
+    text = text.strip()
+    if text.startswith(b'"') and text.endswith(b'"') and len(text) > 1:
+        return re.sub(rb"\\(.)", rb"\1", text[1:-1])
+    return text

@@ -1,0 +1,105 @@
+"""Mails page by page and conversation by conversation, over all accounts and folders, so that nothing is left out without a word."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from mcp_servers.calls import Call, Handler, Outcome
+from mcp_servers.errors import Refusal
+from mcp_servers.mail import shape
+from mcp_servers.mail.fields import listed, placed, quote, whole, whole_fields
+from mcp_servers.mail.search import filtered, find
+from mcp_servers.mail.threads import Place, page_of, place_of, threads_of
+from mcp_servers.mailaccounts import ARCHIVE, INBOX, SENT
+from mcp_servers.mailstore import Indexed, MailStore
+from mcp_servers.quotes import TOKEN_BYTES, part
+from mcp_servers.quoting import count_text
+
+THREAD_FOLDERS = (INBOX, ARCHIVE, SENT)
+"""Where the mails of a conversation are."""
+BUDGET_CHARS = 8000
+"""Of a conversation in one answer; the cursor shows the rest."""
+
+
+class Conversations:
+    """The tools that find and read more than one mail."""
+
+    def __init__(self, store: MailStore) -> None:
+        self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"find_mails": self.find_mails, "list_threads": self.list_threads, "read_thread": self.read_thread}
+
+    def find_mails(self, call: Call) -> Outcome:
+        mails = filtered(self._mails(call, (INBOX,)), call)
+        page = page_of(mails, mails, call.text("cursor"))
+        lines = [shape.mail_line(listed(mail, call.now)) for mail in page.items]
+        found = {"mails": [placed(mail, call.now) for mail in page.items]}
+        return self._outcome(lines, "mail", found, left=page.left, cursor=page.cursor)
+
+    def list_threads(self, call: Call) -> Outcome:
+        wanted = {mail.number for mail in filtered(self._mails(call, THREAD_FOLDERS), call)}
+        problems = self._store.problems
+        threads = threads_of(self._store.mails(*THREAD_FOLDERS, account=call.text("account")))
+        self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
+        held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
+        page = page_of(held, [thread[0] for thread in held], call.text("cursor"))
+        lines = [shape.thread_line([listed(mail, call.now) for mail in thread]) for thread in page.items]
+        found = {"threads": [[placed(mail, call.now) for mail in thread] for thread in page.items]}
+        return self._outcome(lines, "thread", found, left=page.left, cursor=page.cursor)
+
+    def read_thread(self, call: Call) -> Outcome:
+        mail, _ = find(self._store, call.text("mail"))
+        threads = threads_of(self._store.mails(*dict.fromkeys((*THREAD_FOLDERS, mail.folder)), account=mail.account))
+        local = () if mail.account == self._store.local.name else self._store.mails(SENT, account=self._store.local.name)
+        if local:  # what was sent from an account is kept here
+            threads = threads_of([*(one for thread in threads for one in thread), *local])
+        thread = next(thread for thread in threads if any(one.number == mail.number for one in thread))
+        place = place_of(call.text("cursor"))
+        if place is not None and all(one.number != place.number for one in thread):
+            raise Refusal("The mail that comes next is gone. Ask again without the cursor.")
+        return self._read(call, thread, place)
+
+    def _read(self, call: Call, thread: tuple[Indexed, ...], place: Place | None) -> Outcome:
+        """The newest mails that the budget holds, and the cursor of what comes next."""
+        token, budget = secrets.token_hex(TOKEN_BYTES), BUDGET_CHARS
+        start = next((index for index, mail in enumerate(thread) if place and mail.number == place.number), 0)
+        offset = place.offset if place else 0
+        blocks: list[str] = []
+        found: list[dict[str, Any]] = []
+        cursor, left = "", 0
+        for index, mail in enumerate(thread[start:], start):
+            parsed = self._store.read(mail)
+            if parsed is None:
+                continue
+            if budget <= 0:
+                cursor, left = f"m{mail.number}+{offset}", len(thread) - index
+                break
+            shown = whole(mail, parsed, call.now)
+            quoted = quote(shown, parsed, call.now)
+            piece = part(quoted, offset, offset + budget)
+            blocks.append(piece.block(token))
+            found.append(
+                {**placed(mail, call.now), **{key: whole_fields(shown)[key] for key in ("to", "cc", "attachments")}, **piece.fields()}
+            )
+            end, offset, budget = offset + len(piece.text), 0, budget - max(1, len(piece.text))
+            if end < len(quoted.text):
+                cursor, left = f"m{mail.number}+{end}", len(thread) - index
+                break
+        more = [f'{count_text(left, "mail")} not shown whole: cursor "{cursor}"'] if cursor else []
+        head = f"{count_text(len(thread), 'mail')}, newest first"
+        text = shape.with_problems("\n".join([head, *blocks, *more]), self._store.problems)
+        problems = list(self._store.problems)
+        return Outcome(
+            text, {"mails": found, "count": len(thread), "cursor": cursor, "left": left, "problems": problems, "untrusted": True}
+        )
+
+    def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:
+        wanted = call.text("folder")
+        return self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"))
+
+    def _outcome(self, lines: list[str], noun: str, found: dict[str, Any], *, left: int, cursor: str) -> Outcome:
+        problems = self._store.problems
+        text = shape.with_problems(shape.found_text(lines, noun, left=left, cursor=cursor), problems)
+        return Outcome(text, {**found, "left": left, "cursor": cursor, "problems": list(problems), "untrusted": True})

@@ -1,0 +1,111 @@
+"""Letters that are saved as drafts: new ones, replies to one or to all, and mails that are passed on with their files."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from mcp_servers.attachments import attachments_of
+from mcp_servers.calls import Call, Handler, Outcome, Plan
+from mcp_servers.errors import Refusal
+from mcp_servers.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
+from mcp_servers.mail import shape
+from mcp_servers.mail.model import Draft
+from mcp_servers.mail.search import find
+from mcp_servers.mailstore import Indexed, MailStore
+from mcp_servers.mime import Enclosure, Parsed, compose, thread
+from mcp_servers.people import recipients
+from mcp_servers.quoting import clean_text
+
+MAX_PASSED_ON_BYTES = 20 * 1024 * 1024
+"""Files that go with a mail; most servers take no more than 25 MB, and base64 makes them a third larger."""
+
+
+class Drafting:
+    """The tools that write over one store. Nothing here sends."""
+
+    def __init__(self, store: MailStore) -> None:
+        self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "draft_mail": self.draft_mail,
+            "draft_reply": self.draft_reply,
+            "draft_reply_all": self.draft_reply_all,
+            "draft_forward": self.draft_forward,
+        }
+
+    def draft_mail(self, call: Call) -> Plan:
+        to = recipients(call.text("to"), self._store.people())
+        body = clean_text(call.text("body"))
+        subject = one_line(call.text("subject"), "subject") or default_subject(body)
+        return self._plan(call, Letter(to, subject, body), {"to": ", ".join(to), "body": body, "subject": subject})
+
+    def draft_reply(self, call: Call) -> Plan:
+        mail, parsed = find(self._store, call.text("mail"))
+        letter = _reply(mail, parsed, clean_text(call.text("body")))
+        return self._plan(call, letter, {"mail": f"m{mail.number}", "body": letter.body}, account=mail.account)
+
+    def draft_reply_all(self, call: Call) -> Plan:
+        mail, parsed = find(self._store, call.text("mail"))
+        letter = _reply(mail, parsed, clean_text(call.text("body")))
+        own = {self._store.own_address(mail.account).lower(), *(address.lower() for address in letter.to)}
+        others = (person.address for person in (*parsed.to, *parsed.cc) if is_address(person.address))
+        cc = tuple(dict.fromkeys(address for address in others if address.lower() not in own))
+        everyone = Letter(letter.to, letter.subject, letter.body, letter.in_reply_to, letter.references, cc)
+        return self._plan(call, everyone, {"mail": f"m{mail.number}", "body": letter.body}, account=mail.account)
+
+    def draft_forward(self, call: Call) -> Plan:
+        mail, parsed = find(self._store, call.text("mail"))
+        to = recipients(call.text("to"), self._store.people())
+        body = clean_text(call.text("body"))
+        files = [attachment.enclosure for attachment in attachments_of(self._store.content(mail) or b"")]
+        if sum(len(file.content) for file in files) > MAX_PASSED_ON_BYTES:
+            raise Refusal(f"The files of m{mail.number} are too big to be passed on. Send it with a mail program.")
+        letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
+        arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}
+        return self._plan(call, letter, arguments, account=mail.account, files=files)
+
+    def _plan(self, call: Call, letter: Letter, arguments: dict[str, str], *, account: str = "", files: Sequence[Enclosure] = ()) -> Plan:
+        uid = call.host_text("uid") or str(uuid.uuid4())
+
+        def execute() -> Outcome:
+            sender = self._store.own_address(account)
+            content = compose(letter, sender=sender, message_id=f"<{_key(uid)}@variet.invalid>", at=call.now, enclosures=files)
+            draft = Draft(f"d{self._store.save_draft(content, key=_key(uid))}", letter.everyone, letter.subject, letter.body)
+            return Outcome(shape.draft_text(draft), {"draft": _fields(draft, letter, files)})
+
+        lines = [("To", ", ".join(letter.to)), ("Cc", ", ".join(letter.cc)), ("Subject", letter.subject), ("Text", letter.body)]
+        lines.append(("Attached", ", ".join(file.name for file in files)))
+        shown = tuple(line for line in lines if line[1] or line[0] not in ("Cc", "Attached"))
+        summary = f"Save a draft {letter_text(letter.everyone, letter.subject, letter.body)}"
+        return Plan(arguments, summary, shown, execute, host={"uid": uid})
+
+
+def _reply(mail: Indexed, parsed: Parsed, body: str) -> Letter:
+    to = tuple(person.address for person in parsed.reply_to or (parsed.sender,))
+    if not all(is_address(address) for address in to):
+        raise Refusal(f"Mail m{mail.number} has no address to answer to. Give an address in a new draft.")
+    references = parsed.references or ((parsed.in_reply_to,) if parsed.in_reply_to else ())
+    return Letter(to, reply_subject(parsed.subject), body, parsed.message_id, references)
+
+
+def _fields(draft: Draft, letter: Letter, files: Sequence[Enclosure]) -> dict[str, Any]:
+    chain = thread(letter.references, letter.in_reply_to) if letter.in_reply_to else ()
+    return {
+        "id": draft.id,
+        "to": list(letter.to),
+        "cc": list(letter.cc),
+        "subject": draft.subject,
+        "body": draft.body,
+        "in_reply_to": letter.in_reply_to,
+        "references": list(chain),
+        "attachments": [file.name for file in files],
+    }
+
+
+def _key(uid: str) -> str:
+    """A draft's file name, the same for the same client-made id."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]

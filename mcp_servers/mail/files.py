@@ -1,0 +1,94 @@
+"""The files that come with mails: what there is, and the text of those that have one, read where they can do no harm."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import PurePosixPath
+
+from mcp_servers.attachments import Attachment, attachments_of
+from mcp_servers.calls import Call, Handler, Outcome
+from mcp_servers.confinement import text_of_file
+from mcp_servers.errors import Refusal
+from mcp_servers.mail import shape
+from mcp_servers.mail.search import find
+from mcp_servers.mail.threads import WRONG_CURSOR
+from mcp_servers.mailstore import Indexed, MailStore
+from mcp_servers.quotes import TOKEN_BYTES, part, quoted
+from mcp_servers.wording import holds, words_of
+
+BUDGET_CHARS = 8000
+"""Of a file's text in one answer; the cursor shows the rest."""
+_BY_TYPE = {
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "text/calendar": "ics",
+    "application/ics": "ics",
+    "text/html": "html",
+}
+_BY_ENDING = {".pdf": "pdf", ".docx": "docx", ".ics": "ics", ".html": "html", ".htm": "html", ".txt": "txt", ".md": "txt", ".csv": "txt"}
+
+
+class Files:
+    """The tools for attachments."""
+
+    def __init__(self, store: MailStore) -> None:
+        self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"list_attachments": self.list_attachments, "read_attachment": self.read_attachment}
+
+    def list_attachments(self, call: Call) -> Outcome:
+        mail, files = self._files(call)
+        head = f"m{mail.number} has {len(files)} attachments" if len(files) != 1 else f"m{mail.number} has 1 attachment"
+        text = "\n".join([head, *map(shape.attachment_line, files)]) if files else f"m{mail.number} has no attachments"
+        fields = [{"number": file.number, "name": file.name, "type": file.kind, "bytes": file.size} for file in files]
+        return Outcome(text, {"mail": f"m{mail.number}", "attachments": fields, "untrusted": True})
+
+    def read_attachment(self, call: Call) -> Outcome:
+        mail, files = self._files(call)
+        file = _named(files, call.text("attachment"), mail)
+        cursor = call.text("cursor") or "0"
+        if not re.fullmatch(r"\d{1,9}", cursor):
+            raise Refusal(WRONG_CURSOR)
+        text = text_of_file(file.content, _kind(file))
+        whole = quoted(text, origin=f"{file.name}, attached to mail m{mail.number} from {mail.sender.full}", at=call.now)
+        piece = part(whole, int(cursor), int(cursor) + BUDGET_CHARS)
+        end = int(cursor) + len(piece.text)
+        left = max(0, len(whole.text) - end)
+        more = [f'{left} more characters: cursor "{end}"'] if left else []
+        shown = "\n".join([shape.attachment_line(file), piece.block(secrets.token_hex(TOKEN_BYTES)), *more])
+        return Outcome(shown, {"attachment": piece.fields(), "left": left, "cursor": str(end) if left else "", "untrusted": True})
+
+    def _files(self, call: Call) -> tuple[Indexed, tuple[Attachment, ...]]:
+        mail, _ = find(self._store, call.text("mail"))
+        return mail, attachments_of(self._store.content(mail) or b"")
+
+
+def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachment:
+    """The file of that number, or the one whose name holds the words.
+
+    Raises:
+        Refusal: none, or several.
+    """
+    if not files:
+        raise Refusal(f"m{mail.number} has no attachments.")
+    number = said.strip().lower().removeprefix("#")
+    found = [file for file in files if number.isdecimal() and file.number == int(number)]
+    found = found or [file for file in files if file.name.lower() == said.strip().lower()]
+    found = found or [file for file in files if holds(file.name, words_of(said))]
+    if len(found) != 1:
+        problem = "No attachment matches" if not found else f"{len(found)} attachments match"
+        raise Refusal(f"{problem} that name. There are {'; '.join(map(shape.attachment_line, files))}. Say its number.")
+    return found[0]
+
+
+def _kind(file: Attachment) -> str:
+    kind = (
+        _BY_TYPE.get(file.kind)
+        or _BY_ENDING.get(PurePosixPath(file.name.lower()).suffix)
+        or ("txt" if file.kind.startswith("text/") else "")
+    )
+    if not kind:
+        raise Refusal(f"The text of {file.name} ({file.kind}) cannot be read. Open it yourself.")
+    return kind

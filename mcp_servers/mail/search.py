@@ -1,0 +1,72 @@
+"""Which mails are meant: those that a search names, and the one that a person's words name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mcp_servers.calls import Call
+from mcp_servers.errors import Refusal
+from mcp_servers.mail import shape
+from mcp_servers.mailstore import Indexed, MailStore
+from mcp_servers.mime import Parsed
+from mcp_servers.quoting import clean_line
+from mcp_servers.when import resolve
+from mcp_servers.wording import EMPTY_WORDS, holds, words_of
+
+_MAIL_WORDS = frozenset("mail mails email emails message messages letter newest latest last recent new one".split())
+"""Words for mails in general: without any other, the newest is meant."""
+
+
+def filtered(mails: Iterable[Indexed], call: Call) -> list[Indexed]:
+    """Those that `sender`, `query`, `when` and `unread` of the call leave."""
+    found = list(mails)
+    if sender := significant(call.text("sender")):
+        found = narrowed(found, sender, sender_words)
+    if query := significant(call.text("query")):
+        found = narrowed(found, query, lambda mail: f"{subject_words(mail)} {mail.text}")
+    if call.text("when"):
+        period = resolve(call.text("when"), call.now, "back").span
+        found = [mail for mail in found if period.start <= mail.sent_at < period.end]
+    if call.arguments.get("unread"):  # false asks for nothing: it is how a model says that it does not matter
+        found = [mail for mail in found if mail.is_unread]
+    return found
+
+
+def find(store: MailStore, said: str) -> tuple[Indexed, Parsed]:
+    """The mail with that id, wherever it is, else the newest in the inbox whose sender or subject holds the words.
+
+    Raises:
+        Refusal: there is none.
+    """
+    mails = store.mails()
+    text = said.strip().lower().removeprefix("#").removeprefix("m")
+    number = int(text) if text.isdecimal() else 0
+    by_id = [mail for mail in mails if mail.number == number] if number else []
+    if number and not by_id and (elsewhere := store.mail(number)) is not None:
+        by_id = [elsewhere]
+    specific = tuple(word for word in significant(said) if word not in _MAIL_WORDS)
+    for mail in by_id or narrowed(mails, specific, subject_words):
+        parsed = store.read(mail)
+        if parsed is not None:
+            return mail, parsed
+    raise Refusal(shape.no_mail_text(clean_line(said).replace('"', "")))
+
+
+def significant(text: str) -> tuple[str, ...]:
+    return tuple(word for word in words_of(text) if word not in EMPTY_WORDS)
+
+
+def narrowed(mails: Iterable[Indexed], wanted: tuple[str, ...], words: Callable[[Indexed], str]) -> list[Indexed]:
+    """Those whose words hold all that are wanted; where none does, those that do with one slip of the pen forgiven."""
+    listed = list(mails)
+    return [mail for mail in listed if holds(words(mail), wanted)] or [
+        mail for mail in listed if holds(words(mail), wanted, is_forgiving=True)
+    ]
+
+
+def sender_words(mail: Indexed) -> str:
+    return f"{mail.sender.name} {mail.sender.address}"
+
+
+def subject_words(mail: Indexed) -> str:
+    return f"{mail.subject} {sender_words(mail)}"

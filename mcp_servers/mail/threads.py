@@ -1,0 +1,123 @@
+"""Which mails belong together, and how far a list of them has been read.
+
+Pure. Mails are one conversation when one of them names another in `References` or `In-Reply-To`, or both name a third; a subject alone
+binds nothing, since anybody can write one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from mcp_servers.errors import Refusal
+
+PAGE_SIZE = 20
+_CURSOR = re.compile(r"(\d{1,12})-(\d{1,12})")
+_PLACE = re.compile(r"m(\d{1,12})\+(\d{1,12})")
+WRONG_CURSOR = "This cursor is none of this list's. Ask again without it."
+
+
+class Linked(Protocol):
+    """What threads are made of."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def sent_at(self) -> datetime: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def references(self) -> tuple[str, ...]: ...
+
+
+M = TypeVar("M", bound=Linked)
+T = TypeVar("T")
+
+
+class Page(NamedTuple, Generic[T]):
+    """A part of a list, how many come after it, and the cursor that shows them."""
+
+    items: tuple[T, ...]
+    left: int
+    cursor: str
+    """Empty at the end."""
+
+
+class Place(NamedTuple):
+    """Where reading a conversation goes on: in which mail, after how many characters."""
+
+    number: int
+    offset: int
+
+
+def newest_first(mails: Iterable[M]) -> tuple[M, ...]:
+    return tuple(sorted(mails, key=_position, reverse=True))
+
+
+def threads_of(mails: Iterable[M]) -> tuple[tuple[M, ...], ...]:
+    """The conversations, that with the newest mail first, each with its newest mail first."""
+    listed = newest_first(mails)
+    leaders: dict[str, str] = {}
+
+    def leader(name: str) -> str:
+        leaders.setdefault(name, name)
+        while leaders[name] != name:
+            leaders[name] = leaders[leaders[name]]
+            name = leaders[name]
+        return name
+
+    for mail in listed:
+        own = leader(_own(mail))
+        for other in mail.references:
+            leaders[leader(other)] = own
+            own = leader(own)
+    found: dict[str, list[M]] = {}
+    for mail in listed:
+        found.setdefault(leader(_own(mail)), []).append(mail)
+    return tuple(tuple(thread) for thread in found.values())
+
+
+def page_of(items: Sequence[T], newest: Sequence[Linked], cursor: str, size: int = PAGE_SIZE) -> Page[T]:
+    """The items after the cursor. What comes in at the head meanwhile moves nothing: a cursor is a place in time.
+
+    Args:
+        items: the newest first.
+        newest: of each item, the mail that gives it its place.
+        cursor: of the page before; empty for the first.
+        size: of a page.
+
+    Raises:
+        Refusal: it is no cursor.
+    """
+    match = _CURSOR.fullmatch(cursor)
+    if cursor and match is None:
+        raise Refusal(WRONG_CURSOR)
+    after = (int(match[1]), int(match[2])) if match else None
+    rest = [(item, mail) for item, mail in zip(items, newest, strict=True) if after is None or _position(mail) < after]
+    shown = rest[:size]
+    left = len(rest) - len(shown)
+    end = "-".join(map(str, _position(shown[-1][1]))) if left else ""
+    return Page(tuple(item for item, _ in shown), left, end)
+
+
+def place_of(cursor: str) -> Place | None:
+    """Where to go on in a conversation; None at its beginning.
+
+    Raises:
+        Refusal: it is no cursor.
+    """
+    match = _PLACE.fullmatch(cursor)
+    if cursor and match is None:
+        raise Refusal(WRONG_CURSOR)
+    return Place(int(match[1]), int(match[2])) if match else None
+
+
+def _position(mail: Linked) -> tuple[int, int]:
+    return max(0, int(mail.sent_at.timestamp())), mail.number
+
+
+def _own(mail: Linked) -> str:
+    # Two mails may claim one id: then they are one conversation, like a copy in Sent and in the inbox.
+    return mail.message_id or f"number {mail.number}"

@@ -1,0 +1,127 @@
+"""An account's own mail server as the way out: everything that can fail does so before the mail itself is handed over.
+
+Up to the mail's first byte nothing has happened, and a failure is just that. A refusal in the server's own words is one, too. If the
+connection ends after that without a word, nobody knows whether the server has the mail. It is encrypted and the certificate is checked,
+unless the settings say otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import SecretStr
+
+from mcp_servers.maildir import Maildir
+from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+
+log = logging.getLogger(__name__)
+ANSWER_TIMEOUT_S = 30.0
+"""For each answer: half of what the host gives the whole call. A server that thinks about a mail for longer leaves it unknown."""
+OK = 250
+Security = Literal["tls", "starttls", "none"]
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """Where an account's mail goes out, and who sends."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    password: SecretStr | None
+    """None for a server that wants none."""
+    security: Security = "starttls"
+
+
+class SmtpCarrier:
+    """One account's server; each mail has a connection of its own. A copy of what left goes to the local folder `Sent`."""
+
+    def __init__(self, server: SmtpServer, sent: Maildir, *, tls: ssl.SSLContext | None = None) -> None:
+        self._server = server
+        self._sent = sent
+        self._tls = tls
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        wire = self._connected()
+        try:
+            self._announce(wire, parcel)
+            on_leaving()
+            self._hand_over(wire, parcel)
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                wire.quit()
+        try:
+            self._sent.add(parcel.content, key=sent_key(parcel.uid))
+        except OSError:
+            log.exception("a mail was sent, and its copy could not be kept")
+
+    def was_carried(self, uid: str) -> bool | None:
+        # The copy is proof; that there is none proves nothing.
+        return True if sent_key(uid) in self._sent.entries() else None
+
+    def _announce(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
+        """Say who writes to whom; all of them are taken, or nothing is sent."""
+        is_plain = all(address.isascii() for address in (parcel.sender, *parcel.recipients))
+        if not is_plain and not wire.has_extn("smtputf8"):
+            raise NotSent(f"{self._server.host} does not take addresses with letters beyond ASCII. Nothing was sent.")
+        options = [] if is_plain else ["SMTPUTF8"]
+        try:
+            code, reply = wire.mail(parcel.sender, options)
+            if code != OK:
+                raise NotSent(f"{self._server.host} does not take mail from {parcel.sender} ({_said(reply)}). Nothing was sent.")
+            answers = {address: wire.rcpt(address) for address in parcel.recipients}
+        except (smtplib.SMTPException, OSError) as error:
+            raise self._lost(error) from error
+        refused = [f"{address} ({_said(reply)})" for address, (code, reply) in answers.items() if code not in (250, 251)]
+        if refused:
+            raise NotSent(f"{self._server.host} does not take mail to {', '.join(refused)}. Nothing was sent, to nobody.")
+
+    def _hand_over(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
+        try:
+            code, reply = wire.data(parcel.content)
+        except smtplib.SMTPDataError as error:
+            raise NotSent(f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent.") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unsure(str(error)) from error
+        if code != OK:
+            raise NotSent(f"{self._server.host} does not take the mail ({_said(reply)}). Nothing was sent.")
+
+    def _connected(self) -> smtplib.SMTP:
+        server, tls = self._server, self._tls or ssl.create_default_context()
+        try:
+            if server.security == "tls":
+                wire: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=ANSWER_TIMEOUT_S, context=tls)
+            else:
+                wire = smtplib.SMTP(server.host, server.port, timeout=ANSWER_TIMEOUT_S)
+        except (smtplib.SMTPException, OSError) as error:
+            raise self._lost(error) from error
+        try:
+            wire.ehlo()
+            if server.security == "starttls":
+                wire.starttls(context=tls)
+                wire.ehlo()
+            if server.password is not None:
+                wire.login(server.user, server.password.get_secret_value())
+        except smtplib.SMTPAuthenticationError:
+            wire.close()
+            # Without the library's text and its chain: a server may repeat what it was sent.
+            raise NotSent(f"{server.host} did not take the user name and password of {server.name}. Nothing was sent.") from None
+        except (smtplib.SMTPException, OSError) as error:
+            wire.close()
+            raise self._lost(error) from error
+        return wire
+
+    def _lost(self, error: Exception) -> NotSent:
+        return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent.")
+
+
+def _said(reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return " ".join(text.split())[:200]

@@ -1,0 +1,38 @@
+"""Each tool server is told what it needs, and nobody else's secrets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.launches import server_specs
+from agent.mcp_client import ServerSpec
+from config.mail_settings import MailAccountEntry, MailSection
+from config.paths import Home
+from config.schema import AgentSettings
+
+ENTRY = MailAccountEntry(address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example")
+
+
+def specs(home: Home, settings: AgentSettings) -> dict[str, ServerSpec]:
+    return {spec.name: spec for spec in server_specs(home, settings)}
+
+
+def test_mail_accounts_are_told_to_the_two_servers_that_need_them_and_a_password_to_the_one_that_uses_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VARIET_IMAP_WORK_PASSWORD", "reading")
+    monkeypatch.setenv("VARIET_SMTP_WORK_PASSWORD", "sending")
+    found = specs(home, AgentSettings(mail=MailSection(accounts={"work": ENTRY})))
+    for name, spec in found.items():
+        texts = " ".join((*spec.command, *spec.env.values()))
+        assert ("reading" in texts, "sending" in texts, "imap.work.example" in texts) == (
+            name == "mail", name == "outbox", name in {"mail", "outbox"},
+        )  # fmt: skip
+    told = json.loads(found["mail"].command[found["mail"].command.index("--account") + 1])
+    assert MailAccountEntry(**told["account"]) == ENTRY
+
+
+def test_the_outbox_alone_wants_grants(home: Home) -> None:
+    assert [name for name, spec in specs(home, AgentSettings()).items() if spec.wants_grants] == ["outbox"]

@@ -1,0 +1,87 @@
+"""Strangers' files become text in a process that is bounded, and what is wrong with one is a sentence."""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+
+import pytest
+
+from mcp_servers.confinement import Bounds, text_of_file
+from mcp_servers.errors import Refusal
+
+WORD = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{}</w:body></w:document>'
+INVITATION = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:x\r
+METHOD:REQUEST\r
+BEGIN:VEVENT\r
+UID:1\r
+SUMMARY:Dinner\r
+DTSTART:20261127T190000Z\r
+LOCATION:Cafe Nord\r
+ATTENDEE:mailto:bo@example.org\r
+ATTENDEE:mailto:cleo@example.org\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+
+
+def docx(*paragraphs: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", WORD.format("".join(f"<w:p>{paragraph}</w:p>" for paragraph in paragraphs)))
+    return packed.getvalue()
+
+
+def pdf(text: str) -> bytes:
+    """One page with one line, written by hand."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out, places = b"%PDF-1.4\n", list[int]()
+    for number, content in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(out))
+    return out + b"xref\n0 %d\n0000000000 65535 f \n%s%s" % (len(objects) + 1, table, end)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text"),
+    [
+        ("pdf", pdf("Invoice 93"), "Invoice 93"),
+        ("docx", docx("<w:r><w:t>One</w:t><w:tab/><w:t>two</w:t></w:r>", "<w:r><w:t>Three</w:t></w:r>"), "One\ttwo\nThree"),
+        ("docx", docx("<w:r><w:rPr><w:vanish/></w:rPr><w:t>secret</w:t></w:r><w:r><w:t>seen</w:t></w:r>"), "seen"),
+        ("ics", INVITATION, "Method: REQUEST\n\nSummary: Dinner\nDtstart: 2026-11-27 19:00:00+00:00\nLocation: Cafe Nord\n"
+                            "Attendee: bo@example.org, cleo@example.org"),
+        ("html", b"<p>seen</p><p hidden>secret</p>", "seen"),
+        ("txt", "Gr\u00fc\u00dfe".encode("latin-1"), "Gr\u00fc\u00dfe"),
+        ("txt", "Gr\u00fc\u00dfe".encode("utf-16"), "Gr\u00fc\u00dfe"),
+    ],
+    ids=["pdf", "docx", "docx with hidden text", "invitation", "html", "latin-1", "utf-16"],
+)  # fmt: skip
+def test_a_file_is_read_as_text(kind: str, content: bytes, text: str) -> None:
+    assert text_of_file(content, kind, Bounds(time_s=100)).strip() == text
+
+
+@pytest.mark.parametrize(("kind", "content"), [("pdf", b"%PDF-1.4 florp"), ("docx", b"PK florp"), ("docx", docx("<broken"))])
+def test_a_damaged_file_is_said_to_be_one(kind: str, content: bytes) -> None:
+    with pytest.raises(Refusal, match="damaged, locked with a password, or too big"):
+        text_of_file(content, kind, Bounds(time_s=100))
+
+
+def test_a_file_that_takes_too_long_says_too_much_or_needs_too_much_memory_is_ended() -> None:
+    with pytest.raises(Refusal, match="takes too long"):
+        text_of_file(b"x", "txt", Bounds(time_s=0.01))
+    assert text_of_file(b"x" * 1_000_000, "txt", Bounds(time_s=100, output_bytes=1000)) == "x" * 1000
+    if sys.platform == "linux":
+        with pytest.raises(Refusal, match="too big"):
+            text_of_file(b"x" * 400_000_000, "txt", Bounds(time_s=100, memory_mib=300))
