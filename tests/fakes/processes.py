@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -37,3 +38,15 @@ def pids_in(log: Path) -> dict[str, int]:
     text = log.read_text(encoding="utf-8")
     found = {"child": re.search(rf"^{PID_PREFIX}(\d+)$", text, re.M), "grandchild": re.search(rf"^{GRANDCHILD_PREFIX}(\d+)$", text, re.M)}
     return {name: int(match[1]) for name, match in found.items() if match}
+
+
+def processes_naming(text: str) -> dict[int, str]:
+    """Every live process whose command line holds `text`, with that line (Linux)."""
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # It has ended since.
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if text in line:
+                    found[int(entry.name)] = line
+    return found
