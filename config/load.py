@@ -157,7 +157,7 @@ def _absolute_at(tree: Any, folder: Path, pattern: list[str]) -> Any:
     if is_table(tree) and pattern:
         keys = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
         return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:]) for key in keys}}
-    if isinstance(tree, list) and not pattern:
+    if not pattern and isinstance(tree, list):
         return [_absolute_at(item, folder, pattern) for item in cast("list[Any]", tree)]
     if isinstance(tree, str) and not pattern and tree not in _NO_FILES:
         return str(folder / Path(tree).expanduser())

@@ -10,9 +10,8 @@ from pathlib import Path
 
 def lying_ripgrep(folder: Path, hits: Sequence[tuple[str, int]]) -> str:
     """A program that finds these lines, wherever it is told to look."""
-    events = [
-        {"type": "match", "data": {"path": {"text": path}, "lines": {"text": "x\n"}, "line_number": number, "submatches": []}}
-        for path, number in hits
+    events: list[dict[str, object]] = [
+        {"type": "match", "data": {"path": {"text": path}, "lines": {"text": "x\n"}, "line_number": number}} for path, number in hits
     ]
     answers = folder / "answers.jsonl"
     answers.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")

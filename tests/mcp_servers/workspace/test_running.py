@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -25,19 +26,19 @@ def running(desk: Desk, **allowed: object) -> Running:
     return Running(desk.workspace, Allowed(**{"commands": ("*",), **allowed}), lambda: TOKEN, SERVER)  # pyright: ignore[reportArgumentType]
 
 
-def plan(tools: Running, tool: str, host: dict[str, object] | None = None, **arguments: object) -> Plan:
+def plan(tools: Running, tool: str, host: Mapping[str, object] | None = None, **arguments: object) -> Plan:
     done = tools.handlers()[tool](Call(checked(SPECS[tool], arguments), NOW, host or {}))
     assert isinstance(done, Plan)
     return done
 
 
 def ran(tools: Running, *argv: str, **arguments: object) -> str:
-    return plan(tools, "run_command", command=list(argv), **arguments).execute().text
+    return plan(tools, "run_command", None, command=list(argv), **arguments).execute().text
 
 
 def refusal(tools: Running, tool: str, **arguments: object) -> str:
     with pytest.raises(Refusal) as refused:
-        plan(tools, tool, **arguments)
+        plan(tools, tool, None, **arguments)
     return str(refused.value)
 
 

@@ -80,6 +80,7 @@ async def test_nothing_outside_is_reached_and_a_command_runs_without_secrets(pro
 async def test_a_command_that_its_client_gives_up_is_ended(project: Path):
     code = "import time, os; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     async with connected(project, "--allow-command", "*") as client:
+        pid = 0
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, client, "run_command", {"command": [sys.executable, "-c", code]})
             pid = await anyio.to_thread.run_sync(_pid_in, project / "pid")
