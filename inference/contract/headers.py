@@ -11,7 +11,8 @@ CONTRACT_VERSION = 1
 SESSION = "X-Variet-Session"
 """Request: the client's name for a conversation. Only the engine maps it to a slot."""
 WAIT = "X-Variet-Wait"
-"""Request: seconds that it may wait for its model; 0 fails at once when the model is not ready. Absent: the configured bound."""
+"""Request: how it waits for its model: a number of seconds, `wait` for the configured bound, or `fail-fast`, which also has the model
+loaded. Absent: as the model's settings say."""
 EVENTS = "X-Variet-Events"
 """Request: `loading` asks for named loading events in a stream before the first chunk."""
 EVENTS_LOADING = "loading"
