@@ -33,6 +33,8 @@ class Pulse:
         # anyio's clock without the way through its backends: it is read for every token.
         self._now = asyncio.get_running_loop().time
         self.last = self._now()
+        self.is_delivering = False
+        """Something that came is on its way to the client, who has not taken it yet."""
 
     def beat(self, chunk: bytes) -> None:
         """Something came. llama-server's own signs of life come from another thread than its tokens, and do not count."""
@@ -60,7 +62,7 @@ def guarded(tasks: TaskGroup, ticket: Ticket, pulse: Pulse, hung_s: float, conde
 
     async def watch() -> None:
         with scope:
-            await guard(ticket, pulse, hung_s, condemn)
+            await guard(ticket, pulse, hung_s, condemn, tasks.cancel_scope.cancel)
 
     loop = asyncio.get_running_loop()
     timer = loop.call_later(hung_s, tasks.start_soon, watch)
@@ -72,31 +74,39 @@ def guarded(tasks: TaskGroup, ticket: Ticket, pulse: Pulse, hung_s: float, conde
             scope.cancel()
 
 
-async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn) -> None:
+async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn, give_up: Callable[[], None]) -> None:
     """Watch one request of a model until cancelled, and condemn the process that serves it if it hangs.
 
     1. Something came within `hung_s`: nothing to ask.
-    2. The slots do not answer within `hung_s`: it hangs.
-    3. They do not tell, or it has just been found gone: others decide.
-    4. They answer twice the same: it hangs. Otherwise it works in silence.
+    2. The client does not take it, at two looks: it counts as gone. The process has nobody to write to, and is not to blame.
+    3. The slots do not answer within `hung_s`: it hangs.
+    4. They do not tell, or it has just been found gone: others decide.
+    5. They answer twice the same: it hangs. Otherwise it works in silence.
     """
     before: Look | None = None
+    stuck_since: float | None = None
     look_at = pulse.last + hung_s
     while True:
         await anyio.sleep_until(look_at)
         if anyio.current_time() < pulse.last + hung_s:  # 1.
             before, look_at = None, pulse.last + hung_s
             continue
+        if pulse.is_delivering:  # 2.
+            if stuck_since == pulse.last:
+                give_up()
+                return
+            before, stuck_since, look_at = None, pulse.last, anyio.current_time() + SECOND_LOOK * hung_s
+            continue
         asked_at = anyio.current_time()
         seen = await _look(ticket.port, hung_s)
         if pulse.last >= asked_at:
             continue
         silent_s = anyio.current_time() - pulse.last
-        if not seen.has_answered:  # 2.
+        if not seen.has_answered:  # 3.
             await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots did not answer")
-        elif seen.signs is not None and before is not None and seen == before:  # 4.
+        elif seen.signs is not None and before is not None and seen == before:  # 5.
             await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots stood still")
-        before = seen  # 3.
+        before = seen  # 4.
         look_at = anyio.current_time() + SECOND_LOOK * hung_s
 
 

@@ -39,6 +39,8 @@ LOADING_REPEAT_S = 1.0
 """Between two loading events when nothing changes: the seconds go on, and a connection that is gone is noticed."""
 LAST_WORDS_BOUND_S = 1.0
 """After a connection broke: until the news of its process's end, if it ended, has come with its last lines."""
+FAREWELL_BOUND_S = 5.0
+"""For an error to go out to a client that may have stopped reading."""
 ERROR_BODY_BOUND = 64 * 1024
 """The most of a model's error answer that is read to be put into an error frame."""
 _WITHHELD = frozenset(
@@ -124,7 +126,8 @@ class Proxy:
                     _LOG.info("%s %s: %s", ticket.id, error.code, error.message)
                     if not is_repeated:
                         watch.failed(error, is_begun=answer.is_begun)
-                        await answer.fail(error)
+                        with anyio.move_on_after(FAREWELL_BOUND_S):
+                            await answer.fail(error)
                 if not answer.is_ended:
                     tasks.cancel_scope.cancel()
             return is_repeated
@@ -135,10 +138,12 @@ class Proxy:
 
     def _served(self, incoming: Incoming, key: KeyInfo) -> Served:
         """The model meant, which the key must allow: by name, else the only one that is there, else the default."""
-        loaded = self._supervisor.loaded
-        name = incoming.model or (loaded[0] if len(loaded) == 1 else self._supervisor.catalog.default)
+        catalog = self._supervisor.catalog
+        # One that a reload has removed is there until its last stream has ended, and takes nobody in.
+        loaded = [name for name in self._supervisor.loaded if name in catalog.served]
+        name = incoming.model or (loaded[0] if len(loaded) == 1 else catalog.default)
         key.check_name(name)
-        return self._supervisor.catalog.resolve(name)
+        return catalog.resolve(name)
 
     async def _answer(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, tasks: TaskGroup) -> None:
         if asked.incoming.wants_events:
@@ -198,8 +203,11 @@ class Proxy:
             while chunk:
                 pulse.beat(chunk)
                 if passed := tap.take(chunk):
+                    pulse.is_delivering = True
                     await answer.write(passed)
+                    pulse.is_delivering = False
                 chunk = await upstream.read()
+            pulse.is_delivering = True
             await answer.end(tap.rest())
             watch.answered()
         if upstream.status == _OK:

@@ -30,7 +30,7 @@ from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
 from inference.observatory import Observatory
-from inference.proxy import Proxy, open_connections
+from inference.proxy import HUNG_S, Proxy, open_connections
 from inference.schedule import Policy, State
 from inference.serve import Server
 from inference.supervisor import Supervisor
@@ -103,6 +103,7 @@ async def engine(
     observe: Observer = observe_nothing,
     look: Look = no_cards,
     memory: CardMemory = NOT_WATCHED,
+    hung_s: float = HUNG_S,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
     observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, look=look)
@@ -122,7 +123,7 @@ async def engine(
             anyio.create_task_group() as tasks,
         ):
             gate = Gate("127.0.0.1", keys or Keys())
-            app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe_both), "0.0.0", mode)
+            app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe_both, hung_s), "0.0.0", mode)
             control = build_control(supervisor, "0.0.0", observatory)
             app.set_control(control)
             config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
@@ -157,12 +158,16 @@ async def running(
     keys: Keys | None = None,
     mode: ObeyedMode = NO_MODE,
     look: Look = no_cards,
+    hung_s: float = HUNG_S,
     **changes: Any,
 ) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
     async with serve_upstream() as upstream:
         children = FakeChildren(port=upstream.port, loads_at_once=True)
         with anyio.fail_after(bound_s):
-            async with engine(children, tmp_path, keys=keys, mode=mode, look=look, change=limited(**changes), observe=observe) as running:
+            change = limited(**changes)
+            async with engine(
+                children, tmp_path, keys=keys, mode=mode, look=look, change=change, observe=observe, hung_s=hung_s
+            ) as running:
                 yield running, upstream, children
 
 

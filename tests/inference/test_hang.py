@@ -41,7 +41,7 @@ async def guarded(pulse: Pulse | None = None) -> AsyncIterator[tuple[Upstream, l
         ticket = Ticket("req-1", "m")
         ticket.grant(upstream.port, (0.0, 0.0))
         with anyio.fail_after(20):
-            tasks.start_soon(guard, ticket, pulse or Pulse(), HUNG_S, condemn)
+            tasks.start_soon(guard, ticket, pulse or Pulse(), HUNG_S, condemn, lambda: condemned.append("given up") or told.set())
             yield upstream, condemned, told
         tasks.cancel_scope.cancel()
 
@@ -109,3 +109,13 @@ async def test_a_servers_own_signs_of_life_are_not_taken_for_progress() -> None:
     assert pulse.last == 0.0
     pulse.beat(b"data: x\n\n")
     assert pulse.last > 0.0
+
+
+async def test_a_client_that_takes_nothing_is_given_up_and_the_process_is_not_to_blame() -> None:
+    pulse = Pulse()
+    pulse.is_delivering = True
+    async with guarded(pulse) as (upstream, condemned, told):
+        upstream.script = lambda exchange: exchange.json(b"[]")
+        await told.wait()
+        assert upstream.heard == []
+    assert condemned == ["given up"]
