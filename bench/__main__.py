@@ -7,18 +7,53 @@ import json
 import os
 import sys
 import tempfile
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
+from bench.cold_file import measure_cold_file
 from bench.engine import circumstances, measure, quick
-from bench.figures import as_json, as_table
+from bench.engine_start import measure_engine_start
+from bench.figures import Figure, as_json, as_table
 from bench.starting import measure_starts
+from bench.two_clients import REQUESTS, measure_two_clients
 from bench.warm import measure_warm
 
 STARTS = 5
 """Of each kind; a start takes seconds, so a few must do."""
+COLD_RUNS = 3
+"""Each way; one writes nothing and reads a gigabyte."""
+QUICK_COLD_BYTES = 64 * 1024**2
+
+Part = Callable[[Path], Awaitable[list[Figure]]]
+
+
+def _parts(*, is_quick: bool) -> dict[str, Part]:
+    """What can be measured, by name, in this order; each in a folder of its own."""
+    runs = 1 if is_quick else STARTS
+    sizes = {"requests": 30, "chunks": 10, "swaps": 4} if is_quick else {"requests": 500, "chunks": 100, "swaps": 30}
+
+    async def starts(place: Path) -> list[Figure]:
+        return await anyio.to_thread.run_sync(measure_starts, place, runs)
+
+    return {
+        "start": starts,
+        "engine-start": lambda place: measure_engine_start(place, runs),
+        "engine": lambda place: measure(place, **sizes),
+        "two-clients": lambda place: measure_two_clients(place, 2 if is_quick else REQUESTS),
+        "cold-file": lambda place: measure_cold_file(place, *((1, QUICK_COLD_BYTES) if is_quick else (COLD_RUNS,))),
+        "warm": lambda place: measure_warm(place, runs),
+    }
+
+
+async def _measured(parts: Iterable[Part]) -> list[Figure]:
+    figures: list[Figure] = []
+    for part in parts:
+        with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
+            figures += await part(Path(folder))
+    return figures
 
 
 def main() -> int:
@@ -26,13 +61,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what a start takes and what the engine adds.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works; its figures are held against no target")
+    parser.add_argument("--only", action="append", choices=tuple(_parts(is_quick=True)), help="measure this alone; may be repeated")
     options = parser.parse_args()
     around = circumstances()
-    sizes = {"requests": 30, "chunks": 10, "swaps": 4} if options.quick else {"requests": 500, "chunks": 100, "swaps": 30}
-    with tempfile.TemporaryDirectory(prefix="variet-bench-") as folder:
-        figures = measure_starts(Path(folder), runs=1 if options.quick else STARTS)
-        figures += anyio.run(measure_warm, Path(folder), 1 if options.quick else STARTS)
-    figures += anyio.run(partial(measure, **sizes))
+    parts = _parts(is_quick=options.quick)
+    figures = anyio.run(_measured, [part for name, part in parts.items() if not options.only or name in options.only])
     if options.quick:
         figures = [quick(figure) for figure in figures]
     if options.json:

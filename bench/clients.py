@@ -76,3 +76,26 @@ def model_url(status: dict[str, Any], model: str) -> str:
     """Where a model's own process answers, from the engine's status."""
     port = next(entry["port"] for entry in status["models"] if entry["name"] == model)
     return f"http://127.0.0.1:{port}"
+
+
+async def ask_for(url: str, model: str, answer_s: float) -> None:
+    """Ask a plain child, directly or through the engine, for one answer that takes so long.
+
+    Raises:
+        RuntimeError: it was no answer.
+    """
+    place = urlsplit(url)
+    body = json.dumps({"model": model, "messages": _WORDS, "answers_s": answer_s}).encode()
+    lines = (
+        "POST /v1/chat/completions HTTP/1.1",
+        f"Host: {place.netloc}",
+        "Content-Type: application/json",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+    )
+    with anyio.fail_after(ANSWER_BOUND_S + answer_s):
+        async with await anyio.connect_tcp(place.hostname or "127.0.0.1", place.port or 80) as connection:
+            await connection.send("\r\n".join((*lines, "", "")).encode() + body)
+            answer = await connection.receive()
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"{place.netloc} answered {answer.decode(errors='replace')}")

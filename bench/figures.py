@@ -29,6 +29,11 @@ class Figure:
         return self.engine if self.direct is None else self.engine - self.direct
 
     @property
+    def ratio(self) -> float | None:
+        """How many times the direct figure it is."""
+        return self.engine / self.direct if self.direct else None
+
+    @property
     def is_met(self) -> bool | None:
         """Whether target and limit are met; None without either."""
         held = [value < bound for value, bound in ((self.added, self.target), (self.engine, self.limit)) if bound is not None]
@@ -45,13 +50,13 @@ def as_json(figures: Sequence[Figure], circumstances: dict[str, Any]) -> dict[st
     """Everything that was measured, for programs."""
     return {
         "circumstances": circumstances,
-        "figures": [{**asdict(figure), "added": figure.added, "is_met": figure.is_met} for figure in figures],
+        "figures": [{**asdict(figure), "added": figure.added, "ratio": figure.ratio, "is_met": figure.is_met} for figure in figures],
     }
 
 
 def as_table(figures: Sequence[Figure]) -> str:
     """Everything that was measured, for people."""
-    rows = [("", "unit", "direct", "with us", "added", "target", "")]
+    rows = [("", "unit", "direct", "with us", "added", "ratio", "target", "")]
     for figure in figures:
         verdict = {True: "ok", False: "MISSED", None: ""}[figure.is_met]
         rows.append(
@@ -61,6 +66,7 @@ def as_table(figures: Sequence[Figure]) -> str:
                 _number(figure.direct),
                 _number(figure.engine),
                 _number(figure.added),
+                "" if figure.ratio is None else f"x {_number(figure.ratio)}",
                 _bounds(figure),
                 verdict,
             )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 END_BOUND_S = 10.0
 """For a process that was told to end."""
+_SCHEDULERS_ACCOUNT = 2
+"""In nanoseconds; clock ticks (10 ms) are too coarse."""
 
 
 @contextmanager
@@ -24,8 +26,8 @@ def cpu_of(pid: int) -> Generator[list[int]]:
 
 
 def _cpu_ns(pid: int) -> int:
-    """CPU time of all threads; from the scheduler's own account, because clock ticks (10 ms) are too coarse."""
-    return sum(int(path.read_text(encoding="ascii").split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    """CPU time of all its threads, those that have ended too, by the clock that Linux has for each process (clock_getcpuclockid(3))."""
+    return time.clock_gettime_ns((~pid << 3) | _SCHEDULERS_ACCOUNT)
 
 
 @dataclass(frozen=True)
