@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,7 +30,9 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
 
 
 def _calendars(home: Home, settings: AgentSettings) -> list[str]:
-    return ["--store", str(settings.calendars.store or home.data_dir / "calendars"), *_zone(settings)]
+    said = settings.calendars.model_dump(mode="json", exclude_defaults=True, exclude={"store"})
+    told = ["--settings", canonical_json(said)] if said else []
+    return ["--store", str(settings.calendars.store or home.data_dir / "calendars"), *told, *_zone(settings)]
 
 
 def _mail(home: Home, settings: AgentSettings) -> list[str]:
@@ -41,10 +43,11 @@ def _mail(home: Home, settings: AgentSettings) -> list[str]:
 
 def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:
     """What a server needs to find its own passwords, and no other's: they are files of the home, or variables of ours."""
-    kind = {"mail": "IMAP", "outbox": "SMTP"}.get(builtin or "")
-    if kind is None or not settings.mail.accounts:
+    accounts = settings.calendars.accounts if builtin == "calendars" else settings.mail.accounts
+    kind = {"mail": "IMAP", "outbox": "SMTP", "calendars": "CALDAV"}.get(builtin or "")
+    if kind is None or not accounts:
         return {}
-    names = ["XDG_CONFIG_HOME", *(f"VARIET_{kind}_{name.upper()}_PASSWORD" for name in settings.mail.accounts)]
+    names = ["XDG_CONFIG_HOME", *(f"VARIET_{kind}_{name.upper()}_PASSWORD" for name in accounts)]
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from config.calendar_settings import CalendarSection
 from config.mail_settings import MailSection
 from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Tag, Url, Verdict, is_table
 from config.workspace_settings import WorkspaceSection
@@ -76,11 +77,6 @@ class PolicySection(Section):
     """Per tool, by its exact name: allow, ask or deny. Absent: reading is allowed, everything else asks."""
 
 
-class StoreSection(Section):
-    store: File | None = None
-    """The folder that holds it. Absent: one in the home."""
-
-
 class AgentSettings(Section):
     """`agent.toml`: everything that Machine B may be told."""
 
@@ -96,8 +92,8 @@ class AgentSettings(Section):
     """Web search."""
     policy: PolicySection = PolicySection()
     """What runs without asking."""
-    calendars: StoreSection = StoreSection()
-    """The local calendar (`.ics` files)."""
+    calendars: CalendarSection = CalendarSection()
+    """The local calendars (`.ics` files), and accounts on servers."""
     mail: MailSection = MailSection()
     """The local mail (a Maildir), and accounts on servers."""
     workspace: WorkspaceSection = WorkspaceSection()

@@ -15,7 +15,6 @@ from config.agent_settings import (
     RoutingSection,
     SearxngSection,
     ServerEntry,
-    StoreSection,
 )
 from config.engine_settings import (
     ActivitySection,
@@ -52,7 +51,6 @@ __all__ = [
     "ServerEntry",
     "ServerSection",
     "StopSection",
-    "StoreSection",
     "VirtualSettings",
     "WarmthSection",
 ]

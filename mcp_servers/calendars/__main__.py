@@ -6,22 +6,26 @@ from pathlib import Path
 
 import click
 
-from mcp_servers.calendars.backends.local import LocalCalendars
-from mcp_servers.calendars.server import TOOLS, Calendars
-from mcp_servers.options import calendar_store, store_option, zone_named, zone_option
+from config.calendar_settings import CalendarSection
+from mcp_servers.calendars.server import TOOLS
+from mcp_servers.calendars.setup import calendars_of, section_of
+from mcp_servers.options import calendar_store, settings, store_option, zone_named, zone_option
 from mcp_servers.serving import ToolServer, serve, threaded
 
 
 @click.command("calendars")
 @store_option("The folder with the .ics files.")
+@click.option("--settings", "said", metavar="JSON", help="What [calendars] of agent.toml says, for who reads no settings.")
 @zone_option()
-def command(store: Path | None, zone: str | None) -> None:
-    """Serve the calendar tools over standard input and output.
+def command(store: Path | None, said: str | None, zone: str | None) -> None:
+    """Serve the calendar tools over standard input and output: local files, and the accounts of agent.toml.
 
     \b
     Example: variet mcp calendars --store ~/calendars --zone Europe/Berlin
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
-    tools = Calendars(LocalCalendars(calendar_store(store)))
+    # A server that is told where its store is reads no settings.
+    section = section_of(said) if said else CalendarSection() if store else settings().calendars
+    tools = calendars_of(calendar_store(store or section.store), section)
     serve(ToolServer("calendars", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from agent.launches import server_specs
 from agent.mcp_client import ServerSpec
+from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import Home
 from config.schema import AgentSettings
@@ -36,3 +37,17 @@ def test_mail_accounts_are_told_to_the_two_servers_that_need_them_and_a_password
 
 def test_the_outbox_alone_wants_grants(home: Home) -> None:
     assert [name for name, spec in specs(home, AgentSettings()).items() if spec.wants_grants] == ["outbox"]
+
+
+def test_calendar_accounts_are_told_to_the_calendars_alone_and_their_passwords_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VARIET_CALDAV_WORK_PASSWORD", "appointments")
+    entry = CalendarAccountEntry(url="https://dav.work.example/", user="you")
+    section = CalendarSection(accounts={"work": entry}, default="work/Team")
+    found = specs(home, AgentSettings(calendars=section))
+    for name, spec in found.items():
+        texts = " ".join((*spec.command, *spec.env.values()))
+        assert ("appointments" in texts, "dav.work.example" in texts) == (name == "calendars", name == "calendars")
+    command = found["calendars"].command
+    assert CalendarSection.model_validate_json(command[command.index("--settings") + 1]) == section
+    assert "appointments" not in " ".join(command)
+    assert "--settings" not in specs(home, AgentSettings())["calendars"].command

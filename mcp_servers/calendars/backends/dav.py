@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -43,6 +43,11 @@ class Exists(Refusal):
     """What was to be created is already there."""
 
 
+def secret_name(account: str) -> str:
+    """The secret that holds an account's password."""
+    return f"caldav_{account}_password"
+
+
 @dataclass(frozen=True)
 class Login:
     """Where and as whom."""
@@ -50,7 +55,8 @@ class Login:
     account: str
     url: str
     user: str
-    password: SecretStr
+    password: Callable[[], SecretStr | None]
+    """Asked when it is needed, and again when the server refused it."""
     allow_plain_http: bool = False
 
 
@@ -75,7 +81,7 @@ class Dav:
         self.account = login.account
         self.url = login.url
         self._login = login
-        self._auth: httpx2.Auth = httpx2.BasicAuth(login.user, login.password.get_secret_value())
+        self._auth: httpx2.Auth | None = None
         timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self._http = httpx2.Client(timeout=timeout, trust_env=False, follow_redirects=False, transport=transport)
 
@@ -126,23 +132,30 @@ class Dav:
         is_same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
         is_ours = there.scheme == "https" and there.username is None and _is_same_domain(here.hostname, there.hostname)
         if not is_same and not is_ours:
-            raise Refusal(
-                f'The calendar server of "{self.account}" sends to another address ({there.hostname}). Set that as its url, if it is right.'
-            )
+            raise Refusal(f'The calendar server of "{self.account}" sends to {there.hostname}. Set that as its url if it is right.')
         return url
 
     def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        reply = self._bounded(method, url, body, headers)
+        auth = self._auth = self._auth or httpx2.BasicAuth(self._login.user, self._password())
+        reply = self._bounded(method, url, body, headers, auth)
         offered = reply.headers.get("www-authenticate", "").lower()
-        if reply.status == 401 and isinstance(self._auth, httpx2.BasicAuth) and offered.startswith("digest"):
-            self._auth = httpx2.DigestAuth(self._login.user, self._login.password.get_secret_value())
-            reply = self._bounded(method, url, body, headers)  # refused before: nothing is made twice
+        if reply.status == 401 and isinstance(auth, httpx2.BasicAuth) and offered.startswith("digest"):
+            auth = self._auth = httpx2.DigestAuth(self._login.user, self._password())
+            reply = self._bounded(method, url, body, headers, auth)  # refused before: nothing is made twice
+        if reply.status == 401:
+            self._auth = None
         return reply
 
-    def _bounded(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def _password(self) -> str:
+        password = self._login.password()
+        if password is None:
+            raise Refusal(f'The calendar account "{self.account}" has no password. Keep it as the secret {secret_name(self.account)}.')
+        return password.get_secret_value()
+
+    def _bounded(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth) -> Reply:
         give_up_at = time.monotonic() + TOTAL_TIMEOUT_S
         try:
-            with self._http.stream(method, url, content=body, headers=dict(headers), auth=self._auth) as response:
+            with self._http.stream(method, url, content=body, headers=dict(headers), auth=auth) as response:
                 parts: list[bytes] = []
                 size = 0
                 for part in response.iter_bytes():
@@ -175,7 +188,7 @@ class Dav:
     def _refused_text(self, reply: Reply) -> str:
         who = f'The calendar server of "{self.account}"'
         if reply.status == 401:
-            return f"{who} refuses the user or the password. Set the secret calendar_{self.account} again."
+            return f"{who} refuses the user or the password. Set the secret {secret_name(self.account)} again."
         if reply.status == 403:
             return f"{who} does not allow that. Nothing was done."
         if reply.status in _BUSY_CODES:

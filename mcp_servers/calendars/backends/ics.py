@@ -77,7 +77,9 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
         log.warning("skipped an event of %s: %s", calendar, error)
         return None
     master = next((one for one in series if "RECURRENCE-ID" not in one), component)
-    is_moved = "RECURRENCE-ID" in component and bool(occurrence)
+    # The unfolding gives each occurrence a RECURRENCE-ID; the stored exceptions are those that differ from the series.
+    exceptions = {occurrence_text(one["RECURRENCE-ID"].dt) for one in series if "RECURRENCE-ID" in one}
+    is_exception = bool(occurrence) and occurrence in exceptions
     return fields.placed(
         event,
         calendar=calendar,
@@ -85,7 +87,7 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
         occurrence=occurrence,
         rule=fields.rule_text(master) if occurrence else "",
         version=version_of(series or [component]),
-        series_span=fields.span_from(master, _original_start(component), zone) if is_moved else None,
+        series_span=fields.span_from(master, _original_start(component), zone) if is_exception else None,
     )
 
 

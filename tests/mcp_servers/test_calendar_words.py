@@ -1,0 +1,89 @@
+"""Words for how often, and one sentence for a whole event, mean what people mean by them, or are refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_servers.calendars.quick import sketch_of
+from mcp_servers.calendars.repeats import rule_of, words_of_rule
+from mcp_servers.errors import Refusal
+from mcp_servers.spans import Span, days_of
+from mcp_servers.when import resolve
+from tests.mcp_servers.calling import BERLIN, NOW
+
+
+def at(when: str) -> Span:
+    start = resolve(when, NOW).usual_start
+    return Span(start, start + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("first", "said", "rule", "shown"),
+    [
+        ("monday at 9", "daily", "FREQ=DAILY", "every day"),
+        ("monday at 9", "every weekday", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "every weekday"),
+        ("monday at 9", "every 2 weeks", "FREQ=WEEKLY;INTERVAL=2", "every 2 weeks"),
+        ("monday at 9", "every other week", "FREQ=WEEKLY;INTERVAL=2", "every 2 weeks"),
+        ("monday at 9", "Every Monday and Thursday", "FREQ=WEEKLY;BYDAY=MO,TH", "every week on Mon and Thu"),
+        ("monday at 9", "every week on mon, wed and fri", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "every week on Mon, Wed and Fri"),
+        ("23 november at 9", "monthly on the 23rd, 6 times", "FREQ=MONTHLY;BYMONTHDAY=23;COUNT=6", "every month on the 23, 6 times"),
+        ("27 november at 9", "the last friday of every month", "FREQ=MONTHLY;BYDAY=-1FR", "every month on the last Fri"),
+        ("30 november at 9", "every month on the last day", "FREQ=MONTHLY;BYMONTHDAY=-1", "every month on the last day"),
+        ("monday at 9", "yearly", "FREQ=YEARLY", "every year"),
+        ("monday at 9", "weekly until 31 december", "FREQ=WEEKLY;UNTIL=20261231T225959Z", "every week, until Thu 31 Dec 2026"),
+        ("monday at 9", "FREQ=MONTHLY;BYSETPOS=-1;BYDAY=MO,TU", "", "FREQ=MONTHLY;BYSETPOS=-1;BYDAY=MO,TU"),
+    ],
+)
+def test_how_often_is_understood_and_said_again(first: str, said: str, rule: str, shown: str) -> None:
+    if rule:
+        assert rule_of(said, at(first), NOW) == rule
+    assert words_of_rule(rule or said, BERLIN) == shown
+
+
+@given(st.sampled_from(("day", "week", "month", "year")), st.integers(1, 12), st.sampled_from(("", ", 5 times", " until 31 december 2027")))
+def test_what_is_said_of_a_rule_means_that_rule(unit: str, count: int, end: str) -> None:
+    span = at("monday at 9")
+    rule = rule_of(f"every {count} {unit}s{end}", span, NOW)
+    assert rule_of(words_of_rule(rule, BERLIN), span, NOW) == rule
+
+
+@pytest.mark.parametrize(
+    "said", ["now and then", "every florp", "every 0 days", "every month on the 40th", "FREQ=MINUTELY", "RRULE:florp", "every"]
+)
+def test_what_is_not_understood_is_refused(said: str) -> None:
+    with pytest.raises(Refusal):
+        rule_of(said, at("monday at 9"), NOW)
+
+
+def test_days_end_on_days() -> None:
+    assert rule_of("weekly until 31 december", days_of(NOW, NOW.date()), NOW) == "FREQ=WEEKLY;UNTIL=20261231"
+
+
+@pytest.mark.parametrize(
+    ("said", "title", "when", "where", "repeat", "remind"),
+    [
+        ("Lunch with Anna tomorrow 12-1pm at Cafe Nord", "Lunch with Anna", "tomorrow 12-1pm", "Cafe Nord", "", ""),
+        ("Dentist friday 3pm", "Dentist", "friday 3pm", "", "", ""),
+        ("Pay 4 invoices tomorrow", "Pay 4 invoices", "tomorrow", "", "", ""),
+        ("add a call with Bob on monday from 10 to 11 in Room 4", "call with Bob", "on monday from 10 to 11", "Room 4", "", ""),
+        ("yoga every tuesday at 6pm until 31 december", "yoga", "tuesday at 6pm", "", "every tuesday until 31 december", ""),
+        ("gym every monday from 6 until 8pm", "gym", "monday from 6 until 8pm", "", "every monday", ""),
+        ("sync every 2 weeks on monday at 10, 6 times at HQ", "sync", "monday at 10", "HQ", "every 2 weeks on monday, 6 times", ""),
+        ("tomorrow at 3 coffee with Sue, remind me 2 hours before", "coffee with Sue", "tomorrow at 3", "", "", "2 hours"),
+        ("Holiday 24 dec to 2 jan", "Holiday", "24 dec to 2 jan", "", "", ""),
+    ],
+)
+def test_a_sentence_is_taken_apart(said: str, title: str, when: str, where: str, repeat: str, remind: str) -> None:
+    sketch = sketch_of(said, NOW)
+    assert (sketch.title, sketch.when, sketch.where, sketch.repeat, sketch.remind) == (title, when, where, repeat, remind)
+    assert sketch_of(sketch.canonical(), NOW) == sketch
+
+
+@pytest.mark.parametrize("said", ["buy milk", "tomorrow at 3", " ".join(["word"] * 80)])
+def test_a_sentence_without_a_time_or_a_thing_is_refused(said: str) -> None:
+    with pytest.raises(Refusal):
+        sketch_of(said, NOW)
