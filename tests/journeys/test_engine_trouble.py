@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,8 @@ async def test_a_port_that_somebody_takes_before_a_models_server_does_costs_a_tr
         monkeypatch.setattr("inference.launching._free_port", lambda: next(ports))
         # It was free when it was looked at.
         monkeypatch.setattr("inference.child._is_free", lambda _port: True)
-        launcher = Launcher(settings, tmp_path)
-        supervisor = Supervisor(catalog, Policy(catalog.models), launcher, LoadTimes(tmp_path / "times.json"), EventHub())
-        with anyio.fail_after(BOUND_S):
+        with anyio.fail_after(BOUND_S), closing(Launcher(settings, tmp_path)) as launcher:
+            supervisor = Supervisor(catalog, Policy(catalog.models), launcher, LoadTimes(tmp_path / "times.json"), EventHub())
             async with anyio.create_task_group() as tasks:
                 await tasks.start(supervisor.run)
                 with supervisor.ticket("good") as ticket:
