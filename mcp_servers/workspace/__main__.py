@@ -44,7 +44,7 @@ def command(  # noqa: PLR0913 - one for each option
         roots = configured.roots
         rights = Rights(configured.secrets, hard_links=configured.hard_links)
         allowed = Allowed(configured.commands, configured.environment, configured.tests, configured.checks, configured.timeout_s)
-    home = Home.find()
+    home = Home.find().prepare()
     private = tuple(filter(None, (home.config_dir, home.state_dir, home.run_dir, home.log_dir, home.data_dir, home.root)))
     try:
         workspace = Workspace(roots, rights, private)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from config.paths import make_private
 from mcp_servers.errors import Refusal
 from mcp_servers.workspace import places
 from mcp_servers.workspace.model import Change, Content, Place, Step
@@ -64,8 +65,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, roots: Sequence[Root], clock: Callable[[], float] = time.time) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = folder / "journal.sqlite"
+        file = make_private(folder) / "journal.sqlite"
         self._rows = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         file.chmod(0o600)
         self._rows.execute("PRAGMA journal_mode=WAL")

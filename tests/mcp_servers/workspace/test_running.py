@@ -12,7 +12,7 @@ import pytest
 
 from mcp_servers.calls import Call, Plan, checked
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import commands
+from mcp_servers.workspace import commands, processes
 from mcp_servers.workspace.commands import Allowed, Known, check_allowed, environment, problems_in
 from mcp_servers.workspace.running import Running
 from tests.mcp_servers.calling import NOW
@@ -83,17 +83,23 @@ def test_only_commands_that_the_settings_name_may_run(desk: Desk):
     assert refusal(running(desk), "run_command", command=["ls"], folder="../..").startswith('"../.." climbs up')
 
 
-def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(desk: Desk):
+def test_a_command_that_takes_too_long_is_ended(desk: Desk):
+    assert ran(running(desk), PYTHON, "-c", "import time; time.sleep(600)", timeout="1").startswith("Ended after 1 s: ")
+
+
+def test_a_command_that_is_given_up_is_ended_with_all_that_it_started(desk: Desk):
     child = "import time, os; os.setsid(); open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
-    parent = (
-        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); print('started', flush=True); time.sleep(600)"
-    )
-    text = ran(running(desk), PYTHON, "-c", parent, timeout="6")
-    assert text.startswith("Ended after 6 s: ")
-    assert "started" in text
-    pid = int((desk.root / "pid").read_text())
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(600)"
+    pid = desk.root / "pid"
+
+    def give_up_once_it_runs() -> None:
+        if pid.exists() and pid.read_text():
+            raise InterruptedError
+
+    with desk.workspace.files(desk.workspace.place(".")).opened(()) as folder, pytest.raises(InterruptedError):
+        processes.run([PYTHON, "-c", parent], folder, SERVER, timeout_s=60, check=give_up_once_it_runs)
     if sys.platform.startswith("linux"):
-        assert _is_gone(pid)
+        assert _is_gone(int(pid.read_text()))
 
 
 def test_what_a_command_leaves_behind_is_ended(desk: Desk):
