@@ -50,7 +50,8 @@ def test_every_mail_is_found_page_by_page_and_the_end_is_said(tools: Tools, mail
         deliver(mails, f"k{number}", mail(number))
     first = tools["find_mails"](call())
     assert first.text.startswith("20 mails here, 26 more\nm")
-    cursor, seen = "", []
+    cursor = ""
+    seen: list[str] = []
     for left in (26, 6, 0):
         page = tools["find_mails"](call(**({"cursor": cursor} if cursor else {}))).structured
         seen += [one["id"] for one in page["mails"]]
