@@ -1,11 +1,14 @@
-"""The HTTP/1.1 protocol of our servers: a head that is too large is answered 431 in the one shape, not 400 as plain text.
+"""The HTTP/1.1 protocol of our servers: what is particular about the heads of requests and answers.
 
-Where a head arrives whole in one read, the gate refuses it; this is for one that goes on and on.
+A request's head that is too large is answered 431 in the one shape, not 400 as plain text. Where it arrives whole in one read, the gate
+refuses it; this is for one that goes on and on. An answer's head leaves with the first part of its body, in one packet.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,10 +16,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from inference.errors import HeadersTooLarge
 
 _TOO_LARGE = 431
+_HEAD = b"HTTP/1.1 "
 
 
 class HeadProtocol(H11Protocol):
-    """uvicorn's, with one more answer."""
+    """uvicorn's, with one more answer and fewer packets."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
+        super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, _HeadsWithBodies(transport))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or more than one."""
@@ -29,3 +37,33 @@ class HeadProtocol(H11Protocol):
         for event in (h11.Response(status_code=_TOO_LARGE, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+class _HeadsWithBodies:
+    """A transport that holds an answer's head back for what follows it at once, and not a moment longer."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._held:
+            data, self._held = self._held + data, b""
+        elif data.startswith(_HEAD):
+            self._held = data
+            self._loop.call_soon(self._release)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._release()
+        self._transport.close()
+
+    def _release(self) -> None:
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""

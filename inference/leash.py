@@ -255,4 +255,5 @@ def _own_children() -> list[int]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    # At once: the supervisor waits for our end, and there is nothing of ours to tidy up.
+    os._exit(main(sys.argv[1:]))
