@@ -8,7 +8,7 @@ from typing import cast
 import click
 
 COMMANDS = {
-    "calendars": ("mcp_servers.calendars.__main__", "Events on local calendars."),
+    "calendars": ("mcp_servers.calendars.__main__", "Events on local calendars and CalDAV servers."),
     "mail": ("mcp_servers.mail.__main__", "Search, read and draft on local mail."),
     "outbox": ("mcp_servers.outbox.__main__", "Send mails and drafts."),
     "searxng": ("mcp_servers.searxng.__main__", "Search the web over SearXNG."),
