@@ -47,7 +47,7 @@ class QueueSection(Section):
 
 class StopSection(Section):
     drain_s: float = Field(default=30, ge=0)
-    """Seconds that running requests may take to finish when the engine stops."""
+    """Seconds that running requests may take to finish when the engine stops or a model is unloaded."""
     stop_s: float = Field(default=5, gt=0)
     """Seconds that a child process may take to end by itself before it is killed."""
 
@@ -56,7 +56,8 @@ class LoadSection(Section):
     stall_s: float = Field(default=60, gt=0)
     """A loading model that shows no sign of life for this many seconds has failed; a slow one that does may take as long as it needs."""
     hung_s: float = Field(default=120, gt=0)
-    """A loaded model that sends nothing for this many seconds and whose slots stand still is ended and started again."""
+    """A loaded model that sends nothing for this many seconds and whose slots stand still is ended and started again; a client that takes
+    nothing of its answer for as long counts as gone."""
 
 
 class ResidencySection(Section):

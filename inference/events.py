@@ -67,6 +67,7 @@ class EventHub:
     def __init__(self, watch: Callable[[SwapProgress], None] | None = None) -> None:
         self._listeners: set[Listener] = set()
         self._watch = watch
+        self._is_closed = False
 
     def publish(self, progress: SwapProgress) -> None:
         """Announce to everybody who listens now."""
@@ -76,7 +77,8 @@ class EventHub:
             listener.tell(progress)
 
     def close(self) -> None:
-        """End every listener's stream."""
+        """End every listener's stream, and that of who comes later."""
+        self._is_closed = True
         for listener in self._listeners:
             listener.close()
 
@@ -85,6 +87,8 @@ class EventHub:
         """Listen as long as the context lasts."""
         listener = Listener()
         self._listeners.add(listener)
+        if self._is_closed:
+            listener.close()
         try:
             yield listener
         finally:

@@ -122,7 +122,7 @@ class Supervisor:
     async def unload(self, model: str | None, drain_s: float | None = None) -> tuple[str, ...]:
         """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over."""
         names = [model] if model is not None else list(self._state.models)
-        there = {name: each.generation for name in names if (each := self._state.models[name]).phase != "unloaded"}
+        there = {name: each.generation for name in names if (each := self._state.models.get(name)) and each.phase != "unloaded"}
         for name in there:
             self._post(UnloadAsked(name, drain_s))
         bound_s = self._state.policy.drain_s if drain_s is None else drain_s
@@ -202,12 +202,12 @@ class Supervisor:
     # --- the owner ----------------------------------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Own the state until a shutdown is complete. When cancelled, end every child first."""
+        """Own the state until cancelled, which ends every child. After a shutdown it still refuses who comes too late."""
         try:
             async with anyio.create_task_group() as tasks:
                 task_status.started()
                 wake_at: float | None = None
-                while not self._is_over():
+                while True:
                     event = await self._next_event(wake_at)
                     before = self._state
                     if isinstance(event, Reconfigured):
@@ -222,8 +222,8 @@ class Supervisor:
                     self._decided += not isinstance(event, Ticked)
                     changed, self._changed = self._changed, anyio.Event()
                     changed.set()
-                # A child that was just stopped may still be on its way to say so.
-                tasks.cancel_scope.cancel()
+                    if self._is_over():
+                        self.hub.close()
         finally:
             self.hub.close()
             await self._children.stop_all()

@@ -9,6 +9,7 @@ import pytest
 
 from inference.child import Progress
 from inference.errors import EngineStopping, ModelFailed, OutOfMemory, QueueFull, RequestEnded, UpstreamDied, WaitExpired
+from inference.schedule import Policy
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import limited, supervised, until
 
@@ -175,6 +176,20 @@ async def test_shutting_down_lets_the_running_request_finish_and_refuses_the_res
                     await late.wait_granted()
                 assert not children.started[0].is_stopped
         assert children.started[0].is_stopped
+
+
+async def test_who_comes_when_all_have_stopped_is_told_so_and_does_not_hang(tmp_path: Path) -> None:
+    children = FakeChildren(loads_at_once=True)
+    with anyio.fail_after(30):
+        async with supervised(children, tmp_path) as supervisor:
+            await supervisor.shut_down()
+            with supervisor.ticket("small") as late, pytest.raises(EngineStopping):
+                await late.wait_granted()
+            assert isinstance((await supervisor.want("small")).verdict, EngineStopping)
+            await supervisor.reconfigure(supervisor.catalog, Policy(supervisor.catalog.models), frozenset())
+            assert await supervisor.unload("gone") == ()
+            with supervisor.hub.listen() as listener, pytest.raises(anyio.EndOfStream):
+                await listener.next(10)
 
 
 async def test_swaps_are_announced_phase_by_phase_with_what_the_child_reports(tmp_path: Path) -> None:
