@@ -52,8 +52,8 @@ class EngineError(Exception):
 
     @property
     def detail(self) -> ErrorDetail:
-        """The failure as it goes over the wire."""
-        return ErrorDetail(message=self.message, type=self.kind, code=self.code)
+        """The failure as it goes over the wire. A client's half characters, which it may quote, cannot."""
+        return ErrorDetail(message=self.message.encode(errors="replace").decode(), type=self.kind, code=self.code)
 
     def body(self) -> bytes:
         """The error envelope."""

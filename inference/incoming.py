@@ -25,6 +25,8 @@ LONGEST_WAIT_S = 3600.0
 _QUEUE_POLICIES = {"wait": False, "fail-fast": True}
 """What the wait header may say instead of a number."""
 
+_LONGEST_NUMBER = 18
+"""Digits of a declared length; Python refuses to read thousands of them."""
 _FORM_MODEL = re.compile(rb'name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
 
 
@@ -91,7 +93,8 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
 async def read_body(headers: RawHeaders, receive: Receive, max_bytes: int) -> bytes:
     """Collect the body; a declared length that is too large is refused before any of it is read."""
     declared = header(headers, b"content-length") or "0"
-    if not declared.isdecimal() or int(declared) > max_bytes:
+    # A number that is too long to be one is too large.
+    if not declared.isdecimal() or len(declared) > _LONGEST_NUMBER or int(declared) > max_bytes:
         raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0

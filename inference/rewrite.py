@@ -35,14 +35,14 @@ def rewrite(raw: bytes, body: Mapping[str, Any], virtual: VirtualModel, path: st
         path: the route.
 
     Raises:
-        InvalidRequest: the tool choice names a tool that is not offered.
+        InvalidRequest: the tool choice names a tool that is not offered, or what must be written anew is nested too deeply.
     """
     changed = {**_virtual_changes(body, virtual, path), **_tool_choice_changes(body, path)}  # 1. 2.
     has_slot = _SLOT in body and takes_slot(path)
     if not changed and not has_slot:
         return raw
     kept = {name: value for name, value in body.items() if name != _SLOT or not has_slot}  # 3.
-    return json.dumps({**kept, **changed}, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encoded({**kept, **changed})
 
 
 def takes_slot(path: str) -> bool:
@@ -58,6 +58,17 @@ def pinned(raw: bytes, slot: int | None) -> bytes:
     rest = body[1:].lstrip()
     comma = b"" if rest.startswith(b"}") else b","
     return b'{"%b":%d%b%b' % (_SLOT.encode(), slot, comma, rest)
+
+
+def _encoded(body: Body) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        # Half a character, which JSON can escape and UTF-8 cannot write.
+        return json.dumps(body, separators=(",", ":")).encode()
+    except RecursionError as error:
+        # It could just be read.
+        raise InvalidRequest("The body is nested too deeply.", is_permanent=True) from error
 
 
 def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) -> Body:

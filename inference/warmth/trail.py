@@ -50,14 +50,17 @@ class Counted(NamedTuple):
 
 
 def trail_of(body: Mapping[str, Any]) -> Trail | None:
-    """The trail of a request; None for one without turns."""
+    """The trail of a request; None for one without turns, or with turns that are nested too deeply to be written."""
     turns = next((body[name] for name in _TURNS if name in body), None)
     if isinstance(turns, str):
         turns = [turns]
     if not isinstance(turns, list) or not turns:
         return None
     head = {name: body[name] for name in _HEAD if name in body}
-    return Trail(_digest(head), tuple(_digest(turn) for turn in cast("list[Any]", turns)))
+    try:
+        return Trail(_digest(head), tuple(_digest(turn) for turn in cast("list[Any]", turns)))
+    except RecursionError:
+        return None
 
 
 def mark_of(trail: Trail | None, counted: Counted | None) -> Mark | None:

@@ -74,7 +74,7 @@ async def serve_upstream() -> AsyncIterator[Upstream]:
                     while b"\r\n\r\n" not in buffered:
                         buffered += await stream.receive()
                     head, _, buffered = buffered.partition(b"\r\n\r\n")
-                    first, *lines = head.decode().split("\r\n")
+                    first, *lines = head.decode("latin-1").split("\r\n")
                     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
                     while len(buffered) < int(headers.get("content-length", 0)):
                         buffered += await stream.receive()
