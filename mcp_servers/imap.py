@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from mcp_servers.errors import Refusal
 from mcp_servers.imapwire import Listed, fetched, listed_folders, quoted_name, roles_of
-from mcp_servers.mailaccounts import INBOX, ROLES, AccountFailed, Listing
+from mcp_servers.mailaccounts import INBOX, ROLES, AccountFailed, Listing, NotAll
 from mcp_servers.maildir import MAX_MAIL_BYTES
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class ImapAccount:
         for folder, wanted in by_folder.items():
             for start in range(0, len(wanted), BATCH):
                 if self._clock() > give_up_at:
-                    raise AccountFailed(f"{self.name}: {len(wanted) - start} mails of {folder} are not read yet. Ask again.")
+                    raise NotAll(f"{self.name}: {len(wanted) - start} mails of {folder} are not read yet. Ask again.")
                 yield from self._asked(lambda wire, batch=wanted[start : start + BATCH]: self._fetched(wire, batch, HEAD_BYTES)).items()
 
     def read(self, key: str) -> bytes | None:

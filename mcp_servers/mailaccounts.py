@@ -24,6 +24,10 @@ class AccountFailed(Exception):
     """An account gives no answer. `str()` is a sentence that names it, and what to do."""
 
 
+class NotAll(AccountFailed):
+    """An account gave a part of its answer; the sentence says what is missing."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a folder holds."""
@@ -61,6 +65,7 @@ class MailAccount(Protocol):
 
         Raises:
             AccountFailed: no answer.
+            NotAll: the others come when they are asked for again.
         """
         ...
 

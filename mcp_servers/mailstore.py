@@ -15,7 +15,7 @@ from pathlib import Path
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
 from mcp_servers.letters import Person
-from mcp_servers.mailaccounts import INBOX, LOCAL, TRASH, AccountFailed, Listing, LocalAccount, MailAccount
+from mcp_servers.mailaccounts import INBOX, LOCAL, TRASH, AccountFailed, Listing, LocalAccount, MailAccount, NotAll
 from mcp_servers.mailindex import MailIndex, Row
 from mcp_servers.mime import Parsed, parse
 from mcp_servers.people import distinct
@@ -66,7 +66,9 @@ class MailStore:
         self.inbox, self.drafts, self.sent = (self.local.maildir(name) for name in (INBOX, "Drafts", "Sent"))
         self.accounts: tuple[MailAccount, ...] = (self.local, *accounts)
         self.problems: tuple[str, ...] = ()
-        """What the last look did not find out, in sentences."""
+        """Who gave no answer at the last look, and why, in sentences that begin with the account's name."""
+        self.left_out: tuple[str, ...] = ()
+        """What it did not see of those that did, likewise."""
         self._index = MailIndex(folder / "index.sqlite")
 
     def close(self) -> None:
@@ -82,12 +84,19 @@ class MailStore:
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
 
     def mail(self, number: int) -> Indexed | None:
-        """The mail of that number, wherever it is; None when there is none any more."""
+        """The mail of that number, wherever it is; None when there is none any more.
+
+        Raises:
+            Refusal: its account gives no answer.
+        """
         ref = self._index.ref_of(number)
         if ref is None:
             return None
         account, key = self._place(ref)
-        folder = account.folder_of(key) if account is not None else None
+        try:
+            folder = account.folder_of(key) if account is not None else None
+        except AccountFailed as error:
+            raise Refusal(str(error)) from error
         if account is None or folder is None:
             return None
         return next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
@@ -198,6 +207,10 @@ class MailStore:
                 looks = list(pool.map(look, accounts))
         found = [one for answers in looks for one in answers]
         self.problems = tuple(one.problem for one in found if one.problem)
+        partial = [one for one in found if one.listing.left_out]
+        self.left_out = tuple(
+            f"{one.account.name}: {one.listing.left_out} older mails of {one.folder} are not searched." for one in partial
+        )
         return found
 
     def _index_new(self, look: _Look) -> None:
@@ -206,10 +219,16 @@ class MailStore:
         missing = [refs[ref] for ref in self._index.missing(refs)]
         if not missing:
             return
+        read: list[tuple[str, Parsed]] = []
         try:
-            self._index.add((_ref(name, key), parse(content)) for key, content in look.account.heads(missing))
+            for key, content in look.account.heads(missing):
+                read.append((_ref(name, key), parse(content)))
+        except NotAll as error:
+            self.left_out = (*self.left_out, str(error))
         except AccountFailed as error:
             self.problems = (*self.problems, str(error))
+        # What was read before it stopped is kept: the next look goes on from there.
+        self._index.add(read)
 
 
 def _ref(account: str, key: str) -> str:

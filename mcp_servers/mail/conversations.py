@@ -41,7 +41,8 @@ class Conversations:
     def list_threads(self, call: Call) -> Outcome:
         wanted = {mail.number for mail in filtered(self._mails(call, THREAD_FOLDERS), call)}
         problems = self._store.problems
-        threads = threads_of(self._store.mails(*THREAD_FOLDERS, account=call.text("account")))
+        wide = dict.fromkeys((*THREAD_FOLDERS, *((call.text("folder"),) if call.text("folder") else ())))
+        threads = threads_of(self._store.mails(*wide, account=call.text("account")))
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
         held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
         page = page_of(held, [thread[0] for thread in held], call.text("cursor"))
@@ -100,6 +101,7 @@ class Conversations:
         return self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"))
 
     def _outcome(self, lines: list[str], noun: str, found: dict[str, Any], *, left: int, cursor: str) -> Outcome:
-        problems = self._store.problems
-        text = shape.with_problems(shape.found_text(lines, noun, left=left, cursor=cursor), problems)
-        return Outcome(text, {**found, "left": left, "cursor": cursor, "problems": list(problems), "untrusted": True})
+        problems, left_out = self._store.problems, self._store.left_out
+        shown = "\n".join([shape.found_text(lines, noun, left=left, cursor=cursor), *left_out])
+        state = {"left": left, "cursor": cursor, "problems": list(problems), "left_out": list(left_out)}
+        return Outcome(shape.with_problems(shown, problems), {**found, **state, "untrusted": True})

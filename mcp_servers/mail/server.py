@@ -39,9 +39,10 @@ class MailTools:
 
     def search_mail(self, call: Call) -> Outcome:
         mails = tuple(listed(mail, call.now) for mail in filtered(self._store.mails(), call))
-        problems = self._store.problems
+        problems, left_out = self._store.problems, self._store.left_out
         found: dict[str, Any] = {"count": len(mails), "mails": [fields(mail) for mail in mails[:MAX_LISTED]], "untrusted": True}
-        return Outcome(shape.with_problems(shape.mails_text(mails), problems), {**found, "problems": list(problems)})
+        said = {"problems": list(problems), "left_out": list(left_out)}
+        return Outcome(shape.with_problems(shape.mails_text(mails), problems), {**found, **said})
 
     def read_mail(self, call: Call) -> Outcome:
         indexed, parsed = find(self._store, call.text("mail"))
