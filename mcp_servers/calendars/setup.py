@@ -33,7 +33,7 @@ def section_of(text: str) -> CalendarSection:
 
 def calendars_of(folder: Path, section: CalendarSection) -> Calendars:
     """The tools over the local folder and every account. No account is asked before it is needed."""
-    local = LocalCalendars(folder, frozenset({section.address} - {None}))
+    local = LocalCalendars(folder, frozenset({section.address} if section.address else ()))
     accounts = [_account(name, entry) for name, entry in section.accounts.items()]
     return Calendars(local, *accounts, default=section.default or "")
 

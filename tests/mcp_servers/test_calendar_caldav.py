@@ -48,10 +48,6 @@ def both(server: FakeCalDav, tmp_path: Path) -> Calendars:
     return Calendars(LocalCalendars(tmp_path / "calendars"), CalDavCalendars(login(), transport=server))
 
 
-def tool(calendars: Calendars, name: str) -> object:
-    return calendars.handlers()[name]
-
-
 def done(calendars: Calendars, name: str, **arguments: str) -> str:
     return text_of(calendars.handlers()[name], **arguments)
 
@@ -191,7 +187,10 @@ def _lost(method: str):
 
 
 def test_a_server_without_versions_is_read_and_never_changed(alone: Calendars, server: FakeCalDav, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "etag", lambda _: "")
+    def no_version(_: str) -> str:
+        return ""
+
+    monkeypatch.setattr(server, "etag", no_version)
     said = 'The server of "work/Team" gives events no versions, so nothing there can be changed safely.'
     assert refusal_of(alone.update_event, event="meeting", new_when="11:00") == said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import icalendar
 import pytest
@@ -73,7 +74,8 @@ def test_an_event_with_everything_is_stored_as_others_read_it_and_told_whole(min
         "Guests: sue@example.org (no answer yet), bo@example.org (no answer yet)", "Reminders: 10 minutes before, 1 day before",
         "Description:", "---", "bring cake", "---",
     ]  # fmt: skip
-    [event] = icalendar.Calendar.from_ical((tmp_path / "calendars" / "personal.ics").read_bytes()).walk("VEVENT")  # pyright: ignore[reportUnknownMemberType]
+    read: Any = icalendar.Calendar.from_ical((tmp_path / "calendars" / "personal.ics").read_bytes())  # pyright: ignore[reportUnknownMemberType]
+    [event] = read.walk("VEVENT")
     assert event["DTSTART"].params["TZID"] == "America/New_York"
     assert [alarm["TRIGGER"].dt for alarm in event.walk("VALARM")] == [timedelta(minutes=-10), timedelta(days=-1)]
     assert str(event["ORGANIZER"]) == "mailto:me@example.org"
