@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -59,6 +60,8 @@ class Options:
     reals: int = 2
     patience_s: float = 120.0
     """A client's, for one request, and the run's, for one swap."""
+    minutes: float = math.inf
+    """After which the reckoning is made of the swaps so far."""
 
 
 @dataclass
@@ -135,7 +138,8 @@ class Soak:
         random = self._random("when")
         target = watch.swaps
         end = target + len(self._among) + self._options.swaps
-        while target < end:
+        over_at = time.monotonic() + 60 * self._options.minutes
+        while target < end and time.monotonic() < over_at:
             target = min(end, target + draw_swaps_between(random))
             if not await watch.until(target, self._options.patience_s):
                 self._tally.faults.append(f"no swap for {self._options.patience_s:.0f} s, after {watch.swaps}")
@@ -195,7 +199,7 @@ class Soak:
         faults = [*watch.faults, *mishaps.faults, *wait_faults(tally.waits, len(self._among), swap)]
         faults += [*memory_faults(memory), *count_faults(tally.outcomes, counted)]
         return {
-            **asdict(self._options),
+            **{name: value for name, value in asdict(self._options).items() if value != math.inf},
             "swaps": watch.swaps - len(self._among),
             "requests": tally.outcomes.total(),
             "outcomes": dict(tally.outcomes),
