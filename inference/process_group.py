@@ -73,7 +73,13 @@ def spawn(argv: Sequence[str], env: Mapping[str, str]) -> Family:
             bufsize=0,
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
-        windows_job.adopt(launcher.pid)
+        try:
+            windows_job.adopt(launcher.pid)
+        except OSError:
+            # Outside the job it would outlive us, and nobody would know of it.
+            launcher.kill()
+            launcher.communicate()
+            raise
         return Family(launcher=launcher, leader=launcher.pid)
     return Family(launcher=start_launcher(leashed_argv(argv), env))
 
