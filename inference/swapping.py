@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inference.draft import Draft
 from inference.ranking import ranked
 from inference.residency import Blocked, Evict, Fits, Impossible
@@ -21,13 +23,21 @@ def drop_unwanted(draft: Draft) -> None:
 
 
 def swap(draft: Draft) -> None:
-    """Start the model of whoever is first in line: forced ones, then the aged, then by priority, then by arrival. Nobody overtakes."""
+    """Start the model of whoever is first in line: forced ones, then the aged, then by priority, then by arrival. Nobody overtakes.
+
+    A model that is there for somebody further ahead, who only waits for a voice of its card to fall silent, is not sent away either: it
+    would be loaded and sent away again and again until then.
+    """
+    wanted_first: set[str] = set()
     order = ranked(draft.waiters, draft.now, draft.policy.age_bound_s)
     for waiter in sorted(order, key=lambda waiter: not waiter.is_forced):
         model = draft.models[waiter.model]
         if draft.is_in_transit:
             return
-        if model.phase == "ready" or model.not_before > draft.now:
+        if model.phase == "ready":
+            wanted_first.add(model.name)
+            continue
+        if model.not_before > draft.now:
             continue
         match draft.plan_for(model.name):
             case Impossible(why):
@@ -37,9 +47,8 @@ def swap(draft: Draft) -> None:
             case Fits():
                 draft.start(model.name)
             case Evict(names):
-                if all(_may_go(draft, draft.models[name], waiter) for name in names):
-                    for name in names:
-                        draft.vacate(name)
+                if wanted_first.isdisjoint(names):
+                    _make_room(draft, names, waiter)
                 # Nobody overtakes: who came later waits for the same place.
                 return
 
@@ -75,6 +84,13 @@ def linger_until(draft: Draft, model: Model) -> float:
     clients commonly take. To give it up earlier would cost that load again; never to give it up would cost the others more.
     """
     return model.returned_at + min(model.load_s or 0.0, draft.policy.linger_s)
+
+
+def _make_room(draft: Draft, names: Sequence[str], waiter: Waiter) -> None:
+    """Send all of them away once all may go: half of the room is none."""
+    if all(_may_go(draft, draft.models[name], waiter) for name in names):
+        for name in names:
+            draft.vacate(name)
 
 
 def _may_go(draft: Draft, model: Model, waiter: Waiter) -> bool:

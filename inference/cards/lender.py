@@ -47,11 +47,13 @@ class Lender:
         is_moving = any(model.state in ("loading", "stopping") for model in models)
         taken = None if is_moving else await anyio.to_thread.run_sync(self._taken, there)
         if taken is None:
-            # What is on its way in or out, or was never measured, cannot be told from a stranger's.
+            # No news: the driver says nothing, or what is on its way in or out cannot be told from a stranger's.
             self._lendings = {index: Lending(each.is_lent) for index, each in self._lendings.items()}
             return
-        self._lendings = {index: judge(self._lendings.get(index, Lending()), mib, self._yield_mib, now) for index, mib in taken.items()}
-        lent = {index: mib for index, mib in taken.items() if self._lendings[index].is_lent}
+        for index, mib in taken.items():
+            self._lendings[index] = judge(self._lendings.get(index, Lending()), mib, self._yield_mib, now)
+        # A card that says nothing now stays whose it was.
+        lent = {index: taken.get(index, self._lent.get(index, 0)) for index, each in self._lendings.items() if each.is_lent}
         if lent.keys() != self._lent.keys():
             self._tell(lent)
             self._lent = lent
@@ -59,14 +61,15 @@ class Lender:
         await self._make_way([model.name for model in there if model.state == "ready"])
 
     def _taken(self, models: list[ModelStatus]) -> dict[int, int] | None:
-        """In a thread: what others take of each card; None where a model of ours is there that was never measured."""
+        """In a thread: what others take of each card; None where no card says anything, or a model of ours was never measured."""
         pids = [pid for model in models if model.pid is not None for pid in family(model.pid)]
         specs = self._supervisor.catalog.models
         ours = [specs[model.name] for model in models if model.name in specs and uses_gpus(specs[model.name])]
         shares = [self._memory.shares_mib(spec) for spec in ours]
-        if not all(shares):
+        cards = self._memory.look()
+        if not cards or not all(shares):
             return None
-        return {card.index: taken_by_others(card, pids, sum(share.get(card.index, 0) for share in shares)) for card in self._memory.look()}
+        return {card.index: taken_by_others(card, pids, sum(share.get(card.index, 0) for share in shares)) for card in cards}
 
     async def _make_way(self, loaded: list[str]) -> None:
         specs = self._supervisor.catalog.models

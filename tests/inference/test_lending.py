@@ -131,13 +131,20 @@ async def test_a_game_gets_the_card_after_the_streams_end_and_the_model_comes_ba
             await ticket.wait_granted()
         assert "another program has taken 4000 MiB on GPU 0" in refusal.value.message
         assert "X-Should-Retry" not in refusal.value.headers()
+        # While the driver says nothing the card stays lent, however long that lasts.
+        on.nvml.has_driver = False
+        for now in (3.1, 30):
+            await on.lender.look(now)
+        on.nvml.has_driver = True
+        with on.supervisor.ticket("left") as ticket, pytest.raises(OutOfMemory):
+            await ticket.wait_granted()
         # The other card's model is not touched.
         await had(on.supervisor, "right")
         await measured(on.supervisor, "right")
-        await on.lender.look(4)
+        await on.lender.look(31)
         assert on.supervisor.loaded == ("right",)
         on.nvml.leave(GAME)
-        for now in (5, 16):
+        for now in (32, 43):
             await on.lender.look(now)
         await had(on.supervisor, "left")
         assert on.supervisor.loaded == ("left",)

@@ -107,6 +107,18 @@ def test_a_voice_waits_for_the_language_model_of_its_card_and_is_not_passed_by_l
     assert desk.feed(Left("2"), at=3) == (Grant("3", "a"),)
 
 
+def test_a_model_that_waits_for_a_voice_to_fall_silent_is_not_sent_away_for_a_later_one() -> None:
+    desk = Desk(Policy({"a": spec("a"), "b": spec("b"), "voice": VOICE}))
+    desk.feed(Arrived("1", "voice"))
+    desk.load("voice")
+    desk.feed(Arrived("2", "a"))
+    desk.load("a")
+    assert not any(isinstance(effect, Grant) for effect in desk.effects)
+    assert desk.feed(Arrived("3", "b"), at=1) == ()
+    assert desk.feed(Left("1"), at=2) == (Grant("2", "a"),)
+    assert desk.feed(Left("2"), at=5)[0] == SaveWarmth("a", 1)
+
+
 def test_a_voice_on_another_card_speaks_beside_a_language_model() -> None:
     desk = ready_desk(Policy({"a": replace(spec("a"), gpus=(0,)), "voice": replace(VOICE, gpus=(1,))}))
     desk.feed(Arrived("2", "voice"))

@@ -14,6 +14,7 @@ from config.paths import HOME_VARIABLE
 from inference.activity.finished import Finished
 from inference.activity.model_logs import log_path
 from inference.cli import engine
+from inference.commands.bench import held_mib
 from inference.commands.top import Look, screen
 from inference.contract import (
     ActivityAnswer,
@@ -101,6 +102,13 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
         "40 %",
     ):
         assert expected in captured.get()
+
+
+def test_what_a_model_holds_is_summed_over_its_cards() -> None:
+    held: list[dict[str, int]] = [{"small": 4000, "voice": 1}, {"small": 5000}]
+    gpus = [{"index": index, "name": "Card", "total_mib": 12288, "free_mib": 288, "used_by": each} for index, each in enumerate(held)]
+    used = Resources.model_validate({"engine": {"name": "engine", "pid": 1, "resident_mib": 60.0}, "models": [], "gpus": gpus})
+    assert (held_mib(used, "small"), held_mib(used, "large")) == (9000, None)
 
 
 async def test_logs_are_printed_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
