@@ -9,7 +9,7 @@ import click
 
 COMMANDS = {
     "calendars": ("mcp_servers.calendars.__main__", "Events on local calendars and CalDAV servers."),
-    "mail": ("mcp_servers.mail.__main__", "Search, read and draft on local mail."),
+    "mail": ("mcp_servers.mail.__main__", "Search, read, file and draft mails."),
     "outbox": ("mcp_servers.outbox.__main__", "Send mails and drafts."),
     "searxng": ("mcp_servers.searxng.__main__", "Search the web over SearXNG."),
     "workspace": ("mcp_servers.workspace.__main__", "Read, search, change and test a project."),

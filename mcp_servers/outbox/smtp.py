@@ -54,17 +54,21 @@ class SmtpCarrier:
             self._announce(wire, parcel)
             on_leaving()
             self._hand_over(wire, parcel)
+            self._keep(parcel)
         finally:
             with suppress(smtplib.SMTPException, OSError):
                 wire.quit()
-        try:
-            self._sent.add(parcel.content, key=sent_key(parcel.uid))
-        except OSError:
-            log.exception("a mail was sent, and its copy could not be kept")
 
     def was_carried(self, uid: str) -> bool | None:
         # The copy is proof; that there is none proves nothing.
         return True if sent_key(uid) in self._sent.entries() else None
+
+    def _keep(self, parcel: Parcel) -> None:
+        # At once: until the copy is there, a crash leaves it open whether the mail was sent.
+        try:
+            self._sent.add(parcel.content, key=sent_key(parcel.uid))
+        except OSError:
+            log.exception("a mail was sent, and its copy could not be kept")
 
     def _announce(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
         """Say who writes to whom; all of them are taken, or nothing is sent."""
