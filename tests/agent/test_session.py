@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import pytest
@@ -13,7 +12,7 @@ from agent.calling import CANCELLED, OUTCOME_UNKNOWN, REFUSED
 from agent.errors import ApprovalError, HomeBusy, SessionBusy, SessionNotFound
 from agent.events import ApprovalNeeded, Event, TextDelta, ToolStarted
 from agent.session import open_runtime
-from agent.toolbox import Tool, Toolbox
+from agent.toolbox import Toolbox
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings, PolicySection
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
@@ -45,24 +44,6 @@ async def test_an_answer_streams_and_ends_the_turn_with_the_route_and_its_reason
     request = agent.model.requests[0]
     assert request["model"] == "balanced"
     assert request["messages"][1]["content"].endswith("]\nhello")
-
-
-class RoomyTools(MemoryTools):
-    """The same, one of them for models with room for it."""
-
-    async def tools(self) -> tuple[Tool, ...]:
-        return tuple(replace(tool, is_extended=tool.name == "strange") for tool in await super().tools())
-
-
-@pytest.mark.parametrize(("shown", "is_there"), [("core", False), ("all", True)])
-async def test_extended_tools_are_shown_to_a_model_when_the_settings_say_so(home: Home, shown: Literal["core", "all"], is_there: bool):
-    settings = AgentSettings(agent=AgentSection(tools=shown))
-    with anyio.fail_after(60):
-        async with agent_of(home, [Say("Hello.")], settings=settings, tools=RoomyTools()) as agent:
-            await agent.ask("hello")
-    sent = [tool["function"]["name"] for tool in agent.model.requests[0]["tools"]]
-    assert "list_events" in sent
-    assert ("strange" in sent) is is_there
 
 
 async def test_a_read_and_an_approved_write_run_and_their_results_reach_the_model_in_call_order(home: Home):
