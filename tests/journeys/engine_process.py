@@ -85,8 +85,11 @@ async def running_engine(
             assert process.stderr is not None
             errors = TextReceiveStream(process.stderr)
             said = ""
-            while (found := LISTENS.search(said)) is None:
-                said += await errors.receive()
+            try:
+                while (found := LISTENS.search(said)) is None:
+                    said += await errors.receive()
+            except anyio.EndOfStream:
+                raise AssertionError(f"The engine did not start: {said}") from None
             url = found[1]
             async with (
                 anyio.create_task_group() as tasks,
