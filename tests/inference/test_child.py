@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import stat
 import sys
@@ -17,7 +16,6 @@ import pytest
 
 from inference import process_group
 from inference.child import Child, ChildFailed, Launch, Progress
-from inference.child_output import ChildOutput
 from inference.runtimes.state_lines import STATE_PREFIX
 from tests.fakes import misbehaving_child
 from tests.fakes.processes import free_port, pids_in, wait_gone
@@ -186,22 +184,6 @@ async def test_a_log_that_cannot_be_written_costs_the_log_and_not_the_child(tmp_
             assert (await child.stop()).last_lines
     said = [record.getMessage() for record in caplog.records if "is not kept" in record.getMessage()]
     assert [line.rpartition("] ")[2].partition(":")[0] for line in said] == ["No such file or directory", "No space left on device"]
-
-
-def test_a_log_is_kept_again_once_there_is_room_for_it(tmp_path: Path) -> None:
-    log = tmp_path / "later" / "log"
-    heard: queue.Queue[str] = queue.Queue()
-    reader, writer = os.pipe()
-    output = ChildOutput([os.fdopen(reader, "rb", buffering=0)], log, lambda line: bool(heard.put(line)))
-    output.start()
-    os.write(writer, b"lost\n")
-    heard.get(timeout=BOUND_S)
-    log.parent.mkdir()
-    os.write(writer, b"kept\n")
-    os.close(writer)
-    output.join(BOUND_S)
-    assert output.tail() == ("lost", "kept")
-    assert log.read_text(encoding="utf-8") == "kept\n"
 
 
 async def test_a_crash_after_the_load_is_reported_with_its_code(tmp_path: Path) -> None:
