@@ -50,4 +50,3 @@ def test_they_are_listed_searched_exported_and_deleted(run: Run, tmp_path: Path)
     assert run("sessions", "delete", "--yes", copy).stdout == f"deleted {copy}\n"
     gone = run("sessions", "delete", "--yes", copy)
     assert (gone.returncode, gone.stderr) == (1, f'variet sessions: There is no session "{copy}".\n')
-
