@@ -171,8 +171,12 @@ def split(spec: ModelSpec, mib: int, known: Iterable[int]) -> dict[int, int]:
 
 
 def lent_of(spec: ModelSpec, memory: Memory) -> dict[int, int]:
-    """Which of a model's GPUs are lent, with what the other programs take there, in MiB."""
-    return {gpu: mib for gpu, mib in memory.lent_mib.items() if uses_gpus(spec) and (spec.gpus is None or gpu in spec.gpus)}
+    """Which of a model's GPUs are lent, with what others take there, in MiB. Its GPUs: where its last load lay, else may lie."""
+    measured = memory.measured_mib.get(spec.name)
+    if not uses_gpus(spec) or measured == 0:
+        return {}
+    own = spec.gpus if not isinstance(measured, Mapping) else tuple(gpu for gpu, mib in measured.items() if mib > 0)
+    return {gpu: mib for gpu, mib in memory.lent_mib.items() if own is None or gpu in own}
 
 
 def uses_gpus(spec: ModelSpec) -> bool:

@@ -73,7 +73,9 @@ class Lender:
 
     async def _make_way(self, loaded: list[str]) -> None:
         specs = self._supervisor.catalog.models
-        on_lent = [name for name in loaded if name in specs and lent_of(specs[name], Memory(lent_mib=self._lent))]
+        measured = {name: self._memory.shares_mib(specs[name]) for name in loaded if name in specs}
+        memory = Memory(lent_mib=self._lent, measured_mib=measured)
+        on_lent = [name for name in measured if lent_of(specs[name], memory)]
         async with anyio.create_task_group() as tasks:
             for name in on_lent:
                 tasks.start_soon(self._supervisor.unload, name, self._drain_s)

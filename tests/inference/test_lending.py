@@ -78,6 +78,10 @@ def test_a_lent_card_takes_no_model_whatever_is_free_and_the_others_go_on() -> N
         assert "another program has taken 3000 MiB on GPU 0" in found.why
     for name in ("right", "processor"):
         assert isinstance(plan(specs, [], name, memory), Fits)
+    # What was measured says more than what the settings leave open.
+    for taken in (0, {1: 5000}, {0: 0}):
+        assert isinstance(plan(specs, [], "any", replace(memory, measured_mib={"any": taken})), Fits)
+    assert isinstance(plan(specs, [], "any", replace(memory, measured_mib={"any": {0: 10, 1: 10}})), Blocked)
 
 
 @dataclass
