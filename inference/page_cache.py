@@ -6,6 +6,7 @@ With plain reads, which every system keeps; hints and a lower priority where the
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import sys
 import threading
@@ -45,9 +46,9 @@ def read_through(path: Path, is_wanted: Callable[[], bool]) -> int:
     Raises:
         OSError: it cannot be read.
     """
-    buffer = memoryview(bytearray(WINDOW_BYTES))
     at = 0
-    with path.open("rb", buffering=0) as file:
+    # Straight from the system and back to it: of the allocator's, each reading thread would leave a piece of this size behind.
+    with mmap.mmap(-1, WINDOW_BYTES) as area, memoryview(area) as buffer, path.open("rb", buffering=0) as file:
         while is_wanted():
             _announce(file, at + WINDOW_BYTES)
             count = WINDOW_BYTES if _is_cached(file, at) else _read_at(file, buffer, at)
