@@ -200,7 +200,7 @@ def test_lines_that_are_no_messages_do_not_end_a_server(data: Path) -> None:
     )  # fmt: skip
     answers = [json.loads(line) for line in ran.stdout.splitlines()]
     assert ran.returncode == 0
-    assert [len(answer["result"]["tools"]) for answer in answers if answer.get("id") == 2] == [5]
+    assert [len(answer["result"]["tools"]) for answer in answers if answer.get("id") == 2] == [len(SERVERS["calendars"])]
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
