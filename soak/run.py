@@ -46,6 +46,8 @@ SETTLE_S = 10.0
 SETTLE_STEP_S = 0.5
 PROGRESS_S = 5.0
 MOST_RESIDENT = 1
+SPARE_LAUNCHER = "leash.py --wait"
+"""One is kept ready for the next start; a second would be one too many."""
 _COUNTED = re.compile(r"^variet_requests_total\{.*\} (\S+)$", re.M)
 
 
@@ -123,13 +125,15 @@ class Soak:
         await mishaps.calm()
         await self._round(engine)
         after = await _settled(pid, goal=len(before))
-        children = {each: command for each, command in processes_of(self._folder).items() if each != pid}
+        children = [command for each, command in processes_of(self._folder).items() if each != pid]
+        if spare := next((command for command in children if command.endswith(SPARE_LAUNCHER)), None):
+            children.remove(spare)
         memory = Memory(memory_before, resident_mib(pid), max(each.resident_mib for each in watch.samples), growth_mib(watch.samples))
         left = {
             "descriptors_before": len(before),
             "descriptors_after": len(after),
             "new_descriptors": tuple(sorted((Counter(after) - Counter(before)).elements())),
-            "children": tuple(children.values()),
+            "children": tuple(children),
             "exit_code": await engine.end(),
         }
         return self._reckon(watch, mishaps, memory, left, round(counted) - len(self._among)), left
