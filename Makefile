@@ -37,6 +37,7 @@ bench: setup ## Measure a start, and what the engine adds to a request, a stream
 
 soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave and settings change (ARGS="--swaps 60 --seed 7")
 	@$(BIN)/python -m soak $(ARGS)
+	@$(BIN)/python -m tests.fakes.outbox_killings --runs 200
 
 nano: ## Generate, train, export and score the small model that ships (an environment of its own, .venv-nano)
 	@$(MAKE) --no-print-directory -C nano ARGS="$(ARGS)"
