@@ -130,10 +130,9 @@ async def test_who_asked_for_loading_events_is_told_its_own_place_and_wait_in_th
                 assert (first.model, first.phase, first.position) == ("large", "queued", 2)
                 assert first.wait_s is not None and 40 <= first.wait_s <= 60
                 children.started[0].load()
-                async for line in told:
-                    last = SwapProgress.model_validate_json(line)
-                    if last.phase == "loading":
-                        break
+                last = first
+                while last.phase != "loading":
+                    last = SwapProgress.model_validate_json(await anext(told))
                 assert (last.position, last.wait_s) == (1, 40.0)
                 (await children.wait_started(2)).load()
                 assert "data: [DONE]" in [line async for line in lines]

@@ -130,6 +130,10 @@ async def test_an_engine_whose_port_is_taken_says_so_and_leaves_who_has_it_alone
     assert f"port {port}: Address already in use. Is another one running there?" in ended.stderr.decode()
 
 
+def _always_free(_port: int) -> bool:
+    return True
+
+
 async def test_a_port_that_somebody_takes_before_a_models_server_does_costs_a_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = EngineSettings.model_validate({"models": {"good": {"path": str(write_tiny_gguf(tmp_path / "good.gguf")), "threads": 1}}})
     catalog = build_catalog(settings)
@@ -138,7 +142,7 @@ async def test_a_port_that_somebody_takes_before_a_models_server_does_costs_a_tr
         ports = iter((taken.getsockname()[1], free))
         monkeypatch.setattr("inference.launching._free_port", lambda: next(ports))
         # It was free when it was looked at.
-        monkeypatch.setattr("inference.child._is_free", lambda _port: True)
+        monkeypatch.setattr("inference.child._is_free", _always_free)
         with anyio.fail_after(BOUND_S), closing(Launcher(settings, tmp_path)) as launcher:
             supervisor = Supervisor(catalog, Policy(catalog.models), launcher, LoadTimes(tmp_path / "times.json"), EventHub())
             async with anyio.create_task_group() as tasks:
