@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 PRIVATE_FILE_MODE = 0o600
 PART = ".part"
 """How the name of a file ends that is not whole yet."""
+STALE_S = 60.0
+"""A file that is being written is whole within milliseconds, on a disk that is dying within seconds: one that is older was given up."""
 
 
 def write_whole(path: Path, text: str, *, mode: int = PRIVATE_FILE_MODE) -> None:
@@ -34,3 +38,12 @@ def write_whole(path: Path, text: str, *, mode: int = PRIVATE_FILE_MODE) -> None
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder and below it."""
+    with suppress(OSError):
+        for part in folder.rglob(f".*{PART}"):
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime > STALE_S:
+                    part.unlink()

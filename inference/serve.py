@@ -21,6 +21,7 @@ import anyio.to_thread
 
 from config.paths import Home, make_private
 from config.schema import EngineSettings
+from config.whole_file import sweep_parts
 from inference.app import Engine
 from inference.binaries import missing_runtimes
 from inference.cards.lender import Lender
@@ -74,7 +75,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     Raises:
         SetupRefused: an address, a key file or a model that cannot be used as configured.
     """
-    home.prepare()
+    sweep_parts(home.prepare().state_dir)
     origin = origin or Origin(home)
     key_watch = FileWatch(home.config_dir / KEY_FILE)
     keys = load_keys(key_watch.path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import whole_file
-from config.whole_file import write_whole
+from config.whole_file import sweep_parts, write_whole
 
 
 def test_a_file_is_replaced_and_private_and_nothing_else_is_left(tmp_path: Path):
@@ -46,3 +46,14 @@ def test_two_writers_at_once_leave_one_of_their_texts(tmp_path: Path):
         thread.join()
     assert file.read_text(encoding="utf-8") in texts
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path):
+    (tmp_path / "below").mkdir()
+    left, fresh = tmp_path / "below" / ".a.json-12.part", tmp_path / ".b.json-34.part"
+    for file in (left, fresh, tmp_path / "a.part", tmp_path / "a.json"):
+        file.write_text("{", encoding="utf-8")
+    os.utime(left, (0, 0))
+    os.utime(tmp_path / "a.part", (0, 0))
+    sweep_parts(tmp_path)
+    assert {file.name for file in tmp_path.rglob("*.*")} == {".b.json-34.part", "a.part", "a.json"}

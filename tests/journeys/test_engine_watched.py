@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -12,7 +13,16 @@ from click.testing import CliRunner
 from config.paths import Home
 from inference.cli import engine
 from tests.fakes.tiny_gguf import write_tiny_gguf
-from tests.journeys.engine_process import running_engine, settings_for
+from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
+
+
+async def until_recorded(on: RunningEngine) -> dict[str, Any]:
+    """The newest record that has a first token: it comes a moment after the answer."""
+    while True:
+        records: list[dict[str, Any]] = (await on.http.get("/engine/activity?limit=1")).json()["requests"]
+        if records and records[0]["first_token_s"] is not None:
+            return records[0]
+        await anyio.sleep(0.02)
 
 
 async def test_rates_are_measured_kept_and_served_and_a_stream_leaves_its_record(home: Home, tmp_path: Path) -> None:
@@ -35,8 +45,7 @@ async def test_rates_are_measured_kept_and_served_and_a_stream_leaves_its_record
         )
         async for _ in stream:
             pass
-        while (newest := (await on.http.get("/engine/activity?limit=1")).json()["requests"][0])["first_token_s"] is None:  # noqa: ASYNC110
-            await anyio.sleep(0.02)  # another process writes it, and tells nobody
+        newest = await until_recorded(on)
         assert (newest["model"], newest["asked_as"], newest["outcome"]) == ("tiny", "fast", "ok")
         assert newest["completion_tokens"] == 5
         assert newest["prompt_tokens"] > 0
