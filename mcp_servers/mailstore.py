@@ -216,7 +216,8 @@ class MailStore:
     def _index_new(self, look: _Look) -> None:
         name = look.account.name
         refs = {_ref(name, key): key for key in look.listing.unread}
-        missing = [refs[ref] for ref in self._index.missing(refs)]
+        unknown = frozenset(self._index.missing(refs))
+        missing = [key for ref, key in refs.items() if ref in unknown]  # in the account's own order
         if not missing:
             return
         read: list[tuple[str, Parsed]] = []
