@@ -113,7 +113,7 @@ def _text(value: str, rule: Mapping[str, Any], types: tuple[str, ...]) -> tuple[
 def _parsed(value: str, said: str, types: tuple[str, ...]) -> tuple[Any, str]:
     try:
         parsed: Any = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value, ""
     fits = (isinstance(parsed, dict) and "object" in types) or (isinstance(parsed, list) and "array" in types)
     return (cast("object", parsed), "the JSON in it") if fits else (value, "")

@@ -15,8 +15,9 @@ from agent.events import CallValue
 from agent.mending import mend
 
 LEAKED = "it was written as text"
-_OPENERS = ("<tool_call>", "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "```", "{", "[{")
-_XML = re.compile(r"<function=([\w.:-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
+_OPENERS = ("<tool_call>", "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
+_FENCE_MARK = "```"
+_XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _TAGGED = re.compile(r"<(tool_call|function_call)>(.*?)(?:</\1>|\Z)", re.DOTALL)
 _MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
@@ -26,7 +27,18 @@ _FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
 def may_be_call(text: str) -> bool:
     """Whether the beginning of an answer may yet turn out to be a call: it is not shown before that is known."""
     begun = text.lstrip()
-    return any(begun.startswith(opener) or opener.startswith(begun) for opener in _OPENERS)
+    if begun.startswith(_FENCE_MARK):
+        return _may_be_fenced(begun)
+    return _FENCE_MARK.startswith(begun) or any(begun.startswith(opener) or opener.startswith(begun) for opener in _OPENERS)
+
+
+def _may_be_fenced(begun: str) -> bool:
+    """A block of code is shown as it grows: only JSON, in a block that says so or says nothing, may be a call."""
+    language, end, inside = begun.removeprefix(_FENCE_MARK).partition("\n")
+    language = language.strip().lower()
+    if not end:
+        return any(known.startswith(language) for known in ("json", "tool")) or language.startswith("tool")
+    return (language in ("", "json") or language.startswith("tool")) and inside.lstrip()[:1] in ("", "{", "[")
 
 
 def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
@@ -57,9 +69,11 @@ def _covers(pattern: re.Pattern[str], said: str, drop: str = r"</?tool_call>") -
 
 
 def _qwen(said: str) -> tuple[CallValue, ...]:
-    if not _XML.search(said) or not _covers(_XML, said):
+    found: list[tuple[str, str]] = _XML.findall(said)
+    # What is no whole parameter is the beginning of one: half a call is none.
+    if not found or not _covers(_XML, said) or not all(_covers(_PARAMETER, inner) for _, inner in found):
         return ()
-    return tuple(_call(name, json.dumps(_parameters(inner), ensure_ascii=False)) for name, inner in _XML.findall(said))
+    return tuple(_call(name, json.dumps(_parameters(inner), ensure_ascii=False)) for name, inner in found)
 
 
 def _parameters(inner: str) -> dict[str, Any]:
@@ -71,7 +85,7 @@ def _literal(value: str) -> Any:
     if value[:1] in ("{", "["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return value
 

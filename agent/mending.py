@@ -37,7 +37,7 @@ def mend(text: str) -> Mended | None:
     """Read JSON that may have slips in it.
 
     1. Good JSON is taken as it is; one that is a text with JSON in it is read once more.
-    2. A fence around it is taken off.
+    2. A fence around it is taken off, once.
     3. What a lenient reader can make sense of is taken, if nothing but brackets follows it.
     4. Else None: two values, words around it, or something else that would have to be guessed.
 
@@ -53,15 +53,19 @@ def mend(text: str) -> Mended | None:
         return inner._replace(slips=("JSON inside a text", *inner.slips)) if inner else Mended(value, ())
     fenced = _FENCE.match(text.strip())
     if fenced:  # 2
-        inner = mend(fenced.group(1))
+        inner = _read(fenced.group(1))
         return inner and inner._replace(slips=("a fence", *inner.slips))
+    return _read(text)  # 3, 4
+
+
+def _read(text: str) -> Mended | None:
     reader = _Reader(text)
     try:
         value = reader.value(0)
         reader.end()
-    except _Unreadable:  # 4
+    except _Unreadable:
         return None
-    return Mended(value, tuple(dict.fromkeys(reader.slips)), reader.is_open)  # 3
+    return Mended(value, tuple(dict.fromkeys(reader.slips)), reader.is_open)
 
 
 class _Unreadable(Exception):

@@ -60,9 +60,10 @@ def _known_name(name: str, schemas: Mapping[str, object]) -> str:
 
 
 def _storable(arguments: dict[str, Any], written: str) -> str:
-    text = canonical_json(arguments)
+    """What was put right as JSON; as it was written where that cannot be stored, for `agent.repair` to refuse."""
     try:
+        text = canonical_json(arguments)
         text.encode()
-    except UnicodeEncodeError:
+    except (ValueError, RecursionError):
         return written
     return text

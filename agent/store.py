@@ -232,7 +232,7 @@ class Store:
 def _renamed(event: Event, turns: Mapping[str, str]) -> Event:
     changes = {"turn": turns[event.turn]}
     if isinstance(event, ContextTrimmed):
-        changes["kept_from"] = turns[event.kept_from]
+        changes["kept_from"] = turns.get(event.kept_from, event.kept_from)
     return event.model_copy(update=changes)
 
 

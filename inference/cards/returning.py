@@ -81,8 +81,7 @@ class CardMemory:
         began = anyio.current_time()
         lacking: Mapping[int, int] = {}
         with anyio.move_on_after(self._bound_s) as bound:
-            # No driver tells of memory that is free again.
-            while lacking := await anyio.to_thread.run_sync(self._missing, debt):  # noqa: ASYNC110
+            while lacking := await anyio.to_thread.run_sync(self._missing, debt):  # noqa: ASYNC110 - no driver tells of freed memory
                 await anyio.sleep(LOOK_EVERY_S)
         seconds = anyio.current_time() - began
         if bound.cancelled_caught:

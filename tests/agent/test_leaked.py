@@ -52,6 +52,10 @@ def test_several_calls_stay_in_their_order():
         '{"name": "Anna", "age": 4}',
         "```python\nprint(1)\n```",
         '{"name": "list_events", "arguments": {"when": "tomo',
+        "<function=create_event><parameter=title>Tea</parameter>",
+        "<function=create_event><parameter=title>Tea</parameter><parameter=when>tomo</function>",
+        "<tool_call><function=create_event><parameter=title>Te",
+        f"```python\n{ONE}\n```",
         "[1, 2]",
         "Tomorrow you have three events.",
         "",
@@ -64,4 +68,8 @@ def test_an_answer_stays_an_answer(text: str):
 def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():
     assert may_be_call("<to")
     assert not may_be_call("<b")
+    assert may_be_call("```js")
+    assert not may_be_call("```py")
+    assert may_be_call("```json\n")
+    assert not may_be_call("```\nls")
     assert not may_be_call("Tom")

@@ -93,6 +93,24 @@ def test_half_a_call_is_made_whole_only_where_it_just_reads():
     )
 
 
+@pytest.mark.parametrize("value", ["[" * 5000, "{" * 5000])
+def test_texts_that_nest_without_end_are_refused_in_a_sentence(value: str):
+    call = read("create_event", json.dumps({"title": "A", "guests": value}))
+    problem = check_call(call, SCHEMAS).problem
+    assert "do not fit" in problem
+    assert "Nothing was done." in problem
+    assert "Nothing was done." in check_call(read("create_event", value), SCHEMAS).problem
+
+
+def test_an_endless_code_fence_stays_the_text_that_it_is():
+    value = "`" * 6000
+    assert check_call(read("create_event", json.dumps({"title": "A", "guests": value})), SCHEMAS).arguments == {
+        "title": "A",
+        "guests": [value],
+    }
+    assert "Nothing was done." in check_call(read("create_event", value), SCHEMAS).problem
+
+
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [

@@ -39,7 +39,7 @@ class Starts:
         if not isinstance(value, datetime):
             return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a wall time
         if self.kind == "days":
-            return datetime(value.year, value.month, value.day)  # noqa: DTZ001
+            return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as above
         if self.kind == "zoned" and value.tzinfo is not None:
             value = value.astimezone(self.zone)
         return value.replace(tzinfo=None, fold=0)
@@ -87,7 +87,7 @@ def start_of(occurrence: str, starts: Starts) -> Start:
         ValueError: it is no such text.
     """
     if starts.kind == "days":
-        return datetime.strptime(occurrence, _DAY_FORM).date()  # noqa: DTZ007
+        return datetime.strptime(occurrence, _DAY_FORM).date()  # noqa: DTZ007 - a day has no zone
     if starts.kind == "floating":
-        return datetime.strptime(occurrence, _FLOATING_FORM)  # noqa: DTZ007
+        return datetime.strptime(occurrence, _FLOATING_FORM)  # noqa: DTZ007 - nor has a floating time
     return datetime.strptime(occurrence, _UTC_FORM).replace(tzinfo=UTC).astimezone(starts.zone)
