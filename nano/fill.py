@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from nano import times
 from nano.grammar import Piece, expand, lines, parse
@@ -12,6 +13,20 @@ _OCCASIONS = (
     *("coffee", "lunch", "call", "meeting", "dinner", "sync", "drinks", "breakfast"),
     *("catch-up", "interview", "appointment", "1:1", "walk", "chat", "session", "review"),
 )
+_ACTIONS = frozenset(
+    (
+        "pick pay drop discuss study buy tell meet pitch take write submit give call drive water wash change send bring return "
+        "renew finish register prepare review check clean feed cook book talk leave "
+        "do get fix help set order sign read learn plan visit see watch email"
+    ).split()
+)
+"""First words of titles that tell an act, which take no article; some are nouns too and go without one then."""
+_TAKES_ARTICLE = re.compile(
+    r"(^|\b(add|put|schedule|book|plan|create|enter|have|have got|i've got|we've got|got|need|want|like|do|in|up|down|of|about|for|with|is|"
+    r"there's|and|also|record|register|note|arrange|organi[sz]e|fix|set|log|adding|scheduling|having|doing|forget|miss|to|that|get|move))\s$",
+    re.IGNORECASE,
+)
+"""Words before a title after which people say `a`, `my` or `the`; it is not part of the title."""
 _UNTIL = 8
 """Nested slots deeper than this are a mistake in a bank."""
 
@@ -157,8 +172,22 @@ def fill(pieces: list[Piece], rng: random.Random, given: dict[str, str] | None =
         elif p.slot in ("day", "now_day", "period") and after.startswith("'s"):
             out.append(Piece(_possessor(rng), p.slot))
         else:
-            out += _without_article(given.get(p.slot) or value(p.slot, rng), p.slot)
+            text = given.get(p.slot) or value(p.slot, rng)
+            if p.slot == "title" and _TAKES_ARTICLE.search(out[-1].text if out else "") and (article := _article(text, rng)):
+                out.append(Piece(article))
+            out += _without_article(text, p.slot)
     return out
+
+
+def _article(title: str, rng: random.Random) -> str:
+    """Now and then what stands before a title without being part of it."""
+    first = title.split(" ", 1)[0]
+    if rng.random() < 0.55 or first.lower() in _ACTIONS or first.lower().endswith(("'s", "s'")):
+        return ""
+    r = rng.random()
+    if r < 0.55:
+        return "an " if first[:1].lower() in "aeio" else "a "
+    return "my " if r < 0.75 else "the " if r < 0.92 else "our "
 
 
 def _possessor(rng: random.Random) -> str:
