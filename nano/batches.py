@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from agent.prompt import SYSTEM_PROMPT
+from agent.view.prompt import SYSTEM_PROMPT
 from nano import fill, generate, tokens
 
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")

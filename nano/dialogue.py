@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.prompt import user_text
+from agent.view.prompt import user_text
 from mcp_servers.catalogue import core_tools
 from nano import fill, noise, replies, times
 from nano.grammar import Piece, bank, expand, lines

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from agent.prompt import SYSTEM_PROMPT
+from agent.view.prompt import SYSTEM_PROMPT
 from nano import generate, intents, results
 from nano.dialogue import Dialogue
 from nano.judge import engine

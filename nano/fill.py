@@ -17,7 +17,9 @@ _ACTIONS = frozenset(
     (
         "pick pay drop discuss study buy tell meet pitch take write submit give call drive water wash change send bring return "
         "renew finish register prepare review check clean feed cook book talk leave "
-        "do get fix help set order sign read learn plan visit see watch email"
+        "do get fix help set order sign read learn plan visit see watch email "
+        "apply assemble bake bleed cancel chase collect defrost descale finalise follow go hand handing have look make mark moving "
+        "mow pack paint phone plant post practise prep prune put rehearse revise ring say sit teach try unpack update walk"
     ).split()
 )
 """First words of titles that tell an act, which take no article; some are nouns too and go without one then."""
@@ -127,6 +129,7 @@ _SLOTS = {
     "body": body,
     "query": query,
     "person": person,
+    "someone": first_name,
     "to": recipient,
     "address": address,
     "when": times.when,

@@ -1,6 +1,6 @@
 """Dialogues without end: a seed becomes the tools, a system prompt and conversations, written out by the shipped chat template.
 
-The tool list and the messages come out of the product's own code (`agent.prompt`, the servers' catalogue and shapes), so what the
+The tool list and the messages come out of the product's own code (`agent.view.prompt`, the servers' catalogue and shapes), so what the
 model is trained on is what the agent sends. `python -m nano.generate` prints a few.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
+from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 from mcp_servers.catalogue import core_tools
 from nano import names, results
 from nano.dialogue import Dialogue

@@ -26,7 +26,7 @@ import anyio
 
 from agent.events import TURN_ENDS, ApprovalNeeded, ModelReplied, TurnDone
 from agent.local_time import Zone
-from agent.session import Runtime, open_runtime
+from agent.sessions.session import Runtime, open_runtime
 from config.load import load_agent
 from config.paths import Home
 from nano.judge_world import search_instance, seed

@@ -84,13 +84,23 @@ def then_period(d: Dialogue) -> None:
         d.answers("list_events", text)
 
 
-def _mails_first(d: Dialogue) -> str:
-    """Mails were just listed. The id of the first."""
+_PLACES = (("the second", 1), ("number two", 1), ("the third", 2), ("the last", -1), ("the oldest", -1))
+"""Which of the mails listed a person means by these words; by all others the first."""
+
+
+def _meant(wording: str, mails: list[str]) -> str | None:
+    """The mail that these words mean, or None when the list is too short for them."""
+    at = next((place for word, place in _PLACES if word in wording.lower()), 0)
+    return mails[at] if at < len(mails) else None
+
+
+def _mails_first(d: Dialogue) -> list[str]:
+    """Mails were just listed. Their ids, as they were listed."""
     name = d.rng.choice(("search_mail_sender", "search_mail_topic", "search_mail_unread", "search_mail_latest"))
     slots = d.typed(name, past(d))
     if not d.has("search_mail", "read_mail", "draft_reply"):
         d.cannot()
-        return ""
+        return []
     d.call(
         "search_mail",
         sender=slots.get("person"),
@@ -98,16 +108,20 @@ def _mails_first(d: Dialogue) -> str:
         when=slots.get("period"),
         unread=True if name.endswith("unread") or re.search(r"\bnew\b", d.wording) else None,
     )
-    text, found = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""), at_least=1)
+    at_least = d.rng.choice((1, 2, 3))
+    text, found = results.mails(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""), at_least=at_least)
     d.answers("search_mail", text)
-    return found[0].id
+    return [mail.id for mail in found]
 
 
 def then_read(d: Dialogue) -> None:
-    mail = _mails_first(d)
-    if not mail:
+    mails = _mails_first(d)
+    if not mails:
         return
     d.typed("follow_read")
+    while (mail := _meant(d.wording, mails)) is None:
+        d.messages.pop()
+        d.typed("follow_read")
     d.call("read_mail", mail=mail)
     d.answers(
         "read_mail", results.mail(results.Mail(mail, results.a_person(d.rng), fill.subject(d.rng), d.now, True, fill.mail_text(d.rng)))
@@ -118,7 +132,7 @@ def then_read(d: Dialogue) -> None:
 
 def then_reply(d: Dialogue) -> None:
     if d.rng.random() < 0.5:
-        mail = _mails_first(d)
+        mail = next(iter(_mails_first(d)), "")
     else:
         read_mail(d)
         text = d.messages[-2].get("content", "") if d.messages[-2].get("role") == "tool" else ""
