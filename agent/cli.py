@@ -15,13 +15,13 @@ import anyio.to_thread
 import click
 from pydantic import SecretStr
 
-from agent.address import Address
 from agent.background import background_tasks
-from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
+from agent.engine.child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
 from agent.local_time import find_zone
-from agent.service import Service
+from agent.service.address import Address
+from agent.service.service import Service
 from agent.set_clock import set_clock
 from config.credentials import CredentialError, read_secret
 from config.load import ConfigError, load_agent
@@ -78,7 +78,7 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 @asynccontextmanager
 async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | None, engine: EngineLink) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
-    session = await anyio.to_thread.run_sync(importlib.import_module, "agent.session")
+    session = await anyio.to_thread.run_sync(importlib.import_module, "agent.sessions.session")
     read_key = partial(_read_key, home)
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (

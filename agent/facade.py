@@ -1,6 +1,7 @@
-"""What every front-end may ask of the agent, whether it runs in this process (`agent.session`) or behind the service (`agent.attach`).
+"""What every front-end may ask of the agent, whether it runs in this process or behind the service.
 
-Tests and evals hold the runtime itself, front-ends hold its client; code that is written against this works with both.
+The one is `agent.sessions.session`, the other `agent.service.attach`. Tests and evals hold the runtime itself, front-ends hold its client;
+code that is written against this works with both.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agent.events import ApprovalNeeded, Event, ToolClass
-from agent.exporting import Form
+from agent.sessions.exporting import Form
 
 
 class SessionInfo(Protocol):

@@ -18,11 +18,11 @@ from typing import Any, cast
 import anyio
 import click
 
-from agent.attach import attach
 from agent.errors import AgentError
 from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolClass, ToolFinished, ToolStarted
-from agent.service_client import ServiceClient
-from agent.service_faults import ServiceError, answer_for
+from agent.service.attach import attach
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceError, answer_for
 from bots.demo import choose_seed, demo_home
 from bots.farewell import leave_on_signals
 from bots.lines import approval_lines, call_line, loading_line, result_line, route_line

@@ -32,7 +32,7 @@ COMMANDS: dict[str, Lazy] = {
     "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
     "sessions": Lazy("bots.sessions:sessions", "List, search, export, fork and delete conversations.", "agent"),
     "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
-    "connect": Lazy("agent.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),
+    "connect": Lazy("agent.engine.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),
     "engine": Lazy("inference.cli:engine", "Run and steer the engine: serve, status, switch, unload.", "engine,embedded"),
     "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
 }

@@ -18,9 +18,9 @@ import anyio
 import anyio.to_thread
 import click
 
-from agent.address import Address
-from agent.attach import end_service
 from agent.local_time import find_zone
+from agent.service.address import Address
+from agent.service.attach import end_service
 from config.paths import Home
 
 SEEDER = ("mcp_servers.demo", "seed_demo")

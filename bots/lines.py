@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ToolFinished
-from agent.service_wire import SessionRow
+from agent.service.wire import SessionRow
 from bots.plain import neutralise, one_line
 
 ARGUMENT_WIDTH = 40

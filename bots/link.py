@@ -12,10 +12,10 @@ from pathlib import Path
 
 import anyio
 
-from agent.attach import attach
 from agent.errors import AgentError
-from agent.service_client import ServiceClient
-from agent.service_faults import ServiceGone
+from agent.service.attach import attach
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceGone
 from config.load import ConfigError
 from config.paths import Home
 

@@ -11,10 +11,10 @@ import anyio
 import click
 from pydantic import BaseModel
 
-from agent.attach import attach
 from agent.errors import AgentError
-from agent.exporting import FORMS, Form
-from agent.service_client import ServiceClient
+from agent.service.attach import attach
+from agent.service.client import ServiceClient
+from agent.sessions.exporting import FORMS, Form
 from bots.farewell import leave_on_signals
 from bots.plain import neutralise, one_line
 from config.load import ConfigError

@@ -10,8 +10,8 @@ from typing import Any
 from mcp_servers.calendars.tools import TOOLS as CALENDARS
 from mcp_servers.mail.tools import TOOLS as MAIL
 from mcp_servers.outbox.tools import TOOLS as OUTBOX
+from mcp_servers.protocol.signatures import ToolSpec
 from mcp_servers.searxng.tools import TOOLS as SEARXNG
-from mcp_servers.signatures import ToolSpec
 from mcp_servers.workspace.tools import TOOLS as WORKSPACE
 
 SERVERS: dict[str, tuple[ToolSpec, ...]] = {

@@ -17,8 +17,8 @@ from anyio.abc import TaskGroup
 from agent.background import background_tasks
 from agent.errors import AgentError, ApprovalError
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event
-from agent.service_client import ServiceClient
-from agent.service_faults import ServiceGone
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceGone
 from bots.lines import approval_lines, waiting_line
 from bots.link import Link
 from bots.plain import neutralise, one_line

@@ -9,8 +9,8 @@ import click
 from config.calendar_settings import CalendarSection
 from mcp_servers.calendars.server import TOOLS
 from mcp_servers.calendars.setup import calendars_of, section_of
-from mcp_servers.options import calendar_store, settings, store_option, zone_named, zone_option
-from mcp_servers.serving import ToolServer, serve, threaded
+from mcp_servers.protocol.options import calendar_store, settings, store_option, zone_named, zone_option
+from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
 @click.command("calendars")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from mcp_servers.calendars.model import CalendarInfo, Event, Guest
 from mcp_servers.calendars.paging import Page
 from mcp_servers.calendars.repeats import words_of_rule
-from mcp_servers.quoting import count_text, fenced
+from mcp_servers.outside.quoting import count_text, fenced
 from mcp_servers.spans import Span, clock_text, period_text, span_text
 
 _ANSWERS = {

@@ -13,10 +13,10 @@ from mcp_servers.calendars.changes import changed_span, new_span
 from mcp_servers.calendars.details import length_text
 from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
 from mcp_servers.calendars.repeats import rule_of
-from mcp_servers.calls import Call
 from mcp_servers.errors import Refusal
-from mcp_servers.people import recipients
-from mcp_servers.quoting import clean_line, clean_text, shortened
+from mcp_servers.mailbox.people import recipients
+from mcp_servers.outside.quoting import clean_line, clean_text, shortened
+from mcp_servers.protocol.calls import Call
 from mcp_servers.when import canonical_text, duration_of, resolve
 
 MAX_TITLE_CHARS = 200

@@ -8,9 +8,9 @@ from mcp_servers.calendars import shape
 from mcp_servers.calendars.accounts import Accounts
 from mcp_servers.calendars.matching import meant
 from mcp_servers.calendars.model import Event
-from mcp_servers.calls import Call
 from mcp_servers.errors import Refusal, Stale
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call
 from mcp_servers.spans import days_of
 from mcp_servers.when import resolve
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcp_servers.calendars.model import CalendarInfo, Event, Guest, Notify
-from mcp_servers.calls import Call
 from mcp_servers.errors import Refusal
-from mcp_servers.quoting import MAX_ITEMS
+from mcp_servers.outside.quoting import MAX_ITEMS
+from mcp_servers.protocol.calls import Call
 
 _SAID: tuple[Notify, ...] = ("all", "none")
 

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from mcp_servers.calendars.repeats import REPEAT
 from mcp_servers.errors import NotUnderstood, Refusal
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
 from mcp_servers.when import When, resolve
 
 MAX_WORDS = 60

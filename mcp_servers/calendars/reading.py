@@ -14,9 +14,9 @@ from mcp_servers.calendars.matching import filtered
 from mcp_servers.calendars.model import CalendarInfo, Event
 from mcp_servers.calendars.paging import page_of
 from mcp_servers.calendars.structured import event_fields, full_fields, span_fields
-from mcp_servers.calls import Call, Handler, Outcome
 from mcp_servers.errors import Refusal
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.spans import Span, days_of
 from mcp_servers.when import USUAL_LENGTH, duration_of, later, resolve
 from mcp_servers.wording import EMPTY_WORDS, holds, words_of

@@ -23,9 +23,9 @@ from mcp_servers.calendars.reading import Reading
 from mcp_servers.calendars.structured import event_fields, span_fields
 from mcp_servers.calendars.tools import TOOLS
 from mcp_servers.calendars.writing import Writing
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import Span, days_of, span_text
 from mcp_servers.when import USUAL_LENGTH, canonical_text, duration_of, later, resolve
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, time
 
 from mcp_servers.calendars.model import Event, FreeDay
-from mcp_servers.quoting import MAX_ITEMS, count_text, item_lines
+from mcp_servers.outside.quoting import MAX_ITEMS, count_text, item_lines
 from mcp_servers.spans import Span, clock_text, day_text, days_of, period_text, short_span_text, span_text
 
 STALE = "The event has changed since. Look again."

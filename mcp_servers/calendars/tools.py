@@ -6,7 +6,7 @@ for each word in each conversation.
 
 from __future__ import annotations
 
-from mcp_servers.signatures import Param, ToolSpec
+from mcp_servers.protocol.signatures import Param, ToolSpec
 
 _EVENT = Param("event", "title words, or id", is_required=True)
 _WHEN = Param("when", "its day")

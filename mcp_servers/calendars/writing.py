@@ -20,8 +20,8 @@ from mcp_servers.calendars.notices import Notice, notice_of
 from mcp_servers.calendars.quick import sketch_of
 from mcp_servers.calendars.shape import NOTHING_TO_CHANGE, clashes_text
 from mcp_servers.calendars.structured import full_fields
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import span_text
 
 ANSWERS: dict[str, Answer] = {"accept": "accepted", "maybe": "tentative", "decline": "declined"}

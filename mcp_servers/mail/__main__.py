@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from config.mail_settings import IMAP_PORTS, MailAccountEntry
-from mcp_servers.imap import ImapAccount, ImapServer
 from mcp_servers.mail.server import TOOLS, MailTools
-from mcp_servers.mailaccounts import AccountFailed, MailAccount
-from mcp_servers.mailsetup import SilentAccount, account_option, password, told_accounts
-from mcp_servers.mailstore import MailStore
-from mcp_servers.options import mail_store, store_option, zone_named, zone_option
-from mcp_servers.serving import ToolServer, serve, threaded
+from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
+from mcp_servers.mailbox.imap import ImapAccount, ImapServer
+from mcp_servers.mailbox.setup import SilentAccount, account_option, password, told_accounts
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.protocol.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
 @click.command("mail")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from mcp_servers.calls import Call, Handler, Outcome
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, whole, whole_fields
 from mcp_servers.mail.search import filtered, find
 from mcp_servers.mail.threads import Place, page_of, place_of, threads_of
-from mcp_servers.mailaccounts import ARCHIVE, INBOX, SENT
-from mcp_servers.mailstore import Indexed, MailStore
-from mcp_servers.quotes import TOKEN_BYTES, part
-from mcp_servers.quoting import count_text
+from mcp_servers.mailbox.accounts import ARCHIVE, INBOX, SENT
+from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.outside.quotes import TOKEN_BYTES, part
+from mcp_servers.outside.quoting import count_text
+from mcp_servers.protocol.calls import Call, Handler, Outcome
 
 THREAD_FOLDERS = (INBOX, ARCHIVE, SENT)
 """Where the mails of a conversation are."""

@@ -7,17 +7,17 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from mcp_servers.attachments import attachments_of
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal
-from mcp_servers.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
 from mcp_servers.mail import shape
 from mcp_servers.mail.model import Draft
 from mcp_servers.mail.search import find
-from mcp_servers.mailstore import Indexed, MailStore
-from mcp_servers.mime import Enclosure, Parsed, compose, thread
-from mcp_servers.people import recipients
-from mcp_servers.quoting import clean_text
+from mcp_servers.mailbox.attachments import attachments_of
+from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
+from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
+from mcp_servers.mailbox.people import recipients
+from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.outside.quoting import clean_text
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 MAX_PASSED_ON_BYTES = 20 * 1024 * 1024
 """Files that go with a mail; most servers take no more than 25 MB, and base64 makes them a third larger."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from mcp_servers.letters import Person
 from mcp_servers.mail.model import Mail
-from mcp_servers.mailaccounts import LOCAL
-from mcp_servers.mailstore import Indexed
-from mcp_servers.mime import Parsed
-from mcp_servers.quotes import Quoted, quoted
+from mcp_servers.mailbox.accounts import LOCAL
+from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.store import Indexed
+from mcp_servers.outside.quotes import Quoted, quoted
 from mcp_servers.spans import moment_text
 
 

@@ -6,15 +6,15 @@ import re
 import secrets
 from pathlib import PurePosixPath
 
-from mcp_servers.attachments import Attachment, attachments_of
-from mcp_servers.calls import Call, Handler, Outcome
-from mcp_servers.confinement import text_of_file
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.search import find
 from mcp_servers.mail.threads import WRONG_CURSOR
-from mcp_servers.mailstore import Indexed, MailStore
-from mcp_servers.quotes import TOKEN_BYTES, part, quoted
+from mcp_servers.mailbox.attachments import Attachment, attachments_of
+from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.outside.confinement import text_of_file
+from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted
+from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.wording import holds, words_of
 
 BUDGET_CHARS = 8000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mcp_servers.calls import Call
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
-from mcp_servers.mailstore import Indexed, MailStore
-from mcp_servers.mime import Parsed
-from mcp_servers.quoting import clean_line
+from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call
 from mcp_servers.when import resolve
 from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 

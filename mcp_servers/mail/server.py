@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_servers.calls import Call, Handler, Outcome
 from mcp_servers.mail import shape
 from mcp_servers.mail.conversations import Conversations
 from mcp_servers.mail.drafting import Drafting
@@ -16,7 +15,8 @@ from mcp_servers.mail.files import Files
 from mcp_servers.mail.filing import Filing
 from mcp_servers.mail.search import filtered, find
 from mcp_servers.mail.tools import TOOLS
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.protocol.calls import Call, Handler, Outcome
 
 __all__ = ["TOOLS", "MailTools"]
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from mcp_servers.attachments import Attachment
-from mcp_servers.letters import NO_SUBJECT, letter_text
 from mcp_servers.mail.model import Draft, Mail
-from mcp_servers.mime import Parsed
-from mcp_servers.quoting import count_text, fenced, item_lines
+from mcp_servers.mailbox.attachments import Attachment
+from mcp_servers.mailbox.letters import NO_SUBJECT, letter_text
+from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.outside.quoting import count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 
 MAX_TEXT_CHARS = 2000

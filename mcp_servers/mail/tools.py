@@ -5,7 +5,7 @@ Pure. Names and parameters are frozen by docs/tools.md; those of the first four 
 
 from __future__ import annotations
 
-from mcp_servers.signatures import Param, ToolSpec
+from mcp_servers.protocol.signatures import Param, ToolSpec
 
 _MAIL = Param("mail", "its id, such as m12, or words of its sender or subject", is_required=True)
 _ACCOUNT = Param("account", "only this account; absent: all of them")

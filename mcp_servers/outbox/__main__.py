@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from config.mail_settings import SMTP_PORTS, MailAccountEntry
-from mcp_servers.mailaccounts import AccountFailed
-from mcp_servers.maildir import Maildir
-from mcp_servers.mailsetup import Accounts, account_option, password, told_accounts
-from mcp_servers.mailstore import MailStore
-from mcp_servers.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.mailbox.accounts import AccountFailed
+from mcp_servers.mailbox.maildir import Maildir
+from mcp_servers.mailbox.setup import Accounts, account_option, password, told_accounts
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.keys import take_key
 from mcp_servers.outbox.server import TOOLS, Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
-from mcp_servers.serving import ToolServer, serve, threaded
+from mcp_servers.protocol.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
 @click.command("outbox")

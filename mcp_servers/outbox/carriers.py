@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcp_servers.maildir import Maildir
+from mcp_servers.mailbox.maildir import Maildir
 
 
 class NotSent(Exception):

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal, Stale
-from mcp_servers.letters import Letter, default_subject, letter_text, no_draft_text, one_line
-from mcp_servers.mailstore import MailStore
-from mcp_servers.mime import compose, parse, redated
+from mcp_servers.mailbox.letters import Letter, default_subject, letter_text, no_draft_text, one_line
+from mcp_servers.mailbox.mime import compose, parse, redated
+from mcp_servers.mailbox.people import recipients
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.delivery import Delivery, Sending
 from mcp_servers.outbox.grants import Grant, check_grant
 from mcp_servers.outbox.ledger import digest_of
 from mcp_servers.outbox.shape import DRAFT_CHANGED, MAY_BE_SENT, kept_text, sent_text
 from mcp_servers.outbox.tools import TOOLS
-from mcp_servers.people import recipients
-from mcp_servers.quoting import clean_line, clean_text
+from mcp_servers.outside.quoting import clean_line, clean_text
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 __all__ = ["TOOLS", "Outbox"]
 

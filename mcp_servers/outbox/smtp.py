@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from mcp_servers.maildir import Maildir
+from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ Pure. Names and parameters are frozen by docs/tools.md.
 
 from __future__ import annotations
 
-from mcp_servers.signatures import Param, ToolSpec
+from mcp_servers.protocol.signatures import Param, ToolSpec
 
 TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from mcp_servers.options import settings
+from mcp_servers.protocol.options import settings
+from mcp_servers.protocol.serving import ToolServer, serve
 from mcp_servers.searxng.server import TOOLS, Search
-from mcp_servers.serving import ToolServer, serve
 
 
 @click.command("searxng")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
 from mcp_servers.searxng.model import Answer, Result
 
 MAX_QUERY_CHARS = 256

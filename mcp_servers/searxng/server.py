@@ -9,8 +9,8 @@ from typing import Any
 import anyio
 import httpx2
 
-from mcp_servers.calls import AsyncHandler, Call, Outcome
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome
 from mcp_servers.searxng import shape
 from mcp_servers.searxng.answers import answer_of, plain_query
 from mcp_servers.searxng.model import Answer

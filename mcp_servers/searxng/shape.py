@@ -5,7 +5,7 @@ Pure. A model is trained on exactly these texts: change a character here and the
 
 from __future__ import annotations
 
-from mcp_servers.quoting import count_text, item_lines, shortened
+from mcp_servers.outside.quoting import count_text, item_lines, shortened
 from mcp_servers.searxng.model import Answer, Result
 
 NOT_SET_UP = "Web search is not set up. Set searxng.urls in agent.toml."

@@ -10,8 +10,8 @@ import click
 
 from config.paths import Home
 from mcp_servers.errors import Refusal
-from mcp_servers.options import settings
-from mcp_servers.serving import ToolServer, serve
+from mcp_servers.protocol.options import settings
+from mcp_servers.protocol.serving import ToolServer, serve
 from mcp_servers.workspace.access import Rights, Workspace
 from mcp_servers.workspace.commands import USUAL_TIMEOUT_S, Allowed
 from mcp_servers.workspace.server import TOOLS, handlers

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal, Stale
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.workspace import shape
 from mcp_servers.workspace.access import Workspace, size_text
 from mcp_servers.workspace.journal import Journal, Kept

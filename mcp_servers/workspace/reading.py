@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from mcp_servers.calls import Call, Handler, Outcome
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.workspace import ripgrep, shape
 from mcp_servers.workspace.access import Workspace, size_text
 from mcp_servers.workspace.model import Place

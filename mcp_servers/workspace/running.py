@@ -14,8 +14,8 @@ from typing import Any
 
 import anyio.from_thread
 
-from mcp_servers.calls import Call, Handler, Outcome, Plan
 from mcp_servers.errors import Refusal, Stale
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.workspace import processes, shape
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.commands import (

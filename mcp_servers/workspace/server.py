@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mcp_servers.calls import AsyncHandler
-from mcp_servers.serving import threaded
+from mcp_servers.protocol.calls import AsyncHandler
+from mcp_servers.protocol.serving import threaded
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.changing import Changing
 from mcp_servers.workspace.commands import Allowed

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mcp_servers.quoting import count_text
+from mcp_servers.outside.quoting import count_text
 from mcp_servers.workspace.model import Entry, Match, Place
 from mcp_servers.workspace.textual import count_hidden, visible
 

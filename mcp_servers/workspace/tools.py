@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcp_servers.signatures import Param, ToolSpec
+from mcp_servers.protocol.signatures import Param, ToolSpec
 
 _PATH = "a file, from the top of the workspace: src/app.py"
 _PREVIEW = Param("preview", "only show the diff, write nothing", type="boolean")

@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from agent.events import TURN_ENDS, ApprovalNeeded
-from agent.session import Runtime, open_runtime
+from agent.sessions.session import Runtime, open_runtime
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import fake_toolbox

@@ -12,11 +12,11 @@ from typing import Any
 import anyio
 
 from agent.events import TURN_ENDS, ApprovalNeeded, Event
-from agent.manifest import MANIFEST, facts_of
-from agent.mcp_client import ServerSpec
-from agent.mcp_wire import ToolResult
-from agent.session import Runtime, open_runtime
-from agent.toolbox import Tool, Toolbox
+from agent.safety.manifest import MANIFEST, facts_of
+from agent.sessions.session import Runtime, open_runtime
+from agent.tools.mcp_client import ServerSpec
+from agent.tools.mcp_wire import ToolResult
+from agent.tools.toolbox import Tool, Toolbox
 from config.paths import Home
 from config.schema import AgentSettings
 from tests.fakes.mcp_tools import CLASSES, SCHEMA, answer_of

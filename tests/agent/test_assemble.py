@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assemble import Assembly
+from agent.calls.assemble import Assembly
 from agent.events import CallValue
 
 

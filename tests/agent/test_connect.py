@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-import agent.connect
-from agent.connect import connect
+import agent.engine.connect
+from agent.engine.connect import connect
+from agent.engine.pairing import KeyWanted, Paired
 from agent.errors import EngineUnreachable
-from agent.pairing import KeyWanted, Paired
 from config.credentials import read_secret, write_secret
 from config.load import load_agent
 from config.paths import HOME_VARIABLE, Home
@@ -44,7 +44,7 @@ def run(home: Home, monkeypatch: pytest.MonkeyPatch, shown: list[str | None]) ->
             raise KeyWanted(url, was_shown=key is not None)
         return Paired(url=url, version="0.1.0", contract=1, served=SERVED)
 
-    monkeypatch.setattr(agent.connect, "get_to_know", get_to_know)
+    monkeypatch.setattr(agent.engine.connect, "get_to_know", get_to_know)
 
     def invoke(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
         done = CliRunner().invoke(connect, list(arguments), input=stdin)

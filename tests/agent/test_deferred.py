@@ -7,13 +7,13 @@ from typing import Any
 import anyio
 import pytest
 
-from agent.deferred import deferred_turn
 from agent.errors import ApprovalError
 from agent.events import ApprovalNeeded, CallDecided
 from agent.local_time import find_zone
-from agent.session import NEVER_ENDED
-from agent.store import TurnRow
-from agent.turn_state import Options
+from agent.sessions.session import NEVER_ENDED
+from agent.sessions.store import TurnRow
+from agent.turns.deferred import deferred_turn
+from agent.turns.turn_state import Options
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.fakes.scripted_model import Say

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from agent.events import Event, TextDelta, TurnCancelled
-from agent.feed import LISTENER_BUFFER, Feed
+from agent.sessions.feed import LISTENER_BUFFER, Feed
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from agent.grants import GRANT_KEY, granted
-from agent.launches import server_specs
-from agent.toolbox import Toolbox
+from agent.safety.grants import GRANT_KEY, granted
+from agent.tools.launches import server_specs
+from agent.tools.toolbox import Toolbox
 from config.agent_settings import AgentSettings, ServerEntry
 from config.paths import Home
 

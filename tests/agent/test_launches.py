@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agent.launches import server_specs
-from agent.mcp_client import ServerSpec
+from agent.tools.launches import server_specs
+from agent.tools.mcp_client import ServerSpec
 from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import Home

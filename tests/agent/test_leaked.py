@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent.leaked import LEAKED, calls_in, may_be_call
+from agent.calls.leaked import LEAKED, calls_in, may_be_call
 
 NAMES = {"list_events", "create_event"}
 ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'

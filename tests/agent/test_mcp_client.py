@@ -12,9 +12,9 @@ import anyio.to_thread
 import pytest
 
 from agent.errors import OutcomeUnknown, ToolUnavailable
-from agent.manifest import MANIFEST, UNKNOWN
-from agent.mcp_client import ServedTool, ServerSpec
-from agent.toolbox import Toolbox, name_tools
+from agent.safety.manifest import MANIFEST, UNKNOWN
+from agent.tools.mcp_client import ServedTool, ServerSpec
+from agent.tools.toolbox import Toolbox, name_tools
 from tests.fakes.mcp_tools import effects
 
 pytestmark = pytest.mark.anyio

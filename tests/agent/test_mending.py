@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.mending import mend
+from agent.calls.mending import mend
 
 MEANT = {"title": "Coffee with Marek", "count": 2, "tags": ["a", "b"], "done": True, "note": None}
 

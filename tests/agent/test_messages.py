@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from agent.context import CANCELLED_NOTE, FAILED_NOTE, Conversation
 from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted, Usage
-from agent.messages import Manner, freeze_prefix, request_body
-from agent.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
+from agent.view.context import CANCELLED_NOTE, FAILED_NOTE, Conversation
+from agent.view.messages import Manner, freeze_prefix, request_body
+from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
 TOOLS: list[dict[str, Any]] = [
     {"name": "b", "description": "B", "input_schema": {"type": "object", "properties": {"z": {}, "a": {}}}},

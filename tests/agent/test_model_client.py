@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from agent.assemble import Reply
-from agent.engine_client import EngineClient
-from agent.engine_key import EngineKey
+from agent.calls.assemble import Reply
+from agent.engine.client import EngineClient
+from agent.engine.key import EngineKey
+from agent.engine.model_client import Frame, ModelClient, read_frames, timeouts
 from agent.errors import EngineUnreachable, ModelFailed
-from agent.model_client import Frame, ModelClient, read_frames, timeouts
 from config.credentials import CredentialError
 from inference.contract.status import SwapProgress
 from tests.fakes.scripted_model import Say, ScriptedModel, scripted_model

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from agent.engine.pairing import KeyWanted, NotOurEngine, get_to_know
 from agent.errors import EngineUnreachable
-from agent.pairing import KeyWanted, NotOurEngine, get_to_know
 from inference.contract.headers import CONTRACT_VERSION
 
 URL = "http://127.0.0.1:8000"

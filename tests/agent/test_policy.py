@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events import ToolClass, ToolFinished
-from agent.manifest import MANIFEST, UNKNOWN, ToolFacts, facts_of
-from agent.policy import Verdict, decide
-from agent.taint import Taint
+from agent.safety.manifest import MANIFEST, UNKNOWN, ToolFacts, facts_of
+from agent.safety.policy import Verdict, decide
+from agent.safety.taint import Taint
 
 TAINTED = Taint(("read_mail",))
 CLEAN = Taint()

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from agent.calls.fitting import fit
+from agent.calls.reading import UNREADABLE, read_call
+from agent.calls.repair import check_call
 from agent.events import CallValue
-from agent.fitting import fit
-from agent.reading import UNREADABLE, read_call
-from agent.repair import check_call
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "create_event": {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from agent.calls.repair import check_call
 from agent.events import CallValue
-from agent.repair import check_call
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "create_event": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.repeats import NOTE, WASTED, Done, is_repeat, is_stuck
+from agent.calls.repeats import NOTE, WASTED, Done, is_repeat, is_stuck
 
 
 def calls(*letters: str) -> list[Done]:

@@ -10,10 +10,10 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from agent.calling import OUTCOME_UNKNOWN
-from agent.context import Conversation
 from agent.events import TURN_ENDS, ApprovalNeeded, Event
-from agent.store import Store
+from agent.sessions.store import Store
+from agent.turns.calling import OUTCOME_UNKNOWN
+from agent.view.context import Conversation
 from config.paths import Home
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.fakes.scripted_model import Say, Script

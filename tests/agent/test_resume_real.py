@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from agent.calling import OUTCOME_UNKNOWN
 from agent.events import Event
-from agent.store import Store
+from agent.sessions.store import Store
+from agent.turns.calling import OUTCOME_UNKNOWN
 from config.paths import Home
 from tests.agent.test_resume import two_calls
 from tests.fakes.mcp_tools import effects

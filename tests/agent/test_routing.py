@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.routing import Facts, RoutingRules, choose, without_tags
+from agent.routes.routing import Facts, RoutingRules, choose, without_tags
 
 RULES = RoutingRules("fast", "big", {"#deep": "balanced", "#fast": "fast"})
 ALL = frozenset({"fast", "balanced", "big"})

@@ -7,12 +7,12 @@ from typing import Any
 import anyio
 import pytest
 
-from agent.approvals import UNAPPROVED
-from agent.calling import CANCELLED, OUTCOME_UNKNOWN, REFUSED
 from agent.errors import ApprovalError, HomeBusy, SessionBusy, SessionNotFound
 from agent.events import ApprovalNeeded, Event, TextDelta, ToolStarted
-from agent.session import open_runtime
-from agent.toolbox import Toolbox
+from agent.safety.approvals import UNAPPROVED
+from agent.sessions.session import open_runtime
+from agent.tools.toolbox import Toolbox
+from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN, REFUSED
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings, PolicySection
 from tests.agent.runtimes import Agent, MemoryTools, agent_of

@@ -11,8 +11,8 @@ import pytest
 
 from agent.errors import SessionBusy, SessionNotFound, TurnNotFound
 from agent.events import AnyEvent, TurnStarted
-from agent.migrations import MIGRATIONS, migrate
-from agent.session import LOG_FILE
+from agent.sessions.migrations import MIGRATIONS, migrate
+from agent.sessions.session import LOG_FILE
 from config.paths import Home
 from tests.agent.runtimes import Agent, agent_of
 from tests.fakes.scripted_model import Say

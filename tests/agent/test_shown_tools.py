@@ -8,7 +8,7 @@ from typing import Literal
 import anyio
 import pytest
 
-from agent.toolbox import Tool
+from agent.tools.toolbox import Tool
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import MemoryTools, agent_of

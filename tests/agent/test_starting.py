@@ -10,8 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agent.session import open_runtime
-from agent.toolbox import Toolbox
+from agent.sessions.session import open_runtime
+from agent.tools.toolbox import Toolbox
 from config.paths import Home
 from config.schema import AgentSettings
 from tests.fakes.children import FakeChildren

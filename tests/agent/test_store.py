@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.approvals import check_answer, digest_of, shown
 from agent.errors import ApprovalError, HomeBusy
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted, Usage
-from agent.lease import hold_lease
-from agent.messages import Prefix
-from agent.store import Store, TurnRow
-from agent.turn_state import Options
+from agent.safety.approvals import check_answer, digest_of, shown
+from agent.service.lease import hold_lease
+from agent.sessions.store import Store, TurnRow
+from agent.turns.turn_state import Options
+from agent.view.messages import Prefix
 
 AT = "2026-11-21T09:00:00+01:00"
 
@@ -145,7 +145,7 @@ def test_characters_that_hide_or_reorder_text_are_spelled_out():
 def test_a_second_holder_of_the_lease_is_told_who_holds_it(tmp_path: Path):
     lease = tmp_path / "lease"
     program = (
-        "import sys; from pathlib import Path; from agent.lease import hold_lease\n"
+        "import sys; from pathlib import Path; from agent.service.lease import hold_lease\n"
         "with hold_lease(Path(sys.argv[1]), where=Path('home')): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(lease)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

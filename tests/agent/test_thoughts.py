@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assemble import Assembly
-from agent.thoughts import Thoughts
+from agent.calls.assemble import Assembly
+from agent.calls.thoughts import Thoughts
 
 THOUGHT = [
     ("<think>\nHm.\n</think>\n\nHello.", "Hm.", "Hello."),

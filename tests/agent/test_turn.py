@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from agent.approvals import UNAPPROVED, digest_of
-from agent.budget import Limits
-from agent.calling import CANCELLED, DENIED, OUTCOME_UNKNOWN, REFUSED
-from agent.effects import Broke, CallModel, CancelAsked, PrepareCall, RunTool, ToolEnded, Woke
 from agent.events import Event, ToolClass
+from agent.safety.approvals import UNAPPROVED, digest_of
+from agent.turns.budget import Limits
+from agent.turns.calling import CANCELLED, DENIED, OUTCOME_UNKNOWN, REFUSED
+from agent.turns.effects import Broke, CallModel, CancelAsked, PrepareCall, RunTool, ToolEnded, Woke
 from tests.agent.turns import Turn, call, routed
 
 

@@ -7,12 +7,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.assemble import Reply
-from agent.budget import Limits
-from agent.context import Conversation
-from agent.effects import Answered, Broke, CallModel, CancelAsked, RunTool, ToolEnded, Woke
+from agent.calls.assemble import Reply
 from agent.events import TURN_ENDS, ApprovalAnswered, CallDecided, CallValue, ToolFinished, ToolStarted
-from agent.turn_state import Options
+from agent.turns.budget import Limits
+from agent.turns.effects import Answered, Broke, CallModel, CancelAsked, RunTool, ToolEnded, Woke
+from agent.turns.turn_state import Options
+from agent.view.context import Conversation
 from tests.agent.turns import FACTS, Turn, rules
 
 NAMES = ["list_events", "read_mail", "create_event", "update_event", "delete_event", "send_mail", "strange", "gone", "nonsense"]

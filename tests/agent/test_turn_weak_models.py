@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agent.assemble import Reply
-from agent.budget import Limits
-from agent.effects import CallModel, PrepareCall, Replied, RunTool
+from agent.calls.assemble import Reply
 from agent.events import ToolFinished
+from agent.turns.budget import Limits
+from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool
 from tests.agent.turns import Turn, call, routed
 
 HERMES = '<tool_call>{"name": "list_events", "arguments": {"x": "y"}}</tool_call>'

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.context import Conversation
-from agent.effects import CallModel, LookUpTiers, Overflowed, TiersKnown
 from agent.events import ContextTrimmed, Event, ModelReplied, TurnDone, TurnStarted, Usage
-from agent.window import KEPT, TurnSize, View, cut
+from agent.turns.effects import CallModel, LookUpTiers, Overflowed, TiersKnown
+from agent.view.context import Conversation
+from agent.view.window import KEPT, TurnSize, View, cut
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.agent.turns import Turn, routed

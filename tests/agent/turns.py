@@ -6,9 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.assemble import Reply
-from agent.budget import Limits
-from agent.effects import (
+from agent.calls.assemble import Reply
+from agent.events import TURN_ENDS, ApprovalNeeded, CallValue, Event, ToolClass, TurnStarted
+from agent.safety.manifest import MANIFEST, UNKNOWN
+from agent.safety.policy import Verdict
+from agent.turns.budget import Limits
+from agent.turns.effects import (
     Answered,
     Begun,
     CallModel,
@@ -24,11 +27,8 @@ from agent.effects import (
     ToolEnded,
     TurnInput,
 )
-from agent.events import TURN_ENDS, ApprovalNeeded, CallValue, Event, ToolClass, TurnStarted
-from agent.manifest import MANIFEST, UNKNOWN
-from agent.policy import Verdict
-from agent.turn import step
-from agent.turn_state import Options, Rules, TurnState, apply
+from agent.turns.turn import step
+from agent.turns.turn_state import Options, Rules, TurnState, apply
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}, "additionalProperties": False}
 FACTS = {tool: facts for (_, tool), facts in MANIFEST.items()} | {"strange": UNKNOWN}

@@ -12,10 +12,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agent.address import Address
-from agent.attach import attach
 from agent.launch import is_running
-from agent.service_client import ServiceClient
+from agent.service.address import Address
+from agent.service.attach import attach
+from agent.service.client import ServiceClient
 from config.paths import Home
 
 FAKE_SERVICE = (sys.executable, "-m", "tests.fakes.service_process")

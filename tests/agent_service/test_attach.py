@@ -10,12 +10,12 @@ import anyio
 import httpx2
 import pytest
 
-from agent.address import Address, own_version, service_file
-from agent.attach import attach
 from agent.launch import is_running
-from agent.service_faults import ServiceError, ServiceGone
-from agent.service_stream import notice_frame
-from agent.service_wire import Notice
+from agent.service.address import Address, own_version, service_file
+from agent.service.attach import attach
+from agent.service.faults import ServiceError, ServiceGone
+from agent.service.stream import notice_frame
+from agent.service.wire import Notice
 from config.paths import Home
 from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
 
@@ -227,7 +227,7 @@ def play_service(home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, a
         opened.append(httpx2.AsyncClient(base_url=address.url, transport=httpx2.MockTransport(play)))
         return opened[-1]
 
-    monkeypatch.setattr("agent.attach.new_http_client", client_of)
+    monkeypatch.setattr("agent.service.attach.new_http_client", client_of)
     Address(url="http://127.0.0.1:9", token="t", pid=1, version=version).publish(home)
     return opened
 

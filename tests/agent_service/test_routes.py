@@ -11,9 +11,9 @@ import pytest
 
 from agent.errors import AgentError
 from agent.events import ApprovalNeeded
-from agent.presence import Presence
-from agent.readiness import Readiness
-from agent.service_routes import Desk, build_routes
+from agent.service.presence import Presence
+from agent.service.readiness import Readiness
+from agent.service.routes import Desk, build_routes
 from tests.fakes.runtime import FakeRuntime, open_fake_runtime
 
 pytestmark = pytest.mark.anyio

@@ -7,11 +7,11 @@ import stat
 import httpx2
 import pytest
 
-from agent.address import Address, service_file
 from agent.errors import ApprovalError, SessionNotFound
 from agent.events import ApprovalNeeded, Event, ToolFinished, TurnDone, TurnStarted
-from agent.service_client import ServiceClient, new_http_client
-from agent.service_guard import MAX_BODY_BYTES
+from agent.service.address import Address, service_file
+from agent.service.client import ServiceClient, new_http_client
+from agent.service.guard import MAX_BODY_BYTES
 from config.paths import Home
 from tests.agent_service.conftest import Attach, wait_ended
 

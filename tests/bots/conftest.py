@@ -11,8 +11,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from agent.address import Address
 from agent.launch import is_running
+from agent.service.address import Address
 from config.paths import Home
 from tests.bots.terminal import Terminal, terminal
 

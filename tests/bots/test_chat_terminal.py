@@ -7,7 +7,7 @@ import re
 import signal
 import stat
 
-from agent.address import Address
+from agent.service.address import Address
 from config.paths import Home
 from tests.bots.conftest import OpenChat
 from tests.bots.terminal import needs_tmux

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events import ApprovalNeeded
-from agent.service_wire import SessionRow
+from agent.service.wire import SessionRow
 from bots.lines import approval_lines, call_line, waiting_line
 from bots.plain import neutralise, one_line
 from bots.repl.blocks import cut_finished, with_hard_breaks

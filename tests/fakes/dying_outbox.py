@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Refusal
-from mcp_servers.maildir import Maildir
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.maildir import Maildir
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.ledger import Ledger
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
+from mcp_servers.protocol.calls import Call, Plan
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.granting import KEY, sealed_call
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.delivery import UNKNOWN
 from tests.fakes.dying_outbox import SENDER
 from tests.fakes.mail_servers import Sink, smtp_server

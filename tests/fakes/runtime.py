@@ -36,7 +36,7 @@ from agent.events import (
     TurnStarted,
     Usage,
 )
-from agent.service_wire import SessionRow
+from agent.service.wire import SessionRow
 from tests.fakes.shelf import FakeShelf
 
 EXPIRES = "2026-11-21T12:00:00+01:00"

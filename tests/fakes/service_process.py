@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from agent.address import Address
-from agent.engine_child import ConfiguredEngine, EmbeddedEngine, EngineLink
+from agent.engine.child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
-from agent.service import Service
+from agent.service.address import Address
+from agent.service.service import Service
 from config.paths import Home
 from tests.fakes.runtime import open_fake_runtime
 

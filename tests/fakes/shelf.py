@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from agent.errors import SessionNotFound
 from agent.events import Event, TurnStarted
-from agent.exporting import Form, exported
-from agent.service_wire import FoundRow
+from agent.service.wire import FoundRow
+from agent.sessions.exporting import Form, exported
 
 Stored = dict[str, list[Event]]
 

@@ -9,7 +9,7 @@ import bots.ask
 import bots.cli
 import bots.link
 import bots.sessions
-from agent.attach import attach
+from agent.service.attach import attach
 
 SERVICE = (sys.executable, "-m", "tests.fakes.service_process")
 

@@ -13,7 +13,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from agent.prompt import SYSTEM_PROMPT, tool_schemas, user_text
+from agent.view.prompt import SYSTEM_PROMPT, tool_schemas, user_text
 from config.paths import Home
 from inference.embedded.flags import BUILTIN_MODELS
 from mcp_servers.catalogue import all_tools

@@ -11,11 +11,11 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from agent.attach import attach, end_service
 from agent.events import TURN_ENDS, ApprovalNeeded, Event
 from agent.launch import is_running
-from agent.service_client import ServiceClient
-from agent.service_faults import ServiceGone
+from agent.service.attach import attach, end_service
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceGone
 from config.paths import Home
 from tests.fakes.scripted_model import scripted_model
 from tests.journeys.scripted_assistant import answer

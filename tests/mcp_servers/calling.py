@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mcp_servers.calls import Call, Outcome, Plan
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Call, Outcome, Plan
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=BERLIN)

@@ -11,7 +11,7 @@ import pytest
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.worlds import plant, world_of
 from tests.mcp_servers.calling import NOW
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from agent.grants import GRANT_KEY, HOST_KEY, granted
-from mcp_servers.calls import Call, Outcome, Plan, digest_of
+from agent.safety.grants import GRANT_KEY, HOST_KEY, granted
+from mcp_servers.protocol.calls import Call, Outcome, Plan, digest_of
 from tests.mcp_servers.calling import NOW
 
 KEY = SecretStr("5e" * 32)

@@ -12,8 +12,8 @@ from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Dav, Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Refusal, Stale
+from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.caldav import TEAM, FakeCalDav
 from tests.mcp_servers.calling import NOW, call, carried_out, refusal_of, text_of
 

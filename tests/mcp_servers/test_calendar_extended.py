@@ -14,8 +14,8 @@ from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.model import Event, How
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.calendars.tools import TOOLS
-from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Stale
+from mcp_servers.protocol.calls import Call, Plan
 from mcp_servers.spans import Span
 from tests.mcp_servers.calling import BERLIN, NOW, call, refusal_of, text_of
 

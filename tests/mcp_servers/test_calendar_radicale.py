@@ -14,8 +14,8 @@ from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Stale
+from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.radicale import PASSWORD, Radicale, has_radicale, radicale_in
 from tests.mcp_servers.calling import NOW, call, carried_out, text_of
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.calls import checked
 from mcp_servers.catalogue import SERVERS, all_tools, core_tools
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import checked
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 _ROW = re.compile(r"^\| (\w+) \| `(\w+)\(([^)]*)\)` \| (\w+) \|", re.MULTILINE)

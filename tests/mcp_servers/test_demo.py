@@ -10,11 +10,11 @@ import pytest
 
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.calls import Call
 from mcp_servers.demo import invent, seed_demo
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
-from mcp_servers.people import recipients
+from mcp_servers.mailbox.people import recipients
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.protocol.calls import Call
 from mcp_servers.spans import Span
 from tests.mcp_servers.calling import NOW
 

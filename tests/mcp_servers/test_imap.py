@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from mcp_servers.imap import ImapAccount, ImapServer
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailaccounts import AccountFailed, MailAccount
-from mcp_servers.mailsetup import SilentAccount
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
+from mcp_servers.mailbox.imap import ImapAccount, ImapServer
+from mcp_servers.mailbox.setup import SilentAccount
+from mcp_servers.mailbox.store import MailStore
 from tests.fakes.certificate import make_certificate
 from tests.fakes.mail_servers import PASSWORD, USER, clear_imap, imap_server
 from tests.mcp_servers.calling import call, text_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailaccounts import Listing, NotAll
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.accounts import Listing, NotAll
+from mcp_servers.mailbox.store import MailStore
 from tests.mcp_servers.calling import call, text_of
 
 MAIL = "From: W{0} <w{0}@example.org>\nSubject: Work {0}\nDate: Fri, 20 Nov 2026 10:00:0{0} +0100\n\nx\n"

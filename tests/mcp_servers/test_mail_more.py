@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.calls import Call, Plan
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.conversations import BUDGET_CHARS
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
-from mcp_servers.quotes import quoted
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outside.quotes import quoted
+from mcp_servers.protocol.calls import Call, Plan
 from tests.mcp_servers.calling import NOW, call, carried_out, refusal_of
 
 Tools = dict[str, Any]

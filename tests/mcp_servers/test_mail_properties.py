@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.attachments import attachments_of
 from mcp_servers.errors import Refusal
-from mcp_servers.imapwire import decoded_name, encoded_name, fetched, listed_folders, roles_of
-from mcp_servers.letters import Letter, one_line, reply_subject
 from mcp_servers.mail.threads import newest_first, page_of, threads_of
-from mcp_servers.mime import Enclosure, compose, parse, thread
+from mcp_servers.mailbox.attachments import attachments_of
+from mcp_servers.mailbox.imapwire import decoded_name, encoded_name, fetched, listed_folders, roles_of
+from mcp_servers.mailbox.letters import Letter, one_line, reply_subject
+from mcp_servers.mailbox.mime import Enclosure, compose, parse, thread
 
 NAMES = st.sampled_from([f"<{letter}@example.org>" for letter in "abcdefgh"])
 SHOWN = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Co", "Cn", "Zl", "Zp", "Zs")), min_size=1, max_size=200)

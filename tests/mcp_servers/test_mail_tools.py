@@ -6,8 +6,8 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.maildir import Maildir
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.maildir import Maildir
+from mcp_servers.mailbox.store import MailStore
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
 
 NEWEST = "m3 Sat 21 Nov 2026 09:12 from Anna Keller: Budget for March (unread)"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.htmltext import text_of_html
-from mcp_servers.letters import Letter
-from mcp_servers.mime import compose, parse, thread
-from mcp_servers.quoting import clean_line, clean_text, fenced, shortened
+from mcp_servers.mailbox.letters import Letter
+from mcp_servers.mailbox.mime import compose, parse, thread
+from mcp_servers.outside.htmltext import text_of_html
+from mcp_servers.outside.quoting import clean_line, clean_text, fenced, shortened
 
 HIDDEN = [
     '<div style="display:none">secret</div>',

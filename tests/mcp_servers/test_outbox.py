@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.calls import Plan
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
+from mcp_servers.protocol.calls import Plan
 from tests.mcp_servers.calling import call, refusal_of
 from tests.mcp_servers.granting import KEY, approved, sealed_call
 

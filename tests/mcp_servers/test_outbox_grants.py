@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from mcp_servers.calls import Call, Plan, digest_of
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox import grants
 from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.keys import KEY_VARIABLE, take_key
 from mcp_servers.outbox.ledger import Ledger
 from mcp_servers.outbox.server import Outbox
+from mcp_servers.protocol.calls import Call, Plan, digest_of
 from tests.mcp_servers.calling import NOW, call
 from tests.mcp_servers.granting import KEY, approved, sealed_call
 

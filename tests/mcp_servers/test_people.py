@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mcp_servers.errors import Refusal
-from mcp_servers.letters import Person
-from mcp_servers.people import distinct, recipients
+from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.people import distinct, recipients
 
 KNOWN = (
     Person("Anna Keller", "anna@example.org"),

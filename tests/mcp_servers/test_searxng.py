@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.calls import Outcome
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Outcome
 from mcp_servers.searxng.answers import answer_of, plain_query
 from mcp_servers.searxng.server import Search
 from tests.fakes.searxng import fake_searxng

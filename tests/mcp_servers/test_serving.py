@@ -17,7 +17,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
-from agent.grants import KEY_VARIABLE, granted
+from agent.safety.grants import KEY_VARIABLE, granted
 from mcp_servers.catalogue import SERVERS, all_tools
 from mcp_servers.worlds import plant, world_of
 from tests.fakes.searxng import fake_searxng
@@ -218,11 +218,11 @@ def test_a_server_that_cannot_start_says_why() -> None:
 def test_a_server_imports_only_its_side_of_the_library_and_leaves_the_whole_to_others():
     program = """
 import sys
-from mcp_servers.serving import build
+from mcp_servers.protocol.serving import build
 assert not {"mcp.client.client", "mcp.server.mcpserver"} & set(sys.modules), "more than the server's side"
 import mcp
 from mcp.server.lowlevel import Server
-from mcp_servers.mcp_library import Server as ours
+from mcp_servers.protocol.mcp_library import Server as ours
 assert ours is Server and mcp.Client and mcp.server.MCPServer
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=BOUND_S)

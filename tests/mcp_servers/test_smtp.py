@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from mcp_servers.calls import Plan
 from mcp_servers.errors import Refusal
-from mcp_servers.mailstore import MailStore
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import UNKNOWN, Delivery
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
+from mcp_servers.protocol.calls import Plan
 from tests.fakes.certificate import make_certificate
 from tests.fakes.mail_servers import PASSWORD, USER, Sink, smtp_server
 from tests.mcp_servers.calling import call

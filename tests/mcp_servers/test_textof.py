@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from mcp_servers.confinement import Bounds, text_of_file
 from mcp_servers.errors import Refusal
+from mcp_servers.outside.confinement import Bounds, text_of_file
 
 WORD = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{}</w:body></w:document>'
 INVITATION = b"""BEGIN:VCALENDAR\r

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.events import CallValue
-from agent.messages import assistant_message, freeze_prefix, tool_message, user_message
-from agent.prompt import SYSTEM_PROMPT, user_text
+from agent.view.messages import assistant_message, freeze_prefix, tool_message, user_message
+from agent.view.prompt import SYSTEM_PROMPT, user_text
 from mcp_servers.catalogue import core_tools
 from nano import generate, intents, replies, results
 from nano.dialogue import Dialogue

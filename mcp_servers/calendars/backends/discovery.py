@@ -10,7 +10,7 @@ from mcp_servers.calendars.backends.dav import Dav, Missing, Reply
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.model import CalendarInfo
 from mcp_servers.errors import Refusal
-from mcp_servers.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line
 
 WELL_KNOWN = "/.well-known/caldav"
 SCHEDULING = "calendar-auto-schedule"

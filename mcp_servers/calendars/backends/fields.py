@@ -13,7 +13,7 @@ import icalendar
 
 from mcp_servers.calendars.backends.starts import Start, Starts
 from mcp_servers.calendars.model import Change, Event, Guest, Notify
-from mcp_servers.quoting import clean_line, clean_text
+from mcp_servers.outside.quoting import clean_line, clean_text
 from mcp_servers.spans import Span
 
 Component = Any

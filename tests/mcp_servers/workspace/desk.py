@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcp_servers.calls import Call, Outcome, Plan, checked
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Call, Outcome, Plan, checked
 from mcp_servers.workspace.access import Rights, Workspace
 from mcp_servers.workspace.changing import Changing
 from mcp_servers.workspace.journal import Journal

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from mcp_servers.calls import Plan
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Plan
 from tests.mcp_servers.workspace.desk import Desk
 from tests.mcp_servers.workspace.patches import PATCH
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.calls import Call, Plan, checked
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Call, Plan, checked
 from mcp_servers.workspace import commands, processes
 from mcp_servers.workspace.commands import Allowed, Known, check_allowed, environment, problems_in
 from mcp_servers.workspace.running import Running

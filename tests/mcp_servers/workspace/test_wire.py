@@ -15,7 +15,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters
 
-from agent.launches import server_specs
+from agent.tools.launches import server_specs
 from config.load import load_agent
 from config.paths import Home
 from tests.mcp_servers.test_serving import BOUND_S, PREPARE, call, check_garbage, check_list, structured, text_of

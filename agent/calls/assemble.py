@@ -1,0 +1,120 @@
+"""Stream chunks to one reply: text, reasoning and tool calls, whose JSON arrives in pieces and several at once.
+
+It keeps what the model wrote as it wrote it; whether the calls make sense is for `agent.calls.repair` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.calls.leaked import may_be_call
+from agent.calls.thoughts import Thoughts
+from agent.events import CallValue
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One finished answer of a model."""
+
+    text: str
+    reasoning: str = ""
+    raw: str = ""
+    """The content as it came, thinking tags and all."""
+    calls: tuple[CallValue, ...] = ()
+    is_cut: bool = False
+    """It ended because it reached its token limit, so its last call may be incomplete."""
+    model: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass
+class _CallPieces:
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Assembly:
+    """Collects the chunks of one answer.
+
+    Attributes:
+        is_finished: a chunk named a finish reason; a stream that ends without one was broken off.
+    """
+
+    is_finished: bool = False
+    _text: list[str] = field(default_factory=list[str])
+    _thoughts: Thoughts = field(default_factory=Thoughts)
+    _held: str = ""
+    _is_shown: bool = False
+    _reasoning: list[str] = field(default_factory=list[str])
+    _calls: dict[int, _CallPieces] = field(default_factory=dict[int, _CallPieces])
+    _is_cut: bool = False
+    _model: str = ""
+    _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(self, chunk: Mapping[str, Any]) -> str:
+        """Take one chunk in and return what of the answer's text can be shown: neither thoughts nor what may yet be a call."""
+        self._model = chunk.get("model") or self._model
+        self._usage = chunk.get("usage") or self._usage
+        choices: list[dict[str, Any]] = chunk.get("choices") or []
+        if not choices:
+            return ""
+        delta: dict[str, Any] = choices[0].get("delta") or {}
+        reason: str | None = choices[0].get("finish_reason")
+        if reason:
+            self.is_finished = True
+            self._is_cut = reason == "length"
+        self._reasoning.append(delta.get("reasoning_content") or "")
+        pieces: list[dict[str, Any]] = delta.get("tool_calls") or []
+        for piece in pieces:
+            self._add_call_piece(piece)
+        text: str = delta.get("content") or ""
+        self._text.append(text)
+        return self._shown(self._thoughts.feed(text)) if text else ""
+
+    def _shown(self, said: str) -> str:
+        if self._is_shown:
+            return said
+        self._held += said
+        if may_be_call(self._held):
+            return ""
+        self._is_shown = True
+        return self._held
+
+    def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
+        # Some servers leave the index out when they send whole calls: then each piece with an id is a call of its own.
+        index = piece.get("index")
+        if not isinstance(index, int):
+            index = len(self._calls) if piece.get("id") or not self._calls else max(self._calls)
+        call = self._calls.setdefault(index, _CallPieces())
+        function: Mapping[str, Any] = piece.get("function") or {}
+        call.id = call.id or piece.get("id") or ""
+        call.name += function.get("name") or ""
+        call.arguments.append(function.get("arguments") or "")
+
+    def reply(self, *, model: str = "") -> Reply:
+        """What came in so far.
+
+        Args:
+            model: the physical model as the engine's header names it; the chunks' own word counts where it is empty.
+        """
+        thought, said = self._thoughts.parted()
+        details: Mapping[str, Any] = self._usage.get("prompt_tokens_details") or {}
+        return Reply(
+            text=said,
+            reasoning="".join(self._reasoning) or thought,
+            raw="".join(self._text),
+            calls=tuple(
+                CallValue(id=pieces.id, name=pieces.name, arguments="".join(pieces.arguments)) for _, pieces in sorted(self._calls.items())
+            ),
+            is_cut=self._is_cut,
+            model=model or self._model,
+            prompt_tokens=self._usage.get("prompt_tokens") or 0,
+            completion_tokens=self._usage.get("completion_tokens") or 0,
+            cached_tokens=details.get("cached_tokens") or 0,
+        )

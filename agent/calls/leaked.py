@@ -1,0 +1,146 @@
+"""Tool calls that a model wrote into its answer's text instead of the place for them, in the forms that common models use.
+
+A server that does not know a model's form passes it on as text. It counts as calls only if it is the whole answer and every name is a
+tool's: an answer that talks about a call, or shows one, stays an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from typing import Any, cast
+
+from agent.calls.mending import mend
+from agent.events import CallValue
+
+LEAKED = "it was written as text"
+_OPENERS = ("<tool_call>", "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
+_FENCE_MARK = "```"
+_XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+_TAGGED = re.compile(r"<(tool_call|function_call)>(.*?)(?:</\1>|\Z)", re.DOTALL)
+_MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
+_FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
+
+
+def may_be_call(text: str) -> bool:
+    """Whether the beginning of an answer may yet turn out to be a call: it is not shown before that is known."""
+    begun = text.lstrip()
+    if begun.startswith(_FENCE_MARK):
+        return _may_be_fenced(begun)
+    return _FENCE_MARK.startswith(begun) or any(begun.startswith(opener) or opener.startswith(begun) for opener in _OPENERS)
+
+
+def _may_be_fenced(begun: str) -> bool:
+    """A block of code is shown as it grows: only JSON, in a block that says so or says nothing, may be a call."""
+    language, end, inside = begun.removeprefix(_FENCE_MARK).partition("\n")
+    language = language.strip().lower()
+    if not end:
+        return any(known.startswith(language) for known in ("json", "tool")) or language.startswith("tool")
+    return (language in ("", "json") or language.startswith("tool")) and inside.lstrip()[:1] in ("", "{", "[")
+
+
+def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
+    """The calls that an answer consists of; none if it is an answer.
+
+    1. Qwen's tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`, within `<tool_call>` or bare.
+    2. Hermes' tags: `<tool_call>{"name": …, "arguments": …}</tool_call>`, one or several.
+    3. Mistral's: `[TOOL_CALLS][{…}]`, or `[TOOL_CALLS]NAME[ARGS]{…}`.
+    4. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
+
+    Args:
+        text: the whole answer, without the model's thoughts.
+        names: of the tools.
+    """
+    said = text.strip()
+    if not may_be_call(said):
+        return ()
+    for read in (_qwen, _hermes, _mistral, _json):
+        calls = read(said)
+        if calls:
+            return calls if all(call.name in names for call in calls) else ()
+    return ()
+
+
+def _covers(pattern: re.Pattern[str], said: str, drop: str = r"</?tool_call>") -> bool:
+    """Whether nothing but the pattern's matches is there."""
+    return not re.sub(drop, "", pattern.sub("", said)).strip()
+
+
+def _qwen(said: str) -> tuple[CallValue, ...]:
+    found: list[tuple[str, str]] = _XML.findall(said)
+    # What is no whole parameter is the beginning of one: half a call is none.
+    if not found or not _covers(_XML, said) or not all(_covers(_PARAMETER, inner) for _, inner in found):
+        return ()
+    return tuple(_call(name, json.dumps(_parameters(inner), ensure_ascii=False)) for name, inner in found)
+
+
+def _parameters(inner: str) -> dict[str, Any]:
+    return {key: _literal(value) for key, value in _PARAMETER.findall(inner)}
+
+
+def _literal(value: str) -> Any:
+    """Only structures are read as JSON: `5` may be a text, and the schema says which."""
+    if value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            pass
+    return value
+
+
+def _hermes(said: str) -> tuple[CallValue, ...]:
+    if not _TAGGED.search(said) or not _covers(_TAGGED, said):
+        return ()
+    return _all([inner for _, inner in _TAGGED.findall(said)])
+
+
+def _mistral(said: str) -> tuple[CallValue, ...]:
+    if not said.startswith("[TOOL_CALLS]"):
+        return ()
+    if "[ARGS]" in said:
+        return tuple(_call(name, arguments) for name, arguments in _MISTRAL.findall(said)) if _covers(_MISTRAL, said) else ()
+    return _all([said.removeprefix("[TOOL_CALLS]")])
+
+
+def _json(said: str) -> tuple[CallValue, ...]:
+    bare = said.removeprefix("<|python_tag|>").removeprefix("<|tool_call|>").strip()
+    fenced = _FENCE.findall(bare)
+    if fenced and not _covers(_FENCE, bare):
+        return ()
+    return _all(fenced or [bare])
+
+
+def _all(texts: list[str]) -> tuple[CallValue, ...]:
+    """Every text is a call, or a list of calls; else none is."""
+    out: list[CallValue] = []
+    for text in texts:
+        read = mend(text.strip())
+        if read is None or read.is_open:
+            return ()
+        items: list[Any] = cast("list[Any]", read.value) if isinstance(read.value, list) else [read.value]
+        for item in items:
+            call = _from_object(item)
+            if call is None:
+                return ()
+            out.append(call)
+    return tuple(out)
+
+
+def _from_object(item: Any) -> CallValue | None:
+    if not isinstance(item, dict):
+        return None
+    given = cast("dict[str, Any]", item)
+    if isinstance(given.get("function"), dict):
+        given = cast("dict[str, Any]", given["function"])
+    name: Any = given.get("name") or given.get("function") or given.get("tool") or given.get("tool_name")
+    place = next((key for key in ("arguments", "parameters", "args", "input") if key in given), None)
+    if not isinstance(name, str) or (place is None and len(given) > 1):
+        return None
+    arguments: Any = given[place] if place else {}
+    return _call(name, arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False))
+
+
+def _call(name: str, arguments: str) -> CallValue:
+    return CallValue(id="", name=name, arguments=arguments, repaired=LEAKED)

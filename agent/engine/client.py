@@ -1,0 +1,105 @@
+"""The engine's control routes as the agent needs them: what is served, how it is, and a switch of tier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from agent.engine.key import REFUSED, EngineKey
+from agent.errors import EngineUnreachable, ModelFailed
+from config.trust import why_untrusted
+from inference.contract.failures import ErrorEnvelope
+from inference.contract.status import EngineStatus, ServedModels, SessionForgotten, SwitchAnswer, SwitchRequest
+
+CONTROL_TIMEOUT_S = 5.0
+"""Control routes answer from memory."""
+SWITCH_TIMEOUT_S = 900.0
+"""The largest models load for minutes from a slow disk; the engine itself notices a load that has stalled."""
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class Served(NamedTuple):
+    """What an engine can be asked for."""
+
+    names: frozenset[str]
+    contexts: Mapping[str, int]
+    """Tokens that each can hold."""
+
+
+class EngineClient:
+    """One engine.
+
+    Args:
+        url: of the engine, without `/v1`.
+        key: its bearer key, if it wants one; read again once when it is refused.
+        http: shared client.
+    """
+
+    def __init__(self, url: str, key: EngineKey, http: httpx2.AsyncClient) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+        self._http = http
+
+    async def served(self) -> Served | None:
+        """Every name that may be asked for; None when the engine does not say, which is for the completion itself to report."""
+        try:
+            models = await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
+        except (EngineUnreachable, ModelFailed):
+            return None
+        return Served(frozenset(model.id for model in models.data), {model.id: model.meta.n_ctx for model in models.data})
+
+    async def status(self) -> EngineStatus:
+        """How it is.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused.
+        """
+        return await self._ask(EngineStatus, "GET", "/engine/status", timeout_s=CONTROL_TIMEOUT_S)
+
+    async def switch(self, tier: str, *, wait: bool = True) -> SwitchAnswer:
+        """Make a tier ready.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused, or the model did not load.
+        """
+        request = SwitchRequest(tier=tier, wait=wait)
+        return await self._ask(SwitchAnswer, "POST", "/engine/switch", request, timeout_s=SWITCH_TIMEOUT_S)
+
+    async def forget(self, session: str) -> None:
+        """Have it throw away what it keeps of a conversation to make it warm again.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused.
+        """
+        await self._ask(SessionForgotten, "DELETE", f"/engine/sessions/{session}", timeout_s=CONTROL_TIMEOUT_S)
+
+    async def _ask(self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float) -> _Answer:
+        shown = self._key.headers
+        response = await self._request(method, route, body, shown, timeout_s)
+        if response.status_code == REFUSED and await self._key.has_changed(shown):
+            response = await self._request(method, route, body, self._key.headers, timeout_s)
+        try:
+            if response.status_code == 200:
+                return kind.model_validate_json(response.content)
+            raise ModelFailed(ErrorEnvelope.model_validate_json(response.content).error.message)
+        except ValidationError as error:
+            raise ModelFailed(f"The engine answered {route} with status {response.status_code} and something unexpected.") from error
+
+    async def _request(self, method: str, route: str, body: BaseModel | None, shown: dict[str, str], timeout_s: float) -> httpx2.Response:
+        try:
+            return await self._http.request(
+                method,
+                self._url + route,
+                headers=shown | {"Content-Type": "application/json"},
+                content=body.model_dump_json().encode() if body else None,
+                timeout=timeout_s,
+            )
+        except httpx2.TransportError as error:
+            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error

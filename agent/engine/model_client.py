@@ -1,0 +1,186 @@
+"""Streaming chat completions from the engine: bytes out, one `Reply` back, text and loading progress on the way.
+
+Foreign errors end here: whatever httpx2 or the engine say becomes one of `agent.errors`. Cancelling the call closes the connection, and
+the engine frees the slot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NamedTuple, cast
+
+import httpx2
+
+from agent.calls.assemble import Assembly, Reply
+from agent.engine.key import REFUSED, EngineKey
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
+from config.trust import why_untrusted
+from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
+from inference.contract.sse import LOADING_EVENT
+from inference.contract.status import SwapProgress
+
+CONNECT_TIMEOUT_S = 5.0
+"""An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
+SILENCE_TIMEOUT_S = 600.0
+"""Between two pieces of a stream: a long prompt on a large model, read on a CPU, says nothing for minutes."""
+MAX_LINE_CHARS = 4 * 1024 * 1024
+"""A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
+
+
+class Frame(NamedTuple):
+    """One server-sent event."""
+
+    event: str
+    """Empty for an unnamed one."""
+    data: str
+
+
+def timeouts() -> httpx2.Timeout:
+    """For a client whose streams may be silent for a while."""
+    return httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
+
+
+async def read_frames(chunks: AsyncIterator[str]) -> AsyncIterator[Frame]:
+    """Server-sent events from decoded text in pieces of any size; comments and unknown fields are dropped.
+
+    Raises:
+        ModelFailed: a line grows without end.
+    """
+    buffer, event, data = "", "", list[str]()
+    async for chunk in chunks:
+        buffer += chunk
+        if len(buffer) > MAX_LINE_CHARS:
+            raise ModelFailed("The engine sent a line without end.")
+        *lines, buffer = buffer.split("\n")
+        for line in (line.removesuffix("\r") for line in lines):
+            if not line and data:
+                yield Frame(event, "\n".join(data))
+            if not line:
+                event, data = "", []
+            field, _, value = line.partition(":")
+            if field == "event":
+                event = value.removeprefix(" ")
+            elif field == "data":
+                data.append(value.removeprefix(" "))
+
+
+class ModelClient:
+    """Completions from one engine.
+
+    Args:
+        url: of the engine, without `/v1`.
+        key: its bearer key, if it wants one; read again once when it is refused.
+        http: shared client; its time-outs should be `timeouts()`.
+    """
+
+    def __init__(self, url: str, key: EngineKey, http: httpx2.AsyncClient) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING}
+        self._key = key
+        self._http = http
+
+    async def complete(
+        self,
+        body: bytes,
+        *,
+        session: str,
+        on_text: Callable[[str], None],
+        on_loading: Callable[[SwapProgress], None],
+    ) -> Reply:
+        """One answer.
+
+        Args:
+            body: from `agent.view.messages.request_body`.
+            session: the conversation's name for the engine.
+            on_text: gets each piece of the answer's text.
+            on_loading: gets progress while the model is being loaded.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: the engine refused, the model died, or its stream broke off.
+        """
+        try:
+            async with self._answer(body, session) as response:
+                if response.status_code != 200:
+                    raise _refusal(response.status_code, await response.aread())
+                return await _assemble(response, on_text, on_loading)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
+        except httpx2.TimeoutException as error:
+            raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
+        except httpx2.HTTPError as error:
+            raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
+
+    @asynccontextmanager
+    async def _answer(self, body: bytes, session: str) -> AsyncGenerator[httpx2.Response]:
+        """What the engine answers; asked once more where it refused a key that has changed since."""
+        shown = self._key.headers
+        async with self._post(body, session, shown) as response:
+            if response.status_code != REFUSED or not await self._key.has_changed(shown):
+                yield response
+                return
+        async with self._post(body, session, self._key.headers) as response:
+            yield response
+
+    def _post(self, body: bytes, session: str, shown: dict[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
+        headers = self._headers | shown | {SESSION: session}
+        return self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers)
+
+
+async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
+    assembly = Assembly()
+    async for frame in read_frames(response.aiter_text()):
+        if frame.data == "[DONE]":
+            break
+        payload = _parse(frame.data)
+        if frame.event == LOADING_EVENT:
+            on_loading(SwapProgress.model_validate(payload))
+            continue
+        if "error" in payload:
+            raise ModelFailed(_sentence(payload))
+        text = assembly.add(payload)
+        if text:
+            on_text(text)
+    if not assembly.is_finished:
+        raise ModelFailed("The model's answer broke off in the middle. Try again.")
+    return assembly.reply(model=response.headers.get(MODEL, ""))
+
+
+def _parse(data: str) -> dict[str, Any]:
+    try:
+        payload: Any = json.loads(data)
+    except ValueError as error:
+        raise ModelFailed("The engine sent something that is not JSON.") from error
+    if not isinstance(payload, dict):
+        raise ModelFailed("The engine sent something that is not a completion.")
+    return cast("dict[str, Any]", payload)
+
+
+def _refusal(status: int, body: bytes) -> ModelFailed:
+    try:
+        payload: Any = json.loads(body)
+    except ValueError:
+        payload = {}
+    if not isinstance(payload, dict) or "error" not in payload:
+        return ModelFailed(f"The engine answered with status {status}.")
+    said = cast("dict[str, Any]", payload)
+    return _overflow(said["error"]) or ModelFailed(_sentence(said))
+
+
+def _overflow(error: Any) -> ContextOverflow | None:
+    """llama-server's way to say that a request is too long."""
+    if not isinstance(error, dict):
+        return None
+    said = cast("dict[str, Any]", error)
+    tokens, n_ctx = said.get("n_prompt_tokens"), said.get("n_ctx")
+    if said.get("type") != "exceed_context_size_error" or not isinstance(tokens, int) or not isinstance(n_ctx, int):
+        return None
+    return ContextOverflow(tokens, n_ctx)
+
+
+def _sentence(payload: dict[str, Any]) -> str:
+    error: Any = payload["error"]
+    message: Any = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else error
+    return str(message) if message else "The engine failed without saying why."

@@ -1,0 +1,1 @@
+"""Which tier answers, and why."""

@@ -1,0 +1,1 @@
+"""The one service of a home, and how front-ends reach it."""

@@ -1,0 +1,220 @@
+"""Find the service of a home, or start it, and stay attached for as long as a front-end lives.
+
+Any number of front-ends may do this at once: one of them starts the service, the others wait for it. A `service.json` whose process is
+gone, or that belongs to another version, is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from agent.errors import AgentError
+from agent.launch import VARIET, is_running, last_lines, spawn_detached, try_lock
+from agent.service.address import Address, own_version
+from agent.service.client import ServiceClient, new_http_client
+from agent.service.faults import ServiceError, ServiceGone
+from agent.service.wire import NEEDED
+from config.paths import Home
+
+START_BOUND_S = 30.0
+"""From starting the service to its address: a second when all is well, most of it imports; a busy machine takes several times that."""
+LEAVE_BOUND_S = 45.0
+"""A service that is leaving ends its children within its own bounds first, and only then is its home free."""
+LOOK_S = 0.03
+"""Between looks at `service.json`: shorter than anybody notices, and nothing next to what a start costs."""
+CLOSE_BOUND_S = 2.0
+"""Closing a loopback connection."""
+MAX_TRIES = 3
+"""A service may leave just as we attach; that this happens three times in a row is a fault."""
+
+SERVE = (*VARIET, "serve", "--on-demand")
+OnStatus = Callable[[str], None]
+
+
+@asynccontextmanager
+async def attach(
+    home: Home, *, settings_path: Path | None = None, on_status: OnStatus, command: Sequence[str] = SERVE, options: Sequence[str] = ()
+) -> AsyncGenerator[ServiceClient]:
+    """Be attached to the service of a home, which is started if it does not run.
+
+    Args:
+        home: whose service.
+        settings_path: settings for a service that has to be started, instead of the home's agent.toml.
+        on_status: told in a few words what is being waited for.
+        command: what starts the service.
+        options: more of its arguments, if it is started.
+
+    Raises:
+        ServiceError: it cannot be started, or could not get ready.
+    """
+    home.prepare()
+    start = _Start(home, (*command, *options), settings_path, on_status)
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        try:
+            client = await _attached(start, tasks)
+            try:
+                yield client
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.move_on_after(CLOSE_BOUND_S, shield=True):
+                    await client.close()
+        except Exception as error:  # noqa: BLE001 - raised again below: the task group would wrap it
+            failure = error
+            tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+@dataclass(frozen=True)
+class _Start:
+    """How to find or start one home's service."""
+
+    home: Home
+    command: Sequence[str]
+    settings_path: Path | None
+    on_status: OnStatus
+
+    @property
+    def log(self) -> Path:
+        return self.home.log_dir / "service.log"
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self.command, *(["--config", self.settings] if self.settings else [])]
+
+    @property
+    def settings(self) -> str | None:
+        return str(self.settings_path.absolute()) if self.settings_path else None
+
+    async def find(self) -> ServiceClient | None:
+        """The service that runs, if it does and is one that we can use."""
+        address = Address.read(self.home)
+        if address is None:
+            return None
+        async with AsyncExitStack() as stack:
+            client = ServiceClient(new_http_client(address), address)
+            stack.push_async_callback(client.close)
+            try:
+                health = await client.health()
+                if health.status != "leaving" and self._suits(address):
+                    stack.pop_all()
+                    return client
+                if health.status != "leaving":
+                    await self._replace(client)
+                await self.wait_withdrawn(address)
+            except ServiceGone:
+                # Nobody listens: a leftover of a service that was killed.
+                pass
+        return None
+
+    async def find_or_start(self) -> ServiceClient:
+        """The service that runs, else a new one; one starter at a time."""
+        with anyio.move_on_after(START_BOUND_S + LEAVE_BOUND_S):
+            while True:
+                if client := await self.find():
+                    return client
+                with try_lock(self.home.run_dir / "starting.lock") as is_ours:
+                    if is_ours and (client := await self._start()):
+                        return client
+                await anyio.sleep(LOOK_S)
+        raise ServiceError(f"The agent service did not come up. Its log: {self.log}")
+
+    async def wait_withdrawn(self, address: Address) -> None:
+        """Wait until a service that is leaving has left."""
+        with anyio.move_on_after(LEAVE_BOUND_S):
+            while (present := Address.read(self.home)) and present.token == address.token and is_running(address.pid):  # noqa: ASYNC110 - another process ends: no event of ours can tell
+                await anyio.sleep(LOOK_S)
+
+    async def _start(self) -> ServiceClient | None:
+        if client := await self.find():
+            return client
+        self.on_status("starting the agent service")
+        leftover = Address.read(self.home)
+        process = spawn_detached(self.argv, environment=self.home.environment(), log=self.log)
+        with anyio.move_on_after(START_BOUND_S):
+            while process.poll() is None:
+                address = Address.read(self.home)
+                if address is not None and (leftover is None or address.token != leftover.token):
+                    return ServiceClient(new_http_client(address), address)
+                await anyio.sleep(LOOK_S)
+            if client := await self.find():
+                return client
+            raise ServiceError(f"The agent service ended while it was starting. The end of {self.log}:\n{last_lines(self.log)}")
+        raise ServiceError(f"The agent service did not listen within {START_BOUND_S:.0f} s. Its log: {self.log}")
+
+    def _suits(self, address: Address) -> bool:
+        return address.version == own_version() and self.settings in (None, address.settings)
+
+    async def _replace(self, client: ServiceClient) -> None:
+        try:
+            await client.shut_down(only_if_unneeded=True)
+        except ServiceError as error:
+            if error.code != NEEDED:
+                raise
+            raise ServiceError(
+                f"An agent service of version {client.address.version} with other settings or another version is in use by another "
+                f"front-end (process {client.address.pid}). Close that one first."
+            ) from error
+
+
+async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
+    for _ in range(MAX_TRIES):
+        client = await start.find_or_start()
+        try:
+            await tasks.start(_stay_attached, client, start.on_status)
+        except BaseException as error:
+            with anyio.move_on_after(CLOSE_BOUND_S, shield=True):
+                await client.close()
+            if not isinstance(error, ServiceGone):
+                raise
+            await start.wait_withdrawn(client.address)
+        else:
+            return client
+    raise ServiceError(f"The agent service left {MAX_TRIES} times while we were attaching. Its log: {start.log}")
+
+
+async def _stay_attached(client: ServiceClient, on_status: OnStatus, *, task_status: TaskStatus[None]) -> None:
+    is_ready = False
+    try:
+        async with aclosing(client.notices()) as notices:
+            async for notice in notices:
+                match notice.kind:
+                    case "status":
+                        on_status(notice.text)
+                    case "ready":
+                        is_ready = True
+                        task_status.started()
+                    case "failed":
+                        raise ServiceError(notice.text)
+                    case "leaving":
+                        raise ServiceGone
+    except AgentError:
+        if not is_ready:
+            raise
+    finally:
+        client.gone.set()
+
+
+async def end_service(home: Home) -> None:
+    """Tell the service of a home to leave, if there is one, and wait until it has."""
+    address = Address.read(home)
+    if address is None:
+        return
+    client = ServiceClient(new_http_client(address), address)
+    try:
+        await client.shut_down()
+    except AgentError:
+        # Gone already, or on its way out.
+        pass
+    finally:
+        await client.close()
+    with anyio.move_on_after(LEAVE_BOUND_S):
+        while is_running(address.pid):  # noqa: ASYNC110 - another process ends - it may not be our child
+            await anyio.sleep(LOOK_S)

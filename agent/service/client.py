@@ -1,0 +1,188 @@
+"""The facade over HTTP: the same methods as the runtime, for whoever is attached to the service.
+
+It keeps no state but the connection. When the service goes, every method raises `ServiceGone`: attach again and go on from the last event
+that was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from urllib.parse import urlencode
+
+import anyio
+import httpx2
+from httpx2 import ServerSentEvent
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from agent.errors import AgentError
+from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
+from agent.service.address import Address
+from agent.service.faults import ServiceError, ServiceGone, error_for
+from agent.service.wire import (
+    KEEP_ALIVE_S,
+    READY_WAIT_S,
+    ApprovalReply,
+    CancelRequest,
+    Fault,
+    FaultBody,
+    ForkRequest,
+    FoundRow,
+    Notice,
+    ServiceHealth,
+    SessionOpened,
+    SessionRequest,
+    SessionRow,
+    ShutdownRequest,
+    TurnAccepted,
+    TurnRequest,
+)
+from agent.sessions.exporting import Form
+
+CONNECT_BOUND_S = 5.0
+"""Loopback connects at once or not at all; the rest is for a machine that is swapping."""
+ANSWER_BOUND_S = READY_WAIT_S + 10.0
+"""A request may find the service still getting ready, which has its own bound."""
+SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
+"""A stream without even a sign of life for this long belongs to a service that is stuck."""
+_STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
+_APPROVALS = TypeAdapter(list[ApprovalNeeded])
+_SESSIONS = TypeAdapter(list[SessionRow])
+_FOUND = TypeAdapter(list[FoundRow])
+
+
+def new_http_client(address: Address) -> httpx2.AsyncClient:
+    """A client of one service. Plain HTTP on loopback: no proxy applies, and building the TLS roots would cost 150 ms."""
+    return httpx2.AsyncClient(
+        base_url=address.url, headers={"authorization": f"Bearer {address.token}"}, trust_env=False, verify=False,
+        timeout=httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S),
+    )  # fmt: skip
+
+
+class ServiceClient:
+    """A service that we are attached to."""
+
+    def __init__(self, http: httpx2.AsyncClient, address: Address) -> None:
+        self._http = http
+        self.address = address
+        self.gone = anyio.Event()
+        """Set when the service has gone or is going."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._http.aclose()
+
+    async def health(self) -> ServiceHealth:
+        """How it is."""
+        return ServiceHealth.model_validate_json(await self._call("GET", "/health"))
+
+    async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
+        """See `Facade.open_session`."""
+        answer = await self._call("POST", "/sessions", SessionRequest(resume=resume, title=title), subject=resume or "")
+        return SessionOpened.model_validate_json(answer).session
+
+    async def send(
+        self, session: str, text: str, *, who: str, tier: str | None = None,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+    ) -> str:  # fmt: skip
+        """See `Facade.send`."""
+        request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive)
+        return TurnAccepted.model_validate_json(await self._call("POST", f"/sessions/{session}/turns", request, subject=session)).turn
+
+    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
+        """See `Facade.events`. A live event has `seq` 0: resume after the last one that had a place."""
+        async with self.listening(session, after=after) as events:
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def listening(self, session: str, *, after: int = 0) -> AsyncGenerator[AsyncGenerator[Event]]:
+        """The same, but listening has begun when the block is entered: a turn that is begun inside it loses no live text."""
+        async with self._open_stream(f"/sessions/{session}/events", {"after": str(after)}, subject=session) as frames:
+            events = _parsed(frames)
+            async with aclosing(events):
+                yield events
+
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+        """See `Facade.approve`."""
+        await self._call("POST", f"/approvals/{approval}", ApprovalReply(digest=digest, granted=granted, who=who), subject=approval)
+
+    async def cancel(self, session: str, *, who: str) -> None:
+        """See `Facade.cancel`."""
+        await self._call("POST", f"/sessions/{session}/cancel", CancelRequest(who=who), subject=session)
+
+    async def approvals(self) -> list[ApprovalNeeded]:
+        """What waits for a person."""
+        return _APPROVALS.validate_json(await self._call("GET", "/approvals"))
+
+    async def sessions(self) -> list[SessionRow]:
+        """The conversations."""
+        return _SESSIONS.validate_json(await self._call("GET", "/sessions"))
+
+    async def search_sessions(self, text: str) -> list[FoundRow]:
+        """Turns in which all words of a text were said, the best first."""
+        return _FOUND.validate_json(await self._call("GET", f"/sessions/search?{urlencode({'text': text})}"))
+
+    async def fork(self, session: str, *, until: str | None = None) -> str:
+        """Copy a conversation up to a turn; the copy's id."""
+        answer = await self._call("POST", f"/sessions/{session}/fork", ForkRequest(until=until), subject=session)
+        return SessionOpened.model_validate_json(answer).session
+
+    async def export(self, session: str, form: Form) -> str:
+        """A conversation as a text."""
+        return (await self._call("GET", f"/sessions/{session}/export?form={form}", subject=session)).decode()
+
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away."""
+        await self._call("DELETE", f"/sessions/{session}", subject=session)
+
+    async def shut_down(self, *, only_if_unneeded: bool = False) -> None:
+        """Tell it to leave."""
+        await self._call("POST", "/shutdown", ShutdownRequest(only_if_unneeded=only_if_unneeded))
+
+    async def notices(self) -> AsyncGenerator[Notice]:
+        """What the service says about itself; while this is open, it counts us as attached."""
+        async with self._open_stream("/attached", {}, subject="") as frames:
+            async for frame in frames:
+                yield Notice.model_validate_json(frame.data)
+
+    async def _call(self, method: str, path: str, body: BaseModel | None = None, *, subject: str = "") -> bytes:
+        content = body.model_dump_json() if body is not None else None
+        try:
+            answer = await self._http.request(method, path, content=content)
+        except httpx2.TransportError as error:
+            raise ServiceGone from error
+        if answer.is_success:
+            return answer.content
+        raise _failure(answer.content, subject)
+
+    @asynccontextmanager
+    async def _open_stream(self, path: str, query: dict[str, str], *, subject: str) -> AsyncGenerator[AsyncGenerator[ServerSentEvent]]:
+        try:
+            async with self._http.stream("GET", path, params=query, timeout=_STREAM) as answer:
+                if not answer.is_success:
+                    raise _failure(await answer.aread(), subject)
+                async with aclosing(_frames(answer, subject)) as frames:
+                    yield frames
+        except httpx2.TransportError as error:
+            raise ServiceGone from error
+
+
+async def _frames(answer: httpx2.Response, subject: str) -> AsyncGenerator[ServerSentEvent]:
+    async for frame in httpx2.EventSource(answer):
+        if frame.event == "fault":
+            raise error_for(Fault.model_validate_json(frame.data), subject)
+        yield frame
+    raise ServiceGone
+
+
+async def _parsed(frames: AsyncGenerator[ServerSentEvent]) -> AsyncGenerator[Event]:
+    async for frame in frames:
+        yield AnyEvent.validate_json(frame.data)
+
+
+def _failure(content: bytes, subject: str) -> AgentError:
+    try:
+        return error_for(FaultBody.model_validate_json(content).error, subject)
+    except ValidationError:
+        return ServiceError("The agent service answered with something that is not its own.")

@@ -1,0 +1,81 @@
+"""What the runtime raises, as an answer with a stable code, and that answer as the same exception on the other side.
+
+The tree in `agent.errors` is for everybody; what is added here exists only because there is a process in between:
+
+    AgentError
+    ├── ServiceError          the person: the service could not be started, or answered with something unknown
+    └── ServiceGone           the front-end: attach again; the session is in the log, what was completed stays done
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, get_args
+
+from agent.errors import AgentError, ApprovalError, ApprovalProblem, EngineUnreachable, HomeBusy, SessionBusy, SessionNotFound, TurnNotFound
+from agent.service.wire import Fault
+
+_APPROVAL = "approval_"
+
+
+class ServiceError(AgentError):
+    """The service could not be started, or answered with a code that has no exception of its own."""
+
+    def __init__(self, message: str, code: str = "service") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ServiceGone(AgentError):
+    """The service went away while we were attached."""
+
+    def __init__(self) -> None:
+        super().__init__("The agent service is gone.")
+
+
+class Answer(NamedTuple):
+    """An HTTP status and what its body says."""
+
+    status: int
+    code: str
+
+
+def answer_for(error: AgentError) -> Answer:
+    """The answer that one of the runtime's errors becomes."""
+    match error:
+        case SessionNotFound():
+            return Answer(404, "session_not_found")
+        case TurnNotFound():
+            return Answer(404, "turn_not_found")
+        case SessionBusy():
+            return Answer(409, "session_busy")
+        case ApprovalError(problem="unknown"):
+            return Answer(404, _APPROVAL + error.problem)
+        case ApprovalError():
+            return Answer(409, _APPROVAL + error.problem)
+        case HomeBusy():
+            return Answer(409, "home_busy")
+        case EngineUnreachable():
+            return Answer(503, "engine_unreachable")
+        case _:
+            return Answer(500, "agent_error")
+
+
+def error_for(fault: Fault, subject: str) -> AgentError:
+    """The exception that a fault stands for.
+
+    Args:
+        fault: as answered.
+        subject: the session or approval that was asked for.
+    """
+    problems: dict[str, ApprovalProblem] = {_APPROVAL + problem: problem for problem in get_args(ApprovalProblem)}
+    if fault.code in problems:
+        return ApprovalError(problems[fault.code])
+    match fault.code:
+        case "session_not_found":
+            return SessionNotFound(subject)
+        case "session_busy":
+            return SessionBusy(subject)
+        case "leaving":
+            return ServiceGone()
+        case _:
+            return ServiceError(fault.message, fault.code)

@@ -1,0 +1,198 @@
+"""One session while it is open: its conversation and taint, its listeners, and the turn that runs in it.
+
+All of it is a view of the log; it is dropped and read again without loss.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from agent.calls.assemble import Reply
+from agent.engine.client import EngineClient
+from agent.engine.model_client import ModelClient
+from agent.errors import SessionBusy
+from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta
+from agent.local_time import Zone
+from agent.routes.routing import RoutingRules
+from agent.safety.taint import Taint
+from agent.sessions.feed import Feed
+from agent.sessions.store import Store, TurnRow
+from agent.tools.toolbox import Tool, Toolbox
+from agent.turns.budget import Limits
+from agent.turns.loop import Ports, TurnLoop
+from agent.turns.turn_state import Rules, TurnState, apply
+from agent.view.context import Conversation
+from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
+from config.schema import AgentSettings
+from inference.contract.status import SwapProgress
+
+
+@dataclass(frozen=True)
+class World:
+    """What all sessions of a home share."""
+
+    store: Store
+    settings: AgentSettings
+    toolbox: Toolbox
+    model: ModelClient
+    engine: EngineClient
+    zone: Zone
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> str:
+        """The time for the log's own column."""
+        return self.zone.now().isoformat()
+
+    @property
+    def routing(self) -> RoutingRules:
+        routing = self.settings.routing
+        return RoutingRules(routing.default_tier, routing.force_tier, routing.tags)
+
+    def expire_orphans(self) -> None:
+        """Close approvals whose time is over and whose turn has ended: nobody else will."""
+        running = {turn.id for turn in self.store.unfinished_turns()}
+        for row in self.store.open_approvals():
+            if row.expires_at <= self.clock() and row.needed.turn not in running:
+                needed = row.needed
+                expired = ApprovalAnswered(turn=needed.turn, approval=needed.approval, call=needed.call, outcome="expired", who="")
+                self.store.append(row.session, [expired], at=self.now())
+
+
+@dataclass
+class OpenSession:
+    """One session. `load` reads it."""
+
+    session: str
+    world: World
+    conversation: Conversation
+    taint: Taint
+    turn: TurnLoop | None = None
+    """The turn that runs; None between turns."""
+    _feed: Feed = field(default_factory=Feed)
+    _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @classmethod
+    async def load(cls, session: str, world: World) -> OpenSession:
+        """Read a session from the log."""
+        events = await anyio.to_thread.run_sync(world.store.events, session)
+        taint = Taint()
+        for event in events:
+            taint = taint.after(event)
+        return cls(session, world, Conversation(events), taint)
+
+    async def stored_events(self, after: int = 0) -> list[Event]:
+        return await anyio.to_thread.run_sync(partial(self.world.store.events, self.session, after=after))
+
+    def listen(self, *, after: int) -> AsyncGenerator[Event]:
+        """Stored events after `after`, then everything as it happens."""
+        return self._feed.listen(self.stored_events, after=after)
+
+    async def commit(self, events: Sequence[Event]) -> None:
+        """Store events, all or none, then show them in the order of the log."""
+        await self._commit(partial(self.world.store.append, self.session, events, at=self.world.now()))
+
+    async def _commit(self, write: Callable[[], list[Event]]) -> None:
+        async with self._commit_lock:
+            # In a thread: a commit waits for the disk. It is never abandoned half-way, so log and memory cannot part.
+            for stored in await anyio.to_thread.run_sync(write):
+                self.conversation.add(stored)
+                self.taint = self.taint.after(stored)
+                self._feed.publish(stored)
+
+    async def begin(self, turn: TurnRow, events: Sequence[Event], tasks: TaskGroup) -> None:
+        """Store a new turn's first events and run it.
+
+        Raises:
+            SessionBusy: another turn runs here.
+        """
+        loop = self._take_turn(turn, events)
+        try:
+            await self._commit(partial(self.world.store.begin_turn, turn, events, at=self.world.now()))
+        except BaseException:
+            self._drop(loop)
+            raise
+        tasks.start_soon(self._run, loop)
+
+    def go_on(self, turn: TurnRow, stored: Sequence[Event], tasks: TaskGroup) -> None:
+        """Run a turn from where the log, the session's `stored` events, stops."""
+        events = [event for event in stored if event.turn == turn.id]
+        tasks.start_soon(self._run, self._take_turn(turn, events))
+
+    def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
+        if self.turn is not None and not self.turn.has_ended:
+            raise SessionBusy(self.session)
+        state = TurnState(turn.id, options=turn.options, taint=self.taint)
+        for event in events:
+            state = apply(state, event)
+        self.turn = TurnLoop(state, self._ports())
+        return self.turn
+
+    async def _run(self, loop: TurnLoop) -> None:
+        try:
+            await loop.run()
+        finally:
+            self._drop(loop)
+
+    def _drop(self, loop: TurnLoop) -> None:
+        loop.close()
+        if self.turn is loop:
+            self.turn = None
+
+    def _ports(self) -> Ports:
+        return Ports(
+            commit=self.commit,
+            publish=self._feed.publish,
+            find_rules=self._find_rules,
+            served_tiers=self.world.engine.served,
+            view=self.conversation.view,
+            complete=self._complete,
+            call_tool=lambda name, arguments, meta, is_read: self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read),
+            zone_name=self.world.zone.name,
+            clock=self.world.clock,
+        )
+
+    async def _find_rules(self) -> Rules:
+        tools = await self.world.toolbox.tools()
+        schemas = (await self._prefix(tools)).parameters()
+        agent = self.world.settings.agent
+        return Rules(
+            schemas=schemas,
+            facts={tool.name: tool.facts for tool in tools if tool.name in schemas},
+            overrides=self.world.settings.policy.tools,
+            limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
+            routing=self.world.routing,
+            approval_ttl_s=agent.approval_ttl_s,
+        )
+
+    async def _prefix(self, tools: Sequence[Tool]) -> Prefix:
+        """The session's prefix, frozen at its first turn: tools that come later are for the next session."""
+        stored = await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
+        if stored is not None:
+            return stored
+        shown = [t for t in tools if self.world.settings.agent.tools == "all" or not t.is_extended]
+        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
+        await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
+        return prefix
+
+    async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
+        prefix = await self._prefix(())
+        max_tokens = self.world.settings.agent.max_tokens
+        body = request_body(model=tier, prefix=prefix, messages=self.conversation.messages, max_tokens=max_tokens, manner=manner)
+
+        def show_loading(progress: SwapProgress) -> None:
+            shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})
+            self._feed.publish(EngineLoading(turn=turn, **shown))
+
+        return await self.world.model.complete(
+            body,
+            session=self.session,
+            on_text=lambda text: self._feed.publish(TextDelta(turn=turn, text=text)),
+            on_loading=show_loading,
+        )

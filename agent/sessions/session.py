@@ -1,0 +1,274 @@
+"""The facade: one `Runtime` per home owns its sessions, tool servers and approvals; front-ends send, listen, answer and cancel.
+
+It starts turns and hands what people say to the turn that it is for; what happens in a turn is decided in `agent.turns.turn` and run by
+`agent.turns.loop`. Everything that it knows about the past comes from the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import httpx2
+from anyio.abc import TaskGroup
+
+from agent.background import background_tasks
+from agent.engine.client import EngineClient
+from agent.engine.key import EngineKey, KeySource
+from agent.engine.model_client import ModelClient, timeouts
+from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
+from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
+from agent.local_time import Zone, find_zone
+from agent.routes.routing import without_tags
+from agent.safety.approvals import check_answer
+from agent.service.lease import hold_lease
+from agent.sessions.conversation import OpenSession, World
+from agent.sessions.shelf import Shelf
+from agent.sessions.store import SessionInfo, Store, TurnRow
+from agent.tools.launches import server_specs
+from agent.tools.toolbox import Toolbox
+from agent.turns.deferred import deferred_turn
+from agent.turns.effects import Answered
+from agent.turns.turn_state import Options
+from agent.view.prompt import user_text
+from config.paths import Home
+from config.schema import AgentSettings
+from config.trust import CertificatesRefused, trust_of
+
+LOG_FILE = "sessions.sqlite3"
+LEASE_FILE = "agent.lease"
+log = logging.getLogger(__name__)
+NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
+CANCEL_TIMEOUT_S = 15.0
+"""A cancelled turn has only to store its end."""
+
+
+class Runtime:
+    """The agent of one home. Made by `open_runtime`."""
+
+    def __init__(self, world: World, tasks: TaskGroup) -> None:
+        self._world = world
+        self._tasks = tasks
+        self._sessions: dict[str, OpenSession] = {}
+        self.shelf = Shelf(world)
+        """The conversations as things that are kept; `delete` is here, because nothing may run in one that goes."""
+
+    async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
+        """Begin a conversation, or go on with one.
+
+        Args:
+            resume: id of the one to go on with.
+            title: of a new one.
+
+        Raises:
+            SessionNotFound: there is none of that id.
+        """
+        if resume is not None:
+            await self._session(resume)
+            return resume
+        session = f"s-{uuid.uuid4().hex[:12]}"
+        create = partial(self._world.store.create_session, session, title=title, at=self._world.now())
+        await anyio.to_thread.run_sync(create)
+        return session
+
+    async def send(
+        self, session: str, text: str, *, who: str, tier: str | None = None,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+    ) -> str:  # fmt: skip
+        """Begin a turn; what happens in it comes as events.
+
+        Args:
+            session: its id.
+            text: what the person typed.
+            who: the person, as the front-end names it.
+            tier: pins the tier.
+            grants: classes of tools granted in advance; never what sends or deletes once the session is tainted.
+            interactive: somebody can be asked. Otherwise a call that needs a person is left in the queue, and the turn ends.
+
+        Returns:
+            The turn's id.
+
+        Raises:
+            SessionNotFound: no such session.
+            SessionBusy: a turn is still running in it.
+        """
+        opened = await self._session(session)
+        now = self._world.zone.now()
+        turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive))
+        sent_text = user_text(without_tags(text, self._world.routing), now)
+        started = TurnStarted(turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who)
+        await opened.begin(turn, [started], self._tasks)
+        return turn.id
+
+    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
+        """The stored events after `after`, then live ones, without end.
+
+        Raises:
+            SessionNotFound: no such session.
+        """
+        opened = await self._session(session)
+        async with aclosing(opened.listen(after=after)) as events:
+            async for event in events:
+                yield event
+
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+        """Answer an approval, once; with a yes, exactly the call that it shows runs.
+
+        Args:
+            approval: its id.
+            digest: of the call that the person saw.
+            granted: yes or no.
+            who: who answers.
+
+        Raises:
+            ApprovalError: unknown, expired, answered, or another call's digest.
+            SessionBusy: the turn that asked has ended, and another one is running in its session.
+        """
+        stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
+        row = check_answer(stored, digest=digest, now=self._world.clock())
+        opened = await self._session(row.session)
+        turn = opened.turn
+        if turn is not None and turn.turn == row.needed.turn:
+            if turn.is_interactive:
+                if not await turn.answer(Answered(approval, granted, who)):
+                    raise ApprovalError("answered")
+                return
+            await turn.ended.wait()
+        await self._answer_later(opened, row.needed, granted=granted, who=who)
+
+    async def _answer_later(self, opened: OpenSession, needed: ApprovalNeeded, *, granted: bool, who: str) -> None:
+        """The turn that asked has ended: a yes runs the call in a turn of its own."""
+        if not granted:
+            answered = ApprovalAnswered(turn=needed.turn, approval=needed.approval, call=needed.call, outcome="no", who=who)
+            await opened.commit([answered])
+            return
+        turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", opened.session, Options())
+        events = deferred_turn(turn.id, needed, await opened.stored_events(), now=self._world.zone.now(), who=who)
+        await opened.begin(turn, events, self._tasks)
+
+    async def cancel(self, session: str, *, who: str) -> None:
+        """End the running turn, if there is one; returns when its end is stored.
+
+        Raises:
+            SessionNotFound: no such session.
+        """
+        turn = (await self._session(session)).turn
+        if turn is not None:
+            with anyio.move_on_after(CANCEL_TIMEOUT_S):
+                await turn.cancel(who)
+                await turn.ended.wait()
+
+    def approvals(self) -> list[ApprovalNeeded]:
+        """What waits for a person, the next to expire first. Reads the log: from an event loop, call it in a thread."""
+        return [row.needed for row in self._world.store.open_approvals() if row.expires_at > self._world.clock()]
+
+    def sessions(self) -> list[SessionInfo]:
+        """The conversations, newest first. Reads the log: from an event loop, call it in a thread."""
+        now = self._world.clock()
+        waiting = Counter(row.session for row in self._world.store.open_approvals() if row.expires_at > now)
+        return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
+
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away with everything that came of it.
+
+        Raises:
+            SessionNotFound: no such session.
+            SessionBusy: a turn runs in it, or waits for a person.
+        """
+        opened = await self._session(session)
+        if opened.turn is not None and not opened.turn.has_ended:
+            raise SessionBusy(session)
+        self._sessions.pop(session, None)
+        await self.shelf.delete(session)
+
+    def is_busy(self) -> bool:
+        """Whether a turn or an approved call runs; one that waits for a person does not."""
+        return any(opened.turn is not None and opened.turn.is_working for opened in self._sessions.values())
+
+    async def warm(self) -> None:
+        """Have the engine load the default tier's model, so that no question waits for it. What goes wrong is for a turn to tell."""
+        try:
+            await self._world.engine.switch(self._world.settings.routing.default_tier, wait=False)
+        except AgentError as error:
+            log.info("the model could not be loaded ahead: %s", error)
+
+    async def _session(self, session: str) -> OpenSession:
+        if session not in self._sessions:
+            if not await anyio.to_thread.run_sync(self._world.store.has_session, session):
+                raise SessionNotFound(session)
+            loaded = await OpenSession.load(session, self._world)
+            self._sessions.setdefault(session, loaded)
+        return self._sessions[session]
+
+    async def resume(self) -> None:
+        """Go on with every turn that a crash or a stop interrupted; those that wait for a person wait on."""
+        await anyio.to_thread.run_sync(self._world.expire_orphans)
+        unfinished = await anyio.to_thread.run_sync(self._world.store.unfinished_turns)
+        newest = {turn.session: turn for turn in unfinished}
+        for turn in unfinished:
+            opened = await self._session(turn.session)
+            if turn is newest[turn.session]:
+                opened.go_on(turn, await opened.stored_events(), self._tasks)
+            else:
+                # Its end could not be stored, and the conversation has gone on since; one turn at a time.
+                await opened.commit([TurnFailed(turn=turn.id, error=NEVER_ENDED, code="interrupted")])
+
+
+@asynccontextmanager
+async def open_runtime(
+    home: Home,
+    settings: AgentSettings,
+    *,
+    engine_url: str | Callable[[], Awaitable[str]],
+    engine_key: KeySource,
+    tools: Toolbox | None = None,
+    zone: Zone | None = None,
+) -> AsyncGenerator[Runtime]:
+    """The agent of a home, with its exclusive lease; turns that were interrupted go on.
+
+    Args:
+        home: its folders are made where they are missing.
+        settings: of `agent.toml`.
+        engine_url: where the engine answers; or what waits until it does, while the tool servers are starting already.
+        engine_key: its key, if it wants one; or what reads it, again when the engine refuses the one that it was shown.
+        tools: the tool servers, not yet running; None for those of the settings.
+        zone: the person's clock; None for the one of the settings, which shows the real time.
+
+    Raises:
+        HomeBusy: another process holds the home.
+        AgentError: `engine.ca` cannot be used.
+    """
+    home.prepare()
+    try:
+        trusted = trust_of(settings.engine.ca)
+    except CertificatesRefused as error:
+        raise AgentError(f"engine.ca in agent.toml: {error}") from error
+    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir)
+    with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
+        store = Store(home.state_dir / LOG_FILE)
+        try:
+            async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http:
+                url = engine_url if isinstance(engine_url, str) else await engine_url()
+                key = EngineKey(engine_key)
+                world = World(
+                    store=store,
+                    settings=settings,
+                    toolbox=toolbox,
+                    model=ModelClient(url, key, http),
+                    engine=EngineClient(url, key, http),
+                    zone=zone or find_zone(settings.agent.zone),
+                )
+                async with background_tasks() as tasks:
+                    runtime = Runtime(world, tasks)
+                    await runtime.resume()
+                    tasks.start_soon(runtime.shelf.tell_engine)
+                    yield runtime
+        finally:
+            store.close()

@@ -1,0 +1,99 @@
+"""Conversations as things that are kept: found again, copied to go on differently, written out, thrown away.
+
+What runs in a conversation is `agent.sessions.session`'s business; here it only matters that nothing runs in one that is thrown away.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from functools import partial
+
+import anyio.to_thread
+
+from agent.errors import AgentError, SessionNotFound, TurnNotFound
+from agent.events import TURN_ENDS
+from agent.sessions.conversation import World
+from agent.sessions.exporting import Form, exported
+from agent.sessions.store import Found, SessionInfo
+
+log = logging.getLogger(__name__)
+FOUND = 50
+"""Most turns that a search gives: who sees more than this wants other words."""
+
+
+class Shelf:
+    """The conversations of one home.
+
+    Args:
+        world: its store and its engine.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def search(self, text: str) -> list[Found]:
+        """Turns in which all words of a text were said, the best first; none for a text without words."""
+        words = re.findall(r"\w+", text)
+        return await anyio.to_thread.run_sync(partial(self._world.store.search, words, limit=FOUND)) if words else []
+
+    async def fork(self, session: str, *, until: str | None = None) -> str:
+        """Copy a conversation, to go on differently.
+
+        Args:
+            session: its id.
+            until: the last turn that the copy has; None for all that have ended.
+
+        Returns:
+            The copy's id.
+
+        Raises:
+            SessionNotFound: no such session.
+            TurnNotFound: no turn of that id has ended in it.
+        """
+        info = await self._info(session)
+        events = await anyio.to_thread.run_sync(self._world.store.events, session)
+        ended = [event.turn for event in events if event.type in TURN_ENDS]
+        if until is not None and until not in ended:
+            raise TurnNotFound(until)
+        kept = ended if until is None else ended[: ended.index(until) + 1]
+        copy = SessionInfo(f"s-{uuid.uuid4().hex[:12]}", f"{info.title} (copy)".strip(), self._world.now(), len(kept), "")
+        turns = {turn: f"t-{uuid.uuid4().hex[:12]}" for turn in kept}
+        await anyio.to_thread.run_sync(partial(self._world.store.copy_session, session, copy, turns, at=self._world.now()))
+        return copy.session
+
+    async def export(self, session: str, form: Form) -> str:
+        """A conversation as a text.
+
+        Raises:
+            SessionNotFound: no such session.
+        """
+        info = await self._info(session)
+        return exported(form, info.title or session, await anyio.to_thread.run_sync(self._world.store.events, session))
+
+    async def delete(self, session: str) -> None:
+        """Throw a conversation away, and have the engine throw away what it keeps of it, now or when it can be reached.
+
+        Raises:
+            SessionNotFound: no such session.
+        """
+        await self._info(session)
+        await anyio.to_thread.run_sync(self._world.store.delete_session, session)
+        await self.tell_engine()
+
+    async def tell_engine(self) -> None:
+        """Have the engine forget what was deleted; what it cannot be told now, it is told at the next start or the next deletion."""
+        for session in await anyio.to_thread.run_sync(self._world.store.to_forget):
+            try:
+                await self._world.engine.forget(session)
+            except AgentError as error:
+                log.info("the engine has not been told of a deleted conversation: %s", error)
+                return
+            await anyio.to_thread.run_sync(self._world.store.forgotten, session)
+
+    async def _info(self, session: str) -> SessionInfo:
+        for info in await anyio.to_thread.run_sync(self._world.store.sessions):
+            if info.session == session:
+                return info
+        raise SessionNotFound(session)

@@ -1,0 +1,279 @@
+"""The append-only log of everything that happened, in one SQLite file per home; sessions, turns and approvals are read from it.
+
+Each `append` is one transaction, synced to disk before it returns, because the effects that follow rely on it after a crash. Calls block
+for a disk write: async callers make them in a worker thread, one connection behind one lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.errors import ApprovalError
+from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
+from agent.safety.approvals import ApprovalRow
+from agent.sessions.migrations import migrate
+from agent.turns.turn_state import Options
+from agent.view.messages import Prefix
+
+BUSY_TIMEOUT_S = 5.0
+"""The lease makes this process the only writer; a backup tool may still hold a lock for a moment."""
+PRIVATE_FILE_MODE = 0o600
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """One conversation, as a list of them shows it."""
+
+    session: str
+    title: str
+    created_at: str
+    turns: int
+    last_text: str
+    """What the person typed last."""
+    waiting: int = 0
+    """Calls that wait for a person, by the runtime's clock."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A turn in which something that was looked for was said."""
+
+    session: str
+    title: str
+    turn: str
+    who: Literal["person", "assistant"]
+    text: str
+    """The words around it."""
+    at: str
+
+
+@dataclass(frozen=True)
+class TurnRow:
+    id: str
+    session: str
+    options: Options
+
+
+class Store:
+    """The log of one home."""
+
+    def __init__(self, path: Path) -> None:
+        # Made by us with private modes first: SQLite would make it as the umask allows, and its WAL files copy the modes of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE))
+        path.chmod(PRIVATE_FILE_MODE)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # FULL: a commit that an effect relies on must also survive a power cut.
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten, and does not wait in a free page for whoever gets the file.
+        self._db.execute("PRAGMA secure_delete = ON")
+        migrate(self._db)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                # Inside: a commit can fail too (a full disk), and would leave the transaction open for whoever comes next.
+                self._db.execute("COMMIT")
+            except BaseException:
+                # Some failures have ended it already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    # --- sessions ---
+
+    def create_session(self, session: str, *, title: str, at: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT INTO sessions (id, title, created_at) VALUES (?, ?, ?)", (session, title, at))
+
+    def has_session(self, session: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM sessions WHERE id = ?", session))
+
+    def sessions(self) -> list[SessionInfo]:
+        """All sessions, the newest first."""
+        rows = self._rows(
+            """SELECT s.id, s.title, s.created_at, (SELECT count(*) FROM turns t WHERE t.session = s.id),
+                   (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started' ORDER BY seq DESC LIMIT 1)
+               FROM sessions s ORDER BY s.created_at DESC, s.id"""
+        )
+        return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "") for row in rows]
+
+    def search(self, words: Sequence[str], *, limit: int) -> list[Found]:
+        """Turns in which the person or the assistant said all of these words (or words that begin like them), the best match first."""
+        query = " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+        rows = self._rows(
+            """SELECT said.session, s.title, said.turn, said.who, snippet(said, 0, '', '', '…', 16), e.at
+               FROM said JOIN sessions s ON s.id = said.session
+               LEFT JOIN events e ON e.session = said.session AND e.turn = said.turn AND e.type = 'turn_started'
+               WHERE said MATCH ? ORDER BY bm25(said), e.at DESC LIMIT ?""",
+            query,
+            limit,
+        )
+        return [Found(*row) for row in rows]
+
+    def copy_session(self, source: str, copy: SessionInfo, turns: Mapping[str, str], *, at: str) -> None:
+        """Add a session that begins as another one did.
+
+        Args:
+            source: its id.
+            copy: id and title of the new one.
+            turns: the turns that it takes over, all of them ended, each with its id in the copy.
+            at: now.
+        """
+        events = [event for event in self.events(source) if event.turn in turns]
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO sessions (id, title, created_at, system, tools) SELECT ?, ?, ?, system, tools FROM sessions WHERE id = ?",
+                (copy.session, copy.title, copy.created_at, source),
+            )
+            for old, new in turns.items():
+                db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
+                           (new, copy.session, old))  # fmt: skip
+            for event in events:
+                _write(db, copy.session, _renamed(event, turns), at)
+
+    def delete_session(self, session: str) -> None:
+        """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
+        with self._transaction() as db:
+            for table in ("said", "approvals", "events", "turns"):
+                db.execute(f"DELETE FROM {table} WHERE session = ?", (session,))
+            db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+            # The index keeps words of deleted rows until its parts are merged.
+            db.execute("INSERT INTO said (said) VALUES ('optimize')")
+            db.execute("INSERT OR IGNORE INTO to_forget (session) VALUES (?)", (session,))
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def to_forget(self) -> list[str]:
+        """Deleted sessions of which the engine has not been told."""
+        return [row[0] for row in self._rows("SELECT session FROM to_forget ORDER BY rowid")]
+
+    def forgotten(self, session: str) -> None:
+        """The engine keeps nothing of it any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM to_forget WHERE session = ?", (session,))
+
+    def prefix(self, session: str) -> Prefix | None:
+        """The session's frozen prefix; None before its first turn."""
+        rows = self._rows("SELECT system, tools FROM sessions WHERE id = ? AND system IS NOT NULL", session)
+        return Prefix(*rows[0]) if rows else None
+
+    def freeze_prefix(self, session: str, prefix: Prefix) -> None:
+        with self._transaction() as db:
+            db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ? AND system IS NULL", (prefix.system, prefix.tools, session))
+
+    # --- turns and events ---
+
+    def begin_turn(self, turn: TurnRow, events: Sequence[Event], *, at: str) -> list[Event]:
+        """Add a turn with its first events; returned with their places in the log."""
+        options = json.dumps(
+            {
+                "tier": turn.options.tier,
+                "grants": sorted(turn.options.grants),
+                "is_interactive": turn.options.is_interactive,
+            }
+        )
+        with self._transaction() as db:
+            db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
+            return [_insert(db, turn.session, event, at) for event in events]
+
+    def append(self, session: str, events: Iterable[Event], *, at: str) -> list[Event]:
+        """Add events, all or none; returned with their places in the log.
+
+        Raises:
+            ApprovalError: one of them answers an approval that has its answer; nothing was added.
+        """
+        with self._transaction() as db:
+            return [_insert(db, session, event, at) for event in events]
+
+    def events(self, session: str, *, after: int = 0) -> list[Event]:
+        rows = self._rows("SELECT body FROM events WHERE session = ? AND seq > ? ORDER BY seq", session, after)
+        return [AnyEvent.validate_json(row[0]) for row in rows]
+
+    def unfinished_turns(self) -> list[TurnRow]:
+        """Turns that a crash or a stop interrupted, oldest first."""
+        rows = self._rows("SELECT id, session, options FROM turns WHERE has_ended = 0 ORDER BY rowid")
+        return [_turn_row(*row) for row in rows]
+
+    # --- approvals ---
+
+    def approval(self, approval: str) -> ApprovalRow | None:
+        rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE id = ?", approval)
+        return _approval_row(rows[0]) if rows else None
+
+    def open_approvals(self) -> list[ApprovalRow]:
+        """Those without an answer, also when their time is over, the next to expire first."""
+        rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE outcome IS NULL ORDER BY expires_at, id")
+        return [_approval_row(row) for row in rows]
+
+
+def _renamed(event: Event, turns: Mapping[str, str]) -> Event:
+    changes = {"turn": turns[event.turn]}
+    if isinstance(event, ContextTrimmed):
+        changes["kept_from"] = turns.get(event.kept_from, event.kept_from)
+    return event.model_copy(update=changes)
+
+
+def _write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    """Add one event, and what was said in it to the index."""
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE session = ?", (session,)).fetchone()
+    stored = event.model_copy(update={"seq": last + 1})
+    db.execute(
+        "INSERT INTO events (session, seq, turn, type, body, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (session, stored.seq, stored.turn, stored.type, stored.model_dump_json(), at),
+    )
+    if isinstance(stored, TurnStarted | TurnDone):
+        text, who = (stored.text, "person") if isinstance(stored, TurnStarted) else (stored.answer, "assistant")
+        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
+    return stored
+
+
+def _insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    stored = _write(db, session, event, at)
+    match stored:
+        case ApprovalNeeded():
+            db.execute(
+                "INSERT INTO approvals (id, session, body, expires_at) VALUES (?, ?, ?, ?)",
+                (stored.approval, session, stored.model_dump_json(), datetime.fromisoformat(stored.expires_at).timestamp()),
+            )
+        case ApprovalAnswered():
+            answered = db.execute("UPDATE approvals SET outcome = ? WHERE id = ? AND outcome IS NULL", (stored.outcome, stored.approval))
+            if answered.rowcount != 1:
+                raise ApprovalError("answered")
+        case _ if stored.type in TURN_ENDS:
+            db.execute("UPDATE turns SET has_ended = 1 WHERE id = ?", (stored.turn,))
+        case _:
+            pass
+    return stored
+
+
+def _turn_row(turn: str, session: str, options: str) -> TurnRow:
+    values = json.loads(options)
+    return TurnRow(turn, session, Options(values["tier"], frozenset(values["grants"]), values["is_interactive"]))
+
+
+def _approval_row(row: tuple[str, str, float, str | None]) -> ApprovalRow:
+    session, body, expires_at, outcome = row
+    return ApprovalRow(session, ApprovalNeeded.model_validate_json(body), expires_at, outcome)

@@ -1,0 +1,1 @@
+"""The tool servers as the agent sees them: started, kept alive, called, and under one roof."""

@@ -1,0 +1,1 @@
+"""One turn, decided by a state machine and carried out by a loop."""

@@ -1,0 +1,262 @@
+"""The way of one tool call through a turn: checked, decided, prepared, asked for, run; each call ends with exactly one result.
+
+Part of the turn's state machine (`agent.turns.turn`), apart because it is about calls and the other about steps.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from agent.calls.repair import check_call
+from agent.calls.repeats import NOTE, is_repeat
+from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Decision, ToolFinished, ToolStarted
+from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, lines_of, shown
+from agent.safety.manifest import UNKNOWN, ToolFacts
+from agent.safety.policy import decide
+from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, RunTool, ToolEnded, Woke
+from agent.turns.turn_state import CallState
+from agent.view.prompt import canonical_json
+
+REFUSED = "The person said no. Nothing was done."
+DENIED = "The settings do not allow this. Nothing was done."
+CANCELLED = "Cancelled. Nothing was done."
+CLIENT_ID = "uid"
+"""What the host supplies beside a call that makes something new: executed twice with the same one, it has one effect."""
+OUTCOME_UNKNOWN = "It is not known whether this took effect. Check before trying again, and tell the person."
+
+
+def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
+    """Decide a call that the model made.
+
+    1. It cannot be run as it is (name, arguments, cut off): the model is told.
+    2. Its server is not there: the model is told.
+    3. Policy denies it: refused.
+    4. Policy allows it and it needs no dry run: it runs.
+    5. The tool has a dry run: it is prepared first, whatever the policy says next.
+    6. Else the person is asked about the call as it stands.
+    """
+    state = draft.state
+    checked = check_call(call.value, state.rules.schemas, is_cut=is_cut)
+    if checked.arguments is None:  # 1
+        refuse_call(draft, call, checked.problem)
+        return
+    facts = state.rules.facts.get(call.name)
+    if facts is None:  # 2
+        finish_call(draft, call, ok=False, text=f"{call.name} is not available right now. Nothing was done.")
+        return
+    ruling = decide(facts, override=state.rules.overrides.get(call.name), grants=state.options.grants, taint=state.taint)
+    arguments = canonical_json(checked.arguments)
+    draft.state = state.with_call(
+        call.id, phase="preparing", verdict=ruling.verdict, reason=ruling.reason, tool_class=facts.tool_class, arguments=arguments
+    )
+    if ruling.verdict == "deny":  # 3
+        _record_decision(draft, call.id, arguments, "{}")
+        finish_call(draft, call, ok=False, text=DENIED)
+    elif facts.prepares:  # 5
+        draft.do(PrepareCall(call.id, call.name, arguments))
+    elif ruling.verdict == "allow":  # 4
+        _record_decision(draft, call.id, arguments, "{}")
+        run_call(draft, call.id)
+    else:  # 6
+        take_prepared(draft, Prepared(call.id, arguments, "{}", f"Run {call.name}", lines_of(arguments)))
+
+
+def continue_call(draft: Draft, call: CallState) -> None:
+    """Go on with a call after a restart.
+
+    1. It has its result, or waits for a person: nothing to do (an overdue approval expires like any other).
+    2. A person said yes and it was not started: it runs.
+    3. It was not started: decided afresh.
+    4. It was started and only reads: it runs again.
+    5. It was started, writes, and carries a client-made id: sent again, which has one effect.
+    6. It was started and sends, deletes or cannot be told apart from a second one: nobody knows, and that is said.
+    """
+    if call.phase in ("done", "waiting"):  # 1
+        return
+    if call.phase != "running" and call.decision == "asked-yes":  # 2
+        run_call(draft, call.id)
+    elif call.phase != "running":  # 3
+        start_call(draft, call)
+    elif call.tool_class == "read" or _is_idempotent(call):  # 4, 5
+        draft.do(_run_effect(call))
+    else:
+        finish_call(draft, call, ok=False, text=OUTCOME_UNKNOWN, decision=call.decision)  # 6
+
+
+def _is_idempotent(call: CallState) -> bool:
+    return call.tool_class == "write" and CLIENT_ID in json.loads(call.host)
+
+
+def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | ToolEnded | Woke) -> None:
+    """Take in what happened to a call, or the time at which an approval is over."""
+    match event:
+        case Prepared():
+            take_prepared(draft, event)
+        case PrepareRefused():
+            take_refusal(draft, event)
+        case Answered():
+            take_answer(draft, event)
+        case ToolEnded():
+            take_result(draft, event)
+        case Woke():
+            for call in draft.state.calls:
+                if call.phase == "waiting" and call.expires_at <= draft.now:
+                    expire_call(draft, call)
+
+
+def take_prepared(draft: Draft, prepared: Prepared) -> None:
+    """The canonical call is known: it is run, or the person is asked about exactly this one.
+
+    1. The call is no longer being prepared: nothing.
+    2. Allowed: it runs.
+    3. Else the person is asked. Where nobody can be, it stays in the queue, and the model is told.
+    """
+    call = draft.state.call(prepared.call)
+    if call is None or call.phase != "preparing":  # 1
+        return
+    _record_decision(draft, call.id, prepared.arguments, prepared.host)
+    if call.verdict == "allow":  # 2
+        run_call(draft, call.id)
+        return
+    state = draft.state  # 3
+    expires_at = datetime.fromtimestamp(draft.now + state.rules.approval_ttl_s, tz=datetime.fromisoformat(state.now).tzinfo)
+    draft.record(
+        ApprovalNeeded(
+            turn=state.turn,
+            approval=approval_id(state.turn, call.id),
+            call=call.id,
+            name=call.name,
+            tool_class=call.tool_class,
+            summary=shown(prepared.summary),
+            lines=tuple((shown(label), shown(value)) for label, value in prepared.lines),
+            digest=digest_of(call.name, json.loads(prepared.arguments), json.loads(prepared.host)),
+            expires_at=expires_at.isoformat(),
+        )
+    )
+    if not state.options.is_interactive:
+        # The turn's answer will name what waits, in words that may be an outsider's: an event's title, a subject.
+        finish_call(draft, call, ok=False, text=UNAPPROVED, taints=_facts(draft, call).taints)
+
+
+def take_refusal(draft: Draft, refused: PrepareRefused) -> None:
+    """The server says why the call cannot be made; like any error, it may quote what outsiders wrote."""
+    call = draft.state.call(refused.call)
+    if call is not None and call.phase == "preparing":
+        finish_call(draft, call, ok=False, text=refused.text, taints=True)
+
+
+def take_answer(draft: Draft, answer: Answered) -> None:
+    """A person's yes runs the call that was shown, a no is its result. An answer to anything else counts for nothing."""
+    call = next((call for call in draft.state.calls if call.approval == answer.approval and call.phase == "waiting"), None)
+    if call is None:
+        return
+    if call.expires_at <= draft.now:
+        expire_call(draft, call)
+        return
+    outcome = "yes" if answer.is_granted else "no"
+    draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome=outcome, who=answer.who))
+    if answer.is_granted:
+        run_call(draft, call.id)
+    else:
+        finish_call(draft, call, ok=False, text=REFUSED, decision="asked-no")
+
+
+def expire_call(draft: Draft, call: CallState) -> None:
+    """Nobody answered in time."""
+    draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome="expired", who=""))
+    finish_call(draft, call, ok=False, text=UNAPPROVED)
+
+
+def take_result(draft: Draft, ended: ToolEnded) -> None:
+    """A call that ran has ended."""
+    call = draft.state.call(ended.call)
+    if call is None or call.phase != "running":
+        return
+    # An error may quote what is stored ("2 people match …"), whatever the tool does otherwise.
+    taints = _facts(draft, call).taints or not ended.ok
+    finish_call(draft, call, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
+
+
+def abandon_call(draft: Draft, call: CallState, who: str) -> None:
+    """The turn ends now: whatever is open gets its result.
+
+    1. It was running and only reads, or was not started: nothing was done.
+    2. It was running and may have done something: nobody knows.
+    An approval that was still open is answered no.
+    """
+    if call.phase == "waiting":
+        draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome="no", who=who))
+    if call.phase == "running":
+        text = CANCELLED if call.tool_class == "read" else OUTCOME_UNKNOWN  # 1, 2
+        finish_call(draft, call, ok=False, text=text, decision=call.decision)
+    elif call.phase != "done":
+        finish_call(draft, call, ok=False, text=CANCELLED)  # 1
+
+
+def run_call(draft: Draft, call: str) -> None:
+    """Log the start, then start."""
+    started = draft.state.call(call)
+    if started is None:
+        return
+    draft.record(ToolStarted(turn=draft.state.turn, call=call, name=started.name, arguments=started.arguments))
+    draft.do(_run_effect(started))
+
+
+def finish_call(
+    draft: Draft,
+    call: CallState,
+    *,
+    ok: bool,
+    text: str,
+    decision: Decision = "denied",
+    elapsed_s: float = 0.0,
+    taints: bool = False,
+) -> None:
+    """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
+
+    The model is told what was put right in its call, and when it has had this very result before.
+    """
+    told = _told(draft, call, text)
+    draft.record(
+        ToolFinished(
+            turn=draft.state.turn, call=call.id, name=call.name, ok=ok, decision=decision, text=told, elapsed_s=elapsed_s, taints=taints
+        )
+    )
+
+
+def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
+    """Log that a call could not be run as the model wrote it."""
+    told = _told(draft, call, problem)
+    draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
+
+
+def _told(draft: Draft, call: CallState, text: str) -> str:
+    if call.value.repaired:
+        text = f"{text} (The call was put right: {call.value.repaired}.)"
+    return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text
+
+
+def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None:
+    decided = draft.state.call(call)
+    if decided is not None:
+        draft.record(
+            CallDecided(
+                turn=draft.state.turn,
+                call=call,
+                name=decided.name,
+                tool_class=decided.tool_class,
+                arguments=arguments,
+                host=host,
+                verdict=decided.verdict,
+                reason=decided.reason,
+            )
+        )
+
+
+def _run_effect(call: CallState) -> RunTool:
+    return RunTool(call.id, call.name, call.arguments, call.host, is_read=call.tool_class == "read")
+
+
+def _facts(draft: Draft, call: CallState) -> ToolFacts:
+    return draft.state.rules.facts.get(call.name, UNKNOWN)

@@ -1,0 +1,187 @@
+"""What a turn is told and what it asks for in return, as frozen values; the loop carries them out, the turn only decides.
+
+`Record` effects are committed to the log, all of one step in one transaction, before any other effect of that step starts. When a
+turn ends, its loop stops whatever is still under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from agent.calls.assemble import Reply
+from agent.events import Event, Usage
+from agent.turns.budget import Limits
+from agent.turns.turn_state import Stage, TurnState, apply
+from agent.view.messages import Manner
+from agent.view.window import View
+
+# --- what a turn is told ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Go on from what the log says: the first step of a new turn and of one that a restart interrupted."""
+
+
+@dataclass(frozen=True)
+class TiersKnown:
+    served: frozenset[str] | None
+    """None when the engine did not say."""
+    contexts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Tokens that each served name can hold."""
+    view: View = View()
+
+
+@dataclass(frozen=True)
+class Replied:
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Overflowed:
+    """The request was longer than the model's context."""
+
+    prompt_tokens: int
+    n_ctx: int
+    view: View
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Broke:
+    """The turn cannot go on."""
+
+    code: Literal["engine_unreachable", "model_failed", "interrupted", "internal"]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    call: str
+    arguments: str
+    """Canonical JSON."""
+    host: str
+    summary: str
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class PrepareRefused:
+    call: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    approval: str
+    is_granted: bool
+    who: str
+
+
+@dataclass(frozen=True)
+class ToolEnded:
+    call: str
+    ok: bool
+    text: str
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class CancelAsked:
+    who: str
+
+
+@dataclass(frozen=True)
+class Woke:
+    """The time given by `wake_at` has come."""
+
+
+TurnInput = Begun | TiersKnown | Replied | Overflowed | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
+
+# --- what it asks for -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    event: Event
+
+
+@dataclass(frozen=True)
+class LookUpTiers:
+    pass
+
+
+@dataclass(frozen=True)
+class CallModel:
+    tier: str
+    manner: Manner = "usual"
+
+
+@dataclass(frozen=True)
+class PrepareCall:
+    call: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class RunTool:
+    call: str
+    name: str
+    arguments: str
+    host: str
+    is_read: bool
+    """It may be sent again when its server dies."""
+
+
+Effect = Record | LookUpTiers | CallModel | PrepareCall | RunTool
+
+
+class Step(NamedTuple):
+    state: TurnState
+    effects: tuple[Effect, ...]
+    wake_at: float | None
+    """Epoch seconds at which `Woke` is due; None to wait for an input."""
+
+
+@dataclass
+class Draft:
+    """One step in the making. `record` is the only way in which the state changes for good, so the log and the state cannot differ."""
+
+    state: TurnState
+    now: float
+    effects: list[Effect] = field(default_factory=list[Effect])
+
+    def record(self, event: Event) -> None:
+        self.state = apply(self.state, event)
+        self.effects.append(Record(event))
+
+    def do(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def to_stage(self, stage: Stage) -> None:
+        """Follows from what was recorded: when the last result is in, the fold cannot know that the model is next."""
+        self.state = replace(self.state, stage=stage)
+
+    def usage(self) -> Usage:
+        """What the turn used up to now."""
+        return self.state.usage.model_copy(update={"elapsed_s": round(self.state.active_s, 3)})
+
+    def count_time(self) -> None:
+        """Add the time since the last step, if the turn was working."""
+        state = self.state
+        if state.active_since is not None:
+            worked = max(0.0, self.now - state.active_since)
+            self.state = replace(state, active_s=state.active_s + worked)
+
+    def finish(self) -> Step:
+        limits: Limits = self.state.rules.limits
+        state = replace(self.state, active_since=self.now if self.state.is_working else None)
+        if state.stage == "ended":
+            return Step(state, tuple(self.effects), None)
+        times = [call.expires_at for call in state.calls if call.phase == "waiting"]
+        if state.is_working:
+            times.append(self.now + limits.turn_timeout_s - state.active_s)
+        return Step(state, tuple(self.effects), min(times) if times else None)

@@ -1,0 +1,284 @@
+"""Runs one turn: feeds the state machine, commits what it records, then carries out what it asks for, side by side.
+
+The only place where a turn awaits. One task owns the state; effects run in tasks of their own and put what happened into the inbox.
+What a step records is on disk before any of its effects starts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never, cast
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.calls.assemble import Reply
+from agent.engine.client import Served
+from agent.errors import ContextOverflow, ModelError, ToolError
+from agent.events import ApprovalAnswered, Event, TurnFailed
+from agent.tools.mcp_wire import ToolResult
+from agent.turns.effects import (
+    Answered,
+    Begun,
+    Broke,
+    CallModel,
+    CancelAsked,
+    Effect,
+    LookUpTiers,
+    Overflowed,
+    PrepareCall,
+    Prepared,
+    PrepareRefused,
+    Record,
+    Replied,
+    RunTool,
+    TiersKnown,
+    ToolEnded,
+    TurnInput,
+    Woke,
+)
+from agent.turns.turn import step
+from agent.turns.turn_state import Rules, TurnState
+from agent.view.messages import Manner
+from agent.view.prompt import canonical_json
+from agent.view.window import View
+
+log = logging.getLogger(__name__)
+
+INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details. Nothing more was done in this turn."
+PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a turn reaches the world through."""
+
+    commit: Callable[[Sequence[Event]], Awaitable[None]]
+    """Store events, all or none, then show them."""
+    publish: Callable[[Event], None]
+    """Show a live event."""
+    find_rules: Callable[[], Awaitable[Rules]]
+    """The rules of this turn, once the tool servers have started."""
+    served_tiers: Callable[[], Awaitable[Served | None]]
+    view: Callable[[], View]
+    """The session's messages as they would be sent."""
+    complete: Callable[[str, str, Manner], Awaitable[Reply]]
+    """Ask the model of a tier, for a turn, in a manner."""
+    call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Awaitable[ToolResult]]
+    """Name, arguments, `_meta`, whether it only reads."""
+    zone_name: str = ""
+    clock: Callable[[], float] = time.time
+
+
+@dataclass
+class _Item:
+    event: TurnInput
+    handled: anyio.Event = field(default_factory=anyio.Event)
+    is_accepted: bool = False
+
+
+class TurnLoop:
+    """One turn, from its first step or from where the log stops.
+
+    Args:
+        state: folded from the turn's events, without rules.
+        ports: the world.
+    """
+
+    def __init__(self, state: TurnState, ports: Ports) -> None:
+        self.turn = state.turn
+        self.is_interactive = state.options.is_interactive
+        self.ended = anyio.Event()
+        """Set when the turn has ended or the loop was stopped."""
+        self._state = state
+        self._ports = ports
+        self._has_rules = False
+        self._early: list[_Item] = []
+        self._inbox, self._items = anyio.create_memory_object_stream[_Item](math.inf)
+
+    @property
+    def has_ended(self) -> bool:
+        """Its end is stored; what the loop still does is tidying up."""
+        return self._state.stage == "ended" or self.ended.is_set()
+
+    @property
+    def is_working(self) -> bool:
+        """Something of ours runs, as against waiting for a person."""
+        return not self.has_ended and (not self._has_rules or self._state.is_working)
+
+    async def answer(self, answer: Answered) -> bool:
+        """Give a person's answer to the turn; whether it was the one that counted."""
+        return await self._deliver(answer)
+
+    async def cancel(self, who: str) -> None:
+        """End the turn; returns when its end is stored."""
+        await self._deliver(CancelAsked(who))
+
+    async def _deliver(self, event: TurnInput) -> bool:
+        item = _Item(event)
+        try:
+            self._inbox.send_nowait(item)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return False
+        await item.handled.wait()
+        return item.is_accepted
+
+    async def run(self) -> None:
+        """Run until the turn has ended. Being cancelled leaves it in the log as it is, to go on after the next start."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                await self._run(tasks)
+                tasks.cancel_scope.cancel()
+        except Exception:
+            log.exception("turn %s broke", self.turn)
+            await self._report_bug()
+        finally:
+            self.close()
+
+    async def _run(self, tasks: TaskGroup) -> None:
+        tasks.start_soon(self._get_ready)
+        wake_at: float | None = None
+        while self._state.stage != "ended":
+            item = _Item(Woke())
+            timeout = None if wake_at is None else max(0.0, wake_at - self._ports.clock())
+            with anyio.move_on_after(timeout):
+                item = await self._items.receive()
+            if not self._has_rules and not isinstance(item.event, Begun | CancelAsked | Broke):
+                self._early.append(item)
+                continue
+            wake_at = await self._handle(item, tasks)
+
+    async def _get_ready(self) -> None:
+        try:
+            rules = await self._ports.find_rules()
+        except Exception:
+            log.exception("turn %s could not begin", self.turn)
+            self._post(Broke("internal", INTERNAL_SENTENCE))
+            return
+        self._state, self._has_rules = replace(self._state, rules=rules), True
+        self._post(Begun())
+        while self._early:
+            self._inbox.send_nowait(self._early.pop(0))
+
+    async def _handle(self, item: _Item, tasks: TaskGroup) -> float | None:
+        decided = step(self._state, item.event, self._ports.clock())
+        records = [effect.event for effect in decided.effects if isinstance(effect, Record)]
+        if records:
+            await self._ports.commit(records)
+        self._state = decided.state
+        item.is_accepted = any(_counts(item.event, record) for record in records)
+        item.handled.set()
+        for effect in decided.effects:
+            self._start(effect, tasks)
+        return decided.wake_at
+
+    def _start(self, effect: Effect, tasks: TaskGroup) -> None:
+        match effect:
+            case Record():
+                pass
+            case LookUpTiers():
+                tasks.start_soon(self._work_on, effect, self._look_up_tiers())
+            case CallModel():
+                tasks.start_soon(self._work_on, effect, self._call_model(effect))
+            case PrepareCall():
+                tasks.start_soon(self._work_on, effect, self._prepare(effect))
+            case RunTool():
+                tasks.start_soon(self._work_on, effect, self._run_tool(effect))
+            case _:
+                assert_never(effect)
+
+    async def _work_on(self, effect: Effect, work: Coroutine[Any, Any, TurnInput]) -> None:
+        try:
+            self._post(await work)
+        except Exception:
+            log.exception("turn %s: %s failed", self.turn, type(effect).__name__)
+            self._post(Broke("internal", INTERNAL_SENTENCE))
+
+    async def _look_up_tiers(self) -> TurnInput:
+        served = await self._ports.served_tiers()
+        view = self._ports.view()
+        return TiersKnown(served.names, served.contexts, view) if served else TiersKnown(None, view=view)
+
+    async def _call_model(self, effect: CallModel) -> TurnInput:
+        try:
+            return Replied(await self._ports.complete(effect.tier, self.turn, effect.manner))
+        except ContextOverflow as error:
+            return Overflowed(error.prompt_tokens, error.n_ctx, self._ports.view(), str(error))
+        except ModelError as error:
+            return Broke(error.code, str(error))
+
+    async def _prepare(self, effect: PrepareCall) -> TurnInput:
+        meta = {PREPARE_KEY: True, **self._context()}
+        try:
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, True)
+        except ToolError as error:
+            return PrepareRefused(effect.call, str(error))
+        prepared: Any = (result.structured or {}).get("prepared")
+        if result.is_error:
+            return PrepareRefused(effect.call, result.text)
+        if not isinstance(prepared, dict):
+            return PrepareRefused(effect.call, f"{effect.name} could not be prepared. Tell the person.")
+        return _prepared(effect.call, cast("dict[str, Any]", prepared))
+
+    async def _run_tool(self, effect: RunTool) -> TurnInput:
+        host = json.loads(effect.host)
+        meta = {**({HOST_KEY: host} if host else {}), **self._context()}
+        started = self._ports.clock()
+        try:
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, effect.is_read)
+        except ToolError as error:
+            result = ToolResult(str(error), is_error=True)
+        elapsed_s = max(0.0, round(self._ports.clock() - started, 3))
+        return ToolEnded(effect.call, not result.is_error, result.text, elapsed_s)
+
+    def _context(self) -> dict[str, Any]:
+        zone = {"zone": self._ports.zone_name} if self._ports.zone_name else {}
+        return {CONTEXT_KEY: {"now": self._state.now, **zone}}
+
+    def _post(self, event: TurnInput) -> None:
+        # The turn may have ended meanwhile; what comes late is nobody's business any more.
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._inbox.send_nowait(_Item(event))
+
+    async def _report_bug(self) -> None:
+        failed = TurnFailed(turn=self.turn, error=INTERNAL_SENTENCE, code="internal")
+        try:
+            decided = step(self._state, Broke("internal", INTERNAL_SENTENCE), self._ports.clock())
+            await self._ports.commit([effect.event for effect in decided.effects if isinstance(effect, Record)])
+        except Exception:
+            log.exception("turn %s: its end could not be stored", self.turn)
+            self._ports.publish(failed)
+
+    def close(self) -> None:
+        """Whoever still waits for an answer of this turn gets none. Also for a loop that never ran; once is enough."""
+        self.ended.set()
+        self._inbox.close()
+        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
+            while True:
+                self._early.append(self._items.receive_nowait())
+        self._items.close()
+        for item in self._early:
+            item.handled.set()
+
+
+def _counts(given: TurnInput, recorded: Event) -> bool:
+    """Whether what was recorded is the answer that was given: the turn may have ended on it, and said no itself."""
+    if not isinstance(given, Answered) or not isinstance(recorded, ApprovalAnswered):
+        return False
+    return (recorded.approval, recorded.outcome) == (given.approval, "yes" if given.is_granted else "no")
+
+
+def _prepared(call: str, prepared: Mapping[str, Any]) -> Prepared:
+    return Prepared(
+        call,
+        canonical_json(prepared.get("arguments") or {}),
+        canonical_json(prepared.get("host") or {}),
+        str(prepared.get("summary") or ""),
+        tuple((str(label), str(value)) for label, value in prepared.get("lines") or ()),
+    )

@@ -1,0 +1,262 @@
+"""The turn as a state machine: call the model, decide and run its calls, give their results back in order, until it answers.
+
+It decides and asks for effects; it awaits nothing, reads no clock and keeps nothing but the fold of what it recorded
+(`agent.turns.turn_state`), so that a turn can be stopped at any line and go on after a restart.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.calls.assemble import Reply
+from agent.calls.leaked import calls_in
+from agent.calls.reading import read_call
+from agent.calls.repeats import bare
+from agent.events import CallValue, ContextTrimmed, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
+from agent.routes.routing import Facts, choose
+from agent.turns.budget import steps_or_tokens_spent, time_spent
+from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
+from agent.turns.effects import (
+    Answered,
+    Begun,
+    Broke,
+    CallModel,
+    CancelAsked,
+    Draft,
+    LookUpTiers,
+    Overflowed,
+    Prepared,
+    PrepareRefused,
+    Replied,
+    Step,
+    TiersKnown,
+    ToolEnded,
+    TurnInput,
+    Woke,
+)
+from agent.turns.turn_state import TurnState
+from agent.view.messages import Manner
+from agent.view.window import View, cut, is_full
+
+EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
+EMPTY_REPLIES = 2
+"""Empty replies in a row that end the turn; after fewer the model is asked again."""
+MISSES_TO_STRICT, MISSES = 2, 3
+"""Steps in a row without one call that could run: after so many the model is held to the tools' grammar, then it is given up."""
+CUT_NOTE = " (cut off at the length limit)"
+
+
+def step(state: TurnState, event: TurnInput, now: float) -> Step:
+    """Decide what one input causes.
+
+    1. The turn has ended: nothing, whatever comes in late.
+    2. Its time is up: it ends with an answer that says so.
+    3. A person cancels: every open call gets a result, and it ends.
+    4. It begins, or goes on after a restart: whatever the log says is next.
+    5. Tiers are known: the route is chosen, and the model called.
+    6. The model replied: its calls are decided, or its text is the answer.
+    7. The request was too long for it: older turns leave its view, and it is asked again.
+    8. The model failed: the turn fails with that sentence.
+    9. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.turns.calling`.
+    Then, if every call of the step has its result: the model is called again, or the turn ends.
+
+    Args:
+        state: as the last step left it, or as folded from the log.
+        event: what happened.
+        now: epoch seconds.
+    """
+    if state.stage == "ended":  # 1
+        return Step(state, (), None)
+    draft = Draft(state, now)
+    draft.count_time()
+    out_of_time = time_spent(state.rules.limits, draft.state.active_s)
+    if out_of_time and not isinstance(event, CancelAsked):  # 2
+        _end_with_answer(draft, out_of_time)
+        return draft.finish()
+    _take(draft, event)
+    if draft.state.stage == "tools" and not draft.state.has_open_calls:
+        _go_on(draft)
+    return draft.finish()
+
+
+def _take(draft: Draft, event: TurnInput) -> None:
+    match event:
+        case CancelAsked():  # 3
+            _abandon(draft, event.who)
+            draft.record(TurnCancelled(turn=draft.state.turn, who=event.who))
+        case Begun():  # 4
+            _begin(draft)
+        case TiersKnown():  # 5
+            _route(draft, event)
+        case Replied():  # 6
+            _take_reply(draft, event.reply)
+        case Overflowed():  # 7
+            _shorten(draft, event)
+        case Broke():  # 8
+            _abandon(draft, "")
+            draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
+        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 9
+            take_call_event(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _begin(draft: Draft) -> None:
+    """Go on from the log.
+
+    1. No route yet: ask the engine what it serves.
+    2. The model is due: call it.
+    3. Calls are open: each goes on from where it was.
+    """
+    if draft.state.stage == "routing":  # 1
+        draft.do(LookUpTiers())
+    elif draft.state.stage == "model":  # 2
+        _call_model(draft)
+    else:  # 3
+        for call in draft.state.calls:
+            continue_call(draft, call)
+
+
+def _route(draft: Draft, known: TiersKnown) -> None:
+    state = draft.state
+    if state.stage != "routing":
+        return
+    route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
+    draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons))
+    n_ctx = known.contexts.get(route.tier)
+    if n_ctx and is_full(known.view, n_ctx):
+        _trim(draft, known.view, known.view.tokens, n_ctx)
+    _call_model(draft)
+
+
+def _shorten(draft: Draft, too_long: Overflowed) -> None:
+    """The server refused the request for its length.
+
+    1. Older turns can leave: the model is asked again.
+    2. This turn alone is too long: it fails, and says so.
+    """
+    if draft.state.stage != "model":
+        return
+    if _trim(draft, too_long.view, too_long.prompt_tokens, too_long.n_ctx):  # 1
+        _call_model(draft)
+    else:  # 2
+        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
+
+
+def _trim(draft: Draft, view: View, tokens: int, n_ctx: int) -> bool:
+    """Have the oldest turns leave the view, if any can."""
+    leaving = cut(view.turns, tokens=tokens, n_ctx=n_ctx)
+    if leaving is not None:
+        draft.record(ContextTrimmed(turn=draft.state.turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx))
+    return leaving is not None
+
+
+def _take_reply(draft: Draft, reply: Reply) -> None:
+    state = draft.state
+    if state.stage != "model":
+        return
+    leaked = () if reply.calls else calls_in(reply.text, state.rules.schemas)
+    text = "" if leaked else reply.text
+    calls = () if state.is_stuck else _with_own_ids(_read(reply.calls or leaked, reply, state), state)
+    draft.record(
+        ModelReplied(
+            turn=state.turn,
+            text=text,
+            reasoning=reply.reasoning,
+            raw=reply.raw if reply.raw != text else "",
+            calls=calls,
+            model=reply.model,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            cached_tokens=reply.cached_tokens,
+        )
+    )
+    if not calls:
+        _answer(draft, text, is_cut=reply.is_cut)
+    # The taint of before this reply counts for all its calls: what they read cannot have made it.
+    for index, call in enumerate(draft.state.calls):
+        start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
+
+
+def _read(calls: tuple[CallValue, ...], reply: Reply, state: TurnState) -> tuple[CallValue, ...]:
+    """The calls as they were meant; one that was cut off is not made whole."""
+    reads = frozenset(name for name, facts in state.rules.facts.items() if facts.tool_class == "read" and not facts.is_doubted)
+    cut = calls[-1:] if reply.is_cut else ()
+    return tuple(read_call(call, state.rules.schemas, only_reads=frozenset() if call in cut else reads) for call in calls)
+
+
+def _with_own_ids(calls: tuple[CallValue, ...], state: TurnState) -> tuple[CallValue, ...]:
+    """Some servers leave ids out or repeat them; a result must find its one call."""
+    seen, own = set(state.seen_calls), list[CallValue]()
+    for index, call in enumerate(calls):
+        unique = call.id if call.id and call.id not in seen else f"call_{state.turn}_{state.usage.requests + 1}_{index}"
+        seen.add(unique)
+        own.append(call.model_copy(update={"id": unique}))
+    return tuple(own)
+
+
+def _go_on(draft: Draft) -> None:
+    """Every call has its result.
+
+    1. Something waits in the queue for a person who is not there: the turn ends, and says so.
+    2. The turn only ran one approved call: its result is the answer.
+    3. The model cannot write a call that fits: the turn ends, and says so.
+    4. The budget is spent: the turn ends, and says so.
+    5. Else the model sees the results; where it goes in circles, it is asked for an answer and for no more calls.
+    """
+    state = draft.state
+    if state.waiting:  # 1
+        _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
+    elif state.is_deferred:  # 2
+        _end_with_answer(draft, "\n".join(state.results))
+    elif state.misses >= MISSES:  # 3
+        _end_with_answer(draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {state.results[-1]}")
+    else:  # 4, 5
+        _call_model(draft)
+
+
+def _call_model(draft: Draft) -> None:
+    state = draft.state
+    tokens = state.usage.prompt_tokens + state.usage.completion_tokens
+    spent = steps_or_tokens_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens)
+    if spent:
+        _end_with_answer(draft, spent)
+        return
+    draft.to_stage("model")
+    draft.do(CallModel(state.tier, _manner(state)))
+
+
+def _manner(state: TurnState) -> Manner:
+    if state.is_stuck:
+        return "answer"
+    if state.misses >= MISSES_TO_STRICT:
+        return "strict"
+    return "again" if state.empties else "usual"
+
+
+def _answer(draft: Draft, text: str, *, is_cut: bool) -> None:
+    """The reply holds no call.
+
+    1. It holds a text: the answer.
+    2. It was to answer after going in circles: the turn ends, and says so.
+    3. It is empty: the model is asked once more, then the turn fails.
+    """
+    state = draft.state
+    if text.strip():  # 1
+        draft.record(TurnDone(turn=state.turn, answer=text + (CUT_NOTE if is_cut else ""), usage=draft.usage()))
+    elif state.is_stuck:  # 2
+        _end_with_answer(draft, f"I stopped, because {state.done[-1].name} told me the same again and again: {bare(state.done[-1].result)}")
+    elif state.empties < EMPTY_REPLIES:  # 3
+        _call_model(draft)
+    else:
+        draft.record(TurnFailed(turn=state.turn, error=EMPTY_ANSWER, code="model_failed"))
+
+
+def _end_with_answer(draft: Draft, answer: str) -> None:
+    _abandon(draft, "")
+    draft.record(TurnDone(turn=draft.state.turn, answer=answer, usage=draft.usage()))
+
+
+def _abandon(draft: Draft, who: str) -> None:
+    for call in draft.state.calls:
+        abandon_call(draft, call, who)

@@ -1,0 +1,222 @@
+"""What a turn knows, as a fold over its stored events: whatever the log says happened is the state, so a restart rebuilds it exactly.
+
+Only three things live outside the log because losing them in a crash does no harm: that a dry run is under way, how long the turn
+has worked, and the verdict on a call that is still being prepared (it is decided again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from agent.calls.repeats import Done, is_stuck
+from agent.events import (
+    TURN_ENDS,
+    ApprovalAnswered,
+    ApprovalNeeded,
+    CallDecided,
+    CallValue,
+    Decision,
+    Event,
+    ModelReplied,
+    RouteChosen,
+    ToolClass,
+    ToolFinished,
+    ToolStarted,
+    TurnStarted,
+    Usage,
+)
+from agent.routes.routing import RoutingRules
+from agent.safety.manifest import ToolFacts
+from agent.safety.policy import Verdict
+from agent.safety.taint import Taint
+from agent.turns.budget import Limits
+
+Phase = Literal["new", "preparing", "waiting", "running", "done"]
+Stage = Literal["routing", "model", "tools", "ended"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that decides a turn and does not change while it runs."""
+
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any])
+    """Arguments of each tool that the session's model was shown."""
+    facts: Mapping[str, ToolFacts] = field(default_factory=dict[str, ToolFacts])
+    """Of each tool that can be called now."""
+    overrides: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    """The settings' word on single tools."""
+    limits: Limits = field(default_factory=Limits)
+    routing: RoutingRules = field(default_factory=RoutingRules)
+    approval_ttl_s: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the person who started the turn chose."""
+
+    tier: str | None = None
+    grants: frozenset[ToolClass] = frozenset()
+    is_interactive: bool = True
+
+
+@dataclass(frozen=True)
+class CallState:
+    """One call of the current step."""
+
+    value: CallValue
+    phase: Phase = "new"
+    tool_class: ToolClass = "send"
+    verdict: Verdict = "ask"
+    reason: str = ""
+    arguments: str = ""
+    """Canonical JSON of what will run."""
+    host: str = "{}"
+    approval: str = ""
+    expires_at: float = 0.0
+    """Epoch seconds."""
+    decision: Decision = "denied"
+    """How it comes to run or not; `denied` until something lets it run."""
+
+    @property
+    def id(self) -> str:
+        return self.value.id
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
+@dataclass(frozen=True)
+class TurnState:
+    turn: str
+    rules: Rules = field(default_factory=Rules)
+    options: Options = field(default_factory=Options)
+    taint: Taint = field(default_factory=Taint)
+    text: str = ""
+    now: str = ""
+    stage: Stage = "routing"
+    tier: str = ""
+    calls: tuple[CallState, ...] = ()
+    seen_calls: frozenset[str] = frozenset()
+    answer: str = ""
+    """Text of the last model reply."""
+    is_deferred: bool = False
+    """It runs one call that was approved after its own turn had ended; no model is asked."""
+    waiting: tuple[str, ...] = ()
+    """Summaries of calls that were left in the queue because nobody could be asked."""
+    results: tuple[str, ...] = ()
+    """Texts of the current step's results, in the order in which they came."""
+    done: tuple[Done, ...] = ()
+    """Every call of the turn that has its result, oldest first."""
+    misses: int = 0
+    """Steps in a row of which no call could be run as the model wrote it."""
+    empties: int = 0
+    """Replies in a row that held neither text nor a call."""
+    usage: Usage = field(default_factory=Usage)
+    active_s: float = 0.0
+    """Seconds of work so far."""
+    active_since: float | None = None
+
+    def call(self, call: str) -> CallState | None:
+        return next((state for state in self.calls if state.id == call), None)
+
+    def with_call(self, call: str, **changes: Any) -> TurnState:
+        calls = tuple(replace(state, **changes) if state.id == call else state for state in self.calls)
+        return replace(self, calls=calls)
+
+    @property
+    def has_open_calls(self) -> bool:
+        return any(call.phase != "done" for call in self.calls)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Its last calls told nothing new."""
+        return is_stuck(self.done)
+
+    @property
+    def is_working(self) -> bool:
+        """Something of ours is under way, as against waiting for a person."""
+        if self.stage == "tools":
+            return any(call.phase in ("new", "preparing", "running") for call in self.calls)
+        return self.stage in ("routing", "model")
+
+
+def apply(state: TurnState, event: Event) -> TurnState:
+    """The state once a stored event has happened."""
+    match event:
+        case TurnStarted():
+            return replace(state, text=event.text, now=event.now, stage="routing")
+        case RouteChosen():
+            return replace(state, stage="model", tier=event.tier)
+        case ModelReplied():
+            return _replied(state, event)
+        case CallDecided():
+            return _decided(state, event)
+        case ApprovalNeeded():
+            expires_at = datetime.fromisoformat(event.expires_at).timestamp()
+            waiting = state.waiting if state.options.is_interactive else (*state.waiting, event.summary)
+            return replace(state.with_call(event.call, phase="waiting", approval=event.approval, expires_at=expires_at), waiting=waiting)
+        case ApprovalAnswered():
+            decisions: dict[str, Decision] = {"yes": "asked-yes", "no": "asked-no", "expired": "denied"}
+            return state.with_call(event.call, decision=decisions[event.outcome], phase="new")
+        case ToolStarted():
+            return state.with_call(event.call, phase="running", arguments=event.arguments)
+        case ToolFinished():
+            return _finished(state, event)
+        case _:
+            return replace(state, stage="ended") if event.type in TURN_ENDS else state
+
+
+def _replied(state: TurnState, event: ModelReplied) -> TurnState:
+    usage = Usage(
+        requests=state.usage.requests + 1,
+        prompt_tokens=state.usage.prompt_tokens + event.prompt_tokens,
+        completion_tokens=state.usage.completion_tokens + event.completion_tokens,
+        cached_tokens=state.usage.cached_tokens + event.cached_tokens,
+    )
+    calls = tuple(CallState(call) for call in event.calls)
+    seen = state.seen_calls | {call.id for call in event.calls}
+    is_empty = not event.calls and not event.text.strip()
+    return replace(
+        state,
+        stage="tools",
+        calls=calls,
+        seen_calls=seen,
+        answer=event.text,
+        usage=usage,
+        results=(),
+        misses=state.misses + 1 if event.calls else 0,
+        empties=state.empties + 1 if is_empty else 0,
+    )
+
+
+def _decided(state: TurnState, event: CallDecided) -> TurnState:
+    if state.call(event.call) is None:
+        value = CallValue(id=event.call, name=event.name, arguments=event.arguments)
+        state = replace(state, stage="tools", calls=(*state.calls, CallState(value)), is_deferred=True)
+    return state.with_call(
+        event.call,
+        tool_class=event.tool_class,
+        arguments=event.arguments,
+        host=event.host,
+        verdict=event.verdict,
+        reason=event.reason,
+        decision="allow" if event.verdict == "allow" else "denied",
+        phase="new",
+    )
+
+
+def _finished(state: TurnState, event: ToolFinished) -> TurnState:
+    state = state.with_call(event.call, phase="done", decision=event.decision)
+    call = state.call(event.call)
+    done = Done(event.name, call.value.arguments if call else "", event.text)
+    return replace(
+        state,
+        taint=state.taint.after(event),
+        results=(*state.results, event.text),
+        done=(*state.done, done),
+        misses=state.misses if event.is_invalid else 0,
+    )

@@ -1,0 +1,103 @@
+"""The conversation that is sent, folded from the log: message bytes that are only ever appended to.
+
+It keeps what chat templates rely on: each call is answered by exactly one result, in call order, and a turn always ends in an
+assistant message, also when it was cancelled or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
+from agent.view.messages import assistant_message, tool_message, user_message
+from agent.view.window import TurnSize, View
+
+BYTES_PER_TOKEN = 2
+"""Of messages that no server has counted yet: few, so that the guess is rather too long than too short."""
+
+CANCELLED_NOTE = "Stopped."
+"""Stands where a cancelled turn's answer would be."""
+FAILED_NOTE = "I could not answer that."
+
+
+class Conversation:
+    """One session's messages after the system message, oldest first."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.messages: list[bytes] = []
+        self._starts: dict[str, int] = {}
+        """Where each turn in view begins in `messages`, oldest first."""
+        self._counted = (0, 0)
+        """Tokens of the last request with its answer, and how many messages those were."""
+        self._open_calls: tuple[CallValue, ...] = ()
+        self._results: dict[str, str] = {}
+        self._has_answer = True
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Append what one stored event means for the model, if anything."""
+        match event:
+            case TurnStarted(turn=turn, sent_text=text):
+                self._starts[turn] = len(self.messages)
+                self._append(user_message(text), is_answer=False)
+            case ContextTrimmed(kept_from=turn):
+                self._drop_before(turn)
+            case ModelReplied():
+                self._add_reply(event)
+            case ToolFinished():
+                self._add_result(event)
+            case TurnDone(answer=answer):
+                self._close(answer)
+            case TurnFailed():
+                self._close(FAILED_NOTE)
+            case TurnCancelled():
+                self._close(CANCELLED_NOTE)
+            case _:
+                pass
+
+    def view(self) -> View:
+        """What would be sent now, by turn."""
+        ends = [*self._starts.values(), len(self.messages)][1:]
+        turns = (
+            TurnSize(turn, sum(map(len, self.messages[start:end]))) for (turn, start), end in zip(self._starts.items(), ends, strict=True)
+        )
+        tokens, counted = self._counted
+        since = sum(map(len, self.messages[counted:])) // BYTES_PER_TOKEN
+        return View(tuple(turns), tokens + since if tokens else 0)
+
+    def _drop_before(self, turn: str) -> None:
+        first = self._starts.get(turn, 0)
+        before = sum(map(len, self.messages))
+        del self.messages[:first]
+        self._starts = {each: start - first for each, start in self._starts.items() if start >= first}
+        tokens, counted = self._counted
+        share = sum(map(len, self.messages)) / max(1, before)
+        self._counted = (round(tokens * share), max(0, counted - first))
+
+    def _add_reply(self, reply: ModelReplied) -> None:
+        if reply.prompt_tokens:
+            self._counted = (reply.prompt_tokens + reply.completion_tokens, len(self.messages) + 1)
+        if not reply.text.strip() and not reply.calls:
+            return  # Asked again, or given up: an empty message would stand between two that belong together.
+        # What was generated is replayed to the byte, but for calls: a template writes those in the model's own form.
+        is_thought_inside = bool(reply.raw) and not reply.calls
+        text, reasoning = (reply.raw, "") if is_thought_inside else (reply.text, reply.reasoning)
+        self._append(assistant_message(text, reasoning, reply.calls), is_answer=not reply.calls)
+        self._open_calls, self._results = reply.calls, {}
+
+    def _append(self, message: bytes, *, is_answer: bool) -> None:
+        self.messages.append(message)
+        self._has_answer = is_answer
+
+    def _add_result(self, result: ToolFinished) -> None:
+        self._results[result.call] = result.text
+        # Results come in as tools end; the model sees them together, in the order of its calls.
+        if self._open_calls and all(call.id in self._results for call in self._open_calls):
+            for call in self._open_calls:
+                self._append(tool_message(call.id, self._results[call.id]), is_answer=False)
+            self._open_calls = ()
+
+    def _close(self, answer: str) -> None:
+        if not self._has_answer:
+            self._append(assistant_message(answer), is_answer=True)

@@ -1,0 +1,1 @@
+"""Mail accounts and the mails in them, for the server that reads and the one that sends."""

@@ -1,0 +1,161 @@
+"""What a mail account can do, whatever is behind it, and the local folder as one of them.
+
+An account has folders; a folder holds mails under keys. A key is the account's own and stays as long as the mail does; one that moves
+to another folder may get another. Reading changes nothing: no mail is marked as read. Folders have the names that a person sees; those
+of the five roles are the same in every account, whatever its server calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from mcp_servers.errors import Refusal
+from mcp_servers.mailbox.maildir import Maildir
+
+INBOX, DRAFTS, SENT, ARCHIVE, TRASH = ROLES = ("Inbox", "Drafts", "Sent", "Archive", "Trash")
+LOCAL = "local"
+"""The name of the account that is a folder of this machine."""
+
+
+class AccountFailed(Exception):
+    """An account gives no answer. `str()` is a sentence that names it, and what to do."""
+
+
+class NotAll(AccountFailed):
+    """An account gave a part of its answer; the sentence says what is missing."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds."""
+
+    unread: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    """By key: whether the mail is unread."""
+    left_out: int = 0
+    """Older mails that are there and not in it."""
+
+
+class MailAccount(Protocol):
+    """One account. Not for use by two threads at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    def folders(self) -> tuple[str, ...]:
+        """Their names, those of the five roles first.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def listing(self, folder: str) -> Listing:
+        """What is in a folder; nothing where the account has no such folder.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Enough of each mail to find it again by sender, subject and text; those that are gone are left out.
+
+        Raises:
+            AccountFailed: no answer.
+            NotAll: the others come when they are asked for again.
+        """
+        ...
+
+    def read(self, key: str) -> bytes | None:
+        """The mail; None when it is gone.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def folder_of(self, key: str) -> str | None:
+        """Where the mail is; None when it is gone.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def move(self, key: str, target: str) -> str:
+        """Put the mail into another folder, which is made if it is one of the roles and missing.
+
+        Returns:
+            Its key there.
+
+        Raises:
+            AccountFailed: no answer; the sentence says whether the mail may have moved.
+            Refusal: the mail or the folder is not there.
+        """
+        ...
+
+
+class LocalAccount:
+    """The local folder: a Maildir for each folder in it. `Inbox` is the folder itself, when that is a Maildir."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._maildirs: dict[str, Maildir] = {}
+
+    @property
+    def name(self) -> str:
+        return LOCAL
+
+    def maildir(self, folder: str) -> Maildir:
+        """One folder, made when it is missing."""
+        if folder not in self._maildirs:
+            self._maildirs[folder] = Maildir(self._path(folder))
+        return self._maildirs[folder]
+
+    def folders(self) -> tuple[str, ...]:
+        found = {file.parent.name.removeprefix(".") for file in self._folder.glob("*/cur")}
+        return (*ROLES, *sorted(found - {*ROLES}, key=str.casefold))
+
+    def listing(self, folder: str) -> Listing:
+        if folder not in self._present():
+            return Listing()
+        return Listing({key: entry.is_unread for key, entry in self.maildir(folder).entries().items()})
+
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        wanted = {*keys}
+        for folder in self._present():
+            maildir = self.maildir(folder)
+            for key, entry in maildir.entries().items():
+                content = maildir.read(key, entry=entry) if key in wanted else None
+                if content is not None:
+                    yield key, content
+
+    def read(self, key: str) -> bytes | None:
+        folder = self.folder_of(key)
+        return None if folder is None else self.maildir(folder).read(key)
+
+    def folder_of(self, key: str) -> str | None:
+        return next((folder for folder in self._present() if key in self.maildir(folder).entries()), None)
+
+    def move(self, key: str, target: str) -> str:
+        source = self.folder_of(key)
+        if source is None:
+            raise Refusal("The mail is gone. Look again.")
+        if target not in self.folders():
+            raise Refusal(f'There is no folder "{target}". There are {", ".join(self.folders())}.')
+        if source != target and not self.maildir(source).hand_over(key, self.maildir(target)):
+            raise Refusal("The mail is gone. Look again.")
+        return key
+
+    def _present(self) -> tuple[str, ...]:
+        return tuple(folder for folder in self.folders() if (self._path(folder) / "cur").is_dir())
+
+    def _path(self, folder: str) -> Path:
+        if folder == INBOX:
+            return self._folder if (self._folder / "cur").is_dir() else self._folder / INBOX
+        # A name is one of those that `folders` found, or a role: never a path.
+        plain, dotted = self._folder / folder, self._folder / f".{folder}"
+        return dotted if dotted.is_dir() and not plain.is_dir() else plain

@@ -1,0 +1,72 @@
+"""The files that come with a mail: their names, types and bytes.
+
+Pure. Names are a stranger's: cleaned of characters that hide, and never a path of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.message import EmailMessage, Message
+from typing import cast
+
+from mcp_servers.mailbox.mime import Enclosure, message_of
+from mcp_servers.outside.quoting import clean_line
+
+_KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
+_ANY_KIND = "application/octet-stream"
+_MAX_NAME_CHARS = 120
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One file as it came."""
+
+    number: int
+    """From 1, in the mail's order."""
+    name: str
+    kind: str
+    """Its content type, as its sender says."""
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content)
+
+    @property
+    def enclosure(self) -> Enclosure:
+        """The same file, to go with another mail."""
+        is_container = self.kind.startswith(("multipart/", "message/"))
+        return Enclosure(self.name, _ANY_KIND if is_container else self.kind, self.content)
+
+
+def attachments_of(content: bytes) -> tuple[Attachment, ...]:
+    """The files of a mail; what cannot be read of it is left out."""
+    message = message_of(content)
+    try:
+        parts = list(message.iter_attachments()) if message.is_multipart() else []
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return ()
+    return tuple(_attachment(number, part) for number, part in enumerate(parts, 1))
+
+
+def _attachment(number: int, part: EmailMessage) -> Attachment:
+    try:
+        kind = part.get_content_type().lower()
+        # No path, whatever is in it: some programs of senders put one there.
+        name = clean_line((part.get_filename() or "").replace("\\", "/").rpartition("/")[2])[:_MAX_NAME_CHARS]
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        kind, name = _ANY_KIND, ""
+    return Attachment(number, name or f"attachment {number}", kind if _KIND.fullmatch(kind) else _ANY_KIND, _content(part))
+
+
+def _content(part: EmailMessage) -> bytes:
+    try:
+        if part.is_multipart():
+            inner = cast("list[Message]", part.get_payload())
+            return inner[0].as_bytes() if part.get_content_maintype() == "message" and inner else part.as_bytes()
+        raw = part.get_payload(decode=True)
+        return raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
+    except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return b""

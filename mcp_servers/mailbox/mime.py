@@ -1,0 +1,193 @@
+"""Mails as bytes to values and back.
+
+Pure. Whatever arrives is read as far as it can be: a broken header is empty, an unknown character set is read as
+UTF-8. What is written is one plain text with the headers that keep a thread together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import cast
+
+from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
+from mcp_servers.outside.htmltext import Shown, shown_of_html
+from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_MAX_REFERENCES = 20
+_MAX_HEADER_CHARS = 16_384
+"""The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_YEAR = 9990
+"""Later dates are no mail's, and the last of them do not exist in every time zone."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a mail says of itself; every text is cleaned of characters that hide."""
+
+    sender: Person
+    to: tuple[Person, ...]
+    cc: tuple[Person, ...]
+    bcc: tuple[Person, ...]
+    reply_to: tuple[Person, ...]
+    subject: str
+    sent_at: datetime
+    """Aware; the beginning of time where the mail does not say."""
+    message_id: str
+    references: tuple[str, ...]
+    in_reply_to: str
+    text: str
+    attachments: tuple[str, ...]
+    is_plain: bool
+    """Its readable part is `text` alone: no second form (HTML) that could say something else."""
+    removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What was taken out of the text, by kind."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The ids of what it answers, the oldest first."""
+        return tuple(dict.fromkeys((*self.references, *([self.in_reply_to] if self.in_reply_to else []))))
+
+
+def parse(content: bytes) -> Parsed:
+    message = message_of(content)
+    text, removed = _text(message)
+    senders = people_in(_header(message, "From"))
+    return Parsed(
+        sender=senders[0] if senders else Person("", "unknown"),
+        to=people_in(_header(message, "To")),
+        cc=people_in(_header(message, "Cc")),
+        bcc=people_in(_header(message, "Bcc")),
+        reply_to=people_in(_header(message, "Reply-To")),
+        subject=clean_line(_header(message, "Subject")) or NO_SUBJECT,
+        sent_at=_date(_header(message, "Date")),
+        message_id=next(iter(_MESSAGE_ID.findall(_header(message, "Message-ID"))), ""),
+        references=tuple(_MESSAGE_ID.findall(_header(message, "References"))),
+        in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
+        text=text,
+        attachments=_attachments(message),
+        is_plain=_is_plain(message),
+        removed=removed,
+    )
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A file that goes with a mail."""
+
+    name: str
+    kind: str
+    """Its content type, such as `application/pdf`."""
+    content: bytes
+
+
+def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclosures: Sequence[Enclosure] = ()) -> bytes:
+    """The mail as it goes out; a sender that is not known is left to whoever delivers it."""
+    message = EmailMessage(policy=policy.SMTP)
+    if sender:
+        message["From"] = sender
+    message["To"] = ", ".join(letter.to)
+    if letter.cc:
+        message["Cc"] = ", ".join(letter.cc)
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = message_id
+    if letter.in_reply_to:
+        message["In-Reply-To"] = letter.in_reply_to
+        message["References"] = " ".join(thread(letter.references, letter.in_reply_to))
+    message.set_content(letter.body.rstrip("\n") + "\n")
+    for enclosure in enclosures:
+        main, _, sub = enclosure.kind.partition("/")
+        message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=enclosure.name)
+    return message.as_bytes()
+
+
+def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
+    """The References of an answer: the exchange so far, ending with what is answered; its first mail is always kept."""
+    chain = tuple(dict.fromkeys((*(reference for reference in references if reference != parent), parent)))
+    return chain if len(chain) <= _MAX_REFERENCES else (chain[0], *chain[1 - _MAX_REFERENCES :])
+
+
+def redated(content: bytes, at: datetime) -> bytes:
+    """The same mail with the time at which it is sent, and without Bcc."""
+    message = message_from_bytes(content, policy=policy.SMTP)
+    del message["Date"], message["Bcc"]
+    message["Date"] = format_datetime(at)
+    return message.as_bytes()
+
+
+def message_of(content: bytes) -> EmailMessage:
+    """The library's view of a mail; only the head of one that is nested too deep."""
+    try:
+        return message_from_bytes(content, policy=policy.default)
+    except RecursionError:
+        # Parts in parts in parts, deeper than the library can follow: the head is read, the rest is not.
+        message = EmailMessage()
+        for name, value in BytesHeaderParser().parsebytes(content).raw_items():
+            if not name.lower().startswith("content-"):
+                message.set_raw(name, value)
+        return message
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    try:
+        return str(policy.default.header_fetch_parse(name, raw[:_MAX_HEADER_CHARS]))
+    except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
+        return ""  # the library's header parser breaks on some malformed headers
+
+
+def _date(header: str) -> datetime:
+    try:
+        moment = parsedate_to_datetime(header)
+        sent_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return sent_at if sent_at.year <= _LAST_YEAR else _BEGINNING
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return _BEGINNING
+
+
+def _text(message: EmailMessage) -> tuple[str, dict[str, int]]:
+    """The readable part, cleaned, and what was taken out of it."""
+    try:
+        body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
+        if body is None:
+            return "", {}
+        text, is_html = _decoded(body), body.get_content_type() == "text/html"
+    except (AttributeError, KeyError, LookupError, RecursionError, ValueError):
+        return "", {}
+    shown = shown_of_html(text) if is_html else Shown(text, 0)
+    return clean_text(shown.text), {**hidden_counts(shown.text), **({"elements": shown.hidden} if shown.hidden else {})}
+
+
+def _decoded(part: EmailMessage) -> str:
+    raw = part.get_payload(decode=True)
+    content = raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
+    try:
+        return content.decode(part.get_content_charset("utf-8"), "replace")
+    except (LookupError, ValueError):  # unknown, or one that cannot replace what it does not know
+        return content.decode("utf-8", "replace")
+
+
+def _attachments(message: EmailMessage) -> tuple[str, ...]:
+    try:
+        parts = list(message.iter_attachments()) if message.is_multipart() else []
+        return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in parts)
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return ()
+
+
+def _is_plain(message: EmailMessage) -> bool:
+    try:
+        attached = {id(part) for part in message.iter_attachments()} if message.is_multipart() else set[int]()
+        readable = [part for part in message.walk() if not part.is_multipart() and id(part) not in attached]
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return False
+    return len(readable) <= 1 and all(part.get_content_type() == "text/plain" for part in readable)

@@ -1,0 +1,97 @@
+"""The accounts that a mail server or the outbox is told of, from `agent.toml` or its command line, and their passwords.
+
+A password is read by the process that needs it, when it starts: the mail server knows those for reading, the outbox those for sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from config.credentials import CredentialError, read_secret, secret_file
+from config.mail_settings import AccountName, MailAccountEntry
+from config.paths import Home
+from mcp_servers.mailbox.accounts import AccountFailed, Listing
+from mcp_servers.protocol.options import Decorator, settings
+
+Accounts = Mapping[str, MailAccountEntry]
+
+
+class NamedAccount(BaseModel):
+    """One account as a command line names it: `{"name": "work", "account": {...}}`."""
+
+    name: AccountName
+    account: MailAccountEntry
+
+
+def account_option() -> Decorator:
+    text = 'An account on a server, as JSON: {"name": "work", "account": {"address": ...}}. Default: the configured ones.'
+    return click.option("--account", "accounts", multiple=True, metavar="JSON", help=text)
+
+
+def told_accounts(given: Sequence[str], *, is_configured: bool) -> dict[str, MailAccountEntry]:
+    """The accounts of the command line, else those of the settings.
+
+    Args:
+        given: what the command line says.
+        is_configured: look into the settings when it says nothing. Not wanted where a store was named.
+
+    Raises:
+        click.BadParameter: one is no account.
+    """
+    if not given:
+        return dict(settings().mail.accounts) if is_configured else {}
+    try:
+        named = [NamedAccount.model_validate_json(text) for text in given]
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise click.BadParameter(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}", param_hint="--account") from error
+    return {one.name: one.account for one in named}
+
+
+def password(kind: str, account: str) -> SecretStr:
+    """The secret `KIND_ACCOUNT_password`.
+
+    Raises:
+        AccountFailed: there is none, or others could read it; the sentence says where it belongs.
+    """
+    name = f"{kind}_{account}_password"
+    try:
+        found = read_secret(name)
+    except CredentialError as error:
+        raise AccountFailed(f"{account}: {error}") from error
+    if found is None:
+        raise AccountFailed(f"{account}: its password is not set. Put it into {secret_file(name, home=Home.find())} (chmod 600).")
+    return found
+
+
+class SilentAccount:
+    """An account that cannot be asked, and why: it is named in every answer that lacks it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self._name = name
+        self._problem = problem
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def folders(self) -> tuple[str, ...]:
+        raise AccountFailed(self._problem)
+
+    def listing(self, folder: str) -> Listing:
+        raise AccountFailed(self._problem)
+
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        raise AccountFailed(self._problem)
+
+    def read(self, key: str) -> bytes | None:
+        raise AccountFailed(self._problem)
+
+    def folder_of(self, key: str) -> str | None:
+        raise AccountFailed(self._problem)
+
+    def move(self, key: str, target: str) -> str:
+        raise AccountFailed(self._problem)

@@ -1,0 +1,1 @@
+"""How a tool looks to a client, how a call reaches it, and how a server is served."""

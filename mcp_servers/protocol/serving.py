@@ -1,0 +1,162 @@
+"""Serves one tool server's tools over standard input and output, with the MCP library's low-level server.
+
+The low-level server is used because it hands over the request's `_meta` and takes the result as it is. Whatever a
+tool refuses or breaks on is a result that the model can read, never a protocol error. What the keys of `_meta` mean is
+written in docs/tools.md; a client that sends none of them is served from this machine's clock and zone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import anyio
+import anyio.to_thread
+import mcp_types as types
+import tzlocal
+
+from config.logs import set_up_logging
+from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
+from mcp_servers.protocol.mcp_library import Server, stdio_server
+from mcp_servers.protocol.signatures import ToolSpec
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONTEXT_KEY = "variet/context"
+PREPARE_KEY = "variet/prepare"
+HOST_KEY = "variet/host"
+GRANT_KEY = "variet/grant"
+CLASS_KEY = "variet/class"
+EXTENDED_KEY = "variet/extended"
+
+
+@dataclass(frozen=True)
+class ToolServer:
+    """A server's name, its tools in their served order, and what carries out each."""
+
+    name: str
+    tools: tuple[ToolSpec, ...]
+    handlers: Mapping[str, AsyncHandler]
+    zone: tzinfo | None = None
+    """The person's zone; absent: this machine's."""
+
+
+def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
+    """Handlers that touch files, each run in a worker thread, one at a time: a store has one user per process."""
+    turn = threading.Lock()
+
+    def in_turn(work: Callable[[], T]) -> T:
+        with turn:
+            return work()
+
+    def in_thread(handler: Handler) -> AsyncHandler:
+        async def run(call: Call) -> Outcome | Plan:
+            done = await anyio.to_thread.run_sync(in_turn, partial(handler, call))
+            return replace(done, execute=partial(in_turn, done.execute)) if isinstance(done, Plan) else done
+
+        return run
+
+    return {name: in_thread(handler) for name, handler in handlers.items()}
+
+
+def build(server: ToolServer) -> Server[Any]:
+    """The MCP server, not yet connected to anyone."""
+    specs = {spec.name: spec for spec in server.tools}
+    listed = types.ListToolsResult(tools=[_tool(spec) for spec in server.tools])
+
+    async def list_tools(_context: object, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return listed
+
+    async def call_tool(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+        meta: Mapping[str, Any] = dict(params.meta or {})
+        try:
+            spec = specs.get(params.name)
+            if spec is None:
+                raise Refusal(f'There is no tool "{params.name}". There are {", ".join(specs)}.')
+            return _result(await _run(server, spec, params.arguments or {}, meta))
+        except Refusal as refusal:
+            return _error(str(refusal))
+        except Exception:
+            log.exception("%s failed", params.name)
+            return _error(f"The {server.name} server failed at this. Nothing more is known.")
+
+    return Server(f"variet-{server.name}", version=_version(), on_list_tools=list_tools, on_call_tool=call_tool)
+
+
+def serve(server: ToolServer) -> None:
+    """Serve until standard input ends."""
+    # Standard output carries the protocol; one line per request would only fill the host's log.
+    set_up_logging(server.name, level=logging.WARNING)
+    anyio.run(_serve_stdio, build(server))
+
+
+async def _serve_stdio(server: Server[Any]) -> None:
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
+async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Outcome:
+    is_preparing = bool(meta.get(PREPARE_KEY))
+    if is_preparing and spec.tool_class == "read":
+        raise Refusal(f"{spec.name} only reads. There is nothing to prepare.")
+    host = _texts(meta.get(HOST_KEY))
+    digest = digest_of(spec.name, arguments, host)
+    call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
+    done = await server.handlers[spec.name](call)
+    if isinstance(done, Outcome):
+        return done
+    if is_preparing:
+        return Outcome(done.summary, done.prepared())
+    return await anyio.to_thread.run_sync(done.execute)
+
+
+def _texts(value: object) -> dict[str, Any]:
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _now(context: object, zone: tzinfo | None) -> datetime:
+    """The message's own time in the person's zone; this machine's clock and zone for what the context leaves out."""
+    said = _texts(context)
+    try:
+        home = ZoneInfo(str(said["zone"])) if said.get("zone") else zone or tzlocal.get_localzone()
+        moment = datetime.fromisoformat(str(said["now"])) if said.get("now") else datetime.now(UTC)
+    except (ValueError, ZoneInfoNotFoundError, OSError) as error:
+        raise Refusal(f"The call's {CONTEXT_KEY} is not a time with a zone.") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=home)).astimezone(home)
+
+
+def _tool(spec: ToolSpec) -> types.Tool:
+    return types.Tool.model_validate(
+        {
+            "name": spec.name,
+            "description": spec.description,
+            "inputSchema": spec.input_schema(),
+            "annotations": spec.annotations(),
+            "_meta": {CLASS_KEY: spec.tool_class} | ({EXTENDED_KEY: True} if spec.is_extended else {}),
+        }
+    )
+
+
+def _result(outcome: Outcome) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=outcome.text)], structured_content=dict(outcome.structured))
+
+
+def _error(sentence: str) -> types.CallToolResult:
+    text = types.TextContent(text=sentence)
+    return types.CallToolResult(content=[text], structured_content={"error": sentence}, is_error=True)
+
+
+def _version() -> str:
+    try:
+        return version("variet")
+    except PackageNotFoundError:
+        return "0"
