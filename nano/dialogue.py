@@ -93,6 +93,10 @@ class Dialogue:
         self.says(replies.cannot(self.tools))
 
 
+_OPEN_ENDED = frozenset({"body", "query"})
+"""Slots after which nobody could tell what is added from what is filled in."""
+
+
 def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
     out = list(pieces)
     if rng.random() < 0.13:
@@ -102,7 +106,7 @@ def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
         )
         joint = " " if opens or rng.random() < 0.4 else ", "
         out = [Piece(prefix + joint), *out]
-    if rng.random() < 0.13:
+    if rng.random() < 0.13 and not (pieces and pieces[-1].slot in _OPEN_ENDED):
         suffix = fill.fill_text(rng.choice(lines("suffix")), rng).lstrip(", ")
         ends = bool(out) and out[-1].text.rstrip().endswith("?")
         out = [*out, Piece(" " if ends else rng.choice((", ", " ", ". "))), Piece(suffix)]
