@@ -66,6 +66,17 @@ class KeyInfo:
             allowed = ", ".join(self.tiers) or "nothing"
             raise TierNotAllowed(f"The key of {self.name} may not use {name!r}. It may use: {allowed}.", is_permanent=True)
 
+    def check_force(self) -> None:
+        """Let a request through that ends what other clients have running.
+
+        Raises:
+            TierNotAllowed: the key is limited; its holder waits in line.
+        """
+        if self.tiers is not None:
+            raise TierNotAllowed(
+                f"The key of {self.name} is limited and may not force a switch, which ends other clients' requests.", is_permanent=True
+            )
+
     def check_everything(self) -> None:
         """Let a request through that concerns all models at once.
 

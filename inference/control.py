@@ -13,6 +13,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from inference.access import key_of
+from inference.catalog import Served
 from inference.contract import (
     CONTRACT,
     CONTRACT_VERSION,
@@ -33,6 +34,7 @@ from inference.contract import (
 )
 from inference.dashboard.routes import add_watching
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
+from inference.files_there import check_files
 from inference.observatory import Observatory
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key
@@ -106,7 +108,9 @@ class _Routes:
 
     async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:
         """Load a model in place of what is there."""
-        model = self._named(request, asked.name)
+        if asked.force:
+            key_of(request.scope).check_force()
+        model = await self._named(request, asked.name)
         if not asked.wait:
             return await self._want(model, is_forced=asked.force)
         ended: tuple[str, ...] = ()
@@ -122,13 +126,13 @@ class _Routes:
 
     async def load(self, asked: LoadRequest, request: Request) -> SwitchAnswer:
         """Ask for a model and do not wait."""
-        return await self._want(self._named(request, asked.model), is_forced=False)
+        return await self._want(await self._named(request, asked.model), is_forced=False)
 
     async def unload(self, request: Request, asked: UnloadRequest = _NOTHING_ASKED) -> UnloadAnswer:
         """Free the memory of one model or of all."""
         if asked.model is None:
             key_of(request.scope).check_everything()
-        model = None if asked.model is None else self._named(request, asked.model)
+        model = None if asked.model is None else self._known(request, asked.model).spec.name
         return UnloadAnswer(unloaded=await self._supervisor.unload(model))
 
     async def events(self) -> StreamingResponse:
@@ -139,10 +143,15 @@ class _Routes:
         """Delete what is kept of a conversation; another client's of that name stays."""
         return SessionForgotten(deleted=await self._supervisor.warmth.forget(session_key(session, key_of(request.scope).id)))
 
-    def _named(self, request: Request, name: str) -> str:
-        """The physical model behind a name that the request's key allows."""
+    async def _named(self, request: Request, name: str) -> str:
+        """The physical model behind a name that the request's key allows, which can be loaded."""
+        spec = self._known(request, name).spec
+        await check_files(spec, self._supervisor.loaded)
+        return spec.name
+
+    def _known(self, request: Request, name: str) -> Served:
         key_of(request.scope).check_name(name)
-        return self._supervisor.catalog.resolve(name).spec.name
+        return self._supervisor.catalog.resolve(name)
 
     async def _want(self, model: str, *, is_forced: bool) -> SwitchAnswer:
         ticket = await self._supervisor.want(model, is_forced=is_forced)

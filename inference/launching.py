@@ -13,6 +13,7 @@ from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
 from inference.child import Child, Progress
 from inference.errors import SetupRefused
+from inference.files_there import missing_file
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
@@ -39,9 +40,8 @@ class Launcher:
             ChildFailed: the operating system refused.
             SetupRefused: there is no file or no program to run it with.
         """
-        for key, file in (("path", spec.path), ("mmproj", spec.mmproj), ("draft", spec.draft)):
-            if file is not None and not file.is_file():
-                raise SetupRefused(f"its file {file} is not there (models.{spec.name}.{key} in engine.toml).")
+        if (missing := missing_file(spec)) is not None:  # looked at when it was asked for too, but that may be long ago
+            raise SetupRefused(missing)
         launch = build_launch(spec, _free_port(), self._surroundings(spec))
 
         def tell(progress: Progress) -> None:

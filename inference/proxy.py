@@ -22,6 +22,7 @@ from inference.answer import Answer
 from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
 from inference.errors import EngineError, UpstreamDied
+from inference.files_there import check_files
 from inference.hang import Pulse, guarded
 from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
 from inference.rewrite import pinned, rewrite, takes_slot
@@ -100,6 +101,7 @@ class Proxy:
             key = key_of(scope)
             served = self._served(incoming, key)
             watch.resolved(incoming, served)
+            await check_files(served.spec, self._supervisor.loaded)
             raw = rewrite(incoming.raw, incoming.body, served.virtual, incoming.path)
         except ClientGone:
             return

@@ -50,8 +50,9 @@ class _Watching:
         page = await anyio.to_thread.run_sync(load_page)
         return HTMLResponse(page.body, headers=page.headers)
 
-    async def metrics(self) -> Response:
-        """For Prometheus."""
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus; of all models and clients, so not for a key that is limited to some."""
+        key_of(request.scope).check_everything()
         status = self._supervisor.status(self._version)
         resources = await self._observatory.resources(status)
         return PlainTextResponse(self._observatory.metrics.page(status, resources, self._observatory.log.lost), media_type=CONTENT_TYPE)
@@ -66,9 +67,14 @@ class _Watching:
         return await self._observatory.log.page(limit=limit, after=after, key=key_of(request.scope).sees_only)
 
     async def logs(
-        self, model: str, follow: Annotated[int, Query(ge=0, le=1)] = 0, lines: Annotated[int, Query(ge=0, le=MOST_LINES)] = 200
+        self,
+        request: Request,
+        model: str,
+        follow: Annotated[int, Query(ge=0, le=1)] = 0,
+        lines: Annotated[int, Query(ge=0, le=MOST_LINES)] = 200,
     ) -> Response | LogLines:
         """The end of a model's log; with `follow`, and then what is added to it."""
+        key_of(request.scope).check_name(model)
         name = self._supervisor.catalog.resolve(model).spec.name
         tail = LogTail(log_path(self._observatory.log_dir, name))
         last = await anyio.to_thread.run_sync(tail.last, lines)

@@ -56,6 +56,12 @@ async def test_a_limited_key_gets_what_it_allows_and_is_told_what_that_is(tmp_pa
                     refused = await on.client.post(path, json=body, headers=shown(some))
                     assert error_of(refused) == (403, "tier_not_allowed"), path
                     assert "fast" in refused.json()["error"]["message"]
+                forced = await on.client.post("/engine/switch", json={"tier": "fast", "force": True}, headers=shown(some))
+                assert error_of(forced) == (403, "tier_not_allowed")
+                for path in ("/metrics", "/engine/logs/balanced", "/engine/logs/large"):
+                    assert error_of(await on.client.get(path, headers=shown(some))) == (403, "tier_not_allowed"), path
+                    assert (await on.client.get(path, headers=shown(screen))).status_code == 200, path
+                assert (await on.client.get("/engine/logs/fast", headers=shown(some))).status_code == 200
                 assert (await on.client.post("/engine/unload", json={"model": "fast"}, headers=shown(some))).status_code == 200
                 assert (await on.client.get("/engine/status", headers=shown(screen))).status_code == 200
                 assert error_of(await on.client.post("/v1/embeddings", json=ASKED, headers=shown(screen))) == (403, "read_only_key")

@@ -43,6 +43,21 @@ async def test_a_model_given_up_is_refused_with_a_header_that_stops_retries(tmp_
         assert answer.headers["x-should-retry"] == "false"
 
 
+async def test_a_model_whose_file_is_missing_pushes_nobody_out_and_is_loaded_once_it_is_there(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, children):
+        assert (await on.client.post("/v1/chat/completions", json=ASKED)).status_code == 200
+        missing = tmp_path / "large.gguf"
+        missing.unlink()
+        for path, body in (("/v1/chat/completions", {**ASKED, "model": "balanced"}), ("/engine/switch", {"model": "large"})):
+            answer = await on.client.post(path, json=body)
+            assert error_of(answer) == (503, "model_failed")
+            assert f"{missing} is not there (models.large.path in engine.toml)" in answer.text
+        assert on.supervisor.loaded == ("small",)
+        missing.touch()
+        assert (await on.client.post("/v1/chat/completions", json={**ASKED, "model": "balanced"})).status_code == 200
+        assert len(children.started) == 2
+
+
 async def test_a_client_that_asked_gets_loading_events_and_then_the_stream(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, upstream, children):
         children.loads_at_once = False
