@@ -38,8 +38,49 @@ class TurnStarted(_Event):
     """Who typed it: `cli`, `discord:NAME`, …"""
 
 
+class RouteSignals(BaseModel):
+    """What a choice of route rested on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    tokens: int = 0
+    """About how many the text and the conversation before it are."""
+    size: str = "small"
+    """`small`, `medium` or `large`."""
+    task: str = ""
+    """Its type; empty for none."""
+    latency: str = "any"
+    needs: tuple[str, ...] = ()
+    """What the model must be able to do beside answering."""
+    tags: tuple[str, ...] = ()
+    """Words for the router, as typed."""
+
+
+class RouteCost(BaseModel):
+    """What an answer is reckoned to take, by measured rates: seconds, and money in the currency of the prices; None for what is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    load_s: float | None = None
+    read_s: float | None = None
+    write_s: float | None = None
+    begins_s: float | None = None
+    ends_s: float | None = None
+    money: float = 0
+
+
+class RouteOption(BaseModel):
+    """A place that was looked at and not chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    """Its tier, or `node/tier`."""
+    why_not: str
+    predicted: RouteCost | None = None
+
+
 class RouteChosen(_Event):
     type: Literal["route_chosen"] = "route_chosen"
+    node: str = "engine"
+    """Which node answers."""
     tier: str
     model: str
     """The name sent to the engine (the tier's name)."""
@@ -47,6 +88,11 @@ class RouteChosen(_Event):
     """Id of the rule that decided."""
     reasons: tuple[str, ...]
     """The chain of reasons, first to last."""
+    n_ctx: int = 0
+    """Tokens that the running model can hold; 0 when the engine did not say."""
+    signals: RouteSignals | None = None
+    alternatives: tuple[RouteOption, ...] = ()
+    predicted: RouteCost | None = None
 
 
 class ContextTrimmed(_Event):
@@ -102,6 +148,12 @@ class ModelReplied(_Event):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    first_token_s: float = 0.0
+    """Seconds until its text began, loading included; 0 where nothing was shown."""
+    elapsed_s: float = 0.0
+    """Seconds from asking to its end."""
+    money: float = 0.0
+    """What it cost, in the currency of the node's prices."""
 
 
 class CallDecided(_Event):
@@ -156,6 +208,8 @@ class ToolFinished(_Event):
     decision: Decision
     text: str
     """What the model is told."""
+    whole: str = ""
+    """The whole result, where `text` is only its beginning."""
     elapsed_s: float = 0.0
     taints: bool = False
     """Whether the text came from outside, so that the session is tainted from here on."""

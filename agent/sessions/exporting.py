@@ -38,7 +38,7 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
         case RouteChosen():
             return f"*{event.tier}: {'; '.join(event.reasons) or event.rule}*\n"
         case ToolFinished():
-            return f"- `{calls.get(event.call, event.name)}`\n\n{_fenced(event.text)}\n"
+            return f"- `{calls.get(event.call, event.name)}`\n\n{_fenced(event.whole or event.text)}\n"
         case ApprovalAnswered():
             return f"*{_OUTCOMES[event.outcome]}{f' by {event.who}' if event.who else ''}*\n"
         case TurnDone():

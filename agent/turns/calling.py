@@ -16,6 +16,8 @@ from agent.safety.manifest import UNKNOWN, ToolFacts
 from agent.safety.policy import decide
 from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, RunTool, ToolEnded, Woke
 from agent.turns.turn_state import CallState
+from agent.view.cutting import page_of, room_for
+from agent.view.own_names import READ_MORE
 from agent.view.prompt import canonical_json
 
 REFUSED = "The person said no. Nothing was done."
@@ -215,12 +217,21 @@ def finish_call(
 ) -> None:
     """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
 
-    The model is told what was put right in its call, and when it has had this very result before.
+    The model is told what it has room for, what was put right in its call, and when it has had this very result before.
     """
-    told = _told(draft, call, text)
+    state = draft.state
+    page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
     draft.record(
         ToolFinished(
-            turn=draft.state.turn, call=call.id, name=call.name, ok=ok, decision=decision, text=told, elapsed_s=elapsed_s, taints=taints
+            turn=state.turn,
+            call=call.id,
+            name=call.name,
+            ok=ok,
+            decision=decision,
+            text=_told(draft, call, page.text),
+            whole=text if page.end < len(text) else "",
+            elapsed_s=elapsed_s,
+            taints=taints,
         )
     )
 

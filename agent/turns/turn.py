@@ -122,8 +122,8 @@ def _route(draft: Draft, known: TiersKnown) -> None:
     if state.stage != "routing":
         return
     route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
-    draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons))
-    n_ctx = known.contexts.get(route.tier)
+    n_ctx = known.contexts.get(route.tier) or 0
+    draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons, n_ctx=n_ctx))
     if n_ctx and is_full(known.view, n_ctx):
         _trim(draft, known.view, known.view.tokens, n_ctx)
     _call_model(draft)

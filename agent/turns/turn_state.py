@@ -99,6 +99,8 @@ class TurnState:
     now: str = ""
     stage: Stage = "routing"
     tier: str = ""
+    n_ctx: int = 0
+    """Tokens that the tier's model can hold; 0 when nobody said."""
     calls: tuple[CallState, ...] = ()
     seen_calls: frozenset[str] = frozenset()
     answer: str = ""
@@ -150,7 +152,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
         case TurnStarted():
             return replace(state, text=event.text, now=event.now, stage="routing")
         case RouteChosen():
-            return replace(state, stage="model", tier=event.tier)
+            return replace(state, stage="model", tier=event.tier, n_ctx=event.n_ctx)
         case ModelReplied():
             return _replied(state, event)
         case CallDecided():

@@ -1,0 +1,74 @@
+"""Long tool results cut once, at a line end, to what the running model has room for; the rest is read in pages of the same size.
+
+The cut is made when a result comes in and never changed afterwards, because the server's prompt cache pays for every old byte that
+changes. The whole stays in the log; its handle is made of the text itself, so that it needs no counter and survives a restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from agent.view.own_names import READ_MORE
+
+SHARE = 0.2
+"""Of a context, for one result: a step may make several calls, and the answer needs room too."""
+BYTES_PER_TOKEN = 4
+"""Of UTF-8: plain English has more, a script of three bytes a character fewer."""
+MIN_ROOM = 3000
+"""Bytes; what the core's own tools keep to, so that the smallest context still gets a whole mail."""
+NOTICE_ROOM = 160
+"""Bytes of `room` that are kept for the notice."""
+
+
+class Page(NamedTuple):
+    """A part of a text, as it is told."""
+
+    text: str
+    """With the notice, if it stops before the end."""
+    end: int
+    """Character of the whole at which it stops."""
+
+
+def room_for(n_ctx: int) -> int | None:
+    """Bytes that one result may take in a context of so many tokens; None when nobody knows the context."""
+    return max(MIN_ROOM, int(n_ctx * SHARE * BYTES_PER_TOKEN)) if n_ctx else None
+
+
+def handle_of(text: str) -> str:
+    """What a whole result is called when more of it is asked for."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -> Page:
+    """A text from one of its characters on, as much as there is room for.
+
+    1. What is left fits: all of it.
+    2. It is cut at the last line end that there is room for; in the middle of a line only where that line fills half the room.
+
+    Args:
+        text: the whole.
+        start: the first character that is told.
+        room: bytes, the notice included; None for no bound.
+        is_readable: the model has a tool to read on with.
+    """
+    if room is None or _size(text[start : start + room + 1]) <= room:  # 1
+        return Page(text[start:], len(text))
+    told = _fitting(text[start : start + room], room - NOTICE_ROOM)
+    line_end = told.rfind("\n")
+    if line_end >= len(told) // 2:  # 2
+        told = told[: line_end + 1]
+    end = start + len(told)
+    notice = f"[Cut here: {len(text) - end} of {len(text)} characters are left out."
+    notice += f" {READ_MORE}(handle={handle_of(text)}, start={end}) goes on.]" if is_readable else "]"
+    return Page(f"{told.rstrip()}\n{notice}", end)
+
+
+def _fitting(text: str, room: int) -> str:
+    while (size := _size(text)) > room:
+        text = text[: min(len(text) - 1, len(text) * room // size)]
+    return text
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

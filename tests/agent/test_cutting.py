@@ -1,0 +1,86 @@
+"""A long result is cut once, at a line end, to the model's context; nothing of it is lost, and pages put it together again."""
+
+from __future__ import annotations
+
+import re
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.events import ToolFinished
+from agent.tools.mcp_wire import ToolResult
+from agent.turns.effects import LookUpTiers, TiersKnown, ToolEnded
+from agent.view.cutting import MIN_ROOM, handle_of, page_of, room_for
+from config.paths import Home
+from tests.agent.runtimes import MemoryTools, agent_of
+from tests.agent.turns import Turn, call
+from tests.fakes.scripted_model import Say
+
+LINES = "".join(f"line {number}\n" for number in range(4000))
+NOTICE = re.compile(r"\n\[Cut here: (\d+) of (\d+) characters are left out\.(?: read_more\(handle=(\w+), start=(\d+)\) goes on\.)?\]$")
+
+
+@pytest.mark.parametrize(("n_ctx", "room"), [(0, None), (2048, MIN_ROOM), (16384, 13107), (131072, 104857)])
+def test_the_room_of_a_result_grows_with_the_context(n_ctx: int, room: int | None):
+    assert room_for(n_ctx) == room
+
+
+def test_what_fits_is_told_to_the_byte():
+    assert page_of("short\n", room=3000, is_readable=True) == ("short\n", 6)
+    assert page_of(LINES, room=None, is_readable=True).text == LINES
+
+
+def test_a_cut_ends_a_line_and_says_how_much_is_missing_and_how_to_go_on():
+    page = page_of(LINES, room=3000, is_readable=True)
+    said = NOTICE.search(page.text)
+    assert said is not None
+    assert page.text[: said.start()].splitlines()[-1].startswith("line ")
+    assert LINES[page.end - 1] == "\n"
+    assert (int(said[1]), int(said[2]), said[3], int(said[4])) == (len(LINES) - page.end, len(LINES), handle_of(LINES), page.end)
+
+
+def test_a_model_without_the_tool_is_not_told_of_it():
+    assert page_of(LINES, room=3000, is_readable=False).text.endswith("characters are left out.]")
+
+
+@given(st.text(alphabet=st.sampled_from("aé漢😀\n "), max_size=3000), st.integers(200, 900))
+def test_pages_fit_their_room_and_together_are_the_whole(text: str, room: int):
+    start, parts = 0, list[str]()
+    while start < len(text):
+        page = page_of(text, start=start, room=room, is_readable=True)
+        assert len(page.text.encode()) <= room
+        assert page.end > start
+        parts.append(text[start : page.end])
+        start = page.end
+    assert "".join(parts) == text
+
+
+def test_a_turn_cuts_by_the_context_of_its_model_and_the_log_keeps_the_whole():
+    turn = Turn()
+    turn.pending.remove(LookUpTiers())
+    turn.tell(TiersKnown(frozenset({"fast"}), {"fast": 4096}))
+    turn.say("", call("list_events"))
+    (finished,) = (event for event in turn.tell(ToolEnded("c-list_events", True, LINES)) if isinstance(event, ToolFinished))
+    assert len(finished.text) < room_for(4096) < len(finished.whole)  # type: ignore[operator]
+    assert finished.whole == LINES
+    turn.crash()
+    assert turn.state.n_ctx == 4096
+
+
+class Talkative(MemoryTools):
+    async def call(self, name: str, *args: object, **options: object) -> ToolResult:
+        return ToolResult(LINES)
+
+
+@pytest.mark.anyio
+async def test_the_model_gets_the_beginning_and_the_export_has_the_whole(home: Home):
+    with anyio.fail_after(60):
+        script = [Say("", [("list_events", {"when": "today"})]), Say("Many.")]
+        async with agent_of(home, script, tools=Talkative()) as agent:
+            await agent.ask("What is on?")
+            told = agent.model.requests[1]["messages"][-1]["content"]
+            assert "line 3999" not in told
+            assert "characters are left out.]" in told
+            assert "line 3999" in await agent.runtime.shelf.export(agent.session, "markdown")
