@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
 from agent.events import ToolClass
+
+Kind = Literal["read", "public read", "reversible write", "destructive", "egress", "run", "forbidden"]
+"""How the policy sees a tool: finer than its class, which is what people grant."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,32 @@ class ToolFacts:
     is_pinned: bool = True
     is_doubted: bool = False
     """It is pinned as reading, and its server says that it does more."""
+    outward: tuple[str, ...] = ()
+    """Arguments that leave the house although it only reads: what is searched for, an address that is fetched."""
+    sends_stored: bool = False
+    """It sends what was written before, maybe at an outsider's word in another conversation."""
+    is_forbidden: bool = False
+    """Nobody may have it done, whatever the settings say."""
+
+    @property
+    def kind(self) -> Kind:
+        """What the policy calls it."""
+        if self.is_forbidden:
+            return "forbidden"
+        if self.tool_class == "read":
+            return "public read" if self.outward else "read"
+        kinds: Mapping[ToolClass, Kind] = {"write": "reversible write", "delete": "destructive", "send": "egress", "run": "run"}
+        return kinds[self.tool_class]
+
+    @property
+    def only_reads(self) -> bool:
+        """It is known to change nothing."""
+        return self.is_pinned and self.tool_class == "read" and not self.is_doubted and not self.is_forbidden
 
 
 _READ = ToolFacts("read", taints=True)
+# What is asked of the web is told to the web.
+_SEARCH = ToolFacts("read", taints=True, outward=("query",))
 _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
@@ -36,6 +63,7 @@ _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
 _RUN_QUOTING = ToolFacts("run", taints=True, prepares=True)
 _SEND = ToolFacts("send", prepares=True)
 _SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
+_SEND_STORED = ToolFacts("send", taints=True, prepares=True, sends_stored=True)
 
 MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
     {
@@ -71,8 +99,8 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "draft_reply_all"): _WRITE_QUOTING,
         ("mail", "draft_forward"): _WRITE_QUOTING,
         ("outbox", "send_mail"): _SEND,
-        ("outbox", "send_draft"): _SEND_QUOTING,
-        ("searxng", "web_search"): _READ,
+        ("outbox", "send_draft"): _SEND_STORED,
+        ("searxng", "web_search"): _SEARCH,
         ("workspace", "read_file"): _READ,
         ("workspace", "list_files"): _READ,
         ("workspace", "search_files"): _READ,
@@ -93,6 +121,18 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
 UNKNOWN = ToolFacts("send", taints=True, is_pinned=False)
 """Any other tool."""
 
+_FORBIDDEN = ToolFacts("send", taints=True, is_pinned=False, is_forbidden=True)
+FORBIDDEN: frozenset[str] = frozenset(
+    {
+        *("add_delegate", "create_delegate", "add_forwarding_address", "create_forwarding_address", "update_auto_forwarding"),
+        *("set_auto_forwarding", "create_forwarding_rule", "create_filter", "create_gmail_filter", "manage_gmail_filter", "manage_filter"),
+        *("create_send_as", "update_send_as", "create_filter_from_template", "empty_trash", "delete_permanently"),
+        *("permanently_delete", "permanently_delete_mail", "batch_delete_emails", "insert_acl", "create_acl", "share_calendar_publicly"),
+    }
+)
+"""By own name, whoever serves it: what forwards all mail from now on, lets another speak as the person, or deletes for good. One yes
+would hold for ever, and no later question would show it."""
+
 
 def facts_of(builtin: str | None, tool: str, annotations: Mapping[str, bool | None]) -> ToolFacts:
     """What is known of a tool.
@@ -100,8 +140,12 @@ def facts_of(builtin: str | None, tool: str, annotations: Mapping[str, bool | No
     Args:
         builtin: the built-in server that serves it; None for any other server, which may use a known name for something else.
         tool: the server's own name for it.
-        annotations: the server's hints: `read_only`, `destructive`.
+        annotations: the server's hints: `read_only`, `destructive`, `open_world`.
     """
+    if tool.casefold().replace("-", "_") in FORBIDDEN:
+        return _FORBIDDEN
     facts = MANIFEST.get((builtin or "", tool), UNKNOWN)
-    is_doubted = facts.tool_class == "read" and (annotations.get("read_only") is False or annotations.get("destructive") is True)
+    does_more = annotations.get("read_only") is False or annotations.get("destructive") is True
+    reaches_out = annotations.get("open_world") is True and not facts.outward
+    is_doubted = facts.tool_class == "read" and (does_more or reaches_out)
     return replace(facts, is_doubted=is_doubted)

@@ -127,7 +127,7 @@ def _served(tool: Tool) -> ServedTool:
         tool.name,
         tool.description or "",
         tool.input_schema,
-        {"read_only": hints.read_only_hint, "destructive": hints.destructive_hint} if hints else {},
+        {"read_only": hints.read_only_hint, "destructive": hints.destructive_hint, "open_world": hints.open_world_hint} if hints else {},
         is_extended=bool((tool.meta or {}).get(EXTENDED_KEY)),
     )
 
