@@ -76,7 +76,7 @@ async def until(supervisor: Supervisor, holds: Callable[[State], bool]) -> None:
     await supervisor.wait_until(holds)
 
 
-def _with_files(folder: Path) -> Mapping[str, Any]:
+def with_files(folder: Path) -> Mapping[str, Any]:
     """`TWO_MODELS` with files that are there, since nothing is loaded for one that is not."""
     models: dict[str, Any] = {}
     for name, model in TWO_MODELS["models"].items():
@@ -128,7 +128,7 @@ async def engine(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with (
             _watching(observatory),
-            supervised(children, folder, change, observatory.metrics.observe_swap, memory, _with_files(folder)) as supervisor,
+            supervised(children, folder, change, observatory.metrics.observe_swap, memory, with_files(folder)) as supervisor,
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):

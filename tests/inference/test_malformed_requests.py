@@ -26,7 +26,7 @@ from inference.keys import Keys
 from inference.proxy import Proxy, open_connections
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import serve_upstream
-from tests.inference.engines import supervised
+from tests.inference.engines import supervised, with_files
 
 INTERNAL = 500
 REFUSED = 400
@@ -130,7 +130,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     async def run(over: anyio.Event, *, task_status: TaskStatus[Engine]) -> None:
         async with (
             serve_upstream() as upstream,
-            supervised(FakeChildren(port=upstream.port, loads_at_once=True), folder) as supervisor,
+            supervised(FakeChildren(port=upstream.port, loads_at_once=True), folder, models=with_files(folder)) as supervisor,
             open_connections() as connections,
         ):
             task_status.started(Engine(Gate("127.0.0.1", Keys()), supervisor, Proxy(supervisor, connections, BODY_BOUND), "0"))
