@@ -43,17 +43,23 @@ class Reloading:
     reloader: Reloader
 
     async def reload(self, text: str) -> ReloadAnswer:
-        self.file.write_text(text, encoding="utf-8")
+        _write(self.file, text)
         answer = await self.on.client.post("/engine/reload")
         assert answer.status_code == 200, answer.text
         return ReloadAnswer.model_validate_json(answer.content)
+
+
+def _write(file: Path, text: str) -> None:
+    """The settings, with models in the file's own folder, where each has a file."""
+    file.write_text(text.replace("/models/", f"{file.parent.as_posix()}/"), encoding="utf-8")
+    (file.parent / "third.gguf").touch()
 
 
 @asynccontextmanager
 async def reloading(folder: Path) -> AsyncIterator[Reloading]:
     """An engine over fake children whose settings file is `file`."""
     file = folder / "engine.toml"
-    file.write_text(BOTH, encoding="utf-8")
+    _write(file, BOTH)
     origin = Origin(Home.at(folder / "home"), file)
     async with running(folder) as (on, upstream, children):
 
