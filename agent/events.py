@@ -56,7 +56,7 @@ class RouteSignals(BaseModel):
 
 
 class RouteCost(BaseModel):
-    """What an answer is reckoned to take, by measured rates: seconds, and money in the currency of the prices; None for what is not known."""
+    """What an answer is reckoned to take, by measured rates: seconds, and money in the prices' currency; None for what is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     load_s: float | None = None

@@ -9,8 +9,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.calendar_settings import CalendarSection
+from config.google_settings import GoogleSection
 from config.mail_settings import MailSection
-from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Tag, Url, Verdict, is_table
+from config.routing_settings import NodeEntry, RoutingSection, raise_problems, routing_problems
+from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Url, Verdict, is_table
 from config.workspace_settings import WorkspaceSection
 
 
@@ -33,19 +35,11 @@ class AgentSection(Section):
     """Seconds for one turn, time spent waiting for a person not counted."""
     approval_ttl_s: float = Field(default=3600, gt=0)
     """Seconds until an unanswered approval counts as refused."""
-    tools: Literal["core", "all"] = "core"
-    """Which tools a session's model is shown: `core`, the few that every model can hold, or `all` that the servers have."""
+    tools: Literal["core", "all", "bridge"] = "core"
+    """Which tools a session's model is shown: `core`, the few that every model can hold; `all` that the servers have; or `bridge`, the core
+    and two tools that find and call all others, so that hundreds cost what a dozen cost."""
     max_turn_tokens: int | None = Field(default=None, ge=16)
     """Tokens, read and generated, that one turn may use. Absent: no bound."""
-
-
-class RoutingSection(Section):
-    default_tier: Name = "fast"
-    """The tier for everything that no rule sends elsewhere."""
-    force_tier: Name | None = None
-    """The big tier, which `#force_big` and its like ask for. Absent: forcing is not possible."""
-    tags: Mapping[Tag, Name] = Field(default_factory=lambda: {"#deep": "balanced", "#fast": "fast"})
-    """Words that a person types to pin a message to a tier."""
 
 
 class ServerEntry(Section):
@@ -86,6 +80,8 @@ class AgentSettings(Section):
     """Bounds of a turn."""
     routing: RoutingSection = RoutingSection()
     """Which tier answers."""
+    nodes: Mapping[Name, NodeEntry] = Field(default_factory=dict)
+    """More machines and services that can answer, beside the engine."""
     servers: Mapping[Name, ServerEntry] = Field(default_factory=lambda: {name: ServerEntry(builtin=name) for name in BUILTINS})
     """The MCP servers; the built-in ones are there unless a section of their name sets `enabled = false`."""
     searxng: SearxngSection = SearxngSection()
@@ -96,6 +92,8 @@ class AgentSettings(Section):
     """The local calendars (`.ics` files), and accounts on servers."""
     mail: MailSection = MailSection()
     """The local mail (a Maildir), and accounts on servers."""
+    google: GoogleSection = GoogleSection()
+    """Your own Google client; accounts are added with `variet login google`."""
     workspace: WorkspaceSection = WorkspaceSection()
     """A project's folders, for the workspace server."""
 
@@ -109,3 +107,8 @@ class AgentSettings(Section):
             has_implied_kind = name in BUILTINS and is_table(entry) and "command" not in entry
             servers[name] = {"builtin": name, **entry} if has_implied_kind else entry
         return {**data, "servers": servers}
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        raise_problems(tuple(routing_problems(self.routing, self.nodes)))
+        return self

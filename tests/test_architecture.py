@@ -29,14 +29,25 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 """Module names that say nothing about what is inside."""
 
 PURE = (
-    *("agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events", "agent/routes/routing"),
+    *("agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events"),
+    *(
+        f"agent/routes/{name}"
+        for name in ("arithmetic", "candidates", "from_settings", "memory", "nodes", "obstacles", "routing", "signals")
+    ),
     *("agent/service/wire", "agent/sessions/exporting"),
     *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/oauth"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
-    *("config/mail_settings", "config/references", "config/schema", "config/vocabulary", "config/workspace_settings"),
+    *(
+        "config/mail_settings",
+        "config/references",
+        "config/routing_settings",
+        "config/schema",
+        "config/vocabulary",
+        "config/workspace_settings",
+    ),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),

@@ -40,19 +40,21 @@ def test_the_example_with_two_gpus_is_valid(tmp_path: Path):
 def test_the_commented_examples_for_the_agent_are_valid(tmp_path: Path):
     text = (DEFAULTS / "agent.toml").read_text(encoding="utf-8")
     example = tmp_path / "agent.toml"
-    example.write_text(re.sub(r"(?m)^# ((?:\w+ = )|(?:\[(?:servers|calendars|mail)))", r"\1", text), encoding="utf-8")
+    example.write_text(re.sub(r"(?m)^# ((?:\w+ = )|(?:\[+(?:servers|calendars|mail|nodes|routing)))", r"\1", text), encoding="utf-8")
     settings = load_agent(example, environ={})
     assert settings.servers["notes"].env
     assert settings.policy.tools == {"create_event": "allow", "send_mail": "deny"}
     assert settings.agent.zone == "Europe/Berlin"
     assert settings.calendars.accounts["work"].url == "https://dav.example.org/"
     assert settings.mail.accounts["work"].imap_security == "tls"
+    assert settings.routing.rules[0].to == ("ultra", "big/deep", "balanced", "cloud")
+    assert (settings.nodes["big"].is_external, settings.nodes["cloud"].is_external) == (False, True)
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_of_the_schema_is_mentioned(name: str):
     text = (DEFAULTS / name).read_text(encoding="utf-8")
-    missing = [key for key in sorted(_keys(SCHEMAS[name])) if not re.search(rf"(?m)^[# ]*(\[[\w.\"-]*)?{re.escape(key)}\b", text)]
+    missing = [key for key in sorted(_keys(SCHEMAS[name])) if not re.search(rf"(?m)^[# ]*(\[+[\w.\"-]*)?{re.escape(key)}\b", text)]
     assert missing == []
 
 

@@ -1,0 +1,187 @@
+"""Who is asked for a turn, in which order: force, pins, where the conversation is kept, the settings' rules, the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.events import RouteSignals
+from agent.routes.nodes import NodeState, places_of
+from agent.routes.signals import DEEPER_TAG, FORCE_TAG
+
+FORCE_TIER = "big"
+"""The name that asks for the big tier when it is given as a tier."""
+DEEPER = "deeper"
+"""The name that asks for the next tier of the ladder when it is given as a tier."""
+LATENCY_BOUNDS_S: Mapping[str, float] = {"1s": 1.0, "10s": 10.0}
+
+
+class Rule(NamedTuple):
+    """One of the settings' rules."""
+
+    name: str
+    to: tuple[str, ...]
+    task: str | None = None
+    min_tokens: int | None = None
+    max_tokens: int | None = None
+    latency: str | None = None
+    within_s: float | None = None
+    allow_external: bool = False
+
+    def fits(self, signals: RouteSignals) -> bool:
+        """Whether it is about such a text."""
+        return (
+            (self.task is None or self.task == signals.task)
+            and (self.latency is None or self.latency == signals.latency)
+            and (self.min_tokens is None or signals.tokens >= self.min_tokens)
+            and (self.max_tokens is None or signals.tokens < self.max_tokens)
+        )
+
+    def why(self, signals: RouteSignals) -> str:
+        """What of it fitted."""
+        parts = [f"task {self.task}"] if self.task else []
+        bounds = (("from", self.min_tokens), ("below", self.max_tokens))
+        parts += [f"about {signals.tokens} tokens ({word} {bound})" for word, bound in bounds if bound is not None]
+        parts += [f"an answer within {self.latency}"] if self.latency else []
+        return f'the rule "{self.name}" ({", ".join(parts) or "for everything"})'
+
+
+@dataclass(frozen=True)
+class RoutingRules:
+    """What the settings say."""
+
+    default_tier: str = "fast"
+    force_tier: str | None = None
+    tags: Mapping[str, str] | None = None
+    rules: Sequence[Rule] = ()
+    ladder: Sequence[str] = ()
+    tasks: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    network: bool = True
+    answer_tokens: int = 256
+    sticky_s: float = 1800
+
+
+class Kept(NamedTuple):
+    """Where the conversation was answered last."""
+
+    node: str
+    tier: str
+    is_sticky: bool
+    """A rule or an escalation put it there, and the pause since was short."""
+    rule: str = ""
+    """Which one put it there."""
+
+
+class Facts(NamedTuple):
+    """What a decision may rest on."""
+
+    text: str
+    """The newest text that the person typed."""
+    pinned: str | None
+    """The tier given as an option."""
+    served: frozenset[str] | None
+    """What the engine serves; None when it did not say. Counts where `nodes` is empty."""
+    nodes: tuple[NodeState, ...] = ()
+    """The default node first, the others in the order of the settings."""
+    forced: bool = False
+    """The client's header forces the big tier."""
+    history_tokens: int = 0
+    """Of the conversation before the text."""
+    turn_tokens: int = 0
+    """That a model must hold at least: this turn alone."""
+    prompt_tokens: int = 0
+    """Of the whole request, where it is known."""
+    needs: frozenset[str] = frozenset()
+    latency: str = "any"
+    task: str | None = None
+    kept: Kept | None = None
+
+
+class Candidate(NamedTuple):
+    """One step of the order."""
+
+    rule: str
+    why: str
+    targets: tuple[str, ...]
+    missing: str = ""
+    """Why it has no target."""
+    is_forced: bool = False
+    by_person: bool = False
+    allow_external: bool = False
+    leave: str = ""
+    """Who allowed that a conversation leaves this house."""
+    within_s: float | None = None
+
+
+def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> Iterator[Candidate]:
+    """The steps of the order that apply, first to last."""
+    words, asked = facts.text.split(), facts.pinned
+    if FORCE_TAG in words or asked == FORCE_TIER or facts.forced:
+        yield _forced(facts, rules, words)
+    if asked == DEEPER or DEEPER_TAG in words:
+        yield upwards(facts, rules, "deeper", "the next tier was asked for", by_person=True)
+    if asked and asked not in (FORCE_TIER, DEEPER):
+        yield _pin("pin-option", "the tier was given as an option", asked, rules)
+    tags = rules.tags or {}
+    tag = next((word for word in words if word in tags), None)
+    if tag:
+        yield _pin("pin-tag", f"{tag} in the text", tags[tag], rules)
+    if facts.kept is not None and facts.kept.is_sticky:
+        yield _kept(facts.kept, rules)
+    bound = LATENCY_BOUNDS_S.get(facts.latency)
+    for rule in rules.rules:
+        if rule.fits(signals):
+            bounds = [each for each in (bound, rule.within_s) if each is not None]
+            yield Candidate(
+                rule.name, rule.why(signals), rule.to, within_s=min(bounds, default=None),
+                allow_external=rule.allow_external and rules.network, leave=f'the rule "{rule.name}" allows it',
+            )  # fmt: skip
+    yield Candidate("default", "the default tier", (rules.default_tier,))
+
+
+def ways_up(facts: Facts, rules: RoutingRules) -> tuple[str, ...]:
+    """What stands above the present place on the ladder and is answered by another model; empty where the place is not on it."""
+    here = facts.kept or Kept("engine", rules.default_tier, is_sticky=False)
+    names = list(rules.ladder)
+    start = next((index for index, name in enumerate(names) if name in (here.tier, f"{here.node}/{here.tier}")), None)
+    if start is None:
+        return ()
+    model = next((place.tier.model for place in places_of(f"{here.node}/{here.tier}", facts.nodes)), "")
+    return tuple(
+        name for name in names[start + 1 :] if any(place.tier.model != model or not model for place in places_of(name, facts.nodes))
+    )
+
+
+def upwards(facts: Facts, rules: RoutingRules, rule: str, why: str, *, by_person: bool) -> Candidate:
+    """The next of the ladder. Nobody sees where an escalation leads before it is done, so by itself it never leaves the house."""
+    missing = "there is no tier above this one that another model answers"
+    return Candidate(
+        rule, why, ways_up(facts, rules), missing, by_person=by_person,
+        allow_external=by_person and rules.network, leave="a person asked for it",
+    )  # fmt: skip
+
+
+def _forced(facts: Facts, rules: RoutingRules, words: Sequence[str]) -> Candidate:
+    why = f'the tier "{FORCE_TIER}" was asked for'
+    if FORCE_TAG in words:
+        why = f"{FORCE_TAG} in the text"
+    elif facts.forced:
+        why = "the client forces the big tier"
+    return Candidate(
+        "force", why, (rules.force_tier,) if rules.force_tier else (), "the settings name no big tier", is_forced=True, by_person=True,
+        allow_external=rules.network, leave="a person forced it",
+    )  # fmt: skip
+
+
+def _pin(rule: str, why: str, target: str, rules: RoutingRules) -> Candidate:
+    return Candidate(rule, why, (target,), by_person=True, allow_external=rules.network, leave="a person named it")
+
+
+def _kept(kept: Kept, rules: RoutingRules) -> Candidate:
+    # The rule is looked up again: one that has been taken back allows nothing more.
+    is_allowed = any(rule.name == kept.rule and rule.allow_external for rule in rules.rules)
+    return Candidate(
+        "kept", f"this conversation stays where it is ({kept.rule})", (f"{kept.node}/{kept.tier}",),
+        allow_external=is_allowed and rules.network, leave=f'the rule "{kept.rule}" allows it',
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""What is known of the places that can answer when a route is chosen: nodes, their tiers, and which places a name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+DEFAULT_NODE = "engine"
+"""The node of the settings' section `[engine]`."""
+Use = Literal["auto", "named", "human"]
+"""Whether a node answers for a bare tier's name; only where a rule or a person names it; only where a person does."""
+
+
+@dataclass(frozen=True)
+class TierState:
+    """One name that a node serves."""
+
+    name: str
+    model: str = ""
+    """The physical model, where it is known."""
+    n_ctx: int = 0
+    """Tokens that it holds; 0 where that is not known."""
+    capabilities: frozenset[str] = frozenset()
+    """Empty where nothing is known."""
+    is_resident: bool = True
+    """It answers without being loaded first."""
+    unavailable: str = ""
+    """Why it cannot be run."""
+    load_s: float | None = None
+    """Seconds that are left of its load, or that it would take; measured."""
+    prefill_tps: float | None = None
+    decode_tps: float | None = None
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """One node, as it was when it was last asked."""
+
+    name: str = DEFAULT_NODE
+    use: Use = "auto"
+    is_external: bool = False
+    """Texts that it gets leave this house."""
+    tiers: Mapping[str, TierState] | None = None
+    """None where it has not said what it serves: then it is asked for anything."""
+    main_tier: str = ""
+    """What its own name stands for."""
+    down: str = ""
+    """Why it is taken for dead; empty while it is not."""
+    is_gaming: bool = False
+    spent: str = ""
+    """Which of its limits of the day is reached; empty while none is."""
+    price_in: float = 0
+    price_out: float = 0
+    """Of a million tokens."""
+
+
+class Place(NamedTuple):
+    """One tier of one node."""
+
+    node: NodeState
+    tier: TierState
+
+    @property
+    def name(self) -> str:
+        """As reasons show it: a tier of the default node by its name alone."""
+        return self.tier.name if self.node.name == DEFAULT_NODE else f"{self.node.name}/{self.tier.name}"
+
+
+def places_of(target: str, nodes: Sequence[NodeState]) -> Iterator[Place]:
+    """The places that a name stands for, in the order of the settings.
+
+    1. `node/tier`: that one.
+    2. A node's name: its main tier.
+    3. A tier's name: on every node that serves it and need not be named.
+    """
+    node_name, slash, tier = target.partition("/")
+    named = next((node for node in nodes if node.name == node_name), None)
+    if slash:  # 1
+        found = _tier(named, tier) if named else None
+        if named and found:
+            yield Place(named, found)
+    elif named is not None and named.name != DEFAULT_NODE:  # 2
+        found = _tier(named, named.main_tier)
+        if found:
+            yield Place(named, found)
+    else:  # 3
+        for node in nodes:
+            found = _tier(node, target) if node.use == "auto" else None
+            if found:
+                yield Place(node, found)
+
+
+def _tier(node: NodeState, name: str) -> TierState | None:
+    if node.tiers is None:
+        return TierState(name) if name else None
+    return node.tiers.get(name)

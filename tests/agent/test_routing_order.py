@@ -1,0 +1,163 @@
+"""RTE-2 to 4, 6: the order of the rules over several nodes, what each falls to and why, and the arithmetic of a swap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.routes.candidates import ways_up
+from agent.routes.nodes import NodeState, TierState
+from agent.routes.routing import Facts, Kept, RoutingRules, Rule, choose, escalate
+
+RULES = RoutingRules(
+    "fast",
+    "big/deep",
+    {"#deep": "deep", "#premium": "premium"},
+    rules=(
+        Rule("long", ("cloud", "deep"), min_tokens=16_000, allow_external=True),
+        Rule("coding", ("deep", "balanced"), task="coding", within_s=20),
+        Rule("research", ("cloud", "balanced"), task="research"),
+    ),
+    ladder=("fast", "balanced", "deep"),
+    tasks={"coding": ("refactor",), "research": ("research",)},
+)
+
+
+def tier(name: str, **changes: Any) -> TierState:
+    values: dict[str, Any] = {"model": f"m-{name}", "n_ctx": 32_000, "prefill_tps": 100.0, "decode_tps": 10.0, **changes}
+    return TierState(name, **values)
+
+
+def nodes(
+    *, big: dict[str, Any] | None = None, cloud: dict[str, Any] | None = None, deep: dict[str, Any] | None = None
+) -> tuple[NodeState, ...]:
+    """A small node, a gated big one, one outside the house, and one for people alone."""
+    return (
+        NodeState("engine", tiers={"fast": tier("fast"), "balanced": tier("balanced")}),
+        NodeState("big", tiers={"deep": tier("deep", **(deep or {}))}, main_tier="deep", **(big or {})),
+        NodeState(
+            "cloud", "named", is_external=True, tiers={"glm": tier("glm")}, main_tier="glm", price_in=1.0, price_out=2.0, **(cloud or {})
+        ),
+        NodeState("premium", "human", is_external=True, tiers={"opus": tier("opus")}, main_tier="opus"),
+    )
+
+
+def facts(text: str = "hello", pinned: str | None = None, **changes: Any) -> Facts:
+    values: dict[str, Any] = {"nodes": nodes(), **changes}
+    return Facts(text, pinned, None, **values)
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "rule"),
+    [
+        (facts(), "engine/fast", "default"),
+        (facts("hi #force_big"), "big/deep", "force"),
+        (facts(forced=True), "big/deep", "force"),
+        (facts("hi #force_big", nodes=nodes(big={"is_gaming": True})), "big/deep", "force"),
+        (facts("hi #force_big", nodes=nodes(big={"down": "refused"})), "engine/fast", "default"),
+        (facts("hi #deep"), "big/deep", "pin-tag"),
+        (facts("hi #deep", nodes=nodes(big={"is_gaming": True})), "engine/fast", "default"),
+        (facts(pinned="deep", nodes=nodes(big={"is_gaming": True})), "engine/fast", "default"),
+        (facts(pinned="big"), "big/deep", "force"),
+        (facts(pinned="cloud"), "cloud/glm", "pin-option"),
+        (facts("hi #premium"), "premium/opus", "pin-tag"),
+        (facts("refactor this"), "big/deep", "coding"),
+        (facts("refactor this #fast", pinned="fast"), "engine/fast", "pin-option"),
+        (facts("refactor this", nodes=nodes(big={"is_gaming": True})), "engine/balanced", "coding"),
+        (facts("please research"), "engine/balanced", "research"),
+        (facts(history_tokens=20_000), "cloud/glm", "long"),
+        (facts(history_tokens=20_000, nodes=nodes(cloud={"spent": "3 of 3 calls"})), "big/deep", "long"),
+        (facts("research", task="coding"), "big/deep", "coding"),
+        (facts(pinned="deeper"), "engine/balanced", "deeper"),
+        (facts("#deeper", kept=Kept("engine", "balanced", is_sticky=False)), "big/deep", "deeper"),
+        (facts("#deeper", kept=Kept("big", "deep", is_sticky=True, rule="coding")), "big/deep", "kept"),
+        (facts(kept=Kept("engine", "balanced", is_sticky=True, rule="coding")), "engine/balanced", "kept"),
+        (facts(kept=Kept("cloud", "glm", is_sticky=True, rule="long")), "cloud/glm", "kept"),
+        (facts(kept=Kept("cloud", "glm", is_sticky=True, rule="taken back")), "engine/fast", "default"),
+        (facts(turn_tokens=30_000), "engine/fast", "default"),
+    ],
+)
+def test_the_first_step_of_the_order_that_can_answer_does(given: Facts, place: str, rule: str):
+    route = choose(given, RULES)
+    assert (f"{route.node}/{route.tier}", route.rule) == (place, rule), route.reasons
+    assert route.reasons
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (facts("research"), "cloud/glm is outside this house, and nothing here allows that"),
+        (facts(history_tokens=20_000), 'the conversation is sent to cloud, outside this house: the rule "long" allows it'),
+        (facts(pinned="deep", nodes=nodes(big={"is_gaming": True})), "the tier was given as an option, but big/deep is lent to a game"),
+        (facts("#deep", nodes=nodes(big={"down": "refused"})), "#deep in the text, but big/deep does not answer (refused)"),
+        (facts("#deep", needs=frozenset({"vision"}), nodes=nodes(deep={"capabilities": frozenset({"chat"})})), "big/deep cannot do vision"),
+    ],
+)
+def test_what_was_passed_over_is_said(given: Facts, reason: str):
+    assert any(reason in each for each in choose(given, RULES).reasons)
+
+
+def test_answering_now_beats_waiting_for_a_load_and_the_reason_shows_the_sum():
+    given = facts("refactor", prompt_tokens=1200, nodes=nodes(deep={"is_resident": False, "load_s": 40.0}))
+    route = choose(given, RULES)
+    assert (route.tier, route.rule) == ("balanced", "coding")
+    assert route.reasons[0] == "big/deep begins in 52.0 s: load 40.0 s + read 12.0 s, and 20 s are allowed"
+    assert route.reasons[1].endswith(": balanced (begins in 12.0 s: load 0.0 s + read 12.0 s)")
+    assert [(each.name, each.predicted.begins_s if each.predicted else 0) for each in route.alternatives] == [("big/deep", 52.0)]
+    assert route.predicted is not None
+    assert (route.predicted.begins_s, route.predicted.ends_s) == (12.0, 37.6)
+
+
+def test_when_none_is_in_time_the_quickest_answers_and_what_was_never_measured_is_not_guessed():
+    slow = facts("refactor", prompt_tokens=4000, nodes=nodes(deep={"is_resident": False, "load_s": 90.0}))
+    assert choose(slow, RULES).reasons[-1] == "none is in time, so the quickest answers: balanced"
+    unknown = facts("refactor", prompt_tokens=4000, nodes=nodes(deep={"prefill_tps": None}))
+    assert choose(unknown, RULES).reasons[-1].endswith("big/deep (its reading rate was never measured)")
+
+
+def test_a_client_in_a_hurry_bounds_every_rule():
+    given = facts("research", latency="1s", prompt_tokens=500)
+    assert any("begins in 5.0 s" in each and "1 s are allowed" in each for each in choose(given, RULES).reasons)
+
+
+def test_a_warm_conversation_is_not_read_again_by_the_sum():
+    kept = Kept("engine", "balanced", is_sticky=True, rule="coding")
+    route = choose(facts("and now?", kept=kept, history_tokens=5000, prompt_tokens=5100), RULES)
+    assert route.predicted is not None
+    assert route.predicted.read_s == 1.0
+
+
+def test_a_price_is_predicted_from_what_is_read_and_generated():
+    route = choose(facts(pinned="cloud", prompt_tokens=10_000), RULES)
+    assert route.predicted is not None
+    assert route.predicted.money == pytest.approx((10_000 * 1 + 256 * 2) / 1e6)
+
+
+def test_an_escalation_climbs_the_ladder_to_another_model_and_never_leaves_the_house():
+    given = facts(kept=Kept("engine", "fast", is_sticky=False))
+    route = escalate(given, RULES, "3 calls did not fit")
+    assert route is not None
+    assert (route.tier, route.rule, route.reasons) == ("balanced", "escalation", ("3 calls did not fit: balanced",))
+    assert escalate(facts(kept=Kept("big", "deep", is_sticky=True)), RULES, "x") is None
+    outside = RULES.__class__(ladder=("fast", "cloud"))
+    assert escalate(given, outside, "x") is None
+
+
+def test_two_names_of_one_model_are_no_step_of_the_ladder():
+    twins = (NodeState(tiers={"fast": tier("fast", model="nano"), "balanced": tier("balanced", model="nano")}),)
+    assert ways_up(facts(nodes=twins), RULES) == ()
+
+
+def test_the_only_engine_is_asked_even_if_it_seems_dead_or_too_small():
+    alone = (NodeState(tiers=None, down="refused"),)
+    assert choose(facts(nodes=alone), RULES)[:2] == ("fast", "default")
+    small = (NodeState(tiers={"fast": tier("fast", n_ctx=512)}),)
+    assert choose(facts(nodes=small, turn_tokens=9000), RULES)[:2] == ("fast", "default")
+
+
+def test_what_the_turn_needs_finds_a_tier_that_holds_it():
+    room = (NodeState(tiers={"fast": tier("fast", n_ctx=4096), "balanced": tier("balanced")}),)
+    route = choose(facts(nodes=room, turn_tokens=9000), RULES)
+    assert (route.tier, route.rule) == ("balanced", "served")
+    assert route.reasons[0] == "the default tier, but fast holds 4096 tokens, too few for about 9000"
