@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 from agent.calls.mending import mend
 from agent.calls.reading import UNREADABLE
 from agent.events import CallValue
+from agent.view.own_names import FIND_TOOLS
 from agent.view.prompt import canonical_json
 
 
@@ -63,9 +64,12 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
 
 
 def _unknown(name: str, schemas: Mapping[str, object]) -> str:
-    names = ", ".join(sorted(schemas)) or "none"
     near = get_close_matches(name, schemas, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
+    if FIND_TOOLS in schemas:
+        # The tools behind the bridge may be hundreds.
+        return f'There is no tool "{name}".{hint} Look for one with {FIND_TOOLS}.'
+    names = ", ".join(sorted(schemas)) or "none"
     return f'There is no tool "{name}".{hint} The tools are: {names}.'
 
 

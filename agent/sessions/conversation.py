@@ -6,9 +6,10 @@ All of it is a view of the log; it is dropped and read again without loss.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -24,12 +25,15 @@ from agent.routes.routing import RoutingRules
 from agent.safety.taint import Taint
 from agent.sessions.feed import Feed
 from agent.sessions.store import Store, TurnRow
+from agent.tools.mcp_wire import ToolResult
+from agent.tools.own import OWN_FACTS, run_own, shown_tools
 from agent.tools.toolbox import Tool, Toolbox
 from agent.turns.budget import Limits
 from agent.turns.loop import Ports, TurnLoop
 from agent.turns.turn_state import Rules, TurnState, apply
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
+from agent.view.own_names import CALL_TOOL
 from config.schema import AgentSettings
 from inference.contract.status import SwapProgress
 
@@ -153,7 +157,7 @@ class OpenSession:
             served_tiers=self.world.engine.served,
             view=self.conversation.view,
             complete=self._complete,
-            call_tool=lambda name, arguments, meta, is_read: self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read),
+            call_tool=lambda name, arguments, meta, is_read: self._call_tool(name, arguments, meta=meta, is_read=is_read),
             zone_name=self.world.zone.name,
             clock=self.world.clock,
         )
@@ -161,10 +165,13 @@ class OpenSession:
     async def _find_rules(self) -> Rules:
         tools = await self.world.toolbox.tools()
         schemas = (await self._prefix(tools)).parameters()
+        if CALL_TOOL in schemas:
+            schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
         agent = self.world.settings.agent
         return Rules(
             schemas=schemas,
-            facts={tool.name: tool.facts for tool in tools if tool.name in schemas},
+            facts={name: facts for name, facts in OWN_FACTS.items() if name in schemas}
+            | {tool.name: tool.facts for tool in tools if tool.name in schemas},
             overrides=self.world.settings.policy.tools,
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
             routing=self.world.routing,
@@ -176,10 +183,22 @@ class OpenSession:
         stored = await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
         if stored is not None:
             return stored
-        shown = [t for t in tools if self.world.settings.agent.tools == "all" or not t.is_extended]
+        shown = shown_tools(self.world.settings.agent.tools, tools)
         prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
         await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
         return prefix
+
+    async def _call_tool(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+        if name not in OWN_FACTS:
+            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read)
+        tools = await self.world.toolbox.tools()
+        shown = (await self._prefix(tools)).parameters()
+        hidden = [tool for tool in tools if tool.name not in shown]
+        # In a thread: a long log is read and ranked whole.
+        return await anyio.to_thread.run_sync(partial(self._run_own, name, arguments, hidden))
+
+    def _run_own(self, name: str, arguments: Mapping[str, Any], hidden: Sequence[Tool]) -> ToolResult:
+        return run_own(name, arguments, events=self.world.store.events(self.session), hidden=hidden)
 
     async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
         prefix = await self._prefix(())

@@ -17,6 +17,7 @@ from agent.background import background_tasks
 from agent.errors import ToolUnavailable
 from agent.safety.manifest import ToolFacts, facts_of
 from agent.tools.mcp_client import ServedTool, ServerConnection, ServerSpec, ToolResult
+from agent.view.own_names import OWN_NAMES
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,12 @@ def name_tools(specs: Mapping[str, ServerSpec], served: Mapping[str, Sequence[Se
     """Every tool under a name of its own, sorted.
 
     1. A name that one server uses stands.
-    2. A name that several use is prefixed with the server's name, for each of them.
+    2. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
     """
     uses = Counter(tool.name for tools in served.values() for tool in tools)
     named = [
         Tool(
-            name=tool.name if uses[tool.name] == 1 else f"{server}_{tool.name}",  # 1, 2
+            name=tool.name if uses[tool.name] == 1 and tool.name not in OWN_NAMES else f"{server}_{tool.name}",  # 1, 2
             server=server,
             own_name=tool.name,
             description=tool.description,

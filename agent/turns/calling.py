@@ -15,7 +15,7 @@ from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, lines_of,
 from agent.safety.manifest import UNKNOWN, ToolFacts
 from agent.safety.policy import decide
 from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, RunTool, ToolEnded, Woke
-from agent.turns.turn_state import CallState
+from agent.turns.turn_state import CallState, TurnState
 from agent.view.cutting import page_of, room_for
 from agent.view.own_names import READ_MORE
 from agent.view.prompt import canonical_json
@@ -41,7 +41,7 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     state = draft.state
     checked = check_call(call.value, state.rules.schemas, is_cut=is_cut)
     if checked.arguments is None:  # 1
-        refuse_call(draft, call, checked.problem)
+        refuse_call(draft, call, checked.problem + _schema_note(state, call))
         return
     facts = state.rules.facts.get(call.name)
     if facts is None:  # 2
@@ -254,6 +254,12 @@ def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None
         draft.record(
             CallDecided(
                 turn=draft.state.turn,
+def _schema_note(state: TurnState, call: CallState) -> str:
+    """No grammar holds the arguments of a bridged call, and its model may never have seen what they are: so it is told."""
+    schema = state.rules.schemas.get(call.name)
+    return f" It takes: {canonical_json(schema)}" if call.is_bridged and schema is not None else ""
+
+
                 call=call,
                 name=decided.name,
                 tool_class=decided.tool_class,

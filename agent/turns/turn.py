@@ -6,9 +6,11 @@ It decides and asks for effects; it awaits nothing, reads no clock and keeps not
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Any, assert_never
 
 from agent.calls.assemble import Reply
+from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.reading import read_call
 from agent.calls.repeats import bare
@@ -182,7 +184,14 @@ def _read(calls: tuple[CallValue, ...], reply: Reply, state: TurnState) -> tuple
     """The calls as they were meant; one that was cut off is not made whole."""
     reads = frozenset(name for name, facts in state.rules.facts.items() if facts.tool_class == "read" and not facts.is_doubted)
     cut = calls[-1:] if reply.is_cut else ()
-    return tuple(read_call(call, state.rules.schemas, only_reads=frozenset() if call in cut else reads) for call in calls)
+    return tuple(_read_one(call, state.rules.schemas, only_reads=frozenset() if call in cut else reads) for call in calls)
+
+
+def _read_one(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, only_reads: frozenset[str]) -> CallValue:
+    """A call as it was meant, and the one inside it where it is one of the bridge."""
+    read = read_call(call, schemas, only_reads=only_reads)
+    inner = inner_of(read)
+    return read if inner is None else with_inner(read, read_call(inner, schemas, only_reads=only_reads))
 
 
 def _with_own_ids(calls: tuple[CallValue, ...], state: TurnState) -> tuple[CallValue, ...]:

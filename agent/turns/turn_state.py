@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from agent.calls.bridged import inner_of
 from agent.calls.repeats import Done, is_stuck
 from agent.events import (
     TURN_ENDS,
@@ -86,6 +87,8 @@ class CallState:
 
     @property
     def name(self) -> str:
+    is_bridged: bool = False
+    """The model made it through `call_tool`, without having been shown the tool's schema; `value` is the call inside."""
         return self.value.name
 
 
@@ -179,7 +182,7 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
         completion_tokens=state.usage.completion_tokens + event.completion_tokens,
         cached_tokens=state.usage.cached_tokens + event.cached_tokens,
     )
-    calls = tuple(CallState(call) for call in event.calls)
+    calls = tuple(_new_call(call) for call in event.calls)
     seen = state.seen_calls | {call.id for call in event.calls}
     is_empty = not event.calls and not event.text.strip()
     return replace(
@@ -203,6 +206,11 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
         event.call,
         tool_class=event.tool_class,
         arguments=event.arguments,
+def _new_call(call: CallValue) -> CallState:
+    inner = inner_of(call)
+    return CallState(call) if inner is None else CallState(inner, is_bridged=True)
+
+
         host=event.host,
         verdict=event.verdict,
         reason=event.reason,
