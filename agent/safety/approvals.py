@@ -19,8 +19,11 @@ from agent.view.prompt import canonical_json
 UNAPPROVED = "This needs the person's approval. Nothing was done."
 """What the model is told when nobody answers in time, or nobody can be asked."""
 
-HIDDEN = ("Cc", "Cf", "Co", "Cs")
-"""Unicode's control, format, private and surrogate characters."""
+DEFERRED_TEXT = "Approved: "
+"""How a turn begins that runs one approved call: the host's words, not the person's."""
+
+HIDDEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+"""Unicode's control, format, private and surrogate characters, and its own ends of lines and paragraphs."""
 
 
 @dataclass(frozen=True)

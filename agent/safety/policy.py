@@ -1,20 +1,39 @@
-"""Whether a call runs, is asked for, or is refused, from pinned facts, settings, grants and taint; what is unknown is asked for.
+"""Whether a call runs, is asked for, or is refused, from pinned facts, settings, grants and what the session has heard.
 
-It never looks at the call's arguments or at what a server claims of itself (beyond becoming stricter), so no text that a model has read can
-argue with it.
+What is unknown is asked for. Of a call's arguments it only asks where their words come from, by comparing them (`agent.safety.provenance`),
+and of what a server claims of itself it only takes what makes it stricter: no text that a model has read can argue with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from agent.events import ToolClass
-from agent.safety.manifest import ToolFacts
+from agent.safety.asking import Answer, question_of
+from agent.safety.manifest import UNKNOWN, ToolFacts
+from agent.safety.provenance import cautions, leak_of, strangers, texts_of
 from agent.safety.taint import Taint
 
 Verdict = Literal["allow", "ask", "deny"]
 OUTWARD: frozenset[ToolClass] = frozenset({"send", "delete"})
 """What an instruction hidden in a mail would want: nothing granted in advance covers it once a session is tainted."""
+PROMPT_BUDGET = 20
+"""Questions without a yes, unless the settings say otherwise: more than one task has, fewer than wear a person down."""
+LOOKUPS = 20
+"""Questions to the web that a session which knows private things may put unasked: each could carry a few letters of them."""
+FORBIDDEN = "Variet never does this. Nothing was done."
+READ_ONLY = (
+    "This conversation can only read now: it has read outside text, and too many of its questions had no yes. "
+    "Nothing was done. Tell the person to answer what waits, or to begin a new conversation."
+)
+ASKED: Mapping[Answer, str] = {
+    "open": "The same call waits for the person's answer already. Nothing was done.",
+    "no": "The person has said no to this very call. Nothing was done.",
+    "expired": "Nobody answered when this very call was asked about. Nothing was done.",
+}
+"""What the model is told when it makes a call again in the same turn."""
 
 
 class Ruling(NamedTuple):
@@ -22,40 +41,129 @@ class Ruling(NamedTuple):
 
     verdict: Verdict
     reason: str
+    told: str = ""
+    """What the model is told of a refusal; empty: that the settings do not allow it."""
 
 
-def decide(facts: ToolFacts, *, override: Verdict | None, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
+@dataclass(frozen=True)
+class Policy:
+    """What a turn decides its calls by."""
+
+    facts: Mapping[str, ToolFacts] = field(default_factory=dict[str, ToolFacts])
+    overrides: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    """The settings' word on single tools."""
+    prompt_budget: int = PROMPT_BUDGET
+
+    def rule_on(self, tool: str, arguments: Mapping[str, object], *, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
+        """Decide a call as the model made it; see `decide`."""
+        facts = self.facts.get(tool, UNKNOWN)
+        leak = next((leak for name in facts.outward if (leak := self._leak(str(arguments.get(name) or ""), taint))), "")
+        is_spent = taint.is_tainted and taint.asked.is_spent(self.prompt_budget)
+        return decide(facts, override=self.overrides.get(tool), grants=grants, taint=taint, leak=leak, is_spent=is_spent)
+
+    def rule_on_prepared(self, first: Ruling, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint) -> Ruling:
+        """Decide once more, now that it is known what exactly would happen.
+
+        1. It was allowed, sends, and would reach somebody whom the person did not type: Ask, whatever was granted.
+        2. It is to be asked, and was asked about already in this turn: Deny.
+        3. Else as before.
+
+        Args:
+            first: the ruling on the call as it was made.
+            tool: its name.
+            arguments: canonical JSON of what would run.
+            lines: what would be shown of it.
+            taint: of the session.
+        """
+        if first.verdict == "allow" and self.facts.get(tool, UNKNOWN).tool_class == "send":  # 1
+            reached = strangers(_values(arguments, lines), taint.origins(self._is_public))
+            first = Ruling("ask", f"the person did not type {reached[0]}") if reached else first
+        before = taint.asked.answer_to(question_of(tool, arguments))
+        if first.verdict == "ask" and before:  # 2
+            return Ruling("deny", f"asked about in this turn already ({before})", ASKED[before])
+        return first  # 3
+
+    def cautions(self, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint) -> tuple[tuple[str, str], ...]:
+        """What a person should know before saying yes, as more lines of the question."""
+        sends = self.facts.get(tool, UNKNOWN).tool_class == "send"
+        known = cautions(_values(arguments, lines), taint.origins(self._is_public)) if sends else ()
+        is_last = taint.is_tainted and len(taint.asked.without_yes) == self.prompt_budget - 1
+        return (*known, ("Careful", "without a yes to this, the conversation can only read from here on")) if is_last else known
+
+    def _leak(self, value: str, taint: Taint) -> str:
+        origins = taint.origins(self._is_public)
+        leak = leak_of(value, origins)
+        if not leak and origins.private and value not in origins.typed and taint.public_lookups(self._is_public) >= LOOKUPS:
+            return f"the web was asked {LOOKUPS} times already"
+        return leak
+
+    def _is_public(self, tool: str) -> bool:
+        return self.facts.get(tool, UNKNOWN).kind == "public read"
+
+
+def _values(arguments: str, lines: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return (*texts_of(arguments), *(value for label, value in lines if label not in _OWN_LINES))
+
+
+_OWN_LINES = frozenset({"From", "Calendar", "Account"})
+"""Lines that name the person's own accounts, which may be called after an address."""
+
+
+def decide(
+    facts: ToolFacts,
+    *,
+    override: Verdict | None,
+    grants: frozenset[ToolClass],
+    taint: Taint,
+    leak: str = "",
+    is_spent: bool = False,
+) -> Ruling:
     """Decide one call.
 
-    1. The settings deny it: Deny.
-    2. The settings ask for it: Ask.
-    3. A pinned tool that only reads, and whose server does not say otherwise: Allow.
-    4. It runs a program: Ask. Nothing allows that in advance, since nobody knows what a program does.
-    5. It sends or deletes, and the session has read outside text: Ask, whatever was granted in advance.
-    6. The settings allow it: Allow.
-    7. Its class was granted in advance and the tool is pinned (a class is only known of those): Allow.
-    8. Anything else: Ask.
+    1. Nobody may have it done: Deny.
+    2. The settings deny it: Deny.
+    3. The session may ask no more, and this would do more than read: Deny.
+    4. The settings ask for it: Ask.
+    5. A pinned tool that only reads, and whose server does not say otherwise: Allow, unless it would tell the web something; then Ask.
+    6. It runs a program: Ask. Nothing allows that in advance, since nobody knows what a program does.
+    7. It sends or deletes, and the session has read outside text: Ask, whatever was granted in advance.
+    8. It sends what was written before: Ask, since an outsider may have had it written.
+    9. The settings allow it: Allow.
+    10. Its class was granted in advance and the tool is pinned (a class is only known of those): Allow.
+    11. Anything else: Ask.
 
     Args:
         facts: from the manifest.
         override: the settings' word on this tool, if any.
         grants: classes granted in advance for this turn.
         taint: of the session, when the model made the call.
+        leak: why what it would tell the web must not be told unasked.
+        is_spent: the session has asked too often without a yes.
     """
-    if override == "deny":  # 1
+    if facts.is_forbidden:  # 1
+        return Ruling("deny", "nobody may have this done", FORBIDDEN)
+    if override == "deny":  # 2
         return Ruling("deny", "the settings deny this tool")
-    if override == "ask":  # 2
+    if is_spent and (leak or not facts.only_reads):  # 3
+        return Ruling("deny", "too many questions of this session had no yes", READ_ONLY)
+    if override == "ask":  # 4
         return Ruling("ask", "the settings ask for this tool")
-    if facts.is_pinned and facts.tool_class == "read" and not facts.is_doubted:  # 3
-        return Ruling("allow", "it only reads")
-    if facts.tool_class == "run":  # 4
+    if facts.only_reads:  # 5
+        return Ruling("ask", f"it would tell the web: {leak}") if leak else Ruling("allow", "it only reads")
+    return _decide_effect(facts, override, grants, taint)
+
+
+def _decide_effect(facts: ToolFacts, override: Verdict | None, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
+    if facts.tool_class == "run":  # 6
         return Ruling("ask", "it runs a program, which is asked for each time")
-    if facts.tool_class in OUTWARD and taint.is_tainted:  # 5
+    if facts.tool_class in OUTWARD and taint.is_tainted:  # 7
         return Ruling("ask", f"the session has read outside text ({', '.join(taint.sources)})")
-    if override == "allow":  # 6
+    if facts.sends_stored:  # 8
+        return Ruling("ask", "it sends what was written before")
+    if override == "allow":  # 9
         return Ruling("allow", "the settings allow this tool")
-    if facts.is_pinned and not facts.is_doubted and facts.tool_class in grants:  # 7
+    if facts.is_pinned and not facts.is_doubted and facts.tool_class in grants:  # 10
         return Ruling("allow", f"{facts.tool_class} was granted in advance")
-    if not facts.is_pinned:  # 8
+    if not facts.is_pinned:  # 11
         return Ruling("ask", "nothing is known of this tool")
-    return Ruling("ask", "its server says that it does more than read" if facts.is_doubted else f"{facts.tool_class} is asked for")  # 8
+    return Ruling("ask", "its server says that it does more than read" if facts.is_doubted else f"{facts.tool_class} is asked for")  # 11

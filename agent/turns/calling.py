@@ -13,7 +13,7 @@ from agent.calls.repeats import NOTE, is_repeat
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Decision, ToolFinished, ToolStarted
 from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, lines_of, shown
 from agent.safety.manifest import UNKNOWN, ToolFacts
-from agent.safety.policy import decide
+from agent.safety.policy import Ruling
 from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, RunTool, ToolEnded, Woke
 from agent.turns.turn_state import CallState, TurnState
 from agent.view.cutting import page_of, room_for
@@ -47,14 +47,14 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     if facts is None:  # 2
         finish_call(draft, call, ok=False, text=f"{call.name} is not available right now. Nothing was done.")
         return
-    ruling = decide(facts, override=state.rules.overrides.get(call.name), grants=state.options.grants, taint=state.taint)
+    ruling = state.rules.policy.rule_on(call.name, checked.arguments, grants=state.options.grants, taint=state.taint)
     arguments = canonical_json(checked.arguments)
     draft.state = state.with_call(
         call.id, phase="preparing", verdict=ruling.verdict, reason=ruling.reason, tool_class=facts.tool_class, arguments=arguments
     )
     if ruling.verdict == "deny":  # 3
         _record_decision(draft, call.id, arguments, "{}")
-        finish_call(draft, call, ok=False, text=DENIED)
+        finish_call(draft, call, ok=False, text=ruling.told or DENIED)
     elif facts.prepares:  # 5
         draft.do(PrepareCall(call.id, call.name, arguments))
     elif ruling.verdict == "allow":  # 4
@@ -111,18 +111,30 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
     """The canonical call is known: it is run, or the person is asked about exactly this one.
 
     1. The call is no longer being prepared: nothing.
-    2. Allowed: it runs.
-    3. Else the person is asked. Where nobody can be, it stays in the queue, and the model is told.
+    2. Allowed, also now that it is known whom it reaches: it runs.
+    3. The person was asked about it in this turn already: refused.
+    4. Else the person is asked. Where nobody can be, it stays in the queue, and the model is told.
     """
     call = draft.state.call(prepared.call)
     if call is None or call.phase != "preparing":  # 1
         return
+    state = draft.state
+    first = Ruling(call.verdict, call.reason)
+    ruling = state.rules.policy.rule_on_prepared(first, call.name, prepared.arguments, prepared.lines, state.taint)
+    draft.state = state.with_call(call.id, verdict=ruling.verdict, reason=ruling.reason)
     _record_decision(draft, call.id, prepared.arguments, prepared.host)
-    if call.verdict == "allow":  # 2
+    if ruling.verdict == "allow":  # 2
         run_call(draft, call.id)
-        return
-    state = draft.state  # 3
+    elif ruling.verdict == "deny":  # 3
+        finish_call(draft, call, ok=False, text=ruling.told)
+    else:  # 4
+        _ask(draft, call, prepared)
+
+
+def _ask(draft: Draft, call: CallState, prepared: Prepared) -> None:
+    state = draft.state
     expires_at = datetime.fromtimestamp(draft.now + state.rules.approval_ttl_s, tz=datetime.fromisoformat(state.now).tzinfo)
+    cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint)
     draft.record(
         ApprovalNeeded(
             turn=state.turn,
@@ -131,7 +143,7 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
             name=call.name,
             tool_class=call.tool_class,
             summary=shown(prepared.summary),
-            lines=tuple((shown(label), shown(value)) for label, value in prepared.lines),
+            lines=tuple((shown(label), shown(value)) for label, value in (*prepared.lines, *cautions)),
             digest=digest_of(call.name, json.loads(prepared.arguments), json.loads(prepared.host)),
             expires_at=expires_at.isoformat(),
         )
@@ -242,6 +254,12 @@ def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
     draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
 
 
+def _schema_note(state: TurnState, call: CallState) -> str:
+    """No grammar holds the arguments of a bridged call, and its model may never have seen what they are: so it is told."""
+    schema = state.rules.schemas.get(call.name)
+    return f" It takes: {canonical_json(schema)}" if call.is_bridged and schema is not None else ""
+
+
 def _told(draft: Draft, call: CallState, text: str) -> str:
     if call.value.repaired:
         text = f"{text} (The call was put right: {call.value.repaired}.)"
@@ -254,12 +272,6 @@ def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None
         draft.record(
             CallDecided(
                 turn=draft.state.turn,
-def _schema_note(state: TurnState, call: CallState) -> str:
-    """No grammar holds the arguments of a bridged call, and its model may never have seen what they are: so it is told."""
-    schema = state.rules.schemas.get(call.name)
-    return f" It takes: {canonical_json(schema)}" if call.is_bridged and schema is not None else ""
-
-
                 call=call,
                 name=decided.name,
                 tool_class=decided.tool_class,

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agent.errors import ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, TurnStarted
-from agent.safety.approvals import digest_of
+from agent.safety.approvals import DEFERRED_TEXT, digest_of
 from agent.view.prompt import user_text
 
 
@@ -35,7 +35,7 @@ def deferred_turn(turn: str, needed: ApprovalNeeded, history: Iterable[Event], *
     decided = calls[-1]
     if digest_of(decided.name, json.loads(decided.arguments), json.loads(decided.host)) != needed.digest:
         raise ApprovalError("digest")
-    text = f"Approved: {needed.summary}"
+    text = f"{DEFERRED_TEXT}{needed.summary}"
     call = f"{needed.call}-approved"
     return [
         TurnStarted(turn=turn, text=text, sent_text=user_text(text, now), now=now.isoformat(), who=who),

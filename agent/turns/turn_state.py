@@ -31,7 +31,7 @@ from agent.events import (
 )
 from agent.routes.routing import RoutingRules
 from agent.safety.manifest import ToolFacts
-from agent.safety.policy import Verdict
+from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint
 from agent.turns.budget import Limits
 
@@ -52,6 +52,13 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     routing: RoutingRules = field(default_factory=RoutingRules)
     approval_ttl_s: float = 3600.0
+    prompt_budget: int = PROMPT_BUDGET
+    """Questions without a yes, after which a session that has read outside text only reads."""
+
+    @property
+    def policy(self) -> Policy:
+        """What decides the turn's calls."""
+        return Policy(self.facts, self.overrides, self.prompt_budget)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,8 @@ class CallState:
     """Epoch seconds."""
     decision: Decision = "denied"
     """How it comes to run or not; `denied` until something lets it run."""
+    is_bridged: bool = False
+    """The model made it through `call_tool`, without having been shown the tool's schema; `value` is the call inside."""
 
     @property
     def id(self) -> str:
@@ -87,8 +96,6 @@ class CallState:
 
     @property
     def name(self) -> str:
-    is_bridged: bool = False
-    """The model made it through `call_tool`, without having been shown the tool's schema; `value` is the call inside."""
         return self.value.name
 
 
@@ -151,6 +158,7 @@ class TurnState:
 
 def apply(state: TurnState, event: Event) -> TurnState:
     """The state once a stored event has happened."""
+    state = replace(state, taint=state.taint.after(event))
     match event:
         case TurnStarted():
             return replace(state, text=event.text, now=event.now, stage="routing")
@@ -198,6 +206,11 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
     )
 
 
+def _new_call(call: CallValue) -> CallState:
+    inner = inner_of(call)
+    return CallState(call) if inner is None else CallState(inner, is_bridged=True)
+
+
 def _decided(state: TurnState, event: CallDecided) -> TurnState:
     if state.call(event.call) is None:
         value = CallValue(id=event.call, name=event.name, arguments=event.arguments)
@@ -206,11 +219,6 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
         event.call,
         tool_class=event.tool_class,
         arguments=event.arguments,
-def _new_call(call: CallValue) -> CallState:
-    inner = inner_of(call)
-    return CallState(call) if inner is None else CallState(inner, is_bridged=True)
-
-
         host=event.host,
         verdict=event.verdict,
         reason=event.reason,
@@ -225,7 +233,6 @@ def _finished(state: TurnState, event: ToolFinished) -> TurnState:
     done = Done(event.name, call.value.arguments if call else "", event.text)
     return replace(
         state,
-        taint=state.taint.after(event),
         results=(*state.results, event.text),
         done=(*state.done, done),
         misses=state.misses if event.is_invalid else 0,

@@ -1,0 +1,188 @@
+"""Where the words of a call come from: what the person typed, what results brought, and what of it a call would carry out of the house.
+
+Pure, and without any model: words are compared, so an injected text cannot argue with it. A value that shares enough with what a result
+brought counts as coming from there, wherever the model says that it has it from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+QUERY_CHARS = 256
+"""What a person would look for is shorter."""
+ECHO_WORDS = 5
+"""So many words in a row, the same as in what was read, are a quotation; names of people and places are shorter."""
+SECRET_CHARS, CODE_CHARS, NUMBER_CHARS = 24, 16, 5
+"""A word of so many characters carries data, of letters and digits mixed so many; a number of fewer digits is a year or a price."""
+LINK_DATA_CHARS = 64
+"""What a page's own address needs behind its `?` or `#`."""
+
+_WORD = re.compile(r"\w+")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'|\\]+@[^\s<>()\[\],;:\"'|\\@]+\.[^\s<>()\[\],;:\"'|\\@.]{2,}")
+_LINK = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|//)?[^\s/@]+\.[^\s/]{2,}(?:[:/?#]\S*)?$|^[a-z][a-z0-9+.-]*://\S*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What one result brought in."""
+
+    tool: str
+    text: str
+
+
+class Origins(NamedTuple):
+    """Everything that a session has heard, by who could have written it."""
+
+    typed: tuple[str, ...] = ()
+    """By the person."""
+    private: tuple[Brought, ...] = ()
+    """By anyone, and for the person alone: mails, events, files."""
+    public: tuple[Brought, ...] = ()
+    """By anyone, for anyone: the web."""
+
+
+@lru_cache(maxsize=512)
+def plain(text: str) -> str:
+    """Its words alone, in one case and one form, each between spaces."""
+    return f" {' '.join(_WORD.findall(unicodedata.normalize('NFKC', text).casefold()))} "
+
+
+@lru_cache(maxsize=512)
+def addresses_in(text: str) -> tuple[str, ...]:
+    """The mail addresses in a text, in one case, each once; one of another alphabet is not made the same as a Latin one."""
+    return tuple(dict.fromkeys(found.casefold().rstrip(".") for found in _ADDRESS.findall(text)))
+
+
+def leak_of(value: str, origins: Origins) -> str:
+    """Why a value must not be told to the web unasked, in words for the person; empty when it may.
+
+    1. Nothing private was read, or the person typed just that: it may.
+    2. An address of a page: see `_link_leak`.
+    3. Else what its words give away: see `_secret_in`.
+    """
+    if not origins.private or _is_typed(value, origins):  # 1
+        return ""
+    return _link_leak(value.strip(), origins) if _LINK.match(value.strip()) else _secret_in(value, origins)  # 2, 3
+
+
+def strangers(values: Iterable[str], origins: Origins) -> tuple[str, ...]:
+    """Mail addresses in what will happen that the person did not type."""
+    typed = {address for text in origins.typed for address in addresses_in(text)}
+    return tuple(dict.fromkeys(address for value in values for address in addresses_in(value) if address not in typed))
+
+
+def cautions(values: Iterable[str], origins: Origins) -> tuple[tuple[str, str], ...]:
+    """What a person should know of a call before saying yes, as more lines: whom they did not name, and letters that look like others."""
+    lines: list[tuple[str, str]] = []
+    for address in strangers(values, origins):
+        source = _source_of(address, origins)
+        lines.append(
+            ("Careful", f"you did not type {address}; {f'it stands in what {source} brought' if source else 'nor did anything say it'}")
+        )
+        if not address.isascii() or "xn--" in address:
+            spelled = address.encode("ascii", "backslashreplace").decode()
+            lines.append(("Careful", f"an address with letters that may look like others: {spelled}"))
+    return tuple(lines)
+
+
+def texts_of(arguments: str) -> tuple[str, ...]:
+    """Every text in a call's arguments.
+
+    Args:
+        arguments: a JSON object.
+    """
+    return tuple(_texts(json.loads(arguments)))
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(each)
+
+
+def _is_typed(value: str, origins: Origins) -> bool:
+    words = plain(value)
+    return any(words in plain(text) for text in origins.typed)
+
+
+def _source_of(value: str, origins: Origins) -> str:
+    sought = value.casefold()
+    return next((each.tool for each in (*origins.private, *origins.public) if sought in each.text.casefold()), "")
+
+
+def _link_leak(link: str, origins: Origins) -> str:
+    """Why an address must not be fetched unasked.
+
+    1. It stands on the web just so: it may be.
+    2. Neither the person nor the web named its host: it is asked about.
+    3. What follows the host is long, or gives something away: it is asked about.
+    """
+    sought = link.casefold()
+    if any(sought in each.text.casefold() for each in origins.public):  # 1
+        return ""
+    parts = urlsplit(link if "://" in link else f"https://{link.removeprefix('//')}")
+    host = (parts.hostname or "").casefold()
+    known = (*origins.typed, *(each.text for each in origins.public))
+    if not host or not any(_names_host(text, host) for text in known):  # 2
+        source = _source_of(host, origins) if host else ""
+        return f"the address {host} stands only in what {source} brought" if source else f"you did not name the address {host}"
+    if len(parts.query) + len(parts.fragment) > LINK_DATA_CHARS:  # 3
+        return f"the address of {host} carries more than a page's address needs"
+    return _secret_in(unquote(f"{parts.username or ''} {parts.path} {parts.query} {parts.fragment}").replace("+", " "), origins)
+
+
+def _names_host(text: str, host: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", text.casefold()) is not None
+
+
+def _secret_in(text: str, origins: Origins) -> str:
+    """What a text would give away, if anything.
+
+    1. It is longer than a question.
+    2. An address that the person did not type.
+    3. A long word or a code that the person did not type, read somewhere or not: it may be what was read in another form.
+    4. A number that was read and not typed.
+    5. Words in a row that were read and not typed.
+    """
+    if len(text) > QUERY_CHARS:  # 1
+        return f"it is longer than {QUERY_CHARS} characters"
+    unknown = strangers([text], origins)
+    if unknown:  # 2
+        return f"it tells the address {unknown[0]}"
+    typed = "".join(plain(each) for each in origins.typed)
+    words = [word for word in plain(text).split() if f" {word} " not in typed]
+    if any(_is_code(word) for word in words):  # 3
+        return "it holds a code that you did not type"
+    numbers = [word for word in words if len(word) >= NUMBER_CHARS and any(char.isdigit() for char in word)]
+    source = next((each.tool for word in numbers for each in origins.private if f" {word} " in plain(each.text)), "")
+    if source:  # 4
+        return f"it tells a number that {source} brought"
+    source = _echo_of(text, origins, typed)  # 5
+    return f"it repeats what {source} brought" if source else ""
+
+
+def _is_code(word: str) -> bool:
+    is_mixed = any(char.isdigit() for char in word) and any(char.isalpha() for char in word)
+    return len(word) >= SECRET_CHARS or (is_mixed and len(word) >= CODE_CHARS)
+
+
+def _echo_of(text: str, origins: Origins, typed: str) -> str:
+    words = plain(text).split()
+    for start in range(len(words) - ECHO_WORDS + 1):
+        run = f" {' '.join(words[start : start + ECHO_WORDS])} "
+        source = next((each.tool for each in origins.private if run in plain(each.text)), "")
+        if source and run not in typed:
+            return source
+    return ""
