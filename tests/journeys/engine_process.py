@@ -26,6 +26,22 @@ from tests.journeys.servers import EMBEDDED, ServerKind
 BOUND_S = 60
 """For one journey on a busy machine; every wait of the engine is configured far below it."""
 POLL_S = 0.02
+TWO_TIERS = """
+[models.nano]
+path = "builtin:nano"
+context = 1024
+slots = 2
+threads = 1
+[models.nano-wide]
+path = "builtin:nano"
+context = 512
+slots = 1
+threads = 1
+[tiers]
+fast = "nano"
+balanced = "nano-wide"
+"""
+"""Two names of the model that ships, of which one fits at a time."""
 LISTENS = re.compile(r"listens on (http://\S+)")
 
 

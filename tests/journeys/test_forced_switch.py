@@ -11,7 +11,7 @@ import pytest
 from config.paths import Home
 from inference.contract import SESSION
 from inference.embedded.flags import BUILTIN_MODELS
-from tests.journeys.engine_process import RunningEngine, running_engine
+from tests.journeys.engine_process import TWO_TIERS, RunningEngine, running_engine
 
 pytestmark = [
     pytest.mark.anyio,
@@ -19,21 +19,6 @@ pytestmark = [
 ]
 
 TALK = [{"role": "user", "content": " ".join(f"Item {number} is on the list of things to buy." for number in range(12))}]
-TWO_TIERS = """
-[models.nano]
-path = "builtin:nano"
-context = 1024
-slots = 2
-threads = 1
-[models.nano-wide]
-path = "builtin:nano"
-context = 512
-slots = 1
-threads = 1
-[tiers]
-fast = "nano"
-balanced = "nano-wide"
-"""
 
 
 @pytest.fixture

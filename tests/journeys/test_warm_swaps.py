@@ -11,7 +11,7 @@ import pytest
 from config.paths import Home
 from inference.contract import SESSION
 from inference.embedded.flags import BUILTIN_MODELS
-from tests.journeys.engine_process import RunningEngine, running_engine
+from tests.journeys.engine_process import TWO_TIERS, RunningEngine, running_engine
 from tests.journeys.servers import ServerKind
 
 pytestmark = [
@@ -22,21 +22,6 @@ pytestmark = [
 LONG = " ".join(f"Item {number} is on the list of things to buy." for number in range(12))
 HELLO = [{"role": "user", "content": "hello"}]
 TALK = [{"role": "system", "content": LONG}, *HELLO]
-TWO_TIERS = """
-[models.nano]
-path = "builtin:nano"
-context = 1024
-slots = 2
-threads = 1
-[models.nano-wide]
-path = "builtin:nano"
-context = 512
-slots = 1
-threads = 1
-[tiers]
-fast = "nano"
-balanced = "nano-wide"
-"""
 
 
 async def ask(engine: RunningEngine, tier: str, turns: list[dict[str, Any]], session: str | None) -> dict[str, Any]:
