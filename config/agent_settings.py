@@ -69,6 +69,8 @@ class SearxngSection(Section):
 class PolicySection(Section):
     tools: Mapping[str, Verdict] = Field(default_factory=dict)
     """Per tool, by its exact name: allow, ask or deny. Absent: reading is allowed, everything else asks."""
+    prompt_budget: int = Field(default=20, ge=1)
+    """Questions without a yes, after which a conversation that has read outside text only reads."""
 
 
 class AgentSettings(Section):

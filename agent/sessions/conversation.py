@@ -176,6 +176,7 @@ class OpenSession:
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
             routing=self.world.routing,
             approval_ttl_s=agent.approval_ttl_s,
+            prompt_budget=self.world.settings.policy.prompt_budget,
         )
 
     async def _prefix(self, tools: Sequence[Tool]) -> Prefix:
