@@ -19,8 +19,10 @@ from agent.background import background_tasks
 from agent.engine.child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
+from agent.gateway.token import gateway_token
 from agent.local_time import find_zone
 from agent.service.address import Address
+from agent.service.door import Door
 from agent.service.service import Service
 from agent.set_clock import set_clock
 from config.credentials import CredentialError, read_secret
@@ -38,12 +40,14 @@ NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "
 @click.command(epilog="Exit codes: 0 ended as told, 1 could not start, 2 wrong usage.")
 @click.option("--config", "settings_path", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the home's agent.toml.")
 @click.option("--on-demand", is_flag=True, help="Leave when nobody needs it any more; how front-ends start it.")
+@click.option("--gateway-port", type=click.IntRange(0, 65535), help="Serve other programs at this port too; see `variet gateway`.")
 @click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
-def serve(settings_path: Path | None, *, on_demand: bool, now: datetime | None) -> None:
+def serve(settings_path: Path | None, *, on_demand: bool, gateway_port: int | None, now: datetime | None) -> None:
     """Run the agent service, which `variet chat` and `variet ask` attach to.
 
     They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
-    until Ctrl-C: for a machine that is always on.
+    until Ctrl-C: for a machine that is always on. With --gateway-port any program that speaks OpenAI's protocol reaches your models
+    and the agent at that port of this machine.
     """
     home = Home.find()
     try:
@@ -51,8 +55,9 @@ def serve(settings_path: Path | None, *, on_demand: bool, now: datetime | None) 
         # Here already: a key that must not be used is told before anything is started.
         _read_key(home)
         engine = _engine(home, settings)
-        opener = partial(_open_runtime, home, settings, now)
-        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path)
+        door = Door(gateway_port, None if gateway_port is None else gateway_token(home.prepare()))
+        opener = partial(_open_runtime, home, settings, now, door)
+        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path, door=door)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
     except (AgentError, ConfigError, CredentialError) as error:
         click.echo(f"variet serve: {error}", err=True)
@@ -76,13 +81,17 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 
 
 @asynccontextmanager
-async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | None, engine: EngineLink) -> AsyncGenerator[Facade]:
+async def _open_runtime(
+    home: Home, settings: AgentSettings, now: datetime | None, door: Door, engine: EngineLink
+) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.sessions.session")
+    gateway = await anyio.to_thread.run_sync(importlib.import_module, "agent.gateway.app")
     read_key = partial(_read_key, home)
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (
         session.open_runtime(home, settings, engine_url=engine.url, engine_key=read_key, zone=zone) as runtime,
+        gateway.open_gateway(engine, read_key, settings, runtime) as door.app,
         background_tasks() as tasks,
     ):
         if settings.engine.url is None:
@@ -93,3 +102,5 @@ async def _open_runtime(home: Home, settings: AgentSettings, now: datetime | Non
 
 def _tell(address: Address) -> None:
     click.echo(f"The agent service listens at {address.url}. Ctrl-C ends it.", err=True)
+    if address.gateway is not None:
+        click.echo(f"Other programs reach it at {address.gateway}; `variet gateway` tells how.", err=True)

@@ -30,24 +30,17 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 
 PURE = (
     *("agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events"),
-    *(
-        f"agent/routes/{name}"
-        for name in ("arithmetic", "candidates", "from_settings", "memory", "nodes", "obstacles", "routing", "signals")
-    ),
+    *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "from_settings", "memory")),
+    *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "routing", "signals")),
     *("agent/service/wire", "agent/sessions/exporting"),
+    *("agent/faces/outcome", "agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/oauth"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
-    *(
-        "config/mail_settings",
-        "config/references",
-        "config/routing_settings",
-        "config/schema",
-        "config/vocabulary",
-        "config/workspace_settings",
-    ),
+    *("config/mail_settings", "config/references", "config/routing_settings", "config/schema", "config/vocabulary"),
+    "config/workspace_settings",
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
@@ -56,43 +49,23 @@ PURE = (
     *("inference/retirement", "inference/views"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
+    *("mcp_servers/calendars/backends/failing", "mcp_servers/calendars/backends/google_errors"),
+    "mcp_servers/calendars/backends/google_fields",
     *("mcp_servers/calendars/backends/starts", "mcp_servers/mailbox/people"),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
-    *(
-        "mcp_servers/calendars/matching",
-        "mcp_servers/protocol/calls",
-        "mcp_servers/catalogue",
-        "mcp_servers/errors",
-        "mcp_servers/outside/htmltext",
-    ),
-    *(
-        "mcp_servers/mailbox/letters",
-        "mcp_servers/mailbox/mime",
-        "mcp_servers/outbox/grants",
-        "mcp_servers/outside/quoting",
-        "mcp_servers/protocol/signatures",
-        "mcp_servers/spans",
-    ),
+    *("mcp_servers/calendars/matching", "mcp_servers/protocol/calls", "mcp_servers/catalogue", "mcp_servers/errors"),
+    "mcp_servers/outside/htmltext",
+    *("mcp_servers/mailbox/letters", "mcp_servers/mailbox/mime", "mcp_servers/outbox/grants", "mcp_servers/outside/quoting"),
+    *("mcp_servers/protocol/signatures", "mcp_servers/spans"),
     *("mcp_servers/when", "mcp_servers/when/*", "mcp_servers/wording"),
+    *(f"mcp_servers/outside/{name}" for name in ("addresses", "destinations", "hidden", "markdown", "pagetree", "stylesheets", "webpage")),
+    *(f"mcp_servers/searxng/{name}" for name in ("answers", "asking", "cache", "circuit", "reading")),
 )
 """The one table of pure modules (◆ in ARCHITECTURE.md): no `async`, clock, randomness, logging or I/O."""
 IMPURE_IMPORTS = {
-    *(
-        "anyio",
-        "asyncio",
-        "httpx2",
-        "io",
-        "logging",
-        "multiprocessing",
-        "openai",
-        "os",
-        "random",
-        "secrets",
-        "select",
-        "selectors",
-        "shutil",
-    ),
+    *("anyio", "asyncio", "httpx2", "io", "logging", "multiprocessing"),
+    *("openai", "os", "random", "secrets", "select", "selectors", "shutil"),
     *("signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "trio", "urllib.request", "uuid"),
 }
 IMPURE_CALLS = {"now", "today", "utcnow", "open", "read_text", "write_text", "read_bytes", "write_bytes", "print", "input"}

@@ -27,6 +27,8 @@ class Address(BaseModel):
     version: str
     settings: str | None = None
     """The settings file that it was told to use; None for the home's own."""
+    gateway: str | None = None
+    """What other programs take as their base URL, where the gateway has a port of its own; its token is another one."""
 
     @classmethod
     def read(cls, home: Home) -> Self | None:

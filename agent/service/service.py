@@ -18,12 +18,14 @@ from types import FrameType
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
 from agent.engine.child import EngineLink
 from agent.errors import AgentError, HomeBusy
 from agent.facade import Facade
 from agent.launch import is_running, try_lock
 from agent.service.address import Address, own_version
+from agent.service.door import Door, Doorway
 from agent.service.guard import Guard
 from agent.service.presence import Presence
 from agent.service.readiness import Readiness
@@ -50,11 +52,14 @@ log = logging.getLogger(__name__)
 class Service:
     """One service from start to end."""
 
-    def __init__(self, home: Home, *, engine: EngineLink, open_runtime: OpenRuntime, settings_path: Path | None = None) -> None:
+    def __init__(
+        self, home: Home, *, engine: EngineLink, open_runtime: OpenRuntime, settings_path: Path | None = None, door: Door | None = None
+    ) -> None:
         self._home = home.prepare()
         self._settings = str(settings_path.absolute()) if settings_path else None
         self._engine = engine
         self._open_runtime = open_runtime
+        self._door = door or Door()
         self._readiness = Readiness()
         self._presence = Presence(self._is_busy)
         self._desk = Desk(self._presence, self._readiness, engine.ensure)
@@ -70,22 +75,26 @@ class Service:
 
         Raises:
             HomeBusy: this home has a service already.
-            AgentError: the runtime could not be opened.
+            AgentError: the runtime could not be opened, or the gateway's port is taken.
         """
         with ExitStack() as held:
             await self._take_home(held)
             listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
-            port = listener.getsockname()[1]
+            port, token = listener.getsockname()[1], secrets.token_urlsafe(32)
+            front = Guard(build_routes(self._desk), token=token, port=port)
+            way = Doorway(front, door=self._door, token=token, port=port, presence=self._presence, readiness=self._readiness)
+            listeners = [listener, *way.listen(held)]
             address = Address(
                 url=f"http://127.0.0.1:{port}",
-                token=secrets.token_urlsafe(32),
+                token=token,
                 pid=os.getpid(),
                 version=own_version(),
                 settings=self._settings,
+                gateway=way.url,
             )
-            server = _Server(Guard(build_routes(self._desk), token=address.token, port=port), self._presence.leave)
+            server = _Server(way, self._presence.leave)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.serve, [listener])
+                tasks.start_soon(server.serve, listeners)
                 while not server.started:  # noqa: ASYNC110 - uvicorn has a flag only
                     await anyio.sleep(LISTEN_LOOK_S)
                 address.publish(self._home)
@@ -152,7 +161,7 @@ class Service:
 class _Server(uvicorn.Server):
     """The HTTP server, whose signals mean that the service should leave in its own order."""
 
-    def __init__(self, app: Guard, leave: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, leave: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=CONNECTIONS_BOUND_S)
         )

@@ -1,0 +1,100 @@
+"""One turn as others are told of it: its text piece by piece, and in the end what it came to. A pure fold over its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.events import (
+    ApprovalAnswered,
+    ApprovalNeeded,
+    Event,
+    ModelReplied,
+    RouteChosen,
+    TextDelta,
+    TurnCancelled,
+    TurnDone,
+    TurnFailed,
+    Usage,
+)
+
+
+@dataclass
+class Outcome:
+    """One turn of one session."""
+
+    session: str
+    turn: str
+    tier: str = ""
+    reasons: tuple[str, ...] = ()
+    model: str = ""
+    waiting: dict[str, ApprovalNeeded] = field(default_factory=dict[str, ApprovalNeeded])
+    """What a person has not answered, by approval."""
+    answer: str = ""
+    usage: Usage = field(default_factory=Usage)
+    failed: TurnFailed | None = None
+    cancelled: TurnCancelled | None = None
+    has_ended: bool = False
+    _said: str = ""
+    """What was told of the reply that is being generated."""
+    _has_spoken: bool = False
+
+    def take(self, event: Event) -> str:
+        """Fold one event in; those of other turns change nothing.
+
+        Returns:
+            The text that is to be told now. All that is returned over a turn is everything that the model said, and its answer once.
+        """
+        if event.turn != self.turn:
+            return ""
+        match event:
+            case TextDelta():
+                return self._tell(event.text)
+            case ModelReplied():
+                self.model = event.model or self.model
+                return self._replied(event)
+            case TurnDone():
+                self.answer, self.usage, self.has_ended = event.answer, event.usage, True
+                return self._rest(event.answer)
+            case _:
+                self._note(event)
+                return ""
+
+    def _tell(self, text: str) -> str:
+        break_ = "\n\n" if self._has_spoken and not self._said else ""
+        self._said += text
+        self._has_spoken = self._has_spoken or bool(text.strip())
+        return break_ + text if text else ""
+
+    def _replied(self, event: ModelReplied) -> str:
+        """The whole of what was streamed; a listener that came late has missed the beginning, and is told all of it then."""
+        if not event.calls:
+            return ""
+        missed = event.text if not self._said else ""
+        told = self._tell(missed)
+        self._said = ""
+        return told
+
+    def _rest(self, answer: str) -> str:
+        """What of the answer was not told yet: it may be another than the model's last words, where a bound ended the turn."""
+        said = self._said
+        if answer.startswith(said):
+            return self._tell(answer[len(said) :])
+        if not answer or said.strip().endswith(answer.strip()):
+            return ""
+        self._said = ""
+        return self._tell(answer)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case RouteChosen():
+                self.tier, self.reasons = event.tier, event.reasons
+            case ApprovalNeeded():
+                self.waiting[event.approval] = event
+            case ApprovalAnswered():
+                self.waiting.pop(event.approval, None)
+            case TurnFailed():
+                self.failed, self.has_ended = event, True
+            case TurnCancelled():
+                self.cancelled, self.has_ended = event, True
+            case _:
+                pass

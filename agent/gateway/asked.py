@@ -1,0 +1,133 @@
+"""What a request to the gateway asks for, read without touching its bytes: the name of the model, and where it stands.
+
+Pure. Only the value of `model` may be replaced; a gateway that parses and writes again loses key order, number formats and time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+
+
+class NotUnderstood(Exception):
+    """The body is not what the route takes; the text is for the client."""
+
+
+class _Member(NamedTuple):
+    name: str
+    value: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request whose body is a JSON object."""
+
+    text: str
+    """The body, decoded."""
+    body: dict[str, Any]
+    spans: tuple[tuple[int, int], ...]
+    """Where the values of `model` stand in the text; a name that is there twice counts with its last value, and is replaced in both."""
+
+    @property
+    def model(self) -> str:
+        """The name that was asked for; empty where there is none."""
+        model = self.body.get("model")
+        return model if isinstance(model, str) else ""
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer should come as server-sent events."""
+        return self.body.get("stream") is True
+
+    def newest_text(self) -> str:
+        """The newest text that the person typed: of the last message of the role `user`, never of results or of history."""
+        for message in reversed(_tables(self.body.get("messages"))):
+            if message.get("role") == "user":
+                return _text_of(message.get("content"))
+        return ""
+
+    def with_model(self, name: str) -> bytes:
+        """The body with another name for the model, and every other byte as it came."""
+        said = json.dumps(name)
+        if not self.spans:
+            opened = self.text.index("{") + 1
+            comma = "" if not self.body else ","
+            return f'{self.text[:opened]}"model":{said}{comma}{self.text[opened:]}'.encode()
+        parts, at = list[str](), 0
+        for start, end in self.spans:
+            parts += (self.text[at:start], said)
+            at = end
+        return "".join((*parts, self.text[at:])).encode()
+
+
+def read(raw: bytes) -> Asked:
+    """Read a body.
+
+    Raises:
+        NotUnderstood: it is no JSON object.
+    """
+    try:
+        text = raw.decode()
+        members = list(_members(text))
+    except (ValueError, RecursionError, IndexError) as error:
+        raise NotUnderstood("The body is no JSON object.") from error
+    spans = tuple((each.start, each.end) for each in members if each.name == "model")
+    return Asked(text, {each.name: each.value for each in members}, spans)
+
+
+def _members(text: str) -> Iterator[_Member]:
+    """The members of the one object that a text is.
+
+    Raises:
+        ValueError: it is something else.
+        IndexError: it ends too early.
+    """
+    at = _expect(text, _skip(text, 0), "{")
+    if text[at := _skip(text, at)] == "}":
+        return _end(text, at + 1)
+    while True:
+        if text[at] != '"':
+            raise ValueError(at)
+        name, at = _DECODER.raw_decode(text, at)
+        start = _skip(text, _expect(text, _skip(text, at), ":"))
+        value, end = _DECODER.raw_decode(text, start)
+        yield _Member(name, value, start, end)
+        at = _skip(text, end)
+        if text[at] == "}":
+            return _end(text, at + 1)
+        at = _skip(text, _expect(text, at, ","))
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    if text[at] != sign:
+        raise ValueError(at)
+    return at + 1
+
+
+def _end(text: str, at: int) -> None:
+    if _skip(text, at) != len(text):
+        raise ValueError(at)
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+
+
+def _text_of(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(part.get("text", "")) for part in _tables(content) if part.get("type") == "text")

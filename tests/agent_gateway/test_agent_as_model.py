@@ -1,0 +1,89 @@
+"""The model `variet`: a stock client talks to the whole agent, in sessions, and no approval is ever answered here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import openai
+import pytest
+
+from tests.agent_gateway.conftest import Served
+
+pytestmark = pytest.mark.anyio
+
+
+def says(text: str) -> Any:
+    return [{"role": "system", "content": "You are somebody else."}, {"role": "user", "content": text}]
+
+
+async def test_a_turn_is_a_completion(served: Served) -> None:
+    raw = await served.openai.chat.completions.with_raw_response.create(model="variet", messages=says("list"))
+    answer = raw.parse()
+    assert answer.choices[0].message.content == "You have two events tomorrow."
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 15
+    assert raw.headers["x-variet-tier"] == "fast"
+    assert [row.session for row in served.runtime.sessions()] == [raw.headers["x-variet-session"]]
+
+
+async def test_the_header_goes_on_with_a_session(served: Served) -> None:
+    first = await served.openai.chat.completions.with_raw_response.create(model="variet", messages=says("hello"))
+    headers = {"X-Variet-Session": first.headers["x-variet-session"]}
+    await served.openai.chat.completions.create(model="variet", messages=says("list"), extra_headers=headers)
+    assert len(served.runtime.sessions()) == 1
+    with pytest.raises(openai.NotFoundError) as caught:
+        await served.openai.chat.completions.create(model="variet", messages=says("x"), extra_headers={"X-Variet-Session": "s-none"})
+    assert caught.value.code == "session_not_found"
+
+
+async def test_a_stream_says_the_answer_once(served: Served) -> None:
+    options: Any = {"include_usage": True}
+    stream = await served.openai.chat.completions.create(model="variet", messages=says("long"), stream=True, stream_options=options)
+    chunks = [chunk async for chunk in stream]
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == "\n\n".join(f"Paragraph **{number}** of many." for number in range(40))
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+    assert chunks[-1].usage is not None
+
+
+async def test_what_needs_a_yes_waits_and_is_said(served: Served) -> None:
+    answer = await served.openai.chat.completions.create(model="variet", messages=says("add Tea"))
+    (waiting,) = (answer.model_extra or {})["variet"]["waiting"]
+    (needed,) = served.runtime.approvals()
+    assert (waiting["approval"], waiting["summary"]) == (needed.approval, "Create: Tea")
+    assert served.runtime.created == []
+
+
+async def test_a_client_that_leaves_cancels_the_turn(served: Served) -> None:
+    async def ask() -> None:
+        async for _ in await served.openai.chat.completions.create(model="variet", messages=says("slow"), stream=True):
+            begun.set()
+
+    begun = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await begun.wait()
+        tasks.cancel_scope.cancel()
+    (session,) = [row.session for row in served.runtime.sessions()]
+    async for event in served.runtime.events(session):
+        if event.type == "turn_cancelled":
+            break
+
+
+async def test_a_turn_that_fails_is_an_error(served: Served) -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        await served.openai.chat.completions.create(model="variet", messages=says("fail"))
+    assert (caught.value.status_code, caught.value.code) == (503, "engine_unreachable")
+    with pytest.raises(openai.APIError, match="does not answer"):
+        async for _ in await served.openai.chat.completions.create(model="variet", messages=says("fail"), stream=True):
+            pass
+
+
+async def test_tools_of_the_clients_are_refused_and_not_dropped(served: Served) -> None:
+    tools: Any = [{"type": "function", "function": {"name": "x", "parameters": {}}}]
+    with pytest.raises(openai.BadRequestError, match="tools of its own"):
+        await served.openai.chat.completions.create(model="variet", messages=says("x"), tools=tools)
+    with pytest.raises(openai.BadRequestError, match="no message"):
+        await served.openai.chat.completions.create(model="variet", messages=[])
