@@ -55,6 +55,7 @@ class ToolFacts:
 _READ = ToolFacts("read", taints=True)
 # What is asked of the web is told to the web.
 _SEARCH = ToolFacts("read", taints=True, outward=("query",))
+_FETCH = ToolFacts("read", taints=True, outward=("url",))
 _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
@@ -101,6 +102,8 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("outbox", "send_mail"): _SEND,
         ("outbox", "send_draft"): _SEND_STORED,
         ("searxng", "web_search"): _SEARCH,
+        ("searxng", "metasearch"): _SEARCH,
+        ("searxng", "fetch_page"): _FETCH,
         ("workspace", "read_file"): _READ,
         ("workspace", "list_files"): _READ,
         ("workspace", "search_files"): _READ,

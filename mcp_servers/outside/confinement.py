@@ -35,7 +35,7 @@ def text_of_file(content: bytes, kind: str, bounds: Bounds | None = None) -> str
 
     Args:
         content: the file.
-        kind: `pdf`, `docx`, `ics`, `html` or `txt`.
+        kind: `pdf`, `docx`, `ics`, `html`, `page` (a web page, below a line with its address) or `txt`.
         bounds: of the child; None for the usual ones.
 
     Raises:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 from mcp_servers.outside.htmltext import text_of_html
+from mcp_servers.outside.webpage import to_json, webpage_of
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 """Linux's flags for a user and a network of one's own; the latter has nothing in it."""
@@ -27,7 +28,7 @@ def main() -> None:
     kind, memory_mib, cpu_s, output_bytes = sys.argv[1], *map(int, sys.argv[2:5])
     give_up(memory_mib, cpu_s)
     content = sys.stdin.buffer.read()
-    readers = {"pdf": pdf_text, "docx": docx_text, "ics": ics_text, "html": html_text, "txt": plain_text}
+    readers = {"pdf": pdf_text, "docx": docx_text, "ics": ics_text, "html": html_text, "page": page_json, "txt": plain_text}
     text = readers[kind](content)
     sys.stdout.buffer.write(text.encode("utf-8", "replace")[:output_bytes])
 
@@ -110,6 +111,12 @@ def _ical_text(value: Any) -> str:
 def html_text(content: bytes) -> str:
     """What a person would see of it."""
     return text_of_html(plain_text(content))
+
+
+def page_json(content: bytes) -> str:
+    """A web page, in UTF-8 below a first line with its address, as `mcp_servers.outside.webpage` writes it."""
+    url, _, html = content.decode("utf-8", "replace").partition("\n")
+    return to_json(webpage_of(html, url))
 
 
 def plain_text(content: bytes) -> str:

@@ -1,89 +1,95 @@
-"""The search tool: asks the configured SearXNG instances, in order, until one answers."""
+"""The search tools over the configured SearXNG instances, and the page tool beside them."""
 
 from __future__ import annotations
 
-import json
-import logging
+from collections.abc import Callable
 from typing import Any
 
-import anyio
-import httpx2
-
 from mcp_servers.errors import Refusal
+from mcp_servers.outside.quotes import quoted
 from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome
 from mcp_servers.searxng import shape
-from mcp_servers.searxng.answers import answer_of, plain_query
+from mcp_servers.searxng.asking import parameters_of
+from mcp_servers.searxng.instances import Instances
 from mcp_servers.searxng.model import Answer
+from mcp_servers.searxng.pages import Pages, new_token
 from mcp_servers.searxng.tools import TOOLS
 
 __all__ = ["TOOLS", "Search"]
 
-log = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 3.0
-"""An instance at home connects in milliseconds, one across the world in less than this."""
-ANSWER_TIMEOUT_S = 12.0
-"""SearXNG itself gives its engines up to 10 seconds."""
-MAX_ANSWER_BYTES = 2 * 1024 * 1024
-_HTTP_OK, _HTTP_FORBIDDEN = 200, 403
-
 
 class Search:
-    """The tool over the configured instances."""
+    """The tools over some instances.
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
-        self._urls = urls
+    Args:
+        urls: the instances, in the order in which they are asked.
+        pages: reads pages; None for the usual one.
+        token: makes the word around a block.
+    """
+
+    def __init__(self, urls: tuple[str, ...], pages: Pages | None = None, *, token: Callable[[], str] = new_token) -> None:
+        self._instances = Instances(urls)
+        self._pages = pages or Pages()
+        self._token = token
 
     def handlers(self) -> dict[str, AsyncHandler]:
-        return {"web_search": self.web_search}
+        return {"web_search": self.web_search, "metasearch": self.metasearch, **self._pages.handlers()}
 
     async def web_search(self, call: Call) -> Outcome:
-        if not self._urls:
+        if self._instances.is_empty:
             raise Refusal(shape.NOT_SET_UP)
-        query = plain_query(call.text("query"))
-        if not query:
-            raise Refusal(shape.EMPTY_QUERY)
-        parameters = {"q": query, "format": "json", "pageno": "1"}
-        if call.text("time_range"):
-            parameters["time_range"] = call.text("time_range")
-        answer = await self._first_answer(parameters)
+        parameters = parameters_of({name: call.text(name) for name in ("query", "time_range")})
+        _, answer = await self._instances.first_answer(parameters)
         results = [{"title": r.title, "url": r.url, "site": r.site, "snippet": r.snippet} for r in answer.results]
-        fields = {"query": query, "count": len(results), "results": results, "silent": list(answer.silent), "untrusted": True}
+        fields = {"query": parameters["q"], "count": len(results), "results": results, "silent": list(answer.silent), "untrusted": True}
         return Outcome(shape.search_text(answer), fields)
 
-    async def _first_answer(self, parameters: dict[str, str]) -> Answer:
-        refusal = shape.NO_INSTANCE_ANSWERED
-        for url in self._urls:
-            try:
-                with anyio.fail_after(ANSWER_TIMEOUT_S):
-                    return answer_of(await _ask(url, parameters))
-            except Refusal as refused:
-                refusal = str(refused)
-            except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
-                log.warning("%s gave no answer: %s", url, type(error).__name__)
-        raise Refusal(refusal)
+    async def metasearch(self, call: Call) -> Outcome:
+        if self._instances.is_empty:
+            raise Refusal(shape.NOT_SET_UP)
+        parameters = parameters_of(call.arguments)
+        instance, answer = await self._instances.first_answer(parameters)
+        whole = quoted(shape.everything_text(answer), origin=f"search over {instance}", at=call.now)
+        head = shape.everything_head(parameters["q"], int(parameters["pageno"]), answer)
+        lines = [head, *([whole.block(self._token())] if whole.text else []), *shape.failed_lines(answer)]
+        fields = {
+            "query": parameters["q"],
+            "page": int(parameters["pageno"]),
+            "instance": instance,
+            **_fields(answer),
+            "quoted": whole.fields(),
+        }
+        return Outcome("\n".join(lines), fields)
 
 
-async def _ask(url: str, parameters: dict[str, str]) -> Any:
-    """One instance's JSON.
-
-    Raises:
-        Refusal: it answers, but not in JSON by its own settings.
-        ValueError: what it answers is no JSON, is too long, or says that something is wrong.
-    """
-    timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-    # No proxy and no password file from the environment: the instance is where the settings say.
-    async with (
-        httpx2.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
-        client.stream("GET", f"{url.rstrip('/')}/search", params=parameters) as response,
-    ):
-        if response.status_code == _HTTP_FORBIDDEN:
-            raise Refusal(shape.NO_JSON)
-        if response.status_code != _HTTP_OK:
-            raise ValueError(f"status {response.status_code}")
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > MAX_ANSWER_BYTES:
-                raise ValueError("the answer is too long")
-    return json.loads(content)
+def _fields(answer: Answer) -> dict[str, Any]:
+    return {
+        "count": len(answer.results),
+        "results": [
+            {
+                "title": result.title,
+                "url": result.url,
+                "site": result.site,
+                "snippet": result.snippet,
+                "engines": list(result.engines),
+                "category": result.category,
+                "published": result.published,
+            }
+            for result in answer.results
+        ],
+        "answers": [{"text": one.text, "url": one.url, "engine": one.engine} for one in answer.direct],
+        "infoboxes": [
+            {
+                "title": box.title,
+                "text": box.text,
+                "facts": [list(fact) for fact in box.facts],
+                "links": [list(link) for link in box.links],
+                "engine": box.engine,
+            }
+            for box in answer.infoboxes
+        ],
+        "corrections": list(answer.corrections),
+        "suggestions": list(answer.suggestions),
+        "unresponsive_engines": [{"engine": one.engine, "reason": one.reason} for one in answer.failed],
+        "untrusted": True,
+    }

@@ -13,6 +13,7 @@ from mcp_servers.protocol.calls import checked
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 _ROW = re.compile(r"^\| (\w+) \| `(\w+)\(([^)]*)\)` \| (\w+) \|", re.MULTILINE)
+OPEN = {"web_search", "metasearch", "fetch_page"}
 OVERWRITING = {"update_event", "edit_file", "apply_patch", "undo_change"}
 SPECS = {spec.name: spec for specs in SERVERS.values() for spec in specs}
 
@@ -51,7 +52,7 @@ def test_annotations_follow_from_the_class() -> None:
     for tool in all_tools():
         assert tool["annotations"]["readOnlyHint"] == (tool["class"] == "read")
         assert tool["annotations"]["destructiveHint"] == (tool["class"] in {"delete", "send", "run"} or tool["name"] in OVERWRITING)
-        assert tool["annotations"]["openWorldHint"] == (tool["class"] in {"send", "run"} or tool["name"] == "web_search")
+        assert tool["annotations"]["openWorldHint"] == (tool["class"] in {"send", "run"} or tool["name"] in OPEN)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ async def test_an_instance_without_json_says_how_to_allow_it() -> None:
 
 
 async def test_an_instance_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_servers.searxng.server.ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("mcp_servers.searxng.instances.ANSWER_TIMEOUT_S", 0.05)
     with fake_searxng(silent=threading.Event()) as fake:
         assert await refused(fake.url) == "No search instance answered. Try again later."
 

@@ -1,0 +1,103 @@
+"""Asks the configured SearXNG instances, one after the other, until one answers.
+
+They may be inside the house: the person named them. Nothing that an instance says leads anywhere else: no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import httpx2
+
+from mcp_servers.errors import Refusal
+from mcp_servers.searxng import shape
+from mcp_servers.searxng.answers import answer_of
+from mcp_servers.searxng.circuit import LONGEST_REST_S, Circuit
+from mcp_servers.searxng.model import Answer
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 3.0
+"""An instance at home connects in milliseconds, one across the world in less than this."""
+ANSWER_TIMEOUT_S = 12.0
+"""SearXNG itself gives its engines up to 10 seconds."""
+ALL_TIMEOUT_S = 40.0
+"""Of one search over all instances: a person has given up by then."""
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+_HTTP_OK, _HTTP_WRONG, _HTTP_FORBIDDEN = 200, 400, 403
+
+
+class _Busy(ValueError):
+    """It wants to be left alone for a while."""
+
+    def __init__(self, rest_s: float) -> None:
+        super().__init__(f"busy for {rest_s:.0f} s")
+        self.rest_s = rest_s
+
+
+class _Declined(ValueError):
+    """It is well and does not want this question."""
+
+
+class Instances:
+    """The configured instances, and which of them failed lately."""
+
+    def __init__(self, urls: tuple[str, ...]) -> None:
+        self._circuit = Circuit(urls)
+        self.is_empty = not urls
+
+    async def first_answer(self, parameters: Mapping[str, str]) -> tuple[str, Answer]:
+        """Which instance answered, and what.
+
+        Raises:
+            Refusal: none did.
+        """
+        refusal = shape.NO_INSTANCE_ANSWERED
+        with anyio.move_on_after(ALL_TIMEOUT_S):
+            for url in self._circuit.order(anyio.current_time()):
+                try:
+                    with anyio.fail_after(ANSWER_TIMEOUT_S):
+                        answer = answer_of(await _ask(url, parameters))
+                    self._circuit.answered(url)
+                    return url, answer
+                except Refusal as refused:
+                    refusal = str(refused)
+                    self._circuit.failed(url, anyio.current_time())
+                except _Declined:
+                    log.warning("%s takes the question for a wrong one", url)
+                except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
+                    log.warning("%s gave no answer: %s", url, type(error).__name__)
+                    self._circuit.failed(url, anyio.current_time(), error.rest_s if isinstance(error, _Busy) else 0.0)
+        raise Refusal(refusal)
+
+
+async def _ask(url: str, parameters: Mapping[str, str]) -> Any:
+    """One instance's JSON.
+
+    Raises:
+        Refusal: it answers, but not in JSON by its own settings.
+        ValueError: what it answers is no JSON, is too long, or says that something is wrong.
+    """
+    timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    # No proxy and no password file from the environment: the instance is where the settings say.
+    async with (
+        httpx2.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+        client.stream("GET", f"{url.rstrip('/')}/search", params=dict(parameters)) as response,
+    ):
+        if response.status_code == _HTTP_FORBIDDEN:
+            raise Refusal(shape.NO_JSON)
+        if response.status_code == _HTTP_WRONG:
+            raise _Declined("status 400")
+        if response.status_code != _HTTP_OK:
+            said = response.headers.get("retry-after", "")
+            raise _Busy(min(float(said), LONGEST_REST_S)) if said.isdecimal() else ValueError(f"status {response.status_code}")
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES:
+                raise ValueError("the answer is too long")
+    return json.loads(content)

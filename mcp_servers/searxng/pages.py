@@ -1,0 +1,141 @@
+"""The page tool: fetches a page of the public web, reads it where that can do no harm, and shows it part by part."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from mcp_servers.errors import Refusal
+from mcp_servers.outside.confinement import text_of_file
+from mcp_servers.outside.destinations import destination_of
+from mcp_servers.outside.fetching import DAMAGED, Fetched, Fetcher
+from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted
+from mcp_servers.outside.webpage import decoded, from_json
+from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome
+from mcp_servers.searxng import shape
+from mcp_servers.searxng.cache import PageCache
+from mcp_servers.searxng.model import Page, Section
+from mcp_servers.searxng.reading import budget_of, cursor_of, sections_of, span_of
+
+MAX_AT_ONCE = 4
+"""Fetches under way; the others wait their turn."""
+_HTML = frozenset({"text/html", "application/xhtml+xml", ""})
+_TEXT_ENDINGS = ("+json", "+xml", "/json", "/xml", "/yaml", "/x-yaml", "/javascript", "/x-ndjson", "/toml")
+
+
+def new_token() -> str:
+    return secrets.token_hex(TOKEN_BYTES)
+
+
+class Pages:
+    """The tool over the public web.
+
+    Args:
+        fetcher: fetches a page; None for this machine's own.
+        token: makes the word around a block.
+    """
+
+    def __init__(self, fetcher: Fetcher | None = None, *, cache: PageCache | None = None, token: Callable[[], str] = new_token) -> None:
+        self._fetcher = fetcher or Fetcher(accepts=refuse_unreadable)
+        self._cache = cache or PageCache()
+        self._token = token
+        self._turns = anyio.Semaphore(MAX_AT_ONCE)
+
+    def handlers(self) -> dict[str, AsyncHandler]:
+        return {"fetch_page": self.fetch_page}
+
+    async def fetch_page(self, call: Call) -> Outcome:
+        budget = budget_of(call.text("max_chars"))
+        page = await self._page(call.text("url"), call.now)
+        span = span_of(page, cursor=call.text("cursor"), section=call.text("section"), budget=budget)
+        is_beginning = span.start == 0 and not call.text("section")
+        piece = part(page.quoted, span.start, span.cut)
+        shown = replace(piece, text=shape.page_head(page) + piece.text) if is_beginning else piece
+        left = span.end - span.cut
+        cursor = cursor_of(page, span.cut) if left else ""
+        fields = {
+            "url": page.url,
+            "kind": page.kind,
+            "untrusted_title": page.title,
+            "sections": [_section_fields(section) for section in page.sections],
+            "page": piece.fields(),
+            "start": span.start,
+            "left": left,
+            "cursor": cursor,
+            "is_cut": page.is_cut,
+            "untrusted": True,
+        }
+        return Outcome(shape.page_text(page, shown.block(self._token()), left, cursor), fields)
+
+    async def _page(self, url: str, now: datetime) -> Page:
+        key = destination_of(url).url
+        held = self._cache.get(key, anyio.current_time())
+        if held is not None:
+            return held
+        async with self._turns:
+            page = await _read(await self._fetcher.fetch(url), now)
+        self._cache.put(key, page, anyio.current_time())
+        return page
+
+
+def _section_fields(section: Section) -> dict[str, Any]:
+    chars = section.end - section.start
+    return {"number": section.number, "level": section.level, "untrusted_title": section.title, "chars": chars}
+
+
+async def _read(fetched: Fetched, now: datetime) -> Page:
+    """A page's text, read in a process of its own unless it is text already."""
+    kind = kind_of(fetched.kind, fetched.content)
+    title, removed, is_cut = "", dict[str, int](), False
+    if kind == "pdf":
+        text = await _in_a_process(fetched.content, "pdf")
+    elif kind == "text":
+        text = decoded(fetched.content, fetched.charset)
+    else:
+        html = decoded(fetched.content, fetched.charset)
+        said = await _in_a_process(f"{fetched.url}\n{html}".encode("utf-8", "replace"), "page")
+        try:
+            page = from_json(said)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refusal(DAMAGED) from error
+        title, text, removed, is_cut = page.title, page.text, dict(page.removed), page.is_cut
+    whole = quoted(text, origin=fetched.url, at=now, removed=removed)
+    if not whole.text.strip():
+        raise Refusal(shape.NOTHING_SHOWN)
+    return Page(fetched.url, kind, title, whole, sections_of(whole.text) if kind == "page" else (), is_cut)
+
+
+async def _in_a_process(content: bytes, kind: str) -> str:
+    # A call that is given up does not wait for the process, which ends by its own bounds.
+    return await anyio.to_thread.run_sync(partial(text_of_file, content, kind), abandon_on_cancel=True)
+
+
+def refuse_unreadable(media_type: str) -> None:
+    """Before the body is fetched.
+
+    Raises:
+        Refusal: there is no text in files of that type that is read here.
+    """
+    kind_of(media_type, b"")
+
+
+def kind_of(media_type: str, content: bytes) -> str:
+    """`page`, `pdf` or `text`; a PDF that is sent as something else is known by its first bytes.
+
+    Raises:
+        Refusal: it is none of them.
+    """
+    if media_type == "application/pdf" or content.startswith(b"%PDF-"):
+        return "pdf"
+    if media_type in _HTML:
+        return "page"
+    if media_type.startswith("text/") or media_type.endswith(_TEXT_ENDINGS):
+        return "text"
+    raise Refusal(f"That address is no page but a file of the type {media_type[:60]}. Open it yourself.")
