@@ -95,6 +95,15 @@ class RouteChosen(_Event):
     predicted: RouteCost | None = None
 
 
+class Usage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    elapsed_s: float = 0.0
+
+
 class ContextTrimmed(_Event):
     """The oldest turns have left the model's view; they stay in the log."""
 
@@ -105,6 +114,12 @@ class ContextTrimmed(_Event):
     """Turns that left."""
     n_ctx: int
     """Tokens that the model can hold."""
+    summary: str = ""
+    """What the model, asked before they left, wrote for itself of everything up to then; empty where they just left."""
+    cause: Literal["full", "refused"] = "full"
+    """`full`: seen before a turn began; `refused`: the server had said that the request was too long."""
+    usage: Usage = Usage()
+    """What the summary took."""
 
 
 class EngineLoading(_Event):
@@ -215,15 +230,6 @@ class ToolFinished(_Event):
     """Whether the text came from outside, so that the session is tainted from here on."""
     is_invalid: bool = False
     """The call could not be run as the model wrote it: an unknown name, or arguments that do not fit."""
-
-
-class Usage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    elapsed_s: float = 0.0
 
 
 class TurnDone(_Event):

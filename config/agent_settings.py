@@ -38,6 +38,8 @@ class AgentSection(Section):
     tools: Literal["core", "all", "bridge"] = "core"
     """Which tools a session's model is shown: `core`, the few that every model can hold; `all` that the servers have; or `bridge`, the core
     and two tools that find and call all others, so that hundreds cost what a dozen cost."""
+    summarise_from: int = Field(default=8192, ge=1024)
+    """Tokens of context from which on a model sums up what is about to leave its view; in a smaller one the oldest turns just leave."""
     max_turn_tokens: int | None = Field(default=None, ge=16)
     """Tokens, read and generated, that one turn may use. Absent: no bound."""
 

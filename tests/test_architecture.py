@@ -34,7 +34,7 @@ PURE = (
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "routing", "signals")),
     *("agent/service/wire", "agent/sessions/exporting"),
     *("agent/faces/outcome", "agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
-    *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "turn", "turn_state")),
+    *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/oauth"),

@@ -34,6 +34,7 @@ from agent.turns.turn_state import Rules, TurnState, apply
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
 from agent.view.own_names import CALL_TOOL
+from agent.view.summary import SUMMARY_TOKENS
 from config.schema import AgentSettings
 from inference.contract.status import SwapProgress
 
@@ -176,6 +177,7 @@ class OpenSession:
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
             routing=self.world.routing,
             approval_ttl_s=agent.approval_ttl_s,
+            summarise_from=agent.summarise_from,
             prompt_budget=self.world.settings.policy.prompt_budget,
         )
 
@@ -203,16 +205,22 @@ class OpenSession:
 
     async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
         prefix = await self._prefix(())
-        max_tokens = self.world.settings.agent.max_tokens
-        body = request_body(model=tier, prefix=prefix, messages=self.conversation.messages, max_tokens=max_tokens, manner=manner)
+        is_summary = manner == "summary"
+        messages = self.conversation.to_summarise() if is_summary else self.conversation.messages
+        max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
+        body = request_body(model=tier, prefix=prefix, messages=messages, max_tokens=max_tokens, manner=manner)
 
         def show_loading(progress: SwapProgress) -> None:
             shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})
             self._feed.publish(EngineLoading(turn=turn, **shown))
 
+        def show_text(text: str) -> None:
+            if not is_summary:
+                self._feed.publish(TextDelta(turn=turn, text=text))
+
         return await self.world.model.complete(
             body,
             session=self.session,
-            on_text=lambda text: self._feed.publish(TextDelta(turn=turn, text=text)),
+            on_text=show_text,
             on_loading=show_loading,
         )

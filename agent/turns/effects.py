@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from agent.calls.assemble import Reply
 from agent.events import Event, Usage
 from agent.turns.budget import Limits
 from agent.turns.turn_state import Stage, TurnState, apply
 from agent.view.messages import Manner
-from agent.view.window import View
+from agent.view.prompt import canonical_json
+from agent.view.window import Cut, View
 
 # --- what a turn is told ----------------------------------------------------------------------------------------------------------------
 
@@ -50,6 +51,17 @@ class Overflowed:
 
 
 @dataclass(frozen=True)
+class Summarised:
+    """The model was asked to sum up what is about to leave its view."""
+
+    leaving: Cut
+    n_ctx: int
+    summary: str
+    """Empty when there is none, for whatever reason."""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
 class Broke:
     """The turn cannot go on."""
 
@@ -65,6 +77,17 @@ class Prepared:
     host: str
     summary: str
     lines: tuple[tuple[str, str], ...]
+
+
+def prepared_from(call: str, told: Mapping[str, Any]) -> Prepared:
+    """What a server's dry run told of a call."""
+    return Prepared(
+        call,
+        canonical_json(told.get("arguments") or {}),
+        canonical_json(told.get("host") or {}),
+        str(told.get("summary") or ""),
+        tuple((str(label), str(value)) for label, value in told.get("lines") or ()),
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +121,9 @@ class Woke:
     """The time given by `wake_at` has come."""
 
 
-TurnInput = Begun | TiersKnown | Replied | Overflowed | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
+TurnInput = (
+    Begun | TiersKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
+)
 
 # --- what it asks for -------------------------------------------------------------------------------------------------------------------
 
@@ -120,6 +145,15 @@ class CallModel:
 
 
 @dataclass(frozen=True)
+class Summarise:
+    """Have the model sum up the conversation before its oldest turns leave."""
+
+    tier: str
+    leaving: Cut
+    n_ctx: int
+
+
+@dataclass(frozen=True)
 class PrepareCall:
     call: str
     name: str
@@ -136,7 +170,7 @@ class RunTool:
     """It may be sent again when its server dies."""
 
 
-Effect = Record | LookUpTiers | CallModel | PrepareCall | RunTool
+Effect = Record | LookUpTiers | CallModel | Summarise | PrepareCall | RunTool
 
 
 class Step(NamedTuple):

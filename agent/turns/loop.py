@@ -21,7 +21,7 @@ from anyio.abc import TaskGroup
 from agent.calls.assemble import Reply
 from agent.engine.client import Served
 from agent.errors import ContextOverflow, ModelError, ToolError
-from agent.events import ApprovalAnswered, Event, TurnFailed
+from agent.events import ApprovalAnswered, Event, TurnFailed, Usage
 from agent.tools.mcp_wire import ToolResult
 from agent.turns.effects import (
     Answered,
@@ -33,25 +33,28 @@ from agent.turns.effects import (
     LookUpTiers,
     Overflowed,
     PrepareCall,
-    Prepared,
     PrepareRefused,
     Record,
     Replied,
     RunTool,
+    Summarise,
+    Summarised,
     TiersKnown,
     ToolEnded,
     TurnInput,
     Woke,
+    prepared_from,
 )
 from agent.turns.turn import step
 from agent.turns.turn_state import Rules, TurnState
 from agent.view.messages import Manner
-from agent.view.prompt import canonical_json
 from agent.view.window import View
 
 log = logging.getLogger(__name__)
 
 INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details. Nothing more was done in this turn."
+SUMMARY_SHARE = 0.5
+"""Of a turn's time, for the summary that may come before its answer."""
 PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
 
 
@@ -186,6 +189,8 @@ class TurnLoop:
                 tasks.start_soon(self._work_on, effect, self._look_up_tiers())
             case CallModel():
                 tasks.start_soon(self._work_on, effect, self._call_model(effect))
+            case Summarise():
+                tasks.start_soon(self._work_on, effect, self._summarise(effect))
             case PrepareCall():
                 tasks.start_soon(self._work_on, effect, self._prepare(effect))
             case RunTool():
@@ -213,6 +218,16 @@ class TurnLoop:
         except ModelError as error:
             return Broke(error.code, str(error))
 
+    async def _summarise(self, effect: Summarise) -> TurnInput:
+        none = Summarised(effect.leaving, effect.n_ctx, "")
+        try:
+            with anyio.move_on_after(self._state.rules.limits.turn_timeout_s * SUMMARY_SHARE):
+                reply = await self._ports.complete(effect.tier, self.turn, "summary")
+                return none if reply.calls else replace(none, summary=reply.text.strip(), usage=_usage_of(reply))
+        except ModelError as error:
+            log.info("turn %s: no summary: %s", self.turn, error)  # The turn itself may still work.
+        return none
+
     async def _prepare(self, effect: PrepareCall) -> TurnInput:
         meta = {PREPARE_KEY: True, **self._context()}
         try:
@@ -224,7 +239,7 @@ class TurnLoop:
             return PrepareRefused(effect.call, result.text)
         if not isinstance(prepared, dict):
             return PrepareRefused(effect.call, f"{effect.name} could not be prepared. Tell the person.")
-        return _prepared(effect.call, cast("dict[str, Any]", prepared))
+        return prepared_from(effect.call, cast("dict[str, Any]", prepared))
 
     async def _run_tool(self, effect: RunTool) -> TurnInput:
         host = json.loads(effect.host)
@@ -274,11 +289,5 @@ def _counts(given: TurnInput, recorded: Event) -> bool:
     return (recorded.approval, recorded.outcome) == (given.approval, "yes" if given.is_granted else "no")
 
 
-def _prepared(call: str, prepared: Mapping[str, Any]) -> Prepared:
-    return Prepared(
-        call,
-        canonical_json(prepared.get("arguments") or {}),
-        canonical_json(prepared.get("host") or {}),
-        str(prepared.get("summary") or ""),
-        tuple((str(label), str(value)) for label, value in prepared.get("lines") or ()),
-    )
+def _usage_of(reply: Reply) -> Usage:
+    return Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cached_tokens=reply.cached_tokens)

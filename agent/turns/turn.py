@@ -14,7 +14,7 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.reading import read_call
 from agent.calls.repeats import bare
-from agent.events import CallValue, ContextTrimmed, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
+from agent.events import CallValue, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
 from agent.routes.routing import Facts, choose
 from agent.turns.budget import steps_or_tokens_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
@@ -31,14 +31,15 @@ from agent.turns.effects import (
     PrepareRefused,
     Replied,
     Step,
+    Summarised,
     TiersKnown,
     ToolEnded,
     TurnInput,
     Woke,
 )
+from agent.turns.shortening import leave_room, shorten, take_summary
 from agent.turns.turn_state import TurnState
 from agent.view.messages import Manner
-from agent.view.window import View, cut, is_full
 
 EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
 EMPTY_REPLIES = 2
@@ -55,11 +56,12 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     2. Its time is up: it ends with an answer that says so.
     3. A person cancels: every open call gets a result, and it ends.
     4. It begins, or goes on after a restart: whatever the log says is next.
-    5. Tiers are known: the route is chosen, and the model called.
+    5. Tiers are known: the route is chosen, and the model called; a view that is full loses its oldest turns first.
     6. The model replied: its calls are decided, or its text is the answer.
     7. The request was too long for it: older turns leave its view, and it is asked again.
-    8. The model failed: the turn fails with that sentence.
-    9. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.turns.calling`.
+    8. The conversation was summed up: its oldest turns leave its view, and the model is called.
+    9. The model failed: the turn fails with that sentence.
+    10. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.turns.calling`.
     Then, if every call of the step has its result: the model is called again, or the turn ends.
 
     Args:
@@ -92,12 +94,12 @@ def _take(draft: Draft, event: TurnInput) -> None:
             _route(draft, event)
         case Replied():  # 6
             _take_reply(draft, event.reply)
-        case Overflowed():  # 7
+        case Overflowed() | Summarised():  # 7, 8
             _shorten(draft, event)
-        case Broke():  # 8
+        case Broke():  # 9
             _abandon(draft, "")
             draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
-        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 9
+        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 10
             take_call_event(draft, event)
         case _:
             assert_never(event)
@@ -126,31 +128,18 @@ def _route(draft: Draft, known: TiersKnown) -> None:
     route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
     n_ctx = known.contexts.get(route.tier) or 0
     draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons, n_ctx=n_ctx))
-    if n_ctx and is_full(known.view, n_ctx):
-        _trim(draft, known.view, known.view.tokens, n_ctx)
-    _call_model(draft)
+    if leave_room(draft, known.view):
+        _call_model(draft)
 
 
-def _shorten(draft: Draft, too_long: Overflowed) -> None:
-    """The server refused the request for its length.
-
-    1. Older turns can leave: the model is asked again.
-    2. This turn alone is too long: it fails, and says so.
-    """
+def _shorten(draft: Draft, event: Overflowed | Summarised) -> None:
     if draft.state.stage != "model":
         return
-    if _trim(draft, too_long.view, too_long.prompt_tokens, too_long.n_ctx):  # 1
+    if isinstance(event, Summarised):
+        take_summary(draft, event)
         _call_model(draft)
-    else:  # 2
-        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
-
-
-def _trim(draft: Draft, view: View, tokens: int, n_ctx: int) -> bool:
-    """Have the oldest turns leave the view, if any can."""
-    leaving = cut(view.turns, tokens=tokens, n_ctx=n_ctx)
-    if leaving is not None:
-        draft.record(ContextTrimmed(turn=draft.state.turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx))
-    return leaving is not None
+    elif shorten(draft, event):
+        _call_model(draft)
 
 
 def _take_reply(draft: Draft, reply: Reply) -> None:

@@ -19,6 +19,7 @@ from agent.events import (
     ApprovalNeeded,
     CallDecided,
     CallValue,
+    ContextTrimmed,
     Decision,
     Event,
     ModelReplied,
@@ -52,6 +53,8 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     routing: RoutingRules = field(default_factory=RoutingRules)
     approval_ttl_s: float = 3600.0
+    summarise_from: int = 8192
+    """Tokens of context from which on turns are summed up before they leave the view."""
     prompt_budget: int = PROMPT_BUDGET
     """Questions without a yes, after which a session that has read outside text only reads."""
 
@@ -123,6 +126,8 @@ class TurnState:
     """Texts of the current step's results, in the order in which they came."""
     done: tuple[Done, ...] = ()
     """Every call of the turn that has its result, oldest first."""
+    was_too_long: bool = False
+    """The server refused the last request for its length, and older turns have left since."""
     misses: int = 0
     """Steps in a row of which no call could be run as the model wrote it."""
     empties: int = 0
@@ -164,6 +169,8 @@ def apply(state: TurnState, event: Event) -> TurnState:
             return replace(state, text=event.text, now=event.now, stage="routing")
         case RouteChosen():
             return replace(state, stage="model", tier=event.tier, n_ctx=event.n_ctx)
+        case ContextTrimmed():
+            return replace(state, usage=_sum(state.usage, event.usage), was_too_long=event.cause == "refused")
         case ModelReplied():
             return _replied(state, event)
         case CallDecided():
@@ -185,10 +192,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
 
 def _replied(state: TurnState, event: ModelReplied) -> TurnState:
     usage = Usage(
-        requests=state.usage.requests + 1,
-        prompt_tokens=state.usage.prompt_tokens + event.prompt_tokens,
-        completion_tokens=state.usage.completion_tokens + event.completion_tokens,
-        cached_tokens=state.usage.cached_tokens + event.cached_tokens,
+        requests=1, prompt_tokens=event.prompt_tokens, completion_tokens=event.completion_tokens, cached_tokens=event.cached_tokens
     )
     calls = tuple(_new_call(call) for call in event.calls)
     seen = state.seen_calls | {call.id for call in event.calls}
@@ -199,10 +203,20 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
         calls=calls,
         seen_calls=seen,
         answer=event.text,
-        usage=usage,
+        usage=_sum(state.usage, usage),
+        was_too_long=False,
         results=(),
         misses=state.misses + 1 if event.calls else 0,
         empties=state.empties + 1 if is_empty else 0,
+    )
+
+
+def _sum(one: Usage, more: Usage) -> Usage:
+    return Usage(
+        requests=one.requests + more.requests,
+        prompt_tokens=one.prompt_tokens + more.prompt_tokens,
+        completion_tokens=one.completion_tokens + more.completion_tokens,
+        cached_tokens=one.cached_tokens + more.cached_tokens,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
+from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
 BYTES_PER_TOKEN = 2
@@ -32,6 +33,8 @@ class Conversation:
         self._open_calls: tuple[CallValue, ...] = ()
         self._results: dict[str, str] = {}
         self._has_answer = True
+        self._summary: tuple[bytes, ...] = ()
+        """What stands before the first turn in view."""
         for event in events:
             self.add(event)
 
@@ -41,8 +44,8 @@ class Conversation:
             case TurnStarted(turn=turn, sent_text=text):
                 self._starts[turn] = len(self.messages)
                 self._append(user_message(text), is_answer=False)
-            case ContextTrimmed(kept_from=turn):
-                self._drop_before(turn)
+            case ContextTrimmed(kept_from=turn, summary=summary):
+                self._drop_before(turn, exchange(summary))
             case ModelReplied():
                 self._add_reply(event)
             case ToolFinished():
@@ -66,14 +69,23 @@ class Conversation:
         since = sum(map(len, self.messages[counted:])) // BYTES_PER_TOKEN
         return View(tuple(turns), tokens + since if tokens else 0)
 
-    def _drop_before(self, turn: str) -> None:
-        first = self._starts.get(turn, 0)
+    def to_summarise(self) -> list[bytes]:
+        """What is sent to have everything before the turn that runs summed up."""
+        return to_summarise(self.messages, next(reversed(self._starts.values()), 0))
+
+    def _drop_before(self, turn: str, summary: tuple[bytes, ...]) -> None:
+        first = self._starts.get(turn)
+        if first is None:
+            return
         before = sum(map(len, self.messages))
-        del self.messages[:first]
-        self._starts = {each: start - first for each, start in self._starts.items() if start >= first}
+        # Turns that leave without a summary leave the one of those before them.
+        self._summary = summary or self._summary
+        self.messages[:first] = self._summary
+        moved = first - len(self._summary)
+        self._starts = {each: start - moved for each, start in self._starts.items() if start >= first}
         tokens, counted = self._counted
         share = sum(map(len, self.messages)) / max(1, before)
-        self._counted = (round(tokens * share), max(0, counted - first))
+        self._counted = (round(tokens * share), max(0, counted - moved))
 
     def _add_reply(self, reply: ModelReplied) -> None:
         if reply.prompt_tokens:

@@ -14,14 +14,15 @@ from typing import Any, Literal
 from agent.events import CallValue
 from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
-Manner = Literal["usual", "again", "strict", "answer"]
+Manner = Literal["usual", "again", "strict", "answer", "summary"]
 """How a model is asked: as always; again and less rigidly, after an empty reply; with its calls held to their grammar, after calls that
-could not be read; for an answer and no more calls, after going in circles. The prompt is the same in all of them."""
+could not be read; for an answer and no more calls, after going in circles or for a summary. The prompt is the same in all of them."""
 _MANNERS: Mapping[Manner, Mapping[str, Any]] = {
     "usual": {},
     "again": {"temperature": 0.7},
     "strict": {"tool_choice": "required"},
     "answer": {"tool_choice": "none"},
+    "summary": {"tool_choice": "none"},
 }
 
 

@@ -45,6 +45,10 @@ class Say:
     id_of: Callable[[int], str] = lambda index: f"c{index}"
     """Ids of the calls; some servers leave them empty or repeat them."""
     has_index: bool = True
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the answer, over what is usual."""
+    timings: Mapping[str, Any] | None = None
+    """What llama-server says beside the usage."""
 
 
 Script = Sequence[Say] | Callable[[dict[str, Any]], Say]
@@ -151,7 +155,8 @@ def _chunks(say: Say) -> list[dict[str, Any]]:
     chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}], "model": "scripted-file"} for delta in deltas]
     finish = say.finish or ("tool_calls" if say.calls else "stop")
     usage = {"prompt_tokens": 20, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 12}}
-    return [*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}, {"choices": [], "usage": usage}]
+    last: dict[str, Any] = {"choices": [], "usage": {**usage, **say.usage}, **({"timings": say.timings} if say.timings else {})}
+    return [*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}, last]
 
 
 def _pieces(text: str) -> list[str]:

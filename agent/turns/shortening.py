@@ -1,0 +1,66 @@
+"""How a turn comes to fit into its model's context: older turns leave the view, summed up where the context is worth it.
+
+At a turn's boundary, before its model is called, and once when the server says that a request is too long; never in between, because
+every cut costs the server's prompt cache. Calls and their results stay together, because whole turns leave.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent.events import ContextTrimmed, TurnFailed
+from agent.turns.effects import Draft, Overflowed, Summarise, Summarised
+from agent.view.window import View, cut, is_full
+
+
+def leave_room(draft: Draft, view: View) -> bool:
+    """Before the model is called for the first time.
+
+    1. There is room, or nothing could leave: it can be called.
+    2. The context is large enough for a summary: that comes first.
+    3. The oldest turns just leave.
+
+    Returns:
+        Whether it can be called now.
+    """
+    state = draft.state
+    leaving = cut(view.turns, tokens=view.tokens, n_ctx=state.n_ctx) if state.n_ctx and is_full(view, state.n_ctx) else None
+    if leaving is None:  # 1
+        return True
+    if state.n_ctx >= state.rules.summarise_from:  # 2
+        draft.do(Summarise(state.tier, leaving, state.n_ctx))
+        return False
+    take_summary(draft, Summarised(leaving, state.n_ctx, ""))  # 3
+    return True
+
+
+def take_summary(draft: Draft, what: Summarised, *, cause: Literal["full", "refused"] = "full") -> None:
+    """The conversation was summed up, or could not be: its oldest turns leave either way."""
+    draft.record(
+        ContextTrimmed(
+            turn=draft.state.turn,
+            kept_from=what.leaving.kept_from,
+            dropped=what.leaving.dropped,
+            n_ctx=what.n_ctx,
+            summary=what.summary,
+            cause=cause,
+            usage=what.usage,
+        )
+    )
+
+
+def shorten(draft: Draft, too_long: Overflowed) -> bool:
+    """The server refused the request for its length.
+
+    1. Older turns can leave, and none have left for this request: they do.
+    2. They have, or this turn alone is too long: it fails, and says so.
+
+    Returns:
+        Whether the model can be asked again.
+    """
+    leaving = cut(too_long.view.turns, tokens=too_long.prompt_tokens, n_ctx=too_long.n_ctx)
+    if leaving is None or draft.state.was_too_long:  # 2
+        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
+        return False
+    take_summary(draft, Summarised(leaving, too_long.n_ctx, ""), cause="refused")  # 1
+    return True
