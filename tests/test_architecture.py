@@ -55,6 +55,7 @@ PURE = (
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
     *("mcp_servers/calendars/matching", "mcp_servers/protocol/calls", "mcp_servers/catalogue", "mcp_servers/errors"),
+    "mcp_servers/protocol/bind",
     "mcp_servers/outside/htmltext",
     *("mcp_servers/mailbox/letters", "mcp_servers/mailbox/mime", "mcp_servers/outbox/grants", "mcp_servers/outside/quoting"),
     *("mcp_servers/protocol/signatures", "mcp_servers/spans"),

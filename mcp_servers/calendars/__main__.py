@@ -9,7 +9,8 @@ import click
 from config.calendar_settings import CalendarSection
 from mcp_servers.calendars.server import TOOLS
 from mcp_servers.calendars.setup import calendars_of, section_of
-from mcp_servers.protocol.options import calendar_store, settings, store_option, zone_named, zone_option
+from mcp_servers.protocol.bind import Bind
+from mcp_servers.protocol.options import calendar_store, http_options, settings, store_option, zone_named, zone_option
 from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
@@ -17,7 +18,8 @@ from mcp_servers.protocol.serving import ToolServer, serve, threaded
 @store_option("The folder with the .ics files.")
 @click.option("--settings", "said", metavar="JSON", help="What [calendars] of agent.toml says, for who reads no settings.")
 @zone_option()
-def command(store: Path | None, said: str | None, zone: str | None) -> None:
+@http_options
+def command(store: Path | None, said: str | None, zone: str | None, bind: Bind | None) -> None:
     """Serve the calendar tools over standard input and output: local files, and the accounts of agent.toml.
 
     \b
@@ -26,7 +28,7 @@ def command(store: Path | None, said: str | None, zone: str | None) -> None:
     # A server that is told where its store is reads no settings.
     section = section_of(said) if said else CalendarSection() if store else settings().calendars
     tools = calendars_of(calendar_store(store or section.store), section)
-    serve(ToolServer("calendars", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+    serve(ToolServer("calendars", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
 from mcp_servers.mailbox.imap import ImapAccount, ImapServer
 from mcp_servers.mailbox.setup import SilentAccount, account_option, password, told_accounts
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.protocol.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.protocol.bind import Bind
+from mcp_servers.protocol.options import http_options, mail_store, store_option, zone_named, zone_option
 from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
@@ -20,7 +21,8 @@ from mcp_servers.protocol.serving import ToolServer, serve, threaded
 @store_option("The folder with the mail: a Maildir, or one that holds Inbox, Drafts and Sent.")
 @account_option()
 @zone_option()
-def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> None:
+@http_options
+def command(store: Path | None, accounts: tuple[str, ...], zone: str | None, bind: Bind | None) -> None:
     """Serve the mail tools over standard input and output. They search, read and draft; nothing here sends.
 
     \b
@@ -33,7 +35,7 @@ def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> 
         addresses={name: entry.address for name, entry in told.items()},
     )
     tools = MailTools(mails)
-    serve(ToolServer("mail", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+    serve(ToolServer("mail", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
 
 def _account(name: str, entry: MailAccountEntry) -> MailAccount:

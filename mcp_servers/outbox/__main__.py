@@ -17,7 +17,8 @@ from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.keys import take_key
 from mcp_servers.outbox.server import TOOLS, Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
-from mcp_servers.protocol.options import mail_store, store_option, zone_named, zone_option
+from mcp_servers.protocol.bind import Bind
+from mcp_servers.protocol.options import http_options, mail_store, store_option, zone_named, zone_option
 from mcp_servers.protocol.serving import ToolServer, serve, threaded
 
 
@@ -25,7 +26,8 @@ from mcp_servers.protocol.serving import ToolServer, serve, threaded
 @store_option("The folder with the mail, as for `variet mcp mail`.")
 @account_option()
 @zone_option()
-def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> None:
+@http_options
+def command(store: Path | None, accounts: tuple[str, ...], zone: str | None, bind: Bind | None) -> None:
     """Serve the sending tools over standard input and output. Without an account, mails go to the folder Sent of the store.
 
     Started by the agent service it sends what a person has approved there. For any other client what should be sent is kept as a draft.
@@ -39,7 +41,7 @@ def command(store: Path | None, accounts: tuple[str, ...], zone: str | None) -> 
     mails = MailStore(folder, addresses={name: entry.address for name, entry in told.items()})
     tools = Outbox(mails, Delivery(folder, _carrier(told, mails.sent)), key=key)
     tools.clear_sent_drafts()
-    serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)))
+    serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
 
 def _carrier(told: Accounts, sent: Maildir) -> Carrier:

@@ -1,4 +1,4 @@
-"""The two parts of the MCP library that a tool server needs, without the rest of it, which would double the time that each server starts.
+"""The parts of the MCP library that a tool server needs, without the rest of it, which would double the time that each server starts.
 
 `import mcp.server.lowlevel` runs the packages above it first, and those import the client, the high-level server and all that they need.
 Here they stand in for themselves while the parts are imported, empty, and are taken away again: whoever imports them later gets the whole.
@@ -32,7 +32,9 @@ def _empty_packages() -> Generator[None]:
 
 
 with _empty_packages():
+    from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server
+    from mcp.server.transport_security import TransportSecuritySettings
 
-__all__ = ["Server", "stdio_server"]
+__all__ = ["Server", "ServerRequestContext", "TransportSecuritySettings", "stdio_server"]

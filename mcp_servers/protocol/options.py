@@ -6,6 +6,7 @@ everything itself.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.schema import AgentSettings
+from mcp_servers.protocol.bind import Bind, BindRefused, check_bind, place_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -27,6 +29,42 @@ def store_option(text: str) -> Decorator:
 
 def zone_option() -> Decorator:
     return click.option("--zone", help="The person's time zone, such as Europe/Berlin. Default: the configured one, else this machine's.")
+
+
+def http_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of streamable HTTP; the command gets `bind`, None where it is to serve over standard input and output.
+
+    Stands directly above the command's function: what is below it would lose its options.
+    """
+
+    @functools.wraps(function)
+    def command(*args: Any, **said: Any) -> Any:
+        place, rest = said.pop("http"), [said.pop(name) for name in ("tls_cert", "tls_key", "allow_plain_http", "names", "origins")]
+        return function(*args, bind=_bind(place, *rest) if place else None, **said)
+
+    file = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option(
+            "--allow-origin", "origins", multiple=True, help="A web page's origin that may use it, such as http://127.0.0.1:8080."
+        ),
+        click.option("--name", "names", multiple=True, help="Another name that clients call this machine, for --http."),
+        click.option("--allow-plain-http", is_flag=True, help="Off loopback without TLS: the token can be read on its way."),
+        click.option("--tls-key", type=file, help="The certificate's key."),
+        click.option("--tls-cert", type=file, help="Serve https with this certificate."),
+        click.option("--http", metavar="[HOST:]PORT", help="Serve over streamable HTTP at /mcp instead, behind a token. Host: 127.0.0.1."),
+    ):
+        command = option(command)
+    return command
+
+
+def _bind(place: str, *rest: Any) -> Bind:
+    tls_cert, tls_key, allow_plain_http, names, origins = rest
+    try:
+        bind = Bind(*place_of(place), tls_cert, tls_key, allow_plain_http, tuple(name.lower() for name in names), origins)
+        check_bind(bind)
+    except BindRefused as refusal:
+        raise click.BadParameter(str(refusal), param_hint="--http") from refusal
+    return bind
 
 
 def settings() -> AgentSettings:

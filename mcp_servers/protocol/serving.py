@@ -1,4 +1,4 @@
-"""Serves one tool server's tools over standard input and output, with the MCP library's low-level server.
+"""Serves one tool server's tools over standard input and output, or over HTTP, with the MCP library's low-level server.
 
 The low-level server is used because it hands over the request's `_meta` and takes the result as it is. Whatever a
 tool refuses or breaks on is a result that the model can read, never a protocol error. What the keys of `_meta` mean is
@@ -7,9 +7,10 @@ written in docs/tools.md; a client that sends none of them is served from this m
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -18,14 +19,17 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
+import click
 import mcp_types as types
 import tzlocal
 
 from config.logs import set_up_logging
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.bind import Bind, BindRefused
 from mcp_servers.protocol.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
-from mcp_servers.protocol.mcp_library import Server, stdio_server
+from mcp_servers.protocol.mcp_library import Server, ServerRequestContext, stdio_server
 from mcp_servers.protocol.signatures import ToolSpec
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,11 @@ HOST_KEY = "variet/host"
 GRANT_KEY = "variet/grant"
 CLASS_KEY = "variet/class"
 EXTENDED_KEY = "variet/extended"
+OVER_HTTP = "mcp_servers.protocol.over_http"
+BEAT_S = 1.0
+"""Between signs of life for a client that asked for them."""
+TURN_LOOK_S = 0.1
+"""Between looks at whether a call that waits for its turn has been given up."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,13 @@ def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
     turn = threading.Lock()
 
     def in_turn(work: Callable[[], T]) -> T:
-        with turn:
+        while not turn.acquire(timeout=TURN_LOOK_S):
+            check_cancelled()
+        try:
+            check_cancelled()
             return work()
+        finally:
+            turn.release()
 
     def in_thread(handler: Handler) -> AsyncHandler:
         async def run(call: Call) -> Outcome | Plan:
@@ -68,6 +82,14 @@ def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
     return {name: in_thread(handler) for name, handler in handlers.items()}
 
 
+def check_cancelled() -> None:
+    """Raise where the client has given the call up; outside a server's thread there is nobody to do so."""
+    try:
+        anyio.from_thread.check_cancelled()
+    except RuntimeError:
+        return
+
+
 def build(server: ToolServer) -> Server[Any]:
     """The MCP server, not yet connected to anyone."""
     specs = {spec.name: spec for spec in server.tools}
@@ -76,7 +98,10 @@ def build(server: ToolServer) -> Server[Any]:
     async def list_tools(_context: object, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return listed
 
-    async def call_tool(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> types.CallToolResult:
+        return await _with_beats(context, params.name, answer(params))
+
+    async def answer(params: types.CallToolRequestParams) -> types.CallToolResult:
         meta: Mapping[str, Any] = dict(params.meta or {})
         try:
             spec = specs.get(params.name)
@@ -92,16 +117,45 @@ def build(server: ToolServer) -> Server[Any]:
     return Server(f"variet-{server.name}", version=_version(), on_list_tools=list_tools, on_call_tool=call_tool)
 
 
-def serve(server: ToolServer) -> None:
-    """Serve until standard input ends."""
+def serve(server: ToolServer, bind: Bind | None = None) -> None:
+    """Serve until standard input ends, or over HTTP until told to end.
+
+    Args:
+        server: what is served.
+        bind: where, over HTTP; absent: over standard input and output.
+    """
     # Standard output carries the protocol; one line per request would only fill the host's log.
     set_up_logging(server.name, level=logging.WARNING)
-    anyio.run(_serve_stdio, build(server))
+    if bind is None:
+        anyio.run(_serve_stdio, build(server))
+        return
+    try:
+        importlib.import_module(OVER_HTTP).serve_http(build(server), server.name, bind)
+    except BindRefused as refusal:
+        raise click.UsageError(str(refusal)) from refusal
 
 
 async def _serve_stdio(server: Server[Any]) -> None:
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())
+
+
+async def _with_beats(context: ServerRequestContext[Any, Any], tool: str, work: Awaitable[T]) -> T:
+    """Tell a client that asked for progress that its call still runs; nothing is sent to any other."""
+    done: list[T] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_beat, context, tool)
+        done.append(await work)
+        tasks.cancel_scope.cancel()
+    return done[0]
+
+
+async def _beat(context: ServerRequestContext[Any, Any], tool: str) -> None:
+    seconds = 0.0
+    while True:
+        await anyio.sleep(BEAT_S)
+        seconds += BEAT_S
+        await context.session.report_progress(seconds, None, f"{tool} has run for {seconds:.0f} s.")
 
 
 async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Outcome:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from mcp_servers.protocol.options import settings
+from mcp_servers.protocol.bind import Bind
+from mcp_servers.protocol.options import http_options, settings
 from mcp_servers.protocol.serving import ToolServer, serve
 from mcp_servers.searxng.server import TOOLS, Search
 
@@ -17,7 +18,8 @@ from mcp_servers.searxng.server import TOOLS, Search
     help="An instance, such as http://127.0.0.1:8888; more are tried in order. Default: the configured ones.",
 )
 @click.option("--no-settings", is_flag=True, help="Do not look into agent.toml.")
-def command(urls: tuple[str, ...], no_settings: bool) -> None:  # noqa: FBT001 - click's flags are bools
+@http_options
+def command(urls: tuple[str, ...], no_settings: bool, bind: Bind | None) -> None:  # noqa: FBT001 - click's flags are bools
     """Serve web search over standard input and output.
 
     \b
@@ -25,7 +27,7 @@ def command(urls: tuple[str, ...], no_settings: bool) -> None:  # noqa: FBT001 -
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     if not urls and not no_settings:
         urls = tuple(settings().searxng.urls)
-    serve(ToolServer("searxng", TOOLS, Search(urls).handlers()))
+    serve(ToolServer("searxng", TOOLS, Search(urls).handlers()), bind)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import click
 
 from config.paths import Home
 from mcp_servers.errors import Refusal
-from mcp_servers.protocol.options import settings
+from mcp_servers.protocol.bind import Bind
+from mcp_servers.protocol.options import http_options, settings
 from mcp_servers.protocol.serving import ToolServer, serve
 from mcp_servers.workspace.access import Rights, Workspace
 from mcp_servers.workspace.commands import USUAL_TIMEOUT_S, Allowed
@@ -28,9 +29,10 @@ from mcp_servers.workspace.server import TOOLS, handlers
 @click.option("--tests", default="", help="The command that runs the tests. Default: found.")
 @click.option("--checks", default="", help="The command that checks the code. Default: found.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=USUAL_TIMEOUT_S, help="Seconds that a command may take.")
+@http_options
 def command(  # noqa: PLR0913 - one for each option
     roots: tuple[Path, ...], secrets: tuple[str, ...], allow_hard_links: bool, commands: tuple[str, ...],  # noqa: FBT001 - click's flags
-    environment: tuple[str, ...], tests: str, checks: str, timeout_s: float,
+    environment: tuple[str, ...], tests: str, checks: str, timeout_s: float, bind: Bind | None,
 ) -> None:  # fmt: skip
     """Serve a project's files and commands over standard input and output, inside its folders only.
 
@@ -54,7 +56,7 @@ def command(  # noqa: PLR0913 - one for each option
     mask = os.umask(0o077)
     os.umask(mask)
     state = home.state_dir / "workspace"
-    serve(ToolServer("workspace", TOOLS, handlers(workspace, state, allowed, file_mode=0o666 & ~mask)))
+    serve(ToolServer("workspace", TOOLS, handlers(workspace, state, allowed, file_mode=0o666 & ~mask)), bind)
 
 
 if __name__ == "__main__":
