@@ -19,8 +19,9 @@ import httpx2
 
 from mcp_servers.calendars.backends import fields, ics, multistatus, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
-from mcp_servers.calendars.backends.dav import CHANGED, Dav, Exists, Login, Missing, Unanswered
+from mcp_servers.calendars.backends.dav import Dav, Login
 from mcp_servers.calendars.backends.discovery import Collection, Found, discover
+from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.ics import Calendar
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from pydantic import SecretStr
 
+from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.errors import Refusal, Stale
 
 CONNECT_TIMEOUT_S = 5.0
@@ -28,19 +29,6 @@ _REDIRECTS = frozenset({301, 302, 307, 308})
 _STALE_CODES = frozenset({404, 409, 410, 412})
 _MISSING_CODES = frozenset({404, 405, 410, 501})
 _BUSY_CODES = frozenset({429, 503})
-CHANGED = "The event has changed since. Look again."
-
-
-class Unanswered(Refusal):
-    """No answer came: whether a write was made is not known."""
-
-
-class Missing(Refusal):
-    """There is nothing at that address that answers."""
-
-
-class Exists(Refusal):
-    """What was to be created is already there."""
 
 
 def secret_name(account: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from mcp_servers.calendars.backends import multistatus
-from mcp_servers.calendars.backends.dav import Dav, Missing, Reply
+from mcp_servers.calendars.backends.dav import Dav, Reply
+from mcp_servers.calendars.backends.failing import Missing
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.model import CalendarInfo
 from mcp_servers.errors import Refusal

@@ -1,0 +1,73 @@
+"""The calendar tools over a Google account that is on loopback, for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from mcp_servers.accounts.model import ScopeSet
+from mcp_servers.calendars.backends.contract import Backend
+from mcp_servers.calendars.backends.google import GoogleCalendars
+from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.server import Calendars
+from mcp_servers.protocol.calls import Call, Plan
+from tests.fakes.google_api import FakeGoogle
+from tests.mcp_servers.calling import NOW, call, refusal_of
+
+QUICK = (5.0, 20.0)
+"""Seconds to connect and between two bytes: long enough for a busy machine."""
+IMPATIENT = (5.0, 0.5)
+
+
+@dataclass
+class FakeTokens:
+    """Tokens as the accounts give them; what was asked for is kept."""
+
+    reading: str = "token-read"
+    writing: str = "token-write"
+    fresh: str = ""
+    """What is given once the first was refused."""
+    asked: list[tuple[str, ScopeSet, bool]] = field(default_factory=list[tuple[str, ScopeSet, bool]])
+
+    def bearer(self, account: str, scopes: ScopeSet, *, refused: SecretStr | None = None) -> SecretStr:
+        self.asked.append((account, scopes, refused is not None))
+        if refused is not None and self.fresh:
+            return SecretStr(self.fresh)
+        return SecretStr(self.reading if scopes == "calendar-read" else self.writing)
+
+
+@dataclass
+class GoogleDesk:
+    """One account's tools, and how long it waited between two tries."""
+
+    google: FakeGoogle
+    account: str = "work"
+    tokens: FakeTokens = field(default_factory=FakeTokens)
+    timeouts_s: tuple[float, float] = QUICK
+    waits: list[float] = field(default_factory=list[float])
+
+    def backend(self) -> GoogleCalendars:
+        return GoogleCalendars(GoogleApi(self.account, self.tokens, self.google.url, wait=self.waits.append, timeouts_s=self.timeouts_s))
+
+    def tools(self, *others: Backend) -> Calendars:
+        return Calendars(*others, self.backend())
+
+
+def done(calendars: Calendars, name: str, **arguments: Any) -> str:
+    """Planned, and carried out as the host does it: with the plan's own arguments."""
+    result = calendars.handlers()[name](call(**arguments))
+    if isinstance(result, Plan):
+        result = calendars.handlers()[name](Call(result.arguments, NOW, result.host))
+    return (result.execute() if isinstance(result, Plan) else result).text
+
+
+def planned(calendars: Calendars, name: str, **arguments: Any) -> Plan:
+    plan = calendars.handlers()[name](call(**arguments))
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def refused(calendars: Calendars, name: str, **arguments: Any) -> str:
+    return refusal_of(calendars.handlers()[name], **arguments)
