@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import socket
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,20 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         for variable in [name for name in os.environ if name.startswith("VARIET_")]:
             patch.delenv(variable)
         patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("nobody")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_accounts() -> Iterator[None]:
+    """No test can reach a real keyring, also not in a child process, nor show a page to whoever runs the tests."""
+
+    def refuse(url: str, *_: object, **__: object) -> bool:
+        raise AssertionError(f"A test opened a browser at {url[:40]!r}.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+        patch.setattr(webbrowser, "open", refuse)
         yield
 
 
