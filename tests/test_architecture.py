@@ -50,7 +50,6 @@ PURE = (
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/failing", "mcp_servers/calendars/backends/google_errors"),
-    "mcp_servers/calendars/backends/google_fields",
     *("mcp_servers/calendars/backends/starts", "mcp_servers/mailbox/people"),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
