@@ -163,12 +163,30 @@ class ModelReplied(_Event):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    processed_tokens: int | None = None
+    """Of the prompt, those that the server had to read; None where it does not say."""
     first_token_s: float = 0.0
     """Seconds until its text began, loading included; 0 where nothing was shown."""
     elapsed_s: float = 0.0
     """Seconds from asking to its end."""
     money: float = 0.0
     """What it cost, in the currency of the node's prices."""
+
+
+class CacheLost(_Event):
+    """The server had to read again what it had read of this conversation before."""
+
+    type: Literal["cache_lost"] = "cache_lost"
+    cause: Literal["client", "server"]
+    """`client`: the request did not begin with the bytes of the one before; `server`: it did."""
+    differs_at: int | None = None
+    """The first differing byte of the prompt (tools, system message, messages, one after the other)."""
+    expected_tokens: int
+    """The tokens of the request before, which could have been there."""
+    cached_tokens: int
+    """Those that were."""
+    line: str
+    """All of it in one sentence."""
 
 
 class CallDecided(_Event):
@@ -258,6 +276,7 @@ Event = (
     | EngineLoading
     | TextDelta
     | ModelReplied
+    | CacheLost
     | CallDecided
     | ApprovalNeeded
     | ApprovalAnswered

@@ -29,6 +29,12 @@ class Reply:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    processed_tokens: int | None = None
+    """Of the prompt, those that the server had to read; None where it does not say."""
+    first_token_s: float = 0.0
+    """Seconds until its text began; 0 where nothing was shown."""
+    elapsed_s: float = 0.0
+    money: float = 0.0
 
 
 @dataclass
@@ -56,11 +62,13 @@ class Assembly:
     _is_cut: bool = False
     _model: str = ""
     _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    _timings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def add(self, chunk: Mapping[str, Any]) -> str:
         """Take one chunk in and return what of the answer's text can be shown: neither thoughts nor what may yet be a call."""
         self._model = chunk.get("model") or self._model
         self._usage = chunk.get("usage") or self._usage
+        self._timings = chunk.get("timings") or self._timings
         choices: list[dict[str, Any]] = chunk.get("choices") or []
         if not choices:
             return ""
@@ -105,6 +113,9 @@ class Assembly:
         """
         thought, said = self._thoughts.parted()
         details: Mapping[str, Any] = self._usage.get("prompt_tokens_details") or {}
+        tokens: int = self._usage.get("prompt_tokens") or 0
+        # Every server of the OpenAI kind may tell the first; llama-server tells the second too, and older ones only that.
+        cached: int | None = details.get("cached_tokens", self._timings.get("cache_n"))
         return Reply(
             text=said,
             reasoning="".join(self._reasoning) or thought,
@@ -114,7 +125,8 @@ class Assembly:
             ),
             is_cut=self._is_cut,
             model=model or self._model,
-            prompt_tokens=self._usage.get("prompt_tokens") or 0,
+            prompt_tokens=tokens,
             completion_tokens=self._usage.get("completion_tokens") or 0,
-            cached_tokens=details.get("cached_tokens") or 0,
+            cached_tokens=cached or 0,
+            processed_tokens=None if cached is None else tokens - cached,
         )

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from agent.engine.key import REFUSED, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
+from agent.routes.candidates import Kept
+from agent.routes.nodes import NodeState
 from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.status import EngineStatus, ServedModels, SessionForgotten, SwitchAnswer, SwitchRequest
@@ -28,6 +30,10 @@ class Served(NamedTuple):
     names: frozenset[str]
     contexts: Mapping[str, int]
     """Tokens that each can hold."""
+    nodes: tuple[NodeState, ...] = ()
+    """Every node that can answer, where the settings name more than one or that was asked for."""
+    kept: Kept | None = None
+    """Where the conversation was answered last."""
 
 
 class EngineClient:
@@ -47,10 +53,19 @@ class EngineClient:
     async def served(self) -> Served | None:
         """Every name that may be asked for; None when the engine does not say, which is for the completion itself to report."""
         try:
-            models = await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
+            models = await self.models()
         except (EngineUnreachable, ModelFailed):
             return None
         return Served(frozenset(model.id for model in models.data), {model.id: model.meta.n_ctx for model in models.data})
+
+    async def models(self) -> ServedModels:
+        """The same with all that it says of each.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused.
+        """
+        return await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
 
     async def status(self) -> EngineStatus:
         """How it is.

@@ -17,7 +17,7 @@ from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import REFUSED, EngineKey
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
-from inference.contract.headers import EVENTS, EVENTS_LOADING, MODEL, SESSION
+from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
 
@@ -88,6 +88,7 @@ class ModelClient:
         session: str,
         on_text: Callable[[str], None],
         on_loading: Callable[[SwapProgress], None],
+        is_forced: bool = False,
     ) -> Reply:
         """One answer.
 
@@ -96,13 +97,14 @@ class ModelClient:
             session: the conversation's name for the engine.
             on_text: gets each piece of the answer's text.
             on_loading: gets progress while the model is being loaded.
+            is_forced: a person forced it with these very words, so it passes gaming mode.
 
         Raises:
             EngineUnreachable: nobody answers there.
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
         try:
-            async with self._answer(body, session) as response:
+            async with self._answer(body, {SESSION: session} | ({FORCE: "true"} if is_forced else {})) as response:
                 if response.status_code != 200:
                     raise _refusal(response.status_code, await response.aread())
                 return await _assemble(response, on_text, on_loading)
@@ -114,18 +116,18 @@ class ModelClient:
             raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
 
     @asynccontextmanager
-    async def _answer(self, body: bytes, session: str) -> AsyncGenerator[httpx2.Response]:
+    async def _answer(self, body: bytes, headers: dict[str, str]) -> AsyncGenerator[httpx2.Response]:
         """What the engine answers; asked once more where it refused a key that has changed since."""
         shown = self._key.headers
-        async with self._post(body, session, shown) as response:
+        async with self._post(body, headers, shown) as response:
             if response.status_code != REFUSED or not await self._key.has_changed(shown):
                 yield response
                 return
-        async with self._post(body, session, self._key.headers) as response:
+        async with self._post(body, headers, self._key.headers) as response:
             yield response
 
-    def _post(self, body: bytes, session: str, shown: dict[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
-        headers = self._headers | shown | {SESSION: session}
+    def _post(self, body: bytes, of_request: dict[str, str], shown: dict[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
+        headers = self._headers | shown | of_request
         return self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers)
 
 

@@ -17,10 +17,12 @@ from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
-from agent.engine.model_client import ModelClient
 from agent.errors import SessionBusy
 from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta
 from agent.local_time import Zone
+from agent.routes.from_settings import rules_of
+from agent.routes.memory import RouteMemory
+from agent.routes.router import Router
 from agent.routes.routing import RoutingRules
 from agent.safety.taint import Taint
 from agent.sessions.feed import Feed
@@ -31,6 +33,7 @@ from agent.tools.toolbox import Tool, Toolbox
 from agent.turns.budget import Limits
 from agent.turns.loop import Ports, TurnLoop
 from agent.turns.turn_state import Rules, TurnState, apply
+from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
 from agent.view.own_names import CALL_TOOL
@@ -46,7 +49,7 @@ class World:
     store: Store
     settings: AgentSettings
     toolbox: Toolbox
-    model: ModelClient
+    router: Router
     engine: EngineClient
     zone: Zone
     clock: Callable[[], float] = time.time
@@ -57,8 +60,7 @@ class World:
 
     @property
     def routing(self) -> RoutingRules:
-        routing = self.settings.routing
-        return RoutingRules(routing.default_tier, routing.force_tier, routing.tags)
+        return rules_of(self.settings.routing)
 
     def expire_orphans(self) -> None:
         """Close approvals whose time is over and whose turn has ended: nobody else will."""
@@ -78,19 +80,21 @@ class OpenSession:
     world: World
     conversation: Conversation
     taint: Taint
+    routes: RouteMemory
     turn: TurnLoop | None = None
     """The turn that runs; None between turns."""
     _feed: Feed = field(default_factory=Feed)
+    _watch: CacheWatch = field(default_factory=CacheWatch)
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     @classmethod
     async def load(cls, session: str, world: World) -> OpenSession:
         """Read a session from the log."""
         events = await anyio.to_thread.run_sync(world.store.events, session)
-        taint = Taint()
+        taint, routes = Taint(), RouteMemory()
         for event in events:
-            taint = taint.after(event)
-        return cls(session, world, Conversation(events), taint)
+            taint, routes = taint.after(event), routes.after(event)
+        return cls(session, world, Conversation(events), taint, routes)
 
     async def stored_events(self, after: int = 0) -> list[Event]:
         return await anyio.to_thread.run_sync(partial(self.world.store.events, self.session, after=after))
@@ -108,7 +112,8 @@ class OpenSession:
             # In a thread: a commit waits for the disk. It is never abandoned half-way, so log and memory cannot part.
             for stored in await anyio.to_thread.run_sync(write):
                 self.conversation.add(stored)
-                self.taint = self.taint.after(stored)
+                self.taint, self.routes = self.taint.after(stored), self.routes.after(stored)
+                self._watch = self._watch.after(stored)
                 self._feed.publish(stored)
 
     async def begin(self, turn: TurnRow, events: Sequence[Event], tasks: TaskGroup) -> None:
@@ -155,7 +160,7 @@ class OpenSession:
             commit=self.commit,
             publish=self._feed.publish,
             find_rules=self._find_rules,
-            served_tiers=self.world.engine.served,
+            served_tiers=lambda: self.world.router.look(self.routes),
             view=self.conversation.view,
             complete=self._complete,
             call_tool=lambda name, arguments, meta, is_read: self._call_tool(name, arguments, meta=meta, is_read=is_read),
@@ -206,7 +211,7 @@ class OpenSession:
     async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
         prefix = await self._prefix(())
         is_summary = manner == "summary"
-        messages = self.conversation.to_summarise() if is_summary else self.conversation.messages
+        messages = tuple(self.conversation.to_summarise() if is_summary else self.conversation.messages)
         max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
         body = request_body(model=tier, prefix=prefix, messages=messages, max_tokens=max_tokens, manner=manner)
 
@@ -218,9 +223,14 @@ class OpenSession:
             if not is_summary:
                 self._feed.publish(TextDelta(turn=turn, text=text))
 
-        return await self.world.model.complete(
+        reply = await self.world.router.complete(
+            self.routes.last,
             body,
             session=self.session,
             on_text=show_text,
             on_loading=show_loading,
         )
+        self._watch, lost = self._watch.take(turn, prefix, messages, reply)
+        if lost is not None:
+            await self.commit([lost])
+        return reply

@@ -19,6 +19,7 @@ import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
 
+from agent.audit.book import BOOK_FILE, Book
 from agent.background import background_tasks
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, KeySource
@@ -26,6 +27,7 @@ from agent.engine.model_client import ModelClient, timeouts
 from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.local_time import Zone, find_zone
+from agent.routes.router import open_router
 from agent.routes.routing import without_tags
 from agent.safety.approvals import check_answer
 from agent.service.lease import hold_lease
@@ -57,6 +59,8 @@ class Runtime:
         self._world = world
         self._tasks = tasks
         self._sessions: dict[str, OpenSession] = {}
+        self.router = world.router
+        """The nodes, and what they were asked today."""
         self.shelf = Shelf(world)
         """The conversations as things that are kept; `delete` is here, because nothing may run in one that goes."""
 
@@ -252,20 +256,14 @@ async def open_runtime(
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
     toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir)
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
-        store = Store(home.state_dir / LOG_FILE)
+        store = Store(home.state_dir / LOG_FILE, book=Book(home.state_dir / BOOK_FILE))
         try:
             async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http:
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
-                key = EngineKey(engine_key)
-                world = World(
-                    store=store,
-                    settings=settings,
-                    toolbox=toolbox,
-                    model=ModelClient(url, key, http),
-                    engine=EngineClient(url, key, http),
-                    zone=zone or find_zone(settings.agent.zone),
-                )
-                async with background_tasks() as tasks:
+                key, person = EngineKey(engine_key), zone or find_zone(settings.agent.zone)
+                engine, model = EngineClient(url, key, http), ModelClient(url, key, http)
+                async with open_router(home, settings, engine, model, person) as router, background_tasks() as tasks:
+                    world = World(store=store, settings=settings, toolbox=toolbox, router=router, engine=engine, zone=person)
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
                     tasks.start_soon(runtime.shelf.tell_engine)

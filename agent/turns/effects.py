@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from agent.calls.assemble import Reply
 from agent.events import Event, Usage
+from agent.routes.candidates import Kept
+from agent.routes.nodes import NodeState
 from agent.turns.budget import Limits
 from agent.turns.turn_state import Stage, TurnState, apply
 from agent.view.messages import Manner
@@ -33,6 +35,9 @@ class TiersKnown:
     contexts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Tokens that each served name can hold."""
     view: View = View()
+    nodes: tuple[NodeState, ...] = ()
+    kept: Kept | None = None
+    """Where the conversation was answered last."""
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ class TurnLoop:
     async def _look_up_tiers(self) -> TurnInput:
         served = await self._ports.served_tiers()
         view = self._ports.view()
-        return TiersKnown(served.names, served.contexts, view) if served else TiersKnown(None, view=view)
+        return TiersKnown(served.names, served.contexts, view, served.nodes, served.kept) if served else TiersKnown(None, view=view)
 
     async def _call_model(self, effect: CallModel) -> TurnInput:
         try:

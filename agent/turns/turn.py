@@ -14,8 +14,7 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.reading import read_call
 from agent.calls.repeats import bare
-from agent.events import CallValue, ModelReplied, RouteChosen, TurnCancelled, TurnDone, TurnFailed
-from agent.routes.routing import Facts, choose
+from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import steps_or_tokens_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
 from agent.turns.effects import (
@@ -37,6 +36,7 @@ from agent.turns.effects import (
     TurnInput,
     Woke,
 )
+from agent.turns.rerouting import climb, reroute, take_route
 from agent.turns.shortening import leave_room, shorten, take_summary
 from agent.turns.turn_state import TurnState
 from agent.view.messages import Manner
@@ -60,7 +60,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     6. The model replied: its calls are decided, or its text is the answer.
     7. The request was too long for it: older turns leave its view, and it is asked again.
     8. The conversation was summed up: its oldest turns leave its view, and the model is called.
-    9. The model failed: the turn fails with that sentence.
+    9. The model failed: another node is asked if the one is gone, else the turn fails with that sentence.
     10. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.turns.calling`.
     Then, if every call of the step has its result: the model is called again, or the turn ends.
 
@@ -97,8 +97,9 @@ def _take(draft: Draft, event: TurnInput) -> None:
         case Overflowed() | Summarised():  # 7, 8
             _shorten(draft, event)
         case Broke():  # 9
-            _abandon(draft, "")
-            draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
+            if not reroute(draft, event):
+                _abandon(draft, "")
+                draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
         case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 10
             take_call_event(draft, event)
         case _:
@@ -122,13 +123,12 @@ def _begin(draft: Draft) -> None:
 
 
 def _route(draft: Draft, known: TiersKnown) -> None:
-    state = draft.state
-    if state.stage != "routing":
+    if draft.state.stage != "routing":
         return
-    route = choose(Facts(state.text, state.options.tier, known.served), state.rules.routing)
-    n_ctx = known.contexts.get(route.tier) or 0
-    draft.record(RouteChosen(turn=state.turn, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons, n_ctx=n_ctx))
-    if leave_room(draft, known.view):
+    outcome = take_route(draft, known)
+    if outcome == "stays":
+        draft.to_stage("tools")
+    elif outcome == "afresh" or leave_room(draft, known.view):
         _call_model(draft)
 
 
@@ -160,6 +160,10 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             cached_tokens=reply.cached_tokens,
+            processed_tokens=reply.processed_tokens,
+            first_token_s=reply.first_token_s,
+            elapsed_s=reply.elapsed_s,
+            money=reply.money,
         )
     )
     if not calls:
@@ -198,18 +202,21 @@ def _go_on(draft: Draft) -> None:
 
     1. Something waits in the queue for a person who is not there: the turn ends, and says so.
     2. The turn only ran one approved call: its result is the answer.
-    3. The model cannot write a call that fits: the turn ends, and says so.
-    4. The budget is spent: the turn ends, and says so.
-    5. Else the model sees the results; where it goes in circles, it is asked for an answer and for no more calls.
+    3. The model does not cope, and there is a tier above it: that one goes on.
+    4. The model cannot write a call that fits: the turn ends, and says so.
+    5. The budget is spent: the turn ends, and says so.
+    6. Else the model sees the results; where it goes in circles, it is asked for an answer and for no more calls.
     """
     state = draft.state
     if state.waiting:  # 1
         _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
     elif state.is_deferred:  # 2
         _end_with_answer(draft, "\n".join(state.results))
-    elif state.misses >= MISSES:  # 3
+    elif climb(draft):  # 3
+        return
+    elif state.misses >= MISSES:  # 4
         _end_with_answer(draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {state.results[-1]}")
-    else:  # 4, 5
+    else:  # 5, 6
         _call_model(draft)
 
 

@@ -112,6 +112,14 @@ class TurnState:
     now: str = ""
     stage: Stage = "routing"
     tier: str = ""
+    node: str = "engine"
+    routes: int = 0
+    """Places that were chosen for it so far."""
+    climbs: str = ""
+    """Why it is on its way to the next tier; empty while it is not."""
+    cannot_climb: bool = False
+    """There is no tier above."""
+    has_other_nodes: bool = False
     n_ctx: int = 0
     """Tokens that the tier's model can hold; 0 when nobody said."""
     calls: tuple[CallState, ...] = ()
@@ -168,7 +176,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
         case TurnStarted():
             return replace(state, text=event.text, now=event.now, stage="routing")
         case RouteChosen():
-            return replace(state, stage="model", tier=event.tier, n_ctx=event.n_ctx)
+            return _routed(state, event)
         case ContextTrimmed():
             return replace(state, usage=_sum(state.usage, event.usage), was_too_long=event.cause == "refused")
         case ModelReplied():
@@ -188,6 +196,12 @@ def apply(state: TurnState, event: Event) -> TurnState:
             return _finished(state, event)
         case _:
             return replace(state, stage="ended") if event.type in TURN_ENDS else state
+
+
+def _routed(state: TurnState, event: RouteChosen) -> TurnState:
+    state = replace(state, stage="model", node=event.node, tier=event.tier, n_ctx=event.n_ctx, routes=state.routes + 1, climbs="")
+    # Another model is not to blame for what the last one wrote.
+    return replace(state, misses=0, done=(), empties=0) if event.rule == "escalation" else state
 
 
 def _replied(state: TurnState, event: ModelReplied) -> TurnState:

@@ -63,6 +63,10 @@ class ScriptedModel:
     """Request bodies as they came in."""
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     tiers: Sequence[str] = ("fast", "balanced")
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the list of models says of them all, beyond the usual."""
+    connections: int = 0
+    """How often anybody connected."""
     key: str = ""
     """What the list of models wants to see."""
     is_holding: anyio.Event = field(default_factory=anyio.Event)
@@ -85,6 +89,7 @@ class ScriptedModel:
         return self.script[len(self.bodies) - 1]
 
     async def handle(self, stream: SocketStream) -> None:
+        self.connections += 1
         async with stream:
             try:
                 head, body = await _read_request(stream)
@@ -101,7 +106,7 @@ class ScriptedModel:
                 self.has_lost_client.set()
 
     def _models(self) -> dict[str, Any]:
-        meta = {"kind": "tier", "model": "scripted", "state": "ready", "n_ctx": 4096}
+        meta = {"kind": "tier", "model": "scripted", "state": "ready", "n_ctx": 4096, **self.meta}
         return {"object": "list", "data": [{"id": tier, "object": "model", "owned_by": "variet", "meta": meta} for tier in self.tiers]}
 
     async def _play(self, stream: SocketStream, say: Say) -> None:

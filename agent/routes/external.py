@@ -1,0 +1,100 @@
+"""An OpenAI-compatible server as a node, through the stock `openai` client: the same messages, the same reply, its errors mapped once.
+
+It is imported only where the settings name such a node, because the client takes a second to import.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import httpx2
+import openai
+from openai import AsyncOpenAI, AsyncStream
+from openai.types.chat import ChatCompletionChunk
+
+from agent.calls.assemble import Assembly, Reply
+from agent.engine.key import EngineKey
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
+
+CONNECT_TIMEOUT_S = 10.0
+"""Over the internet, with TLS."""
+SILENCE_TIMEOUT_S = 300.0
+"""Between two pieces of a stream: the largest models think for minutes before their first word."""
+_OVERFLOW_CODE = "context_length_exceeded"
+_OURS = frozenset({"cache_prompt"})
+"""Of a request, what only llama.cpp knows: others may refuse it."""
+
+
+class OpenAIModel:
+    """Completions from one server.
+
+    Args:
+        name: the node's, for sentences.
+        url: with its `/v1`.
+        key: its key; None for a server without.
+    """
+
+    def __init__(self, name: str, url: str, key: EngineKey) -> None:
+        self._name = name
+        token = key.headers.get("Authorization", "").removeprefix("Bearer ") or "none"
+        timeout = openai.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        # No retries of its own: a repeated call would be paid and counted twice.
+        self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0)
+        self._url = url
+
+    async def close(self) -> None:
+        """Let go of its connections."""
+        await self._client.close()
+
+    async def complete(self, body: bytes, *, on_text: Callable[[str], None]) -> Reply:
+        """One answer.
+
+        Args:
+            body: as for an engine.
+            on_text: gets each piece of the answer's text.
+
+        Raises:
+            EngineUnreachable: nobody answers there, or it has no room for us now.
+            ModelFailed: it refused, or its stream broke off.
+        """
+        try:
+            return await self._stream(_fitting(json.loads(body)), on_text)
+        except openai.APIConnectionError as error:
+            raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
+        except (openai.RateLimitError, openai.InternalServerError) as error:
+            raise EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).") from error
+        except openai.APIStatusError as error:
+            if error.code == _OVERFLOW_CODE:
+                raise ContextOverflow(0, 0) from error
+            raise ModelFailed(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
+        except (openai.OpenAIError, httpx2.HTTPError) as error:
+            raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
+
+    async def _stream(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
+        assembly = Assembly()
+        stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(**request)
+        async with stream as chunks:
+            async for chunk in chunks:
+                text = assembly.add(chunk.model_dump(exclude_none=True))
+                if text:
+                    on_text(text)
+        if not assembly.is_finished:
+            raise ModelFailed("The model's answer broke off in the middle. Try again.")
+        return assembly.reply(model=request["model"])
+
+
+def _fitting(request: dict[str, Any]) -> dict[str, Any]:
+    """A request without what only our engines take; what a model thought before stays in the house."""
+    messages = [
+        {key: value for key, value in cast("dict[str, Any]", message).items() if key != "reasoning_content"}
+        for message in request["messages"]
+    ]
+    return {key: value for key, value in request.items() if key not in _OURS} | {"messages": messages}
+
+
+def _sentence(error: openai.APIStatusError) -> str:
+    body: Any = error.body
+    said: Any = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else None
+    return str(said or error.message)[:500]

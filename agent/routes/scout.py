@@ -1,0 +1,217 @@
+"""One node as it was when it was last asked: what it serves, in which mode its machine is, whether it answers at all.
+
+A node that failed is looked at again in the background only, after a pause that doubles, so that no turn waits for a dead one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import anyio
+import httpx2
+from anyio.abc import TaskGroup
+from pydantic import BaseModel, ValidationError
+
+from agent.engine.client import EngineClient
+from agent.engine.key import EngineKey
+from agent.errors import AgentError
+from agent.routes.circuit import Circuit
+from agent.routes.from_settings import use_of
+from agent.routes.nodes import NodeState, TierState
+from config.routing_settings import NodeEntry
+from inference.contract.mode import ModeStatus
+from inference.contract.status import EngineStatus, ServedModel, ServedModels
+
+LOOK_S = 2.0
+"""A node on the local network answers within milliseconds; one that needs longer than this to say what it serves is as good as dead."""
+FRESH_S = 1.0
+"""As long as a change of mode may take to count."""
+log = logging.getLogger(__name__)
+
+Tiers = dict[str, TierState]
+
+
+class Asked(Protocol):
+    """What a node says it serves."""
+
+    async def __call__(self) -> Tiers:
+        """Its tiers.
+
+        Raises:
+            AgentError: it does not answer, or with nonsense.
+        """
+        ...
+
+
+class ModeReader:
+    """Asks a machine for its mode; who cannot read it takes it for GAMING."""
+
+    def __init__(self, url: str, http: httpx2.AsyncClient, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._http = http
+        self._clock = clock
+        self._circuit = Circuit()
+
+    async def is_gaming(self) -> bool:
+        """Whether the machine is lent to a game."""
+        if not self._circuit.may_try(self._clock()):
+            return True
+        try:
+            answer = await self._http.get(self._url, timeout=LOOK_S / 2)
+            mode = ModeStatus.model_validate_json(answer.content).mode
+        except (httpx2.HTTPError, ValidationError) as error:
+            self._circuit = self._circuit.failed(str(error), self._clock())
+            log.info("the mode at %s cannot be read, so it counts as GAMING: %s", self._url, error)
+            return True
+        self._circuit = Circuit()
+        return mode == "GAMING"
+
+
+class Scout:
+    """Looks at one node.
+
+    Args:
+        blank: the node before anything is known of it.
+        ask: asks it what it serves; None for one that is never asked, because that alone would tell somebody outside.
+        mode: asks for its mode; None for one without.
+        is_only: there is no other, so it is asked anew for every turn, whatever went wrong before.
+        clock: seconds.
+    """
+
+    def __init__(
+        self, blank: NodeState, ask: Asked | None, mode: ModeReader | None = None, *, is_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.state = blank
+        self.circuit = Circuit()
+        self._ask = ask
+        self._mode = mode
+        self._is_only = is_only
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._lock = anyio.Lock()
+
+    async def look(self, tasks: TaskGroup) -> NodeState:
+        """Its state; asked for where the last answer is old. A node that failed is asked in the background."""
+        now = self._clock()
+        if self._is_only:
+            self._looked_at = None
+            await self._refresh()
+        elif self.circuit.is_open:
+            if self.circuit.may_try(now) and not self._lock.locked():
+                tasks.start_soon(self._refresh)
+        elif self._looked_at is None or now - self._looked_at >= FRESH_S:
+            await self._refresh()
+        return self.state
+
+    def note_failure(self, why: str) -> None:
+        """It did not answer when it was used."""
+        self.circuit = self.circuit.failed(why, self._clock())
+        self.state = replace(self.state, down=why)
+
+    def note_success(self) -> None:
+        """It answered."""
+        self.circuit = Circuit()
+        self.state = replace(self.state, down="")
+
+    async def _refresh(self) -> None:
+        async with self._lock:
+            if self._looked_at is not None and self._clock() - self._looked_at < FRESH_S:
+                return
+            tiers: Tiers | None = None
+            try:
+                with anyio.fail_after(LOOK_S):
+                    tiers = await self._ask() if self._ask else None
+            except (AgentError, TimeoutError, OSError) as error:
+                self.note_failure(str(error) or f"no answer within {LOOK_S:g} s")
+                if self._is_only:
+                    self.state = replace(self.state, tiers=None)
+                log.info("node %s: %s", self.state.name, self.state.down)
+                self._looked_at = self._clock()
+                return
+            self.note_success()
+            if tiers is not None:
+                main = self.state.main_tier if self.state.main_tier in tiers else next(iter(tiers), "")
+                self.state = replace(self.state, tiers=tiers, main_tier=main)
+            if self._mode is not None:
+                self.state = replace(self.state, is_gaming=await self._mode.is_gaming())
+            self._looked_at = self._clock()
+
+
+class _Listed(BaseModel):
+    id: str
+
+
+class _List(BaseModel):
+    data: tuple[_Listed, ...]
+
+
+def asks_engine(engine: EngineClient, *, weighs: bool) -> Asked:
+    """What asks another engine of ours.
+
+    Args:
+        engine: its client.
+        weighs: times are compared, so that the rest of a load that is under way is worth a request.
+    """
+
+    async def ask() -> Tiers:
+        models = await engine.models()
+        is_loading = weighs and any(model.meta.state == "loading" for model in models.data)
+        return tiers_of(models, await engine.status() if is_loading else None)
+
+    return ask
+
+
+def asks_list(url: str, entry: NodeEntry, key: EngineKey, http: httpx2.AsyncClient) -> Asked:
+    """What asks an OpenAI-compatible server for its list of models."""
+
+    async def ask() -> Tiers:
+        try:
+            answer = await http.get(f"{url.rstrip('/')}/models", headers=key.headers, timeout=LOOK_S)
+            names = [each.id for each in _List.model_validate_json(answer.content).data]
+        except (httpx2.HTTPError, ValidationError) as error:
+            raise AgentError(f"{url}/models gave no list of models: {type(error).__name__}") from error
+        return {name: tier_of(name, entry) for name in names if entry.model in (None, name)}
+
+    return ask
+
+
+def tier_of(name: str, entry: NodeEntry) -> TierState:
+    """A model of an OpenAI-compatible server, by its settings."""
+    return TierState(name, name, entry.context, frozenset({"chat", *entry.capabilities}))
+
+
+def tiers_of(models: ServedModels, status: EngineStatus | None = None) -> Tiers:
+    """What an engine serves, with its measured rates."""
+    left: dict[str, float] = {}
+    if status is not None and status.swap is not None and status.swap.expected_s is not None:
+        left[status.swap.model] = max(0.0, status.swap.expected_s - status.swap.elapsed_s)
+    return {model.id: _tier(model, left.get(model.meta.model)) for model in models.data}
+
+
+def _tier(served: ServedModel, left_s: float | None) -> TierState:
+    meta, rates = served.meta, served.meta.rates
+    return TierState(
+        name=served.id,
+        model=meta.model,
+        n_ctx=meta.n_ctx,
+        capabilities=frozenset(meta.capabilities),
+        is_resident=meta.state == "ready",
+        unavailable="" if meta.available else (meta.reason or "not available"),
+        load_s=left_s if left_s is not None else rates.load_s if rates else None,
+        prefill_tps=rates.prefill_tps if rates else None,
+        decode_tps=rates.decode_tps if rates else None,
+    )
+
+
+def blank_node(name: str, entry: NodeEntry) -> NodeState:
+    """A node before it was asked. One outside this house is taken at its settings' word."""
+    known = {entry.model: tier_of(entry.model, entry)} if entry.kind == "openai" and entry.model else {}
+    return NodeState(
+        name, use_of(entry), is_external=entry.is_external, tiers=known, main_tier=entry.model or "",
+        is_gaming=entry.mode_url is not None, price_in=entry.price_in, price_out=entry.price_out,
+    )  # fmt: skip

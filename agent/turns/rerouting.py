@@ -1,0 +1,113 @@
+"""Where a turn is answered: its first route, the next tier when its model does not cope, another node when its own is gone.
+
+Every change is a stored decision of its own, with its reasons. An escalation begins with a short fresh context: the turns before this one
+leave the view, and what stays is what was asked, what was found and what did not fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from agent.events import ContextTrimmed, RouteChosen
+from agent.routes.candidates import Kept
+from agent.routes.routing import Facts, Route, choose, escalate
+from agent.routes.signals import CHARS_PER_TOKEN
+from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
+from agent.turns.turn_state import TurnState
+
+MISSES_TO_CLIMB = 3
+"""Steps in a row without one call that could run."""
+MOST_ROUTES = 4
+"""Of one turn: more nodes than this that die one after the other are a network that is gone."""
+
+
+def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "stays"]:
+    """Choose the turn's route, or its next one.
+
+    1. The turn must climb: the next of the ladder, with a fresh context; none is there: it stays, and does not ask again.
+    2. Else the rules choose.
+
+    Returns:
+        Whether a place was chosen, with a fresh context or without, or the turn stays where it is.
+    """
+    state = draft.state
+    is_climbing = bool(state.climbs)
+    if state.climbs:  # 1
+        facts = facts_of(state, known)._replace(kept=Kept(state.node, state.tier, is_sticky=False))
+        route = escalate(facts, state.rules.routing, state.climbs)
+        if route is None:
+            draft.state = replace(state, climbs="", cannot_climb=True)
+            return "stays"
+        _record(draft, route, known)
+        _begin_afresh(draft, known)
+    else:  # 2
+        _record(draft, choose(facts_of(state, known), state.rules.routing), known)
+    draft.state = replace(draft.state, has_other_nodes=len(known.nodes) > 1)
+    return "afresh" if is_climbing else "chosen"
+
+
+def climb(draft: Draft) -> bool:
+    """Have the next tier go on where this one does not cope; whether that is tried.
+
+    1. Its calls do not fit, again and again.
+    2. It goes in circles.
+    """
+    state = draft.state
+    if state.cannot_climb or not state.rules.routing.ladder:
+        return False
+    if state.misses >= MISSES_TO_CLIMB:  # 1
+        why = f"{state.misses} times in a row {state.tier} wrote no call that fits"
+    elif state.is_stuck:  # 2
+        why = f"{state.tier} went in circles"
+    else:
+        return False
+    draft.state = replace(state, stage="routing", climbs=why)
+    draft.do(LookUpTiers())
+    return True
+
+
+def reroute(draft: Draft, broke: Broke) -> bool:
+    """The node does not answer: the rules choose among the others; whether that is tried."""
+    state = draft.state
+    if broke.code != "engine_unreachable" or not state.has_other_nodes or state.stage != "model" or state.routes >= MOST_ROUTES:
+        return False
+    draft.to_stage("routing")
+    draft.do(LookUpTiers())
+    return True
+
+
+def facts_of(state: TurnState, known: TiersKnown) -> Facts:
+    """What the turn and its nodes are like."""
+    sizes = [turn.size for turn in known.view.turns]
+    total = known.view.tokens or sum(sizes) // CHARS_PER_TOKEN
+    newest = (sizes[-1] if sizes else len(state.text)) // CHARS_PER_TOKEN
+    return Facts(
+        text=state.text,
+        pinned=state.options.tier,
+        served=known.served,
+        nodes=known.nodes,
+        history_tokens=max(0, total - newest),
+        turn_tokens=newest,
+        prompt_tokens=total,
+        needs=frozenset({"tools"}) if state.rules.schemas else frozenset(),
+        kept=known.kept,
+    )
+
+
+def _record(draft: Draft, route: Route, known: TiersKnown) -> None:
+    node = next((each for each in known.nodes if each.name == route.node), None)
+    tier = (node.tiers or {}).get(route.tier) if node is not None else None
+    n_ctx = tier.n_ctx if tier is not None else known.contexts.get(route.tier) or 0
+    draft.record(
+        RouteChosen(
+            turn=draft.state.turn, node=route.node, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons,
+            n_ctx=n_ctx, signals=route.signals, alternatives=route.alternatives, predicted=route.predicted,
+        )
+    )  # fmt: skip
+
+
+def _begin_afresh(draft: Draft, known: TiersKnown) -> None:
+    earlier = len(known.view.turns) - 1
+    if earlier > 0:
+        draft.record(ContextTrimmed(turn=draft.state.turn, kept_from=draft.state.turn, dropped=earlier, n_ctx=draft.state.n_ctx))
