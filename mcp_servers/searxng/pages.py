@@ -27,6 +27,8 @@ from mcp_servers.searxng.reading import budget_of, cursor_of, sections_of, span_
 MAX_AT_ONCE = 4
 """Fetches under way; the others wait their turn."""
 _HTML = frozenset({"text/html", "application/xhtml+xml", ""})
+_UNTOLD = frozenset({"application/octet-stream", "binary/octet-stream"})
+"""Servers that do not know a PDF say this; its first bytes tell."""
 _TEXT_ENDINGS = ("+json", "+xml", "/json", "/xml", "/yaml", "/x-yaml", "/javascript", "/x-ndjson", "/toml")
 
 
@@ -123,7 +125,8 @@ def refuse_unreadable(media_type: str) -> None:
     Raises:
         Refusal: there is no text in files of that type that is read here.
     """
-    kind_of(media_type, b"")
+    if media_type not in _UNTOLD:
+        kind_of(media_type, b"")
 
 
 def kind_of(media_type: str, content: bytes) -> str:

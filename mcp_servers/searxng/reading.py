@@ -43,7 +43,7 @@ def sections_of(text: str) -> tuple[Section, ...]:
         elif fence and line.rstrip() == fence:
             fence = ""
         elif not fence and (heading := _HEADING.fullmatch(line)):
-            found.append((len(heading[1]), re.sub(r"[*`\[\]]|\]\([^)]*\)", "", heading[2]).strip(), at))
+            found.append((len(heading[1]), _plain(heading[2]), at))
         at += len(line) + 1
     return tuple(
         Section(number, level, title, start, next((later for other, _, later in found[number:] if other <= level), len(text)))
@@ -106,6 +106,11 @@ def budget_of(said: str) -> int:
     if not said.isascii() or not said.isdecimal():
         raise Refusal(f'"max_chars" must be a number from {LEAST_CHARS} to {MOST_CHARS}.')
     return max(LEAST_CHARS, min(MOST_CHARS, int(said[:9])))
+
+
+def _plain(heading: str) -> str:
+    """A heading's words, without the marks of Markdown."""
+    return re.sub(r"[*`]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)).strip()
 
 
 def _start(cursor: str, sha256: str, start: int, end: int) -> int:

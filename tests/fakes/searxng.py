@@ -7,15 +7,22 @@ a test can see that none came through.
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TIME_RANGES = ("day", "week", "month", "year")
+CHECKS: dict[str, Callable[[str], bool]] = {
+    "time_range": lambda said: said in ("day", "week", "month", "year"),
+    "pageno": lambda said: said.isdigit() and int(said) >= 1,
+    "language": lambda said: bool(re.fullmatch(r"[a-z]{2,3}(-[a-zA-Z]{2})?|auto", said)),
+    "safesearch": lambda said: said in ("0", "1", "2"),
+}
+"""As searx/webadapter.py has them; what fails is answered with 400."""
 
 
 @dataclass
@@ -25,11 +32,16 @@ class FakeSearxng:
     url: str = ""
     results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     unresponsive_engines: list[list[str]] = field(default_factory=list[list[str]])
+    answers: list[Any] = field(default_factory=list[Any])
+    infoboxes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    corrections: list[Any] = field(default_factory=list[Any])
+    suggestions: list[str] = field(default_factory=list[str])
     formats: tuple[str, ...] = ("html", "json")
     raw: bytes | None = None
     """Answered instead, as it is."""
     status: int = 200
     location: str = ""
+    retry_after: str = ""
     silent: threading.Event | None = None
     """When given, an answer waits until it is set."""
     queries: list[str] = field(default_factory=list[str])
@@ -76,6 +88,8 @@ def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             if fake.location:
                 self.send_header("Location", fake.location)
+            if fake.retry_after:
+                self.send_header("Retry-After", fake.retry_after)
             self.end_headers()
             self.wfile.write(content)
 
@@ -91,15 +105,16 @@ def _search(fake: FakeSearxng, given: dict[str, str]) -> tuple[int, bytes, str]:
         return 403, b"<html>Forbidden</html>", "text/html"
     if not given.get("q"):
         return 400, json.dumps({"error": "search query is empty"}).encode(), "application/json"
-    if given.get("time_range") not in (None, *TIME_RANGES):
-        return 400, json.dumps({"error": "Invalid value for parameter time_range"}).encode(), "application/json"
+    wrong = next((name for name, is_right in CHECKS.items() if name in given and not is_right(given[name])), "")
+    if wrong:
+        return 400, json.dumps({"error": f"Invalid value for parameter {wrong}"}).encode(), "application/json"
     words = given["q"].split()
     fake.commands += [word for word in words if word[0] in "!:<" and len(word) > 1]
     fake.queries.append(given["q"])
     if fake.raw is not None or fake.status != 200:
         return fake.status, fake.raw or b"", "application/json"
     answer = {
-        "query": given["q"], "number_of_results": 0, "results": fake.results, "answers": [], "corrections": [], "infoboxes": [],
-        "suggestions": [], "unresponsive_engines": fake.unresponsive_engines,
+        "query": given["q"], "results": fake.results, "answers": fake.answers, "corrections": fake.corrections,
+        "infoboxes": fake.infoboxes, "suggestions": fake.suggestions, "unresponsive_engines": fake.unresponsive_engines,
     }  # fmt: skip
     return 200, json.dumps(answer).encode(), "application/json"
