@@ -112,7 +112,7 @@ class OpenSession:
             # In a thread: a commit waits for the disk. It is never abandoned half-way, so log and memory cannot part.
             for stored in await anyio.to_thread.run_sync(write):
                 self.conversation.add(stored)
-                self.taint = self.taint.after(stored)
+                self.taint, self.routes = self.taint.after(stored), self.routes.after(stored)
                 self._watch = self._watch.after(stored)
                 self._feed.publish(stored)
 
@@ -223,7 +223,8 @@ class OpenSession:
             if not is_summary:
                 self._feed.publish(TextDelta(turn=turn, text=text))
 
-        reply = await self.world.model.complete(
+        reply = await self.world.router.complete(
+            self.routes.last,
             body,
             session=self.session,
             on_text=show_text,
