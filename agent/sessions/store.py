@@ -10,13 +10,14 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.audit.book import Book
 from agent.errors import ApprovalError
 from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
 from agent.safety.approvals import ApprovalRow
@@ -64,9 +65,15 @@ class TurnRow:
 
 
 class Store:
-    """The log of one home."""
+    """The log of one home.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: made where it is missing.
+        book: where each step is written down before it is here, so that nothing is done that it does not hold.
+    """
+
+    def __init__(self, path: Path, *, book: Book | None = None) -> None:
+        self._book = book
         # Made by us with private modes first: SQLite would make it as the umask allows, and its WAL files copy the modes of this one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE))
         path.chmod(PRIVATE_FILE_MODE)
@@ -83,6 +90,8 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+            if self._book is not None:
+                self._book.close()
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
@@ -97,6 +106,10 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _note(self, session: str, events: Sequence[Event], at: str) -> None:
+        if self._book is not None:
+            self._book.write(session, events, at=at)
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         with self._lock:
@@ -142,8 +155,9 @@ class Store:
             turns: the turns that it takes over, all of them ended, each with its id in the copy.
             at: now.
         """
-        events = [event for event in self.events(source) if event.turn in turns]
+        events = [_renamed(event, turns) for event in self.events(source) if event.turn in turns]
         with self._transaction() as db:
+            self._note(copy.session, events, at)
             db.execute(
                 "INSERT INTO sessions (id, title, created_at, system, tools) SELECT ?, ?, ?, system, tools FROM sessions WHERE id = ?",
                 (copy.session, copy.title, copy.created_at, source),
@@ -152,7 +166,7 @@ class Store:
                 db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
                            (new, copy.session, old))  # fmt: skip
             for event in events:
-                _write(db, copy.session, _renamed(event, turns), at)
+                _write(db, copy.session, event, at)
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
@@ -196,16 +210,18 @@ class Store:
             }
         )
         with self._transaction() as db:
+            self._note(turn.session, events, at)
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
             return [_insert(db, turn.session, event, at) for event in events]
 
-    def append(self, session: str, events: Iterable[Event], *, at: str) -> list[Event]:
+    def append(self, session: str, events: Sequence[Event], *, at: str) -> list[Event]:
         """Add events, all or none; returned with their places in the log.
 
         Raises:
             ApprovalError: one of them answers an approval that has its answer; nothing was added.
         """
         with self._transaction() as db:
+            self._note(session, events, at)
             return [_insert(db, session, event, at) for event in events]
 
     def events(self, session: str, *, after: int = 0) -> list[Event]:

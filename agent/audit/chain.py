@@ -1,0 +1,176 @@
+"""The lines of the audit book: what one says, how each is bound to the one before, and what is wrong with a book.
+
+Pure. A line names the tool and what became of the call, and of everything else only a digest: a conversation that is deleted leaves no
+word here. The digest is taken with the ids of session and turn, which nobody can guess and the line does not hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted
+
+What = Literal["decided", "asked", "answered", "started", "finished"]
+START = "0" * 64
+"""What the first line is bound to."""
+SESSION_CHARS = 16
+FIELDS = ("n", "at", "what", "tool", "tool_class", "word", "session", "digest", "prev")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line."""
+
+    n: int
+    """Its number, from 1."""
+    at: str
+    """ISO 8601 with offset."""
+    what: What
+    tool: str
+    """Empty for an answer: it names an approval by its digest alone."""
+    tool_class: str
+    word: str
+    """The verdict, the answer, or how it ended."""
+    session: str
+    """Half a hash of the session's id: the same for all its lines."""
+    digest: str
+    """SHA-256 of the event, with the ids of its session and turn."""
+    prev: str
+    """The hash of the line before."""
+    hash: str
+    """SHA-256 of all the other fields."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a book."""
+
+    line: int
+    """Where, from 1."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look through a book found."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...]
+    is_torn: bool = False
+    """Its last line is not whole: a crash while it was written, before anything was done on it."""
+
+    @property
+    def head(self) -> str:
+        """The hash of the last line: whoever keeps it elsewhere can tell whether the book was shortened or written anew."""
+        return self.entries[-1].hash if self.entries else START
+
+
+def session_mark(session: str) -> str:
+    """How the book names a session."""
+    return hashlib.sha256(f"session {session}".encode()).hexdigest()[:SESSION_CHARS]
+
+
+def digest_of(session: str, event: Event) -> str:
+    """The digest of an event, whatever place in the log it has."""
+    body = event.model_copy(update={"seq": 0}).model_dump_json()
+    return hashlib.sha256(f"{session}\n{body}".encode()).hexdigest()
+
+
+def entry_of(session: str, event: Event, *, n: int, at: str, prev: str) -> Entry | None:
+    """The line for an event; None for one that the book does not hold."""
+    said = _said(event)
+    if said is None:
+        return None
+    what, tool, tool_class, word = said
+    fields: dict[str, Any] = dict(
+        zip(FIELDS, (n, at, what, tool, tool_class, word, session_mark(session), digest_of(session, event), prev), strict=True)
+    )
+    return Entry(**fields, hash=_hash(fields))
+
+
+def line_of(entry: Entry) -> bytes:
+    """An entry as it is written."""
+    return json.dumps(asdict(entry), ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def read_book(content: bytes) -> Verdict:
+    """Read a book and say what is wrong with it, line by line.
+
+    1. A line that is no entry, or whose fields do not give its hash: it was changed.
+    2. A number that leaps ahead: lines were removed. One that goes back: lines were put in another order, or in twice.
+    3. The right number, bound to another line than the one before: one of the two was replaced.
+    After a fault the rest is held to the line at fault, so that each is named once.
+    """
+    *whole, rest = content.split(b"\n")
+    entries, faults = list[Entry](), list[Fault]()
+    number, prev = 1, START
+    for place, line in enumerate(whole, start=1):
+        entry = _parse(line)
+        if entry is None or _hash({name: getattr(entry, name) for name in FIELDS}) != entry.hash:  # 1
+            faults.append(Fault(place, f"line {place} was changed"))
+            number, prev = number + 1, ""
+            continue
+        if entry.n != number:  # 2
+            faults.append(Fault(place, _misplaced(place, entry.n, number)))
+        elif prev and entry.prev != prev:  # 3
+            faults.append(Fault(place, f"line {place} does not follow from the one before: one of the two was replaced"))
+        entries.append(entry)
+        number, prev = entry.n + 1, entry.hash
+    return Verdict(tuple(entries), tuple(faults), is_torn=bool(rest))
+
+
+def missing_from(verdict: Verdict, events: Iterable[tuple[str, Event]]) -> list[Fault]:
+    """What the conversations hold and the book does not: lines that were removed at its end, or events that were changed.
+
+    Args:
+        verdict: of the book.
+        events: session and event, of the conversations that there still are.
+    """
+    known = {entry.digest for entry in verdict.entries}
+    last = len(verdict.entries)
+    return [
+        Fault(last, f"session {session}, event {event.seq} ({event.type}): not in the book")
+        for session, event in events
+        if _said(event) is not None and digest_of(session, event) not in known
+    ]
+
+
+def _misplaced(place: int, n: int, expected: int) -> str:
+    if n > expected:
+        gone = f"entry {expected} was" if n == expected + 1 else f"entries {expected} to {n - 1} were"
+        return f"before line {place}: {gone} removed"
+    return f"line {place} holds entry {n}: it was moved or put in again"
+
+
+def _said(event: Event) -> tuple[What, str, str, str] | None:
+    match event:
+        case CallDecided():
+            return "decided", event.name, event.tool_class, event.verdict
+        case ApprovalNeeded():
+            return "asked", event.name, event.tool_class, ""
+        case ApprovalAnswered():
+            return "answered", "", "", event.outcome
+        case ToolStarted():
+            return "started", event.name, "", ""
+        case ToolFinished():
+            return "finished", event.name, "", "ok" if event.ok else event.decision
+        case _:
+            return None
+
+
+def _hash(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        fields = json.loads(line)
+        entry = Entry(**fields)
+    except (ValueError, TypeError):
+        return None
+    # As it would be written: a second key of the same name would hide behind the first.
+    return entry if line_of(entry) == line + b"\n" else None
