@@ -31,6 +31,8 @@ COMMANDS: dict[str, Lazy] = {
     "chat": Lazy("bots.repl.cli:chat", "Talk to the assistant in this terminal.", "chat,agent,servers,engine,embedded"),
     "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
     "sessions": Lazy("bots.sessions:sessions", "List, search, export, fork and delete conversations.", "agent"),
+    "audit": Lazy("agent.audit.cli:audit", "Check and show the book of what the assistant decided, asked and did.", "agent"),
+    "routes": Lazy("bots.routes:routes", "Show which models can answer, what was decided and why.", "agent"),
     "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
     "gateway": Lazy("agent.gateway.cli:gateway", "Show how other programs reach your models and the agent.", "agent"),
     "connect": Lazy("agent.engine.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),
@@ -38,6 +40,7 @@ COMMANDS: dict[str, Lazy] = {
     "login": Lazy("mcp_servers.accounts.cli:login", "Let Variet into a Google account: calendars, mail, or sending.", "servers,google"),
     "logout": Lazy("mcp_servers.accounts.cli:logout", "Forget an account's tokens, and have Google end them.", "servers,google"),
     "accounts": Lazy("mcp_servers.accounts.cli:accounts", "List the accounts and what each allows.", "servers"),
+    "mcp-agent": Lazy("agent.faces.cli:mcp_agent", "Serve the assistant itself as an MCP server for another program.", "agent"),
     "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
 }
 OURS = ("agent", "bots", "config", "inference", "mcp_servers")

@@ -29,11 +29,11 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 """Module names that say nothing about what is inside."""
 
 PURE = (
-    *("agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events"),
+    *("agent/audit/chain", "agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events"),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "routing", "signals")),
     *("agent/service/wire", "agent/sessions/exporting"),
-    *("agent/faces/outcome", "agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
+    *("agent/faces/mcp_tools", "agent/faces/outcome", "agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "rerouting", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
     *("config/calendar_settings", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),

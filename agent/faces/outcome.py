@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from agent.events import (
     ApprovalAnswered,
@@ -37,6 +38,35 @@ class Outcome:
     _said: str = ""
     """What was told of the reply that is being generated."""
     _has_spoken: bool = False
+
+    @property
+    def status(self) -> Literal["answered", "waiting", "failed", "cancelled", "running"]:
+        """How it ended, the worst first."""
+        if self.failed is not None:
+            return "failed"
+        if self.cancelled is not None:
+            return "cancelled"
+        if not self.has_ended:
+            return "running"
+        return "waiting" if self.waiting else "answered"
+
+    def told(self) -> str:
+        """What it came to, as a text."""
+        if self.failed is not None:
+            return self.failed.error
+        if self.cancelled is not None:
+            return "The turn was cancelled."
+        if self.waiting:
+            return f"{self.answer}\nThe person answers it with: variet chat --session {self.session}"
+        return self.answer
+
+    def as_json(self) -> dict[str, Any]:
+        """What it came to, for a program."""
+        told: dict[str, Any] = {"session": self.session, "turn": self.turn, "status": self.status, "answer": self.told()}
+        told |= {"tier": self.tier, "reasons": list(self.reasons), "model": self.model}
+        if self.waiting:
+            told["waiting"] = [_waiting(each) for each in self.waiting.values()]
+        return told
 
     def take(self, event: Event) -> str:
         """Fold one event in; those of other turns change nothing.
@@ -98,3 +128,8 @@ class Outcome:
                 self.cancelled, self.has_ended = event, True
             case _:
                 pass
+
+
+def _waiting(needed: ApprovalNeeded) -> dict[str, Any]:
+    lines = [list(line) for line in needed.lines]
+    return {"summary": needed.summary, "class": needed.tool_class, "lines": lines, "expires_at": needed.expires_at}

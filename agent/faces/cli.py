@@ -1,0 +1,62 @@
+"""`variet mcp-agent`: the agent for other programs, over standard input and output."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import anyio
+import click
+from mcp.server.stdio import stdio_server
+
+from agent.errors import AgentError
+from agent.faces.link import Attach, linked
+from agent.faces.mcp_server import build
+from agent.service.attach import attach
+from config.load import ConfigError, load_agent
+from config.logs import set_up_logging
+from config.paths import Home
+
+FAILED = 1
+SETTINGS = click.Path(path_type=Path, dir_okay=False)
+MCP_EPILOG = """\b
+Example, in another MCP client's settings:
+  {"command": "variet", "args": ["mcp-agent"]}
+
+\b
+Tools: run_task, continue_task, list_sessions, routes. The tool servers
+themselves are served with `variet mcp NAME`.
+
+Exit codes: 0 the client has gone, 1 the settings cannot be used.
+"""
+
+
+@click.command("mcp-agent", epilog=MCP_EPILOG)
+@click.option("--config", "settings_path", type=SETTINGS, help="Instead of the home's agent.toml.")
+def mcp_agent(settings_path: Path | None) -> None:
+    """Serve the assistant itself as an MCP server, over standard input and output.
+
+    It attaches to the one agent service, which is started if it does not run. What would write, delete or send is asked through the client
+    where that shows questions to a person; everywhere else it waits, and `variet chat` answers it.
+    """
+    attach_home = _prepared("mcp-agent", settings_path)
+    anyio.run(_serve_mcp, attach_home)
+
+
+def _prepared(name: str, settings_path: Path | None) -> Attach:
+    home = Home.find()
+    try:
+        load_agent(settings_path, home=home)
+    except (AgentError, ConfigError) as error:
+        click.echo(f"variet {name}: {error}", err=True)
+        sys.exit(FAILED)
+    # Standard output carries the protocol.
+    set_up_logging(name)
+    return partial(attach, home, settings_path=settings_path, on_status=lambda text: click.echo(text, err=True))
+
+
+async def _serve_mcp(attach_home: Attach) -> None:
+    async with linked(attach_home) as link, stdio_server() as (read, write):
+        server = build(link)
+        await server.run(read, write, server.create_initialization_options())

@@ -1,0 +1,246 @@
+"""The agent as an MCP server: a task is one call, with progress while it runs; when the client cancels, the turn is cancelled.
+
+What needs a person's yes is asked through the client only where that says that it puts such questions to a person (the capability
+`elicitation`), and counts only with the word "yes" chosen there. Everywhere else the approval stays in the queue and the result says so.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import anyio
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel, ValidationError
+
+from agent.errors import AgentError, ApprovalError
+from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolStarted
+from agent.faces.link import Link
+from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
+from agent.faces.outcome import Outcome
+from agent.service.address import own_version
+from agent.service.client import ServiceClient
+
+WHO = "mcp"
+CANCEL_BOUND_S = 20.0
+"""A cancelled turn has only to store its end."""
+MAX_ASKED = 100
+"""Questions that clients may leave unanswered; of more, the oldest stay in the queue alone."""
+TITLE_CHARS = 80
+_QUESTION = "approval"
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "decision": {"type": "string", "enum": ["no", "yes"], "title": "Do it?", "description": "Exactly this is done, once, with a yes."}
+    },
+    "required": ["decision"],
+}
+Context = ServerRequestContext[Any, Any]
+
+
+class _Asked(NamedTuple):
+    """A question that a client has to bring back answered."""
+
+    session: str
+    turn: str
+    needed: ApprovalNeeded
+
+
+class AgentServer:
+    """The tools, on one service."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._asked: dict[str, _Asked] = {}
+
+    async def list_tools(self, _context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_tool(name) for name in TOOLS])
+
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult | types.InputRequiredResult:
+        """Run one of them; what goes wrong is a result that the client's model can read."""
+        own = TOOLS.get(params.name)
+        if own is None:
+            return _error(f'There is no tool "{params.name}". There are {", ".join(TOOLS)}.')
+        try:
+            arguments = own.arguments.model_validate(params.arguments or {})
+            return await self._run(context, arguments, params)
+        except ValidationError as error:
+            first = error.errors()[0]
+            return _error(f"{'.'.join(str(part) for part in first['loc']) or 'The arguments'}: {first['msg']}.")
+        except AgentError as error:
+            return _error(str(error))
+
+    async def _run(
+        self, context: Context, arguments: BaseModel, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        service = await self._link.service()
+        match arguments:
+            case RunTask():
+                if params.request_state is not None:
+                    return await self._answered(context, service, params)
+                session = await service.open_session(title=arguments.task[:TITLE_CHARS])
+                return await self._turn(context, service, session, arguments.task, arguments.tier)
+            case ContinueTask():
+                if params.request_state is not None:
+                    return await self._answered(context, service, params)
+                return await self._turn(context, service, arguments.session, arguments.message, arguments.tier)
+            case ListSessions():
+                return _result(await _sessions(service, arguments))
+            case Routes():
+                return _result(await _routes(service, arguments))
+            case _:
+                raise AssertionError(arguments)
+
+    async def _turn(
+        self, context: Context, service: ServiceClient, session: str, text: str, tier: str | None
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        async with service.listening(session) as events:
+            turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
+            return await self._follow(context, service, Outcome(session, turn), events)
+
+    async def _follow(
+        self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """A turn to its end, or to a question that the client must bring back."""
+        progress = 0
+        try:
+            async for event in events:
+                if event.turn != outcome.turn:
+                    continue
+                outcome.take(event)
+                if (step := _step(event)) is not None:
+                    progress += 1
+                    await context.session.report_progress(progress, None, step)
+                if isinstance(event, ApprovalNeeded) and _shows_questions(context) and await self._is_open(service, event):
+                    if not context.session.can_send_request:
+                        return self._ask_back(outcome, event)
+                    await _ask(context, service, event)
+                if outcome.has_ended:
+                    break
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
+                await service.cancel(outcome.session, who=WHO)
+            raise
+        return _result(outcome.as_json(), outcome.told(), is_error=outcome.status in ("failed", "running"))
+
+    async def _is_open(self, service: ServiceClient, needed: ApprovalNeeded) -> bool:
+        """It may have been answered somewhere else, or in an earlier round of this call."""
+        return needed.approval in {each.approval for each in await service.approvals()}
+
+    def _ask_back(self, outcome: Outcome, needed: ApprovalNeeded) -> types.InputRequiredResult:
+        state = secrets.token_urlsafe(16)
+        self._asked[state] = _Asked(outcome.session, outcome.turn, needed)
+        while len(self._asked) > MAX_ASKED:
+            del self._asked[next(iter(self._asked))]
+        question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=_message(needed), requested_schema=_SCHEMA))
+        return types.InputRequiredResult(input_requests={_QUESTION: question}, request_state=state)
+
+    async def _answered(
+        self, context: Context, service: ServiceClient, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """The client has brought a question back."""
+        asked = self._asked.pop(params.request_state or "", None)
+        if asked is None:
+            return _error("That question is not open here any more. It waits for the person: variet chat.")
+        answer = (params.input_responses or {}).get(_QUESTION)
+        async with service.listening(asked.session) as events:
+            if isinstance(answer, types.ElicitResult):
+                await _approve(service, asked.needed, answer)
+            outcome = Outcome(asked.session, asked.turn)
+            if not isinstance(answer, types.ElicitResult) or answer.action == "cancel":
+                outcome.waiting[asked.needed.approval] = asked.needed
+                return _result({**outcome.as_json(), "status": "waiting"}, "It waits for the person; nothing was done yet.")
+            return await self._follow(context, service, outcome, events)
+
+
+def build(link: Link) -> Server[Any]:
+    """The MCP server, not yet connected to anyone."""
+    own = AgentServer(link)
+    return Server("variet-agent", version=own_version(), on_list_tools=own.list_tools, on_call_tool=own.call_tool)
+
+
+def _shows_questions(context: Context) -> bool:
+    """Whether the client says that it puts questions to a person; in its older form the capability is empty and means forms."""
+    capabilities = context.session.client_capabilities
+    able = capabilities.elicitation if capabilities is not None else None
+    return able is not None and (able.form is not None or able.url is None)
+
+
+async def _ask(context: Context, service: ServiceClient, needed: ApprovalNeeded) -> None:
+    try:
+        answer = await context.session.elicit_form(_message(needed), _SCHEMA, context.request_id)
+    except MCPError:
+        # The client could not ask after all: the question stays in the queue, where others can answer it.
+        return
+    await _approve(service, needed, answer)
+
+
+async def _approve(service: ServiceClient, needed: ApprovalNeeded, answer: types.ElicitResult) -> None:
+    """A yes is a yes only with that word; a question that was closed is answered by nobody and stays."""
+    if answer.action == "cancel":
+        return
+    is_granted = answer.action == "accept" and (answer.content or {}).get("decision") == "yes"
+    try:
+        await service.approve(needed.approval, digest=needed.digest, granted=is_granted, who=WHO)
+    except ApprovalError:
+        # Answered elsewhere meanwhile, or expired: the turn says so itself.
+        return
+
+
+def _message(needed: ApprovalNeeded) -> str:
+    return "\n".join([needed.summary, *(f"{label}: {value}" for label, value in needed.lines)])
+
+
+def _step(event: Event) -> str | None:
+    """What is going on, in a line."""
+    match event:
+        case RouteChosen():
+            return f"{event.tier}: {'; '.join(event.reasons)}"
+        case EngineLoading():
+            return f"{event.model}: {event.phase}"
+        case ToolStarted():
+            return event.name
+        case ToolFinished():
+            return f"{event.name}: {'done' if event.ok else 'not done'}"
+        case ApprovalNeeded():
+            return f"waits for approval: {event.summary}"
+        case _:
+            return None
+
+
+async def _sessions(service: ServiceClient, asked: ListSessions) -> dict[str, Any]:
+    if asked.text:
+        found = await service.search_sessions(asked.text)
+        return {"found": [row.model_dump() for row in found[: asked.limit]]}
+    return {"sessions": [row.model_dump() for row in (await service.sessions())[: asked.limit]]}
+
+
+async def _routes(service: ServiceClient, asked: Routes) -> dict[str, Any]:
+    newest = (await service.sessions())[:1]
+    session = asked.session or (newest[0].session if newest else None)
+    if session is None:
+        return {"session": None, "routes": []}
+    events = [AnyEvent.validate_json(line) for line in (await service.export(session, "jsonl")).splitlines() if line]
+    chosen = [event for event in events if isinstance(event, RouteChosen)]
+    rows = [{"turn": each.turn, "tier": each.tier, "rule": each.rule, "reasons": list(each.reasons)} for each in reversed(chosen)]
+    return {"session": session, "routes": rows[: asked.limit]}
+
+
+def _tool(name: str) -> types.Tool:
+    own = TOOLS[name]
+    hints = {"readOnlyHint": own.is_read, "openWorldHint": not own.is_read}
+    return types.Tool.model_validate({"name": name, "description": own.description, "inputSchema": own.schema(), "annotations": hints})
+
+
+def _result(value: Mapping[str, Any], text: str | None = None, *, is_error: bool = False) -> types.CallToolResult:
+    told = text if text is not None else json.dumps(value, ensure_ascii=False, indent=1)
+    return types.CallToolResult(content=[types.TextContent(text=told)], structured_content=dict(value), is_error=is_error)
+
+
+def _error(sentence: str) -> types.CallToolResult:
+    return _result({"error": sentence}, sentence, is_error=True)
