@@ -13,6 +13,11 @@ from agent.view.prompt import canonical_json
 from config.paths import Home
 from config.schema import AgentSettings
 
+_KEYRING = ("XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "PYTHON_KEYRING_BACKEND")
+"""By what the system's keyring is found where it is a program of its own."""
+_TOKENS = ("VARIET_GOOGLE_CLIENT_SECRET", "VARIET_TOKENS_PASSPHRASE", *_KEYRING)
+"""What opens the tokens of Google accounts."""
+
 
 def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
     """Every server that the settings enable, by name."""
@@ -21,7 +26,7 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         if not entry.enabled:
             continue
         command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
-        env = {**(home.environment() if entry.builtin else {}), **_secrets(entry.builtin, settings), **entry.env}
+        env = {**_found(home, entry.builtin, settings), **entry.env}
         wants_grants = entry.builtin == "outbox"
         specs.append(
             ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s, wants_grants=wants_grants)
@@ -32,13 +37,25 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
 def _calendars(home: Home, settings: AgentSettings) -> list[str]:
     said = settings.calendars.model_dump(mode="json", exclude_defaults=True, exclude={"store"})
     told = ["--settings", canonical_json(said)] if said else []
-    return ["--store", str(settings.calendars.store or home.data_dir / "calendars"), *told, *_zone(settings)]
+    return ["--store", str(settings.calendars.store or home.data_dir / "calendars"), *told, *_google(settings), *_zone(settings)]
+
+
+def _google(settings: AgentSettings) -> list[str]:
+    said = settings.google.model_dump(mode="json", exclude_defaults=True)
+    return ["--google", canonical_json(said)] if said else []
 
 
 def _mail(home: Home, settings: AgentSettings) -> list[str]:
     told = [{"name": name, "account": entry.model_dump(exclude_defaults=True)} for name, entry in settings.mail.accounts.items()]
     accounts = [part for one in told for part in ("--account", canonical_json(one))]
     return ["--store", str(settings.mail.store or home.data_dir / "mail"), *accounts, *_zone(settings)]
+
+
+def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str, str]:
+    """Where a server finds its home, its passwords and the tokens of its accounts."""
+    keys = _TOKENS if builtin == "calendars" and settings.google.client_id else ()
+    kept = {name: os.environ[name] for name in keys if name in os.environ}
+    return {**(home.environment() if builtin else {}), **_secrets(builtin, settings), **kept}
 
 
 def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:

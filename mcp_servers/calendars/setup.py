@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 from pydantic import SecretStr, ValidationError
 
-from config.calendar_settings import CalendarAccountEntry, CalendarSection
+from config.calendar_settings import LOCAL_CALENDARS, CalendarAccountEntry, CalendarSection
 from config.credentials import CredentialError, read_secret
+from config.google_settings import GoogleSection
+from config.paths import Home
+from mcp_servers.accounts.bearer import bearers_of
+from mcp_servers.accounts.failing import AccountUnusable
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Login, secret_name
+from mcp_servers.calendars.backends.google import GoogleCalendars
+from mcp_servers.calendars.backends.google_api import GoogleApi
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal
+
+_log = logging.getLogger(__name__)
 
 
 def section_of(text: str) -> CalendarSection:
@@ -31,11 +40,27 @@ def section_of(text: str) -> CalendarSection:
         raise click.BadParameter(f"{where or 'it'}: {problem['msg']}", param_hint="--settings") from error
 
 
-def calendars_of(folder: Path, section: CalendarSection) -> Calendars:
+def calendars_of(folder: Path, section: CalendarSection, google: GoogleSection) -> Calendars:
     """The tools over the local folder and every account. No account is asked before it is needed."""
     local = LocalCalendars(folder, frozenset({section.address} if section.address else ()))
     accounts = [_account(name, entry) for name, entry in section.accounts.items()]
-    return Calendars(local, *accounts, default=section.default or "")
+    taken = frozenset({LOCAL_CALENDARS, *section.accounts})
+    return Calendars(local, *accounts, *_google_accounts(google, taken), default=section.default or "")
+
+
+def _google_accounts(section: GoogleSection, taken: frozenset[str]) -> list[GoogleCalendars]:
+    """Those that a person has let Variet into."""
+    if section.client_id is None:
+        return []
+    bearers = bearers_of(section, Home.find())
+    try:
+        names = bearers.accounts("calendar-read")
+    except AccountUnusable as error:
+        _log.warning("No Google account is used: %s", error)
+        return []
+    for name in taken.intersection(names):
+        _log.warning("The Google account %s is not used: another account has its name. Log in again under another one.", name)
+    return [GoogleCalendars(GoogleApi(name, bearers, section.calendar_url)) for name in names if name not in taken]
 
 
 def _account(name: str, entry: CalendarAccountEntry) -> CalDavCalendars:

@@ -9,6 +9,7 @@ import pytest
 from agent.tools.launches import server_specs
 from agent.tools.mcp_client import ServerSpec
 from config.calendar_settings import CalendarAccountEntry, CalendarSection
+from config.google_settings import GoogleSection
 from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import Home
 from config.schema import AgentSettings
@@ -51,3 +52,18 @@ def test_calendar_accounts_are_told_to_the_calendars_alone_and_their_passwords_t
     assert CalendarSection.model_validate_json(command[command.index("--settings") + 1]) == section
     assert "appointments" not in " ".join(command)
     assert "--settings" not in specs(home, AgentSettings())["calendars"].command
+
+
+def test_what_opens_googles_tokens_is_told_to_the_calendars_alone_and_only_where_there_is_a_client(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VARIET_GOOGLE_CLIENT_SECRET", "VARIET_TOKENS_PASSPHRASE", "DBUS_SESSION_BUS_ADDRESS"):
+        monkeypatch.setenv(name, "canary")
+    section = GoogleSection(client_id="1234-abc.apps.googleusercontent.com", calendar_url="http://127.0.0.1:1/")
+    found = specs(home, AgentSettings(google=section))
+    assert [name for name, spec in found.items() if "canary" in spec.env.values()] == ["calendars"]
+    command = found["calendars"].command
+    assert GoogleSection.model_validate_json(command[command.index("--google") + 1]) == section
+    assert [name for name, spec in found.items() if "canary" in " ".join(spec.command)] == []
+    without = specs(home, AgentSettings())
+    assert [name for name, spec in without.items() if "canary" in spec.env.values() or "--google" in spec.command] == []
