@@ -13,7 +13,7 @@ SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check bench soak nano schemas lock format clean llama-server
+.PHONY: help setup chat test check bench soak dojo nano schemas lock format clean llama-server
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,17 @@ bench: setup ## Measure a start, and what the engine adds to a request, a stream
 soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave and settings change (ARGS="--swaps 60 --seed 7")
 	@$(BIN)/python -m soak $(ARGS)
 	@$(BIN)/python -m tests.fakes.outbox_killings --runs 200
+
+# Apart from the environment: only the packages that the suite cannot do without, found by its own path.
+DOJO := .cache/dojo
+
+dojo: setup $(DOJO)/.installed ## Run AgentDojo's workspace suite (560 attacks) through the turn and its policy (ARGS="--tasks 5 --every 7")
+	@PYTHONPATH=$(abspath $(DOJO)) $(BIN)/python -m tests.dojo $(ARGS)
+
+$(DOJO)/.installed: .ci/dojo.lock | setup
+	@rm -rf $(DOJO) && mkdir -p $(DOJO)
+	@$(UV) pip install --quiet --python $(BIN)/python --target $(DOJO) --no-deps --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 nano: ## Generate, train, export and score the small model that ships (an environment of its own, .venv-nano)
 	@$(MAKE) --no-print-directory -C nano ARGS="$(ARGS)"
