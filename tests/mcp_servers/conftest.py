@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +14,9 @@ from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.worlds import plant, world_of
+from tests.fakes.google_api import FakeGoogle, google_on_loopback
 from tests.mcp_servers.calling import NOW
+from tests.mcp_servers.google_desk import MEETING, GoogleDesk
 
 
 @pytest.fixture
@@ -67,3 +70,21 @@ def mail_tools(mails: MailStore) -> MailTools:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture
+def google() -> Generator[FakeGoogle]:
+    """A Google account with one meeting in its one calendar."""
+    with google_on_loopback() as running:
+        running.account.items["meetingmeeting"] = dict(MEETING)
+        yield running
+
+
+@pytest.fixture
+def desk(google: FakeGoogle) -> GoogleDesk:
+    return GoogleDesk(google)
+
+
+@pytest.fixture
+def tools(desk: GoogleDesk) -> Calendars:
+    return desk.tools()

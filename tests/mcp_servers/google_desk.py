@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,19 @@ from mcp_servers.calendars.backends.google import GoogleCalendars
 from mcp_servers.calendars.backends.google_api import GoogleApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.protocol.calls import Call, Plan
-from tests.fakes.google_api import FakeGoogle
+from tests.fakes.google_api import Answer, FakeGoogle, Silence
+from tests.fakes.google_calendars import ME
+from tests.fakes.google_description import Called
 from tests.mcp_servers.calling import NOW, call, refusal_of
 
+MEETING = {
+    "id": "meetingmeeting", "summary": "Meeting", "status": "confirmed", "etag": '"m1"', "iCalUID": "meeting@google.com",
+    "start": {"dateTime": "2026-11-24T09:00:00+01:00", "timeZone": "Europe/Berlin"}, "colorId": "7",
+    "end": {"dateTime": "2026-11-24T10:00:00+01:00", "timeZone": "Europe/Berlin"}, "organizer": {"email": ME, "self": True},
+}  # fmt: skip
 QUICK = (5.0, 20.0)
 """Seconds to connect and between two bytes: long enough for a busy machine."""
-IMPATIENT = (5.0, 0.5)
+IMPATIENT = (5.0, 3.0)
 
 
 @dataclass
@@ -55,7 +63,7 @@ class GoogleDesk:
         return Calendars(*others, self.backend())
 
 
-def done(calendars: Calendars, name: str, **arguments: Any) -> str:
+def done(calendars: Calendars, name: str, /, **arguments: Any) -> str:
     """Planned, and carried out as the host does it: with the plan's own arguments."""
     result = calendars.handlers()[name](call(**arguments))
     if isinstance(result, Plan):
@@ -63,11 +71,26 @@ def done(calendars: Calendars, name: str, **arguments: Any) -> str:
     return (result.execute() if isinstance(result, Plan) else result).text
 
 
-def planned(calendars: Calendars, name: str, **arguments: Any) -> Plan:
+def planned(calendars: Calendars, name: str, /, **arguments: Any) -> Plan:
     plan = calendars.handlers()[name](call(**arguments))
     assert isinstance(plan, Plan)
     return plan
 
 
-def refused(calendars: Calendars, name: str, **arguments: Any) -> str:
+def refused(calendars: Calendars, name: str, /, **arguments: Any) -> str:
     return refusal_of(calendars.handlers()[name], **arguments)
+
+
+def at(method: str, answer: Answer | Silence, times: int = 1000) -> Callable[[Called], Answer | None]:
+    """That method is answered so, that many times."""
+    left = [times]
+
+    def trouble(called: Called) -> Answer | None:
+        if called.method != method or not left[0]:
+            return None
+        left[0] -= 1
+        if isinstance(answer, Silence):
+            raise answer
+        return answer
+
+    return trouble

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,35 +10,14 @@ import pytest
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Stale
-from tests.fakes.google_api import FakeGoogle, google_on_loopback, refusal
+from tests.fakes.google_api import Answer, FakeGoogle, refusal
 from tests.fakes.google_calendars import ME
+from tests.fakes.google_description import Called
 from tests.mcp_servers.calling import call, carried_out, text_of
-from tests.mcp_servers.google_desk import GoogleDesk, done, planned, refused
+from tests.mcp_servers.google_desk import MEETING, GoogleDesk, done, planned, refused
 
-MEETING = {
-    "id": "meetingmeeting", "summary": "Meeting", "status": "confirmed", "etag": '"m1"', "iCalUID": "meeting@google.com",
-    "start": {"dateTime": "2026-11-24T09:00:00+01:00", "timeZone": "Europe/Berlin"}, "colorId": "7",
-    "end": {"dateTime": "2026-11-24T10:00:00+01:00", "timeZone": "Europe/Berlin"}, "organizer": {"email": ME, "self": True},
-}  # fmt: skip
 TELLING = {"add_event", "change_event", "remove_event", "respond_to_invitation"}
 GUESTS = [{"email": ME, "self": True, "responseStatus": "accepted"}, {"email": "sue@example.org", "displayName": "Sue", "comment": "late"}]
-
-
-@pytest.fixture
-def google() -> Generator[FakeGoogle]:
-    with google_on_loopback() as running:
-        running.account.items["meetingmeeting"] = dict(MEETING)
-        yield running
-
-
-@pytest.fixture
-def desk(google: FakeGoogle) -> GoogleDesk:
-    return GoogleDesk(google)
-
-
-@pytest.fixture
-def tools(desk: GoogleDesk) -> Calendars:
-    return desk.tools()
 
 
 @pytest.mark.parametrize("is_forgetful", [False, True])
@@ -111,7 +89,7 @@ def test_a_list_that_stops_in_the_middle_says_so(tools: Calendars, google: FakeG
     google.account.versions = 1
     done(tools, "list_calendars")
 
-    def second_page_fails(called):
+    def second_page_fails(called: Called) -> Answer | None:
         return refusal(500) if "pageToken" in called.query else None
 
     google.before = second_page_fails
