@@ -23,6 +23,7 @@ from agent.gateway.asked import Asked, NotUnderstood, read
 from agent.gateway.deciding import Decision, decide, force_headers, named, needs_choice
 from agent.gateway.relay import Passing, Relay, Upstream, failure_of, passed_on
 from agent.gateway.turns import PATH, TurnAnswer
+from agent.routes.from_settings import rules_of
 from agent.routes.routing import RoutingRules
 from config.schema import AgentSettings
 from config.trust import CertificatesRefused, trust_of
@@ -100,8 +101,7 @@ async def open_gateway(engine: EngineLink, key: KeySource, settings: AgentSettin
         trusted = trust_of(settings.engine.ca)
     except CertificatesRefused as error:
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
-    routing = settings.routing
-    rules = RoutingRules(routing.default_tier, routing.force_tier, routing.tags)
+    rules = rules_of(settings.routing)
     # As many connections as clients come with: each may hold a stream open for minutes.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
     async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted, limits=limits) as http:

@@ -34,7 +34,7 @@ async def asking(attached: Attach, mode: str, answer: Answer | None = None) -> A
     """A client of the agent, the service behind it, and what the client was asked."""
     asked: list[str] = []
 
-    async def elicited(_: Any, params: ElicitRequestParams) -> ElicitResult:
+    async def elicited(context: Any, params: ElicitRequestParams) -> ElicitResult:
         asked.append(params.message)
         assert answer is not None
         return answer(params.message)
