@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agent.events import ApprovalNeeded, Event, ToolClass
+from agent.routes.report import ExplainRequest, Explanation, RoutesReport
 from agent.sessions.exporting import Form
 
 
@@ -47,8 +48,23 @@ class Shelf(Protocol):
         ...
 
 
+class Routes(Protocol):
+    """What routing tells of itself."""
+
+    async def report(self, limit: int) -> RoutesReport:
+        """Nodes, and the last decisions with what came of them."""
+        ...
+
+    async def explain(self, asked: ExplainRequest) -> Explanation:
+        """What would be decided now."""
+        ...
+
+
 class Facade(Protocol):
     """The agent of one home."""
+
+    @property
+    def routes(self) -> Routes: ...
 
     @property
     def shelf(self) -> Shelf: ...

@@ -74,7 +74,9 @@ class OpenAIModel:
 
     async def _stream(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
         assembly = Assembly()
-        stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(**request)
+        # Its overloads know no request that is made of bytes.
+        create: Any = self._client.chat.completions.create
+        stream = cast("AsyncStream[ChatCompletionChunk]", await create(**request))
         async with stream as chunks:
             async for chunk in chunks:
                 text = assembly.add(chunk.model_dump(exclude_none=True))

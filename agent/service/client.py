@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
 from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
+from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
 from agent.service.address import Address
 from agent.service.faults import ServiceError, ServiceGone, error_for
 from agent.service.wire import (
@@ -135,6 +136,14 @@ class ServiceClient:
     async def delete(self, session: str) -> None:
         """Throw a conversation away."""
         await self._call("DELETE", f"/sessions/{session}", subject=session)
+
+    async def routes(self, limit: int = DECISIONS) -> RoutesReport:
+        """Nodes, and the last decisions with what came of them."""
+        return RoutesReport.model_validate_json(await self._call("GET", f"/routes?limit={limit}"))
+
+    async def explain(self, asked: ExplainRequest) -> Explanation:
+        """Which place would answer a text now."""
+        return Explanation.model_validate_json(await self._call("POST", "/routes/explain", asked))
 
     async def shut_down(self, *, only_if_unneeded: bool = False) -> None:
         """Tell it to leave."""

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from agent.errors import AgentError
 from agent.events import Event
 from agent.facade import Facade
+from agent.routes.report import DECISIONS, ExplainRequest
 from agent.service.address import own_version
 from agent.service.faults import answer_for
 from agent.service.guard import fault
@@ -133,6 +134,18 @@ class Desk:
         await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
         return Response(status_code=204)
 
+    async def show_routes(self, request: Request) -> Response:
+        limit = request.query_params.get("limit", str(DECISIONS))
+        if not limit.isdigit():
+            return fault(422, "invalid_request", "`limit` is a whole number.")
+        report = await (await self.facade()).routes.report(int(limit))
+        return JSONResponse(report.model_dump(mode="json"))
+
+    async def explain_route(self, request: Request) -> Response:
+        asked = await _body(request, ExplainRequest)
+        explanation = await (await self.facade()).routes.explain(asked)
+        return JSONResponse(explanation.model_dump(mode="json"))
+
     async def stream_events(self, request: Request) -> Response:
         after = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
         if not after.isdigit():
@@ -178,6 +191,8 @@ def build_routes(desk: Desk) -> Starlette:
             Route("/sessions/{session}/cancel", desk.cancel, methods=["POST"]),
             Route("/approvals", desk.list_approvals),
             Route("/approvals/{approval}", desk.answer_approval, methods=["POST"]),
+            Route("/routes", desk.show_routes),
+            Route("/routes/explain", desk.explain_route, methods=["POST"]),
             Route("/attached", desk.attach),
             Route("/shutdown", desk.shut_down, methods=["POST"]),
         ],

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -47,6 +48,8 @@ class World:
     """What all sessions of a home share."""
 
     store: Store
+    log: Path
+    """The store's file, for who only reads it."""
     settings: AgentSettings
     toolbox: Toolbox
     router: Router

@@ -50,6 +50,9 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO said SELECT json_extract(body, '$.answer'), session, turn, 'assistant' FROM events WHERE type = 'turn_done';
     CREATE TABLE to_forget (session TEXT PRIMARY KEY) STRICT;  -- deleted here; the engine has not been told yet
     """,
+    """
+    CREATE INDEX routes_by_time ON events (at) WHERE type = 'route_chosen';
+    """,
 )
 
 

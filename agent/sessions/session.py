@@ -27,6 +27,7 @@ from agent.engine.model_client import ModelClient, timeouts
 from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.local_time import Zone, find_zone
+from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
 from agent.routes.routing import without_tags
 from agent.safety.approvals import check_answer
@@ -61,6 +62,7 @@ class Runtime:
         self._sessions: dict[str, OpenSession] = {}
         self.router = world.router
         """The nodes, and what they were asked today."""
+        self.routes = RouteDesk(world.router, world.routing, world.log)
         self.shelf = Shelf(world)
         """The conversations as things that are kept; `delete` is here, because nothing may run in one that goes."""
 
@@ -263,7 +265,7 @@ async def open_runtime(
                 key, person = EngineKey(engine_key), zone or find_zone(settings.agent.zone)
                 engine, model = EngineClient(url, key, http), ModelClient(url, key, http)
                 async with open_router(home, settings, engine, model, person) as router, background_tasks() as tasks:
-                    world = World(store=store, settings=settings, toolbox=toolbox, router=router, engine=engine, zone=person)
+                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person)
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
                     tasks.start_soon(runtime.shelf.tell_engine)

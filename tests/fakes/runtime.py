@@ -37,6 +37,7 @@ from agent.events import (
     Usage,
 )
 from agent.service.wire import SessionRow
+from tests.fakes.routes import FakeRoutes
 from tests.fakes.shelf import FakeShelf
 
 EXPIRES = "2026-11-21T12:00:00+01:00"
@@ -70,6 +71,7 @@ class FakeRuntime:
         self._asked: dict[str, _Asked] = {}
         self._ids = itertools.count(1)
         self.shelf = FakeShelf(lambda: {name: session.stored for name, session in self._sessions.items()}, self._add)
+        self.routes = FakeRoutes()
         self.created: list[str] = []
         """What the one writing tool has done."""
 

@@ -1,0 +1,122 @@
+"""Answers questions about routing: how the nodes are, what was decided and what came of it, what would be decided for a text."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from agent.events import AnyEvent, Event, ModelReplied, RouteChosen
+from agent.routes.from_settings import rules_of
+from agent.routes.ledger import Bounds, Spent
+from agent.routes.nodes import NodeState
+from agent.routes.report import Actual, DecisionRow, ExplainRequest, Explanation, NodeRow, RoutesReport, node_row
+from agent.routes.router import Router
+from agent.routes.routing import Facts, RoutingRules, choose
+from agent.routes.scout import blank_node
+from agent.routes.signals import CHARS_PER_TOKEN
+from config.schema import AgentSettings
+
+_DECISIONS = """SELECT e.session, e.turn, e.at, e.seq FROM events e WHERE e.type = 'route_chosen' ORDER BY e.at DESC, e.seq DESC LIMIT ?"""
+_OF_TURN = "SELECT body FROM events WHERE session = ? AND turn = ? AND seq >= ? AND type IN ('route_chosen', 'model_replied') ORDER BY seq"
+
+
+class RouteDesk:
+    """Routing of one home, for whoever asks.
+
+    Args:
+        router: the nodes.
+        rules: of the settings.
+        log: the session log's file, which is only read here.
+    """
+
+    def __init__(self, router: Router, rules: RoutingRules, log: Path) -> None:
+        self._router = router
+        self._rules = rules
+        self._log = log
+
+    async def report(self, limit: int) -> RoutesReport:
+        """Nodes and last decisions.
+
+        Args:
+            limit: most decisions.
+        """
+        states, spending = await self._router.states(), await self._router.spending()
+        rows = [_row(state, spending.get(state.name)) for state in states]
+        decisions = await anyio.to_thread.run_sync(partial(decisions_of, self._log, limit))
+        return RoutesReport(nodes=tuple(rows), decisions=tuple(decisions))
+
+    async def explain(self, asked: ExplainRequest) -> Explanation:
+        """What would be decided now; nothing is asked of any model, and nothing is stored."""
+        return explain(asked, await self._router.states(), self._rules)
+
+
+def explain(asked: ExplainRequest, nodes: Sequence[NodeState], rules: RoutingRules) -> Explanation:
+    """What would be decided for a text with nodes as they are given."""
+    tokens = len(asked.text) // CHARS_PER_TOKEN
+    route = choose(
+        Facts(
+            asked.text, asked.tier, None, tuple(nodes), forced=asked.forced, history_tokens=asked.history_tokens, turn_tokens=tokens,
+            prompt_tokens=asked.history_tokens + tokens, needs=frozenset(asked.needs), latency=asked.latency, task=asked.task,
+        ),
+        rules,
+    )  # fmt: skip
+    return Explanation(
+        node=route.node, tier=route.tier, rule=route.rule, reasons=route.reasons, signals=route.signals,
+        alternatives=route.alternatives, predicted=route.predicted,
+    )  # fmt: skip
+
+
+def explain_offline(asked: ExplainRequest, settings: AgentSettings) -> Explanation:
+    """The same by the settings alone: every node is taken to be up and to serve whatever it is asked for."""
+    nodes = [NodeState(main_tier=settings.routing.default_tier)]
+    for name, entry in settings.nodes.items():
+        blank = blank_node(name, entry)
+        nodes.append(replace(blank, tiers=blank.tiers or None, main_tier=blank.main_tier or "any", is_gaming=False))
+    return explain(asked, nodes, rules_of(settings.routing))
+
+
+def decisions_of(log: Path, limit: int) -> list[DecisionRow]:
+    """The last decisions in a session log, newest first."""
+    with closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as db:
+        found = db.execute(_DECISIONS, (limit,)).fetchall()
+        return [_decision(session, at, _events(db, session, turn, seq)) for session, turn, at, seq in found]
+
+
+def _events(db: sqlite3.Connection, session: str, turn: str, seq: int) -> list[Event]:
+    return [AnyEvent.validate_json(row[0]) for row in db.execute(_OF_TURN, (session, turn, seq))]
+
+
+def _decision(session: str, at: str, events: Sequence[Event]) -> DecisionRow:
+    """One decision with what came of it until the next one of its turn."""
+    route = events[0]
+    assert isinstance(route, RouteChosen)
+    later = next((index for index, event in enumerate(events[1:], 1) if isinstance(event, RouteChosen)), len(events))
+    return DecisionRow(
+        session=session, turn=route.turn, at=at, node=route.node, tier=route.tier, rule=route.rule, reasons=route.reasons,
+        signals=route.signals, alternatives=route.alternatives, predicted=route.predicted, actual=_actual(events[1:later]),
+    )  # fmt: skip
+
+
+def _actual(events: Iterable[Event]) -> Actual | None:
+    replies = [event for event in events if isinstance(event, ModelReplied)]
+    if not replies:
+        return None
+    return Actual(
+        requests=len(replies),
+        first_token_s=replies[0].first_token_s,
+        elapsed_s=round(sum(reply.elapsed_s for reply in replies), 3),
+        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
+        completion_tokens=sum(reply.completion_tokens for reply in replies),
+        money=round(sum(reply.money for reply in replies), 6),
+    )
+
+
+def _row(state: NodeState, spending: tuple[Spent, Bounds] | None) -> NodeRow:
+    spent, bounds = spending or (Spent(), Bounds())
+    return node_row(state, is_counted=spending is not None, calls=spent.calls, money=spent.money, bounds=(bounds.calls, bounds.money))

@@ -1,0 +1,111 @@
+"""`variet routes`: which nodes there are and how they are, what was decided and what came of it, and what would be decided for a text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Literal, cast, get_args
+
+import anyio
+import click
+
+from agent.errors import AgentError
+from agent.routes.desk import explain_offline
+from agent.routes.report import DECISIONS, ExplainRequest, Explanation
+from agent.service.attach import attach
+from agent.service.client import ServiceClient
+from bots.farewell import leave_on_signals
+from bots.plain import neutralise
+from bots.route_lines import decision_lines, explanation_lines, node_lines
+from config.load import ConfigError, load_agent
+from config.paths import Home
+from config.routing_settings import Latency
+
+FAILED = 1
+INTERRUPTED = 130
+Need = Literal["tools", "vision"]
+EPILOG = """\b
+Examples:
+  variet routes                               nodes, tiers, limits, last decisions
+  variet routes --json --limit 100            the same for a program
+  variet routes explain "refactor this"       who would answer, and why
+  variet routes explain --tier deeper hello   as if that tier were asked for
+  git diff | variet routes explain -          a text from a pipe
+
+\b
+Exit codes: 0 done; 1 the agent service could not be reached or failed;
+2 wrong usage or settings; 130 Ctrl-C.
+"""
+
+
+def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
+    async def attached() -> None:
+        async with attach(Home.find(), on_status=lambda _: None) as service:
+            await work(service)
+
+    leave_on_signals()
+    try:
+        anyio.run(attached)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (AgentError, ConfigError) as error:
+        click.echo(f"variet routes: {neutralise(str(error))}", err=True)
+        sys.exit(FAILED)
+
+
+@click.group(invoke_without_command=True, epilog=EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--limit", type=click.IntRange(0, 1000), default=DECISIONS, show_default=True, help="Most decisions that are shown.")
+@click.pass_context
+def routes(context: click.Context, limit: int, *, as_json: bool) -> None:
+    """Show who can answer, what each may still cost today, and the last decisions with their reasons."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def show(service: ServiceClient) -> None:
+        report = await service.routes(limit)
+        if as_json:
+            click.echo(report.model_dump_json())
+            return
+        for node in report.nodes:
+            click.echo("\n".join(node_lines(node)))
+        for decision in report.decisions:
+            click.echo("\n".join(["", *decision_lines(decision)]))
+
+    _run(show)
+
+
+@routes.command(epilog=EPILOG)
+@click.argument("text", nargs=-1, required=True)
+@click.option("--tier", help="As if this tier or node were given: a name, `node/tier`, `big`, `deeper`.")
+@click.option("--task", help="The type of task, instead of what the words say.")
+@click.option("--latency", type=click.Choice(get_args(Latency)), default="any", show_default=True, help="When an answer must begin.")
+@click.option("--tokens", type=click.IntRange(0), default=0, help="As if so many tokens of conversation lay before it.")
+@click.option("--need", "needs", type=click.Choice(get_args(Need)), multiple=True, help="What the model must be able to do.")
+@click.option("--force", "forced", is_flag=True, help="As if the big tier were forced.")
+@click.option("--offline", is_flag=True, help="By the settings alone: no service is started and no node asked.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def explain(  # noqa: PLR0913 - one for each option
+    text: tuple[str, ...], tier: str | None, task: str | None, latency: str, tokens: int, needs: tuple[str, ...],
+    *, forced: bool, offline: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Show who would answer TEXT, by which rule, and why the others would not. Nothing is asked of a model and nothing stored."""
+    asked = ExplainRequest(
+        text=sys.stdin.read() if text == ("-",) else " ".join(text), tier=tier, task=task, latency=cast("Latency", latency),
+        history_tokens=tokens, needs=frozenset(cast("tuple[Need, ...]", needs)), forced=forced,
+    )  # fmt: skip
+
+    def show(explanation: Explanation) -> None:
+        click.echo(explanation.model_dump_json() if as_json else "\n".join(explanation_lines(explanation)))
+
+    async def ask(service: ServiceClient) -> None:
+        show(await service.explain(asked))
+
+    if not offline:
+        _run(ask)
+        return
+    try:
+        show(explain_offline(asked, load_agent(home=Home.find())))
+    except ConfigError as error:
+        click.echo(f"variet routes: {error}", err=True)
+        sys.exit(2)
