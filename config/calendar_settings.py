@@ -1,9 +1,9 @@
-"""The shape of `[calendars]` in `agent.toml`: the local store, and accounts on CalDAV servers. Pure."""
+"""The shape of `[calendars]` in `agent.toml`: the local store, and accounts on CalDAV servers and at Google. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,14 +18,25 @@ LOCAL_CALENDARS = "local"
 
 
 class CalendarAccountEntry(Section):
-    url: Url
+    kind: Literal["caldav", "google"] = "caldav"
+    """Where its calendars are: on a CalDAV server, or at Google, after `variet login google --account NAME --scope calendar`."""
+    url: Url | None = None
     """Its CalDAV server, or one calendar on it. The password is the secret `caldav_NAME_password`."""
-    user: str
-    """The name to log in with."""
+    user: str | None = None
+    """The name to log in with at that server."""
     address: OwnAddress | None = None
     """Your address in its invitations. Absent: the one that the server tells."""
     allow_plain_http: bool = False
     """Whether the password may travel without TLS, which is readable by everybody on the way."""
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        named = (self.url is not None) + (self.user is not None)
+        if self.kind == "caldav" and named < 2:
+            raise PydanticCustomError("no_server", "no server to log in to", {"allowed": '`url` and `user`, or kind = "google"'})
+        if self.kind == "google" and named:
+            raise PydanticCustomError("needs_no_server", "a server for a Google account", {"allowed": "neither `url` nor `user`"})
+        return self
 
 
 class CalendarSection(Section):
@@ -36,7 +47,7 @@ class CalendarSection(Section):
     default: str | None = None
     """The calendar of new events, such as `work/Team`. Absent: the local one, `personal`."""
     accounts: Mapping[CalendarAccountName, CalendarAccountEntry] = Field(default_factory=dict)
-    """Accounts on CalDAV servers, by a short name. Without any, calendars stay on this machine."""
+    """Accounts on CalDAV servers and at Google, by a short name. A Google account that you have logged in to is there without one."""
 
     @model_validator(mode="after")
     def _local_is_taken(self) -> Self:

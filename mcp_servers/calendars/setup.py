@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -43,28 +43,31 @@ def section_of(text: str) -> CalendarSection:
 def calendars_of(folder: Path, section: CalendarSection, google: GoogleSection) -> Calendars:
     """The tools over the local folder and every account. No account is asked before it is needed."""
     local = LocalCalendars(folder, frozenset({section.address} if section.address else ()))
-    accounts = [_account(name, entry) for name, entry in section.accounts.items()]
-    taken = frozenset({LOCAL_CALENDARS, *section.accounts})
-    return Calendars(local, *accounts, *_google_accounts(google, taken), default=section.default or "")
+    servers = [_on_server(name, entry) for name, entry in section.accounts.items() if entry.kind == "caldav"]
+    at_google = {name: entry for name, entry in section.accounts.items() if entry.kind == "google"}
+    taken = frozenset({LOCAL_CALENDARS, *(section.accounts.keys() - at_google.keys())})
+    return Calendars(local, *servers, *_google_accounts(google, at_google, taken), default=section.default or "")
 
 
-def _google_accounts(section: GoogleSection, taken: frozenset[str]) -> list[GoogleCalendars]:
-    """Those that a person has let Variet into."""
-    if section.client_id is None:
+def _google_accounts(section: GoogleSection, named: Mapping[str, CalendarAccountEntry], taken: frozenset[str]) -> list[GoogleCalendars]:
+    """Those that the settings name, and those that a person has let Variet into."""
+    if section.client_id is None and not named:
         return []
     bearers = bearers_of(section, Home.find())
     try:
-        names = bearers.accounts("calendar-read")
+        known = bearers.accounts("calendar-read")
     except AccountUnusable as error:
         _log.warning("No Google account is used: %s", error)
-        return []
-    for name in taken.intersection(names):
+        known = ()
+    for name in taken.intersection(known):
         _log.warning("The Google account %s is not used: another account has its name. Log in again under another one.", name)
-    return [GoogleCalendars(GoogleApi(name, bearers, section.calendar_url)) for name in names if name not in taken]
+    names = [name for name in dict.fromkeys([*named, *known]) if name not in taken]
+    addresses = {name: entry.address or "" for name, entry in named.items()}
+    return [GoogleCalendars(GoogleApi(name, bearers, section.calendar_url), addresses.get(name, "")) for name in names]
 
 
-def _account(name: str, entry: CalendarAccountEntry) -> CalDavCalendars:
-    login = Login(name, entry.url, entry.user, _password_of(name), allow_plain_http=entry.allow_plain_http)
+def _on_server(name: str, entry: CalendarAccountEntry) -> CalDavCalendars:
+    login = Login(name, entry.url or "", entry.user or "", _password_of(name), allow_plain_http=entry.allow_plain_http)
     return CalDavCalendars(login, entry.address or "")
 
 
