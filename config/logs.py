@@ -31,7 +31,8 @@ _PATTERNS = (
     re.compile(
         r"""(?i)(["']?\b[\w-]*(?:[_-]key|apikey|token|secret|password|passwd|authorization)["']?\s*[=:]\s*["']?)(?!bearer|basic)[^\s"',;&}\[]{6,}"""
     ),
-    re.compile(r"()\b(?:sk|vk|ghp|gho|xox[abp]|ya29|hf)[-_.][A-Za-z0-9._-]{16,}"),
+    re.compile(r"()\b(?:sk|vk|ghp|gho|xox[abp]|ya29|hf|GOCSPX)[-_.][A-Za-z0-9._-]{16,}"),
+    re.compile(r"()\b(?:1//|4/0)[A-Za-z0-9_-]{20,}"),
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"),
 )
 

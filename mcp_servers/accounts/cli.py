@@ -10,6 +10,7 @@ from typing import NoReturn, get_args
 import click
 from pydantic import SecretStr, ValidationError
 
+from config.calendar_settings import LOCAL_CALENDARS
 from config.paths import Home
 from mcp_servers.accounts.asking import TokenAddress
 from mcp_servers.accounts.bearer import client_of
@@ -52,7 +53,11 @@ def login(
     if encrypted_file and insecure_file_token:
         raise click.UsageError("--encrypted-file and --insecure-file-token exclude each other.")
     home = Home.find().prepare()
-    said = settings().google
+    configured = settings()
+    said = configured.google
+    others = configured.calendars.accounts if scope.startswith("calendar") else configured.mail.accounts
+    if account in {LOCAL_CALENDARS, *others}:
+        raise click.UsageError(f"Another account is named {account}. Choose another name with --account.")
     try:
         keepers = _keepers(home, encrypted=encrypted_file)
         keeper = _keeper(keepers, encrypted=encrypted_file, plain=insecure_file_token)
@@ -63,6 +68,8 @@ def login(
     except (AccountUnusable, OSError) as error:
         _fail("login", error)
     click.echo(f"Variet may now {MEANINGS[scope]} of the {provider} account {account}. Its token is in {PLACES[keeper.kind]}.")
+    if (home.run_dir / "service.json").exists():
+        click.echo("The service that runs now learns of it when it starts again.", err=True)
 
 
 @click.command()

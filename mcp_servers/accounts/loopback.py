@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 from pydantic import SecretStr
 
@@ -44,14 +45,16 @@ def listening(state: SecretStr) -> Iterator[Listener]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_S}, daemon=True)
         thread.start()
         try:
-            yield Listener(server.server_port, answers)
+            yield Listener(server.socket.getsockname()[1], answers)
         finally:
             server.shutdown()
             thread.join(REQUEST_TIMEOUT_S)
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
+    # Not the HTTP server: that one looks its own name up, which may take seconds, and lets others share its port on Windows.
     daemon_threads = True
+    allow_reuse_address = False
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:

@@ -70,6 +70,9 @@ LEAKS = [
     "https://me:hunter2hunter2@example.org/",
     "key sk-hunter2hunter2hunter2",
     "the key vk_0badcafe_hunter2hunter2hunter2",
+    "refused 1//0hunter2hunter2hunter2-x",
+    "code 4/0Ahunter2hunter2hunter2",
+    "client GOCSPX-hunter2hunter2hunter2",
 ]
 
 
@@ -79,7 +82,7 @@ def test_what_looks_like_a_secret_is_blanked_out(text: str):
 
 
 def test_ordinary_numbers_are_left_alone():
-    text = "prompt_tokens: 1234567 max_tokens=123456 tokens/s"
+    text = "prompt_tokens: 1234567 max_tokens=123456 tokens/s on 2026/11/21//of_a_long_name_that_is_no_secret_at_all in /data/1/4/0/a"
     assert redact(text) == text
 
 

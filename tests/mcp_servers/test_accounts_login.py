@@ -289,4 +289,7 @@ def test_an_account_is_a_short_name(desk: Desk):
     done = _run("login", "google", "--account", "Me@example.org", "--insecure-file-token")
     assert (done.exit_code, desk.google.codes) == (2, {})
     assert "such as work" in done.stderr
+    for taken in ("local", "dav"):
+        (desk.home.agent_toml).write_text('[calendars.accounts.dav]\nurl = "http://127.0.0.1:1/"\nuser = "you"\n', encoding="utf-8")
+        assert "Another account is named" in _run("login", "google", "--account", taken, "--insecure-file-token").stderr
     assert Grant(account="work", scopes="send", kept="keyring").key == "google-work-send"
