@@ -47,7 +47,9 @@ def route_line(event: RouteChosen) -> str:
 def trimmed_line(event: ContextTrimmed) -> str:
     """That the model has forgotten something, and how much."""
     turns = "turn is" if event.dropped == 1 else "turns are"
-    return f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens); `variet sessions search` finds them"
+    instead = "; a summary stands there instead" if event.summary else ""
+    gone = f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens){instead}"
+    return f"{gone}; `variet sessions search` finds them"
 
 
 def loading_line(event: EngineLoading) -> str:

@@ -13,6 +13,7 @@ from agent.turns.effects import CallModel, LookUpTiers, Overflowed, Summarise, S
 from agent.view.context import Conversation
 from agent.view.summary import REQUEST
 from agent.view.window import Cut
+from bots.lines import trimmed_line
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
@@ -71,6 +72,11 @@ def test_a_request_that_is_still_too_long_after_turns_have_left_is_not_tried_a_t
     assert turn.of("context_trimmed")[0].cause == "refused"
     turn.tell(Overflowed(4500, 4096, view(500, 500), "too long"))
     assert (turn.end.type, turn.end.error) == ("turn_failed", "too long")
+
+
+@pytest.mark.parametrize(("summary", "said"), [("", "view (9 tokens); "), ("So far.", "view (9 tokens); a summary stands there instead; ")])
+def test_the_person_is_told_whether_something_stands_for_what_left(summary: str, said: str):
+    assert said in trimmed_line(ContextTrimmed(turn="t", kept_from="t", dropped=2, n_ctx=9, summary=summary))
 
 
 def contents(conversation: Conversation) -> list[str]:

@@ -23,6 +23,8 @@ from agent.turns.effects import (
     Record,
     Replied,
     RunTool,
+    Summarise,
+    Summarised,
     TiersKnown,
     ToolEnded,
     TurnInput,
@@ -114,6 +116,8 @@ class Turn:
                 return self.tell(TiersKnown(frozenset({"fast"})))
             case CallModel():
                 return self.tell(Replied(reply or Reply("done")))
+            case Summarise():
+                return self.tell(Summarised(effect.leaving, effect.n_ctx, "so far" if ok else ""))
             case PrepareCall() if not ok:
                 return self.tell(PrepareRefused(effect.call, "No event matches."))
             case PrepareCall():
