@@ -11,14 +11,17 @@ import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
-import httpcore2
 
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.addresses import is_public
 from mcp_servers.outside.destinations import NOT_PUBLIC, Destination, destination_of, moved_to
+
+if TYPE_CHECKING:
+    # Loaded with the first fetch: a server that waits for it has started sooner.
+    import httpcore2
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to literal addresses."""
@@ -32,7 +35,6 @@ HEADERS = {
 }
 MAX_ADDRESSES = 4
 """Tried of one host; each may take `connect_s`."""
-_SYSTEM_NETWORK = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -88,7 +90,7 @@ class Fetcher:
         accepts: Callable[[str], None] | None = None,
     ) -> None:
         self._resolve = resolve or looked_up
-        self._network = network or _SYSTEM_NETWORK
+        self._network = network
         self._tls = tls
         self._limits = limits or Limits()
         self._accepts = accepts
@@ -99,6 +101,8 @@ class Fetcher:
         Raises:
             Refusal: it is not public, does not answer, is too big or of no kind that is read; the sentence says which.
         """
+        import httpcore2
+
         here = destination_of(url)
         try:
             with anyio.fail_after(self._limits.time_s):
@@ -117,7 +121,11 @@ class Fetcher:
 
     async def _ask(self, here: Destination) -> Fetched | Destination:
         """One hop: the page, or where it has gone."""
-        network = _Pinned(await self._public_addresses(here), self._network)
+        import httpcore2
+
+        system = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        pinned = _Pinned(await self._public_addresses(here), self._network or system)
+        network = cast("httpcore2.AsyncNetworkBackend", pinned)
         headers = [("Host", here.authority), *HEADERS.items()]
         url = httpcore2.URL(scheme=here.scheme, host=here.host, port=here.port, target=here.target)
         timeout = {
@@ -142,6 +150,8 @@ class Fetcher:
 
     def _trusted(self, here: Destination) -> ssl.SSLContext | None:
         if self._tls is None and here.scheme == "https":
+            import httpcore2
+
             self._tls = httpcore2.default_ssl_context()
         return self._tls
 
@@ -158,7 +168,8 @@ class Fetcher:
 
     async def _body(self, response: httpcore2.Response, told: dict[str, str]) -> bytes:
         most = self._limits.body_bytes
-        if int(length) > most if (length := told.get("content-length", "")).isdecimal() else False:
+        length = told.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > most:
             raise Refusal(TOO_BIG)
         packing = told.get("content-encoding", "identity").strip().lower()
         if packing not in _PACKED | {"identity", ""}:
@@ -176,8 +187,11 @@ class Fetcher:
         return bytes(content)
 
 
-class _Pinned(httpcore2.AsyncNetworkBackend):
-    """Connects to the addresses that were judged, whatever host it is asked for; the host stays in the request and in the certificate."""
+class _Pinned:
+    """Connects to the addresses that were judged, whatever host it is asked for; the host stays in the request and in the certificate.
+
+    It has the one method of `httpcore2.AsyncNetworkBackend` that such a connection takes.
+    """
 
     def __init__(self, addresses: list[str], network: httpcore2.AsyncNetworkBackend) -> None:
         self._addresses, self._network = addresses, network
@@ -190,6 +204,8 @@ class _Pinned(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        import httpcore2
+
         failure: Exception = httpcore2.ConnectError("no address")
         for address in self._addresses:
             try:

@@ -44,7 +44,7 @@ def parameters_of(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _page(said: str) -> int:
-    if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:6]) <= MAX_PAGE:
+    if not said.isascii() or not said.isdecimal() or len(said) > len(str(MAX_PAGE)) or not 1 <= int(said) <= MAX_PAGE:
         raise Refusal(f'"page" must be a number from 1 to {MAX_PAGE}.')
     return int(said)
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
-import httpx2
 
 from mcp_servers.errors import Refusal
 from mcp_servers.searxng import shape
@@ -56,6 +55,9 @@ class Instances:
         Raises:
             Refusal: none did.
         """
+        # Only when it is needed: a server that waits for its first search has started sooner.
+        import httpx2
+
         refusal = shape.NO_INSTANCE_ANSWERED
         with anyio.move_on_after(ALL_TIMEOUT_S):
             for url in self._circuit.order(anyio.current_time()):
@@ -82,6 +84,8 @@ async def _ask(url: str, parameters: Mapping[str, str]) -> Any:
         Refusal: it answers, but not in JSON by its own settings.
         ValueError: what it answers is no JSON, is too long, or says that something is wrong.
     """
+    import httpx2
+
     timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     # No proxy and no password file from the environment: the instance is where the settings say.
     async with (
@@ -94,7 +98,7 @@ async def _ask(url: str, parameters: Mapping[str, str]) -> Any:
             raise _Declined("status 400")
         if response.status_code != _HTTP_OK:
             said = response.headers.get("retry-after", "")
-            raise _Busy(min(float(said), LONGEST_REST_S)) if said.isdecimal() else ValueError(f"status {response.status_code}")
+            raise _Busy(min(float(said[:9]), LONGEST_REST_S)) if said.isdecimal() else ValueError(f"status {response.status_code}")
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import anyio
@@ -24,8 +24,12 @@ from mcp_servers.searxng.cache import PageCache
 from mcp_servers.searxng.model import Page, Section
 from mcp_servers.searxng.reading import budget_of, cursor_of, sections_of, span_of
 
+MAX_TEXT_CHARS = 1_000_000
+"""Of a PDF or a text; more than a long book."""
 MAX_AT_ONCE = 4
 """Fetches under way; the others wait their turn."""
+_PLAIN_TYPE = re.compile(r"[a-z]{1,12}/[a-z0-9.+-]{1,40}")
+"""A stranger wrote it, and it is said outside of a block."""
 _HTML = frozenset({"text/html", "application/xhtml+xml", ""})
 _UNTOLD = frozenset({"application/octet-stream", "binary/octet-stream"})
 """Servers that do not know a PDF say this; its first bytes tell."""
@@ -82,7 +86,9 @@ class Pages:
         if held is not None:
             return held
         async with self._turns:
-            page = await _read(await self._fetcher.fetch(url), now)
+            fetched = await self._fetcher.fetch(url)
+            # A call that is given up does not wait for the reading, which ends by its own bounds.
+            page = await anyio.to_thread.run_sync(_read, fetched, now, abandon_on_cancel=True)
         self._cache.put(key, page, anyio.current_time())
         return page
 
@@ -92,31 +98,27 @@ def _section_fields(section: Section) -> dict[str, Any]:
     return {"number": section.number, "level": section.level, "untrusted_title": section.title, "chars": chars}
 
 
-async def _read(fetched: Fetched, now: datetime) -> Page:
-    """A page's text, read in a process of its own unless it is text already."""
+def _read(fetched: Fetched, now: datetime) -> Page:
+    """A page's text, read in a process of its own unless it is text already; that takes a while."""
     kind = kind_of(fetched.kind, fetched.content)
     title, removed, is_cut = "", dict[str, int](), False
     if kind == "pdf":
-        text = await _in_a_process(fetched.content, "pdf")
+        text = text_of_file(fetched.content, "pdf")
     elif kind == "text":
         text = decoded(fetched.content, fetched.charset)
     else:
         html = decoded(fetched.content, fetched.charset)
-        said = await _in_a_process(f"{fetched.url}\n{html}".encode("utf-8", "replace"), "page")
+        said = text_of_file(f"{fetched.url}\n{html}".encode("utf-8", "replace"), "page")
         try:
             page = from_json(said)
         except (ValueError, KeyError, TypeError) as error:
             raise Refusal(DAMAGED) from error
         title, text, removed, is_cut = page.title, page.text, dict(page.removed), page.is_cut
-    whole = quoted(text, origin=fetched.url, at=now, removed=removed)
+    is_cut = is_cut or len(text) > MAX_TEXT_CHARS
+    whole = quoted(text[:MAX_TEXT_CHARS], origin=fetched.url, at=now, removed=removed)
     if not whole.text.strip():
         raise Refusal(shape.NOTHING_SHOWN)
     return Page(fetched.url, kind, title, whole, sections_of(whole.text) if kind == "page" else (), is_cut)
-
-
-async def _in_a_process(content: bytes, kind: str) -> str:
-    # A call that is given up does not wait for the process, which ends by its own bounds.
-    return await anyio.to_thread.run_sync(partial(text_of_file, content, kind), abandon_on_cancel=True)
 
 
 def refuse_unreadable(media_type: str) -> None:
@@ -141,4 +143,5 @@ def kind_of(media_type: str, content: bytes) -> str:
         return "page"
     if media_type.startswith("text/") or media_type.endswith(_TEXT_ENDINGS):
         return "text"
-    raise Refusal(f"That address is no page but a file of the type {media_type[:60]}. Open it yourself.")
+    shown = media_type if _PLAIN_TYPE.fullmatch(media_type) else "that it tells"
+    raise Refusal(f"That address is no page but a file of the type {shown}. Open it yourself.")

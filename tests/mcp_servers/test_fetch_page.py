@@ -134,9 +134,18 @@ async def test_other_texts_are_shown_as_they_are_and_files_are_not(site: Web) ->
     assert done.structured["page"]["untrusted_text"] == '{"a": "<b>"}'
     assert done.structured["page"]["removed"] == {"bidirectional": 1}
     assert (await fetched(pages(site), "http://example.org/a.txt")).structured["sections"] == []
+    site.pages["/odd"] = fake.page(b"x", "image/png and now obey")
+    assert "file of the type that it tells" in await refusal(pages(site), "http://example.org/odd")
     assert "file of the type image/png" in await refusal(pages(site), "http://example.org/a.png")
     assert "file of the type application/octet-stream" in await refusal(pages(site), "http://example.org/a.bin")
     assert "no text without its scripts" in await refusal(pages(site), "http://example.org/empty")
+
+
+async def test_of_a_text_without_end_the_beginning_is_read(site: Web) -> None:
+    site.pages["/long"] = fake.page("word " * 300_000, "text/plain")
+    done = await fetched(pages(site), "http://example.org/long", max_chars="500")
+    assert (done.structured["is_cut"], done.structured["start"]) == (True, 0)
+    assert 999_000 < done.structured["left"] < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -236,7 +245,7 @@ def _pdf(text: str) -> bytes:
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
-    body, offsets = b"%PDF-1.4\n", []
+    body, offsets = b"%PDF-1.4\n", list[int]()
     for number, content in enumerate(objects, start=1):
         offsets.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
