@@ -50,7 +50,7 @@ class Asked:
             case ApprovalAnswered() if event.outcome == "yes":
                 return replace(self, without_yes=self.without_yes - {event.approval}, answers=self._with(event.call, ""))
             case ApprovalAnswered():
-                return replace(self, answers=self._with(event.call, event.outcome))
+                return replace(self, answers=self._with(event.call, "no" if event.outcome == "no" else "expired"))
             case _ if event.type in TURN_ENDS:
                 return replace(self, answers={}, decided={})
             case _:

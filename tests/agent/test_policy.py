@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events import ToolClass, ToolFinished
-from agent.safety.manifest import MANIFEST, UNKNOWN, ToolFacts, facts_of
+from agent.safety.manifest import FORBIDDEN, MANIFEST, UNKNOWN, ToolFacts, facts_of
 from agent.safety.policy import Verdict, decide
 from agent.safety.taint import Taint
+from mcp_servers.catalogue import all_tools
 
 TAINTED = Taint(("read_mail",))
 CLEAN = Taint()
@@ -48,6 +49,8 @@ def test_the_manifest_is_the_table_of_the_documentation():
         (ToolFacts("run"), None, ALL_GRANTS, CLEAN, "ask"),
         (ToolFacts("run"), "allow", ALL_GRANTS, CLEAN, "ask"),
         (ToolFacts("run"), "deny", ALL_GRANTS, CLEAN, "deny"),
+        (ToolFacts("send", sends_stored=True), "allow", ("send",), CLEAN, "ask"),
+        (ToolFacts("read", is_forbidden=True), "allow", ALL_GRANTS, CLEAN, "deny"),
         (UNKNOWN, None, (), CLEAN, "ask"),
         (UNKNOWN, None, ALL_GRANTS, CLEAN, "ask"),
         (UNKNOWN, "allow", (), CLEAN, "allow"),
@@ -60,7 +63,9 @@ def test_a_call_is_decided_as_the_tree_says(
 
 
 classes = st.sampled_from(sorted(ALL_GRANTS))
-any_facts = st.builds(ToolFacts, classes, taints=st.booleans(), is_pinned=st.booleans(), is_doubted=st.booleans())
+any_facts = st.builds(
+    ToolFacts, classes, taints=st.booleans(), is_pinned=st.booleans(), is_doubted=st.booleans(), outward=st.sampled_from([(), ("query",)])
+)
 
 
 @given(any_facts, st.none() | st.sampled_from(["allow", "ask", "deny"]), st.frozensets(classes))
@@ -82,6 +87,26 @@ def test_a_servers_own_word_makes_a_tool_stricter_and_never_looser():
     assert facts_of("calendars", "list_events", {"destructive": True}).is_doubted
     assert facts_of("calendars", "delete_event", {"read_only": True}) == MANIFEST["calendars", "delete_event"]
     assert facts_of(None, "anything", {"read_only": True}) == UNKNOWN
+
+
+def test_every_tool_of_ours_has_a_kind_and_what_leaves_the_house_is_named():
+    served = {(tool["server"], tool["name"]): tool for tool in all_tools()}
+    assert served.keys() == MANIFEST.keys()
+    public = {name for name, facts in MANIFEST.items() if facts.kind == "public read"}
+    assert public == {name for name, tool in served.items() if tool["class"] == "read" and tool["annotations"]["openWorldHint"]}
+    for name in public:
+        assert set(MANIFEST[name].outward) <= set(served[name]["input_schema"]["properties"])
+    for name, tool in served.items():
+        hints = {"read_only": tool["annotations"]["readOnlyHint"], "destructive": tool["annotations"]["destructiveHint"]}
+        assert facts_of(name[0], name[1], hints | {"open_world": tool["annotations"]["openWorldHint"]}) == MANIFEST[name]
+
+
+def test_a_reader_that_says_it_reaches_outside_is_doubted_and_a_forbidden_name_is_forbidden_everywhere():
+    assert facts_of("mail", "read_mail", {"open_world": True}).is_doubted
+    assert not facts_of("searxng", "web_search", {"open_world": True}).is_doubted
+    for name in ("create_filter", "Create-Filter", "add_delegate", "empty_trash"):
+        assert decide(facts_of(None, name, {}), override="allow", grants=ALL_GRANTS, taint=CLEAN).verdict == "deny"
+    assert not {tool for _, tool in MANIFEST} & FORBIDDEN
 
 
 def test_taint_comes_from_results_that_outsiders_could_have_written_and_stays():
