@@ -91,6 +91,9 @@ class RoutingSection(Section):
     """Words that a person types to pin a message to a tier."""
     ladder: Listed[Target] = ("fast", "balanced", "deep-coder", "deep-logic", "ultra")
     """Where `#deeper`, calls that stay invalid and going in circles lead: the next of these that another model answers."""
+    escalate: bool | None = None
+    """Whether calls that stay invalid and going in circles lead up the ladder by themselves. Absent: yes, but not with the embedded engine
+    of a fresh machine, where all tiers are one small model."""
     network: bool = True
     """Whether nodes outside this house may be used at all."""
     sticky_s: float = Field(default=1800, ge=0)

@@ -56,6 +56,8 @@ class RoutingRules:
     tags: Mapping[str, str] | None = None
     rules: Sequence[Rule] = ()
     ladder: Sequence[str] = ()
+    escalates: bool = True
+    """A turn climbs it by itself where its model does not cope."""
     tasks: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     network: bool = True
     answer_tokens: int = 256

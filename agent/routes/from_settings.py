@@ -7,8 +7,13 @@ from agent.routes.nodes import Use
 from config.routing_settings import NodeEntry, RoutingSection
 
 
-def rules_of(routing: RoutingSection) -> RoutingRules:
-    """The rules of the settings."""
+def rules_of(routing: RoutingSection, *, is_embedded: bool = False) -> RoutingRules:
+    """The rules of the settings.
+
+    Args:
+        routing: their section.
+        is_embedded: the engine is the embedded one.
+    """
     return RoutingRules(
         default_tier=routing.default_tier,
         force_tier=routing.force_tier,
@@ -21,6 +26,7 @@ def rules_of(routing: RoutingSection) -> RoutingRules:
             for each in routing.rules
         ),
         ladder=routing.ladder,
+        escalates=not is_embedded if routing.escalate is None else routing.escalate,
         tasks=routing.tasks,
         network=routing.network,
         answer_tokens=routing.answer_tokens,

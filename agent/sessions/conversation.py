@@ -63,7 +63,7 @@ class World:
 
     @property
     def routing(self) -> RoutingRules:
-        return rules_of(self.settings.routing)
+        return rules_of(self.settings.routing, is_embedded=self.settings.engine.url is None)
 
     def expire_orphans(self) -> None:
         """Close approvals whose time is over and whose turn has ended: nobody else will."""

@@ -54,7 +54,7 @@ def climb(draft: Draft) -> bool:
     2. It goes in circles.
     """
     state = draft.state
-    if state.cannot_climb or not state.rules.routing.ladder:
+    if state.cannot_climb or not (state.rules.routing.ladder and state.rules.routing.escalates):
         return False
     if state.misses >= MISSES_TO_CLIMB:  # 1
         why = f"{state.misses} times in a row {state.tier} wrote no call that fits"

@@ -10,9 +10,11 @@ from typing import Any
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
+from pydantic import SecretStr
 
 from agent.background import background_tasks
 from agent.events import Event, ModelReplied, RouteChosen, TurnDone, TurnFailed
+from config.credentials import write_secret
 from config.paths import Home
 from config.schema import AgentSettings
 from tests.agent.runtimes import agent_of
@@ -185,7 +187,7 @@ async def test_calls_that_stay_invalid_move_the_turn_to_the_next_tier_with_a_sho
     bad = Say(calls=[("create_event", {"nonsense": 1})])
     with anyio.fail_after(240):
         async with big_node([Say("The larger one answers.")]) as big:
-            settings = settings_of({"big": {"url": big.url}}, ladder=("fast", "deep"))
+            settings = settings_of({"big": {"url": big.url}}, ladder=("fast", "deep"), escalate=True)
             async with agent_of(home, [Say("earlier"), bad, bad, bad], settings=settings) as agent:
                 await agent.ask("an earlier question")
                 events = await agent.ask("make an event")
@@ -195,3 +197,52 @@ async def test_calls_that_stay_invalid_move_the_turn_to_the_next_tier_with_a_sho
     assert answer(events) == "The larger one answers."
     assert not any("an earlier question" in str(message) for message in later)
     assert any("make an event" in str(message) for message in later)
+
+
+async def test_going_in_circles_moves_the_turn_up_and_at_the_top_it_ends_as_before(home: Home):
+    again = Say(calls=[("list_events", {})])
+    with anyio.fail_after(240):
+        async with big_node([again] * 6 + [Say("")]) as big:
+            settings = settings_of({"big": {"url": big.url}}, ladder=("fast", "deep"), escalate=True)
+            async with agent_of(home, [again] * 6, settings=settings) as agent:
+                events = await agent.ask("what is on?")
+    assert [(each.tier, each.rule) for each in routes(events)] == [("fast", "default"), ("deep", "escalation")]
+    assert routes(events)[1].reasons == ("fast went in circles: big/deep",)
+    assert isinstance(events[-1], TurnDone)
+    assert events[-1].answer.startswith("I stopped")
+
+
+async def test_a_server_whose_model_is_not_named_is_asked_for_what_it_lists(home: Home):
+    with anyio.fail_after(120):
+        async with scripted_model([Say("listed")]) as local:
+            settings = settings_of({"local": {"url": f"{local.url}/v1", "kind": "openai"}})
+            async with agent_of(home, [], settings=settings) as agent:
+                events = await agent.ask("hi", tier="local")
+    assert [(each.node, each.tier) for each in routes(events)] == [("local", "fast")]
+    assert local.requests[0]["model"] == "fast"
+    assert answer(events) == "listed"
+
+
+async def test_the_key_of_a_node_is_shown_to_that_node_alone(home: Home):
+    home.prepare()
+    write_secret("node_cloud_key", SecretStr("sk-for-the-cloud"), home=home)
+    with anyio.fail_after(120):
+        async with scripted_model([Say("outside")]) as cloud:
+            entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "external": True}
+            async with agent_of(home, [Say("home")], settings=settings_of({"cloud": entry})) as agent:
+                await agent.ask("hi", tier="cloud")
+                await agent.ask("hi")
+                own = agent.model.headers
+    assert cloud.headers[0]["authorization"] == "bearer sk-for-the-cloud"
+    assert all("authorization" not in each for each in own)
+
+
+async def test_a_fresh_machine_whose_tiers_are_one_small_model_climbs_by_itself_only_if_told(home: Home):
+    bad = Say(calls=[("create_event", {"nonsense": 1})])
+    with anyio.fail_after(120):
+        async with big_node([]) as big:
+            settings = settings_of({"big": {"url": big.url}}, ladder=("fast", "deep"))
+            async with agent_of(home, [bad, bad, bad], settings=settings) as agent:
+                events = await agent.ask("make an event")
+    assert len(routes(events)) == 1
+    assert answer(events).startswith("I stopped: 3 times in a row")
