@@ -62,6 +62,7 @@ def login(
         keepers = _keepers(home, encrypted=encrypted_file)
         keeper = _keeper(keepers, encrypted=encrypted_file, plain=insecure_file_token)
         grant = _grant(account, scope, keeper.kind)
+        _check_openable(home, keepers, keeper)
         doors = Doors(said.authorization_url, TokenAddress(said.token_url, said.revocation_url))
         token = log_in(client_of(said, home), doors, scope, _printed if no_browser else _opened, timeout_s=timeout_s)
         keep(Book(home), keepers, keeper, grant, token)
@@ -128,6 +129,13 @@ def _keeper(keepers: Keepers, *, encrypted: bool, plain: bool) -> Keeper:
         f"There is no keyring here to keep the token in. Set {PASSPHRASE_VARIABLE} or use --encrypted-file, "
         "or accept a file that is not encrypted with --insecure-file-token."
     )
+
+
+def _check_openable(home: Home, keepers: Keepers, keeper: Keeper) -> None:
+    # One passphrase for all: the servers are given no second one.
+    for grant in Book(home).read().grants:
+        if keeper.kind == grant.kept == "encrypted-file":
+            keepers.token(grant)
 
 
 def _grant(account: str, scope: ScopeSet, kept: Keeping) -> Grant:

@@ -13,7 +13,7 @@ from mcp_servers.accounts.book import Book
 from mcp_servers.accounts.failing import LoginNeeded
 from mcp_servers.accounts.keeping import Keeper, Keepers
 from mcp_servers.accounts.loopback import listening
-from mcp_servers.accounts.model import SCOPES, Grant, ScopeSet
+from mcp_servers.accounts.model import MEANINGS, SCOPES, Grant, ScopeSet
 from mcp_servers.accounts.oauth import Asked, Client, Denied, authorization_url
 
 LOGIN_TIMEOUT_S = 180.0
@@ -93,12 +93,23 @@ def log_out(book: Book, keepers: Keepers, account: str, revoke: Callable[[Secret
 
     Returns:
         What was forgotten.
+
+    Raises:
+        LoginNeeded: a token cannot be read, so that Google cannot be told of it.
+        Unavailable: Google did not take it back.
     """
     grants = book.read().of(account)
     for grant in grants:
-        token = keepers.token(grant) if revoke is not None else None
-        if revoke is not None and token is not None:
-            revoke(token)
+        if revoke is not None:
+            revoke(_kept(keepers, grant))
         keepers.of(grant.kept).forget(grant.key)
         book.remove(grant)
     return grants
+
+
+def _kept(keepers: Keepers, grant: Grant) -> SecretStr:
+    token = keepers.token(grant)
+    if token is None:
+        lost = f"The token to {MEANINGS[grant.scopes]} is no longer in the {grant.kept}, so Google cannot be told by it."
+        raise LoginNeeded(f"{lost} End Variet's access in the account's own settings, then log out without --revoke.")
+    return token

@@ -8,23 +8,14 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import keyring
 import pytest
 from click.testing import CliRunner, Result
-from pydantic import SecretStr
 
 from bots.cli import variet
 from config.paths import HOME_VARIABLE, Home
-from mcp_servers.accounts.asking import TokenAddress
-from mcp_servers.accounts.bearer import client_of
-from mcp_servers.accounts.failing import LoginNeeded
-from mcp_servers.accounts.login import Doors, log_in
-from mcp_servers.accounts.loopback import listening
 from mcp_servers.accounts.model import SCOPES, Grant
-from mcp_servers.accounts.oauth import Denied, redirected
 from tests.fakes.google_oauth import CLIENT_SECRET, FakeGoogleOAuth, fake_google_oauth
 from tests.fakes.keyrings import LockedKeyring, MemoryKeyring
 from tests.mcp_servers.accounts_desk import PASSPHRASE, Desk, desk_of
@@ -151,59 +142,6 @@ def test_a_login_that_fails_keeps_nothing(desk: Desk, memory: MemoryKeyring, bro
     assert (memory.kept, desk.book.read().grants) == ({}, ())
 
 
-def test_an_answer_of_another_login_ends_nothing(desk: Desk):
-    """A page elsewhere knows neither the state nor, by a name of its own, this address."""
-    state = SecretStr("the state of this login, long enough")
-    with listening(state) as listener:
-        assert urlsplit(listener.redirect).hostname == "127.0.0.1"
-        right = f"{listener.redirect}?state={state.get_secret_value().replace(' ', '+')}&code=good"
-        for url, host in (
-            (f"{listener.redirect}?state=another&code=bad", None),
-            (f"{listener.redirect}?code=bad", None),
-            (right.replace("signed-in", "else"), None),
-            (f"{right}&code=bad", None),
-            (right, "evil.example"),
-        ):
-            answer = httpx2.get(url, headers={"host": host} if host else {}, trust_env=False, timeout=30)
-            assert answer.status_code == 404
-        assert listener.wait(0.01) is None
-        answer = httpx2.get(right, trust_env=False, timeout=30)
-        assert (answer.status_code, answer.headers["cache-control"], answer.headers["referrer-policy"]) == (200, "no-store", "no-referrer")
-        came = listener.wait(30)
-        assert isinstance(came, SecretStr)
-        assert came.get_secret_value() == "good"
-        assert httpx2.post(right, trust_env=False, timeout=30).status_code == 501
-    with pytest.raises(httpx2.ConnectError):
-        httpx2.get(right, trust_env=False, timeout=5)
-
-
-def test_a_code_is_good_for_the_one_who_asked_only(desk: Desk):
-    """Whoever overhears the code lacks the verifier, and the fake that says so checks it."""
-    asked: list[str] = []
-    with pytest.raises(LoginNeeded, match="Nobody"):
-        _log_in(desk, asked.append)
-    back = parse_qs(urlsplit(desk.google.answer_to(asked[0])).query)
-    form = {"client_id": desk.google.settings()["client_id"], "client_secret": CLIENT_SECRET, "grant_type": "authorization_code"}
-    stolen = {
-        **form,
-        "code": back["code"][0],
-        "redirect_uri": parse_qs(urlsplit(asked[0]).query)["redirect_uri"][0],
-        "code_verifier": "x" * 43,
-    }
-    assert desk.google.token(stolen)[0] == 400
-
-
-def _log_in(desk: Desk, show: Callable[[str], None]) -> None:
-    section = desk.section
-    doors = Doors(section.authorization_url, TokenAddress(section.token_url, section.revocation_url))
-    log_in(client_of(section, desk.home), doors, "calendar", show, timeout_s=0.01)
-
-
-@pytest.mark.parametrize("target", ["/signed-in?state=s", "/signed-in?state=s&error=<script>", "/signed-in?state=s&error=" + "a" * 99])
-def test_a_no_is_passed_on_in_the_protocols_words_only(target: str):
-    assert redirected(target, SecretStr("s")) == Denied("")
-
-
 @pytest.mark.usefixtures("browser", "memory")
 def test_logging_out_forgets_and_revokes(desk: Desk):
     for scope in ("calendar", "mail"):
@@ -225,6 +163,24 @@ def test_logging_out_without_revoking_asks_google_nothing(desk: Desk):
     assert (gone.exit_code, desk.google.asked, len(desk.google.refresh_tokens)) == (0, [], 1)
     assert "--revoke ends that" in gone.stdout
     assert [file.name for file in (desk.home.config_dir / "secrets").iterdir()] == ["google_client_secret"]
+
+
+def test_a_token_that_is_lost_is_not_said_to_be_revoked(desk: Desk):
+    grant = desk.has_allowed("work", "calendar")
+    desk.keepers.of("plain-file").forget(grant.key)
+    done = _run("logout", "google", "--account", "work", "--revoke")
+    assert (done.exit_code, desk.google.asked, len(desk.book.read().grants)) == (1, [], 1)
+    assert "in the account's own settings" in done.stderr
+    assert _run("logout", "google", "--account", "work").exit_code == 0
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_second_passphrase_is_refused_before_anybody_is_asked_for_anything(desk: Desk):
+    desk.has_allowed("work", "calendar", "encrypted-file")
+    other = _run("login", "google", "--scope", "mail", VARIET_TOKENS_PASSPHRASE="another one")
+    assert (other.exit_code, desk.google.codes, desk.google.asked) == (1, {}, [])
+    assert "does not open" in other.stderr
+    assert _run("login", "google", "--scope", "mail", VARIET_TOKENS_PASSPHRASE=PASSPHRASE).exit_code == 0
 
 
 def test_nothing_secret_is_ever_shown(
