@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.calendars.backends.local import LocalCalendars
+from mcp_servers.calendars.model import Change, How
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Stale
+from mcp_servers.spans import days_of
 from tests.fakes.google_api import Answer, FakeGoogle, refusal
 from tests.fakes.google_calendars import ME
 from tests.fakes.google_description import Called
-from tests.mcp_servers.calling import call, carried_out, text_of
+from tests.mcp_servers.calling import BERLIN, NOW, call, carried_out, text_of
 from tests.mcp_servers.google_desk import MEETING, GoogleDesk, done, planned, refused
 
 TELLING = {"add_event", "change_event", "remove_event", "respond_to_invitation"}
@@ -169,3 +171,44 @@ def test_a_sentence_is_understood_here_and_not_at_google(tools: Calendars, googl
     assert "events.quickAdd" not in google.ids()
     made = next(item for item in google.account.items.values() if item["summary"] == "Lunch with Anna")
     assert made["reminders"] == {"useDefault": False, "overrides": [{"method": "popup", "minutes": 10}]}
+
+
+def test_one_time_of_a_series_that_one_is_not_part_of_is_an_event_of_its_own(tools: Calendars, google: FakeGoogle) -> None:
+    guest = [{"email": ME, "self": True, "responseStatus": "needsAction"}, {"email": "sue@example.org"}]
+    name = "theirseriesid_20261124T130000Z"
+    start = {"dateTime": "2026-11-24T14:00:00+01:00", "timeZone": "Europe/Berlin"}
+    google.account.items[name] = {
+        **MEETING, "id": name, "summary": "Review", "attendees": guest, "organizer": {"email": "sue@example.org"}, "etag": '"r1"',
+        "recurringEventId": "theirseriesid", "originalStartTime": start, "start": start,
+        "end": {"dateTime": "2026-11-24T15:00:00+01:00", "timeZone": "Europe/Berlin"},
+    }  # fmt: skip
+    assert "14:00-15:00 Review" in text_of(tools.list_events, when="tuesday")
+    done(tools, "respond_to_invitation", event="review", answer="accept", notify="none")
+    assert google.account.items[name]["attendees"][0]["responseStatus"] == "accepted"
+    assert f"Id: {name}" in done(tools, "get_event", event=name)
+
+
+@pytest.mark.parametrize("is_forgetful", [False, True])
+def test_times_that_differ_go_on_in_a_series_that_is_split_off(tools: Calendars, google: FakeGoogle, is_forgetful: bool) -> None:
+    google.account.is_forgetful = is_forgetful
+    google.account.items.clear()
+    done(tools, "add_event", title="standup", when="monday at 9", duration="15 minutes", repeat="every week, 6 times")
+    done(tools, "change_event", event="standup", when="14 december", scope="this", new_title="long standup", new_when="10:00")
+    done(tools, "remove_event", event="standup", when="21 december", scope="this")
+    done(tools, "change_event", event="standup", when="7 december", scope="following", new_location="Room 4")
+    assert text_of(tools.list_events, when="23 november to 31 december").split("\n")[1:] == [
+        "Mon 23 Nov 09:00-09:15 Standup", "Mon 30 Nov 09:00-09:15 Standup", "Mon 7 Dec 09:00-09:15 Standup at Room 4",
+        "Mon 14 Dec 10:00-10:15 Long standup at Room 4", "Mon 28 Dec 09:00-09:15 Standup at Room 4",
+    ]  # fmt: skip
+
+
+def test_a_time_becomes_a_day_and_a_day_a_time(desk: GoogleDesk, google: FakeGoogle) -> None:
+    backend = desk.backend()
+    [event] = backend.get("meetingmeeting", BERLIN)
+    day = days_of(event.span.start, event.span.last_day)
+    backend.update(event, Change(day), How(NOW)).carry_out()
+    assert google.account.items["meetingmeeting"]["start"] == {"date": "2026-11-24"}
+    [whole] = backend.get("meetingmeeting", BERLIN)
+    assert whole.span == day
+    backend.update(whole, Change(event.span), How(NOW)).carry_out()
+    assert google.account.items["meetingmeeting"]["start"] == {"dateTime": "2026-11-24T09:00:00+01:00", "timeZone": "Europe/Berlin"}

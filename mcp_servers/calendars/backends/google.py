@@ -193,8 +193,11 @@ class GoogleCalendars:
         answers = self._api.ask_all([self._api.events.get(calendarId=calendar, eventId=name) for calendar, name in wanted])
         found: dict[str, dict[str, Json]] = {}
         for (calendar, name), answer in zip(wanted, answers, strict=True):
-            if not isinstance(answer, Refusal):
-                found.setdefault(calendar, {})[name] = answer
+            if isinstance(answer, Missing):
+                continue  # invited to this one time of it
+            if isinstance(answer, Refusal):
+                raise answer
+            found.setdefault(calendar, {})[name] = answer
         return found
 
     def _readable(self, calendar: GoogleCalendar, items: list[Json], masters: dict[str, Json], zone: tzinfo) -> tuple[list[Event], int]:
@@ -205,9 +208,9 @@ class GoogleCalendars:
             if item.get("status") == "cancelled":
                 continue
             try:
-                master = masters.get(str(item.get("recurringEventId")))
-                events.append(calendar.event(item, master, zone))
-                self._seen.setdefault(str(item.get("recurringEventId") or item["id"]), set()).add(calendar.id)
+                event = calendar.event(item, masters.get(str(item.get("recurringEventId"))), zone)
+                events.append(event)
+                self._seen.setdefault(google.google_id(event.uid), set()).add(calendar.id)
             except UNREADABLE:
                 unread += 1
         return events, unread

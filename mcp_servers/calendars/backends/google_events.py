@@ -51,17 +51,18 @@ class GoogleCalendar:
 
         Args:
             item: a single event, or one time of a series.
-            master: its series.
+            master: its series; None where the person sees this one time of it alone, which is an event of its own then.
             zone: the person's.
 
         Raises:
             one of `UNREADABLE`: it cannot be read.
         """
+        item = item if master is not None else alone(item)
         event = fields.read(self.component(item), zone)
         event = replace(event, calendar=self.info.name, account=self.info.account, version=version_of(item, master))
         occurrence = google.occurrence_of(item)
         if not occurrence or master is None:
-            return replace(event, occurrence=occurrence)
+            return event
         series = self.component(master)
         planned = fields.span_from(series, google.start_of(item["originalStartTime"]), zone)
         is_own = planned != event.span or any(item.get(name) != master.get(name) for name in _TEXTS)
@@ -91,6 +92,11 @@ class Stored:
                 removed.take_out(series, google.occurrence_of(item))
         changed = [item for item in self.others if item.get("status") != "cancelled"]
         return [series, *(self.calendar.component(item) for item in changed)]
+
+
+def alone(item: Json) -> Json:
+    """One time of a series that the person is not part of, as the event that it is to them."""
+    return {name: value for name, value in item.items() if name not in {"recurringEventId", "originalStartTime"}}
 
 
 def version_of(item: Json, master: Json | None) -> str:

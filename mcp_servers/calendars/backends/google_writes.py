@@ -15,7 +15,7 @@ from mcp_servers.calendars.backends import google_fields as google
 from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.google_api import GoogleApi
-from mcp_servers.calendars.backends.google_events import GoogleCalendar, Stored, planned, replaces
+from mcp_servers.calendars.backends.google_events import GoogleCalendar, Stored, alone, planned, replaces
 from mcp_servers.calendars.backends.google_pages import all_of
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Event, How
@@ -49,7 +49,8 @@ class GoogleWrites:
                 raise Stale(CHANGED)
             if isinstance(one, Refusal):
                 raise one
-        items = [one for one in found if not isinstance(one, Refusal)]
+        items = [alone(one) for one in found[:1] if not isinstance(one, Refusal)]
+        items += [one for one in found[1:] if not isinstance(one, Refusal)]
         others = self._others(items[0]) if items[0].get("recurrence") else ()
         stored = Stored(self._calendar, items[0], items[1] if event.occurrence else None, others)
         if stored.version != event.version:
