@@ -96,11 +96,11 @@ class Outcome:
         return break_ + text if text else ""
 
     def _replied(self, event: ModelReplied) -> str:
-        """The whole of what was streamed; a listener that came late has missed the beginning, and is told all of it then."""
-        if not event.calls:
+        """The whole of what was streamed before calls. Stored events may overtake live ones: what is not of this reply is of the next."""
+        whole, said = event.text.strip(), self._said.strip()
+        if not event.calls or (said and not (whole and (whole.startswith(said) or said.startswith(whole)))):
             return ""
-        missed = event.text if not self._said else ""
-        told = self._tell(missed)
+        told = self._tell(event.text if not said else "")
         self._said = ""
         return told
 

@@ -1,0 +1,158 @@
+"""The agent in an editor, over the Agent Client Protocol: JSON-RPC 2.0, line by line, turns streamed, approvals asked in the editor."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.background import background_tasks
+from agent.errors import AgentError
+from agent.events import ApprovalNeeded
+from agent.faces import acp_wire as wire
+from agent.faces.link import Link
+from agent.faces.outcome import Outcome
+from agent.service.address import own_version
+from agent.service.client import ServiceClient
+
+WHO = "acp"
+CANCEL_BOUND_S = 20.0
+"""A cancelled turn has only to store its end."""
+log = logging.getLogger(__name__)
+Write = Callable[[bytes], Awaitable[None]]
+
+
+@dataclass
+class _Question:
+    """A request of ours that the client has not answered yet."""
+
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    result: Any = None
+
+
+class AcpAgent:
+    """One editor's connection.
+
+    Args:
+        link: to the service.
+        write: sends one line.
+    """
+
+    def __init__(self, link: Link, write: Write) -> None:
+        self._link = link
+        self._write = write
+        self._ids = itertools.count(1)
+        self._questions: dict[int, _Question] = {}
+        self._sending = anyio.Lock()
+
+    async def run(self, lines: AsyncIterator[bytes]) -> None:
+        """Serve until the client has gone; what still runs for it is cancelled."""
+        async with anyio.create_task_group() as tasks:
+            async for line in lines:
+                if line.strip():
+                    await self._take(line, tasks)
+            tasks.cancel_scope.cancel()
+
+    async def _take(self, line: bytes, tasks: TaskGroup) -> None:
+        try:
+            parsed: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            await self._refuse(None, wire.PARSE_ERROR, "That is no JSON.")
+            return
+        if not isinstance(parsed, dict):
+            await self._refuse(None, wire.INVALID_REQUEST, "That is no request.")
+            return
+        message = cast("dict[str, Any]", parsed)
+        if "method" in message:
+            tasks.start_soon(self._serve, message)
+        elif (question := self._questions.pop(message.get("id", 0), None)) is not None:
+            question.result = message.get("result")
+            question.answered.set()
+
+    async def _serve(self, message: dict[str, Any]) -> None:
+        given: Any = message.get("params")
+        params: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        try:
+            result = await self._answer(str(message["method"]), params)
+        except (wire.BadParams, AgentError) as error:
+            if "id" in message:
+                code = wire.INVALID_PARAMS if isinstance(error, wire.BadParams) else wire.FAILED
+                await self._refuse(message["id"], code, str(error))
+            return
+        if "id" not in message:
+            return
+        if result is None:
+            await self._refuse(message["id"], wire.NO_METHOD, f"There is no {message['method']} here.")
+        else:
+            await self._send({"id": message["id"], "result": result})
+
+    async def _answer(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        match method:
+            case "initialize":
+                return wire.initialized(own_version())
+            case "authenticate":
+                return {}
+            case "session/new":
+                return {"sessionId": await (await self._link.service()).open_session()}
+            case "session/prompt":
+                return await self._prompt(wire.session_of(params), wire.text_of(params))
+            case "session/cancel":
+                await (await self._link.service()).cancel(wire.session_of(params), who=WHO)
+                return {}
+            case _:
+                return None
+
+    async def _prompt(self, session: str, text: str) -> dict[str, Any]:
+        service = await self._link.service()
+        async with service.listening(session) as events, background_tasks() as asking:
+            turn = await service.send(session, text, who=WHO)
+            outcome = Outcome(session, turn)
+            try:
+                async for event in events:
+                    if event.turn != turn:
+                        continue
+                    if told := outcome.take(event):
+                        await self._update(session, wire.said(told))
+                    if (update := wire.update_of(event)) is not None:
+                        await self._update(session, update)
+                    if isinstance(event, ApprovalNeeded):
+                        asking.start_soon(self._ask, service, session, event)
+                    if outcome.has_ended:
+                        break
+            finally:
+                if not outcome.has_ended:
+                    with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
+                        await service.cancel(session, who=WHO)
+        if outcome.failed is not None:
+            raise AgentError(outcome.failed.error)
+        return {"stopReason": "cancelled" if outcome.cancelled is not None else "end_turn"}
+
+    async def _ask(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
+        number, question = next(self._ids), _Question()
+        self._questions[number] = question
+        await self._send({"id": number, "method": "session/request_permission", "params": wire.permission(session, needed)})
+        await question.answered.wait()
+        decision = wire.decision_of(question.result)
+        if decision is None:
+            return
+        try:
+            await service.approve(needed.approval, digest=needed.digest, granted=decision, who=WHO)
+        except AgentError as error:
+            # Answered elsewhere meanwhile, expired, or the service has gone: the turn says so itself.
+            log.info("an answer did not count: %s", error)
+
+    async def _update(self, session: str, update: dict[str, Any]) -> None:
+        await self._send({"method": "session/update", "params": {"sessionId": session, "update": update}})
+
+    async def _refuse(self, number: Any, code: int, sentence: str) -> None:
+        await self._send({"id": number, "error": {"code": code, "message": sentence}})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with self._sending:
+            await self._write(json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode() + b"\n")

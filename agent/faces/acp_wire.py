@@ -1,0 +1,113 @@
+"""The Agent Client Protocol's values (version 1), as far as the agent speaks it: prompts read, events as updates of a session. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from agent.events import ApprovalNeeded, CallDecided, Event, ToolClass, ToolFinished, ToolStarted
+
+VERSION = 1
+YES, NO = "yes", "no"
+PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
+_KINDS: Mapping[ToolClass, str] = {"read": "read", "write": "edit", "delete": "delete", "send": "other", "run": "execute"}
+MAX_TEXT = 8_000
+"""Characters of a tool's result that an editor is shown."""
+
+
+class BadParams(Exception):
+    """What a request carries is not what its method takes."""
+
+
+def initialized(version: str) -> dict[str, Any]:
+    """The answer to `initialize`: the one version that is spoken here; the client ends where it cannot speak it."""
+    prompts = {"image": False, "audio": False, "embeddedContext": True}
+    return {
+        "protocolVersion": VERSION,
+        "agentCapabilities": {"loadSession": False, "promptCapabilities": prompts, "mcpCapabilities": {"http": False, "sse": False}},
+        "agentInfo": {"name": "variet", "title": "Variet", "version": version},
+        "authMethods": [],
+    }
+
+
+def session_of(params: Mapping[str, Any]) -> str:
+    """The session that a request is about."""
+    session = params.get("sessionId")
+    if not isinstance(session, str):
+        raise BadParams("sessionId is missing.")
+    return session
+
+
+def text_of(params: Mapping[str, Any]) -> str:
+    """A prompt as a text: what was typed, files that were attached, and links by their address."""
+    blocks = params.get("prompt")
+    parts = [_block(block) for block in cast("list[Any]", blocks)] if isinstance(blocks, list) else []
+    text = "\n".join(part for part in parts if part).strip()
+    if not text:
+        raise BadParams("The prompt holds no text.")
+    return text
+
+
+def _block(block: Any) -> str:
+    if not isinstance(block, dict):
+        raise BadParams("A part of the prompt is no object.")
+    part = cast("dict[str, Any]", block)
+    match part.get("type"):
+        case "text":
+            return str(part.get("text", ""))
+        case "resource_link":
+            return str(part.get("uri", ""))
+        case "resource":
+            inside: Any = part.get("resource")
+            held: dict[str, Any] = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {}
+            return f"{held.get('uri', '')}:\n{held.get('text', '')}"
+        case _:
+            raise BadParams(f"The agent takes no {part.get('type')!r} in a prompt.")
+
+
+def said(text: str) -> dict[str, Any]:
+    """A piece of the answer."""
+    return {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
+
+
+def update_of(event: Event) -> dict[str, Any] | None:
+    """What an editor is shown of an event, beside the answer's text."""
+    match event:
+        case CallDecided():
+            shown = {"title": event.name, "kind": _KINDS[event.tool_class], "status": "pending", "rawInput": event.arguments}
+            return {"sessionUpdate": "tool_call", "toolCallId": _call(event.turn, event.call), **shown}
+        case ToolStarted():
+            return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
+        case ToolFinished():
+            text = {"type": "content", "content": {"type": "text", "text": event.text[:MAX_TEXT]}}
+            status = "completed" if event.ok else "failed"
+            return {
+                "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [text],
+            }  # fmt: skip
+        case _:
+            return None
+
+
+def permission(session: str, needed: ApprovalNeeded) -> dict[str, Any]:
+    """The question for a person: exactly the call that would run, and it is asked once."""
+    lines = "\n".join(f"{label}: {value}" for label, value in needed.lines)
+    shown = {"type": "content", "content": {"type": "text", "text": lines}}
+    options = [{"optionId": YES, "name": "Yes, once", "kind": "allow_once"}, {"optionId": NO, "name": "No", "kind": "reject_once"}]
+    call = {"toolCallId": _call(needed.turn, needed.call), "title": needed.summary, "status": "pending", "content": [shown]}
+    return {"sessionId": session, "toolCall": call | {"kind": _KINDS[needed.tool_class]}, "options": options}
+
+
+def decision_of(result: Any) -> bool | None:
+    """What the person chose; None where nothing was chosen, and the question stays open."""
+    outcome: Any = cast("dict[str, Any]", result).get("outcome") if isinstance(result, dict) else None
+    if not isinstance(outcome, dict):
+        return None
+    chosen = cast("dict[str, Any]", outcome)
+    if chosen.get("outcome") != "selected":
+        return None
+    return {YES: True, NO: False}.get(str(chosen.get("optionId")))
+
+
+def _call(turn: str, call: str) -> str:
+    """Models number their calls anew in each turn; an editor wants one name per session."""
+    return f"{turn}/{call}"

@@ -1,0 +1,136 @@
+"""The agent in an editor: the Agent Client Protocol line by line, on the real service."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from agent.faces.acp_agent import AcpAgent
+from agent.faces.link import linked
+from agent.service.client import ServiceClient
+from config.paths import Home
+from tests.agent_service.conftest import Attach
+
+pytestmark = pytest.mark.anyio
+BOUND_S = 90
+
+
+@dataclass
+class Editor:
+    """A client of the protocol that keeps everything that it is told."""
+
+    service: ServiceClient
+    to_agent: MemoryObjectSendStream[bytes]
+    from_agent: MemoryObjectReceiveStream[bytes]
+    updates: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    async def say(self, **message: Any) -> None:
+        await self.to_agent.send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    async def next_but_updates(self) -> dict[str, Any]:
+        async for line in self.from_agent:
+            message = json.loads(line)
+            if message.get("method") != "session/update":
+                return message
+            self.updates.append(message["params"]["update"])
+        raise AssertionError("The agent has gone.")
+
+    async def call(self, method: str, **params: Any) -> Any:
+        await self.say(id=method, method=method, params=params)
+        message = await self.next_but_updates()
+        assert message["id"] == method
+        return message.get("result", message.get("error"))
+
+    def text(self) -> str:
+        return "".join(each["content"]["text"] for each in self.updates if each["sessionUpdate"] == "agent_message_chunk")
+
+
+@asynccontextmanager
+async def editing(attached: Attach) -> AsyncGenerator[Editor]:
+    in_send, in_receive = anyio.create_memory_object_stream[bytes](10)
+    out_send, out_receive = anyio.create_memory_object_stream[bytes](1000)
+    with anyio.fail_after(BOUND_S):
+        with in_send, in_receive, out_send, out_receive:
+            async with attached() as service, linked(lambda: attached()) as link, anyio.create_task_group() as tasks:
+                lines: AsyncIterator[bytes] = in_receive
+                tasks.start_soon(AcpAgent(link, out_send.send).run, lines)
+                yield Editor(service, in_send, out_receive)
+                tasks.cancel_scope.cancel()
+
+
+def typed(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
+
+
+async def test_a_prompt_streams_its_answer_and_its_calls(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        assert (await editor.call("initialize", protocolVersion=1, clientCapabilities={}))["protocolVersion"] == 1
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        assert await editor.call("session/prompt", sessionId=session, prompt=typed("list")) == {"stopReason": "end_turn"}
+        assert editor.text() == "You have two events tomorrow."
+        calls = [each for each in editor.updates if each["sessionUpdate"].startswith("tool_call")]
+        assert [each["status"] for each in calls] == ["pending", "in_progress", "completed"]
+        assert len({each["toolCallId"] for each in calls}) == 1
+        assert calls[0]["title"] == "list_events"
+
+
+@pytest.mark.parametrize(("choice", "says"), [("yes", "Created: Tea"), ("no", "The person said no. Nothing was done.")])
+async def test_an_approval_is_asked_in_the_editor(attached: Attach, choice: str, says: str) -> None:
+    async with editing(attached) as editor:
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        await editor.say(id=7, method="session/prompt", params={"sessionId": session, "prompt": typed("add Tea")})
+        asked = await editor.next_but_updates()
+        assert asked["method"] == "session/request_permission"
+        assert asked["params"]["toolCall"]["title"] == "Create: Tea"
+        assert [option["kind"] for option in asked["params"]["options"]] == ["allow_once", "reject_once"]
+        await editor.say(id=asked["id"], result={"outcome": {"outcome": "selected", "optionId": choice}})
+        assert (await editor.next_but_updates())["result"] == {"stopReason": "end_turn"}
+        assert editor.text() == says
+
+
+async def test_cancel_ends_the_prompt_and_leaves_nothing_running(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        await editor.say(id=7, method="session/prompt", params={"sessionId": session, "prompt": typed("add Tea")})
+        assert (await editor.next_but_updates())["method"] == "session/request_permission"
+        await editor.say(method="session/cancel", params={"sessionId": session})
+        assert (await editor.next_but_updates())["result"] == {"stopReason": "cancelled"}
+
+
+async def test_what_goes_wrong_is_an_error_and_the_connection_lives_on(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        await editor.to_agent.send(b"no json\n")
+        assert (await editor.next_but_updates())["error"]["code"] == -32700
+        assert (await editor.call("session/fly"))["code"] == -32601
+        assert (await editor.call("session/prompt", prompt=typed("x")))["code"] == -32602
+        assert "no session" in (await editor.call("session/prompt", sessionId="s-none", prompt=typed("x")))["message"]
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        assert (await editor.call("session/prompt", sessionId=session, prompt=[{"type": "image", "data": ""}]))["code"] == -32602
+        assert "does not answer" in (await editor.call("session/prompt", sessionId=session, prompt=typed("fail")))["message"]
+
+
+async def test_the_command_speaks_it_over_standard_input_and_output(attached: Attach, home: Home) -> None:
+    asked = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}},
+        {"jsonrpc": "2.0", "id": 2, "method": "session/new", "params": {"cwd": "/", "mcpServers": []}},
+    ]
+    command = (sys.executable, "-m", "bots.cli", "acp")
+    with anyio.fail_after(BOUND_S):
+        async with attached(), await anyio.open_process(command, env=home.environment(), stderr=None) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            await process.stdin.send("".join(json.dumps(each) + "\n" for each in asked).encode())
+            heard = b""
+            while heard.count(b"\n") < len(asked):
+                heard += await process.stdout.receive()
+            await process.stdin.aclose()
+            assert await process.wait() == 0
+    assert {json.loads(line)["id"] for line in heard.splitlines()} == {1, 2}
