@@ -118,7 +118,7 @@ async def test_what_goes_wrong_is_an_error_and_the_connection_lives_on(attached:
 
 
 async def test_the_command_speaks_it_over_standard_input_and_output(attached: Attach, home: Home) -> None:
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}},
         {"jsonrpc": "2.0", "id": 2, "method": "session/new", "params": {"cwd": "/", "mcpServers": []}},
     ]
