@@ -18,6 +18,7 @@ from bench.engine import circumstances, measure, quick
 from bench.engine_start import measure_engine_start
 from bench.figures import Figure, as_json, as_table
 from bench.starting import measure_starts
+from bench.tool_servers import measure_mails, measure_server_starts, measure_week
 from bench.two_clients import REQUESTS, measure_two_clients
 from bench.warm import measure_warm
 
@@ -26,6 +27,9 @@ STARTS = 5
 COLD_RUNS = 3
 """Each way; one writes nothing and reads a gigabyte."""
 QUICK_COLD_BYTES = 64 * 1024**2
+MAILS = 10_000
+YEARS = 5
+"""Of a busy calendar."""
 
 Part = Callable[[Path], Awaitable[list[Figure]]]
 
@@ -34,6 +38,9 @@ def _parts(*, is_quick: bool) -> dict[str, Part]:
     """What can be measured, by name, in this order; each in a folder of its own."""
     runs = 1 if is_quick else STARTS
     sizes = {"requests": 30, "chunks": 10, "swaps": 4} if is_quick else {"requests": 500, "chunks": 100, "swaps": 30}
+
+    def in_thread(measured: Callable[[Path, int], list[Figure]], size: int) -> Part:
+        return lambda place: anyio.to_thread.run_sync(measured, place, size)
 
     async def starts(place: Path) -> list[Figure]:
         return await anyio.to_thread.run_sync(measure_starts, place, runs)
@@ -45,6 +52,9 @@ def _parts(*, is_quick: bool) -> dict[str, Part]:
         "two-clients": lambda place: measure_two_clients(place, 2 if is_quick else REQUESTS),
         "cold-file": lambda place: measure_cold_file(place, *((1, QUICK_COLD_BYTES) if is_quick else (COLD_RUNS,))),
         "warm": lambda place: measure_warm(place, runs),
+        "server-start": in_thread(measure_server_starts, runs),
+        "mails": in_thread(measure_mails, 500 if is_quick else MAILS),
+        "week": in_thread(measure_week, 1 if is_quick else YEARS),
     }
 
 
@@ -58,7 +68,7 @@ async def _measured(parts: Iterable[Part]) -> list[Figure]:
 
 def main() -> int:
     """Run the measurements that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what a start takes and what the engine adds.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure starts, what the engine adds, what tool servers take.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works; its figures are held against no target")
     parser.add_argument("--only", action="append", choices=tuple(_parts(is_quick=True)), help="measure this alone; may be repeated")
