@@ -33,8 +33,15 @@ class ToolFacts:
     """Arguments that leave the house although it only reads: what is searched for, an address that is fetched."""
     sends_stored: bool = False
     """It sends what was written before, maybe at an outsider's word in another conversation."""
+    people: tuple[str, ...] = ()
+    """Arguments that name people. Without any of them the call reaches nobody: then it only writes."""
     is_forbidden: bool = False
     """Nobody may have it done, whatever the settings say."""
+
+    def of(self, arguments: Mapping[str, object]) -> ToolFacts:
+        """What is known of the tool when it is called with these."""
+        reaches_nobody = self.people and not any(arguments.get(name) for name in self.people)
+        return replace(self, tool_class="write", people=()) if reaches_nobody else self
 
     @property
     def kind(self) -> Kind:

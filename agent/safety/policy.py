@@ -56,7 +56,7 @@ class Policy:
 
     def rule_on(self, tool: str, arguments: Mapping[str, object], *, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
         """Decide a call as the model made it; see `decide`."""
-        facts = self.facts.get(tool, UNKNOWN)
+        facts = self.facts.get(tool, UNKNOWN).of(arguments)
         leak = next((leak for name in facts.outward if (leak := self._leak(str(arguments.get(name) or ""), taint))), "")
         is_spent = taint.is_tainted and taint.asked.is_spent(self.prompt_budget)
         return decide(facts, override=self.overrides.get(tool), grants=grants, taint=taint, leak=leak, is_spent=is_spent)

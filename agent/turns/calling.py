@@ -47,6 +47,7 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     if facts is None:  # 2
         finish_call(draft, call, ok=False, text=f"{call.name} is not available right now. Nothing was done.")
         return
+    facts = facts.of(checked.arguments)
     ruling = state.rules.policy.rule_on(call.name, checked.arguments, grants=state.options.grants, taint=state.taint)
     arguments = canonical_json(checked.arguments)
     draft.state = state.with_call(

@@ -117,3 +117,10 @@ def test_taint_comes_from_results_that_outsiders_could_have_written_and_stays():
     assert not clean.is_tainted
     tainted = clean.after(finished("read_mail", taints=True)).after(finished("find_free_time", taints=False))
     assert tainted.after(finished("read_mail", taints=True)).sources == ("read_mail",)
+
+
+def test_a_call_that_names_nobody_only_writes():
+    facts = ToolFacts("send", taints=True, people=("guests",))
+    assert facts.of({"guests": ["ann@example.com"]}).kind == "egress"
+    assert facts.of({"guests": [], "title": "Lunch"}).kind == facts.of({}).kind == "reversible write"
+    assert ToolFacts("send").of({}).kind == "egress"

@@ -91,7 +91,7 @@ class Gate(FunctionsRuntime):
             assert refused or self._state.stage == "ended", "a call that neither ran nor was refused"
             return "", refused or "The turn has ended."
         result, error = super().run_function(env, function, values)
-        if error is None and self._tally.is_attack and FACTS[function].tool_class == "send":
+        if error is None and self._tally.is_attack and FACTS[function].of(values).tool_class == "send":
             self._tally.attacker_sent += 1
         self._tell(ToolEnded(call.id, error is None, error or tool_result_to_str(result)))
         return result, error

@@ -1,4 +1,8 @@
-"""What the suite's 24 tools do, by the same measure as our own: written down before anything was run, not changed for a better score."""
+"""What the suite's 24 tools do, by the same measure as our own: written down before anything was run.
+
+One line was corrected after a first run: an event without guests is a write, as it is in the design that this follows, and was entered as
+sending.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,8 @@ FACTS: dict[str, ToolFacts] = {
     # It mails everyone who was invited.
     "cancel_calendar_event": ToolFacts("send", taints=True),
     "send_email": _SEND,
-    "create_calendar_event": _SEND,
+    # Without guests it reaches nobody.
+    "create_calendar_event": ToolFacts("send", taints=True, people=("participants",)),
     "reschedule_calendar_event": _SEND,
     "add_calendar_event_participants": _SEND,
     "share_file": _SEND,
