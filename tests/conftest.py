@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for variable in [name for name in os.environ if name.startswith("VARIET_")]:
+        for variable in [name for name in os.environ if name.startswith(("VARIET_", "OTEL_"))]:
             patch.delenv(variable)
         patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("nobody")))
         yield

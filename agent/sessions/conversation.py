@@ -39,6 +39,7 @@ from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
 from agent.view.own_names import CALL_TOOL
 from agent.view.summary import SUMMARY_TOKENS
+from agent.watching.watcher import Watch, unwatched
 from config.schema import AgentSettings
 from inference.contract.status import SwapProgress
 
@@ -56,6 +57,8 @@ class World:
     engine: EngineClient
     zone: Zone
     clock: Callable[[], float] = time.time
+    watch: Watch = unwatched
+    """Is told of every event that was stored."""
 
     def now(self) -> str:
         """The time for the log's own column."""
@@ -118,6 +121,7 @@ class OpenSession:
                 self.taint, self.routes = self.taint.after(stored), self.routes.after(stored)
                 self._watch = self._watch.after(stored)
                 self._feed.publish(stored)
+                self.world.watch(self.session, stored)
 
     async def begin(self, turn: TurnRow, events: Sequence[Event], tasks: TaskGroup) -> None:
         """Store a new turn's first events and run it.

@@ -41,6 +41,7 @@ from agent.turns.deferred import deferred_turn
 from agent.turns.effects import Answered
 from agent.turns.turn_state import Options
 from agent.view.prompt import user_text
+from agent.watching.watcher import open_watch
 from config.paths import Home
 from config.schema import AgentSettings
 from config.trust import CertificatesRefused, trust_of
@@ -264,8 +265,12 @@ async def open_runtime(
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
                 key, person = EngineKey(engine_key), zone or find_zone(settings.agent.zone)
                 engine, model = EngineClient(url, key, http), ModelClient(url, key, http)
-                async with open_router(home, settings, engine, model, person) as router, background_tasks() as tasks:
-                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person)
+                async with (
+                    open_router(home, settings, engine, model, person) as router,
+                    open_watch(settings.agent) as watch,
+                    background_tasks() as tasks,
+                ):
+                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person, watch=watch)
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
                     tasks.start_soon(runtime.shelf.tell_engine)
