@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.calendar_settings import CalendarSection
 from config.google_settings import GoogleSection
 from config.mail_settings import MailSection
 from config.routing_settings import NodeEntry, RoutingSection, raise_problems, routing_problems
-from config.vocabulary import BUILTINS, Builtin, File, Listed, Name, Section, Url, Verdict, is_table
+from config.server_settings import ServerEntry
+from config.vocabulary import BUILTINS, File, Listed, Name, Section, Url, Verdict, is_table
 from config.workspace_settings import WorkspaceSection
 
 
@@ -47,25 +47,6 @@ class AgentSection(Section):
     `OTEL_EXPORTER_OTLP_ENDPOINT` says, and without that nobody is told anything."""
     telemetry_contents: bool = False
     """Whether it is told what was said, read and called, too, and not only names, times and numbers."""
-
-
-class ServerEntry(Section):
-    builtin: Builtin | None = None
-    """One of the servers that come with Variet; for a section of that name it may be left out."""
-    command: Listed[str] | None = None
-    """Any other MCP server that speaks over standard input and output: program and arguments."""
-    env: Mapping[str, str] = Field(default_factory=dict)
-    """More environment variables for it. Never secrets: those belong to `variet`'s credential store."""
-    enabled: bool = True
-    """Whether it is started."""
-    start_timeout_s: float = Field(default=20, gt=0)
-    """Seconds that it may take to answer its first request."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if (self.builtin is None) == (not self.command):
-            raise PydanticCustomError("one_kind", "either builtin or command", {"allowed": "either `builtin` or `command`"})
-        return self
 
 
 class SearxngSection(Section):
@@ -113,7 +94,7 @@ class AgentSettings(Section):
             return data
         servers: dict[str, Any] = {name: {"builtin": name} for name in BUILTINS}
         for name, entry in data["servers"].items():
-            has_implied_kind = name in BUILTINS and is_table(entry) and "command" not in entry
+            has_implied_kind = name in BUILTINS and is_table(entry) and not {"command", "url"} & entry.keys()
             servers[name] = {"builtin": name, **entry} if has_implied_kind else entry
         return {**data, "servers": servers}
 

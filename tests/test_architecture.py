@@ -41,7 +41,7 @@ PURE = (
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/oauth"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
     *("config/mail_settings", "config/references", "config/routing_settings", "config/schema", "config/vocabulary"),
-    "config/workspace_settings",
+    *("config/server_settings", "config/workspace_settings"),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),

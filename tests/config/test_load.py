@@ -127,8 +127,11 @@ AGENT_REFUSALS = {
     "no such zone": ("[agent]\nzone = 'Europe/Berlni'", "agent.zone", '"Europe/Berlni"', "Europe/Berlin"),
     "tag without #": ("[routing.tags]\ndeep = 'balanced'", "routing.tags.deep", '"deep"', "text like ^#"),
     "half a verdict": ("[policy.tools]\nsend_mail = 'maybe'", "policy.tools.send_mail", '"maybe"', "'allow', 'ask' or 'deny'"),
-    "server without a kind": ("[servers.x]\nenabled = true", "servers.x", "enabled", "either `builtin` or `command`"),
-    "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin` or `command`"),
+    "server without a kind": ("[servers.x]\nenabled = true", "servers.x", "enabled", "either `builtin`, `command` or `url`"),
+    "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin`, `command` or `url`"),
+    "server with two kinds": ("[servers.x]\ncommand = ['x']\nurl = 'https://x.example/mcp'", "servers.x", "command", "either `builtin`"),
+    "server in the clear": ("[servers.x]\nurl = 'http://x.example/mcp'", "servers.x", "url", "plain `http` is for this machine"),
+    "server with its secret in the address": ("[servers.x]\nurl = 'https://me:pw@x.example/mcp'", "servers.x", "", "server_NAME_token"),
     "not a URL": ("[engine]\nurl = 'machine-a:8000'", "engine.url", '"machine-a:8000"', "text like ^https?://"),
 }
 

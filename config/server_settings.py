@@ -1,0 +1,59 @@
+"""The shape of one tool server in `agent.toml`: one that comes with Variet, a program that is started, or an address that is asked."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.vocabulary import Builtin, File, Listed, Name, Section, Url
+
+
+class ServerEntry(Section):
+    builtin: Builtin | None = None
+    """One of the servers that come with Variet; for a section of that name it may be left out."""
+    command: Listed[str] | None = None
+    """Any other MCP server that speaks over standard input and output: program and arguments."""
+    url: Url | None = None
+    """Any other MCP server that answers over streamable HTTP, such as `https://tools.example.org/mcp`; plain `http` only on this machine.
+    The token that it is shown is the secret `server_NAME_token`. Redirects are refused."""
+    ca: File | None = None
+    """The certificate, in PEM, that vouches for the `https` address. Absent: those of this system."""
+    env: Mapping[str, str] = Field(default_factory=dict)
+    """More environment variables for it. Never secrets: those belong to `variet`'s credential store."""
+    enabled: bool = True
+    """Whether it is started."""
+    start_timeout_s: float = Field(default=20, gt=0)
+    """Seconds that it may take to answer its first request."""
+    call_timeout_s: float = Field(default=60, gt=0)
+    """Seconds that a call may go without an answer or a word of progress."""
+    tool_timeouts: Mapping[Name, float] = Field(default_factory=dict)
+    """The same for single tools, by the server's own names for them."""
+    longest_call_s: float = Field(default=900, gt=0)
+    """Seconds that one call may take in all, however often it says that it goes on."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(map(bool, (self.builtin, self.command, self.url))) != 1:
+            raise PydanticCustomError("one_kind", "one kind", {"allowed": "either `builtin`, `command` or `url`"})
+        return self
+
+    @model_validator(mode="after")
+    def _no_token_in_the_clear(self) -> Self:
+        parts = urlsplit(self.url or "https://")
+        if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+            raise PydanticCustomError("plain_http", "an `https` address; plain `http` is for this machine alone")
+        if parts.username or parts.password:
+            raise PydanticCustomError("userinfo", "an address without a password; what the server wants is the secret `server_NAME_token`")
+        return self
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
