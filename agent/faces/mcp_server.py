@@ -100,7 +100,9 @@ class AgentServer:
         self, context: Context, service: ServiceClient, session: str, text: str, tier: str | None
     ) -> types.CallToolResult | types.InputRequiredResult:
         async with service.listening(session) as events:
-            turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
+            # A cancel that comes while the service is taking the turn must find it: it is cancelled as soon as it has a name.
+            with anyio.CancelScope(shield=True):
+                turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
             return await self._follow(context, service, Outcome(session, turn), events)
 
     async def _follow(

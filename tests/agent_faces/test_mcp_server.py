@@ -133,6 +133,29 @@ async def test_a_call_that_is_cancelled_cancels_the_turn(attached: Attach, mode:
                     return
 
 
+async def test_a_cancel_that_comes_while_the_turn_is_being_taken_cancels_it_too(attached: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = anyio.Event()
+    send = ServiceClient.send
+
+    async def told_late(self: ServiceClient, *args: Any, **named: Any) -> str:
+        turn = await send(self, *args, **named)
+        taken.set()
+        await anyio.sleep(0.2)
+        return turn
+
+    monkeypatch.setattr(ServiceClient, "send", told_late)
+    async with asking(attached, "auto") as (client, service, _):
+        session = await service.open_session()
+        async with service.listening(session) as events:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.call_tool, "continue_task", {"session": session, "message": "slow"})
+                await taken.wait()
+                tasks.cancel_scope.cancel()
+            async for event in events:
+                if event.type == "turn_cancelled":
+                    return
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
