@@ -33,6 +33,7 @@ COMMANDS: dict[str, Lazy] = {
     "sessions": Lazy("bots.sessions:sessions", "List, search, export, fork and delete conversations.", "agent"),
     "audit": Lazy("agent.audit.cli:audit", "Check and show the book of what the assistant decided, asked and did.", "agent"),
     "routes": Lazy("bots.routes:routes", "Show which models can answer, what was decided and why.", "agent"),
+    "usage": Lazy("agent.watching.cli:usage", "Show what the models were asked for: turns, tokens, time and cost.", "agent"),
     "serve": Lazy("agent.cli:serve", "Run the agent service that chat and ask attach to.", "agent"),
     "gateway": Lazy("agent.gateway.cli:gateway", "Show how other programs reach your models and the agent.", "agent"),
     "connect": Lazy("agent.engine.connect:connect", "Use the engine of another machine: its address and its key.", "agent"),

@@ -33,6 +33,7 @@ PURE = (
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "signals")),
     *("agent/service/wire", "agent/sessions/exporting", "agent/watching/spans", "agent/watching/trace"),
+    "agent/watching/usage",
     *("agent/faces/acp_wire", "agent/faces/mcp_tools", "agent/faces/outcome"),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "rerouting", "shortening", "turn", "turn_state")),
