@@ -30,7 +30,7 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-CYCLES = ((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6))
+CYCLES = ((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 27600, 0.6))
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
 ROWS, LENGTH = 8, 256
@@ -42,6 +42,8 @@ DRILLED = 600
 """For the first steps, half of the rows are exercises in copying."""
 FIRST_ACTS = 2400
 """Until this step only every fourth batch has whole conversations; then it is two of three."""
+HALVES = 22200
+"""From this step it is one of two: telling results is learned by then, choosing is not."""
 MATRIX_RATE, OTHER_RATE = 0.01, 0.002
 LOGGED, SAVED, CHECKED = 10, 100, 400
 """Steps between lines of the loss curve, between checkpoints, and between checks on held-out conversations."""
@@ -118,7 +120,8 @@ def jobs(steps: int) -> list[batches.Job]:
     out: list[batches.Job] = []
     for step in range(steps):
         seed = SEED + 10**6 + step
-        is_first = step < DRILLED or (step % 4 != 3 if step < FIRST_ACTS else step % 3 == 0)
+        is_whole = step % 4 == 3 if step < FIRST_ACTS else step % 3 != 0 if step < HALVES else step % 2 == 1
+        is_first = step < DRILLED or not is_whole
         if is_first:
             out.append(batches.Job(seed, ROWS, LENGTH, drills=ROWS // 2 if step < DRILLED else 0, only_first=True))
         else:
@@ -224,7 +227,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "steps": steps,
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
-        "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three",
+        "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",
         "weights": f"what is read 0, what tells a result {SAID_WEIGHT}, choices 1",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",

@@ -101,9 +101,10 @@ class AgentServer:
     ) -> types.CallToolResult | types.InputRequiredResult:
         async with service.listening(session) as events:
             # A cancel that comes while the service is taking the turn must find it: it is cancelled as soon as it has a name.
+            outcome = Outcome(session, turn="")
             with anyio.CancelScope(shield=True):
-                turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
-            return await self._follow(context, service, Outcome(session, turn), events)
+                outcome.turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
+            return await self._follow(context, service, outcome, events)
 
     async def _follow(
         self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]

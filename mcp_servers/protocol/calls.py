@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -78,7 +78,7 @@ class Plan:
 
 
 Handler = Callable[[Call], Outcome | Plan]
-AsyncHandler = Callable[[Call], Awaitable[Outcome | Plan]]
+AsyncHandler = Callable[[Call], Coroutine[Any, Any, Outcome | Plan]]
 
 
 def digest_of(tool: str, arguments: Mapping[str, Any], host: Mapping[str, Any]) -> str:

@@ -16,9 +16,10 @@ from mcp_servers.cli import COMMANDS, mcp
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 SNIPPETS: list[Any] = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
-SERVERS = [entry for snippet in SNIPPETS for entry in (snippet.get("mcpServers") or snippet.get("servers") or {}).values()]
+TABLES: list[dict[str, Any]] = [snippet.get("mcpServers") or snippet.get("servers") or {} for snippet in SNIPPETS]
+SERVERS = [entry for table in TABLES for entry in table.values()]
 TYPED = [shlex.split(line)[1:] for line in re.findall(r"(?m)^\$ (variet .*)$", PAGE)]
-COMMAND_LINES = [entry["args"] for entry in SERVERS if "command" in entry] + TYPED
+COMMAND_LINES: list[Any] = [entry["args"] for entry in SERVERS if "command" in entry] + TYPED
 
 
 def test_there_is_a_snippet_for_each_client() -> None:
