@@ -30,6 +30,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 
 PURE = (
     *("agent/audit/chain", "agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/events"),
+    *("agent/route_parts", "agent/tools/pins", "agent/tools/questions"),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "signals")),
     *("agent/service/wire", "agent/sessions/exporting", "agent/watching/spans", "agent/watching/trace"),
@@ -37,7 +38,8 @@ PURE = (
     *("agent/faces/acp_wire", "agent/faces/mcp_tools", "agent/faces/outcome"),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "calling", "deferred", "effects", "rerouting", "shortening", "turn", "turn_state")),
-    *("bots/lines", "bots/plain", "bots/route_lines", "bots/repl/blocks", "bots/repl/commands", "bots/tally"),
+    *("bots/lines", "bots/plain", "bots/route_lines", "bots/tally"),
+    *(f"bots/repl/{name}" for name in ("blocks", "commands", "meter", "past", "tints")),
     *("config/calendar_settings", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/oauth"),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import NamedTuple
 
 
@@ -14,13 +15,24 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, str] = {
     "/help": "what can be typed",
-    "/tier NAME": "have this tier answer from now on; without NAME, let the rules choose",
-    "/sessions": "earlier conversations; go on with one by `variet chat --session ID`",
+    "/tier [NAME]": "which tiers there are; NAME answers from now on, or auto",
+    "/deeper": "the last message again, answered one tier up",
+    "/routes [TEXT]": "who can answer, and the last decisions; who would answer TEXT",
+    "/show": "the calls of the last turn with all that they brought",
+    "/approvals": "what waits for your yes anywhere; asks for each",
+    "/sessions [WORDS]": "earlier conversations, or those in which WORDS were said",
+    "/sessions N": "go on with the one of that number, or of that id",
     "/new": "begin a new conversation",
+    "/fork": "go on in a copy of this conversation",
+    "/undo": "drop the last exchange and ask differently",
+    "/export [FILE]": "write it all to a new FILE: Markdown, or events (.jsonl)",
     "/exit": "leave; Ctrl-D does the same",
 }
-NAMES: tuple[str, ...] = tuple(usage.split()[0] for usage in COMMANDS)
-KEYS = "Alt-Enter: new line. Ctrl-C: cancel the turn, or clear the line. Up: earlier messages."
+NAMES: tuple[str, ...] = tuple(dict.fromkeys(usage.split()[0] for usage in COMMANDS))
+KEYS = """Alt-Enter: new line. Up, Ctrl-R: earlier messages. Tab: complete.
+Ctrl-C: cancel the turn, or clear the line."""
+NEAR = 0.5
+"""How alike a name must be to be offered, from 0 to 1."""
 
 
 def parse_command(text: str) -> Command | None:
@@ -35,3 +47,9 @@ def help_text() -> str:
     """All commands, one per line."""
     width = max(map(len, COMMANDS))
     return "\n".join([*(f"{usage.ljust(width)}  {what}" for usage, what in COMMANDS.items()), KEYS])
+
+
+def unknown_text(name: str) -> str:
+    """That there is no such command, and which ones it may have been."""
+    near = get_close_matches(name.casefold(), NAMES, cutoff=NEAR)
+    return f"There is no {name}; did you mean {' or '.join(near)}?" if near else f"There is no {name}; /help shows what there is."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.events import (
     ApprovalAnswered,
+    CacheLost,
     CallDecided,
     ContextTrimmed,
     EngineLoading,
@@ -45,6 +46,8 @@ class TurnView:
                 self._screen.status(THINKING)
             case ContextTrimmed():
                 self._screen.line(trimmed_line(event), DIM)
+            case CacheLost():
+                self._screen.line(event.line, "yellow")
             case EngineLoading():
                 self._screen.status(loading_line(event) if event.phase != "ready" else THINKING)
             case TurnDone() | TurnFailed() | TurnCancelled():

@@ -201,7 +201,7 @@ def test_commands_do_what_help_says(open_chat: OpenChat) -> None:
     for command, outcome in (
         ("/help", "what can be typed"),
         ("/tier balanced", "From now on: balanced."),
-        ("/nix", "There is no /nix."),
+        ("/nix", "There is no /nix;"),
         ("/sessions", "None yet."),
         ("/new", "A new conversation."),
     ):

@@ -1,6 +1,7 @@
 """An agent in memory whose turns are written down here: real events in a real order, without a model, a store or a tool server.
 
-The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`, `slow`, `fail`, `load`, `long`, `crash`.
+The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`,
+`slow`, `fail`, `load`, `long`, `lost`, `edit`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agent.events import (
     TURN_ENDS,
     ApprovalAnswered,
     ApprovalNeeded,
+    CacheLost,
     CallDecided,
     CallValue,
     Decision,
@@ -40,6 +42,7 @@ from agent.service.wire import SessionRow
 from tests.fakes.routes import FakeRoutes
 from tests.fakes.shelf import FakeShelf
 
+WHEN = "Sun 22 Nov 2026 12:00-13:00"
 EXPIRES = "2026-11-21T12:00:00+01:00"
 LISTING = "Sun 22 Nov 2026: 2 events\n09:00-09:30 Standup\n15:00-16:00 Dentist \x1b[31mred\x1b]0;owned\x07"
 
@@ -174,6 +177,7 @@ class _Script:
     async def run(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         plays = {"list": self._list, "add": self._add, "add2": self._add_two, "send": self._send, "slow": self._slow, "load": self._load}
+        plays |= {"lost": self._lost, "edit": self._edit}
         try:
             if word == "fail":
                 self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
@@ -194,6 +198,14 @@ class _Script:
             self.put(EngineLoading(turn=self._turn, model="nano", phase=phase, elapsed_s=elapsed, expected_s=2.0))
             await anyio.lowlevel.checkpoint()
         await self._say("Loaded.")
+
+    async def _lost(self, _: str) -> None:
+        line = "Server: 10 of 2000 tokens were still there although the request begins with the same bytes; 1990 were read"
+        self.put(CacheLost(turn=self._turn, cause="server", expected_tokens=2000, cached_tokens=10, line=line))
+        await self._say("Read again.")
+
+    async def _edit(self, _: str) -> None:
+        await self._say(await self._ask("c1", "edit_file", "write", "a.txt", diff="--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-old\n+new"))
 
     async def _list(self, _: str) -> None:
         self._called("list_events", '{"when":"tomorrow"}', "read")
@@ -217,11 +229,11 @@ class _Script:
         await self._here.cancelled.wait()
         self.put(TurnCancelled(turn=self._turn, who="cli"))
 
-    async def _ask(self, call: str, tool: str, tool_class: ToolClass, name: str) -> str:
+    async def _ask(self, call: str, tool: str, tool_class: ToolClass, name: str, *, diff: str = "") -> str:
         self._called(tool, f'{{"title":"{name}"}}', tool_class, call=call)
         decision: Decision = "allow"
         if tool_class not in self._grants:
-            decision = await self._wait_for_person(call, tool, tool_class, name)
+            decision = await self._wait_for_person(call, tool, tool_class, name, diff)
         ok = decision in ("allow", "asked-yes")
         if ok:
             self._runtime.created.append(name)
@@ -230,10 +242,10 @@ class _Script:
         self.put(ToolFinished(turn=self._turn, call=call, name=tool, ok=ok, decision=decision, text=text))
         return text
 
-    async def _wait_for_person(self, call: str, tool: str, tool_class: ToolClass, name: str) -> Decision:
+    async def _wait_for_person(self, call: str, tool: str, tool_class: ToolClass, name: str, diff: str) -> Decision:
         needed = ApprovalNeeded(
             turn=self._turn, approval=f"a-{self._turn}-{call}", call=call, name=tool, tool_class=tool_class, summary=f"Create: {name}",
-            lines=(("Title", name), ("When", "Sun 22 Nov 2026 12:00-13:00")), digest=f"digest-{call}", expires_at=EXPIRES,
+            lines=(("Title", name), ("Diff", diff) if diff else ("When", WHEN)), digest=f"digest-{call}", expires_at=EXPIRES,
         )  # fmt: skip
         stored = self.put(needed)
         assert isinstance(stored, ApprovalNeeded)

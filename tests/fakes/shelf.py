@@ -28,7 +28,8 @@ class FakeShelf:
         ]
 
     async def fork(self, session: str, *, until: str | None = None) -> str:
-        return self._add(self._events(session))
+        events = self._events(session)
+        return self._add(events if until is None else events[: max(at for at, event in enumerate(events) if event.turn == until) + 1])
 
     async def export(self, session: str, form: Form) -> str:
         return exported(form, session, self._events(session))

@@ -1,0 +1,184 @@
+"""A turn followed to its end on the screen, over as many services as it takes, with whatever it asks the person on its way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+import anyio
+
+from agent.errors import AgentError, ApprovalError
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceGone
+from bots.link import Link
+from bots.plain import one_line
+from bots.repl.meter import Meter
+from bots.repl.person import Person
+from bots.repl.place import Place
+from bots.repl.screen import Screen
+from bots.repl.tints import tinted_approval
+from bots.repl.turn_view import DIM, OUTCOMES, TurnView
+
+WHO = "cli"
+TITLE_WIDTH = 60
+REPLAY_BOUND_S = 2.0
+"""A stored event comes at once; one that does not is in another session."""
+Begin = Callable[[], Awaitable[str]]
+
+
+async def _known(turn: str) -> str:
+    return turn
+
+
+class Following:
+    """Turns of one person's conversation, one at a time."""
+
+    def __init__(self, link: Link, screen: Screen, person: Person, place: Place) -> None:
+        self._link = link
+        self._screen = screen
+        self._person = person
+        self._place = place
+        self.meter = Meter()
+        """Of the turn that was followed last."""
+        self.is_asking = False
+        """An approval is on the screen, which nothing may redraw."""
+        self.has_turn = False
+        """A turn has begun in what is done now, so that it can be cancelled."""
+
+    async def say(self, text: str, *, tier: str | None) -> None:
+        """Send a message and show what comes of it; one that could not be sent is given back."""
+        try:
+            service = await self._link.service()
+            if self._place.session is None:
+                self._place.move(await service.open_session(title=one_line(text, TITLE_WIDTH)))
+            session = self._place.session
+            assert session is not None
+        except AgentError:
+            self._person.give_back(text)
+            raise
+        await self._follow(session, partial(self._begin, service, session, text, tier))
+
+    async def cancel(self) -> None:
+        """End the turn that runs; it then ends in its own way."""
+        if self._place.session is not None:
+            await (await self._link.service()).cancel(self._place.session, who=WHO)
+
+    async def ask(self, needed: ApprovalNeeded) -> None:
+        """Show exactly what would happen, and take the answer."""
+        self._screen.settle()
+        self.is_asking = True
+        for line, style in tinted_approval(needed):
+            self._screen.block(line, style)
+        answer = await self._person.approve(needed)
+        self.is_asking = False
+        if answer == "interrupt":
+            await self._told(self.cancel)
+        else:
+            await self._answer(needed, granted=answer == "yes")
+
+    async def ask_waiting(self, service: ServiceClient, session: str) -> None:
+        """Ask what a session still waits for."""
+        for needed in await service.approvals():
+            if await self.is_in(service, session, needed):
+                await self.ask_late(service, session, needed)
+
+    async def ask_late(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
+        """Ask what an earlier turn of a session waits for, and show what comes of the answer."""
+        await self.ask(needed)
+        await self._follow_answer(service, session, needed)
+
+    async def is_in(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> bool:
+        """Whether it was asked in this session."""
+        with anyio.move_on_after(REPLAY_BOUND_S):
+            async with aclosing(service.events(session, after=needed.seq - 1)) as events:
+                async for event in events:
+                    return isinstance(event, ApprovalNeeded) and event.approval == needed.approval
+        return False
+
+    async def _told(self, do: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await do()
+        except AgentError as error:
+            self._screen.settle()
+            self._screen.block(str(error), "red")
+
+    async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None) -> str:
+        try:
+            turn = await service.send(session, text, who=WHO, tier=tier)
+        except AgentError:
+            self._person.give_back(text)
+            raise
+        self.has_turn = True
+        return turn
+
+    async def _follow(self, session: str, begin: Begin) -> None:
+        """Show a turn to its end, over as many services as it takes.
+
+        Args:
+            session: where it is.
+            begin: called once, when nothing that happens can be missed any more; gives the turn's id.
+        """
+        view = TurnView(self._screen)
+        turn: str | None = None
+        while True:
+            service = await self._link.service()
+            try:
+                async with service.listening(session, after=self._place.seen) as events:
+                    turn = turn or await begin()
+                    await self._show(events, turn, view)
+                    return
+            except ServiceGone:
+                if turn is None:
+                    raise
+                self._screen.settle()
+                self._screen.status("the agent service is gone; starting it again")
+
+    async def _show(self, events: AsyncIterator[Event], turn: str, view: TurnView) -> None:
+        async for event in events:
+            self._place.seen = event.seq or self._place.seen
+            if event.turn != turn:
+                continue
+            self.meter = self.meter.after(event)
+            if isinstance(event, ApprovalNeeded):
+                await self.ask(event)
+            else:
+                view.show(event)
+            if event.type in TURN_ENDS:
+                return
+
+    async def _answer(self, needed: ApprovalNeeded, *, granted: bool) -> None:
+        """Give the answer to whichever service is there; one that had taken it before it went says that it is answered."""
+        is_repeated = False
+        while True:
+            service = await self._link.service()
+            try:
+                await service.approve(needed.approval, digest=needed.digest, granted=granted, who=WHO)
+            except ServiceGone:
+                is_repeated = True
+            except ApprovalError as error:
+                if not (is_repeated and error.problem == "answered"):
+                    self._screen.line(str(error), "red")
+                return
+            else:
+                return
+
+    async def _follow_answer(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
+        """Show what came of an answer: in the turn that asked if it still runs, else in the one that runs the call."""
+        has_ended, answered, seen = False, None, needed.seq
+        with anyio.move_on_after(REPLAY_BOUND_S):
+            async with aclosing(service.events(session, after=needed.seq)) as events:
+                async for event in events:
+                    seen = event.seq or seen
+                    has_ended = has_ended or (event.turn == needed.turn and event.type in TURN_ENDS)
+                    if isinstance(event, ApprovalAnswered) and event.approval == needed.approval:
+                        answered = event
+                        break
+        if session == self._place.session:
+            self._place.seen = seen
+            if answered is not None and (answered.outcome == "yes" or not has_ended):
+                self.has_turn = True
+                await self._follow(session, partial(_known, answered.turn))
+        elif answered is not None:
+            self._screen.line(f"  {OUTCOMES[answered.outcome]}", DIM)

@@ -1,0 +1,205 @@
+"""What the commands do: each asks the service, shows what it said, and moves the conversation where it should go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from agent.errors import AgentError
+from agent.routes.report import ExplainRequest
+from agent.service.client import ServiceClient
+from bots.link import Link
+from bots.plain import neutralise, one_line
+from bots.repl.commands import Command, help_text, unknown_text
+from bots.repl.following import TITLE_WIDTH, Following
+from bots.repl.past import events_of, last_exchange, last_typed, unfolded
+from bots.repl.person import Person
+from bots.repl.place import Place
+from bots.repl.screen import Screen
+from bots.route_lines import decision_lines, explanation_lines, node_lines
+
+RECENT_SESSIONS = 10
+RECENT_DECISIONS = 3
+FREE = "auto"
+"""As a tier: the rules choose."""
+DEEPER = "deeper"
+"""As a tier: the next of the ladder."""
+NOTHING_YET = "Nothing has been said here yet."
+DIM, BAD = "dim", "red"
+PRIVATE_FILE_MODE = 0o600
+Order = Callable[[str], Awaitable[None]]
+
+
+class Orders:
+    """The commands of one conversation."""
+
+    def __init__(self, link: Link, screen: Screen, person: Person, place: Place, following: Following) -> None:
+        self._link = link
+        self._screen = screen
+        self._person = person
+        self._place = place
+        self._following = following
+        self._listed: list[str] = []
+        """Sessions as they were listed last, for their numbers."""
+        self._orders: dict[str, Order] = {
+            "/help": self._help,
+            "/tier": self._tier,
+            "/deeper": self._deeper,
+            "/routes": self._routes,
+            "/show": self._show,
+            "/approvals": self._approvals,
+            "/sessions": self._sessions,
+            "/new": self._new,
+            "/fork": self._fork,
+            "/undo": self._undo,
+            "/export": self._export,
+        }
+
+    async def obey(self, command: Command) -> None:
+        """Carry a command out.
+
+        Raises:
+            AgentError: it could not be done; the sentence is for the person.
+        """
+        order = self._orders.get(command.name)
+        if order is None:
+            self._screen.block(unknown_text(command.name), BAD)
+        else:
+            await order(command.argument)
+
+    async def resume(self, session: str) -> None:
+        """Take up an earlier session: its last exchange is shown, and what it still waits for is asked now.
+
+        Raises:
+            SessionNotFound: there is none of that id.
+        """
+        service = await self._link.service()
+        self._place.move(await service.open_session(resume=session))
+        events = events_of(await service.export(session, "jsonl"))
+        last = last_exchange(events)
+        if last is not None and last.text:
+            self._screen.line(f"> {last.text}", DIM)
+            self._screen.settle(last.answer)
+        await self._following.ask_waiting(service, session)
+
+    async def _help(self, _: str) -> None:
+        self._screen.block(help_text())
+
+    async def _new(self, _: str) -> None:
+        self._place.move(None)
+        self._screen.line("A new conversation.", DIM)
+
+    async def _tier(self, name: str) -> None:
+        if name:
+            self._place.tier = None if name == FREE else name
+            self._screen.line("From now on the rules choose the tier." if name == FREE else f"From now on: {name}.", DIM)
+            return
+        report = await (await self._link.service()).routes(0)
+        for node in report.nodes:
+            self._lines(node_lines(node))
+        self._screen.line(f"Now: {self._place.tier or 'the rules choose'}.", DIM)
+
+    async def _deeper(self, _: str) -> None:
+        service, session = await self._here()
+        text = last_typed(events_of(await service.export(session, "jsonl")))
+        if not text:
+            raise AgentError(NOTHING_YET)
+        self._screen.line(f"> {text}", DIM)
+        await self._following.say(text, tier=DEEPER)
+
+    async def _routes(self, text: str) -> None:
+        service = await self._link.service()
+        if text:
+            self._lines(explanation_lines(await service.explain(ExplainRequest(text=text, tier=self._place.tier))))
+            return
+        report = await service.routes(RECENT_DECISIONS)
+        for node in report.nodes:
+            self._lines(node_lines(node))
+        for decision in report.decisions:
+            self._lines(decision_lines(decision))
+
+    async def _show(self, _: str) -> None:
+        service, session = await self._here()
+        self._screen.block(unfolded(events_of(await service.export(session, "jsonl"))) or "No tool has been called here.")
+
+    async def _approvals(self, _: str) -> None:
+        service = await self._link.service()
+        waiting = await service.approvals()
+        if not waiting:
+            self._screen.line("Nothing waits for you.", DIM)
+            return
+        sessions = [row.session for row in await service.sessions() if row.waiting]
+        for needed in waiting:
+            for session in sessions:
+                if await self._following.is_in(service, session, needed):
+                    self._screen.line(f"In {session}:", DIM)
+                    await self._following.ask_late(service, session, needed)
+                    break
+
+    async def _sessions(self, words: str) -> None:
+        service = await self._link.service()
+        rows = await service.sessions()
+        if words.isdigit() and 0 < int(words) <= len(self._listed):
+            await self.resume(self._listed[int(words) - 1])
+        elif words in {row.session for row in rows}:
+            await self.resume(words)
+        elif words:
+            await self._find(service, words)
+        else:
+            shown = rows[:RECENT_SESSIONS]
+            self._list([(row.session, f"{row.title or row.last_text}{'  (waits for approval)' if row.waiting else ''}") for row in shown])
+
+    async def _find(self, service: ServiceClient, words: str) -> None:
+        found: dict[str, str] = {}
+        for row in await service.search_sessions(words):
+            found.setdefault(row.session, f"{row.title}: {row.text}" if row.title else row.text)
+        self._list(list(found.items())[:RECENT_SESSIONS])
+
+    def _list(self, rows: list[tuple[str, str]]) -> None:
+        self._listed = [session for session, _ in rows]
+        self._lines([f"{number:>2}  {session}  {one_line(text, TITLE_WIDTH)}" for number, (session, text) in enumerate(rows, 1)])
+        self._screen.line("/sessions N goes on with one." if rows else "None yet.", DIM)
+
+    async def _fork(self, _: str) -> None:
+        service, session = await self._here()
+        self._place.move(await service.fork(session))
+        self._screen.line(f"You go on in the copy {self._place.session}; {session} stays as it is.", DIM)
+
+    async def _undo(self, _: str) -> None:
+        service, session = await self._here()
+        last = last_exchange(events_of(await service.export(session, "jsonl")))
+        if last is None:
+            raise AgentError(NOTHING_YET)
+        self._place.move(await service.fork(session, until=last.before) if last.before is not None else None)
+        self._person.give_back(last.text)
+        self._screen.line(f"The last exchange is dropped; the whole conversation stays as {session}.", DIM)
+        for line in last.done:
+            self._screen.line(f"Done all the same: {line}", "yellow")
+
+    async def _export(self, name: str) -> None:
+        service, session = await self._here()
+        file = await anyio.Path(name or f"{session}.md").expanduser()
+        text = await service.export(session, "jsonl" if file.suffix == ".jsonl" else "markdown")
+        try:
+            await file.touch(mode=PRIVATE_FILE_MODE, exist_ok=False)
+            await file.write_text(text, encoding="utf-8")
+        except FileExistsError as error:
+            raise AgentError(f"{file} is there already; name another file.") from error
+        except OSError as error:
+            raise AgentError(f"{file} could not be written: {error.strerror}.") from error
+        self._screen.block(f"Written to {file}.", DIM)
+
+    async def _here(self) -> tuple[ServiceClient, str]:
+        """The service and the session.
+
+        Raises:
+            AgentError: nothing has been said yet.
+        """
+        if self._place.session is None:
+            raise AgentError(NOTHING_YET)
+        return await self._link.service(), self._place.session
+
+    def _lines(self, lines: list[str]) -> None:
+        for line in lines:
+            self._screen.block(neutralise(line))

@@ -1,0 +1,21 @@
+"""Where the conversation is: its session, how far it was shown, and which tier was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Place:
+    """One conversation at a time."""
+
+    session: str | None = None
+    """None before its first message."""
+    seen: int = 0
+    """The last stored event that was shown."""
+    tier: str | None = None
+    """Pinned by the person; None where the rules choose."""
+
+    def move(self, session: str | None) -> None:
+        """Go on in another one."""
+        self.session, self.seen = session, 0

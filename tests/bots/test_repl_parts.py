@@ -1,0 +1,108 @@
+"""The chat's pure parts: commands, what is read from a conversation's events, the meter, colours."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.events import (
+    ApprovalNeeded,
+    CallDecided,
+    Event,
+    ModelReplied,
+    RouteChosen,
+    ToolFinished,
+    TurnDone,
+    TurnStarted,
+    Usage,
+)
+from agent.safety.approvals import DEFERRED_TEXT
+from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
+from bots.repl.meter import Meter
+from bots.repl.past import events_of, last_exchange, last_typed, unfolded
+from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
+
+
+def _turn(turn: str, text: str, answer: str = "Done.", *between: Event) -> list[Event]:
+    started = TurnStarted(turn=turn, text=text, sent_text=text, now="2026-11-21T09:15:00+01:00", who="cli")
+    return [started, *between, TurnDone(turn=turn, answer=answer, usage=Usage())]
+
+
+def _call(turn: str, name: str, tool_class: str = "write", *, ok: bool = True, text: str = "ok") -> list[Event]:
+    decided = {"turn": turn, "call": "c1", "name": name, "tool_class": tool_class, "arguments": '{"a":1}'}
+    return [
+        CallDecided.model_validate({**decided, "verdict": "allow", "reason": "rule"}),
+        ToolFinished(turn=turn, call="c1", name=name, ok=ok, decision="allow", text=text, whole="all of it\nindeed"),
+    ]
+
+
+def test_a_command_is_a_name_and_the_rest():
+    assert parse_command("/tier  balanced ") == Command("/tier", "balanced")
+    assert parse_command("/quit") == Command("/exit", "")
+    assert parse_command("/etc is a folder\nof mine") is None
+    assert parse_command("tell me of /etc") is None
+
+
+def test_an_unknown_command_is_one_sentence_with_the_nearest_names():
+    assert unknown_text("/session") == "There is no /session; did you mean /sessions?"
+    assert unknown_text("/xqzzy") == "There is no /xqzzy; /help shows what there is."
+
+
+def test_help_names_every_command_on_one_line_of_80_columns():
+    lines = help_text().splitlines()
+    assert {line.split()[0] for line in lines if line.startswith("/")} == set(NAMES)
+    assert max(map(len, lines)) <= 80
+
+
+def test_exported_events_are_read_whatever_line_ends_they_hold():
+    events = _turn("t1", "one\u2028two\x85three")
+    assert events_of("".join(event.model_dump_json() + "\n" for event in events)) == events
+
+
+def test_the_last_exchange_knows_the_turn_before_it_and_what_was_done():
+    events = [*_turn("t1", "hi"), *_turn("t2", "add it", "Added.", *_call("t2", "create_event"), *_call("t2", "list_events", "read"))]
+    last = last_exchange(events)
+    assert last is not None
+    assert (last.turn, last.text, last.answer, last.before) == ("t2", "add it", "Added.", "t1")
+    assert last.done == ("create_event(a: 1)",)
+    assert last_exchange(events[:1]) is None
+
+
+def test_the_hosts_own_words_are_not_what_was_typed():
+    events = [*_turn("t1", "add it"), *_turn("t2", f"{DEFERRED_TEXT}create_event")]
+    last = last_exchange(events)
+    assert last is not None
+    assert last.text == ""
+    assert last_typed(events) == "add it"
+
+
+def test_unfolded_calls_are_those_of_the_last_turn_that_made_any():
+    events = [*_turn("t1", "a", "A", *_call("t1", "first")), *_turn("t2", "b", "B", *_call("t2", "second", ok=False)), *_turn("t3", "c")]
+    assert unfolded(events) == '✗ second({"a":1})\n  all of it\n  indeed'
+    assert unfolded(_turn("t1", "a")) == ""
+
+
+@pytest.mark.parametrize(
+    ("n_ctx", "processed", "line"),
+    [
+        (8192, 200, "fast · 5,010 of 8,192 tokens (61 %) · 96 % from the cache · 3.2 s"),
+        (0, None, "fast · 5,010 tokens · 3.2 s"),
+    ],
+)
+def test_the_meter_tells_what_is_known(n_ctx: int, processed: int | None, line: str):
+    meter = Meter()
+    reply = ModelReplied(
+        turn="t1", text="x", prompt_tokens=5000, completion_tokens=10, cached_tokens=4800, processed_tokens=processed, elapsed_s=3.2
+    )
+    for event in [RouteChosen(turn="t1", tier="fast", model="fast", rule="default", reasons=(), n_ctx=n_ctx), reply]:
+        meter = meter.after(event)
+    assert meter.line() == line
+    assert Meter().line() == ""
+
+
+def test_an_approvals_diff_is_coloured_and_nothing_else():
+    diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same"
+    needed = ApprovalNeeded(
+        turn="t1", approval="a1", call="c1", name="edit_file", tool_class="write", summary="Edit x", digest="d",
+        lines=(("File", "+x"), ("Diff", diff)), expires_at="2026-11-21T12:00:00+01:00",
+    )  # fmt: skip
+    assert [each.style for each in tinted_approval(needed)] == [TITLE, "", PLACE, PLACE, PLACE, REMOVED, ADDED, ""]
