@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from mcp_servers.when.words import is_one_slip
 
@@ -15,19 +16,32 @@ EMPTY_WORDS = frozenset("the a an my our your his her their with at in on of for
 """Words that say nothing about which thing is meant."""
 _MIN_TYPO_CHARS = 5
 _MIN_PREFIX_CHARS = 3
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]*)?")
+_POSSESSIVE = re.compile(r"'s?$")
 
 
 def words_of(text: str) -> tuple[str, ...]:
     """Lower-case words without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return tuple(re.sub(r"'s?$", "", word) for word in re.findall(r"[^\W_]+(?:'[^\W_]*)?", plain))
+    plain = text.casefold().replace("\u2019", "'")
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain)
+        plain = "".join(character for character in plain if not unicodedata.combining(character))
+    return tuple(_POSSESSIVE.sub("", word) if "'" in word else word for word in _WORD.findall(plain))
 
 
 def holds(text: str, wanted: tuple[str, ...], *, is_forgiving: bool = False) -> bool:
     """Whether every wanted word is among the words of the text."""
-    own = words_of(text)
+    return holds_words(words_of(text), wanted, is_forgiving=is_forgiving)
+
+
+def holds_words(own: Collection[str], wanted: tuple[str, ...], *, is_forgiving: bool = False) -> bool:
+    """The same for a text whose words are known."""
     return all(any(is_same(word, other, is_forgiving=is_forgiving) for other in own) for word in wanted)
+
+
+def stem_of(word: str) -> str:
+    """How every word begins that is the same as this one with no slip forgiven."""
+    return word.rstrip("s") or word
 
 
 def is_same(word: str, other: str, *, is_forgiving: bool = False) -> bool:

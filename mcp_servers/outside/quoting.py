@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 MAX_ITEMS = 8
 """A result shows no more items than this, then `and N more`."""
@@ -26,7 +27,8 @@ _LINE_ENDS = frozenset("\r\u2028\u2029")
 def clean_text(text: str) -> str:
     """Keeps the visible characters and line breaks; runs of blank lines become one."""
     unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    visible = "".join(character for character in unified if _is_visible(character))
+    hidden = _hidden_in(unified)
+    visible = unified.translate(dict.fromkeys(map(ord, hidden))) if hidden else unified
     lines = [line.rstrip() for line in visible.split("\n")]
     kept = [line for i, line in enumerate(lines) if line or (i > 0 and lines[i - 1])]
     return "\n".join(kept).strip("\n")
@@ -39,7 +41,8 @@ def clean_line(text: str) -> str:
 
 def hidden_counts(text: str) -> dict[str, int]:
     """How many characters `clean_text` takes out of a text, by kind: control, zero-width, bidirectional, tag and other."""
-    counts = Counter(_kind(character) for character in text if character not in _LINE_ENDS and not _is_visible(character))
+    hidden = _hidden_in(text) - _LINE_ENDS
+    counts = Counter(_kind(character) for character in text if character in hidden) if hidden else Counter[str]()
     return {kind: counts[kind] for kind in ("control", "zero-width", "bidirectional", "tag", "other") if counts[kind]}
 
 
@@ -80,6 +83,12 @@ def _kind(character: str) -> str:
     return "control" if unicodedata.category(character) == "Cc" else "other"
 
 
+def _hidden_in(text: str) -> frozenset[str]:
+    """Which of its characters hide. Each is looked at once: a text has many characters and few different ones."""
+    return frozenset(character for character in set(text) if not _is_visible(character))
+
+
+@lru_cache(maxsize=4096)
 def _is_visible(character: str) -> bool:
     if character in _KEPT_CONTROLS:
         return True

@@ -226,3 +226,36 @@ def test_an_id_of_an_occurrence_is_found_again_wherever_it_is(tmp_path: Path) ->
     assert store.get("nobody", BERLIN) == ()
     assert store.get("standup#20990101T080000Z", BERLIN) == ()
     assert store.get("standup#garbage", BERLIN) == ()
+
+
+def test_what_is_kept_of_a_period_is_what_a_fresh_look_finds_whoever_changed_the_file(tmp_path: Path) -> None:
+    store = write(tmp_path, STANDUP)
+    calendars = Calendars(store)
+    october = days_of(datetime(2026, 10, 19, tzinfo=BERLIN), date(2026, 10, 27))
+    elsewhere = days_of(datetime(2026, 11, 23, tzinfo=ZoneInfo("Asia/Tokyo")), date(2026, 11, 29))
+
+    def looked_at(one: LocalCalendars) -> list[object]:
+        return [one.query(period) for period in (WEEK, october, elsewhere, WEEK, october)]
+
+    def is_fresh() -> bool:
+        return looked_at(store) == looked_at(LocalCalendars(tmp_path))
+
+    assert is_fresh()
+    text_of(calendars.create_event, title="Dentist", when="2026-11-24 15:00")
+    assert is_fresh()
+    text_of(calendars.update_event, event="standup", when="wednesday", new_when="10:30")
+    assert is_fresh()
+    write(tmp_path, STANDUP, component("review", "DTSTART:20261124T080000Z", "DTEND:20261124T090000Z"))
+    assert "Tue 24 Nov 09:00-10:00 review" in shown(store)
+    assert is_fresh()
+    (tmp_path / "work.ics").unlink()
+    assert [line for line in shown(store) if "Dentist" not in line] == []
+
+
+def test_the_hour_that_comes_twice_is_two_periods(tmp_path: Path) -> None:
+    store = write(tmp_path, component("once", "DTSTART:20261025T003000Z", "DTEND:20261025T004500Z"))
+    hours = [
+        Span(datetime(2026, 10, 25, 2, 15, fold=fold, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 59, fold=fold, tzinfo=BERLIN))
+        for fold in (0, 1)
+    ]
+    assert [len(store.query(hour).events) for hour in hours] == [1, 0]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, cast
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 PRODUCT = "-//Variet//calendars//EN"
 # The library's own types say little and are in part unknown; what leaves this package is typed by our values.
 Calendar = Any
+_KEPT_PERIODS = 32
+"""Of one calendar: the weeks and days that a conversation is about."""
 _AROUND = timedelta(days=2)
 """An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
 _UNREADABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, BrokenCalendarProperty)
@@ -56,16 +60,41 @@ def serialized(calendar: Calendar) -> bytes:
     return calendar.to_ical()
 
 
+class Unfolded:
+    """A calendar that does not change any more, ready to be asked for one period after another.
+
+    Reading every rule takes as long as reading the file; it is done once, and what a period held is kept for the next question.
+    """
+
+    def __init__(self, calendar: Calendar, name: str, account: str = LOCAL) -> None:
+        self._name = name
+        self._account = account
+        self._series = _components_by_uid(calendar)
+        self._query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
+        self._periods: OrderedDict[tuple[float, float, tzinfo], tuple[Event, ...]] = OrderedDict()
+
+    def occurrences(self, period: Span, zone: tzinfo) -> tuple[Event, ...]:
+        """The events of a period, recurring ones unfolded, unsorted."""
+        # As instants: the hour that comes twice a year is two periods.
+        asked = (period.start.timestamp(), period.end.timestamp(), zone)
+        if asked not in self._periods:
+            self._periods[asked] = tuple(self._occurrences(period, zone))
+        self._periods.move_to_end(asked)
+        if len(self._periods) > _KEPT_PERIODS:
+            self._periods.popitem(last=False)
+        return self._periods[asked]
+
+    def _occurrences(self, period: Span, zone: tzinfo) -> Iterator[Event]:
+        for component in self._query.between(period.start, period.end):
+            series = self._series.get(str(component.get("UID", "")), [])
+            event = event_of(component, self._name, zone, series, self._account)
+            if event is not None and (event.span.overlaps(period) or event.span.start == event.span.end):
+                yield event
+
+
 def occurrences(calendar: Calendar, name: str, period: Span, zone: tzinfo, account: str = LOCAL) -> list[Event]:
     """The events of a period, recurring ones unfolded, unsorted."""
-    found: list[Event] = []
-    series = _components_by_uid(calendar)
-    query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
-    for component in query.between(period.start, period.end):
-        event = event_of(component, name, zone, series.get(str(component.get("UID", "")), []), account)
-        if event is not None and (event.span.overlaps(period) or event.span.start == event.span.end):
-            found.append(event)
-    return found
+    return list(Unfolded(calendar, name, account).occurrences(period, zone))
 
 
 def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Component], account: str = LOCAL) -> Event | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cached_property
 from pathlib import Path
 
 from mcp_servers.calendars.backends import fields, ics, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.ics import Calendar
+from mcp_servers.calendars.backends.ics import Calendar, Unfolded
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import LOCAL, Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import STALE
@@ -28,8 +29,13 @@ Edit = Callable[[list[Component]], Edited]
 
 @dataclass(frozen=True)
 class _Loaded:
-    stamp: tuple[int, int]
+    stamp: tuple[int, int, int]
     calendar: Calendar
+    name: str
+
+    @cached_property
+    def unfolded(self) -> Unfolded:
+        return Unfolded(self.calendar, self.name)
 
 
 class LocalCalendars:
@@ -61,8 +67,9 @@ class LocalCalendars:
     def query(self, period: Span, calendar: str = "") -> Listing:
         """What falls into the period, by start; all-day events first."""
         zone = _zone_of(period)
-        kept = {name: each for name, each in self._calendars().items() if calendar in {"", name}}
-        events = [event for name, each in kept.items() for event in ics.occurrences(each, name, period, zone)]
+        self._calendars()
+        kept = [loaded for name, loaded in self._loaded.items() if calendar in {"", name}]
+        events = [event for loaded in kept for event in loaded.unfolded.occurrences(period, zone)]
         return Listing(tuple(sorted(events, key=in_order)))
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
@@ -136,12 +143,12 @@ class LocalCalendars:
 
     def _load(self, name: str, path: Path) -> _Loaded:
         stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ino)
+        stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         known = self._loaded.get(name)
         if known is not None and known.stamp == stamp:
             return known
         try:
-            return _Loaded(stamp, ics.parse(path.read_bytes()))
+            return _Loaded(stamp, ics.parse(path.read_bytes()), name)
         except ValueError as error:
             raise Refusal(f'The calendar "{name}" cannot be read: {path.name} is damaged.') from error
 
