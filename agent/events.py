@@ -171,6 +171,8 @@ class ModelReplied(_Event):
     """Seconds from asking to its end."""
     money: float = 0.0
     """What it cost, in the currency of the node's prices."""
+    drops_thoughts: bool = False
+    """Its thoughts are not sent again with the conversation: the template of its model would not leave them where they were."""
 
 
 class CacheLost(_Event):

@@ -35,6 +35,8 @@ class Reply:
     """Seconds until its text began; 0 where nothing was shown."""
     elapsed_s: float = 0.0
     money: float = 0.0
+    drops_thoughts: bool = False
+    """They are not sent again with the conversation: its model's template would not leave them where they were."""
 
 
 @dataclass

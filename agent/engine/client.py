@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
 from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
+from inference.contract.headers import WAIT
 from inference.contract.status import EngineStatus, ServedModels, SessionForgotten, SwitchAnswer, SwitchRequest
 
 CONTROL_TIMEOUT_S = 5.0
@@ -22,6 +24,27 @@ SWITCH_TIMEOUT_S = 900.0
 """The largest models load for minutes from a slow disk; the engine itself notices a load that has stalled."""
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
+_NONE: Mapping[str, str] = {}
+_AT_ONCE: Mapping[str, str] = {WAIT: "0"}
+"""For looks at a model that is loaded: should it be gone, nothing is waited for and nothing loaded."""
+
+
+class _Props(BaseModel):
+    """llama-server's word on itself, as far as it matters here."""
+
+    chat_template: str
+    build_info: str = ""
+
+
+class _Conversation(BaseModel):
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Mapping[str, Any]] | None = None
+    add_generation_prompt: bool = False
+
+
+class _Prompt(BaseModel):
+    prompt: str
 
 
 class Served(NamedTuple):
@@ -86,6 +109,34 @@ class EngineClient:
         request = SwitchRequest(tier=tier, wait=wait)
         return await self._ask(SwitchAnswer, "POST", "/engine/switch", request, timeout_s=SWITCH_TIMEOUT_S)
 
+    async def template(self, name: str) -> str:
+        """What decides how a loaded model's prompts are written: its chat template, and the build that renders it.
+
+        Args:
+            name: as it is asked for.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused, does not tell its template, or is not loaded any more.
+        """
+        told = await self._ask(_Props, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
+        return f"{told.build_info}\0{told.chat_template}"
+
+    async def rendered(self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> str:
+        """A conversation as a loaded model's prompt, without the beginning of an answer.
+
+        Args:
+            name: as it is asked for.
+            messages: the conversation.
+            tools: what it is offered.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused, or is not loaded any more.
+        """
+        asked = _Conversation(model=name, messages=messages, tools=tools or None)
+        return (await self._ask(_Prompt, "POST", "/apply-template", asked, timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)).prompt
+
     async def forget(self, session: str) -> None:
         """Have it throw away what it keeps of a conversation to make it warm again.
 
@@ -95,11 +146,14 @@ class EngineClient:
         """
         await self._ask(SessionForgotten, "DELETE", f"/engine/sessions/{session}", timeout_s=CONTROL_TIMEOUT_S)
 
-    async def _ask(self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *, timeout_s: float) -> _Answer:
+    async def _ask(
+        self, kind: type[_Answer], method: str, route: str, body: BaseModel | None = None, *,
+        timeout_s: float, headers: Mapping[str, str] = _NONE,
+    ) -> _Answer:  # fmt: skip
         shown = self._key.headers
-        response = await self._request(method, route, body, shown, timeout_s)
+        response = await self._request(method, route, body, {**headers, **shown}, timeout_s)
         if response.status_code == REFUSED and await self._key.has_changed(shown):
-            response = await self._request(method, route, body, self._key.headers, timeout_s)
+            response = await self._request(method, route, body, {**headers, **self._key.headers}, timeout_s)
         try:
             if response.status_code == 200:
                 return kind.model_validate_json(response.content)
@@ -113,7 +167,7 @@ class EngineClient:
                 method,
                 self._url + route,
                 headers=shown | {"Content-Type": "application/json"},
-                content=body.model_dump_json().encode() if body else None,
+                content=body.model_dump_json(exclude_none=True).encode() if body else None,
                 timeout=timeout_s,
             )
         except httpx2.TransportError as error:

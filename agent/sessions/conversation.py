@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
+from agent.engine.templates import Templates
 from agent.errors import SessionBusy
 from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta
 from agent.local_time import Zone
@@ -56,6 +57,8 @@ class World:
     router: Router
     engine: EngineClient
     zone: Zone
+    templates: Templates
+    """What models' templates do with thoughts."""
     clock: Callable[[], float] = time.time
     watch: Watch = unwatched
     """Is told of every event that was stored."""
@@ -237,6 +240,8 @@ class OpenSession:
             on_text=show_text,
             on_loading=show_loading,
         )
+        if not is_summary:
+            reply = await self.world.templates.settle(self.routes.last, reply)
         self._watch, lost = self._watch.take(turn, prefix, messages, reply)
         if lost is not None:
             await self.commit([lost])

@@ -24,6 +24,7 @@ from agent.background import background_tasks
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, KeySource
 from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.templates import TEMPLATES_FILE, Templates
 from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
 from agent.local_time import Zone, find_zone
@@ -270,7 +271,8 @@ async def open_runtime(
                     open_watch(settings.agent) as watch,
                     background_tasks() as tasks,
                 ):
-                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person, watch=watch)
+                    templates = Templates(engine, home.state_dir / TEMPLATES_FILE)
+                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person, templates, watch=watch)
                     runtime = Runtime(world, tasks)
                     await runtime.resume()
                     tasks.start_soon(runtime.shelf.tell_engine)

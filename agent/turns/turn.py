@@ -164,6 +164,7 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
             first_token_s=reply.first_token_s,
             elapsed_s=reply.elapsed_s,
             money=reply.money,
+            drops_thoughts=reply.drops_thoughts,
         )
     )
     if not calls:

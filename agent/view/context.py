@@ -95,6 +95,8 @@ class Conversation:
         # What was generated is replayed to the byte, but for calls: a template writes those in the model's own form.
         is_thought_inside = bool(reply.raw) and not reply.calls
         text, reasoning = (reply.raw, "") if is_thought_inside else (reply.text, reply.reasoning)
+        if reply.drops_thoughts:
+            text, reasoning = reply.text, ""
         self._append(assistant_message(text, reasoning, reply.calls), is_answer=not reply.calls)
         self._open_calls, self._results = reply.calls, {}
 

@@ -69,6 +69,14 @@ class ScriptedModel:
     """How often anybody connected."""
     key: str = ""
     """What the list of models wants to see."""
+    template: Callable[[Mapping[str, Any]], str] | None = None
+    """Writes a conversation as the model's prompt; without it nothing is told of a template."""
+    template_text: str = "a template"
+    """What the template is said to be."""
+    state: str = "ready"
+    """Of the model."""
+    looks: list[str] = field(default_factory=list[str])
+    """Routes by which its template was looked at, with how long they would wait."""
     is_holding: anyio.Event = field(default_factory=anyio.Event)
     has_lost_client: anyio.Event = field(default_factory=anyio.Event)
     _release: anyio.Event = field(default_factory=anyio.Event)
@@ -98,12 +106,28 @@ class ScriptedModel:
                     if f"Bearer {self.key}" not in head and self.key:
                         return await _send_json(stream, 401, {"error": {"message": "A valid key is needed.", "code": "invalid_key"}})
                     return await _send_json(stream, 200, self._models())
+                if self.template is not None and route.partition("?")[0] in ("/engine/status", "/props", "/apply-template"):
+                    wait = next((line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith("x-variet-wait")), "")
+                    self.looks.append(f"{route} {wait}".rstrip())
+                    return await self._show_template(stream, route, body)
                 if (method, route) != ("POST", "/v1/chat/completions"):
                     return await _send_json(stream, 404, {"error": {"message": f"No {route} here.", "code": "route_not_found"}})
                 self.headers.append(dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line))
                 await self._play(stream, self.answer(body))
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
                 self.has_lost_client.set()
+
+    async def _show_template(self, stream: SocketStream, route: str, body: bytes) -> None:
+        if route == "/engine/status":
+            models = [{"name": "scripted", "state": self.state}]
+            return await _send_json(stream, 200, {"contract": 1, "version": "0", "models": models, "queue": [], "swap": None})
+        if route.startswith("/props"):
+            return await _send_json(stream, 200, {"chat_template": self.template_text, "build_info": "b1", "total_slots": 1})
+        try:
+            prompt = self.template(json.loads(body)) if self.template else ""
+        except ValueError as error:
+            return await _send_json(stream, 500, {"error": {"message": str(error), "type": "server_error", "code": 500}})
+        return await _send_json(stream, 200, {"prompt": prompt})
 
     def _models(self) -> dict[str, Any]:
         meta = {"kind": "tier", "model": "scripted", "state": "ready", "n_ctx": 4096, **self.meta}

@@ -1,0 +1,113 @@
+"""What a model's chat template does with thoughts, found out by rendering with it, and kept for each model's identity.
+
+It is asked after an answer that held thoughts, of a model that is loaded: a look at a template must never cause a swap. Whatever goes wrong
+means that nothing is known, and then the thoughts are sent again as they were generated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import anyio
+import anyio.to_thread
+
+from agent.calls.assemble import Reply
+from agent.engine.client import EngineClient
+from agent.errors import EngineUnreachable, ModelFailed
+from agent.events import RouteChosen
+from agent.routes.nodes import DEFAULT_NODE
+from agent.view.replay import Carriage, Scene, Verdict, scenes, verdict_on, worst
+from config.whole_file import write_whole
+
+PROBE_TIMEOUT_S = 10.0
+"""Six renderings of a few lines take milliseconds; a person waits for the answer that is in already."""
+FRESH_S = 60.0
+"""How long a model's identity counts without another look: its file may be replaced under its name."""
+MAX_KEPT = 200
+"""Verdicts in the file; the oldest leave."""
+TEMPLATES_FILE = "templates.json"
+log = logging.getLogger(__name__)
+
+
+class _Known(NamedTuple):
+    verdict: Verdict | None
+    """None: it could not be found out."""
+    until: float
+
+
+class Templates:
+    """The verdicts of one home.
+
+    Args:
+        engine: of the default node; thoughts of other nodes' models are not looked into.
+        path: where verdicts are kept.
+        clock: seconds.
+    """
+
+    def __init__(self, engine: EngineClient, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._path = path
+        self._clock = clock
+        self._known: dict[tuple[str, Carriage], _Known] = {}
+        self._lock = anyio.Lock()
+
+    async def settle(self, route: RouteChosen | None, reply: Reply) -> Reply:
+        """An answer with the word on whether its thoughts are sent again."""
+        if not reply.reasoning or route is None or route.node != DEFAULT_NODE:
+            return reply
+        carriage: Carriage = "inline" if reply.raw and not reply.calls and reply.raw != reply.text else "field"
+        async with self._lock:
+            verdict = await self._verdict(route.model, reply.model, carriage)
+        return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
+
+    async def _verdict(self, name: str, model: str, carriage: Carriage) -> Verdict | None:
+        known = self._known.get((model, carriage))
+        if known is None or known.until <= self._clock():
+            verdict: Verdict | None = None
+            with anyio.move_on_after(PROBE_TIMEOUT_S):
+                verdict = await self._look(name, model, carriage)
+            known = self._known[(model, carriage)] = _Known(verdict, self._clock() + FRESH_S)
+        return known.verdict
+
+    async def _look(self, name: str, model: str, carriage: Carriage) -> Verdict | None:
+        try:
+            status = await self._engine.status()
+            if not any(each.name == model and each.state == "ready" for each in status.models):
+                return None
+            identity = _identity(await self._engine.template(name), carriage)
+            kept = await anyio.to_thread.run_sync(_read, self._path)
+            if identity in kept:
+                return kept[identity]
+            verdict = worst([await self._render(name, scene) for scene in scenes(carriage)])
+            log.info("the template of %s: thoughts (%s) are %s", model, carriage, verdict)
+            newest = dict(list({**kept, identity: verdict}.items())[-MAX_KEPT:])
+            await anyio.to_thread.run_sync(write_whole, self._path, json.dumps(newest, indent=1))
+        except (EngineUnreachable, ModelFailed, OSError) as error:
+            log.info("what the template of %s does with thoughts is not known: %s", model, error)
+            return None
+        return verdict
+
+    async def _render(self, name: str, scene: Scene) -> Verdict:
+        earlier, later = [await self._engine.rendered(name, moment, scene.tools) for moment in (scene.earlier, scene.later)]
+        return verdict_on(scene, earlier, later)
+
+
+def _identity(template: str, carriage: Carriage) -> str:
+    return hashlib.sha256(f"{carriage}\0{template}".encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Verdict]:
+    """Verdicts by identity; a file that is missing or no such file holds none."""
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    rows = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return {identity: verdict for identity, verdict in rows.items() if verdict in ("kept", "dropped", "moved")}
