@@ -39,7 +39,6 @@ CONTEXT_KEY = "variet/context"
 PREPARE_KEY = "variet/prepare"
 HOST_KEY = "variet/host"
 GRANT_KEY = "variet/grant"
-CLASS_KEY = "variet/class"
 EXTENDED_KEY = "variet/extended"
 OVER_HTTP = "mcp_servers.protocol.over_http"
 BEAT_S = 1.0
@@ -93,7 +92,7 @@ def check_cancelled() -> None:
 def build(server: ToolServer) -> Server[Any]:
     """The MCP server, not yet connected to anyone."""
     specs = {spec.name: spec for spec in server.tools}
-    listed = types.ListToolsResult(tools=[_tool(spec) for spec in server.tools])
+    listed = types.ListToolsResult(tools=[tool_of(spec) for spec in server.tools])
 
     async def list_tools(_context: object, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return listed
@@ -188,15 +187,16 @@ def _now(context: object, zone: tzinfo | None) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=home)).astimezone(home)
 
 
-def _tool(spec: ToolSpec) -> types.Tool:
+def tool_of(spec: ToolSpec) -> types.Tool:
+    """The tool as it is listed. What a client need not know costs every model that is shown it."""
     return types.Tool.model_validate(
         {
             "name": spec.name,
             "description": spec.description,
             "inputSchema": spec.input_schema(),
             "annotations": spec.annotations(),
-            "_meta": {CLASS_KEY: spec.tool_class} | ({EXTENDED_KEY: True} if spec.is_extended else {}),
         }
+        | ({"_meta": {EXTENDED_KEY: True}} if spec.is_extended else {})
     )
 
 

@@ -59,11 +59,9 @@ class ToolSpec:
         return schema
 
     def annotations(self) -> dict[str, bool]:
-        """The MCP hints, in wire spelling."""
-        is_read = self.tool_class == "read"
+        """The MCP hints, in wire spelling; without `idempotentHint`, which means nothing of a read and is false where it is absent."""
         return {
-            "readOnlyHint": is_read,
+            "readOnlyHint": self.tool_class == "read",
             "destructiveHint": self.tool_class in {"delete", "send", "run"} or self.is_overwriting,
-            "idempotentHint": is_read,
             "openWorldHint": self.is_open_world,
         }

@@ -16,6 +16,7 @@ from mcp_servers.calendars.server import Calendars
 from mcp_servers.calendars.tools import TOOLS
 from mcp_servers.errors import Stale
 from mcp_servers.protocol.calls import Call, Plan
+from mcp_servers.protocol.serving import tool_of
 from mcp_servers.spans import Span
 from tests.mcp_servers.calling import BERLIN, NOW, call, refusal_of, text_of
 
@@ -49,10 +50,8 @@ def refused(tools: Calendars, name: str, **arguments: str) -> str:
 
 
 def test_the_whole_list_of_tools_costs_little() -> None:
-    listed = [
-        {"name": spec.name, "description": spec.description, "inputSchema": spec.input_schema(), "annotations": spec.annotations()}
-        for spec in TOOLS
-    ]
+    listed = [tool_of(spec).model_dump(by_alias=True, exclude_none=True) for spec in TOOLS]
+    assert all(("variet/extended" in tool.get("_meta", {})) == spec.is_extended for tool, spec in zip(listed, TOOLS, strict=True))
     assert len(json.dumps(listed, sort_keys=True, separators=(",", ":")).encode()) < MAX_LIST_BYTES
 
 

@@ -66,7 +66,7 @@ async def check_list(client: Client, server: str) -> None:
         {
             "name": tool.name, "description": tool.description, "input_schema": tool.input_schema,
             "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {},
-            "class": (tool.meta or {}).get("variet/class"), "is_extended": bool((tool.meta or {}).get("variet/extended")),
+            "is_extended": bool((tool.meta or {}).get("variet/extended")),
         }
         for tool in listed
     ]  # fmt: skip
