@@ -1,4 +1,4 @@
-"""The shape of `[mail]` in `agent.toml`: the local store, and accounts on servers. Pure."""
+"""The shape of `[mail]` in `agent.toml`: the local store, and accounts on servers and at Google. Pure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ SMTP_PORTS: Mapping[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
 
 
 class MailAccountEntry(Section):
+    kind: Literal["server", "google"] = "server"
+    """Where its mail is: on servers that are named here, or at Google, after `variet login google --account NAME --scope mail` to read
+    and file it, and `--scope send` to send it."""
     address: Address
     """Whom its mails are from."""
     user: str | None = None
@@ -44,8 +47,12 @@ class MailAccountEntry(Section):
 
     @model_validator(mode="after")
     def _has_a_server(self) -> Self:
-        if self.imap_host is None and self.smtp_host is None:
-            raise PydanticCustomError("no_server", "neither imap_host nor smtp_host", {"allowed": "`imap_host`, `smtp_host` or both"})
+        named = (self.imap_host, self.smtp_host, self.user)
+        if self.kind == "google" and any(one is not None for one in named):
+            raise PydanticCustomError("needs_no_server", "a server for a Google account", {"allowed": "`address` alone"})
+        if self.kind == "server" and self.imap_host is None and self.smtp_host is None:
+            allowed = '`imap_host`, `smtp_host` or both, or kind = "google"'
+            raise PydanticCustomError("no_server", "neither imap_host nor smtp_host", {"allowed": allowed})
         return self
 
 
@@ -53,7 +60,7 @@ class MailSection(Section):
     store: File | None = None
     """The folder that holds the local mail. Absent: one in the home."""
     accounts: Mapping[AccountName, MailAccountEntry] = Field(default_factory=dict)
-    """Accounts on servers, by a short name; new mails are from the first that sends. Without any, mail stays on this machine."""
+    """Accounts on servers and at Google, by a short name; new mails are from the first that sends. Without any, mail stays here."""
 
     @model_validator(mode="after")
     def _local_is_taken(self) -> Self:

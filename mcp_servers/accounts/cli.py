@@ -27,6 +27,8 @@ PLACES = {
     "encrypted-file": "a file under your passphrase",
     "plain-file": "a private file, not encrypted",
 }
+MAIL_SCOPES = ("mail", "mail-read", "send")
+ENTRY_NEEDED = 'Now name it in agent.toml with its address: [mail.accounts.{account}] kind = "google" address = "you@gmail.com"'
 _account = click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="Your own short name for the account.")
 _provider = click.argument("provider", type=click.Choice(["google"]))
 
@@ -56,7 +58,7 @@ def login(
     configured = settings()
     said = configured.google
     others = configured.calendars.accounts if scope.startswith("calendar") else configured.mail.accounts
-    if account in {LOCAL_CALENDARS, *others}:
+    if account in {LOCAL_CALENDARS, *(name for name, entry in others.items() if entry.kind != "google")}:
         raise click.UsageError(f"Another account is named {account}. Choose another name with --account.")
     try:
         keepers = _keepers(home, encrypted=encrypted_file)
@@ -69,6 +71,8 @@ def login(
     except (AccountUnusable, OSError) as error:
         _fail("login", error)
     click.echo(f"Variet may now {MEANINGS[scope]} of the {provider} account {account}. Its token is in {PLACES[keeper.kind]}.")
+    if scope in MAIL_SCOPES and account not in configured.mail.accounts:
+        click.echo(ENTRY_NEEDED.format(account=account), err=True)
     if (home.run_dir / "service.json").exists():
         click.echo("The service that runs now learns of it when it starts again.", err=True)
 

@@ -6,7 +6,7 @@ from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed
 from mcp_servers.mail.search import find
-from mcp_servers.mailbox.accounts import ARCHIVE, TRASH
+from mcp_servers.mailbox.places import ARCHIVE, TRASH
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan

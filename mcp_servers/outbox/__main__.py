@@ -7,13 +7,19 @@ from pathlib import Path
 
 import click
 
+from config.google_settings import GoogleSection
 from config.mail_settings import SMTP_PORTS, MailAccountEntry
+from config.paths import Home
+from mcp_servers.accounts.bearer import bearers_of
+from mcp_servers.accounts.google_api import GoogleApi
+from mcp_servers.accounts.setup import google_option, told_google
 from mcp_servers.mailbox.accounts import AccountFailed
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.setup import Accounts, account_option, password, told_accounts
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.gmail_carrier import SENDING, GmailCarrier
 from mcp_servers.outbox.keys import take_key
 from mcp_servers.outbox.server import TOOLS, Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
@@ -25,9 +31,10 @@ from mcp_servers.protocol.serving import ToolServer, serve, threaded
 @click.command("outbox")
 @store_option("The folder with the mail, as for `variet mcp mail`.")
 @account_option()
+@google_option()
 @zone_option()
 @http_options
-def command(store: Path | None, accounts: tuple[str, ...], zone: str | None, bind: Bind | None) -> None:
+def command(store: Path | None, accounts: tuple[str, ...], google: str | None, zone: str | None, bind: Bind | None) -> None:
     """Serve the sending tools over standard input and output. Without an account, mails go to the folder Sent of the store.
 
     Started by the agent service it sends what a person has approved there. For any other client what should be sent is kept as a draft.
@@ -37,17 +44,25 @@ def command(store: Path | None, accounts: tuple[str, ...], zone: str | None, bin
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     key = take_key(os.environ)
     folder = mail_store(store)
-    told = {name: entry for name, entry in told_accounts(accounts, is_configured=store is None).items() if entry.smtp_host}
+    known = told_accounts(accounts, is_configured=store is None)
+    told = {name: entry for name, entry in known.items() if entry.smtp_host or entry.kind == "google"}
+    section = told_google(google, is_configured=store is None)
     mails = MailStore(folder, addresses={name: entry.address for name, entry in told.items()})
-    tools = Outbox(mails, Delivery(folder, _carrier(told, mails.sent)), key=key)
+    tools = Outbox(mails, Delivery(folder, _carrier(told, mails.sent, section)), key=key)
     tools.clear_sent_drafts()
     serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
 
-def _carrier(told: Accounts, sent: Maildir) -> Carrier:
+def _carrier(told: Accounts, sent: Maildir, google: GoogleSection) -> Carrier:
     if not told:
         return LocalCarrier(sent)
-    return ByAddress({entry.address: _smtp(name, entry, sent) for name, entry in told.items()})
+    return ByAddress({
+        entry.address: _gmail(name, google) if entry.kind == "google" else _smtp(name, entry, sent) for name, entry in told.items()
+    })  # fmt: skip
+
+
+def _gmail(name: str, google: GoogleSection) -> Carrier:
+    return GmailCarrier(GoogleApi(SENDING, name, bearers_of(google, Home.find()), google.gmail_url))
 
 
 def _smtp(name: str, entry: MailAccountEntry, sent: Maildir) -> Carrier:

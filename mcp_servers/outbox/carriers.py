@@ -31,6 +31,8 @@ class Parcel:
     content: bytes
     sender: str
     recipients: tuple[str, ...]
+    thread: str = ""
+    """The conversation at its account that it answers in; empty for none."""
 
 
 class Carrier(Protocol):
@@ -98,5 +100,6 @@ class ByAddress:
         carrier.carry(parcel, on_leaving=on_leaving)
 
     def was_carried(self, uid: str) -> bool | None:
-        # They share the folder of what was sent, so any of them knows as much.
-        return next(iter(self._carriers.values())).was_carried(uid)
+        # One that finds it is proof, whoever it was; that one does not is none for the others.
+        answers = [carrier.was_carried(uid) for carrier in self._carriers.values()]
+        return True if True in answers else None if None in answers else False

@@ -36,6 +36,8 @@ class Sending:
     """The message's own time."""
     draft: str = ""
     """The key of the draft that it is; empty for none."""
+    thread: str = ""
+    """The conversation at its account that it answers in; empty for none."""
 
 
 class Delivery:
@@ -73,7 +75,7 @@ class Delivery:
         2. The grant was used before: refused.
         3. It was sent: that letter, and nothing more.
         4. A crash left it in flight: looked up. Gone: as 3. Not gone: it is sent. Nobody can look: unknown, as 5.
-        5. It is unknown whether it was sent: refused, for good.
+        5. It is unknown whether it was sent: looked up again. Found: as 3. Else refused, and never sent.
         6. It is sent. What the carrier refuses is planned again and needs another grant.
 
         Raises:
@@ -105,11 +107,14 @@ class Delivery:
                 raise Refusal(UNKNOWN)
             return was_carried
         if entry.state == "unknown":
-            raise Refusal(UNKNOWN)
+            if not self._carrier.was_carried(entry.uid):
+                raise Refusal(UNKNOWN)
+            self._ledger.mark(entry.uid, "sent")
+            return True
         return entry.state == "sent"
 
     def _carry(self, sending: Sending) -> None:
-        parcel = Parcel(sending.uid, sending.content(), sending.sender, sending.letter.everyone)
+        parcel = Parcel(sending.uid, sending.content(), sending.sender, sending.letter.everyone, sending.thread)
         try:
             self._carrier.carry(parcel, on_leaving=lambda: self._ledger.mark(sending.uid, "in_flight"))
         except NotSent as error:

@@ -1,8 +1,8 @@
-"""Google's calendar service on loopback: a real HTTP server that holds every request against Google's own description.
+"""A service of Google's on loopback, its calendars unless a subclass says otherwise: a real HTTP server.
 
-The description is the one that comes with the installed library. What it does not know (a path, a parameter, a field, a
-kind of value) is answered 400 and kept in `violations`, and so is a token that does not allow the call. What stands in
-the way of an answer, before its effect or after it, is the test's to say.
+Every request is held against Google's own description, the one that comes with the installed library. What it does not know (a path,
+a parameter, a field, a kind of value) is answered 400 and kept in `violations`, and so is a token that does not allow the call. What
+stands in the way of an answer, before its effect or after it, is the test's to say.
 """
 
 from __future__ import annotations
@@ -69,7 +69,17 @@ class FakeGoogle:
     tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"token-read": READING, "token-write": WRITING})
     url: str = ""
     description: Description = field(default_factory=lambda: Description.of("calendar", "v3"))
+    batch_path: str = BATCH_PATH
+    base: str = "/calendar/v3/"
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def effect(self, called: Called) -> tuple[int, Json | None]:
+        """What a call does, and its answer.
+
+        Raises:
+            Refused: it is not done.
+        """
+        return self.account.do(called)
 
     def ids(self) -> list[str]:
         return [called.method.removeprefix("calendar.") for called in self.asked]
@@ -95,7 +105,7 @@ class FakeGoogle:
         if trouble := self.before(called):
             return trouble
         try:
-            done = Answer(*self.account.do(called))
+            done = Answer(*self.effect(called))
         except Refused as refused:
             done = refusal(refused.status, refused.reason)
         except Exception as fault:  # noqa: BLE001 - a fault of the fake must not pass for one of Google's
@@ -116,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.fake.requests.append(self.path)
         try:
-            if urlsplit(self.path).path == BATCH_PATH and self.command == "POST":
+            if urlsplit(self.path).path == self.fake.batch_path and self.command == "POST":
                 self._answer_batch(content, headers)
             else:
                 self._send(self.fake.answer(self.command, self.path, headers, content))
@@ -167,16 +177,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def google_on_loopback(fake: FakeGoogle | None = None) -> Generator[FakeGoogle]:
-    """The service, until the body is done. What was asked of it that Google would not know is a failure of the body."""
+    """Google's calendars, or another service of its; see `on_loopback`."""
     google = fake or FakeGoogle()
+    with on_loopback(google):
+        yield google
+
+
+@contextmanager
+def on_loopback(google: FakeGoogle) -> Generator[None]:
+    """The service, until the body is done. What was asked of it that Google would not know is a failure of the body."""
     handler = type("Handler", (_Handler,), {"fake": google})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        google.url = f"http://127.0.0.1:{server.server_port}/calendar/v3/"
+        google.url = f"http://127.0.0.1:{server.server_port}{google.base}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield google
+            yield
         finally:
             google.stopping.set()
             server.shutdown()

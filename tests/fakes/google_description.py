@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, cast
@@ -44,7 +45,7 @@ class Description:
     def of(cls, name: str, version: str) -> Description:
         folder = resources.files("googleapiclient") / "discovery_cache" / "documents"
         document: Json = json.loads((folder / f"{name}.{version}.json").read_text(encoding="utf-8"))
-        methods = [method for resource in document["resources"].values() for method in resource["methods"].values()]
+        methods = list(_methods(document["resources"]))
         return cls(document, tuple((each["httpMethod"], _pattern(document, each), each) for each in methods))
 
     def call(self, verb: str, path: str, query: dict[str, list[str]], content: bytes, headers: dict[str, str]) -> Called:
@@ -97,6 +98,12 @@ class Description:
                 if name not in schema["properties"]:
                     raise Unknown(f"{where} has no field {name}")
                 self._check(each, schema["properties"][name], f"{where}.{name}", is_patch=is_patch)
+
+
+def _methods(resources: Json) -> Iterator[Json]:
+    for resource in resources.values():
+        yield from resource.get("methods", {}).values()
+        yield from _methods(resource.get("resources", {}))
 
 
 def _pattern(document: Json, method: Json) -> re.Pattern[str]:

@@ -1,0 +1,132 @@
+"""What we ask of Gmail in its words, and its answers in ours: searches, labels as folders, and mails as far as they are indexed.
+
+Pure. A folder is a label, but for the archive, which is where a mail is that has none of the others. In a search Gmail takes each word
+as a word: no word of a person or a model becomes an operator of its language.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from mcp_servers.mailbox.places import ARCHIVE, DRAFTS, INBOX, SENT, TRASH, Wanted
+from mcp_servers.wording import EMPTY_WORDS
+
+Json = dict[str, Any]
+SPAM = "Spam"
+ROLE_LABELS: Mapping[str, str] = {TRASH: "TRASH", SPAM: "SPAM", DRAFTS: "DRAFT", INBOX: "INBOX", SENT: "SENT"}
+"""In the order in which they say where a mail is that has several."""
+UNREAD = "UNREAD"
+_ARCHIVED = "-in:inbox -in:sent -in:drafts -in:trash -in:spam -in:chats"
+HEAD_BYTES = 65_536
+"""Of the text of a mail that is only indexed."""
+_HEADERS = frozenset("from to cc bcc reply-to subject date message-id references in-reply-to".split())
+_MARGIN = timedelta(days=1)
+"""Gmail goes by when a mail came to it, and we by when it says that it was written."""
+_WORD = re.compile(r"[^\W_][\w@.+']*(?:-[\w@.+']+)*")
+_MAX_PARTS_DEEP = 20
+
+
+def place_in(folder: str, labels: Mapping[str, str]) -> Json | None:
+    """The parameters that have Gmail list a folder; None where there is no such folder.
+
+    Args:
+        folder: as a person sees it.
+        labels: the person's own, id by name.
+    """
+    if folder == ARCHIVE:
+        return {"q": _ARCHIVED}
+    label = ROLE_LABELS.get(folder) or labels.get(folder)
+    return None if label is None else {"labelIds": [label], "includeSpamTrash": True}
+
+
+def searched(place: Json, wanted: Wanted) -> Json:
+    """The same parameters, narrowed to what is wanted."""
+    words = [*(f"from:{word}" for word in _words(wanted.sender)), *(f'"{word}"' for word in _words(wanted.query))]
+    if wanted.period is not None:
+        since, until = wanted.period.start - _MARGIN, wanted.period.end + _MARGIN
+        words += [f"after:{max(0, int(since.timestamp()))}", f"before:{max(0, int(until.timestamp()))}"]
+    if wanted.is_unread:
+        words.append("is:unread")
+    q = " ".join([*([place["q"]] if "q" in place else []), *words])
+    return {**place, **({"q": q} if q else {})}
+
+
+def folder_among(label_ids: Iterable[str], labels: Mapping[str, str]) -> str:
+    """Where a mail with these labels is."""
+    has = {*label_ids}
+    for folder, label in ROLE_LABELS.items():
+        if label in has:
+            return folder
+    return next((name for name, label in labels.items() if label in has), ARCHIVE)
+
+
+def own_labels(listed: Iterable[Json]) -> dict[str, str]:
+    """The person's own labels, id by name, in the order of their names; none that is called like one of the roles."""
+    taken = {name.lower() for name in (*ROLE_LABELS, ARCHIVE)}
+    own = {str(one["name"]): str(one["id"]) for one in listed if one.get("type") == "user" and str(one["name"]).lower() not in taken}
+    return dict(sorted(own.items(), key=lambda item: item[0].casefold()))
+
+
+def relabelled(source: str, target: str, labels: Mapping[str, str]) -> Json:
+    """The change of labels that takes a mail from one folder to another; what else it has stays."""
+    known = {**{folder: label for folder, label in ROLE_LABELS.items() if folder not in (SENT, DRAFTS)}, **labels}
+    added = [known[target]] if target in known else []
+    gone = {"INBOX", "TRASH", "SPAM", *([known[source]] if source in known else [])}
+    return {"addLabelIds": added, "removeLabelIds": sorted(gone - {*added})}
+
+
+def head_of(message: Json) -> bytes:
+    """A mail as bytes again, with what an index needs: its headers and its text; files that come with it are left out."""
+    payload = cast("Json", message.get("payload") or {})
+    headers = [f"{name}: {value}" for name, value in _headers(payload) if name.lower() in _HEADERS]
+    parts = list(_parts(payload, _MAX_PARTS_DEEP))
+    text = next((part for kind in ("text/plain", "text/html") for part in parts if part.get("mimeType") == kind and _data(part)), None)
+    if text is None:
+        return "\r\n".join([*headers, "", ""]).encode("utf-8", "surrogateescape")
+    kind = next((value for name, value in _headers(text) if name.lower() == "content-type"), str(text["mimeType"]))
+    body = base64.encodebytes(_data(text)[:HEAD_BYTES]).decode("ascii")
+    lines = [*headers, "MIME-Version: 1.0", f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", "", body]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def decoded(data: str) -> bytes:
+    """Base64 as Gmail writes it; nothing where it is none."""
+    try:
+        return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode("ascii")
+
+
+def _words(text: str) -> list[str]:
+    # In lower case `or` is a word; in capitals it would be an operator.
+    return [word for word in (found.rstrip(".'+") for found in _WORD.findall(text.lower())) if word and word not in EMPTY_WORDS]
+
+
+def _headers(part: Json) -> list[tuple[str, str]]:
+    listed = cast("list[Json]", part.get("headers") or [])
+    return [(str(one.get("name", "")), re.sub(r"[\r\n\0]+", " ", str(one.get("value", "")))) for one in listed]
+
+
+def _parts(part: Json, depth: int) -> Iterator[Json]:
+    """The parts that are no containers and no files."""
+    inner = cast("list[Json]", part.get("parts") or [])
+    if not inner:
+        if not part.get("filename"):
+            yield part
+        return
+    if depth:
+        for one in inner:
+            yield from _parts(one, depth - 1)
+
+
+def _data(part: Json) -> bytes:
+    return decoded(str(cast("Json", part.get("body") or {}).get("data") or ""))

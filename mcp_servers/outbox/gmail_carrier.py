@@ -1,0 +1,132 @@
+"""A Gmail account as the way out: it is asked once, with a token that sends and reads nothing.
+
+What Gmail refuses has not left. What it gave no answer to may have: then its sent mails are looked through, where a token for reading
+was granted, for the id that we gave the mail, and for a line of ours in its head, because Gmail may put another id in its place. A mail
+that is found there has left; one that is not found is unknown for good, since Gmail may be late. It is never sent a second time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from email import message_from_bytes, policy
+from typing import Any, cast
+
+from mcp_servers.accounts.failing import AccountUnusable
+from mcp_servers.accounts.google_api import GoogleApi
+from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
+from mcp_servers.errors import Refusal
+from mcp_servers.mailbox.gmail_words import encoded
+from mcp_servers.mailbox.letters import people_in
+from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+
+Json = dict[str, Any]
+ME = "me"
+MARK = "X-Variet-Id"
+SENDING = Service("Gmail", "gmail", "v1", "batch", 50, "mail-read", "send")
+PLAIN_BYTES = 3 * 1024 * 1024
+"""A larger mail goes up as a file."""
+LOOKS = 2
+PAUSE_S = 3.0
+"""Before each look: Gmail files a mail that has left a moment later."""
+RECENT = 50
+"""Of the sent mails, how many are looked through."""
+RECENTLY = timedelta(days=2)
+
+
+class GmailCarrier:
+    """One account.
+
+    Args:
+        api: the account's own, of `SENDING`.
+        wait: sleeps that many seconds.
+        clock: epoch seconds.
+    """
+
+    def __init__(self, api: GoogleApi, *, wait: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.time) -> None:
+        self._api = api
+        self._wait = wait
+        self._clock = clock
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        content = _marked(parcel)
+        try:
+            self._api.methods  # noqa: B018 - what is missing to ask at all is said before anything leaves
+            on_leaving()
+            self._sent(content, parcel.thread)
+        except Unanswered as error:
+            if not self._is_found(parcel.uid, LOOKS):
+                raise Unsure(str(error)) from error
+        except Refusal as refusal:
+            raise NotSent(f"{self._api.account}: {str(refusal).removesuffix(' Nothing was done.')} Nothing was sent.") from refusal
+
+    def was_carried(self, uid: str) -> bool | None:
+        return True if self._is_found(uid, 1) else None
+
+    def _sent(self, content: bytes, thread: str) -> None:
+        try:
+            self._asked(content, {"threadId": thread} if thread else {})
+        except Missing:
+            if not thread:
+                raise
+            # The conversation is gone, and nothing was sent: then it begins one of its own.
+            self._asked(content, {})
+
+    def _asked(self, content: bytes, body: Json) -> None:
+        messages = self._api.methods.users().messages()
+        if len(content) <= PLAIN_BYTES:
+            self._api.write_once(messages.send(userId=ME, body={**body, "raw": encoded(content)}, fields="id"))
+        else:
+            self._api.upload_once(content, "message/rfc822", lambda file: messages.send(userId=ME, body=body, media_body=file, fields="id"))
+
+    def _is_found(self, uid: str, looks: int) -> bool:
+        for _ in range(looks):
+            self._wait(PAUSE_S)
+            try:
+                if self._is_among_sent(sent_key(uid)):
+                    return True
+            except AccountUnusable:
+                return False  # without a token that reads nobody can look
+            except Refusal:
+                continue
+        return False
+
+    def _is_among_sent(self, key: str) -> bool:
+        messages = self._api.methods.users().messages()
+        if self._listed(f"rfc822msgid:{message_id_of(key)}", 1):
+            return True
+        since = int(self._clock() - RECENTLY.total_seconds())
+        recent = self._listed(f"in:sent after:{since}", RECENT)
+        asked = [messages.get(userId=ME, id=one, format="metadata", metadataHeaders=[MARK], fields="payload/headers") for one in recent]
+        return any(key in _marks(answer) for answer in self._api.ask_all(asked) if not isinstance(answer, Refusal))
+
+    def _listed(self, q: str, most: int) -> list[str]:
+        request = self._api.methods.users().messages().list(userId=ME, q=q, maxResults=most, fields="messages/id")
+        return [str(one["id"]) for one in cast("list[Json]", self._api.ask(request).get("messages") or [])]
+
+
+def message_id_of(key: str) -> str:
+    """The id that our mails have, as `rfc822msgid:` wants it."""
+    return f"{key}@variet.invalid"
+
+
+def _marked(parcel: Parcel) -> bytes:
+    message = message_from_bytes(parcel.content, policy=policy.SMTP)
+    del message[MARK], message["Message-ID"]
+    # A draft has the id of when it was written; what it is looked for by is of this sending.
+    written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}
+    if unasked := written_to - {*parcel.recipients}:
+        raise NotSent(f"The mail names {', '.join(sorted(unasked))}, who was not approved. Nothing was sent.")
+    # Gmail goes by the head alone. Who is written to unseen stands in this line, which it does not pass on.
+    del message["Bcc"]
+    if unseen := [address for address in parcel.recipients if address not in written_to]:
+        message["Bcc"] = ", ".join(unseen)
+    message[MARK] = sent_key(parcel.uid)
+    message["Message-ID"] = f"<{message_id_of(sent_key(parcel.uid))}>"
+    return message.as_bytes()
+
+
+def _marks(message: Json) -> list[str]:
+    headers = cast("list[Json]", cast("Json", message.get("payload") or {}).get("headers") or [])
+    return [str(one.get("value", "")).strip() for one in headers if str(one.get("name", "")).lower() == MARK.lower()]
