@@ -34,7 +34,7 @@ from inference.contract import (
 )
 from inference.dashboard.routes import add_watching
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
-from inference.files_there import check_files
+from inference.files_there import FilesSeen, check_files
 from inference.observatory import Observatory
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key
@@ -92,6 +92,7 @@ class _Routes:
         self._supervisor = supervisor
         self._version = version
         self._observatory = observatory
+        self._files = FilesSeen()
 
     async def models(self) -> ServedModels:
         """Every name that can be asked for, loaded or not."""
@@ -104,7 +105,7 @@ class _Routes:
 
     async def status(self) -> EngineStatus:
         """Models, queue and the load under way."""
-        return self._supervisor.status(self._version)
+        return await self._files.told(self._supervisor.status(self._version), tuple(self._supervisor.catalog.models.values()))
 
     async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:
         """Load a model in place of what is there."""

@@ -1,17 +1,20 @@
-"""Whether a model's files are there, asked before anything is pushed out of memory for it."""
+"""Whether models' files are there: asked before anything is pushed out of memory for one, and told to whoever looks at the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import anyio
 import anyio.to_thread
 
 from inference.catalog import ModelSpec
+from inference.contract import EngineStatus
 from inference.errors import ModelFailed
 
 LOOK_BOUND_S = 5.0
 """A disk that does not say in this time is asked again by the load itself, which has bounds of its own."""
+GLANCE_BOUND_S = 0.2
+"""How long who only looks waits for a disk; then what was seen last is told."""
 
 
 def missing_file(spec: ModelSpec) -> str | None:
@@ -34,3 +37,30 @@ async def check_files(spec: ModelSpec, loaded: Collection[str]) -> None:
         missing = await anyio.to_thread.run_sync(missing_file, spec, abandon_on_cancel=True)
         if missing is not None:
             raise ModelFailed(f"{spec.name} cannot be loaded: {missing}", is_permanent=True)
+
+
+class FilesSeen:
+    """What is known of models' files without waiting for a disk that sleeps or hangs."""
+
+    def __init__(self) -> None:
+        self._missing: dict[str, str] = {}
+        self._is_looking = False
+
+    async def told(self, status: EngineStatus, specs: Sequence[ModelSpec]) -> EngineStatus:
+        """A status that says of each model that is not there which file it lacks."""
+        idle = {each.name for each in status.models if each.state in ("unloaded", "failed")}
+        wanted = [spec for spec in specs if spec.name in idle]
+        # One that is still looking is stuck in the disk: a second one would be, too.
+        if wanted and not self._is_looking:
+            with anyio.move_on_after(GLANCE_BOUND_S):
+                await anyio.to_thread.run_sync(self._look, wanted, abandon_on_cancel=True)
+        lacks = {name: text for name, text in self._missing.items() if name in idle}
+        models = [each.model_copy(update={"obstacle": lacks[each.name]}) if each.name in lacks else each for each in status.models]
+        return status.model_copy(update={"models": tuple(models)})
+
+    def _look(self, specs: Sequence[ModelSpec]) -> None:
+        self._is_looking = True
+        try:
+            self._missing = {spec.name: text for spec in specs if (text := missing_file(spec)) is not None}
+        finally:
+            self._is_looking = False

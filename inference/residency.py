@@ -114,8 +114,7 @@ def plan(
         return Fits(Placement(spec.gpus))
     # 3.
     if lent := lent_of(spec, memory):
-        whose = ", ".join(f"{mib} MiB on GPU {gpu}" for gpu, mib in lent.items())
-        return Blocked(f"another program has taken {whose}, and models keep away until it has gone (mode.yield_mib)")
+        return Blocked(lent_text(lent))
     # 4.
     names = _too_many(specs, resident, spec.priority, limits)
     # 5.
@@ -177,6 +176,12 @@ def lent_of(spec: ModelSpec, memory: Memory) -> dict[int, int]:
         return {}
     own = spec.gpus if not isinstance(measured, Mapping) else tuple(gpu for gpu, mib in measured.items() if mib > 0)
     return {gpu: mib for gpu, mib in memory.lent_mib.items() if own is None or gpu in own}
+
+
+def lent_text(lent_mib: Mapping[int, int]) -> str:
+    """Why no model goes to these GPUs now."""
+    whose = ", ".join(f"{mib} MiB on GPU {gpu}" for gpu, mib in lent_mib.items())
+    return f"another program has taken {whose}, and models keep away until it has gone (mode.yield_mib)"
 
 
 def uses_gpus(spec: ModelSpec) -> bool:

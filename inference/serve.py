@@ -38,6 +38,7 @@ from inference.memory import MemoryBook
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
+from inference.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
 from inference.read_ahead import ReadAhead
 from inference.reload import FileWatch, Origin, Reloader, take_keys
@@ -75,6 +76,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     Raises:
         SetupRefused: an address, a key file or a model that cannot be used as configured.
     """
+    keep_memory_together()
     sweep_parts(home.prepare().state_dir)
     origin = origin or Origin(home)
     key_watch = FileWatch(home.config_dir / KEY_FILE)

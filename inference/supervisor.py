@@ -184,7 +184,7 @@ class Supervisor:
     def status(self, version: str) -> EngineStatus:
         """Everything."""
         models = tuple(self.status_of(name) for name in self._state.models)
-        return EngineStatus(version=version, models=models, queue=views.queue(self._state, anyio.current_time()), swap=self.swap())
+        return views.engine_status(self._state, version, models, self.swap(), anyio.current_time())
 
     def served_models(self, rates: Mapping[str, ModelRates] = views.UNMEASURED) -> ServedModels:
         """Every name that can be asked for, with what was measured of its model."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from inference.capabilities import capabilities_of
 from inference.catalog import Catalog
 from inference.contract import (
+    EngineStatus,
     ModelRates,
     ModelState,
     ModelStatus,
@@ -20,6 +21,7 @@ from inference.contract import (
     SwapProgress,
 )
 from inference.ranking import expected_wait_s, in_line
+from inference.residency import lent_of, lent_text
 from inference.schedule import Model, Phase, State, Waiter
 
 _STATES: Mapping[Phase, ModelState] = {
@@ -71,7 +73,24 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
         loads=facts.loads,
         last_load_s=facts.last_load_s,
         error=model.error,
+        obstacle=_obstacle(state, model),
     )
+
+
+def _obstacle(state: State, model: Model) -> str | None:
+    """Why a model that is not there cannot come: nothing to run it with, or a card of it that is lent."""
+    spec = state.policy.specs.get(model.name)
+    if spec is None or model.phase != "unloaded":
+        return None
+    if spec.unavailable is not None:
+        return f"{spec.unavailable}."
+    lent = lent_of(spec, state.policy.memory)
+    return f"{lent_text(lent)}." if lent else None
+
+
+def engine_status(state: State, version: str, models: tuple[ModelStatus, ...], swap: SwapProgress | None, now: float) -> EngineStatus:
+    """`/engine/status`, of these models."""
+    return EngineStatus(version=version, models=models, queue=queue(state, now), swap=swap, lent_mib=dict(state.policy.memory.lent_mib))
 
 
 def queue(state: State, now: float) -> tuple[QueuedRequest, ...]:

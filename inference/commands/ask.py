@@ -128,10 +128,18 @@ def _status_text(status: EngineStatus) -> str:
         lines.append(f"{model.name}{tiers}: {_painted(model.state)}{load}")
         if model.error:
             lines.extend(f"    {line}" for line in model.error.splitlines())
+        if model.obstacle:
+            lines.append(f"    cannot be loaded: {model.obstacle}")
+    lines.extend(lent_line(gpu, mib) for gpu, mib in status.lent_mib.items())
     if status.swap:
         lines.append(f"loading {_swap_text(status.swap)}")
     lines.extend(f"waits #{each.position}: {each.id} for {each.model}, {each.waited_s:.0f} s" for each in status.queue)
     return "\n".join(lines)
+
+
+def lent_line(gpu: int, mib: int) -> str:
+    """That a card is lent."""
+    return f"GPU {gpu} is lent to another program, which has taken {mib} MiB: models keep away until it has gone"
 
 
 def _painted(state: str) -> str:

@@ -16,7 +16,7 @@ from rich.text import Text
 from inference.cli import EXIT_CODES
 from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.commands.watch import outcome_text, seconds_text
-from inference.contract import ActivityAnswer, EngineStatus, Gpu, ModelStatus, Resources, SwapProgress
+from inference.contract import ActivityAnswer, EngineStatus, Gpu, Resources, SwapProgress
 
 SHOWN_REQUESTS = 10
 PRINTED_WIDTH = 140
@@ -72,7 +72,7 @@ def screen(look: Look) -> RenderableType:
     """One look as a screen."""
     parts: list[RenderableType] = [Text(f"Variet engine {look.status.version}", style="bold"), Text(), _models(look)]
     if look.resources.gpus:
-        parts += [Text(), *map(_gpu_line, look.resources.gpus)]
+        parts += [Text(), *(_gpu_line(gpu, look.status.lent_mib.get(gpu.index)) for gpu in look.resources.gpus)]
     if look.status.swap is not None:
         parts += [Text(), _swap(look.status.swap)]
     if look.status.queue:
@@ -94,19 +94,21 @@ def _models(look: Look) -> Table:
             "-" if mib is None else f"{mib:.0f} MiB",
             seconds_text(each.last_load_s),
         )
-        _add_error(table, each)
+        for what in (each.error, each.obstacle):
+            _add_line(table, what)
     return table
 
 
-def _add_error(table: Table, model: ModelStatus) -> None:
-    if model.error:
-        table.add_row("", "", Text(model.error.splitlines()[0], style="red", overflow="ellipsis"), "", "", "", "")
+def _add_line(table: Table, what: str | None) -> None:
+    if what:
+        table.add_row("", "", Text(what.splitlines()[0], style="red", overflow="ellipsis"), "", "", "", "")
 
 
-def _gpu_line(gpu: Gpu) -> Text:
+def _gpu_line(gpu: Gpu, lent_mib: int | None) -> Text:
     holders = ", ".join(f"{model} {mib}" for model, mib in gpu.used_by.items())
     used = f"GPU {gpu.index} {gpu.name}: {gpu.total_mib - gpu.free_mib} of {gpu.total_mib} MiB used"
-    return Text(f"{used} ({holders})" if holders else used)
+    line = Text(f"{used} ({holders})" if holders else used)
+    return line if lent_mib is None else line.append(f"  lent to another program, which has taken {lent_mib} MiB", style="yellow")
 
 
 def _swap(swap: SwapProgress) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -112,6 +113,8 @@ class ModelStatus(_Wire):
     last_load_s: float | None = None
     error: str | None = None
     """Why the last start failed, or why the child is gone."""
+    obstacle: str | None = None
+    """What stands in the way of loading it now, as far as that is known: a file or a program that is not there, a card that is lent."""
     warmth: WarmthStatus | None = None
 
 
@@ -154,6 +157,8 @@ class EngineStatus(_Wire):
     queue: tuple[QueuedRequest, ...] = ()
     swap: SwapProgress | None = None
     """The load under way."""
+    lent_mib: Mapping[int, int] = {}
+    """By graphics card, what another program has taken of one that is lent to it (`mode.yield_mib`): models keep away from those."""
 
 
 class SwitchRequest(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import pytest
 
@@ -143,6 +144,36 @@ async def test_a_key_is_asked_for_only_where_one_is_needed_and_stays_in_the_tab(
             assert page.value("sessionStorage.getItem('key')") == key
 
         await _in_thread(use)
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_person_sees_what_the_machine_is_lent_to_and_what_cannot_be_loaded(tmp_path: Path, page: Page) -> None:
+    mode = ObeyedMode(tmp_path / "mode.txt")
+    async with running(tmp_path, bound_s=100, look=lambda: CARDS, mode=mode) as (on, _, _):
+        on.supervisor.lend({1: 3072})
+        await anyio.Path(on.supervisor.catalog.models["large"].path).unlink()
+
+        def use() -> None:
+            page.open(on.url)
+            page.until("document.querySelectorAll('#gpus > li').length === 2")
+            page.until("document.getElementById('lent').innerText.startsWith('GPU 1 is lent to another program, which has taken 3.0 GiB')")
+            page.until("document.querySelectorAll('#gpus > li')[1].innerText.includes('lent to another program')")
+            assert "lent" not in _text(page, "#gpus > li")
+            page.until("document.querySelectorAll('#models > li')[1].innerText.includes('large.gguf is not there')")
+            assert "Cannot be loaded: another program has taken 3072 MiB on GPU 1" in _text(page, "#models > li")
+            page.value("document.getElementById('mode').click()")
+            page.until("document.getElementById('lent').innerText.startsWith('Gaming mode: this machine is lent to a game')")
+            page.screenshot(PICTURES / "dashboard-lent.png")
+            page.until("!document.getElementById('mode').disabled")
+            page.value("document.getElementById('mode').click()")
+            page.until("document.getElementById('lent').innerText.startsWith('GPU 1')")
+            assert page.complaints == []
+
+        await _in_thread(use)
+        on.supervisor.lend({})
+        await _in_thread(lambda: page.until("document.getElementById('lent').hidden"))
 
 
 async def test_the_page_is_served_under_a_policy_that_runs_only_its_own_script(tmp_path: Path) -> None:

@@ -135,6 +135,9 @@ async def test_a_game_gets_the_card_after_the_streams_end_and_the_model_comes_ba
             await ticket.wait_granted()
         assert "another program has taken 4000 MiB on GPU 0" in refusal.value.message
         assert "X-Should-Retry" not in refusal.value.headers()
+        status = on.supervisor.status("")
+        assert status.lent_mib == {0: 4000}
+        assert [each.name for each in status.models if "taken 4000 MiB on GPU 0" in (each.obstacle or "")] == ["left", "both"]
         # While the driver says nothing the card stays lent, however long that lasts.
         on.nvml.has_driver = False
         for now in (3.1, 30):
@@ -152,6 +155,7 @@ async def test_a_game_gets_the_card_after_the_streams_end_and_the_model_comes_ba
             await on.lender.look(now)
         await had(on.supervisor, "left")
         assert on.supervisor.loaded == ("left",)
+        assert on.supervisor.status("").lent_mib == {}
 
 
 @pytest.mark.anyio

@@ -53,7 +53,11 @@ async def test_a_model_whose_file_is_missing_pushes_nobody_out_and_is_loaded_onc
             assert error_of(answer) == (503, "model_failed")
             assert f"{missing} is not there (models.large.path in engine.toml)" in answer.text
         assert on.supervisor.loaded == ("small",)
+        small, large = (await on.client.get("/engine/status")).json()["models"]
+        assert (large["state"], large["error"], small["obstacle"]) == ("unloaded", None, None)
+        assert large["obstacle"] == f"its file {missing} is not there (models.large.path in engine.toml)."
         missing.touch()
+        assert (await on.client.get("/engine/status")).json()["models"][1]["obstacle"] is None
         assert (await on.client.post("/v1/chat/completions", json={**ASKED, "model": "balanced"})).status_code == 200
         assert len(children.started) == 2
 

@@ -75,7 +75,9 @@ def test_the_commands_ask_a_running_engine_and_their_exit_codes_tell_how_it_went
         assert unknown.exit_code == 1
         assert "There are: fast, gone" in unknown.output
         # Nothing was tried, so nothing failed: once the file has come, the next request loads it.
-        assert run.invoke(engine, ["status", *url]).output == "gone (fast): unloaded\n"
+        shown = run.invoke(engine, ["status", *url]).output.splitlines()
+        assert shown[0] == "gone (fast): unloaded"
+        assert shown[1:] == [f"    cannot be loaded: its file {Path('/nowhere/gone.gguf')} is not there (models.gone.path in engine.toml)."]
 
 
 def test_without_an_engine_the_commands_say_how_to_start_one(run: CliRunner) -> None:
