@@ -8,9 +8,9 @@ from typing import Any
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, whole, whole_fields
-from mcp_servers.mail.search import filtered, find
+from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.threads import Place, page_of, place_of, threads_of
-from mcp_servers.mailbox.accounts import ARCHIVE, INBOX, SENT
+from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quotes import TOKEN_BYTES, part
 from mcp_servers.outside.quoting import count_text
@@ -32,18 +32,20 @@ class Conversations:
         return {"find_mails": self.find_mails, "list_threads": self.list_threads, "read_thread": self.read_thread}
 
     def find_mails(self, call: Call) -> Outcome:
-        mails = filtered(self._mails(call, (INBOX,)), call)
+        mails = filtered(self._store, self._mails(call, (INBOX,)), call)
         page = page_of(mails, mails, call.text("cursor"))
         lines = [shape.mail_line(listed(mail, call.now)) for mail in page.items]
         found = {"mails": [placed(mail, call.now) for mail in page.items]}
         return self._outcome(lines, "mail", found, left=page.left, cursor=page.cursor)
 
     def list_threads(self, call: Call) -> Outcome:
-        wanted = {mail.number for mail in filtered(self._mails(call, THREAD_FOLDERS), call)}
-        problems = self._store.problems
+        wanted = {mail.number: mail for mail in filtered(self._store, self._mails(call, THREAD_FOLDERS), call)}
+        problems, left_out = self._store.problems, self._store.left_out
         wide = dict.fromkeys((*THREAD_FOLDERS, *((call.text("folder"),) if call.text("folder") else ())))
-        threads = threads_of(self._store.mails(*wide, account=call.text("account")))
+        others = {mail.number: mail for mail in self._store.mails(*wide, account=call.text("account"))}
+        threads = threads_of({**wanted, **others}.values())
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
+        self._store.left_out = tuple(dict.fromkeys((*left_out, *self._store.left_out)))
         held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
         page = page_of(held, [thread[0] for thread in held], call.text("cursor"))
         lines = [shape.thread_line([listed(mail, call.now) for mail in thread]) for thread in page.items]
@@ -52,10 +54,14 @@ class Conversations:
 
     def read_thread(self, call: Call) -> Outcome:
         mail, _ = find(self._store, call.text("mail"))
-        threads = threads_of(self._store.mails(*dict.fromkeys((*THREAD_FOLDERS, mail.folder)), account=mail.account))
+        related = self._store.related(mail)
+        if related is None:
+            related = self._store.mails(*dict.fromkeys((*THREAD_FOLDERS, mail.folder)), account=mail.account)
+        problems = (*self._store.problems, *self._store.left_out)
         local = () if mail.account == self._store.local.name else self._store.mails(SENT, account=self._store.local.name)
-        if local:  # what was sent from an account is kept here
-            threads = threads_of([*(one for thread in threads for one in thread), *local])
+        self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
+        # What was sent from an account is kept here; and a mail in the trash is still one of its conversation.
+        threads = threads_of({one.number: one for one in (mail, *related, *local)}.values())
         thread = next(thread for thread in threads if any(one.number == mail.number for one in thread))
         place = place_of(call.text("cursor"))
         if place is not None and all(one.number != place.number for one in thread):
@@ -98,7 +104,7 @@ class Conversations:
 
     def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:
         wanted = call.text("folder")
-        return self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"))
+        return self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"), wanted=wanted_by(call))
 
     def _outcome(self, lines: list[str], noun: str, found: dict[str, Any], *, left: int, cursor: str) -> Outcome:
         problems, left_out = self._store.problems, self._store.left_out

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.places import Wanted
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call
@@ -17,13 +18,20 @@ _MAIL_WORDS = frozenset("mail mails email emails message messages letter newest 
 """Words for mails in general: without any other, the newest is meant."""
 
 
-def filtered(mails: Iterable[Indexed], call: Call) -> list[Indexed]:
-    """Those that `sender`, `query`, `when` and `unread` of the call leave."""
+def wanted_by(call: Call) -> Wanted | None:
+    """What a search wants, for accounts whose servers search; None where it wants the newest of all."""
+    period = resolve(call.text("when"), call.now, "back").span if call.text("when") else None
+    wanted = Wanted(call.text("sender"), call.text("query"), period, bool(call.arguments.get("unread")))
+    return wanted if wanted != Wanted() else None
+
+
+def filtered(store: MailStore, mails: Iterable[Indexed], call: Call) -> list[Indexed]:
+    """Those that `sender`, `query`, `when` and `unread` of the call leave; a server that found words has them in more than we see."""
     found = list(mails)
     if sender := significant(call.text("sender")):
         found = narrowed(found, sender, sender_words)
     if query := significant(call.text("query")):
-        found = narrowed(found, query, lambda mail: f"{subject_words(mail)} {mail.text}")
+        found = store.holding(found, query)
     if call.text("when"):
         period = resolve(call.text("when"), call.now, "back").span
         found = [mail for mail in found if period.start <= mail.sent_at < period.end]
@@ -59,7 +67,7 @@ def significant(text: str) -> tuple[str, ...]:
 def narrowed(mails: Iterable[Indexed], wanted: tuple[str, ...], words: Callable[[Indexed], str]) -> list[Indexed]:
     """Those whose words hold all that are wanted; where none does, those that do with one slip of the pen forgiven."""
     listed = list(mails)
-    return [mail for mail in listed if holds(words(mail), wanted)] or [
+    return [mail for mail in listed if mail.is_found or holds(words(mail), wanted)] or [
         mail for mail in listed if holds(words(mail), wanted, is_forgiving=True)
     ]
 

@@ -13,7 +13,7 @@ from mcp_servers.mail.drafting import Drafting
 from mcp_servers.mail.fields import fields, listed, quote, whole, whole_fields
 from mcp_servers.mail.files import Files
 from mcp_servers.mail.filing import Filing
-from mcp_servers.mail.search import filtered, find
+from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.tools import TOOLS
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Call, Handler, Outcome
@@ -38,7 +38,7 @@ class MailTools:
         return {"search_mail": self.search_mail, "read_mail": self.read_mail, **beside}
 
     def search_mail(self, call: Call) -> Outcome:
-        mails = tuple(listed(mail, call.now) for mail in filtered(self._store.mails(), call))
+        mails = tuple(listed(mail, call.now) for mail in filtered(self._store, self._store.mails(wanted=wanted_by(call)), call))
         problems, left_out = self._store.problems, self._store.left_out
         found: dict[str, Any] = {"count": len(mails), "mails": [fields(mail) for mail in mails[:MAX_LISTED]], "untrusted": True}
         said = {"problems": list(problems), "left_out": list(left_out)}

@@ -7,17 +7,14 @@ of the five roles are the same in every account, whatever its server calls them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.maildir import Maildir
-
-INBOX, DRAFTS, SENT, ARCHIVE, TRASH = ROLES = ("Inbox", "Drafts", "Sent", "Archive", "Trash")
-LOCAL = "local"
-"""The name of the account that is a folder of this machine."""
+from mcp_servers.mailbox.places import INBOX, LOCAL, ROLES, Wanted
 
 
 class AccountFailed(Exception):
@@ -28,6 +25,12 @@ class NotAll(AccountFailed):
     """An account gave a part of its answer; the sentence says what is missing."""
 
 
+def nothing_gone(keys: Collection[str]) -> frozenset[str]:
+    """Of an account that cannot tell a mail that is gone from one that it does not list."""
+    del keys
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a folder holds."""
@@ -36,6 +39,10 @@ class Listing:
     """By key: whether the mail is unread."""
     left_out: int = 0
     """Older mails that are there and not in it."""
+    stamps: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By key: what changes when the mail's content does; absent where a mail never changes."""
+    gone: Callable[[Collection[str]], frozenset[str]] = nothing_gone
+    """Which of these mails, which were in the folder and are not listed any more, are in no folder under this key."""
 
 
 class MailAccount(Protocol):
@@ -98,6 +105,35 @@ class MailAccount(Protocol):
         ...
 
 
+@runtime_checkable
+class SearchingAccount(MailAccount, Protocol):
+    """One whose server searches by itself, further back than anybody lists."""
+
+    def search(self, folder: str, wanted: Wanted) -> Listing:
+        """What of a folder its server finds, by the server's own idea of what a word is.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def related(self, key: str) -> Listing:
+        """The conversation that a mail is of, the mail itself included; nothing when it is gone.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def thread_of(self, key: str) -> str:
+        """The server's own name of that conversation; empty when the mail is gone.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+
 class LocalAccount:
     """The local folder: a Maildir for each folder in it. `Inbox` is the folder itself, when that is a Maildir."""
 
@@ -122,7 +158,9 @@ class LocalAccount:
     def listing(self, folder: str) -> Listing:
         if folder not in self._present():
             return Listing()
-        return Listing({key: entry.is_unread for key, entry in self.maildir(folder).entries().items()})
+        entries = self.maildir(folder).entries()
+        unread = {key: entry.is_unread for key, entry in entries.items()}
+        return Listing(unread, stamps={key: entry.stamp for key, entry in entries.items()}, gone=self._gone)
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         wanted = {*keys}
@@ -149,6 +187,13 @@ class LocalAccount:
         if source != target and not self.maildir(source).hand_over(key, self.maildir(target)):
             raise Refusal("The mail is gone. Look again.")
         return key
+
+    def _gone(self, keys: Collection[str]) -> frozenset[str]:
+        left = frozenset(keys)
+        # Looked for twice: one that moves from a folder that comes later to one that came before is missed once.
+        for _ in range(2):
+            left -= {key for folder in (self._present() if left else ()) for key in self.maildir(folder).entries()}
+        return left
 
     def _present(self) -> tuple[str, ...]:
         return tuple(folder for folder in self.folders() if (self._path(folder) / "cur").is_dir())

@@ -11,7 +11,7 @@ import imaplib
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -19,9 +19,10 @@ from typing import Literal, TypeVar
 from pydantic import SecretStr
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.accounts import INBOX, ROLES, AccountFailed, Listing, NotAll
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, NotAll
 from mcp_servers.mailbox.imapwire import Listed, fetched, listed_folders, quoted_name, roles_of
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
+from mcp_servers.mailbox.places import INBOX, ROLES
 
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 20.0
@@ -127,11 +128,18 @@ class ImapAccount:
         uids = [int(uid) for line in _checked(wire.uid("SEARCH", "ALL")) if isinstance(line, bytes) for uid in line.split()]
         newest = sorted(uids)[-MAX_LISTED:]
         if not newest:
-            return Listing()
+            return Listing(gone=frozenset)
         found = fetched(_checked(wire.uid("FETCH", f"{newest[0]}:{newest[-1]}", "(UID FLAGS)")))
         wanted = {*newest}
         unread = {f"{validity}.{one.uid}.{name}": rb"\seen" not in one.flags for one in found if one.uid in wanted}
-        return Listing(unread, left_out=len(uids) - len(newest))
+
+        def gone(keys: Collection[str]) -> frozenset[str]:
+            # What is older than the listed ones may be there; under another UIDVALIDITY no number means what it meant.
+            return frozenset(
+                key for key in keys if not key.startswith(f"{validity}.") or _uid(key) >= newest[0] or len(uids) == len(newest)
+            )
+
+        return Listing(unread, left_out=len(uids) - len(newest), gone=gone)
 
     def _fetched(self, wire: imaplib.IMAP4, keys: Sequence[str], limit: int) -> dict[str, bytes]:
         if self._open(wire, keys[0], readonly=True) is None:

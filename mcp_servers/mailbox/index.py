@@ -1,7 +1,8 @@
 """What is remembered of mails: a short number for each, given once, and what search and threads need.
 
-`index.sqlite` beside the mail. It can be deleted: it is made again, with other numbers. The mail server and the outbox share it; each
-change is one transaction. A mail's reference is its key for the local account, and `account/key` for any other.
+`index.sqlite` beside the mail, for its owner only. It holds the words of a mail, never its text. It can be deleted: it is made again, with
+other numbers. The mail server and the outbox share it; each change is one transaction. A mail's reference is its key for the local
+account, and `account/key` for any other.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from mcp_servers.files import private_folder
 from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.shelf import Shelf
+from mcp_servers.wording import is_same, stem_of, words_of
 
-BUSY_TIMEOUT_S = 5.0
-"""A transaction lasts milliseconds; only indexing a big mailbox for the first time takes longer."""
 MAX_INDEXED_CHARS = 20_000
+_MAX_CONDITIONS = 8
+"""More words than these narrow nothing further in the library; they are compared all the same."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mails (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sender_name TEXT NOT NULL, sender TEXT NOT NULL,
-    subject TEXT NOT NULL, sent_at REAL NOT NULL, recipients TEXT NOT NULL, text TEXT NOT NULL);
+    subject TEXT NOT NULL, sent_at REAL NOT NULL, recipients TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS drafts (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS chains (key TEXT PRIMARY KEY, message_id TEXT NOT NULL, refs TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS origins (key TEXT PRIMARY KEY, folder TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS words (key TEXT PRIMARY KEY, folder TEXT NOT NULL, stamp TEXT NOT NULL, words TEXT NOT NULL);
 """
 
 
@@ -39,7 +44,6 @@ class Row:
     sender: Person
     subject: str
     sent_at: datetime
-    text: str
     recipients: tuple[str, ...]
     """Lower-case addresses of `To`."""
     message_id: str
@@ -47,98 +51,165 @@ class Row:
     """What it answers, the oldest first."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Where a mail was seen last, and what its content was then."""
+
+    folder: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A mail to be taken in."""
+
+    ref: str
+    seen: Seen
+    parsed: Parsed
+
+
 class MailIndex:
     """Not for use by two threads at once; by two processes, yes."""
 
     def __init__(self, file: Path) -> None:
-        private_folder(file.parent)
-        # One connection for whichever worker thread has its turn.
-        self._rows = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        file.chmod(0o600)
-        self._rows.execute("PRAGMA journal_mode=WAL")
-        self._rows.executescript(_SCHEMA)
+        self._shelf = Shelf(file, _made, numbered=("mails", "drafts"))
 
     def close(self) -> None:
-        self._rows.close()
+        self._shelf.close()
 
     def rows(self, refs: Collection[str]) -> list[Row]:
         """What is known of these mails, in no order."""
         query = (
-            "SELECT id, key, sender_name, sender, subject, sent_at, text, recipients, message_id, refs "
-            "FROM mails LEFT JOIN chains USING (key)"
+            "SELECT id, key, sender_name, sender, subject, sent_at, recipients, message_id, refs FROM mails LEFT JOIN chains USING (key)"
         )
         return [
             Row(
-                number, ref, Person(name, address), subject, datetime.fromtimestamp(sent_at, UTC), text,
-                tuple(json.loads(recipients)), message_id or "", tuple(json.loads(chain or "[]")),
+                number, ref, Person(name, address), subject, datetime.fromtimestamp(sent_at, UTC),
+                _listed(recipients), message_id or "", _listed(chain or "[]"),
             )
-            for number, ref, name, address, subject, sent_at, text, recipients, message_id, chain in self._rows.execute(query)
+            for number, ref, name, address, subject, sent_at, recipients, message_id, chain in self._all(query)
             if ref in refs
         ]  # fmt: skip
 
+    def holding(self, refs: Collection[str], wanted: tuple[str, ...], *, is_forgiving: bool = False) -> frozenset[str]:
+        """Which of these mails hold every wanted word in their subject, sender or text."""
+        stems = [] if is_forgiving else [f" {stem_of(word)}" for word in wanted[:_MAX_CONDITIONS]]
+        where = " AND ".join("instr(words, ?) > 0" for _ in stems)
+        found = self._all(f"SELECT key, words FROM words{f' WHERE {where}' if where else ''}", *stems)
+        verdicts: dict[tuple[str, str], bool] = {}
+
+        def is_met(word: str, other: str) -> bool:
+            if (word, other) not in verdicts:
+                verdicts[word, other] = is_same(word, other, is_forgiving=is_forgiving)
+            return verdicts[word, other]
+
+        return frozenset(
+            ref for ref, words in found if ref in refs and all(any(is_met(word, other) for other in words.split()) for word in wanted)
+        )
+
     def ref_of(self, number: int) -> str | None:
-        row = self._rows.execute("SELECT key FROM mails WHERE id = ?", (number,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._all("SELECT key FROM mails WHERE id = ?", number)
+        return str(rows[0][0]) if rows else None
 
-    def missing(self, refs: Collection[str]) -> set[str]:
-        """Which of these are not known, or not yet with what threads need."""
-        known = {str(row[0]) for row in self._rows.execute("SELECT key FROM mails JOIN chains USING (key)")}
-        return {*refs} - known
+    def seen(self) -> dict[str, Seen]:
+        """Every mail that is known whole."""
+        query = "SELECT key, folder, stamp FROM words JOIN mails USING (key) JOIN chains USING (key)"
+        return {str(ref): Seen(folder, stamp) for ref, folder, stamp in self._all(query)}
 
-    def add(self, mails: Iterable[tuple[str, Parsed]]) -> None:
-        """Take in mails by their references; the oldest gets the lowest number. A number that was given stays."""
-        fresh = sorted(mails, key=lambda item: (item[1].sent_at, item[0]))
+    def add(self, mails: Iterable[Entered]) -> None:
+        """Take in mails; the oldest gets the lowest number. A number that was given stays."""
+        fresh = sorted(mails, key=lambda mail: (mail.parsed.sent_at, mail.ref))
         if not fresh:
             return
-        known = {str(row[0]) for row in self._rows.execute("SELECT key FROM mails")}
-        with self._rows:
-            self._rows.execute("BEGIN IMMEDIATE")
-            # Only those that are new: an insert that is ignored would use up a number.
-            self._rows.executemany(
-                "INSERT OR IGNORE INTO mails (key, sender_name, sender, subject, sent_at, recipients, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_row(ref, parsed) for ref, parsed in fresh if ref not in known],
+        # Worked out before the others have to wait.
+        rows = [_row(mail) for mail in fresh]
+        chains = [(mail.ref, mail.parsed.message_id, json.dumps(mail.parsed.chain)) for mail in fresh]
+        words = [(mail.ref, mail.seen.folder, mail.seen.stamp, _words(mail.parsed)) for mail in fresh]
+
+        def take_in(store: sqlite3.Connection) -> None:
+            store.executemany(
+                "INSERT INTO mails (key, sender_name, sender, subject, sent_at, recipients) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET sender_name = excluded.sender_name, sender = excluded.sender, "
+                "subject = excluded.subject, sent_at = excluded.sent_at, recipients = excluded.recipients",
+                rows,
             )
-            self._rows.executemany(
-                "INSERT OR REPLACE INTO chains VALUES (?, ?, ?)",
-                [(ref, parsed.message_id, json.dumps(parsed.chain)) for ref, parsed in fresh],
-            )
+            store.executemany("INSERT OR REPLACE INTO chains VALUES (?, ?, ?)", chains)
+            store.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", words)
+
+        self._shelf.change(take_in)
+
+    def place(self, folders: Mapping[str, str]) -> None:
+        """These mails are in other folders now."""
+        if folders:
+            moved = [(folder, ref) for ref, folder in folders.items()]
+            self._shelf.change(lambda store: store.executemany("UPDATE words SET folder = ? WHERE key = ?", moved))
+
+    def forget(self, refs: Iterable[str]) -> None:
+        """Nothing is left of these mails, and their numbers name nothing any more."""
+        gone = [(ref,) for ref in refs]
+
+        def leave(store: sqlite3.Connection) -> None:
+            for table in ("mails", "chains", "origins", "words"):
+                store.executemany(f"DELETE FROM {table} WHERE key = ?", gone)
+
+        if gone:
+            self._shelf.change(leave)
 
     def rename(self, ref: str, fresh: str) -> None:
         """The mail has another reference now, and keeps its number."""
-        if ref == fresh:
-            return
-        with self._rows:
-            self._rows.execute("BEGIN IMMEDIATE")
-            for table in ("mails", "chains", "origins"):
-                self._rows.execute(f"DELETE FROM {table} WHERE key = ?", (fresh,))
-                self._rows.execute(f"UPDATE {table} SET key = ? WHERE key = ?", (fresh, ref))
+
+        def renamed(store: sqlite3.Connection) -> None:
+            for table in ("mails", "chains", "origins", "words"):
+                store.execute(f"DELETE FROM {table} WHERE key = ?", (fresh,))
+                store.execute(f"UPDATE {table} SET key = ? WHERE key = ?", (fresh, ref))
+
+        if ref != fresh:
+            self._shelf.change(renamed)
 
     def note_origin(self, ref: str, folder: str) -> None:
         """Where a mail was before it went to the trash."""
-        self._rows.execute("INSERT OR REPLACE INTO origins VALUES (?, ?)", (ref, folder))
+        self._shelf.change(lambda store: store.execute("INSERT OR REPLACE INTO origins VALUES (?, ?)", (ref, folder)))
 
     def origin(self, ref: str) -> str | None:
-        row = self._rows.execute("SELECT folder FROM origins WHERE key = ?", (ref,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._all("SELECT folder FROM origins WHERE key = ?", ref)
+        return str(rows[0][0]) if rows else None
 
     def senders_elsewhere(self) -> list[Person]:
         """Who wrote the mails of accounts other than the local one, the newest first."""
         query = "SELECT sender_name, sender FROM mails WHERE instr(key, '/') > 0 ORDER BY sent_at DESC, id DESC"
-        return [Person(name, address) for name, address in self._rows.execute(query)]
+        return [Person(name, address) for name, address in self._all(query)]
 
     def draft_numbers(self, present: Mapping[str, object]) -> dict[int, str]:
         """Number -> key of the drafts that are there, in the order in which they were first seen."""
-        known = {str(row[0]) for row in self._rows.execute("SELECT key FROM drafts")}
+        known = {str(row[0]) for row in self._all("SELECT key FROM drafts")}
         # Only those that are new: an insert that is ignored would use up a number.
-        if fresh := sorted(set(present) - known):
-            with self._rows:
-                self._rows.execute("BEGIN IMMEDIATE")
-                self._rows.executemany("INSERT OR IGNORE INTO drafts (key) VALUES (?)", [(key,) for key in fresh])
-        rows: list[tuple[int, str]] = self._rows.execute("SELECT id, key FROM drafts ORDER BY id").fetchall()
-        return {number: key for number, key in rows if key in present}
+        if fresh := [(key,) for key in sorted(set(present) - known)]:
+            self._shelf.change(lambda store: store.executemany("INSERT OR IGNORE INTO drafts (key) VALUES (?)", fresh))
+        return {int(number): str(key) for number, key in self._all("SELECT id, key FROM drafts ORDER BY id") if key in present}
+
+    def _all(self, query: str, *values: str | int) -> list[Any]:
+        return self._shelf.asked(lambda store: store.execute(query, values).fetchall())
 
 
-def _row(ref: str, parsed: Parsed) -> tuple[str, str, str, str, float, str, str]:
+def _made(store: sqlite3.Connection) -> None:
+    store.executescript(_SCHEMA)
+    if any(row[1] == "text" for row in store.execute("PRAGMA table_info(mails)")):
+        store.execute("ALTER TABLE mails DROP COLUMN text")  # an index of before kept the texts themselves
+
+
+@lru_cache(maxsize=1024)
+def _listed(text: str) -> tuple[str, ...]:
+    """Most mails have the same recipients, and answer nothing."""
+    return tuple(json.loads(text))
+
+
+def _row(mail: Entered) -> tuple[str, str, str, str, float, str]:
+    parsed = mail.parsed
     recipients = json.dumps([person.address.lower() for person in parsed.to])
-    sender, text = parsed.sender, parsed.text[:MAX_INDEXED_CHARS]
-    return ref, sender.name, sender.address, parsed.subject, parsed.sent_at.timestamp(), recipients, text
+    return mail.ref, parsed.sender.name, parsed.sender.address, parsed.subject, parsed.sent_at.timestamp(), recipients
+
+
+def _words(parsed: Parsed) -> str:
+    """Each word once, a space before and after it."""
+    text = f"{parsed.subject} {parsed.sender.name} {parsed.sender.address} {parsed.text[:MAX_INDEXED_CHARS]}"
+    return f" {' '.join(sorted({*words_of(text)}))} "

@@ -29,6 +29,8 @@ class Entry:
     path: Path
     flags: str
     is_new: bool
+    stamp: str = ""
+    """Of its content: when it was written, and its size. Empty where it moved just now."""
 
     @property
     def is_unread(self) -> bool:
@@ -52,7 +54,7 @@ class Maildir:
                     if file.name.startswith("."):
                         continue
                     key, _, flags = file.name.partition(_FLAGS_MARK)
-                    found[key] = Entry(key, Path(file.path), flags, name == "new")
+                    found[key] = Entry(key, Path(file.path), flags, name == "new", _stamp(file))
         return found
 
     def read(self, key: str, *, entry: Entry | None = None) -> bytes | None:
@@ -109,3 +111,11 @@ class Maildir:
         entry = self.entries().get(key)
         if entry is not None:
             entry.path.unlink(missing_ok=True)
+
+
+def _stamp(file: os.DirEntry[str]) -> str:
+    try:
+        known = file.stat()
+    except OSError:
+        return ""
+    return f"{known.st_mtime_ns}-{known.st_size}"

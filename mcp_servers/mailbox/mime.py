@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
 from mcp_servers.outside.htmltext import Shown, shown_of_html
@@ -24,9 +26,28 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _MAX_REFERENCES = 20
 _MAX_HEADER_CHARS = 16_384
 """The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
+_MAX_KEPT_CHARS = 512
+"""Of headers that are remembered: the short ones come again and again."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_YEAR = 9990
 """Later dates are no mail's, and the last of them do not exist in every time zone."""
+
+
+class _Remembering(EmailPolicy):
+    """The library's usual reading of headers, each of the short ones once: it asks for a mail's content type ten times, and takes long."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        # A header that has been read is a text too, and may not pass for the raw one that looks like it.
+        is_raw = type(value) is str and len(value) <= _MAX_KEPT_CHARS
+        return _read_header(name, value) if is_raw else super().header_fetch_parse(name, value)
+
+
+_READING = _Remembering()
+
+
+@lru_cache(maxsize=1024)
+def _read_header(name: str, value: str) -> Any:
+    return policy.default.header_fetch_parse(name, value)
 
 
 @dataclass(frozen=True)
@@ -127,7 +148,7 @@ def redated(content: bytes, at: datetime) -> bytes:
 def message_of(content: bytes) -> EmailMessage:
     """The library's view of a mail; only the head of one that is nested too deep."""
     try:
-        return message_from_bytes(content, policy=policy.default)
+        return cast("EmailMessage", message_from_bytes(content, policy=_READING))
     except RecursionError:
         # Parts in parts in parts, deeper than the library can follow: the head is read, the rest is not.
         message = EmailMessage()
@@ -140,7 +161,7 @@ def message_of(content: bytes) -> EmailMessage:
 def _header(message: EmailMessage, name: str) -> str:
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     try:
-        return str(policy.default.header_fetch_parse(name, raw[:_MAX_HEADER_CHARS]))
+        return str(_READING.header_fetch_parse(name, raw[:_MAX_HEADER_CHARS]))
     except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
         return ""  # the library's header parser breaks on some malformed headers
 

@@ -6,7 +6,7 @@ local, whoever they will be from. An account that gives no answer is left out an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,13 @@ from pathlib import Path
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
-from mcp_servers.mailbox.accounts import INBOX, LOCAL, TRASH, AccountFailed, Listing, LocalAccount, MailAccount, NotAll
-from mcp_servers.mailbox.index import MailIndex, Row
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, LocalAccount, MailAccount, NotAll, SearchingAccount
+from mcp_servers.mailbox.index import Entered, MailIndex, Row, Seen
 from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.looks import Look, look_into
 from mcp_servers.mailbox.mime import Parsed, parse
 from mcp_servers.mailbox.people import distinct
+from mcp_servers.mailbox.places import INBOX, LOCAL, TRASH, Wanted
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,13 @@ class Indexed:
     subject: str
     sent_at: datetime
     is_unread: bool
-    text: str
     recipients: tuple[str, ...]
     account: str = LOCAL
     folder: str = INBOX
     message_id: str = ""
     references: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What one account answered about one folder."""
-
-    account: MailAccount
-    folder: str
-    listing: Listing
-    problem: str = ""
+    is_found: bool = False
+    """Its account's server says that it has the words that were wanted."""
 
 
 class MailStore:
@@ -74,14 +67,56 @@ class MailStore:
     def close(self) -> None:
         self._index.close()
 
-    def mails(self, *folders: str, account: str = "") -> tuple[Indexed, ...]:
-        """Everything in these folders (absent: the inbox) of every account or of one, newest first."""
-        looks = self._look(folders or (INBOX,), self._named(account))
+    def mails(self, *folders: str, account: str = "", wanted: Wanted | None = None) -> tuple[Indexed, ...]:
+        """Everything in these folders (absent: the inbox) of every account or of one, newest first.
+
+        Args:
+            folders: by the names that a person sees.
+            account: absent for all.
+            wanted: what is searched for. It leaves nothing out; an account that searches by itself brings what it finds further back.
+        """
+        return self._indexed(self._look(folders or (INBOX,), self._named(account), wanted))
+
+    def related(self, mail: Indexed) -> tuple[Indexed, ...] | None:
+        """The conversation of a mail as its account knows it, newest first; None where the account knows no conversations."""
+        account = self._named(mail.account)[0]
+        if not isinstance(account, SearchingAccount):
+            return None
+        try:
+            look = Look(account, mail.folder, account.related(mail.key))
+        except AccountFailed as error:
+            raise Refusal(str(error)) from error
+        self.problems, self.left_out = (), ()
+        return self._indexed([look])
+
+    def thread_of(self, mail: Indexed) -> str:
+        """The account's own name of a mail's conversation; empty where it has none.
+
+        Raises:
+            Refusal: its account gives no answer.
+        """
+        account = self._named(mail.account)[0]
+        try:
+            return account.thread_of(mail.key) if isinstance(account, SearchingAccount) else ""
+        except AccountFailed as error:
+            raise Refusal(str(error)) from error
+
+    def _indexed(self, looks: Sequence[Look]) -> tuple[Indexed, ...]:
         for one in looks:
-            self._index_new(one)
-        places = {_ref(look.account.name, key): (look, key, is_unread) for look in looks for key, is_unread in look.listing.unread.items()}
+            self._take_in(one)
+        places = {_ref(look.account.name, key): (look, key) for look in looks for key in look.unread}
         found = [_indexed(row, *places[row.ref]) for row in self._index.rows(places)]
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
+
+    def holding(self, mails: Collection[Indexed], wanted: tuple[str, ...]) -> list[Indexed]:
+        """Those whose subject, sender and text hold every wanted word; where none does, those that do with one slip of the pen forgiven."""
+        refs = {_ref(mail.account, mail.key): mail for mail in mails}
+        held = self._index.holding(refs, wanted)
+        strict = [mail for ref, mail in refs.items() if mail.is_found or ref in held]
+        if strict:
+            return strict
+        forgiven = self._index.holding(refs, wanted, is_forgiving=True)
+        return [mail for ref, mail in refs.items() if ref in forgiven]
 
     def mail(self, number: int) -> Indexed | None:
         """The mail of that number, wherever it is; None when there is none any more.
@@ -99,7 +134,10 @@ class MailStore:
             raise Refusal(str(error)) from error
         if account is None or folder is None:
             return None
-        return next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
+        listed = next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
+        # A mail that a search found may be older than what is listed.
+        is_older = listed is None and isinstance(account, SearchingAccount)
+        return next(iter(self._indexed([Look(account, folder, Listing({key: False}))])), None) if is_older else listed
 
     def people(self) -> tuple[Person, ...]:
         """Who has written, the newest first; to other accounts, as far as the index knows: whom a name means must not wait for a server."""
@@ -193,37 +231,36 @@ class MailStore:
             return self.local, ref
         return next((account for account in self.accounts[1:] if account.name == name), None), key
 
-    def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...]) -> list[_Look]:
-        def look(account: MailAccount) -> list[_Look]:
-            try:
-                return [_Look(account, folder, account.listing(folder)) for folder in folders]
-            except AccountFailed as error:
-                return [_Look(account, "", Listing(), str(error))]
-
+    def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...], wanted: Wanted | None = None) -> list[Look]:
         if len(accounts) == 1:
-            looks = [look(accounts[0])]
+            looks = [look_into(accounts[0], folders, wanted)]
         else:
             with ThreadPoolExecutor(len(accounts)) as pool:
-                looks = list(pool.map(look, accounts))
+                looks = list(pool.map(lambda account: look_into(account, folders, wanted), accounts))
         found = [one for answers in looks for one in answers]
         self.problems = tuple(one.problem for one in found if one.problem)
-        partial = [one for one in found if one.listing.left_out]
-        self.left_out = tuple(
-            f"{one.account.name}: {one.listing.left_out} older mails of {one.folder} are not searched." for one in partial
-        )
+        self.left_out = tuple(one.left_out for one in found if one.left_out)
         return found
 
-    def _index_new(self, look: _Look) -> None:
-        name = look.account.name
-        refs = {_ref(name, key): key for key in look.listing.unread}
-        unknown = frozenset(self._index.missing(refs))
-        missing = [key for ref, key in refs.items() if ref in unknown]  # in the account's own order
+    def _take_in(self, look: Look) -> None:
+        """Bring the index to what the look saw: what is new or has changed is read, what is gone leaves it."""
+        name, listing = look.account.name, look.listing
+        seen = {_ref(name, key): Seen(look.folder, listing.stamps.get(key, "")) for key in look.to_index}
+        known = self._index.seen()
+        # In the account's own order; a stamp that nobody could take proves nothing.
+        missing = [ref for ref, one in seen.items() if ref not in known or known[ref].stamp != one.stamp]
+        self._index.place({ref: look.folder for ref, one in seen.items() if ref in known and known[ref].folder != one.folder})
+        unseen = [_key(ref) for ref, one in known.items() if one.folder == look.folder and ref not in seen and _account(ref) == name]
+        unlisted = [key for key in unseen if key not in look.unread] if unseen else []
+        if unlisted:
+            self._index.forget(_ref(name, key) for key in listing.gone(unlisted))
         if not missing:
             return
-        read: list[tuple[str, Parsed]] = []
+        read: list[Entered] = []
         try:
-            for key, content in look.account.heads(missing):
-                read.append((_ref(name, key), parse(content)))
+            for key, content in look.account.heads([_key(ref) for ref in missing]):
+                ref = _ref(name, key)
+                read.append(Entered(ref, seen[ref], parse(content)))
         except NotAll as error:
             self.left_out = (*self.left_out, str(error))
         except AccountFailed as error:
@@ -236,8 +273,18 @@ def _ref(account: str, key: str) -> str:
     return key if account == LOCAL else f"{account}/{key}"
 
 
-def _indexed(row: Row, look: _Look, key: str, is_unread: bool) -> Indexed:  # noqa: FBT001 - a place's own fact
+def _account(ref: str) -> str:
+    name, has_account, _ = ref.partition("/")
+    return name if has_account else LOCAL
+
+
+def _key(ref: str) -> str:
+    name, has_account, key = ref.partition("/")
+    return key if has_account else name
+
+
+def _indexed(row: Row, look: Look, key: str) -> Indexed:
     return Indexed(
-        row.number, key, row.sender, row.subject, row.sent_at, is_unread, row.text, row.recipients,
-        look.account.name, look.folder, row.message_id, row.references,
+        row.number, key, row.sender, row.subject, row.sent_at, look.unread[key], row.recipients, look.account.name,
+        look.folder, row.message_id, row.references, look.found is not None and key in look.found.unread,
     )  # fmt: skip

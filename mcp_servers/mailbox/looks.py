@@ -1,0 +1,53 @@
+"""One look into the folders of one account: what is there, what its server found, and what nobody saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
+from mcp_servers.mailbox.places import Wanted
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one account answered about one folder."""
+
+    account: MailAccount
+    folder: str
+    listing: Listing
+    problem: str = ""
+    found: Listing | None = None
+    """What its server found, where it searches by itself."""
+
+    @property
+    def unread(self) -> Mapping[str, bool]:
+        """All that is known to be there, what was found first."""
+        return {**self.found.unread, **self.listing.unread} if self.found else self.listing.unread
+
+    @property
+    def to_index(self) -> Iterable[str]:
+        """What was found, and else everything: a search waits for nothing that it does not show."""
+        return (self.found or self.listing).unread
+
+    @property
+    def left_out(self) -> str:
+        """What nobody looked at, in a sentence that begins with the account; empty for nothing."""
+        seen = self.listing if self.found is None else self.found
+        if not seen.left_out:
+            return ""
+        what = "are not searched" if self.found is None else "that fit are not shown"
+        return f"{self.account.name}: {seen.left_out} older mails of {self.folder} {what}."
+
+
+def look_into(account: MailAccount, folders: Sequence[str], wanted: Wanted | None) -> list[Look]:
+    """What an account has in these folders; one look that says the problem where it gives no answer."""
+    try:
+        return [_look_into(account, folder, wanted) for folder in folders]
+    except AccountFailed as error:
+        return [Look(account, "", Listing(), str(error))]
+
+
+def _look_into(account: MailAccount, folder: str, wanted: Wanted | None) -> Look:
+    found = account.search(folder, wanted) if wanted is not None and isinstance(account, SearchingAccount) else None
+    return Look(account, folder, account.listing(folder), found=found)
