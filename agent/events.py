@@ -1,8 +1,8 @@
 """The contract to front-ends: everything that happens in a session, as frozen values that survive JSON.
 
 A front-end renders these and decides nothing. Events are stored as they are; `seq` is their place in the session's log, so a
-front-end that was away asks for what came after the last one that it saw. `TextDelta` and `EngineLoading` are live only: they
-have `seq` 0 and are not stored (the text they add up to is, in `ModelReplied`).
+front-end that was away asks for what came after the last one that it saw. `TextDelta`, `EngineLoading` and `ToolProgress` are live
+only: they have `seq` 0 and are not stored (the text they add up to is, in `ModelReplied`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agent.route_parts import RouteCost, RouteOption, RouteSignals
 
 ToolClass = Literal["read", "write", "delete", "send", "run"]
 """What a tool does to the world, from the pinned manifest, never from the server's own word; `run` starts a program of this machine."""
@@ -26,6 +28,14 @@ class _Event(BaseModel):
     """Id of the turn that it belongs to."""
 
 
+class Attached(BaseModel):
+    """What the person put beside a message: a file, a command's output. Anybody may have written it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(max_length=1000)
+    text: str = Field(max_length=100_000)
+
+
 class TurnStarted(_Event):
     type: Literal["turn_started"] = "turn_started"
     text: str
@@ -36,45 +46,8 @@ class TurnStarted(_Event):
     """The message's own time, ISO 8601 with offset."""
     who: str
     """Who typed it: `cli`, `discord:NAME`, …"""
-
-
-class RouteSignals(BaseModel):
-    """What a choice of route rested on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    tokens: int = 0
-    """About how many the text and the conversation before it are."""
-    size: str = "small"
-    """`small`, `medium` or `large`."""
-    task: str = ""
-    """Its type; empty for none."""
-    latency: str = "any"
-    needs: tuple[str, ...] = ()
-    """What the model must be able to do beside answering."""
-    tags: tuple[str, ...] = ()
-    """Words for the router, as typed."""
-
-
-class RouteCost(BaseModel):
-    """What an answer is reckoned to take, by measured rates: seconds, and money in the prices' currency; None for what is not known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    load_s: float | None = None
-    read_s: float | None = None
-    write_s: float | None = None
-    begins_s: float | None = None
-    ends_s: float | None = None
-    money: float = 0
-
-
-class RouteOption(BaseModel):
-    """A place that was looked at and not chosen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    """Its tier, or `node/tier`."""
-    why_not: str
-    predicted: RouteCost | None = None
+    attached: tuple[Attached, ...] = ()
+    """What was put beside it; the model sees it in `sent_text`."""
 
 
 class RouteChosen(_Event):
@@ -218,6 +191,8 @@ class ApprovalNeeded(_Event):
     """SHA-256 of the canonical call; an answer must carry it."""
     expires_at: str
     """ISO 8601 with offset; after it the call counts as refused."""
+    definition: str = ""
+    """Where the tool is described otherwise than when it was first used: the digest of what it is now, which a yes accepts too."""
 
 
 class ApprovalAnswered(_Event):
@@ -233,6 +208,19 @@ class ToolStarted(_Event):
     call: str
     name: str
     arguments: str
+
+
+class ToolProgress(_Event):
+    """How far a call is, as its server says. Live only."""
+
+    type: Literal["tool_progress"] = "tool_progress"
+    call: str
+    name: str
+    done: float
+    total: float | None = None
+    """Of what `done` is a part; None where the server does not say."""
+    message: str = ""
+    """The server's words, fit to be shown."""
 
 
 class ToolFinished(_Event):
@@ -283,6 +271,7 @@ Event = (
     | ApprovalNeeded
     | ApprovalAnswered
     | ToolStarted
+    | ToolProgress
     | ToolFinished
     | TurnDone
     | TurnFailed

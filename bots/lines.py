@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ToolFinished
+from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ToolFinished, ToolProgress
 from agent.service.wire import SessionRow
 from bots.plain import neutralise, one_line
 
@@ -57,6 +57,12 @@ def loading_line(event: EngineLoading) -> str:
     expected = f" of about {event.expected_s:.0f} s" if event.expected_s else " s"
     percent = f", {event.percent:.0f} %" if event.percent is not None else ""
     return one_line(f"{event.phase} {event.model}: {event.elapsed_s:.0f}{expected}{percent}")
+
+
+def progress_line(event: ToolProgress) -> str:
+    """How far a call is, as its server says."""
+    share = f" {event.done:g} of {event.total:g}" if event.total else ""
+    return one_line(f"{event.name}{share}: {event.message}" if event.message else f"{event.name}{share}")
 
 
 def approval_lines(event: ApprovalNeeded) -> list[str]:

@@ -69,6 +69,10 @@ class Verdict:
         return self.entries[-1].hash if self.entries else START
 
 
+ADDED = frozenset({"definition"})
+"""Fields of events that came after the first books: where they say nothing, they do not count, so that those stay whole."""
+
+
 def session_mark(session: str) -> str:
     """How the book names a session."""
     return hashlib.sha256(f"session {session}".encode()).hexdigest()[:SESSION_CHARS]
@@ -76,7 +80,8 @@ def session_mark(session: str) -> str:
 
 def digest_of(session: str, event: Event) -> str:
     """The digest of an event, whatever place in the log it has."""
-    body = event.model_copy(update={"seq": 0}).model_dump_json()
+    unsaid = {name for name in ADDED if not getattr(event, name, "")}
+    body = event.model_copy(update={"seq": 0}).model_dump_json(exclude=unsaid)
     return hashlib.sha256(f"{session}\n{body}".encode()).hexdigest()
 
 

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import AgentError, ApprovalError
-from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolStarted
+from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
 from agent.faces.link import Link
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.outcome import Outcome
@@ -208,6 +208,8 @@ def _step(event: Event) -> str | None:
             return f"{event.model}: {event.phase}"
         case ToolStarted():
             return event.name
+        case ToolProgress():
+            return f"{event.name}: {event.message or f'{event.done:g}'}"
         case ToolFinished():
             return f"{event.name}: {'done' if event.ok else 'not done'}"
         case ApprovalNeeded():

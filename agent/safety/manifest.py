@@ -18,6 +18,16 @@ Kind = Literal["read", "public read", "reversible write", "destructive", "egress
 
 
 @dataclass(frozen=True)
+class Change:
+    """A tool is described otherwise than when it was first used."""
+
+    digest: str
+    """Of what it is now."""
+    lines: tuple[tuple[str, str], ...]
+    """What a person is shown of it, label and value."""
+
+
+@dataclass(frozen=True)
 class ToolFacts:
     """What the policy may know of a tool."""
 
@@ -37,6 +47,8 @@ class ToolFacts:
     """Arguments that name people. Without any of them the call reaches nobody: then it only writes."""
     is_forbidden: bool = False
     """Nobody may have it done, whatever the settings say."""
+    change: Change | None = None
+    """It is not what it was when a person let it in: it does nothing until one has said yes to what it is now."""
 
     def of(self, arguments: Mapping[str, object]) -> ToolFacts:
         """What is known of the tool when it is called with these."""

@@ -85,8 +85,9 @@ class Policy:
 
     def cautions(self, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint) -> tuple[tuple[str, str], ...]:
         """What a person should know before saying yes, as more lines of the question."""
-        sends = self.facts.get(tool, UNKNOWN).tool_class == "send"
-        known = cautions(_values(arguments, lines), taint.origins(self._is_public)) if sends else ()
+        facts = self.facts.get(tool, UNKNOWN)
+        known = cautions(_values(arguments, lines), taint.origins(self._is_public)) if facts.tool_class == "send" else ()
+        known += facts.change.lines if facts.change is not None else ()
         is_last = taint.is_tainted and len(taint.asked.without_yes) == self.prompt_budget - 1
         return (*known, ("Careful", "without a yes to this, the conversation can only read from here on")) if is_last else known
 
@@ -123,7 +124,7 @@ def decide(
     1. Nobody may have it done: Deny.
     2. The settings deny it: Deny.
     3. The session may ask no more, and this would do more than read: Deny.
-    4. The settings ask for it: Ask.
+    4. The settings ask for it, or it is not what it was when it was first used: Ask.
     5. A pinned tool that only reads, and whose server does not say otherwise: Allow, unless it would tell the web something; then Ask.
     6. It runs a program: Ask. Nothing allows that in advance, since nobody knows what a program does.
     7. It sends or deletes, and the session has read outside text: Ask, whatever was granted in advance.
@@ -148,6 +149,8 @@ def decide(
         return Ruling("deny", "too many questions of this session had no yes", READ_ONLY)
     if override == "ask":  # 4
         return Ruling("ask", "the settings ask for this tool")
+    if facts.change is not None:  # 4
+        return Ruling("ask", "its server describes it otherwise than when it was first used")
     if facts.only_reads:  # 5
         return Ruling("ask", f"it would tell the web: {leak}") if leak else Ruling("allow", "it only reads")
     return _decide_effect(facts, override, grants, taint)

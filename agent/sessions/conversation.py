@@ -20,17 +20,21 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.templates import Templates
 from agent.errors import SessionBusy
-from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta
+from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta, ToolProgress
 from agent.local_time import Zone
 from agent.routes.from_settings import rules_of
 from agent.routes.memory import RouteMemory
 from agent.routes.router import Router
 from agent.routes.routing import RoutingRules
+from agent.safety.approvals import shown
 from agent.safety.taint import Taint
 from agent.sessions.feed import Feed
+from agent.sessions.questions import Questions
 from agent.sessions.store import Store, TurnRow
-from agent.tools.mcp_wire import ToolResult
+from agent.tools.caller import NOBODY, Caller
 from agent.tools.own import OWN_FACTS, run_own, shown_tools
+from agent.tools.questions import Answer, Progress, Question
+from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool, Toolbox
 from agent.turns.budget import Limits
 from agent.turns.loop import Ports, TurnLoop
@@ -43,6 +47,9 @@ from agent.view.summary import SUMMARY_TOKENS
 from agent.watching.watcher import Watch, unwatched
 from config.schema import AgentSettings
 from inference.contract.status import SwapProgress
+
+PROGRESS_CHARS = 200
+"""Of what a server says about how far it is: one line."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class World:
     templates: Templates
     """What models' templates do with thoughts."""
     clock: Callable[[], float] = time.time
+    questions: Questions = field(default_factory=Questions)
+    """What tool servers ask the person in the middle of a call."""
     watch: Watch = unwatched
     """Is told of every event that was stored."""
 
@@ -95,6 +104,8 @@ class OpenSession:
     _feed: Feed = field(default_factory=Feed)
     _watch: CacheWatch = field(default_factory=CacheWatch)
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    _frozen: Prefix | None = None
+    """The session's prefix, once it was read or frozen: it never changes."""
 
     @classmethod
     async def load(cls, session: str, world: World) -> OpenSession:
@@ -173,7 +184,9 @@ class OpenSession:
             served_tiers=lambda: self.world.router.look(self.routes),
             view=self.conversation.view,
             complete=self._complete,
-            call_tool=lambda name, arguments, meta, is_read: self._call_tool(name, arguments, meta=meta, is_read=is_read),
+            call_tool=lambda name, arguments, meta, is_read, call: self._call_tool(
+                name, arguments, meta=meta, is_read=is_read, caller=self._caller(name, call)
+            ),
             zone_name=self.world.zone.name,
             clock=self.world.clock,
         )
@@ -198,17 +211,40 @@ class OpenSession:
 
     async def _prefix(self, tools: Sequence[Tool]) -> Prefix:
         """The session's prefix, frozen at its first turn: tools that come later are for the next session."""
-        stored = await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
-        if stored is not None:
-            return stored
+        self._frozen = self._frozen or await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
+        if self._frozen is not None:
+            return self._frozen
         shown = shown_tools(self.world.settings.agent.tools, tools)
         prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
         await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
+        self._frozen = prefix
         return prefix
 
-    async def _call_tool(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+    def _caller(self, name: str, call: str) -> Caller:
+        """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
+        turn, agent = self.turn, self.world.settings.agent
+        if turn is None:
+            return NOBODY
+
+        def show(progress: Progress) -> None:
+            message = shown(progress.message)[:PROGRESS_CHARS]
+            self._feed.publish(
+                ToolProgress(turn=turn.turn, call=call, name=name, done=progress.done, total=progress.total, message=message)
+            )
+
+        async def ask(question: Question) -> Answer:
+            return await self.world.questions.ask(
+                question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
+                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), publish=self._feed.publish,
+            )  # fmt: skip
+
+        return Caller(show, ask) if turn.is_interactive else Caller(show)
+
+    async def _call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller
+    ) -> ToolResult:
         if name not in OWN_FACTS:
-            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read)
+            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
         tools = await self.world.toolbox.tools()
         shown = (await self._prefix(tools)).parameters()
         hidden = [tool for tool in tools if tool.name not in shown]

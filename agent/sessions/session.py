@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import anyio
@@ -26,7 +27,7 @@ from agent.engine.key import EngineKey, KeySource
 from agent.engine.model_client import ModelClient, timeouts
 from agent.engine.templates import TEMPLATES_FILE, Templates
 from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
-from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolClass, TurnFailed, TurnStarted
+from agent.events import ApprovalAnswered, ApprovalNeeded, Attached, Event, ToolClass, TurnFailed, TurnStarted
 from agent.local_time import Zone, find_zone
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
@@ -37,10 +38,13 @@ from agent.sessions.conversation import OpenSession, World
 from agent.sessions.shelf import Shelf
 from agent.sessions.store import SessionInfo, Store, TurnRow
 from agent.tools.launches import server_specs
+from agent.tools.pin_book import PINS_FILE, PinBook
+from agent.tools.report import ToolsReport, tools_report
 from agent.tools.toolbox import Toolbox
 from agent.turns.deferred import deferred_turn
 from agent.turns.effects import Answered
 from agent.turns.turn_state import Options
+from agent.view.attached import with_attached
 from agent.view.prompt import user_text
 from agent.watching.watcher import open_watch
 from config.paths import Home
@@ -88,7 +92,7 @@ class Runtime:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
     ) -> str:  # fmt: skip
         """Begin a turn; what happens in it comes as events.
 
@@ -99,6 +103,7 @@ class Runtime:
             tier: pins the tier.
             grants: classes of tools granted in advance; never what sends or deletes once the session is tainted.
             interactive: somebody can be asked. Otherwise a call that needs a person is left in the queue, and the turn ends.
+            attached: put beside the text; it taints the session, as what a tool reads does.
 
         Returns:
             The turn's id.
@@ -110,8 +115,8 @@ class Runtime:
         opened = await self._session(session)
         now = self._world.zone.now()
         turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive))
-        sent_text = user_text(without_tags(text, self._world.routing), now)
-        started = TurnStarted(turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who)
+        sent_text = with_attached(user_text(without_tags(text, self._world.routing), now), attached)
+        started = TurnStarted(turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who, attached=tuple(attached))
         await opened.begin(turn, [started], self._tasks)
         return turn.id
 
@@ -139,9 +144,13 @@ class Runtime:
             ApprovalError: unknown, expired, answered, or another call's digest.
             SessionBusy: the turn that asked has ended, and another one is running in its session.
         """
+        if self._world.questions.answer(approval, digest=digest, granted=granted, who=who):
+            return
         stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
         row = check_answer(stored, digest=digest, now=self._world.clock())
         opened = await self._session(row.session)
+        if granted and row.needed.definition:
+            await self._world.toolbox.accept(row.needed.name, row.needed.definition)
         turn = opened.turn
         if turn is not None and turn.turn == row.needed.turn:
             if turn.is_interactive:
@@ -175,7 +184,8 @@ class Runtime:
 
     def approvals(self) -> list[ApprovalNeeded]:
         """What waits for a person, the next to expire first. Reads the log: from an event loop, call it in a thread."""
-        return [row.needed for row in self._world.store.open_approvals() if row.expires_at > self._world.clock()]
+        stored = [row.needed for row in self._world.store.open_approvals() if row.expires_at > self._world.clock()]
+        return sorted([*stored, *self._world.questions.open()], key=lambda needed: datetime.fromisoformat(needed.expires_at))
 
     def sessions(self) -> list[SessionInfo]:
         """The conversations, newest first. Reads the log: from an event loop, call it in a thread."""
@@ -195,6 +205,10 @@ class Runtime:
             raise SessionBusy(session)
         self._sessions.pop(session, None)
         await self.shelf.delete(session)
+
+    async def tools(self) -> ToolsReport:
+        """What can be called, and which tool servers are not there."""
+        return tools_report(await self._world.toolbox.tools(), self._world.toolbox.problems())
 
     def is_busy(self) -> bool:
         """Whether a turn or an approved call runs; one that waits for a person does not."""
@@ -258,7 +272,7 @@ async def open_runtime(
         trusted = trust_of(settings.engine.ca)
     except CertificatesRefused as error:
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
-    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir)
+    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir, pins=PinBook(home.state_dir / PINS_FILE))
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
         store = Store(home.state_dir / LOG_FILE, book=Book(home.state_dir / BOOK_FILE))
         try:

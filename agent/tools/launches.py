@@ -6,17 +6,24 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
-from agent.tools.mcp_client import ServerSpec
+from agent.tools.spec import ServerSpec
+from agent.tools.transports import token_name
 from agent.view.prompt import canonical_json
+from config.credentials import read_secret
 from config.paths import Home
 from config.schema import AgentSettings
+from config.server_settings import ServerEntry
 
 _KEYRING = ("XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "PYTHON_KEYRING_BACKEND")
 """By what the system's keyring is found where it is a program of its own."""
 _TOKENS = ("VARIET_GOOGLE_CLIENT_SECRET", "VARIET_TOKENS_PASSPHRASE", *_KEYRING)
 """What opens the tokens of Google accounts."""
+COMMAND_MARGIN_S = 30.0
+"""For a command of the workspace to be ended and its output read, beyond the time that it may take."""
 
 
 def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
@@ -25,13 +32,32 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
     for name, entry in sorted(settings.servers.items()):
         if not entry.enabled:
             continue
+        if entry.url is not None:
+            specs.append(_at_an_address(home, name, entry, settings))
+            continue
         command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
         env = {**_found(home, entry.builtin, settings), **entry.env}
         wants_grants = entry.builtin == "outbox"
-        specs.append(
-            ServerSpec(name, command, env, builtin=entry.builtin, start_timeout_s=entry.start_timeout_s, wants_grants=wants_grants)
-        )
+        specs.append(_timed(ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants), entry, settings))
     return specs
+
+
+def _at_an_address(home: Home, name: str, entry: ServerEntry, settings: AgentSettings) -> ServerSpec:
+    # Read at each start: a token that is put right counts without a restart of the service.
+    token = partial(read_secret, token_name(name), home=home)
+    return _timed(ServerSpec(name, url=entry.url or "", token=token, ca=entry.ca), entry, settings)
+
+
+def _timed(spec: ServerSpec, entry: ServerEntry, settings: AgentSettings) -> ServerSpec:
+    # A command of the workspace may take as long as its own settings say; it tells every second that it runs.
+    longest_s = max(entry.longest_call_s, settings.workspace.timeout_s + COMMAND_MARGIN_S if entry.builtin == "workspace" else 0)
+    return replace(
+        spec,
+        start_timeout_s=entry.start_timeout_s,
+        call_timeout_s=entry.call_timeout_s,
+        tool_timeouts=entry.tool_timeouts,
+        longest_call_s=longest_s,
+    )
 
 
 def _calendars(home: Home, settings: AgentSettings) -> list[str]:
@@ -48,12 +74,18 @@ def _google(settings: AgentSettings) -> list[str]:
 def _mail(home: Home, settings: AgentSettings) -> list[str]:
     told = [{"name": name, "account": entry.model_dump(exclude_defaults=True)} for name, entry in settings.mail.accounts.items()]
     accounts = [part for one in told for part in ("--account", canonical_json(one))]
-    return ["--store", str(settings.mail.store or home.data_dir / "mail"), *accounts, *_zone(settings)]
+    google = _google(settings) if _has_gmail(settings) else []
+    return ["--store", str(settings.mail.store or home.data_dir / "mail"), *accounts, *google, *_zone(settings)]
+
+
+def _has_gmail(settings: AgentSettings) -> bool:
+    return any(entry.kind == "google" for entry in settings.mail.accounts.values())
 
 
 def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str, str]:
     """Where a server finds its home, its passwords and the tokens of its accounts."""
-    keys = _TOKENS if builtin == "calendars" and settings.google.client_id else ()
+    asks_google = builtin == "calendars" or builtin in ("mail", "outbox") and _has_gmail(settings)
+    keys = _TOKENS if asks_google and settings.google.client_id else ()
     kept = {name: os.environ[name] for name in keys if name in os.environ}
     return {**(home.environment() if builtin else {}), **_secrets(builtin, settings), **kept}
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import inf
@@ -25,12 +26,16 @@ from pydantic import SecretStr
 
 from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
 from agent.safety.grants import KEY_VARIABLE, granted
-from agent.tools.mcp_wire import ServedTool, ToolResult, connect, is_closed_error, list_tools, run_tool
+from agent.tools.caller import NOBODY, Caller
+from agent.tools.mcp_wire import Connection, Ears, connect, hear_changes, is_closed_error, keep_results, list_tools
+from agent.tools.patience import Patience
+from agent.tools.questions import DECLINED, Answer, Progress, Question
+from agent.tools.served import ServedTool, ToolResult
+from agent.tools.spec import ServerSpec
+from agent.tools.transports import http_problem
 
 log = logging.getLogger(__name__)
 
-CALL_TIMEOUT_S = 60.0
-"""A tool that takes longer has hung: a mail server's own time-outs are shorter."""
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0, 15.0, 60.0)
 """Before each start: the first at once, then slower, so that a server that dies at once does not eat the machine."""
 HEALTHY_S = 30.0
@@ -38,54 +43,64 @@ HEALTHY_S = 30.0
 READ_ATTEMPTS = 3
 """A read is sent again when its server dies: twice, since a call that kills its server will do so again."""
 QUEUE_SIZE = 256
+PROGRESS_EVERY_S = 0.25
+"""A server may say how far it is as often as it likes; nobody reads faster than this."""
+ASKING_S = 3600.0
+"""In which whoever asks the person has an answer: it bounds the wait for a call that does so."""
 
 
-@dataclass(frozen=True)
-class ServerSpec:
-    """How to start one server."""
-
-    name: str
-    command: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Beside HOME, LOGNAME, PATH, SHELL, TERM and USER, which is all that it inherits."""
-    builtin: str | None = None
-    """Set when it is one of ours: only then does the pinned manifest speak of its tools."""
-    start_timeout_s: float = 20.0
-    wants_grants: bool = False
-    """It does nothing without our seal on the call; each of its processes gets a key of its own."""
-
-
-@dataclass
+@dataclass(eq=False)
 class _Call:
     tool: str
     arguments: Mapping[str, Any]
     meta: Mapping[str, Any]
     is_read: bool
+    caller: Caller = NOBODY
+    patience: Patience | None = None
+    """While it runs."""
+    told_at: float = -inf
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     done: anyio.Event = field(default_factory=anyio.Event)
     result: ToolResult | None = None
     error: ToolError | None = None
 
+    def tell(self, progress: Progress) -> None:
+        """Pass on how far it is, not too often."""
+        now = anyio.current_time()
+        if now - self.told_at >= PROGRESS_EVERY_S:
+            self.told_at = now
+            self.caller.on_progress(progress)
+
+
+_RUNNING: ContextVar[_Call | None] = ContextVar("running", default=None)
+"""The call whose task this is: the newer protocol asks in it. The older asks beside it."""
+
 
 class ServerConnection:
     """One server. `run` is the owner task; everything else may be called from any task."""
 
-    def __init__(self, spec: ServerSpec, *, log_dir: Path | None = None) -> None:
+    def __init__(self, spec: ServerSpec, *, log_dir: Path | None = None, on_tools: Callable[[], None] = lambda: None) -> None:
         self.spec = spec
         self.problem = ""
         """Why it is not there; empty when it is."""
+        self.tools: tuple[ServedTool, ...] = ()
+        """What it served when it was last asked."""
+        self._on_tools = on_tools
         self._log_dir = log_dir
-        self._tools: tuple[ServedTool, ...] = ()
         self._settled = anyio.Event()
+        self._changed = anyio.Event()
         self._calls: MemoryObjectSendStream[_Call] | None = None
+        self._running: set[_Call] = set()
         self._key: SecretStr | None = None
 
     async def wait_started(self) -> Sequence[ServedTool]:
         """Its tools once its first start has ended, well or not. Bounded by the start's own time-out."""
         await self._settled.wait()
-        return self._tools
+        return self.tools
 
-    async def call(self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+    async def call(
+        self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
         """Call one of its tools. Cancelling it cancels the call on the server.
 
         What is no read has been decided by now, by policy or by a person: where the server wants grants, it gets one for exactly this call.
@@ -96,7 +111,7 @@ class ServerConnection:
         """
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return await self._call_once(_Call(tool, arguments, meta, is_read))
+                return await self._call_once(_Call(tool, arguments, meta, is_read, caller))
             except OutcomeUnknown as error:
                 if not is_read:
                     raise
@@ -112,7 +127,7 @@ class ServerConnection:
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
             raise unavailable from None
         try:
-            with anyio.fail_after(CALL_TIMEOUT_S + self.spec.start_timeout_s + BACKOFF_S[-1]):
+            with anyio.fail_after(self.spec.bound_s(call.tool) + ASKING_S + self.spec.start_timeout_s + BACKOFF_S[-1]):
                 await call.done.wait()
         except TimeoutError:
             raise OutcomeUnknown(f"{call.tool} did not answer in time. It is not known whether it took effect.") from None
@@ -143,54 +158,100 @@ class ServerConnection:
             self._settled.set()
 
     async def _live_once(self, inbox: MemoryObjectReceiveStream[_Call]) -> None:
-        """One life, from start to death; whatever ends it is noted, never raised."""
+        """One life, from start to death; whatever ends it is noted, never raised. A death after a start is no problem: it starts again."""
+        has_started = False
         try:
-            async with self._connected() as (client, died), anyio.create_task_group() as calls:
+            async with self._connected() as (connection, died), anyio.create_task_group() as tasks:
+                has_started = True
+                tasks.start_soon(self._follow_tools, connection, died)
                 while not died.is_set():
                     call = await _next_call(inbox, died)
                     if call is not None:
-                        calls.start_soon(self._serve, client, call, died)
-                calls.cancel_scope.cancel()
-        except TimeoutError:
-            self.problem = f"it did not start within {self.spec.start_timeout_s:g} s"
-            log.warning("server %s: %s", self.spec.name, self.problem)
+                        tasks.start_soon(self._serve, connection, call, died)
+                tasks.cancel_scope.cancel()
         except Exception as error:  # noqa: BLE001 - the owner's top loop: one bad server must not end the others.
-            self.problem = _first_line(error)
-            log.warning("server %s: %s", self.spec.name, self.problem)
+            line = f"it did not start within {self.spec.start_timeout_s:g} s" if isinstance(error, TimeoutError) else _first_line(error)
+            log.warning("server %s: %s", self.spec.name, line)
+            self.problem = "" if has_started else http_problem(self.spec.url, _first(error)) or line
         finally:
             self._settled.set()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[tuple[Any, anyio.Event]]:
+    async def _connected(self) -> AsyncGenerator[tuple[Connection, anyio.Event]]:
         # In a thread: the import takes over half a second, in which a front-end may want to draw.
         await anyio.to_thread.run_sync(import_module, "mcp")
+        token = await anyio.to_thread.run_sync(self.spec.token)
         self._key = SecretStr(secrets.token_hex(32)) if self.spec.wants_grants else None
         env = {**self.spec.env, **({KEY_VARIABLE: self._key.get_secret_value()} if self._key else {})}
-        async with connect(self.spec.command, env, log_file=self._log_file(), timeout_s=CALL_TIMEOUT_S) as (transport, died):
+        ears = Ears(self._ask, self._note_change)
+        async with connect(self.spec, env, token, ears, log_file=self._log_file()) as (transport, died):
             with anyio.fail_after(self.spec.start_timeout_s) as start:
                 async with transport as client:
-                    tools = await list_tools(client)
-                    # What the first start served stays: a restart with other tools does not change what the model was shown.
-                    self._tools = self._tools or tools
+                    self._take_tools(await list_tools(client))
+                    connection = Connection(client, keep_results(client), ears)
                     self.problem = ""
                     self._settled.set()
                     start.deadline = inf
-                    yield client, died
+                    yield connection, died
 
     def _log_file(self) -> Path | None:
         return self._log_dir / f"server-{self.spec.name}.log" if self._log_dir else None
 
-    async def _serve(self, client: Any, call: _Call, died: anyio.Event) -> None:
+    def _take_tools(self, tools: tuple[ServedTool, ...]) -> None:
+        if tools != self.tools:
+            self.tools = tools
+            self._on_tools()
+
+    def _note_change(self) -> None:
+        self._changed.set()
+
+    async def _follow_tools(self, connection: Connection, died: anyio.Event) -> None:
+        """Ask for the tools again whenever the server says that they have changed."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hear_changes, connection.client, connection.ears)
+            while True:
+                await self._changed.wait()
+                self._changed = anyio.Event()
+                try:
+                    self._take_tools(await list_tools(connection.client))
+                except Exception as error:  # noqa: BLE001 - whatever the library raises: the tools stay as they were.
+                    log.info("server %s did not list its changed tools: %s", self.spec.name, _first_line(error))
+                    if is_closed_error(error):
+                        died.set()
+
+    async def _ask(self, question: Question) -> Answer:
+        """A question of the server goes to whoever made the call that it belongs to; where that cannot be told, it is declined."""
+        call = _RUNNING.get() or (next(iter(self._running)) if len(self._running) == 1 else None)
+        if call is None or call.patience is None:
+            log.info("server %s asked something that belongs to no one call: declined", self.spec.name)
+            return DECLINED
+        with call.patience.paused():
+            return await call.caller.ask(question)
+
+    async def _serve(self, connection: Connection, call: _Call, died: anyio.Event) -> None:
+        bound_s = self.spec.bound_s(call.tool)
+        _RUNNING.set(call)
+        self._running.add(call)
         try:
             with call.scope:
                 if call.scope.cancel_called:
                     return
-                call.result = await run_tool(client, call.tool, call.arguments, meta=self._meta_of(call), timeout_s=CALL_TIMEOUT_S)
+                call.patience = Patience(self.spec.silence_s(call.tool), bound_s)
+                call.result = await connection.run_tool(
+                    call.tool, call.arguments, meta=self._meta_of(call), patience=call.patience,
+                    bound_s=bound_s + ASKING_S, on_progress=call.tell,
+                )  # fmt: skip
+        except TimeoutError:
+            # Not asked again even if it only reads: it would be as slow the next time.
+            silent = "did not answer in time."
+            unknown = OutcomeUnknown(f"{call.tool} {silent} It is not known whether it took effect.")
+            call.error = ToolUnavailable(f"{call.tool} {silent} Nothing was done.") if call.is_read else unknown
         except Exception as error:  # noqa: BLE001 - whatever the library raises for one call is that call's error.
             if is_closed_error(error):
                 died.set()
             call.error = OutcomeUnknown(f"{call.tool} gave no answer ({_first_line(error)}). It is not known whether it took effect.")
         finally:
+            self._running.discard(call)
             if call.result is None and call.error is None:
                 call.error = OutcomeUnknown(f"{call.tool} was stopped. It is not known whether it took effect.")
             call.done.set()
@@ -223,7 +284,10 @@ async def _next_call(inbox: MemoryObjectReceiveStream[_Call], died: anyio.Event)
     return found
 
 
+def _first(error: BaseException) -> BaseException:
+    return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
 def _first_line(error: BaseException) -> str:
-    if isinstance(error, BaseExceptionGroup):
-        return _first_line(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
-    return (str(error) or type(error).__name__).splitlines()[0]
+    first = _first(error)
+    return (str(first) or type(first).__name__).splitlines()[0]

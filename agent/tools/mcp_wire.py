@@ -1,4 +1,4 @@
-"""The MCP library behind values of ours: a connection over standard input and output that says when it dies, tools, and results.
+"""The MCP library behind values of ours: a connection that says when it dies, tools, questions, progress and results.
 
 The library is imported when the first server starts, not before. Its errors leave this module as they are; `agent.tools.mcp_client`
 maps them.
@@ -7,21 +7,28 @@ maps them.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import anyio
+from pydantic import SecretStr
 
+from agent.tools.patience import Patience
+from agent.tools.questions import Answer, Progress, Question
+from agent.tools.served import ServedTool, ToolResult
+from agent.tools.spec import ServerSpec
+from agent.tools.transports import over_http, over_process
 from agent.view.prompt import canonical_json
 
 if TYPE_CHECKING:
-    from mcp import Client, StdioServerParameters
-    from mcp.client._transport import TransportStreams
-    from mcp_types import CallToolResult, Tool
+    from mcp import Client
+    from mcp.client.session import ClientRequestContext, ClientSession, IncomingMessage
+    from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
 
 log = logging.getLogger(__name__)
 
@@ -29,96 +36,93 @@ EXTENDED_KEY = "variet/extended"
 """In a served tool's `_meta`: not one of the few that every model is shown."""
 LIST_PAGES = 100
 """Pages of one tool list: a server whose list never ends must not hang the start."""
+SESSION_GONE = "Session terminated"
+"""What the library says where an address has forgotten our session."""
+MAX_WARNING_CHARS = 300
 
 
 @dataclass(frozen=True)
-class ServedTool:
-    """A tool as its server describes it."""
+class Ears:
+    """What a connection is told beside the answers to its calls."""
 
-    name: str
-    description: str
-    input_schema: Mapping[str, Any]
-    hints: Mapping[str, bool | None]
-    """`read_only` and `destructive`, as the server says."""
-    is_extended: bool = False
-    """Its server says that only a model with room for it should be shown it."""
-
-
-@dataclass(frozen=True)
-class ToolResult:
-    text: str
-    """What the model is told."""
-    is_error: bool = False
-    structured: Mapping[str, Any] | None = None
+    asked: Callable[[Question], Awaitable[Answer]]
+    """The server asks the person something."""
+    tools_changed: Callable[[], None]
+    """The server's tools are not what they were."""
 
 
 @asynccontextmanager
 async def connect(
-    command: tuple[str, ...], env: Mapping[str, str], *, log_file: Path | None, timeout_s: float
+    spec: ServerSpec, env: Mapping[str, str], token: SecretStr | None, ears: Ears, *, log_file: Path | None
 ) -> AsyncGenerator[tuple[Client, anyio.Event]]:
     """A client that is not yet entered, and an event that is set when its server is gone.
 
     Args:
-        command: program and arguments.
-        env: variables beside the few that every server inherits.
+        spec: the server.
+        env: variables of its process, beside the few that every server inherits.
+        token: what an address is shown.
+        ears: of this connection.
         log_file: where standard error goes; None to drop it.
-        timeout_s: longest wait for any answer.
     """
-    from mcp import Client, StdioServerParameters
+    from mcp import Client
+    from mcp_types import Implementation
 
-    parameters = StdioServerParameters(command=command[0], args=list(command[1:]), env=dict(env))
     died = anyio.Event()
-    yield Client(_watched(parameters, log_file, died), read_timeout_seconds=timeout_s), died
+    transport = over_http(spec, token) if spec.url else over_process(spec, env, log_file, died)
+    yield (
+        Client(
+            transport,
+            read_timeout_seconds=spec.start_timeout_s,
+            elicitation_callback=partial(_asked, spec.name, ears),
+            message_handler=partial(_heard, ears),
+            client_info=Implementation(name="variet", version=version("variet")),
+        ),
+        died,
+    )
 
 
-@asynccontextmanager
-async def _watched(parameters: StdioServerParameters, log_file: Path | None, died: anyio.Event) -> AsyncGenerator[TransportStreams]:
-    """The library's stdio transport, with the end of the server's output made visible while nothing is being called."""
-    from mcp.client.stdio import stdio_client
-    from mcp.shared.message import SessionMessage
+async def _asked(server: str, ears: Ears, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    from mcp_types import ElicitResult
 
-    async with AsyncExitStack() as stack:
-        errlog = stack.enter_context(_open_log(log_file))
-        read, write = await stack.enter_async_context(stdio_client(parameters, errlog=errlog))
-        send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-
-        async def relay() -> None:
-            try:
-                async with send:
-                    async for message in read:
-                        await send.send(message)
-            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-                pass  # The session has closed its end first.
-            finally:
-                died.set()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(relay)
-            try:
-                yield receive, write
-            finally:
-                receive.close()
-                tasks.cancel_scope.cancel()
+    del context  # Which call a question belongs to is the connection's to know.
+    if params.mode == "url":
+        question = Question(server, params.message, url=params.url)
+    else:
+        question = Question(server, params.message, dict(params.requested_schema))
+    answer = await ears.asked(question)
+    return ElicitResult(action=answer.action, content=dict(answer.content) if answer.content is not None else None)
 
 
-def _open_log(log_file: Path | None) -> TextIO:
-    """Opened for appending, private: a server may log what it read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return os.fdopen(os.open(log_file or os.devnull, flags, 0o600), "w", encoding="utf-8")
+async def _heard(ears: Ears, message: IncomingMessage) -> None:
+    from mcp_types import ToolListChangedNotification
+
+    if isinstance(message, ToolListChangedNotification):
+        ears.tools_changed()
 
 
 async def list_tools(client: Client) -> tuple[ServedTool, ...]:
-    """Everything that the server offers, and from here on a result that misses its schema is only warned about."""
+    """Everything that the server offers now."""
     tools: list[ServedTool] = []
     cursor: str | None = None
     for _ in range(LIST_PAGES):
-        page = await client.list_tools(cursor=cursor)
+        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         tools += [_served(tool) for tool in page.tools]
         cursor = page.next_cursor
         if cursor is None:
             break
-    _keep_results_that_miss_their_schema(client)
     return tuple(tools)
+
+
+async def hear_changes(client: Client, ears: Ears) -> None:
+    """Ask a server of the newer protocol to say when its tools change; one of the older does so unasked. Ends when it says no more."""
+    if not (client.server_capabilities.tools and client.server_capabilities.tools.list_changed):
+        return
+    try:
+        async with client.listen(tools_list_changed=True) as changes:
+            async for _ in changes:
+                ears.tools_changed()
+    except Exception as error:  # noqa: BLE001 - whatever the library raises: the server is as good without it.
+        log.info("will not hear of changed tools: %s", error)
 
 
 def _served(tool: Tool) -> ServedTool:
@@ -132,37 +136,81 @@ def _served(tool: Tool) -> ServedTool:
     )
 
 
-def _keep_results_that_miss_their_schema(client: Client) -> None:
-    # The library raises and drops the result of a call that has been made. Its check is kept, its verdict becomes a warning.
-    session = client.session
+def keep_results(client: Client) -> Callable[[str, CallToolResult], Awaitable[str]]:
+    """Take the library's check of results into our own hands: it raises, and drops the result of a call that has been made.
+
+    Returns:
+        The same check; it tells what is wrong with a result, or nothing.
+    """
+    session: ClientSession = client.session
     check = session.validate_tool_result
 
-    async def warn(name: str, result: CallToolResult) -> None:
+    async def pass_on(name: str, result: CallToolResult) -> None:
+        """Nothing is dropped."""
+
+    async def warning(name: str, result: CallToolResult) -> str:
         try:
             await check(name, result)
         except RuntimeError as error:
-            log.warning("kept a result that misses its schema: %s", str(error).splitlines()[0])
+            return str(error).splitlines()[0][:MAX_WARNING_CHARS]
+        return ""
 
-    session.validate_tool_result = warn
-
-
-async def run_tool(client: Client, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], timeout_s: float) -> ToolResult:
-    """One call. An error that the server answers with is a result; only a missing answer is raised."""
-    from mcp import MCPError
-    from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
-
-    try:
-        result = await client.call_tool(tool, dict(arguments), read_timeout_seconds=timeout_s, meta=dict(meta) or None)  # pyright: ignore[reportArgumentType]
-    except MCPError as error:
-        if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
-            raise
-        return ToolResult(error.message, is_error=True)
-    return ToolResult(_text(result), is_error=result.is_error, structured=result.structured_content)
+    session.validate_tool_result = pass_on
+    return warning
 
 
-def _text(result: CallToolResult) -> str:
+@dataclass(frozen=True)
+class Connection:
+    """A client that has been entered, and its check of results."""
+
+    client: Client
+    warning: Callable[[str, CallToolResult], Awaitable[str]]
+    """What is wrong with a result, by the tool's own schema; empty for nothing."""
+    ears: Ears
+
+    async def run_tool(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any],
+        patience: Patience,
+        bound_s: float,
+        on_progress: Callable[[Progress], None],
+    ) -> ToolResult:
+        """One call. An error that the server answers with is a result; only a missing answer is raised.
+
+        Raises:
+            TimeoutError: `patience` was over. The server was told that the call is given up.
+        """
+        from mcp import MCPError
+        from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
+
+        async def heard(done: float, total: float | None, message: str | None) -> None:
+            patience.heard()
+            on_progress(Progress(done, total, message or ""))
+
+        try:
+            with patience.scope:
+                result = await self.client.call_tool(
+                    tool, dict(arguments), bound_s, heard, meta=dict(meta) or None,  # pyright: ignore[reportArgumentType]
+                )  # fmt: skip
+                warning = "" if result.is_error else await self.warning(tool, result)
+                return ToolResult(_text(result, warning), is_error=result.is_error, structured=result.structured_content)
+        except MCPError as error:
+            if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT) or is_closed_error(error):
+                raise
+            return ToolResult(error.message, is_error=True)
+        raise TimeoutError(f"{tool} said nothing in time")
+
+
+def _text(result: CallToolResult, warning: str) -> str:
     parts = [part.text if part.type == "text" else f"[{part.type}]" for part in result.content]
-    return "\n".join(parts) if parts else canonical_json(result.structured_content or {})
+    text = "\n".join(parts) if parts else canonical_json(result.structured_content or {})
+    if not warning:
+        return text
+    log.warning("kept a result that misses its schema: %s", warning)
+    return f"{text}\n(Warning: this is not what the tool says that it returns. {warning})"
 
 
 def is_closed_error(error: BaseException) -> bool:
@@ -171,5 +219,5 @@ def is_closed_error(error: BaseException) -> bool:
     from mcp_types import CONNECTION_CLOSED
 
     if isinstance(error, MCPError):
-        return error.code == CONNECTION_CLOSED
+        return error.code == CONNECTION_CLOSED or error.message == SESSION_GONE
     return isinstance(error, (anyio.ClosedResourceError, anyio.BrokenResourceError))

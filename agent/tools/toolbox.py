@@ -1,23 +1,37 @@
 """The tools of all servers under one roof: their names, what is known of them, and where a call goes.
 
-Names are settled once, when the servers have started: a name that two servers use is prefixed with the server's. The list is sorted, so
-that the same servers always give the same bytes to the model.
+A name is settled when its tool is first seen, and stays: a name that two servers use is prefixed with the server's. The list is sorted, so
+that the same servers always give the same bytes to the model. What a server adds or changes later is for the next session: those that are
+under way were frozen at their first turn.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import anyio.to_thread
 
 from agent.background import background_tasks
 from agent.errors import ToolUnavailable
-from agent.safety.manifest import ToolFacts, facts_of
-from agent.tools.mcp_client import ServedTool, ServerConnection, ServerSpec, ToolResult
+from agent.safety.manifest import Change, ToolFacts, facts_of
+from agent.tools.caller import NOBODY, Caller
+from agent.tools.mcp_client import ServerConnection
+from agent.tools.pin_book import PinBook
+from agent.tools.pins import change_lines, held_against, pin_of
+from agent.tools.served import ServedTool, ToolResult
+from agent.tools.spec import ServerSpec
 from agent.view.own_names import OWN_NAMES
+
+log = logging.getLogger(__name__)
+NONE_SETTLED: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -41,11 +55,19 @@ class Toolbox:
     Args:
         servers: what to start.
         log_dir: where each server's standard error goes; None to drop it.
+        pins: what the tools looked like when they were first used; None to take every tool as it comes, and remember nothing.
     """
 
-    def __init__(self, servers: Sequence[ServerSpec], *, log_dir: Path | None = None) -> None:
-        self._connections = {spec.name: ServerConnection(spec, log_dir=log_dir) for spec in servers}
-        self._tools: dict[str, Tool] | None = None
+    def __init__(self, servers: Sequence[ServerSpec], *, log_dir: Path | None = None, pins: PinBook | None = None) -> None:
+        self._connections = {spec.name: ServerConnection(spec, log_dir=log_dir, on_tools=self._note_change) for spec in servers}
+        self._pins = pins
+        self._tools: dict[str, Tool] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._is_stale = True
+        self._settling = anyio.Lock()
+
+    def _note_change(self) -> None:
+        self._is_stale = True
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Toolbox]:
@@ -56,20 +78,64 @@ class Toolbox:
             yield self
 
     async def tools(self) -> tuple[Tool, ...]:
-        """What can be called, sorted by name, once every server has started or failed to. Settled by the first call."""
-        if self._tools is None:
-            served: dict[str, Sequence[ServedTool]] = {}
-            for name, connection in sorted(self._connections.items()):
-                served[name] = await connection.wait_started()
-            specs = {name: connection.spec for name, connection in self._connections.items()}
-            self._tools = {tool.name: tool for tool in name_tools(specs, served)}
+        """What can be called, sorted by name, once every server has started or failed to, and as the servers say it now."""
+        for connection in self._connections.values():
+            await connection.wait_started()
+        async with self._settling:
+            if self._is_stale:
+                self._is_stale = False
+                served = {name: connection.tools for name, connection in sorted(self._connections.items())}
+                specs = {name: connection.spec for name, connection in self._connections.items()}
+                named = name_tools(specs, served, self._names)
+                self._names |= {(tool.server, tool.own_name): tool.name for tool in named}
+                # In a thread: what was kept of them is on the disk.
+                self._tools = await anyio.to_thread.run_sync(partial(self._held, named))
         return tuple(self._tools.values())
+
+    def _held(self, named: Sequence[Tool]) -> dict[str, Tool]:
+        """The tools as a model may be shown them: one that has changed is shown as it was, and waits for a person."""
+        tools = {tool.name: tool for tool in named}
+        if self._pins is None:
+            return tools
+        for server, connection in self._connections.items():
+            held = held_against(connection.tools, self._pins.of(server), is_ours=connection.spec.builtin is not None)
+            self._pins.keep(server, held.new)
+            served = {tool.name: pin_of(tool) for tool in connection.tools}
+            for own_name, kept in held.changed.items():
+                tool = tools[self._names[server, own_name]]
+                log.warning("%s describes its tool %s otherwise than when it was first used: a person has to accept it", server, own_name)
+                change = Change(served[own_name].digest, change_lines(kept, served[own_name]))
+                # Not prepared either: that would be a call already.
+                facts = replace(tool.facts, change=change, prepares=False)
+                tools[tool.name] = replace(tool, description=kept.description, input_schema=kept.input_schema, facts=facts)
+        return tools
+
+    async def accept(self, name: str, digest: str) -> None:
+        """Take a changed tool in after a person's yes, if it is still what that person was shown.
+
+        Args:
+            name: as in `tools()`.
+            digest: of the change that was shown.
+
+        Raises:
+            OSError: it could not be kept.
+        """
+        await self.tools()
+        tool = self._tools.get(name)
+        if tool is None or self._pins is None or tool.facts.change is None or tool.facts.change.digest != digest:
+            return
+        served = {served.name: pin_of(served) for served in self._connections[tool.server].tools}
+        await anyio.to_thread.run_sync(partial(self._pins.keep, tool.server, {tool.own_name: served[tool.own_name]}))
+        self._is_stale = True
+        await self.tools()
 
     def problems(self) -> dict[str, str]:
         """Why a server is not there, by its name."""
         return {name: connection.problem for name, connection in sorted(self._connections.items()) if connection.problem}
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
         """Call a tool by the model's name for it.
 
         Args:
@@ -77,27 +143,42 @@ class Toolbox:
             arguments: fit for its schema.
             meta: the call's `_meta`.
             is_read: it changes nothing, so it may be sent again when its server dies.
+            caller: hears how far it is, and is asked what the server wants to know of the person.
 
         Raises:
             ToolUnavailable: it did not reach a server.
             OutcomeUnknown: it was sent and no answer came back.
         """
-        tool = (self._tools or {}).get(name)
+        tool = self._tools.get(name)
         if tool is None:
             raise ToolUnavailable(f"{name} is not available right now. Nothing was done.")
-        return await self._connections[tool.server].call(tool.own_name, arguments, meta=meta, is_read=is_read)
+        if tool.facts.change is not None:
+            raise ToolUnavailable(f"{name} has changed, and the person has to accept that first. Nothing was done.")
+        return await self._connections[tool.server].call(tool.own_name, arguments, meta=meta, is_read=is_read, caller=caller)
 
 
-def name_tools(specs: Mapping[str, ServerSpec], served: Mapping[str, Sequence[ServedTool]]) -> list[Tool]:
+def name_tools(
+    specs: Mapping[str, ServerSpec],
+    served: Mapping[str, Sequence[ServedTool]],
+    settled: Mapping[tuple[str, str], str] = NONE_SETTLED,
+) -> list[Tool]:
     """Every tool under a name of its own, sorted.
 
-    1. A name that one server uses stands.
-    2. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
+    1. A name that was settled before stands: sessions know the tool by it.
+    2. A name that one server uses stands, where it means no other tool already.
+    3. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
+
+    Args:
+        specs: the servers by name.
+        served: their tools.
+        settled: names by server and the server's own name.
     """
+    taken = {*OWN_NAMES, *settled.values()}
     uses = Counter(tool.name for tools in served.values() for tool in tools)
     named = [
         Tool(
-            name=tool.name if uses[tool.name] == 1 and tool.name not in OWN_NAMES else f"{server}_{tool.name}",  # 1, 2
+            name=settled.get((server, tool.name))  # 1
+            or (tool.name if uses[tool.name] == 1 and tool.name not in taken else f"{server}_{tool.name}"),  # 2, 3
             server=server,
             own_name=tool.name,
             description=tool.description,

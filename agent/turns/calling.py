@@ -135,6 +135,7 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
 def _ask(draft: Draft, call: CallState, prepared: Prepared) -> None:
     state = draft.state
     expires_at = datetime.fromtimestamp(draft.now + state.rules.approval_ttl_s, tz=datetime.fromisoformat(state.now).tzinfo)
+    change = _facts(draft, call).change
     cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint)
     draft.record(
         ApprovalNeeded(
@@ -147,6 +148,7 @@ def _ask(draft: Draft, call: CallState, prepared: Prepared) -> None:
             lines=tuple((shown(label), shown(value)) for label, value in (*prepared.lines, *cautions)),
             digest=digest_of(call.name, json.loads(prepared.arguments), json.loads(prepared.host)),
             expires_at=expires_at.isoformat(),
+            definition=change.digest if change is not None else "",
         )
     )
     if not state.options.is_interactive:

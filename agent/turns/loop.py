@@ -22,7 +22,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import Served
 from agent.errors import ContextOverflow, ModelError, ToolError
 from agent.events import ApprovalAnswered, Event, TurnFailed, Usage
-from agent.tools.mcp_wire import ToolResult
+from agent.tools.served import ToolResult
 from agent.turns.effects import (
     Answered,
     Begun,
@@ -73,8 +73,8 @@ class Ports:
     """The session's messages as they would be sent."""
     complete: Callable[[str, str, Manner], Awaitable[Reply]]
     """Ask the model of a tier, for a turn, in a manner."""
-    call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Awaitable[ToolResult]]
-    """Name, arguments, `_meta`, whether it only reads."""
+    call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool, str], Awaitable[ToolResult]]
+    """Name, arguments, `_meta`, whether it only reads, and the call's id."""
     zone_name: str = ""
     clock: Callable[[], float] = time.time
 
@@ -231,7 +231,7 @@ class TurnLoop:
     async def _prepare(self, effect: PrepareCall) -> TurnInput:
         meta = {PREPARE_KEY: True, **self._context()}
         try:
-            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, True)
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, True, effect.call)
         except ToolError as error:
             return PrepareRefused(effect.call, str(error))
         prepared: Any = (result.structured or {}).get("prepared")
@@ -246,7 +246,7 @@ class TurnLoop:
         meta = {**({HOST_KEY: host} if host else {}), **self._context()}
         started = self._ports.clock()
         try:
-            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, effect.is_read)
+            result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, effect.is_read, effect.call)
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
         elapsed_s = max(0.0, round(self._ports.clock() - started, 3))

@@ -13,12 +13,13 @@ from agent.events import (
     RouteChosen,
     TextDelta,
     ToolFinished,
+    ToolProgress,
     ToolStarted,
     TurnCancelled,
     TurnDone,
     TurnFailed,
 )
-from bots.lines import call_line, loading_line, result_line, route_line, trimmed_line
+from bots.lines import call_line, loading_line, progress_line, result_line, route_line, trimmed_line
 from bots.repl.screen import Screen
 
 DIM = "dim"
@@ -70,6 +71,8 @@ class TurnView:
                 self._calls.setdefault(event.call, call_line(event.name, event.arguments))
             case ToolStarted():
                 self._screen.status(self._calls.get(event.call, event.name))
+            case ToolProgress():
+                self._screen.status(progress_line(event))
             case ApprovalAnswered():
                 self._screen.line(f"  {OUTCOMES[event.outcome]}", DIM)
                 self._screen.status(THINKING)

@@ -14,8 +14,9 @@ import anyio
 from agent.events import TURN_ENDS, ApprovalNeeded, Event
 from agent.safety.manifest import MANIFEST, facts_of
 from agent.sessions.session import Runtime, open_runtime
-from agent.tools.mcp_client import ServerSpec
-from agent.tools.mcp_wire import ToolResult
+from agent.tools.caller import NOBODY, Caller
+from agent.tools.served import ToolResult
+from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Tool, Toolbox
 from config.paths import Home
 from config.schema import AgentSettings
@@ -43,7 +44,9 @@ class MemoryTools(Toolbox):
         named = [(name, owners.get(name, "calendars")) for name in sorted(CLASSES)]
         return tuple(Tool(name, server, name, f"Fake {name}", SCHEMA, facts_of(server, name, {})) for name, server in named)
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool) -> ToolResult:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
         answer = answer_of(name, dict(arguments), meta)
         if answer.effect and not ("uid" in answer.effect["host"] and answer.effect in self.effects):
             self.effects.append(answer.effect)

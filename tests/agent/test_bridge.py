@@ -11,7 +11,7 @@ import pytest
 from agent.calls.bridged import inner_of
 from agent.events import CallValue, ToolFinished
 from agent.safety.manifest import UNKNOWN, facts_of
-from agent.tools.mcp_client import ServerSpec
+from agent.tools.spec import ServerSpec
 from agent.tools.mcp_wire import ServedTool
 from agent.tools.own import found_tools, shown_tools
 from agent.tools.toolbox import Tool, name_tools

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent.tools.launches import server_specs
-from agent.tools.mcp_client import ServerSpec
+from agent.tools.spec import ServerSpec
 from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.google_settings import GoogleSection
 from config.mail_settings import MailAccountEntry, MailSection
@@ -52,6 +52,20 @@ def test_calendar_accounts_are_told_to_the_calendars_alone_and_their_passwords_t
     assert CalendarSection.model_validate_json(command[command.index("--settings") + 1]) == section
     assert "appointments" not in " ".join(command)
     assert "--settings" not in specs(home, AgentSettings())["calendars"].command
+
+
+def test_what_opens_googles_tokens_is_told_to_the_mail_servers_where_an_account_is_googles(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VARIET_TOKENS_PASSPHRASE", "canary")
+    section = GoogleSection(client_id="1234-abc.apps.googleusercontent.com", gmail_url="http://127.0.0.1:1/")
+    accounts = {"work": ENTRY, "mine": MailAccountEntry(kind="google", address="anna@gmail.example")}
+    found = specs(home, AgentSettings(google=section, mail=MailSection(accounts=accounts)))
+    assert [name for name, spec in found.items() if "canary" in spec.env.values()] == ["calendars", "mail", "outbox"]
+    for name in ("mail", "outbox"):
+        command = found[name].command
+        assert GoogleSection.model_validate_json(command[command.index("--google") + 1]) == section
+        assert '"kind":"google"' in " ".join(command)
 
 
 def test_what_opens_googles_tokens_is_told_to_the_calendars_alone_and_only_where_there_is_a_client(

@@ -13,7 +13,8 @@ import pytest
 
 from agent.errors import OutcomeUnknown, ToolUnavailable
 from agent.safety.manifest import MANIFEST, UNKNOWN
-from agent.tools.mcp_client import ServedTool, ServerSpec
+from agent.tools.served import ServedTool
+from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox, name_tools
 from tests.fakes.mcp_tools import effects
 
@@ -23,6 +24,7 @@ META = {"variet/context": {"now": "2026-11-21T09:15:00+01:00"}}
 
 def fake(folder: Path, name: str = "calendars", **options: Any) -> ServerSpec:
     folder.mkdir(exist_ok=True)
+    options.setdefault("start_timeout_s", 55.0)
     return ServerSpec(name, (sys.executable, "-m", "tests.fakes.mcp_tools", str(folder)), builtin=name, **options)
 
 

@@ -1,0 +1,98 @@
+"""What a tool server asks in the middle of a call is the person's to answer, as approvals are; a changed tool is accepted with a yes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+
+from agent.errors import ApprovalError
+from agent.events import ApprovalNeeded, Event, ToolProgress
+from agent.safety.manifest import Change
+from agent.tools.caller import NOBODY, Caller
+from agent.tools.questions import Progress, Question
+from agent.tools.served import ToolResult
+from agent.tools.toolbox import Tool
+from config.paths import Home
+from tests.agent.runtimes import MemoryTools, agent_of
+from tests.fakes.scripted_model import Say
+
+pytestmark = pytest.mark.anyio
+BOUND_S = 240.0
+LIST = ("list_events", {"when": "tomorrow"})
+SHELF = {"properties": {"shelf": {"type": "string", "default": "top"}}, "required": ["shelf"]}
+
+
+class AskingTools(MemoryTools):
+    """Its server asks something in each call, and answers with what it was told."""
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
+        caller.on_progress(Progress(1, 2, "half\u202e"))
+        answer = await caller.ask(Question("calendars", "Which shelf?", SHELF))
+        return ToolResult(json.dumps([answer.action, answer.content]))
+
+
+class ChangedTools(MemoryTools):
+    """One of its tools is not what it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted: list[tuple[str, str]] = []
+
+    async def tools(self) -> tuple[Tool, ...]:
+        change = Change("d1", (("Described now as", "New words"),))
+        tools = await super().tools()
+        return tuple(replace(tool, facts=replace(tool.facts, change=change)) if tool.name == "list_events" else tool for tool in tools)
+
+    async def accept(self, name: str, digest: str) -> None:
+        self.accepted.append((name, digest))
+
+
+def told(events: list[Event]) -> list[str]:
+    return [event.text for event in events if event.type == "tool_finished"]
+
+
+async def test_a_servers_question_is_shown_like_an_approval_and_a_yes_sends_what_was_shown(home: Home) -> None:
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=AskingTools()) as agent:
+            seen: list[ApprovalNeeded] = []
+
+            async def answer(event: ApprovalNeeded) -> None:
+                seen.extend(agent.runtime.approvals())
+                with pytest.raises(ApprovalError, match="another call"):
+                    await agent.runtime.approve(event.approval, digest="0", granted=True, who="test")
+                await agent.runtime.approve(event.approval, digest=event.digest, granted=True, who="test")
+
+            events = await agent.ask("hi", lambda event: answer(event) if isinstance(event, ApprovalNeeded) else None)
+            assert agent.runtime.approvals() == []
+            stored = await agent.stored()
+    assert told(events) == ['["accept", {"shelf": "top"}]']
+    assert [(needed.name, needed.lines[-1], needed.seq) for needed in seen] == [("list_events", ("shelf", '"top"'), 0)]
+    assert [event.message for event in events if isinstance(event, ToolProgress)] == ["half\\u202e"]
+    assert not [event for event in stored if event.type in ("approval_needed", "approval_answered", "tool_progress")]
+
+
+async def test_a_no_is_a_no_and_where_nobody_can_be_asked_nobody_is(home: Home) -> None:
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("1"), Say(calls=[LIST]), Say("2")], tools=AskingTools()) as agent:
+            refused = await agent.ask("hi", agent.answer(granted=False))
+            alone = await agent.ask("hi", interactive=False)
+    assert (told(refused), told(alone)) == (['["decline", null]'], ['["decline", null]'])
+    assert not [event for event in alone if isinstance(event, ApprovalNeeded)]
+
+
+async def test_a_yes_to_a_call_of_a_changed_tool_accepts_the_change_that_was_shown(home: Home) -> None:
+    tools = ChangedTools()
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=tools) as agent:
+            events = await agent.ask("hi", agent.answer(granted=True))
+    asked = [event for event in events if isinstance(event, ApprovalNeeded)]
+    assert [(event.definition, event.lines[-1]) for event in asked] == [("d1", ("Described now as", "New words"))]
+    assert tools.accepted == [("list_events", "d1")]
+    assert told(events)[0].startswith("list_events:")
