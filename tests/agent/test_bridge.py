@@ -11,9 +11,9 @@ import pytest
 from agent.calls.bridged import inner_of
 from agent.events import CallValue, ToolFinished
 from agent.safety.manifest import UNKNOWN, facts_of
-from agent.tools.spec import ServerSpec
 from agent.tools.mcp_wire import ServedTool
 from agent.tools.own import found_tools, shown_tools
+from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Tool, name_tools
 from agent.turns.effects import PrepareCall, RunTool
 from agent.view.messages import freeze_prefix
