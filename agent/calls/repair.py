@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ from agent.calls.reading import UNREADABLE
 from agent.events import CallValue
 from agent.view.own_names import FIND_TOOLS
 from agent.view.prompt import canonical_json
+
+KEPT_SCHEMAS = 512
+"""Of tools; more than a model is ever shown."""
 
 
 class Checked(NamedTuple):
@@ -86,16 +90,11 @@ def _unreadable(name: str, written: str) -> str:
 
 def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:
     # Imported at the first call: it takes 0.16 s, and most commands never check one.
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
-    from referencing import Registry
     from referencing.exceptions import Unresolvable
 
     try:
-        Draft202012Validator.check_schema(schema)
-        # A registry of nothing: the usual one would fetch whatever address a server's schema names.
-        validator: Any = Draft202012Validator(dict(schema), registry=Registry())
-        error: ValidationError | None = next(validator.iter_errors(arguments), None)
+        error: ValidationError | None = next(_validator(canonical_json(schema)).iter_errors(arguments), None)
     except (SchemaError, Unresolvable, re.error, RecursionError):
         return f"The arguments of {name} cannot be checked: its server describes them in a way that makes no sense. Nothing was done."
     if error is None:
@@ -104,3 +103,15 @@ def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, A
     where = f'"{path}" of {name}' if path else name
     allowed = ", ".join(sorted(schema.get("properties", {}))) or "none"
     return f"The arguments of {where} do not fit: {error.message}. Its parameters are: {allowed}. Nothing was done."
+
+
+@lru_cache(maxsize=KEPT_SCHEMAS)
+def _validator(schema: str) -> Any:
+    """What checks arguments; kept, because to check the schema itself takes fifty times as long as the arguments do."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    described: Any = json.loads(schema)
+    Draft202012Validator.check_schema(described)
+    # A registry of nothing: the usual one would fetch whatever address a server's schema names.
+    return Draft202012Validator(described, registry=Registry())

@@ -27,7 +27,9 @@ class Done(NamedTuple):
 
 def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> bool:
     """Whether the same call has had the same result before."""
-    return any((each.name, each.arguments, bare(each.result)) == (name, arguments, bare(result)) for each in done)
+    sought = bare(result)
+    # What differs most often is compared first: a long turn asks this of each of its calls.
+    return any(each.arguments == arguments and each.name == name and bare(each.result) == sought for each in done)
 
 
 def is_stuck(done: Sequence[Done]) -> bool:

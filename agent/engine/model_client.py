@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, NamedTuple, cast
 
+import anyio
 import httpx2
 
 from agent.calls.assemble import Assembly, Reply
@@ -25,6 +26,8 @@ CONNECT_TIMEOUT_S = 5.0
 """An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
 SILENCE_TIMEOUT_S = 600.0
 """Between two pieces of a stream: a long prompt on a large model, read on a CPU, says nothing for minutes."""
+END_TIMEOUT_S = 0.25
+"""After the last word a server ends its answer at once, or means to keep the line open."""
 MAX_LINE_CHARS = 4 * 1024 * 1024
 """A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
 
@@ -133,8 +136,10 @@ class ModelClient:
 
 async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
     assembly = Assembly()
-    async for frame in read_frames(response.aiter_text()):
+    frames = read_frames(response.aiter_text())
+    async for frame in frames:
         if frame.data == "[DONE]":
+            await _read_to_end(frames)
             break
         payload = _parse(frame.data)
         if frame.event == LOADING_EVENT:
@@ -148,6 +153,13 @@ async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], o
     if not assembly.is_finished:
         raise ModelFailed("The model's answer broke off in the middle. Try again.")
     return assembly.reply(model=response.headers.get(MODEL, ""))
+
+
+async def _read_to_end(frames: AsyncIterator[Frame]) -> None:
+    """Nothing more is said after the last word, but only a connection that was read to its end can be used again."""
+    with anyio.move_on_after(END_TIMEOUT_S), suppress(httpx2.HTTPError, ModelFailed):
+        async for _ in frames:
+            pass
 
 
 def _parse(data: str) -> dict[str, Any]:
