@@ -91,7 +91,7 @@ async def _open_runtime(
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (
         session.open_runtime(home, settings, engine_url=engine.url, engine_key=read_key, zone=zone) as runtime,
-        gateway.open_gateway(engine, read_key, settings, runtime) as door.app,
+        gateway.open_gateway(engine, read_key, settings, runtime, runtime.router) as door.app,
         background_tasks() as tasks,
     ):
         if settings.engine.url is None:

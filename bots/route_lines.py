@@ -28,7 +28,8 @@ def node_lines(node: NodeRow) -> list[str]:
 
 def decision_lines(decision: DecisionRow) -> list[str]:
     """A decision, its reasons, and what came of it."""
-    lines = [one_line(f"{decision.at[:16].replace('T', ' ')} {decision.node}/{decision.tier} by {decision.rule} ({decision.session})")]
+    whose = ", ".join(filter(None, (decision.session, decision.source)))
+    lines = [one_line(f"{decision.at[:16].replace('T', ' ')} {decision.node}/{decision.tier} by {decision.rule} ({whose})")]
     lines += [_inner(reason) for reason in decision.reasons]
     predicted, actual = decision.predicted, decision.actual
     if predicted is not None and predicted.ends_s is not None:

@@ -16,12 +16,14 @@ from agent.routes.nodes import NodeState
 from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import WAIT
+from inference.contract.mode import Mode, ModeStatus
 from inference.contract.status import EngineStatus, ServedModels, SessionForgotten, SwitchAnswer, SwitchRequest
 
 CONTROL_TIMEOUT_S = 5.0
 """Control routes answer from memory."""
 SWITCH_TIMEOUT_S = 900.0
 """The largest models load for minutes from a slow disk; the engine itself notices a load that has stalled."""
+NO_ROUTE = 404
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _NONE: Mapping[str, str] = {}
@@ -98,6 +100,21 @@ class EngineClient:
             ModelFailed: it refused.
         """
         return await self._ask(EngineStatus, "GET", "/engine/status", timeout_s=CONTROL_TIMEOUT_S)
+
+    async def mode(self) -> Mode:
+        """Whether its machine is lent to a game. One that has no such route has no mode.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it answered with something else.
+        """
+        response = await self._request("GET", "/engine/mode", None, self._key.headers, CONTROL_TIMEOUT_S)
+        if response.status_code == NO_ROUTE:
+            return "NORMAL"
+        try:
+            return ModeStatus.model_validate_json(response.content).mode
+        except ValidationError as error:
+            raise ModelFailed(f"The engine answered /engine/mode with status {response.status_code} and something unexpected.") from error
 
     async def switch(self, tier: str, *, wait: bool = True) -> SwitchAnswer:
         """Make a tier ready.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx2
 from starlette.applications import Starlette
@@ -20,11 +21,15 @@ from agent.errors import AgentError
 from agent.facade import Facade
 from agent.gateway.answers import AGENT, Failure, own_models
 from agent.gateway.asked import Asked, NotUnderstood, read
-from agent.gateway.deciding import Decision, decide, force_headers, named, needs_choice
-from agent.gateway.relay import Passing, Relay, Upstream, failure_of, passed_on
-from agent.gateway.turns import PATH, TurnAnswer
+from agent.gateway.deciding import BIG, force_headers, headers_of, named, needs_choice, wish_of
+from agent.gateway.dispatch import Dispatch, Dispatcher
+from agent.gateway.relay import Relay, Straight, Upstream, failure_of, passed_on
+from agent.gateway.turns import TurnAnswer
+from agent.routes.forwarding import Passing
 from agent.routes.from_settings import rules_of
-from agent.routes.routing import RoutingRules
+from agent.routes.nodes import CHAT_PATH, NodeState
+from agent.routes.router import Router
+from agent.routes.routing import Route as Chosen
 from config.schema import AgentSettings
 from config.trust import CertificatesRefused, trust_of
 from inference.contract.headers import SESSION
@@ -37,31 +42,40 @@ _PLAIN_PATH = re.compile(r"/v1(/[\w:-][\w.:-]*)+")
 class Gateway:
     """One home's gateway."""
 
-    def __init__(self, upstream: Upstream, engine: EngineLink, facade: Facade, rules: RoutingRules) -> None:
-        self._upstream = upstream
+    def __init__(self, shared: Dispatcher, engine: EngineLink, facade: Facade, *, has_nodes: bool) -> None:
+        self._shared = shared
+        self._upstream = shared.upstream
         self._engine = engine
         self._facade = facade
-        self._rules = rules
+        self._has_nodes = has_nodes
 
     async def list_models(self, _: Request) -> Response:
-        """Every name: the gateway's own, then the engine's."""
-        served = (await self._upstream.served()).model_dump(mode="json")
-        return _json({**served, "data": [*own_models(), *served["data"]]})
+        """Every name: the gateway's own, then the engine's, then the other nodes'."""
+        return _json({"object": "list", "data": await self._names()})
 
     async def show_model(self, request: Request) -> Response:
         """One of them."""
         name = request.path_params["name"]
-        served = (await self._upstream.served()).model_dump(mode="json")
-        found = next((each for each in (*own_models(), *served["data"]) if each["id"] == name), None)
+        found = next((each for each in await self._names() if each["id"] == name), None)
         return _json(found) if found is not None else _refusal(Failure(404, "model_not_found", f'There is no model "{name}".'))
+
+    async def _names(self) -> list[dict[str, Any]]:
+        others = (await self._shared.router.states())[1:] if self._has_nodes else ()
+        try:
+            served = (await self._upstream.served()).model_dump(mode="json")["data"]
+        except AgentError:
+            if not others:
+                raise
+            served = []
+        return [*own_models(), *served, *(_as_model(node, name) for node in others if node.use != "human" for name in node.tiers or ())]
 
     async def complete(self, request: Request) -> Response:
         """A completion: of the agent where it is named, else of the engine."""
         asked = read(await request.body())
         if asked.model != AGENT:
             return await self._routed(request, asked)
-        session = request.headers.get(SESSION)
-        return TurnAnswer(self._facade, asked, session=session, ensure_engine=self._engine.ensure)
+        session, tier = request.headers.get(SESSION), BIG if wish_of(request.headers).forced else None
+        return TurnAnswer(self._facade, asked, session=session, tier=tier, ensure_engine=self._engine.ensure)
 
     async def pass_on(self, request: Request) -> Response:
         """Any other route. What is no JSON, such as a form with a sound, is passed as it is."""
@@ -70,22 +84,26 @@ class Gateway:
         body = await request.body()
         if body and request.headers.get("content-type", JSON).startswith(JSON):
             return await self._routed(request, read(body))
-        return Relay(self._upstream, _passing(request, body), told={})
+        return Relay(Straight(self._upstream, _passing(request, body), {}))
 
     async def _routed(self, request: Request, asked: Asked) -> Response:
-        decision = await self._decide(request, asked)
-        body = asked.text.encode() if decision.model == asked.model else asked.with_model(decision.model)
-        passing = _passing(request, body, decision)
-        return Relay(self._upstream, passing, told=decision.headers())
+        wish = wish_of(request.headers)
+        if not needs_choice(asked, wish, has_nodes=self._has_nodes):
+            route = named(asked)
+            return Relay(Straight(self._upstream, _passing(request, asked.text.encode()), headers_of(route)))
 
-    async def _decide(self, request: Request, asked: Asked) -> Decision:
-        if not needs_choice(asked, request.headers):
-            return named(asked)
-        return decide(asked, request.url.path, request.headers, served=await self._upstream.served(), rules=self._rules)
+        def make_out(route: Chosen) -> Passing:
+            body = asked.text.encode() if route.tier == asked.model else asked.with_model(route.tier)
+            return _passing(request, body, force_headers(route))
+
+        session = request.headers.get(SESSION, "")
+        return Relay(Dispatch(self._shared, asked, wish, session=session, make_out=make_out, path=request.url.path))
 
 
 @asynccontextmanager
-async def open_gateway(engine: EngineLink, key: KeySource, settings: AgentSettings, facade: Facade) -> AsyncGenerator[Starlette]:
+async def open_gateway(
+    engine: EngineLink, key: KeySource, settings: AgentSettings, facade: Facade, router: Router
+) -> AsyncGenerator[Starlette]:
     """The gateway of a home, without the guard in front of it.
 
     Args:
@@ -93,6 +111,7 @@ async def open_gateway(engine: EngineLink, key: KeySource, settings: AgentSettin
         key: of the engine, or what reads it.
         settings: of `agent.toml`.
         facade: the agent.
+        router: its nodes.
 
     Raises:
         AgentError: `engine.ca` cannot be used.
@@ -101,11 +120,12 @@ async def open_gateway(engine: EngineLink, key: KeySource, settings: AgentSettin
         trusted = trust_of(settings.engine.ca)
     except CertificatesRefused as error:
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
-    rules = rules_of(settings.routing)
+    rules = rules_of(settings.routing, is_embedded=settings.engine.url is None)
     # As many connections as clients come with: each may hold a stream open for minutes.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
     async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted, limits=limits) as http:
-        yield build_gateway(Gateway(Upstream(engine, EngineKey(key), http), engine, facade, rules))
+        shared = Dispatcher(router, Upstream(engine, EngineKey(key), http), rules)
+        yield build_gateway(Gateway(shared, engine, facade, has_nodes=bool(settings.nodes)))
 
 
 def build_gateway(gateway: Gateway) -> Starlette:
@@ -114,7 +134,7 @@ def build_gateway(gateway: Gateway) -> Starlette:
         routes=[
             Route("/v1/models", gateway.list_models),
             Route("/v1/models/{name:path}", gateway.show_model),
-            Route(PATH, gateway.complete, methods=["POST"]),
+            Route(CHAT_PATH, gateway.complete, methods=["POST"]),
             Route("/v1/{rest:path}", gateway.pass_on, methods=["GET", "POST"]),
         ],
         exception_handlers={
@@ -126,10 +146,15 @@ def build_gateway(gateway: Gateway) -> Starlette:
     )
 
 
-def _passing(request: Request, body: bytes, decision: Decision | None = None) -> Passing:
+def _passing(request: Request, body: bytes, more: Mapping[str, str] | None = None) -> Passing:
     query = f"?{request.url.query}" if request.url.query else ""
-    forced = force_headers(decision) if decision is not None else {}
-    return Passing(request.method, request.url.path + query, passed_on(request.headers) | forced, body)
+    return Passing(request.method, request.url.path + query, passed_on(request.headers) | dict(more or {}), body)
+
+
+def _as_model(node: NodeState, tier: str) -> dict[str, Any]:
+    """One tier of another node, in the form of the model list."""
+    where = "outside this house" if node.is_external else "another machine of this house"
+    return {"id": f"{node.name}/{tier}", "object": "model", "created": 0, "owned_by": node.name, "description": where}
 
 
 def _no_route(request: Request) -> Response:

@@ -54,6 +54,19 @@ class Asked:
                 return _text_of(message.get("content"))
         return ""
 
+    def chars(self) -> int:
+        """How much text a model would have to read, about: what was said, calls and tools, without pictures and sounds."""
+        said = sum(_chars(message) for message in _tables(self.body.get("messages")))
+        alone = self.body.get("prompt"), self.body.get("input")
+        offered = self.body.get("tools")
+        return said + sum(len(text) for text in alone if isinstance(text, str)) + (len(json.dumps(offered)) if offered else 0)
+
+    def needs(self) -> frozenset[str]:
+        """What a model must be able to do beside answering."""
+        parts = [part for message in _tables(self.body.get("messages")) for part in _tables(message.get("content"))]
+        found = {"tools"} if self.body.get("tools") or self.body.get("functions") else set[str]()
+        return frozenset(found | ({"vision"} if any(part.get("type") == "image_url" for part in parts) else set[str]()))
+
     def with_model(self, name: str) -> bytes:
         """The body with another name for the model, and every other byte as it came."""
         said = json.dumps(name)
@@ -131,3 +144,8 @@ def _text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(str(part.get("text", "")) for part in _tables(content) if part.get("type") == "text")
+
+
+def _chars(message: dict[str, Any]) -> int:
+    calls = message.get("tool_calls")
+    return len(_text_of(message.get("content"))) + (len(json.dumps(calls)) if calls else 0)

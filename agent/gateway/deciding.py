@@ -1,17 +1,22 @@
-"""Which model a request to the gateway goes to, and why: the agent's own routing for `auto`, the name itself for every other.
+"""Which place answers a request to the gateway, and why: the agent's own routing, over every node of the home, by what the request says.
 
-Pure. A name that the engine may not know is passed on all the same: what there is and what is not is the engine's to say.
+Pure. A name that no node is known for is passed on to the engine all the same: what there is and what is not is the engine's to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from agent.gateway.asked import Asked
-from agent.routes.routing import Facts, RoutingRules, choose
+from agent.gateway.asked import Asked, NotUnderstood
+from agent.routes.candidates import Kept
+from agent.routes.nodes import CHAT_PATH, NodeState, places_of
+from agent.routes.routing import Facts, Route, RoutingRules, choose
+from agent.routes.signals import CHARS_PER_TOKEN
+from config.routing_settings import LATENCIES
 from inference.contract.headers import FORCE
-from inference.contract.status import Capability, ServedModel, ServedModels
+from inference.contract.status import Capability
 
 AUTO = "auto"
 """The name that leaves the choice to the routing; a request without a name means the same."""
@@ -19,11 +24,19 @@ BIG = "big"
 """The name that asks for the big tier, as it does everywhere in the agent."""
 FORCE_BIG = "X-Force-Big"
 """Request header: `true` asks for the big tier, whatever the request's model is."""
+LATENCY = "X-Variet-Latency"
+"""Request header: when the answer must begin: `1s`, `10s` or `any`."""
+TASK = "X-Variet-Task"
+"""Request header: the type of task, instead of what the words say."""
+NODE = "X-Variet-Node"
 TIER = "X-Variet-Tier"
 RULE = "X-Variet-Rule"
 REASON = "X-Variet-Reason"
 REASON_CHARS = 1000
 """Longer chains of reasons are cut: a client may bound its headers."""
+TASK_CHARS = 100
+NOT_FOR_PROGRAMS = "answers a person alone, never a program"
+ONLY_CHAT = "is only known to answer chat completions"
 _NEEDS: Mapping[str, Capability] = {
     "embeddings": "embeddings",
     "rerank": "rerank",
@@ -34,82 +47,113 @@ _NEEDS: Mapping[str, Capability] = {
 """Last words of a route, and what its model must be able to do. Every other route wants a language model."""
 
 
-class Decision(NamedTuple):
-    """Where a request goes."""
+class Wish(NamedTuple):
+    """What a request's headers ask of the routing."""
 
-    model: str
-    """The name that the engine is asked for."""
-    rule: str
-    reasons: tuple[str, ...]
-
-    @property
-    def is_forced(self) -> bool:
-        """Whether it passes gaming mode: only where the request itself asks for the big tier with the words for that."""
-        return self.rule == "force"
-
-    def headers(self) -> dict[str, str]:
-        """What the client is told of it."""
-        return {TIER: _ascii(self.model), RULE: self.rule, REASON: _ascii("; ".join(self.reasons))[:REASON_CHARS]}
+    forced: bool = False
+    latency: str = "any"
+    task: str | None = None
 
 
-def is_forced(headers: Mapping[str, str]) -> bool:
-    """Whether a header asks for the big tier."""
-    return headers.get(FORCE_BIG, "").lower() == "true"
+def wish_of(headers: Mapping[str, str]) -> Wish:
+    """What the headers ask for.
+
+    Raises:
+        NotUnderstood: one of them has a value that it cannot have.
+    """
+    latency, task = headers.get(LATENCY, "any"), headers.get(TASK)
+    if latency not in LATENCIES:
+        raise NotUnderstood(f"{LATENCY} is one of {', '.join(LATENCIES)}.")
+    if task is not None and len(task) > TASK_CHARS:
+        raise NotUnderstood(f"{TASK} is longer than {TASK_CHARS} characters.")
+    return Wish(headers.get(FORCE_BIG, "").lower() == "true", latency, task)
 
 
-def needs_choice(asked: Asked, headers: Mapping[str, str]) -> bool:
-    """Whether something has to be chosen, so that it has to be known what is served."""
-    return is_forced(headers) or asked.model in ("", AUTO, BIG)
+def needs_choice(asked: Asked, wish: Wish, *, has_nodes: bool) -> bool:
+    """Whether something has to be chosen, so that it has to be known what can answer.
+
+    Args:
+        asked: the request.
+        wish: of its headers.
+        has_nodes: there is more than the one engine, so that a name may mean several places.
+    """
+    return wish.forced or has_nodes or asked.model in ("", AUTO, BIG)
 
 
-def named(asked: Asked) -> Decision:
+def named(asked: Asked) -> Route:
     """A request that says itself where it goes."""
-    return Decision(asked.model, "named", (f'the request names "{asked.model}"',))
+    return Route(asked.model, "named", (f'the request names "{asked.model}"',))
 
 
-def decide(asked: Asked, path: str, headers: Mapping[str, str], *, served: ServedModels | None, rules: RoutingRules) -> Decision:
+def decide(asked: Asked, path: str, wish: Wish, *, nodes: Sequence[NodeState], rules: RoutingRules, kept: Kept | None = None) -> Route:
     """Choose.
 
     1. The header `X-Force-Big: true`, or the name `big` where nothing of that name is served: the settings' big tier.
-    2. A route that no language model answers: the first tier, else the first name, that can do it.
-    3. The agent's routing, by the newest text that the person typed.
+    2. A name that some node is known for: that one, as if a person had pinned it. Any other name: the engine's to say.
+    3. A route that no language model answers: the engine's first name that can do it.
+    4. The agent's routing, by the newest text that the person typed.
 
     Args:
         asked: the request.
         path: its route.
-        headers: its headers.
-        served: what the engine serves; None when it did not say.
+        wish: of its headers.
+        nodes: every node, the engine first.
         rules: what the settings say.
+        kept: where the same conversation was answered last.
     """
-    names = None if served is None else frozenset(each.id for each in served.data if each.meta.available)
-    wants_big = asked.model == BIG and BIG not in (names or ())
-    if asked.model == BIG and not wants_big and not is_forced(headers):
-        return named(asked)
-    if is_forced(headers) or wants_big:  # 1
-        return _routed(asked, BIG, names, rules)
+    model, shown = asked.model, tuple(_shown(node, path) for node in nodes)
+    engine = nodes[0].tiers or {}
+    facts = _facts(asked, wish, shown, kept)
+    if wish.forced or (model == BIG and BIG not in engine):  # 1
+        return choose(facts._replace(pinned=BIG), rules)
+    if model not in ("", AUTO):  # 2
+        is_known = len(nodes) > 1 and any(place.node.tiers is not None for place in places_of(model, shown))
+        return choose(facts._replace(pinned=model), rules) if is_known else named(asked)
     need = next((_NEEDS[last] for last in _NEEDS if path.endswith(f"/{last}")), None)
-    if need is not None and served is not None:  # 2
-        able = [each for each in served.data if each.meta.available and need in each.meta.capabilities]
-        first = min(able, key=_tier_first, default=None)
-        if first is not None:
-            return Decision(first.id, "capability", (f"the first that can do {need}: {first.id}",))
-    return _routed(asked, None, names, rules)  # 3
+    able = next((tier for tier in engine.values() if need in tier.capabilities and not tier.unavailable), None)
+    if able is not None:  # 3
+        return Route(able.name, "capability", (f"the first that can do {need}: {able.name}",))
+    return choose(facts, rules)  # 4
 
 
-def _routed(asked: Asked, pinned: str | None, names: frozenset[str] | None, rules: RoutingRules) -> Decision:
-    route = choose(Facts(text=asked.newest_text(), pinned=pinned, served=names), rules)
-    return Decision(route.tier, route.rule, route.reasons)
+def headers_of(route: Route) -> dict[str, str]:
+    """What the client is told of a decision."""
+    reason = ascii_line("; ".join(route.reasons))[:REASON_CHARS]
+    return {NODE: ascii_line(route.node), TIER: ascii_line(route.tier), RULE: ascii_line(route.rule), REASON: reason}
 
 
-def force_headers(decision: Decision) -> dict[str, str]:
-    """What tells the engine that a person's own words ask for it."""
-    return {FORCE: "true"} if decision.is_forced else {}
+def force_headers(route: Route) -> dict[str, str]:
+    """What tells an engine that a person's own words ask for it: only where the request asks for the big tier with the words for that."""
+    return {FORCE: "true"} if route.rule == "force" else {}
 
 
-def _tier_first(model: ServedModel) -> bool:
-    return model.meta.kind != "tier"
-
-
-def _ascii(text: str) -> str:
+def ascii_line(text: str) -> str:
     """A header holds one line of ASCII."""
     return " ".join(text.split()).encode("ascii", "backslashreplace").decode()
+
+
+def _shown(node: NodeState, path: str) -> NodeState:
+    """A node as a program may see it."""
+    if node.use == "human":
+        return replace(node, closed=NOT_FOR_PROGRAMS)
+    return replace(node, closed=ONLY_CHAT) if node.only_chat and path != CHAT_PATH else node
+
+
+def _facts(asked: Asked, wish: Wish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:
+    text = asked.newest_text()
+    tokens = asked.chars() // CHARS_PER_TOKEN
+    return Facts(
+        text=text,
+        pinned=None,
+        served=None,
+        nodes=nodes,
+        forced=wish.forced,
+        history_tokens=max(0, tokens - len(text) // CHARS_PER_TOKEN),
+        # Nothing of it can be left out on the way: all of it is the client's.
+        turn_tokens=tokens,
+        prompt_tokens=tokens,
+        needs=asked.needs(),
+        latency=wish.latency,
+        task=wish.task,
+        kept=kept,
+    )

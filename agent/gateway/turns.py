@@ -26,6 +26,7 @@ from agent.gateway.answers import ALIVE, DONE, Failure, Reply, about_turn, chunk
 from agent.gateway.asked import Asked, NotUnderstood
 from agent.gateway.deciding import REASON, TIER
 from agent.gateway.relay import failure_of
+from agent.routes.nodes import CHAT_PATH
 from agent.service.wire import KEEP_ALIVE_S
 from inference.contract.headers import SESSION
 from inference.contract.sse import error_frame
@@ -35,20 +36,22 @@ CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
 TITLE_CHARS = 80
 log = logging.getLogger(__name__)
-PATH = "/v1/chat/completions"
 _STATUS = {"engine_unreachable": 503, "model_failed": 502}
 
 
 class TurnAnswer(Response):
     """One turn of the agent, as a completion."""
 
-    def __init__(self, facade: Facade, asked: Asked, *, session: str | None, ensure_engine: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, facade: Facade, asked: Asked, *, session: str | None, tier: str | None, ensure_engine: Callable[[], Awaitable[None]]
+    ) -> None:
         """Nothing happens before it is sent.
 
         Args:
             facade: the agent.
             asked: the request.
             session: to go on with; None for a new one.
+            tier: that the program forces; None for the routing's choice.
             ensure_engine: makes sure that an engine of our own runs.
 
         Raises:
@@ -63,7 +66,7 @@ class TurnAnswer(Response):
         self._is_streamed = asked.is_streamed
         options = asked.body.get("stream_options")
         self._counts = isinstance(options, dict) and bool(cast("dict[str, Any]", options).get("include_usage"))
-        self._facade, self._session, self._ensure_engine = facade, session, ensure_engine
+        self._facade, self._session, self._tier, self._ensure_engine = facade, session, tier, ensure_engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run it, until it has ended or the client leaves."""
@@ -77,7 +80,7 @@ class TurnAnswer(Response):
             await self._ensure_engine()
             session = await self._facade.open_session(resume=self._session, title="" if self._session else self._text[:TITLE_CHARS])
             async with _heard(self._facade, session) as events:
-                turn = await self._facade.send(session, self._text, who=WHO, interactive=False)
+                turn = await self._facade.send(session, self._text, who=WHO, tier=self._tier, interactive=False)
                 await self._tell(send, Outcome(session, turn), events)
         except AgentError as error:
             failure = _refusal(error)
@@ -126,7 +129,7 @@ class TurnAnswer(Response):
     def _end(self, outcome: Outcome) -> bytes:
         failure = _failure(outcome)
         if failure is not None:
-            return error_frame(failure.detail(), PATH)
+            return error_frame(failure.detail(), CHAT_PATH)
         more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()))
         counted = usage_chunk(_reply(outcome), outcome.usage) if self._counts else b""
         return chunk(_reply(outcome), {}, finish="stop", more=more) + counted + DONE

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from config.schema import AgentSettings
 
 _DECISIONS = """SELECT e.session, e.turn, e.at, e.seq FROM events e WHERE e.type = 'route_chosen' ORDER BY e.at DESC, e.seq DESC LIMIT ?"""
 _OF_TURN = "SELECT body FROM events WHERE session = ? AND turn = ? AND seq >= ? AND type IN ('route_chosen', 'model_replied') ORDER BY seq"
+
+_WHO = "SELECT json_extract(body, '$.who') FROM events WHERE session = ? AND turn = ? AND type = 'turn_started' LIMIT 1"
 
 
 class RouteDesk:
@@ -49,7 +52,9 @@ class RouteDesk:
         states, spending = await self._router.states(), await self._router.spending()
         rows = [_row(state, spending.get(state.name)) for state in states]
         decisions = await anyio.to_thread.run_sync(partial(decisions_of, self._log, limit))
-        return RoutesReport(nodes=tuple(rows), decisions=tuple(decisions))
+        passed = await anyio.to_thread.run_sync(self._router.passed.last, limit)
+        newest = sorted([*decisions, *passed], key=lambda row: datetime.fromisoformat(row.at), reverse=True)
+        return RoutesReport(nodes=tuple(rows), decisions=tuple(newest[:limit]))
 
     async def explain(self, asked: ExplainRequest) -> Explanation:
         """What would be decided now; nothing is asked of any model, and nothing is stored."""
@@ -85,14 +90,19 @@ def decisions_of(log: Path, limit: int) -> list[DecisionRow]:
     """The last decisions in a session log, newest first."""
     with closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as db:
         found = db.execute(_DECISIONS, (limit,)).fetchall()
-        return [_decision(session, at, _events(db, session, turn, seq)) for session, turn, at, seq in found]
+        return [_decision(session, at, _events(db, session, turn, seq), _source(db, session, turn)) for session, turn, at, seq in found]
 
 
 def _events(db: sqlite3.Connection, session: str, turn: str, seq: int) -> list[Event]:
     return [AnyEvent.validate_json(row[0]) for row in db.execute(_OF_TURN, (session, turn, seq))]
 
 
-def _decision(session: str, at: str, events: Sequence[Event]) -> DecisionRow:
+def _source(db: sqlite3.Connection, session: str, turn: str) -> str:
+    row = db.execute(_WHO, (session, turn)).fetchone()
+    return str(row[0]) if row is not None else ""
+
+
+def _decision(session: str, at: str, events: Sequence[Event], source: str) -> DecisionRow:
     """One decision with what came of it until the next one of its turn."""
     route = events[0]
     assert isinstance(route, RouteChosen)
@@ -100,6 +110,7 @@ def _decision(session: str, at: str, events: Sequence[Event]) -> DecisionRow:
     return DecisionRow(
         session=session, turn=route.turn, at=at, node=route.node, tier=route.tier, rule=route.rule, reasons=route.reasons,
         signals=route.signals, alternatives=route.alternatives, predicted=route.predicted, actual=_actual(events[1:later]),
+        source=source,
     )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ It is imported only where the settings name such a node, because the client take
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx2
@@ -16,7 +17,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
-from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
+from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed
+from agent.routes.forwarding import Forwarded, Passing
 
 CONNECT_TIMEOUT_S = 10.0
 """Over the internet, with TLS."""
@@ -25,6 +27,9 @@ SILENCE_TIMEOUT_S = 300.0
 _OVERFLOW_CODE = "context_length_exceeded"
 _OURS = frozenset({"cache_prompt"})
 """Of a request, what only llama.cpp knows: others may refuse it."""
+
+_TOLD = (b"content-type", b"retry-after", b"x-request-id")
+"""Of its answers' headers, what another program is shown: the others are about us and that server."""
 
 
 class OpenAIModel:
@@ -72,6 +77,48 @@ class OpenAIModel:
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
 
+    @asynccontextmanager
+    async def forward(self, passing: Passing, *, must_count: bool) -> AsyncGenerator[Forwarded]:
+        """The server's answer to another program's request, as it comes; what it says against the request is passed on too.
+
+        Args:
+            passing: a chat completion.
+            must_count: a streamed answer has to say its tokens, because they are paid.
+
+        Raises:
+            EngineUnreachable: nobody answers there, or it has no room for us now.
+            ModelFailed: it refused us, or its answer broke off.
+        """
+        request = _fitting(json.loads(passing.body))
+        given: Any = request.get("stream_options")
+        options: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        adds_counts = must_count and request.get("stream") is True and not options.get("include_usage")
+        if adds_counts:
+            request["stream_options"] = {**options, "include_usage": True}
+        # Its overloads know no request that is made of bytes; what it does not know goes through as it is.
+        create: Any = self._client.chat.completions.with_streaming_response.create
+        known = {name: request.pop(name) for name in ("messages", "model", "stream") if name in request}
+        try:
+            async with create(**known, extra_body=request, extra_headers={"accept-encoding": "identity"}) as answer:
+                yield _forwarded(answer.http_response, answer.http_response.aiter_bytes(), hides_counts=adds_counts)
+        except openai.APIStatusError as error:
+            refusal = self._mapped(error)
+            if not isinstance(refusal, Forwarded):
+                raise refusal from error
+            yield refusal
+        except openai.APIConnectionError as error:
+            raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
+        except (openai.OpenAIError, httpx2.HTTPError) as error:
+            raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
+
+    def _mapped(self, error: openai.APIStatusError) -> Forwarded | AgentError:
+        """A refusal: of us, for now, or of what the program asked."""
+        if isinstance(error, (openai.RateLimitError, openai.InternalServerError)):
+            return EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).")
+        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+            return ModelFailed(f"The node {self._name} does not take its key (status {error.status_code}).")
+        return _forwarded(error.response, _once(error.response.content))
+
     async def _stream(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
         assembly = Assembly()
         # Its overloads know no request that is made of bytes.
@@ -85,6 +132,15 @@ class OpenAIModel:
         if not assembly.is_finished:
             raise ModelFailed("The model's answer broke off in the middle. Try again.")
         return assembly.reply(model=request["model"])
+
+
+def _forwarded(answer: httpx2.Response, pieces: AsyncIterator[bytes], *, hides_counts: bool = False) -> Forwarded:
+    headers = tuple((name.lower(), value) for name, value in answer.headers.raw if name.lower() in _TOLD)
+    return Forwarded(answer.status_code, headers, pieces, hides_counts)
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes]:
+    yield content
 
 
 def _fitting(request: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 DEFAULT_NODE = "engine"
 """The node of the settings' section `[engine]`."""
+CHAT_PATH = "/v1/chat/completions"
+"""The one route that every OpenAI-compatible server has."""
 Use = Literal["auto", "named", "human"]
 """Whether a node answers for a bare tier's name; only where a rule or a person names it; only where a person does."""
 
@@ -48,8 +50,14 @@ class NodeState:
     down: str = ""
     """Why it is taken for dead; empty while it is not."""
     is_gaming: bool = False
+    only_chat: bool = False
+    """Of the routes of OpenAI's protocol it is only known to have `CHAT_PATH`."""
+    closed: str = ""
+    """Why it is not for who asks; empty where it is."""
     spent: str = ""
     """Which of its limits of the day is reached; empty while none is."""
+    money_left: float | None = None
+    """What it may still cost today; None for no bound."""
     price_in: float = 0
     price_out: float = 0
     """Of a million tokens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.events import RouteCost
 from agent.routes.candidates import Candidate, Facts
 from agent.routes.nodes import Place
 from agent.view.window import FULL
@@ -10,7 +11,7 @@ from agent.view.window import FULL
 def obstacle(place: Place, candidate: Candidate, facts: Facts, *, is_only: bool) -> str:
     """Why a place is passed over; empty where it can answer.
 
-    1. It answers only for a person who names it.
+    1. It is not for who asks, or answers only for a person who names it.
     2. It is outside this house, and nobody allowed that.
     3. Its machine is lent to a game, and nobody forced it.
     4. It cannot do what the turn needs, or cannot hold it.
@@ -19,6 +20,8 @@ def obstacle(place: Place, candidate: Candidate, facts: Facts, *, is_only: bool)
     7. A limit of the day is reached.
     """
     node, tier = place
+    if node.closed:  # 1
+        return node.closed
     if node.use == "human" and not candidate.by_person:  # 1
         return "answers only where a person names it"
     if node.is_external and not candidate.allow_external:  # 2
@@ -34,3 +37,14 @@ def obstacle(place: Place, candidate: Candidate, facts: Facts, *, is_only: bool)
     if node.down and not is_only:  # 6
         return f"does not answer ({node.down})"
     return f"has spent its limit ({node.spent})" if node.spent else ""  # 7
+
+
+def too_dear(place: Place, cost: RouteCost) -> str:
+    """Why what is left of the day's money does not do for one more answer; empty where it does.
+
+    Args:
+        place: with its node's limits.
+        cost: that is predicted.
+    """
+    left = place.node.money_left
+    return f"would cost {cost.money:.2f}, and {left:.2f} are left for today" if left is not None and cost.money > left else ""

@@ -67,6 +67,7 @@ class DecisionRow(_Wire):
 
     session: str
     turn: str
+    """Of a request that was only passed on, its own id."""
     at: str
     node: str
     tier: str
@@ -77,6 +78,8 @@ class DecisionRow(_Wire):
     predicted: RouteCost | None = None
     actual: Actual | None = None
     """None while no model has answered."""
+    source: str = ""
+    """Where it came from: the front-end that began the turn, or `gateway` for a request of another program."""
 
 
 class RoutesReport(_Wire):

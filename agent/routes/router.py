@@ -5,68 +5,48 @@ It decides nothing: what it found goes into `agent.routes.routing`, and what was
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
-from pydantic import SecretStr
 
 from agent.background import background_tasks
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient, Served
-from agent.engine.key import EngineKey
 from agent.engine.model_client import ModelClient, timeouts
 from agent.errors import EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Zone
-from agent.routes.arithmetic import MILLION
-from agent.routes.from_settings import key_name
+from agent.routes.at_work import Node, open_node
+from agent.routes.forwarding import Forwarded, Forwards, Passing
 from agent.routes.ledger import Bounds, Ledger, Spent
 from agent.routes.memory import RouteMemory
+from agent.routes.meter import Meter
 from agent.routes.nodes import DEFAULT_NODE, NodeState
-from agent.routes.scout import ModeReader, Scout, asks_engine, asks_list, blank_node
-from config.credentials import read_secret
+from agent.routes.passed import PASSED_FILE, PassedBook
+from agent.routes.routing import Route
+from agent.routes.scout import ModeReader, Scout, asks_engine
 from config.paths import Home
-from config.routing_settings import NodeEntry
 from config.schema import AgentSettings
 from config.trust import trust_of
 from inference.contract.status import SwapProgress
 
 LEDGER_FILE = "routes.sqlite3"
+REFUSED_FROM = 400
+"""Statuses from here on cost nothing."""
 
 
-class Completes(Protocol):
-    """What answers for a node."""
+@dataclass
+class _Entry:
+    """One call in the ledger."""
 
-    async def __call__(
-        self, body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
-    ) -> Reply:
-        """One answer; see `ModelClient.complete`."""
-        ...
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node at work."""
-
-    scout: Scout
-    complete: Completes
-    bounds: Bounds = Bounds()
-    price_in: float = 0.0
-    price_out: float = 0.0
-    """Of a million tokens."""
-
-    @property
-    def is_counted(self) -> bool:
-        """Its calls are entered in the ledger."""
-        return self.bounds != Bounds() or bool(self.price_in or self.price_out)
+    money: float
+    """What it costs, as far as it is known."""
 
 
 class Router:
@@ -75,14 +55,18 @@ class Router:
     Args:
         nodes: the default one first.
         ledger: what was spent.
+        passed: what was decided for other programs.
         today: the person's local day, ISO 8601.
         sticky_s: the longest pause between two messages of one task.
         tasks: for looks in the background.
     """
 
-    def __init__(self, nodes: Mapping[str, Node], ledger: Ledger, *, today: Callable[[], str], sticky_s: float, tasks: TaskGroup) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], ledger: Ledger, passed: PassedBook, *, today: Callable[[], str], sticky_s: float, tasks: TaskGroup
+    ) -> None:
         self._nodes = nodes
         self._ledger = ledger
+        self.passed = passed
         self._today = today
         self._sticky_s = sticky_s
         self._tasks = tasks
@@ -111,7 +95,7 @@ class Router:
         async with anyio.create_task_group() as looks:
             for name, node in self._nodes.items():
                 looks.start_soon(look_at, name, node)
-        return tuple([replace(found[name], spent=await self._reached(name, node)) for name, node in self._nodes.items()])
+        return tuple([await self._with_limits(found[name], node) for name, node in self._nodes.items()])
 
     async def spending(self) -> dict[str, tuple[Spent, Bounds]]:
         """What each counted node was asked today, and its bounds."""
@@ -139,13 +123,7 @@ class Router:
             EngineUnreachable: the node does not answer or may not be asked any more today.
             ModelFailed: it refused.
         """
-        name = route.node if route is not None else DEFAULT_NODE
-        node = self._nodes.get(name)
-        if node is None:
-            raise EngineUnreachable(name, f'The settings have no node "{name}" any more.')
-        day, reckoned = self._today(), route.predicted.money if route is not None and route.predicted is not None else 0.0
-        if node.is_counted and (refused := await anyio.to_thread.run_sync(self._ledger.enter, name, day, node.bounds, reckoned)):
-            raise EngineUnreachable(name, f"The node {name} has spent its limit ({refused}).")
+        reckoned = route.predicted.money if route is not None and route.predicted is not None else 0.0
         began, first = time.monotonic(), 0.0
 
         def show(text: str) -> None:
@@ -154,23 +132,64 @@ class Router:
             on_text(text)
 
         is_forced = route is not None and route.rule == "force"
-        try:
+        async with self._entered(route.node if route is not None else DEFAULT_NODE, reckoned) as (node, entry):
             reply = await node.complete(body, session=session, on_text=show, on_loading=on_loading, is_forced=is_forced)
+            entry.money = node.money(reply.prompt_tokens, reply.completion_tokens)
+        elapsed_s = time.monotonic() - began
+        return replace(reply, first_token_s=round(first, 3), elapsed_s=round(elapsed_s, 3), money=round(entry.money, 6))
+
+    @asynccontextmanager
+    async def forward(self, route: Route, passing: Passing, meter: Meter, *, engine: Forwards) -> AsyncGenerator[Forwarded]:
+        """Pass another program's request on to the place that was chosen for it.
+
+        Args:
+            route: the choice.
+            passing: the request, made out to the route's tier.
+            meter: reads along; it has the cost when the block has ended.
+            engine: passes requests to the default node.
+
+        Raises:
+            EngineUnreachable: the node does not answer or may not be asked any more today.
+            ModelFailed: it refused us, or its answer broke off.
+        """
+        async with self._entered(route.node, route.predicted.money if route.predicted is not None else 0.0) as (node, entry):
+            async with (node.forward or engine)(passing) as answer:
+                meter.hides_counts = answer.hides_counts
+                yield replace(answer, pieces=_metered(answer.pieces, meter))
+            tokens = meter.tokens()
+            if answer.status >= REFUSED_FROM:
+                entry.money = 0.0
+            elif tokens is not None:
+                entry.money = node.money(*tokens)
+            meter.money = entry.money
+
+    @asynccontextmanager
+    async def _entered(self, name: str, reckoned: float) -> AsyncGenerator[tuple[Node, _Entry]]:
+        """One call to a node: in the ledger before it is made and put right after it, and what it says of the node's health."""
+        node = self._nodes.get(name)
+        if node is None:
+            raise EngineUnreachable(name, f'The settings have no node "{name}" any more.')
+        day, entry = self._today(), _Entry(reckoned)
+        if node.is_counted and (refused := await anyio.to_thread.run_sync(self._ledger.enter, name, day, node.bounds, reckoned)):
+            raise EngineUnreachable(name, f"The node {name} has spent its limit ({refused}).")
+        try:
+            yield node, entry
         except EngineUnreachable as error:
             node.scout.note_failure(str(error))
             if node.is_counted:
                 await anyio.to_thread.run_sync(self._ledger.put_right, name, day, -reckoned)
             raise
         node.scout.note_success()
-        money = (reply.prompt_tokens * node.price_in + reply.completion_tokens * node.price_out) / MILLION
         if node.is_counted:
-            await anyio.to_thread.run_sync(self._ledger.put_right, name, day, money - reckoned)
-        return replace(reply, first_token_s=round(first, 3), elapsed_s=round(time.monotonic() - began, 3), money=round(money, 6))
+            await anyio.to_thread.run_sync(self._ledger.put_right, name, day, entry.money - reckoned)
 
-    async def _reached(self, name: str, node: Node) -> str:
-        if node.bounds == Bounds():
-            return ""
-        return node.bounds.reached(await anyio.to_thread.run_sync(self._ledger.spent, name, self._today()))
+    async def _with_limits(self, state: NodeState, node: Node) -> NodeState:
+        bounds = node.bounds
+        if bounds == Bounds():
+            return state
+        spent = await anyio.to_thread.run_sync(self._ledger.spent, state.name, self._today())
+        left = None if bounds.money is None else max(0.0, bounds.money - spent.money)
+        return replace(state, spent=bounds.reached(spent), money_left=left)
 
 
 @asynccontextmanager
@@ -186,45 +205,30 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
     """
     weighs = any(rule.within_s is not None for rule in settings.routing.rules)
     default = NodeState(tiers=None, main_tier=settings.routing.default_tier)
-    nodes = {DEFAULT_NODE: Node(Scout(default, asks_engine(engine, weighs=weighs), is_only=not settings.nodes), model.complete)}
+    # The route of the engine itself: the mode's own port may be closed to us, and an engine that is away has no need of it.
+    scout = Scout(default, asks_engine(engine, weighs=weighs), ModeReader("[engine]", engine.mode), is_only=not settings.nodes)
+    nodes = {DEFAULT_NODE: Node(scout, model.complete)}
     async with AsyncExitStack() as held, background_tasks() as tasks:
         if settings.nodes:
             # A client of their own: what vouches for the engine vouches for no other machine.
-            http = await held.enter_async_context(httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trust_of(None)))
+            # As many connections as are asked for: each may hold a stream open for minutes.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
+            http = await held.enter_async_context(
+                httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trust_of(None), limits=limits)
+            )
             for name, entry in settings.nodes.items():
-                nodes[name] = await _node(name, entry, home, http, held, weighs=weighs)
+                nodes[name] = await open_node(name, entry, home, http, held, weighs=weighs)
         ledger = Ledger(home.state_dir / LEDGER_FILE)
         held.callback(ledger.close)
-        yield Router(nodes, ledger, today=lambda: zone.now().date().isoformat(), sticky_s=settings.routing.sticky_s, tasks=tasks)
+        passed = PassedBook(home.state_dir / PASSED_FILE, lambda: zone.now().isoformat())
+        held.callback(passed.close)
+        sticky_s = settings.routing.sticky_s
+        yield Router(nodes, ledger, passed, today=lambda: zone.now().date().isoformat(), sticky_s=sticky_s, tasks=tasks)
 
 
-async def _node(name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncClient, held: AsyncExitStack, *, weighs: bool) -> Node:
-    def read_key() -> SecretStr | None:
-        return read_secret(key_name(name), home=home)
-
-    key = EngineKey(read_key)
-    blank = blank_node(name, entry)
-    if entry.kind == "engine":
-        ask, complete = asks_engine(EngineClient(entry.url, key, http), weighs=weighs), ModelClient(entry.url, key, http).complete
-    else:
-        # One that is outside is not asked without need: that alone would tell that we are here.
-        ask = None if entry.is_external and entry.model else asks_list(entry.url, entry, key, http)
-        complete = await _external(name, entry, key, held)
-    mode = ModeReader(entry.mode_url, http) if entry.mode_url is not None else None
-    bounds = Bounds(entry.calls_per_day, entry.money_per_day)
-    return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out)
-
-
-async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExitStack) -> Completes:
-    # By name and in a thread: the client takes a second to import, and most homes have no such node.
-    module: Any = await anyio.to_thread.run_sync(importlib.import_module, "agent.routes.external")
-    server = module.OpenAIModel(name, entry.url, key)
-    held.push_async_callback(server.close)
-
-    async def complete(
-        body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
-    ) -> Reply:
-        del session, on_loading, is_forced  # nothing of ours is told to it, and it loads nothing for us
-        return await server.complete(body, on_text=on_text)
-
-    return complete
+async def _metered(pieces: AsyncIterator[bytes], meter: Meter) -> AsyncGenerator[bytes]:
+    async for piece in pieces:
+        if shown := meter.take(piece):
+            yield shown
+    if rest := meter.end():
+        yield rest

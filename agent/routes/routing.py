@@ -14,7 +14,7 @@ from agent.events import RouteCost, RouteOption, RouteSignals
 from agent.routes.arithmetic import predict, told
 from agent.routes.candidates import Candidate, Facts, Kept, RoutingRules, Rule, candidates_of, upwards
 from agent.routes.nodes import NodeState, Place, TierState, places_of
-from agent.routes.obstacles import obstacle
+from agent.routes.obstacles import obstacle, too_dear
 from agent.routes.signals import DEEPER_TAG, FORCE_TAG, signals_of
 
 __all__ = ["Facts", "Kept", "Route", "RoutingRules", "Rule", "choose", "escalate", "without_tags"]
@@ -139,7 +139,7 @@ class _Search:
         able: list[tuple[Place, RouteCost]] = []
         for place in places:
             cost = self._cost(place)
-            why_not = obstacle(place, candidate, self.facts, is_only=len(self.nodes) == 1)
+            why_not = obstacle(place, candidate, self.facts, is_only=len(self.nodes) == 1) or too_dear(place, cost)
             if why_not:
                 self._pass_over(candidate, place, f"{candidate.why}, but {place.name} {why_not}", cost)
             else:

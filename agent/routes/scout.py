@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from agent.routes.circuit import Circuit
 from agent.routes.from_settings import use_of
 from agent.routes.nodes import NodeState, TierState
 from config.routing_settings import NodeEntry
-from inference.contract.mode import ModeStatus
+from inference.contract.mode import Mode, ModeStatus
 from inference.contract.status import EngineStatus, ServedModel, ServedModels
 
 LOOK_S = 2.0
@@ -48,11 +48,17 @@ class Asked(Protocol):
 
 
 class ModeReader:
-    """Asks a machine for its mode; who cannot read it takes it for GAMING."""
+    """Asks a machine for its mode; who cannot read it takes it for GAMING.
 
-    def __init__(self, url: str, http: httpx2.AsyncClient, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
-        self._http = http
+    Args:
+        where: it is told, for the log.
+        read: asks for it.
+        clock: seconds.
+    """
+
+    def __init__(self, where: str, read: Callable[[], Awaitable[Mode]], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._where = where
+        self._read = read
         self._clock = clock
         self._circuit = Circuit()
 
@@ -61,14 +67,23 @@ class ModeReader:
         if not self._circuit.may_try(self._clock()):
             return True
         try:
-            answer = await self._http.get(self._url, timeout=LOOK_S / 2)
-            mode = ModeStatus.model_validate_json(answer.content).mode
-        except (httpx2.HTTPError, ValidationError) as error:
+            with anyio.fail_after(LOOK_S / 2):
+                mode = await self._read()
+        except (AgentError, httpx2.HTTPError, ValidationError, TimeoutError) as error:
             self._circuit = self._circuit.failed(str(error), self._clock())
-            log.info("the mode at %s cannot be read, so it counts as GAMING: %s", self._url, error)
+            log.info("the mode at %s cannot be read, so it counts as GAMING: %s", self._where, error)
             return True
         self._circuit = Circuit()
         return mode == "GAMING"
+
+
+def reads_mode(url: str, http: httpx2.AsyncClient) -> ModeReader:
+    """What asks at an address for the mode."""
+
+    async def read() -> Mode:
+        return ModeStatus.model_validate_json((await http.get(url)).content).mode
+
+    return ModeReader(url, read)
 
 
 class Scout:
@@ -213,5 +228,5 @@ def blank_node(name: str, entry: NodeEntry) -> NodeState:
     known = {entry.model: tier_of(entry.model, entry)} if entry.kind == "openai" and entry.model else {}
     return NodeState(
         name, use_of(entry), is_external=entry.is_external, tiers=known, main_tier=entry.model or "",
-        is_gaming=entry.mode_url is not None, price_in=entry.price_in, price_out=entry.price_out,
+        only_chat=entry.kind == "openai", is_gaming=entry.mode_url is not None, price_in=entry.price_in, price_out=entry.price_out,
     )  # fmt: skip

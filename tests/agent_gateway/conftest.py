@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import httpx2
@@ -14,11 +15,20 @@ from openai import AsyncOpenAI
 from pydantic import SecretStr
 
 from agent.engine.child import ConfiguredEngine, EngineLink
+from agent.engine.client import EngineClient
+from agent.engine.key import EngineKey
+from agent.engine.model_client import ModelClient, timeouts
 from agent.facade import Facade
 from agent.gateway.app import open_gateway
+from agent.local_time import find_zone
+from agent.routes.desk import RouteDesk
+from agent.routes.router import Router, open_router
+from agent.routes.routing import RoutingRules
 from agent.service.address import Address
 from agent.service.door import Door
 from agent.service.service import Service
+from agent.sessions.session import LOG_FILE
+from agent.sessions.store import Store
 from config.paths import Home
 from config.schema import AgentSettings
 from tests.fakes.runtime import FakeRuntime, open_fake_runtime
@@ -27,6 +37,7 @@ from tests.fakes.upstream import Exchange, Upstream, serve_upstream
 TOKEN = "vg_test"
 BOUND_S = 60
 SERVED = {"fast": ("tier", ["chat", "tools"]), "ultra": ("tier", ["chat"]), "gte": ("model", ["embeddings"])}
+Script = Callable[[Exchange], Awaitable[None]]
 
 
 @dataclass
@@ -38,6 +49,7 @@ class Served:
     upstream: Upstream
     openai: AsyncOpenAI
     http: httpx2.AsyncClient
+    routes: RouteDesk
 
 
 def model_list() -> bytes:
@@ -50,18 +62,27 @@ def model_list() -> bytes:
 
 
 @asynccontextmanager
-async def serving(home: Home, settings: AgentSettings | None = None, *, key: str | None = None) -> AsyncGenerator[Served]:
-    """The service, ready, until the block ends."""
+async def serving(
+    home: Home, settings: AgentSettings | None = None, *, key: str | None = None, script: Script | None = None
+) -> AsyncGenerator[Served]:
+    """The service, ready, until the block ends; the engine plays the script from the start."""
     async with serve_upstream() as upstream:
+        upstream.script = script or upstream.script
         runtimes: list[FakeRuntime] = []
+        routers: list[Router] = []
         door = Door(0, SecretStr(TOKEN))
 
         @asynccontextmanager
         async def open_runtime(engine: EngineLink) -> AsyncGenerator[Facade]:
             async with open_fake_runtime() as runtime:
                 runtimes.append(runtime)
-                secret = None if key is None else SecretStr(key)
-                async with open_gateway(engine, secret, settings or AgentSettings(), runtime) as door.app:
+                own, secret = settings or AgentSettings(), None if key is None else SecretStr(key)
+                async with (
+                    httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as asking,
+                    open_router(home, own, *_clients(upstream, secret, asking), find_zone(own.agent.zone)) as router,
+                    open_gateway(engine, secret, own, runtime, router) as door.app,
+                ):
+                    routers.append(router)
                     yield runtime
 
         service = Service(home, engine=ConfiguredEngine(f"http://127.0.0.1:{upstream.port}"), open_runtime=open_runtime, door=door)
@@ -88,9 +109,21 @@ async def serving(home: Home, settings: AgentSettings | None = None, *, key: str
                     ) as http,
                 ):
                     await http.get("/models/none")
-                    yield Served(addresses[0], runtimes[0], upstream, openai, http)
+                    yield Served(addresses[0], runtimes[0], upstream, openai, http, RouteDesk(routers[0], RoutingRules(), _no_log(home)))
                 async with httpx2.AsyncClient(trust_env=False, timeout=BOUND_S) as leaving:
                     await leaving.post(f"{addresses[0].url}/shutdown", headers={"authorization": f"Bearer {addresses[0].token}"}, json={})
+
+
+def _clients(upstream: Upstream, key: SecretStr | None, http: httpx2.AsyncClient) -> tuple[EngineClient, ModelClient]:
+    url = f"http://127.0.0.1:{upstream.port}"
+    return EngineClient(url, EngineKey(key), http), ModelClient(url, EngineKey(key), http)
+
+
+def _no_log(home: Home) -> Path:
+    """The session log of an agent that was never asked anything."""
+    path = home.state_dir / LOG_FILE
+    Store(path).close()
+    return path
 
 
 @pytest.fixture
@@ -101,8 +134,10 @@ async def served(home: Home) -> AsyncIterator[Served]:
 
 
 async def play(exchange: Exchange) -> None:
-    """The list of models, and one answer for everything else."""
+    """The list of models, no mode, and one answer for everything else."""
     if exchange.request.target == "/v1/models":
         await exchange.json(model_list())
+    elif exchange.request.target == "/engine/mode":
+        await exchange.json(b"{}", "404 Not Found")
     else:
         await exchange.json(b'{ "id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}')

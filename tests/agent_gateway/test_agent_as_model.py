@@ -38,6 +38,12 @@ async def test_the_header_goes_on_with_a_session(served: Served) -> None:
     assert caught.value.code == "session_not_found"
 
 
+async def test_the_header_that_forces_the_big_tier_counts_for_the_agent_too(served: Served) -> None:
+    create = served.openai.chat.completions.with_raw_response.create
+    raw = await create(model="variet", messages=says("hello"), extra_headers={"X-Force-Big": "true"})
+    assert raw.headers["x-variet-tier"] == "big"
+
+
 async def test_a_stream_says_the_answer_once(served: Served) -> None:
     options: Any = {"include_usage": True}
     stream = await served.openai.chat.completions.create(model="variet", messages=says("long"), stream=True, stream_options=options)

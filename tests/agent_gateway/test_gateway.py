@@ -15,6 +15,7 @@ from tests.agent_gateway.conftest import TOKEN, Served, play, serving
 from tests.fakes.upstream import BreakOff, Exchange
 
 pytestmark = pytest.mark.anyio
+ASKED_BY_US = ("/v1/models", "/engine/mode")
 HI: list[Any] = [{"role": "user", "content": "hi"}]
 FRAMES = (
     b'data: {"choices":[{"delta":{"content":"h\xc3',
@@ -26,7 +27,7 @@ FRAMES = (
 
 def completions(served: Served) -> list[dict[str, Any]]:
     """Bodies that the engine got."""
-    return [json.loads(heard.body) for heard in served.upstream.heard if heard.target != "/v1/models"]
+    return [json.loads(heard.body) for heard in served.upstream.heard if heard.target not in ASKED_BY_US]
 
 
 async def test_auto_is_routed_and_the_decision_is_in_the_headers(served: Served) -> None:
@@ -67,7 +68,7 @@ async def test_every_other_byte_of_the_body_arrives_as_it_was(served: Served) ->
 
 async def test_a_stream_comes_byte_for_byte(served: Served) -> None:
     async def stream(exchange: Exchange) -> None:
-        if exchange.request.target == "/v1/models":
+        if exchange.request.target in ASKED_BY_US:
             await play(exchange)
             return
         await exchange.begin_stream()

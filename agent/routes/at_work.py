@@ -1,0 +1,108 @@
+"""One node at work: how it is looked at, who answers for it, what it may cost; made from its settings."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio.to_thread
+import httpx2
+from pydantic import SecretStr
+
+from agent.calls.assemble import Reply
+from agent.engine.client import EngineClient
+from agent.engine.key import EngineKey
+from agent.engine.model_client import ModelClient
+from agent.routes.arithmetic import MILLION
+from agent.routes.forwarding import EngineForward, Forwards
+from agent.routes.from_settings import key_name
+from agent.routes.ledger import Bounds
+from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, reads_mode
+from config.credentials import read_secret
+from config.paths import Home
+from config.routing_settings import NodeEntry
+from inference.contract.status import SwapProgress
+
+
+class Completes(Protocol):
+    """What answers for a node."""
+
+    async def __call__(
+        self, body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
+    ) -> Reply:
+        """One answer; see `ModelClient.complete`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node at work."""
+
+    scout: Scout
+    complete: Completes
+    bounds: Bounds = Bounds()
+    price_in: float = 0.0
+    price_out: float = 0.0
+    """Of a million tokens."""
+    forward: Forwards | None = None
+    """Passes other programs' requests on; None for the default node, whose gateway does that itself."""
+
+    def money(self, read: int, written: int) -> float:
+        """What so many tokens cost."""
+        return (read * self.price_in + written * self.price_out) / MILLION
+
+    @property
+    def is_counted(self) -> bool:
+        """Its calls are entered in the ledger."""
+        return self.bounds != Bounds() or bool(self.price_in or self.price_out)
+
+
+async def open_node(name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncClient, held: AsyncExitStack, *, weighs: bool) -> Node:
+    """A node of the settings.
+
+    Args:
+        name: its name.
+        entry: its settings.
+        home: where its key is.
+        http: shared client.
+        held: what is let go of at the end.
+        weighs: times are compared, so that the rest of a load that is under way is worth a request.
+    """
+
+    def read_key() -> SecretStr | None:
+        return read_secret(key_name(name), home=home)
+
+    async def find() -> str:
+        return entry.url
+
+    key = EngineKey(read_key)
+    blank = blank_node(name, entry)
+    bounds = Bounds(entry.calls_per_day, entry.money_per_day)
+    if entry.kind == "engine":
+        ask, complete = asks_engine(EngineClient(entry.url, key, http), weighs=weighs), ModelClient(entry.url, key, http).complete
+        forward: Forwards = EngineForward(find, key, http)
+    else:
+        # One that is outside is not asked without need: that alone would tell that we are here.
+        ask = None if entry.is_external and entry.model else asks_list(entry.url, entry, key, http)
+        complete, forward = await _external(name, entry, key, held)
+    mode = reads_mode(entry.mode_url, http) if entry.mode_url is not None else None
+    return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out, forward)
+
+
+async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExitStack) -> tuple[Completes, Forwards]:
+    # By name and in a thread: the client takes a second to import, and most homes have no such node.
+    module: Any = await anyio.to_thread.run_sync(importlib.import_module, "agent.routes.external")
+    server = module.OpenAIModel(name, entry.url, key)
+    held.push_async_callback(server.close)
+    has_price = bool(entry.price_in or entry.price_out)
+
+    async def complete(
+        body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
+    ) -> Reply:
+        del session, on_loading, is_forced  # nothing of ours is told to it, and it loads nothing for us
+        return await server.complete(body, on_text=on_text)
+
+    return complete, lambda passing: server.forward(passing, must_count=has_price)
