@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from agent.background import background_tasks
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded
+from agent.events import AnyEvent, ApprovalNeeded
 from agent.faces import acp_wire as wire
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
@@ -26,6 +26,7 @@ CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
 log = logging.getLogger(__name__)
 Write = Callable[[bytes], Awaitable[None]]
+_OF_SESSION = frozenset({"session/set_mode", "session/fork", "session/delete", "session/load", "session/resume"})
 
 
 @dataclass
@@ -50,6 +51,8 @@ class AcpAgent:
         self._ids = itertools.count(1)
         self._questions: dict[int, _Question] = {}
         self._sending = anyio.Lock()
+        self._modes: dict[str, str] = {}
+        """Of the sessions that this editor has opened."""
 
     async def run(self, lines: AsyncIterator[bytes]) -> None:
         """Serve until the client has gone; what still runs for it is cancelled."""
@@ -99,19 +102,46 @@ class AcpAgent:
             case "authenticate":
                 return {}
             case "session/new":
-                return {"sessionId": await (await self._link.service()).open_session()}
+                return self._opened(await (await self._link.service()).open_session(), is_new=True)
             case "session/prompt":
                 return await self._prompt(wire.session_of(params), wire.text_of(params))
             case "session/cancel":
                 await (await self._link.service()).cancel(wire.session_of(params), who=WHO)
                 return {}
+            case "session/list":
+                return wire.listed(await (await self._link.service()).sessions(), wire.cwd_of(params), params.get("cursor"))
             case _:
-                return None
+                return await self._of_session(method, params) if method in _OF_SESSION else None
+
+    async def _of_session(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """What is done with a conversation that is there already."""
+        session, service = wire.session_of(params), await self._link.service()
+        match method:
+            case "session/set_mode":
+                self._modes[session] = wire.mode_of(params)
+                return {}
+            case "session/fork":
+                return self._opened(await service.fork(session), is_new=True)
+            case "session/delete":
+                await service.delete(session)
+                return {}
+            case "session/load":
+                # Before anything is told: what is not there must be an error alone.
+                stored = (await service.export(session, "jsonl")).splitlines()
+                for update in wire.replayed(session, (AnyEvent.validate_json(line) for line in stored if line)):
+                    await self._update(session, update)
+            case _:
+                await service.open_session(resume=session)
+        return self._opened(session, is_new=False)
+
+    def _opened(self, session: str, *, is_new: bool) -> dict[str, Any]:
+        told = wire.modes(self._modes.setdefault(session, wire.ASK))
+        return {"sessionId": session, **told} if is_new else told
 
     async def _prompt(self, session: str, text: str) -> dict[str, Any]:
         service = await self._link.service()
         async with service.listening(session) as events, background_tasks() as asking:
-            turn = await service.send(session, text, who=WHO)
+            turn = await service.send(session, text, who=WHO, interactive=self._modes.get(session) != wire.LATER)
             outcome = Outcome(session, turn)
             try:
                 async for event in events:
@@ -121,7 +151,7 @@ class AcpAgent:
                         await self._update(session, wire.said(told))
                     if (update := wire.update_of(event)) is not None:
                         await self._update(session, update)
-                    if isinstance(event, ApprovalNeeded):
+                    if isinstance(event, ApprovalNeeded) and self._modes.get(session) != wire.LATER:
                         asking.start_soon(self._ask, service, session, event)
                     if outcome.has_ended:
                         break

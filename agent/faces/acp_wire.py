@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from agent.events import ApprovalNeeded, CallDecided, Event, ToolClass, ToolFinished, ToolStarted
+from agent.events import ApprovalNeeded, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
+from agent.faces.outcome import Outcome
+from agent.service.wire import SessionRow
 
 VERSION = 1
 YES, NO = "yes", "no"
+ASK, LATER = "ask", "later"
+MODES: Mapping[str, tuple[str, str]] = {
+    ASK: ("Ask here", "What would write, delete or send is asked in the editor, with the exact call."),
+    LATER: (
+        "Leave for later",
+        "What would write, delete or send is left in the queue, shown by `variet chat`; the turn goes on without it.",
+    ),
+}
+"""Who is asked for approvals; what may be done without one is the same in both."""
+PAGE = 50
+"""Conversations on one page of a list."""
+TITLE_CHARS = 100
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
 _KINDS: Mapping[ToolClass, str] = {"read": "read", "write": "edit", "delete": "delete", "send": "other", "run": "execute"}
 MAX_TEXT = 8_000
@@ -24,7 +38,12 @@ def initialized(version: str) -> dict[str, Any]:
     prompts = {"image": False, "audio": False, "embeddedContext": True}
     return {
         "protocolVersion": VERSION,
-        "agentCapabilities": {"loadSession": False, "promptCapabilities": prompts, "mcpCapabilities": {"http": False, "sse": False}},
+        "agentCapabilities": {
+            "loadSession": True,
+            "promptCapabilities": prompts,
+            "mcpCapabilities": {"http": False, "sse": False},
+            "sessionCapabilities": {"list": {}, "resume": {}, "fork": {}, "delete": {}},
+        },
         "agentInfo": {"name": "variet", "title": "Variet", "version": version},
         "authMethods": [],
     }
@@ -36,6 +55,58 @@ def session_of(params: Mapping[str, Any]) -> str:
     if not isinstance(session, str):
         raise BadParams("sessionId is missing.")
     return session
+
+
+def mode_of(params: Mapping[str, Any]) -> str:
+    """The mode that a request chooses."""
+    mode = params.get("modeId")
+    if mode not in MODES:
+        raise BadParams(f"modeId is one of {', '.join(MODES)}.")
+    return str(mode)
+
+
+def cwd_of(params: Mapping[str, Any]) -> str:
+    """The folder that a request names; the agent has none of its own, so every conversation is of the one that is asked about."""
+    cwd = params.get("cwd")
+    return cwd if isinstance(cwd, str) and cwd else "/"
+
+
+def modes(current: str) -> dict[str, Any]:
+    """The modes of a session, as its editor shows them."""
+    available = [{"id": name, "name": title, "description": text} for name, (title, text) in MODES.items()]
+    return {"modes": {"currentModeId": current, "availableModes": available}}
+
+
+def listed(rows: Sequence[SessionRow], cwd: str, cursor: object) -> dict[str, Any]:
+    """One page of the conversations, newest first.
+
+    Args:
+        rows: all of them.
+        cwd: the folder that is asked about.
+        cursor: where the page before ended; None for the first.
+    """
+    start = int(cursor) if isinstance(cursor, str) and cursor.isdigit() else 0
+    page = rows[start : start + PAGE]
+    told: dict[str, Any] = {"sessions": [_listed(row, cwd) for row in page]}
+    return told | ({"nextCursor": str(start + PAGE)} if start + PAGE < len(rows) else {})
+
+
+def _listed(row: SessionRow, cwd: str) -> dict[str, Any]:
+    title = row.title or row.last_text
+    return {"sessionId": row.session, "cwd": cwd, "title": title[:TITLE_CHARS] or None}
+
+
+def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    """What was said and done in a conversation, as the updates that told of it."""
+    outcome = Outcome(session, "")
+    for event in events:
+        if isinstance(event, TurnStarted):
+            outcome = Outcome(session, event.turn)
+            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": event.text}}
+        if told := outcome.take(event):
+            yield said(told)
+        if (update := update_of(event)) is not None:
+            yield update
 
 
 def text_of(params: Mapping[str, Any]) -> str:

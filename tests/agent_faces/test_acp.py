@@ -105,6 +105,42 @@ async def test_cancel_ends_the_prompt_and_leaves_nothing_running(attached: Attac
         assert (await editor.next_but_updates())["result"] == {"stopReason": "cancelled"}
 
 
+async def test_a_conversation_is_listed_loaded_with_all_that_was_said_and_gone_on_with(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        able = (await editor.call("initialize", protocolVersion=1))["agentCapabilities"]
+        assert (able["loadSession"], sorted(able["sessionCapabilities"])) == (True, ["delete", "fork", "list", "resume"])
+        session = (await editor.call("session/new", cwd="/p", mcpServers=[]))["sessionId"]
+        await editor.call("session/prompt", sessionId=session, prompt=typed("list"))
+        told, editor.updates = editor.updates, []
+        listed = await editor.call("session/list", cwd="/p")
+        assert [(each["sessionId"], each["cwd"]) for each in listed["sessions"]] == [(session, "/p")]
+        loaded = await editor.call("session/load", sessionId=session, cwd="/p", mcpServers=[])
+        assert loaded["modes"]["currentModeId"] == "ask"
+        assert editor.updates[0] == {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "list"}}
+        assert editor.text() == "You have two events tomorrow."
+        calls = [each for each in told if each["sessionUpdate"].startswith("tool_call")]
+        assert [each for each in editor.updates if each["sessionUpdate"].startswith("tool_call")] == calls
+        editor.updates = []
+        assert "sessionId" not in await editor.call("session/resume", sessionId=session, cwd="/p")
+        assert editor.updates == []
+        fork = (await editor.call("session/fork", sessionId=session, cwd="/p"))["sessionId"]
+        assert fork != session
+        assert await editor.call("session/delete", sessionId=session) == {}
+        assert "no session" in (await editor.call("session/load", sessionId=session, cwd="/p", mcpServers=[]))["message"]
+        assert editor.updates == []
+
+
+async def test_in_the_other_mode_nothing_is_asked_here_and_the_question_waits_in_the_queue(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        opened = await editor.call("session/new", cwd="/", mcpServers=[])
+        session = opened["sessionId"]
+        assert [mode["id"] for mode in opened["modes"]["availableModes"]] == ["ask", "later"]
+        assert (await editor.call("session/set_mode", sessionId=session, modeId="fly"))["code"] == -32602
+        assert await editor.call("session/set_mode", sessionId=session, modeId="later") == {}
+        assert await editor.call("session/prompt", sessionId=session, prompt=typed("add Tea")) == {"stopReason": "end_turn"}
+        assert [each.summary for each in await editor.service.approvals()] == ["Create: Tea"]
+
+
 async def test_what_goes_wrong_is_an_error_and_the_connection_lives_on(attached: Attach) -> None:
     async with editing(attached) as editor:
         await editor.to_agent.send(b"no json\n")
