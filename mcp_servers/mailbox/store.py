@@ -232,11 +232,14 @@ class MailStore:
         return next((account for account in self.accounts[1:] if account.name == name), None), key
 
     def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...], wanted: Wanted | None = None) -> list[Look]:
+        def look(account: MailAccount) -> list[Look]:
+            return look_into(account, folders, wanted)
+
         if len(accounts) == 1:
-            looks = [look_into(accounts[0], folders, wanted)]
+            looks = [look(accounts[0])]
         else:
             with ThreadPoolExecutor(len(accounts)) as pool:
-                looks = list(pool.map(lambda account: look_into(account, folders, wanted), accounts))
+                looks = list(pool.map(look, accounts))
         found = [one for answers in looks for one in answers]
         self.problems = tuple(one.problem for one in found if one.problem)
         self.left_out = tuple(one.left_out for one in found if one.left_out)

@@ -13,10 +13,14 @@ from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outbox.carriers import LocalCarrier
+from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.server import Outbox
 from mcp_servers.worlds import plant, world_of
 from tests.fakes.google_api import FakeGoogle, google_on_loopback
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.google_desk import MEETING, GoogleDesk
+from tests.mcp_servers.granting import KEY
 
 
 @pytest.fixture
@@ -65,6 +69,20 @@ def mails(tmp_path: Path) -> MailStore:
 @pytest.fixture
 def mail_tools(mails: MailStore) -> MailTools:
     return MailTools(mails)
+
+
+@pytest.fixture
+def delivery(mails: MailStore, tmp_path: Path) -> Generator[Delivery]:
+    """What carries mails of those three into the local folder of sent ones."""
+    delivery = Delivery(tmp_path / "mail", LocalCarrier(mails.sent))
+    yield delivery
+    delivery.close()
+
+
+@pytest.fixture
+def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
+    """The outbox of the same person, which knows the agent service's key."""
+    return Outbox(mails, delivery, key=KEY)
 
 
 @pytest.fixture

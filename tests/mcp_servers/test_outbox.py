@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.protocol.calls import Plan
 from tests.mcp_servers.calling import call, refusal_of
-from tests.mcp_servers.granting import KEY, approved, sealed_call
-
-
-@pytest.fixture
-def delivery(mails: MailStore, tmp_path: Path) -> Iterator[Delivery]:
-    delivery = Delivery(tmp_path / "mail", LocalCarrier(mails.sent))
-    yield delivery
-    delivery.close()
-
-
-@pytest.fixture
-def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
-    return Outbox(mails, delivery, key=KEY)
+from tests.mcp_servers.granting import approved, sealed_call
 
 
 def sent(mails: MailStore) -> list[EmailMessage]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,6 @@ KEPT = (
     "Not sent: a mail leaves only after a person has seen and approved it. It is kept as draft d1. "
     'To send it, a person says "send draft d1" in `variet chat`.'
 )
-
-
-@pytest.fixture
-def delivery(mails: MailStore, tmp_path: Path) -> Iterator[Delivery]:
-    delivery = Delivery(tmp_path / "mail", LocalCarrier(mails.sent))
-    yield delivery
-    delivery.close()
-
-
-@pytest.fixture
-def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
-    return Outbox(mails, delivery, key=KEY)
 
 
 @pytest.fixture
