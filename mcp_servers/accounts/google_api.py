@@ -118,7 +118,8 @@ class GoogleApi:
         self._connected()
         made = request(self._library.Upload(content, mimetype=kind, resumable=False))
         # The library would take it to the real Google, whatever address it was given.
-        made.uri = f"{self._url}{urlsplit(made.uri)._replace(scheme='', netloc='').geturl().lstrip('/')}"
+        parts = urlsplit(str(made.uri))
+        made.uri = f"{self._url}{parts.path.lstrip('/')}?{parts.query}"
         return self._once(made, self._service.writing)
 
     @staticmethod

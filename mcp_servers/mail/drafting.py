@@ -16,6 +16,7 @@ from mcp_servers.mailbox.letters import Letter, default_subject, is_address, let
 from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outside.quoting import clean_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
@@ -46,7 +47,7 @@ class Drafting:
     def draft_reply(self, call: Call) -> Plan:
         mail, parsed = find(self._store, call.text("mail"))
         letter = _reply(mail, parsed, clean_text(call.text("body")))
-        return self._plan(call, letter, {"mail": f"m{mail.number}", "body": letter.body}, account=mail.account)
+        return self._plan(call, letter, {"mail": f"m{mail.number}", "body": letter.body}, about=mail)
 
     def draft_reply_all(self, call: Call) -> Plan:
         mail, parsed = find(self._store, call.text("mail"))
@@ -55,7 +56,7 @@ class Drafting:
         others = (person.address for person in (*parsed.to, *parsed.cc) if is_address(person.address))
         cc = tuple(dict.fromkeys(address for address in others if address.lower() not in own))
         everyone = Letter(letter.to, letter.subject, letter.body, letter.in_reply_to, letter.references, cc)
-        return self._plan(call, everyone, {"mail": f"m{mail.number}", "body": letter.body}, account=mail.account)
+        return self._plan(call, everyone, {"mail": f"m{mail.number}", "body": letter.body}, about=mail)
 
     def draft_forward(self, call: Call) -> Plan:
         mail, parsed = find(self._store, call.text("mail"))
@@ -66,14 +67,17 @@ class Drafting:
             raise Refusal(f"The files of m{mail.number} are too big to be passed on. Send it with a mail program.")
         letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
         arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}
-        return self._plan(call, letter, arguments, account=mail.account, files=files)
+        return self._plan(call, letter, arguments, about=mail, files=files)
 
-    def _plan(self, call: Call, letter: Letter, arguments: dict[str, str], *, account: str = "", files: Sequence[Enclosure] = ()) -> Plan:
+    def _plan(
+        self, call: Call, letter: Letter, arguments: dict[str, str], *, about: Indexed | None = None, files: Sequence[Enclosure] = ()
+    ) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
 
         def execute() -> Outcome:
-            sender = self._store.own_address(account)
+            sender = self._store.own_address(about.account if about else "")
             content = compose(letter, sender=sender, message_id=f"<{_key(uid)}@variet.invalid>", at=call.now, enclosures=files)
+            content = marked(content, self._store.thread_of(about) if about and letter.in_reply_to else "")
             draft = Draft(f"d{self._store.save_draft(content, key=_key(uid))}", letter.everyone, letter.subject, letter.body)
             return Outcome(shape.draft_text(draft), {"draft": _fields(draft, letter, files)})
 

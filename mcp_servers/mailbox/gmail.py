@@ -182,7 +182,7 @@ class GmailAccount:
         token, seen = "", set[str]()
         while True:
             page = self._api.ask(self._users.messages().list(**asked, **({"pageToken": token} if token else {})))
-            found |= dict.fromkeys(str(one["id"]) for one in page.get("messages") or [])
+            found |= dict.fromkeys(str(one["id"]) for one in cast("list[Json]", page.get("messages") or []))
             seen.add(token)
             token = str(page.get("nextPageToken") or "")
             if not token:
