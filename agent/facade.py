@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from agent.events import ApprovalNeeded, Event, ToolClass
+from agent.events import ApprovalNeeded, Attached, Event, ToolClass
 from agent.routes.report import ExplainRequest, Explanation, RoutesReport
 from agent.sessions.exporting import Form
+from agent.tools.report import ToolsReport
 
 
 class SessionInfo(Protocol):
@@ -75,7 +76,7 @@ class Facade(Protocol):
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
     ) -> str:  # fmt: skip
         """Begin a turn; its id. What happens in it comes as events."""
         ...
@@ -94,6 +95,10 @@ class Facade(Protocol):
 
     async def delete(self, session: str) -> None:
         """Throw a conversation away with everything that came of it."""
+        ...
+
+    async def tools(self) -> ToolsReport:
+        """What can be called, and which tool servers are not there."""
         ...
 
     def approvals(self) -> Sequence[ApprovalNeeded]:

@@ -84,11 +84,18 @@ def last_lines(log: Path, count: int = LAST_LINES) -> str:
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process that we started, with everything in its group."""
-    if sys.platform == "win32":
+    if not kill_group(process.pid):
         process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def kill_group(leader: int) -> bool:
+    """Kill all that a process has started which leads a group of its own; whether that can be done here."""
+    if sys.platform == "win32":
+        return False
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    return True
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.events import Event, ToolFinished, TurnStarted
+from agent.events import Attached, Event, ToolFinished, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.asking import Asked
 from agent.safety.provenance import Brought, Origins
@@ -38,7 +38,7 @@ class Taint:
         asked = self.asked.after(event, is_tainted=self.is_tainted)
         heard = self if asked is self.asked else replace(self, asked=asked)
         if isinstance(event, TurnStarted):
-            return heard._typed(event.text)
+            return heard._typed(event.text)._beside(event.attached)
         return heard._brought(event) if isinstance(event, ToolFinished) and event.taints else heard
 
     def _typed(self, text: str) -> Taint:
@@ -46,6 +46,12 @@ class Taint:
         if text.startswith(DEFERRED_TEXT) or text in self.typed:
             return self
         return replace(self, typed=(*self.typed, text))
+
+    def _beside(self, attached: tuple[Attached, ...]) -> Taint:
+        """A person shows what others wrote: it is no word of theirs."""
+        sources = tuple(f"the attached {each.name}" for each in attached)
+        texts = tuple(Brought(source, each.text) for source, each in zip(sources, attached, strict=True))
+        return replace(self, sources=tuple(dict.fromkeys((*self.sources, *sources))), brought=tuple(dict.fromkeys((*self.brought, *texts))))
 
     def _brought(self, event: ToolFinished) -> Taint:
         text = Brought(event.name, event.whole or event.text)

@@ -6,7 +6,7 @@ that was seen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from httpx2 import ServerSentEvent
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
-from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
+from agent.events import AnyEvent, ApprovalNeeded, Attached, Event, ToolClass
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
 from agent.service.address import Address
 from agent.service.faults import ServiceError, ServiceGone, error_for
@@ -39,6 +39,7 @@ from agent.service.wire import (
     TurnRequest,
 )
 from agent.sessions.exporting import Form
+from agent.tools.report import ToolsReport
 
 CONNECT_BOUND_S = 5.0
 """Loopback connects at once or not at all; the rest is for a machine that is swapping."""
@@ -84,10 +85,10 @@ class ServiceClient:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
     ) -> str:  # fmt: skip
         """See `Facade.send`."""
-        request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive)
+        request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive, attached=tuple(attached))
         return TurnAccepted.model_validate_json(await self._call("POST", f"/sessions/{session}/turns", request, subject=session)).turn
 
     async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
@@ -136,6 +137,10 @@ class ServiceClient:
     async def delete(self, session: str) -> None:
         """Throw a conversation away."""
         await self._call("DELETE", f"/sessions/{session}", subject=session)
+
+    async def tools(self) -> ToolsReport:
+        """What can be called, and which tool servers are not there."""
+        return ToolsReport.model_validate_json(await self._call("GET", "/tools"))
 
     async def routes(self, limit: int = DECISIONS) -> RoutesReport:
         """Nodes, and the last decisions with what came of them."""

@@ -108,7 +108,7 @@ class Desk:
         await self.ensure_engine()
         turn = await facade.send(
             request.path_params["session"], asked.text, who=asked.who, tier=asked.tier,
-            grants=asked.grants, interactive=asked.interactive,
+            grants=asked.grants, interactive=asked.interactive, attached=asked.attached,
         )  # fmt: skip
         return JSONResponse(TurnAccepted(turn=turn).model_dump(), 202)
 
@@ -133,6 +133,10 @@ class Desk:
             log.info("refused without an engine: %s", error)
         await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
         return Response(status_code=204)
+
+    async def show_tools(self, _: Request) -> Response:
+        report = await (await self.facade()).tools()
+        return JSONResponse(report.model_dump(mode="json"))
 
     async def show_routes(self, request: Request) -> Response:
         limit = request.query_params.get("limit", str(DECISIONS))
@@ -191,6 +195,7 @@ def build_routes(desk: Desk) -> Starlette:
             Route("/sessions/{session}/cancel", desk.cancel, methods=["POST"]),
             Route("/approvals", desk.list_approvals),
             Route("/approvals/{approval}", desk.answer_approval, methods=["POST"]),
+            Route("/tools", desk.show_tools),
             Route("/routes", desk.show_routes),
             Route("/routes/explain", desk.explain_route, methods=["POST"]),
             Route("/attached", desk.attach),

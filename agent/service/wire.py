@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.events import ToolClass
+from agent.events import Attached, ToolClass
 
 READY_WAIT_S = 90.0
 """A request waits this long for a service that is getting ready: engine and tool servers have tighter bounds of their own."""
@@ -86,6 +86,7 @@ class TurnRequest(_Wire):
     tier: str | None = None
     grants: frozenset[ToolClass] = frozenset()
     interactive: bool = True
+    attached: tuple[Attached, ...] = Field(default=(), max_length=16)
 
 
 class TurnAccepted(_Wire):

@@ -34,7 +34,7 @@ def exported(form: Form, title: str, events: Iterable[Event]) -> str:
 def _paragraph(event: Event, calls: dict[str, str]) -> str:
     match event:
         case TurnStarted():
-            return f"## {event.who}, {event.now[:16].replace('T', ' ')}\n\n{event.text}\n"
+            return f"## {event.who}, {event.now[:16].replace('T', ' ')}\n\n{event.text}\n{_beside(event)}"
         case RouteChosen():
             return f"*{event.tier}: {'; '.join(event.reasons) or event.rule}*\n"
         case ToolFinished():
@@ -49,6 +49,10 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
             return "*Cancelled.*\n"
         case _:
             return ""
+
+
+def _beside(event: TurnStarted) -> str:
+    return "".join(f"\n- attached: `{each.name}`\n\n{_fenced(each.text)}\n" for each in event.attached)
 
 
 def _fenced(text: str) -> str:

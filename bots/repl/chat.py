@@ -17,6 +17,7 @@ from bots.lines import waiting_line
 from bots.link import Link
 from bots.repl.commands import Command, parse_command
 from bots.repl.following import Following
+from bots.repl.offers import Offers
 from bots.repl.orders import Orders
 from bots.repl.person import Left, Person
 from bots.repl.place import Place
@@ -33,13 +34,25 @@ Work = Callable[[], Awaitable[None]]
 class Chat:
     """One conversation at a time with one person."""
 
-    def __init__(self, link: Link, screen: Screen, person: Person, *, tier: str | None, session: str | None) -> None:
+    def __init__(
+        self, link: Link, screen: Screen, person: Person, *, tier: str | None, session: str | None, offers: Offers | None = None
+    ) -> None:
+        """Set it up.
+
+        Args:
+            link: to the service.
+            screen: where it is shown.
+            person: who types.
+            tier: pins the tier.
+            session: to go on with.
+            offers: files and commands of this machine; None where nobody sits at a keyboard who could mean them.
+        """
         self._link = link
         self._screen = screen
         self._person = person
         self._place = Place(tier=tier)
-        self._following = Following(link, screen, person, self._place)
-        self._orders = Orders(link, screen, person, self._place, self._following)
+        self._following = Following(link, screen, person, self._place, offers)
+        self._orders = Orders(link, screen, person, self._place, self._following, offers)
         self._resume = session
         self._is_working = False
         self._interrupts = 0
@@ -116,10 +129,11 @@ class Chat:
         while True:
             await anyio.sleep(REDRAW_S)
             if self._is_drawing:
+                self._person.look()
                 self._screen.refresh()
 
     def _interrupt(self, tasks: TaskGroup) -> None:
-        """The first Ctrl-C cancels the turn, which then ends in its own way; another one, or one before there is a turn, does not wait."""
+        """The first Ctrl-C or Esc cancels the turn, which then ends in its own way; a second, or one before it began, does not wait."""
         self._interrupts += 1
         if self._following.has_turn and self._interrupts == 1:
             tasks.start_soon(self._told, self._following.cancel)

@@ -57,7 +57,8 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
     """
     home = Home.find()
     try:
-        zone = load_agent(settings_path, home=home).agent.zone
+        settings = load_agent(settings_path, home=home)
+        zone, roots = settings.agent.zone, (Path.cwd(), *settings.workspace.roots)
         history = None if is_demo else home.prepare().state_dir / HISTORY_FILE
     except (ConfigError, OSError) as error:
         click.echo(f"variet chat: {error}", err=True)
@@ -81,7 +82,7 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
             # By name and in a thread: what draws takes as long to import as the service to start, which goes on meanwhile.
             console = await anyio.to_thread.run_sync(importlib.import_module, CONSOLE)
             greeting = f"Demo week {seed} (--seed {seed}): invented events and mail, thrown away at the end." if is_demo else ""
-            conversation: Chat = console.open_chat(link, greeting=greeting, history=history, tier=tier, session=session)
+            conversation: Chat = console.open_chat(link, greeting=greeting, history=history, tier=tier, session=session, roots=roots)
             statuses.show_in(conversation)
             await conversation.run()
             tasks.cancel_scope.cancel()

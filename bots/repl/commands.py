@@ -13,11 +13,15 @@ class Command(NamedTuple):
     argument: str
 
 
+LOCAL = "!"
+"""Before a command that the person's own shell runs."""
 COMMANDS: dict[str, str] = {
     "/help": "what can be typed",
     "/tier [NAME]": "which tiers there are; NAME answers from now on, or auto",
     "/deeper": "the last message again, answered one tier up",
     "/routes [TEXT]": "who can answer, and the last decisions; who would answer TEXT",
+    "/tools": "what the assistant can do, and what is asked about before",
+    "/mcp": "the tool servers, and why one is not there",
     "/show": "the calls of the last turn with all that they brought",
     "/approvals": "what waits for your yes anywhere; asks for each",
     "/sessions [WORDS]": "earlier conversations, or those in which WORDS were said",
@@ -29,14 +33,18 @@ COMMANDS: dict[str, str] = {
     "/exit": "leave; Ctrl-D does the same",
 }
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(usage.split()[0] for usage in COMMANDS))
-KEYS = """Alt-Enter: new line. Up, Ctrl-R: earlier messages. Tab: complete.
-Ctrl-C: cancel the turn, or clear the line."""
+KEYS = """!COMMAND runs here; @! in a message shows its output, @PATH a file.
+Alt-Enter: new line. Up, Ctrl-R: earlier messages. Tab: complete.
+Ctrl-C, Esc: cancel the turn; what was said and typed stays.
+While an answer comes, type on: Enter queues the line."""
 NEAR = 0.5
 """How alike a name must be to be offered, from 0 to 1."""
 
 
 def parse_command(text: str) -> Command | None:
     """The command in a message; None for a message."""
+    if text.startswith(LOCAL):
+        return Command(LOCAL, text.removeprefix(LOCAL).strip())
     if not text.startswith("/") or "\n" in text:
         return None
     name, _, argument = text.partition(" ")

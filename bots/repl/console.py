@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bots.link import Link
 from bots.repl.chat import Chat
 from bots.repl.commands import NAMES
+from bots.repl.offers import Offers
 from bots.repl.pipe import PipePerson
 from bots.repl.screen import Screen
 from bots.repl.terminal import TerminalPerson
 
 
-def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | None, session: str | None) -> Chat:
+def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | None, session: str | None, roots: Sequence[Path]) -> Chat:
     """The conversation, on this terminal or at the end of this pipe.
 
     Args:
@@ -22,10 +24,12 @@ def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | No
         history: what was typed before; None to keep nothing.
         tier: pins the tier.
         session: to go on with.
+        roots: folders whose files may be shown to the assistant, the one that paths begin at first.
     """
     screen = Screen()
     if greeting:
         screen.line(greeting, "dim")
     if screen.is_live and sys.stdin.isatty():
-        return Chat(link, screen, TerminalPerson(screen, history=history, commands=list(NAMES)), tier=tier, session=session)
+        person = TerminalPerson(screen, history=history, commands=list(NAMES))
+        return Chat(link, screen, person, tier=tier, session=session, offers=Offers(roots))
     return Chat(link, screen, PipePerson(), tier=tier, session=session)

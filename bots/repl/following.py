@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
 import anyio
 
 from agent.errors import AgentError, ApprovalError
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Attached, Event
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
 from bots.link import Link
 from bots.plain import one_line
 from bots.repl.meter import Meter
+from bots.repl.offers import Offers
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
@@ -35,11 +36,12 @@ async def _known(turn: str) -> str:
 class Following:
     """Turns of one person's conversation, one at a time."""
 
-    def __init__(self, link: Link, screen: Screen, person: Person, place: Place) -> None:
+    def __init__(self, link: Link, screen: Screen, person: Person, place: Place, offers: Offers | None) -> None:
         self._link = link
         self._screen = screen
         self._person = person
         self._place = place
+        self._offers = offers
         self.meter = Meter()
         """Of the turn that was followed last."""
         self.is_asking = False
@@ -50,6 +52,7 @@ class Following:
     async def say(self, text: str, *, tier: str | None) -> None:
         """Send a message and show what comes of it; one that could not be sent is given back."""
         try:
+            attached = await self._offers.attached(text) if self._offers is not None else []
             service = await self._link.service()
             if self._place.session is None:
                 self._place.move(await service.open_session(title=one_line(text, TITLE_WIDTH)))
@@ -58,7 +61,7 @@ class Following:
         except AgentError:
             self._person.give_back(text)
             raise
-        await self._follow(session, partial(self._begin, service, session, text, tier))
+        await self._follow(session, partial(self._begin, service, session, text, tier, attached))
 
     async def cancel(self) -> None:
         """End the turn that runs; it then ends in its own way."""
@@ -104,13 +107,15 @@ class Following:
             self._screen.settle()
             self._screen.block(str(error), "red")
 
-    async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None) -> str:
+    async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Attached]) -> str:
         try:
-            turn = await service.send(session, text, who=WHO, tier=tier)
+            turn = await service.send(session, text, who=WHO, tier=tier, attached=attached)
         except AgentError:
             self._person.give_back(text)
             raise
         self.has_turn = True
+        for each in attached:
+            self._screen.line(f"shown to the assistant: {each.name} ({len(each.text):,} characters)", DIM)
         return turn
 
     async def _follow(self, session: str, begin: Begin) -> None:

@@ -11,13 +11,15 @@ from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
 from bots.link import Link
 from bots.plain import neutralise, one_line
-from bots.repl.commands import Command, help_text, unknown_text
+from bots.repl.commands import LOCAL, Command, help_text, unknown_text
 from bots.repl.following import TITLE_WIDTH, Following
+from bots.repl.offers import Offers
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.route_lines import decision_lines, explanation_lines, node_lines
+from bots.tool_lines import server_lines, tool_lines
 
 RECENT_SESSIONS = 10
 RECENT_DECISIONS = 3
@@ -34,12 +36,13 @@ Order = Callable[[str], Awaitable[None]]
 class Orders:
     """The commands of one conversation."""
 
-    def __init__(self, link: Link, screen: Screen, person: Person, place: Place, following: Following) -> None:
+    def __init__(self, link: Link, screen: Screen, person: Person, place: Place, following: Following, offers: Offers | None) -> None:
         self._link = link
         self._screen = screen
         self._person = person
         self._place = place
         self._following = following
+        self._offers = offers
         self._listed: list[str] = []
         """Sessions as they were listed last, for their numbers."""
         self._orders: dict[str, Order] = {
@@ -47,6 +50,8 @@ class Orders:
             "/tier": self._tier,
             "/deeper": self._deeper,
             "/routes": self._routes,
+            "/tools": self._tools,
+            "/mcp": self._servers,
             "/show": self._show,
             "/approvals": self._approvals,
             "/sessions": self._sessions,
@@ -54,6 +59,7 @@ class Orders:
             "/fork": self._fork,
             "/undo": self._undo,
             "/export": self._export,
+            LOCAL: self._run,
         }
 
     async def obey(self, command: Command) -> None:
@@ -118,6 +124,12 @@ class Orders:
             self._lines(node_lines(node))
         for decision in report.decisions:
             self._lines(decision_lines(decision))
+
+    async def _tools(self, _: str) -> None:
+        self._lines(tool_lines(await (await self._link.service()).tools()))
+
+    async def _servers(self, _: str) -> None:
+        self._lines(server_lines(await (await self._link.service()).tools()))
 
     async def _show(self, _: str) -> None:
         service, session = await self._here()
@@ -189,6 +201,13 @@ class Orders:
         except OSError as error:
             raise AgentError(f"{file} could not be written: {error.strerror}.") from error
         self._screen.block(f"Written to {file}.", DIM)
+
+    async def _run(self, command: str) -> None:
+        if self._offers is None:
+            raise AgentError("Commands of this machine are run from a keyboard only.")
+        if not command:
+            raise AgentError("Write the command after the !, such as !git status.")
+        self._screen.line(await self._offers.run(command, self._screen.block), DIM)
 
     async def _here(self) -> tuple[ServiceClient, str]:
         """The service and the session.

@@ -31,11 +31,15 @@ class Person(Protocol):
         ...
 
     def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
-        """While something runs: Ctrl-C calls `on_interrupt`, and what is typed is kept for the next `read`."""
+        """While something runs: Ctrl-C or Esc calls `on_interrupt`, and what is typed is kept for the next `read`."""
         ...
 
     def give_back(self, text: str) -> None:
         """Offer a text again at the next `read`."""
+        ...
+
+    def look(self) -> None:
+        """While something runs, every moment: a key that could have been the beginning of another one counts now."""
         ...
 
     def show_status(self, text: str | None) -> None:

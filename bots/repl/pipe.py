@@ -38,6 +38,9 @@ class PipePerson:
     def give_back(self, text: str) -> None:
         """A pipe takes nothing back."""
 
+    def look(self) -> None:
+        """There are no keys."""
+
     def show_status(self, text: str | None) -> None:
         """Nobody watches."""
 

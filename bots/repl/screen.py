@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -36,6 +36,7 @@ class Screen:
         self._status: str | None = None
         self._status_since = 0.0
         self._text = ""
+        self._typed: list[str] = []
         self._drawn_at = 0.0
         self._is_cut = False
         """Whether the beginning of the answer is among the finished lines already."""
@@ -67,6 +68,12 @@ class Screen:
         if text != self._status:
             self._status, self._status_since = text, self._clock()
         self.refresh()
+
+    def type_ahead(self, lines: Sequence[str]) -> None:
+        """What is typed while an answer comes, at the very bottom."""
+        if list(lines) != self._typed:
+            self._typed = list(lines)
+            self.refresh()
 
     def grow(self, text: str) -> None:
         """More of an answer."""
@@ -126,6 +133,8 @@ class Screen:
                 waited = int(self._clock() - self._status_since)
                 text = f"· {one_line(self._status)}" + (f" · {waited} s" if waited else "")
                 self.console.print(Text(text, style=Style(dim=True)), no_wrap=True, overflow="ellipsis")
+            for line in self._typed:
+                self.console.print(Text(one_line(line)), no_wrap=True, overflow="ellipsis")
         return drawn.get().rstrip("\n").split("\n")[-max(self.console.height - SPARE_LINES, 1) :] if drawn.get().strip() else []
 
     def _clear_bottom(self) -> None:

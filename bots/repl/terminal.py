@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.keys import Keys
+from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import Style
 
 from agent.events import ApprovalNeeded
 from bots.plain import one_line
+from bots.repl.completing import ChatCompleter
 from bots.repl.person import Answer, Left
 from bots.repl.screen import Screen
+from bots.repl.typeahead import Key, TypeAhead
 
 PROMPT = "> "
 APPROVE = "Approve? [y]es [N]o: "
@@ -38,13 +39,15 @@ class TerminalPerson:
         """
         self._screen = screen
         self._status: str | None = None
-        self._typed = ""
+        self._typed = TypeAhead()
+        self._flush: Callable[[], None] | None = None
+        """While something runs."""
         self._has_interrupted = False
         self._is_leaving = False
         """Ctrl-D was pressed while something ran: it counts once that has ended."""
         self._prompt: PromptSession[str] = PromptSession(
             history=_history(history),
-            completer=WordCompleter(commands, sentence=True),
+            completer=ChatCompleter(commands),
             complete_while_typing=False,
             key_bindings=_bindings(),
             style=STYLE,
@@ -55,11 +58,12 @@ class TerminalPerson:
     async def read(self) -> str:
         """The next message, asked for until there is one."""
         while True:
+            if self._typed.queue:
+                return self._queued()
             if self._is_leaving:
                 raise Left
-            typed, self._typed = self._typed, ""
             try:
-                text = await self._prompt.prompt_async(self._message, default=typed)
+                text = await self._prompt.prompt_async(self._message, default=self._typed.take_text())
             except KeyboardInterrupt:
                 if self._has_interrupted:
                     raise Left from None
@@ -72,43 +76,56 @@ class TerminalPerson:
             if text.strip():
                 return text.strip()
 
+    def _queued(self) -> str:
+        """The next message that was typed while something ran: shown where its prompt would stand."""
+        text = self._typed.queue.pop(0)
+        self._prompt.history.append_string(text)
+        self._screen.block(f"{PROMPT}{text}")
+        return text
+
     async def approve(self, needed: ApprovalNeeded) -> Answer:
-        """One line: y or yes is a yes, Ctrl-C ends the turn, everything else is a no."""
+        """One line: y or yes is a yes, Ctrl-C ends the turn, everything else is a no. What was typed before it was asked is no answer."""
+        self._screen.type_ahead([])
         try:
             return "yes" if (await self._approval.prompt_async(APPROVE)).strip().lower() in YES else "no"
         except KeyboardInterrupt:
+            self._typed.unqueue()
             return "interrupt"
         except EOFError:
             return "no"
 
     @contextmanager
     def listening(self, on_interrupt: Callable[[], None]) -> Generator[None]:
-        """Read keys without a prompt: they are not echoed into the answer, and nothing that is typed gets lost."""
+        """Read keys without a prompt: they are shown below the answer and not in it, and nothing that is typed gets lost."""
         source = self._prompt.app.input
 
-        def on_keys() -> None:
-            for press in source.read_keys():
-                if press.key == Keys.ControlC:
+        def take(presses: list[KeyPress]) -> None:
+            if not presses:
+                return
+            for wish in self._typed.take(Key(press.key, press.data) for press in presses):
+                if wish == "interrupt":
                     on_interrupt()
-                elif press.key == Keys.ControlD:
+                else:
                     self._is_leaving = True
-                elif press.key in (Keys.Backspace, Keys.ControlH):
-                    self._typed = self._typed[:-1]
-                elif press.key in (Keys.Enter, Keys.ControlM, Keys.ControlJ):
-                    self._typed += "\n"
-                elif press.key == Keys.BracketedPaste or len(press.key) == 1:
-                    self._typed += press.data
+            self._screen.type_ahead(self._typed.lines())
 
-        with source.raw_mode(), source.attach(on_keys):
+        self._flush = lambda: take(source.flush_keys())
+        with source.raw_mode(), source.attach(lambda: take(source.read_keys())):
             try:
                 yield
             finally:
-                on_keys()
-        self._typed = self._typed.strip("\n")
+                take(source.read_keys())
+                self._flush = None
+                self._screen.type_ahead([])
+
+    def look(self) -> None:
+        """A lone Esc is told from the beginning of another key by nothing following it."""
+        if self._flush is not None:
+            self._flush()
 
     def give_back(self, text: str) -> None:
         """Put a text into the next prompt, before what was typed since."""
-        self._typed = f"{text}{self._typed}"
+        self._typed.give_back(text)
 
     def show_status(self, text: str | None) -> None:
         """Show it above the prompt, as long as it lasts."""

@@ -76,6 +76,8 @@ def test_routes_and_tiers_are_told_in_the_chat(open_chat: OpenChat) -> None:
     _say(chat, "/tier", "glm: glm, 128000 tokens", "Now: the rules choose.")
     _say(chat, "/tier balanced", "From now on: balanced.")
     _say(chat, "/tier auto", "From now on the rules choose the tier.")
+    _say(chat, "/tools", "list_events (reads): List events", "send_mail (sends or is unknown, asked about): Send a mail")
+    _say(chat, "/mcp", "calendars: 1 tool", "mail: not there: it did not start within 10 s")
     _say(chat, "/routes", "cloud: ", "actual: began in 0.6 s")
     _say(chat, "/routes refactor this", "by default", "not cloud/glm")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from agent.events import (
@@ -16,10 +18,13 @@ from agent.events import (
     Usage,
 )
 from agent.safety.approvals import DEFERRED_TEXT
+from agent.safety.manifest import Kind
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
 from bots.repl.meter import Meter
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
+from bots.tool_lines import ASKED, server_lines, tool_lines
+from tests.fakes.sayings import TOOLS
 
 
 def _turn(turn: str, text: str, answer: str = "Done.", *between: Event) -> list[Event]:
@@ -106,3 +111,14 @@ def test_an_approvals_diff_is_coloured_and_nothing_else():
         lines=(("File", "+x"), ("Diff", diff)), expires_at="2026-11-21T12:00:00+01:00",
     )  # fmt: skip
     assert [each.style for each in tinted_approval(needed)] == [TITLE, "", PLACE, PLACE, PLACE, REMOVED, ADDED, ""]
+
+
+def test_tools_are_told_by_server_with_what_is_asked_about():
+    assert tool_lines(TOOLS) == [
+        "calendars:",
+        "  list_events (reads): List events",
+        "outbox:",
+        "  send_mail (sends or is unknown, asked about): Send a mail",
+    ]
+    assert server_lines(TOOLS) == ["calendars: 1 tool", "outbox: 1 tool", "mail: not there: it did not start within 10 s"]
+    assert set(ASKED) == set(get_args(Kind))

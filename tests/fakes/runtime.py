@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from agent.events import (
     TURN_ENDS,
     ApprovalAnswered,
     ApprovalNeeded,
+    Attached,
     CacheLost,
     CallDecided,
     CallValue,
@@ -39,12 +40,10 @@ from agent.events import (
     Usage,
 )
 from agent.service.wire import SessionRow
+from agent.tools.report import ToolsReport
 from tests.fakes.routes import FakeRoutes
+from tests.fakes.sayings import EXPIRES, LISTING, NOW, TOOLS, WHEN
 from tests.fakes.shelf import FakeShelf
-
-WHEN = "Sun 22 Nov 2026 12:00-13:00"
-EXPIRES = "2026-11-21T12:00:00+01:00"
-LISTING = "Sun 22 Nov 2026: 2 events\n09:00-09:30 Standup\n15:00-16:00 Dentist \x1b[31mred\x1b]0;owned\x07"
 
 
 @dataclass
@@ -96,7 +95,7 @@ class FakeRuntime:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True,
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
     ) -> str:  # fmt: skip
         here = self._find(session)
         if here.running:
@@ -104,7 +103,7 @@ class FakeRuntime:
         turn = f"t{next(self._ids)}"
         here.running, here.cancelled = turn, anyio.Event()
         script = _Script(self, here, turn, grants, interactive)
-        script.put(TurnStarted(turn=turn, text=text, sent_text=text, now="2026-11-21T09:15:00+01:00", who=who))
+        script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=tuple(attached)))
         script.put(RouteChosen(turn=turn, tier=tier or "fast", model=tier or "fast", rule="default", reasons=("no rule matched",)))
         self._tasks.start_soon(script.run, text)
         return turn
@@ -134,6 +133,9 @@ class FakeRuntime:
 
     async def cancel(self, session: str, *, who: str) -> None:
         self._find(session).cancelled.set()
+
+    async def tools(self) -> ToolsReport:
+        return TOOLS
 
     def approvals(self) -> list[ApprovalNeeded]:
         return [asked.needed for asked in self._asked.values() if not asked.answered.is_set()]

@@ -1,0 +1,160 @@
+"""What the person puts beside a message: files of the folders that are theirs to show, and what a command of theirs printed.
+
+Both are read here, on the person's machine and at their word alone; nothing goes anywhere but into the message that mentions it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from anyio.abc import ByteReceiveStream
+
+from agent.errors import AgentError
+from agent.events import Attached
+from agent.launch import kill_group
+from bots.repl.mentions import OUTPUT, Mention, looks_like_path, mentions_of
+
+MAX_FILE_BYTES = 64 * 1024
+"""Of one file; a model with a small context holds less, and says so."""
+MAX_OUTPUT_CHARS = 32 * 1024
+"""Of a command, for the model; its end is kept, the screen gets all of it."""
+COMMAND_BOUND_S = 600.0
+"""A command that runs longer is ended, as by Ctrl-C."""
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+GUARD = ("mcp_servers.workspace.guarded", "is_secret")
+"""Whose names are secrets; reached by name: an installation without the tool servers still has a chat."""
+
+
+class Offers:
+    """What can be mentioned.
+
+    Args:
+        roots: folders whose files may be shown; paths are taken from the first.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(root.resolve() for root in roots)
+        self._output: Attached | None = None
+
+    async def attached(self, text: str) -> list[Attached]:
+        """Everything that a message mentions.
+
+        Raises:
+            AgentError: something of it may not be shown, or cannot.
+        """
+        found: list[Attached] = []
+        for mention in mentions_of(text):
+            if mention.name == OUTPUT:
+                if self._output is None:
+                    raise AgentError("@! is the output of the last command; none has run yet. !COMMAND runs one.")
+                found.append(self._output)
+            elif (file := await anyio.to_thread.run_sync(self._file, mention)) is not None:
+                found.append(file)
+        return found
+
+    async def run(self, command: str, show: Callable[[str], None]) -> str:
+        """Run a command in the first root, without input.
+
+        Args:
+            command: for the system's shell.
+            show: gets its output, line by line.
+
+        Returns:
+            How it ended and what can be done with its output.
+        """
+        kept = ""
+        is_late = True
+        # A group of its own: with the shell, all that it has started is ended.
+        async with await anyio.open_process(
+            command, cwd=self._roots[0], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32"
+        ) as process:
+            assert process.stdout is not None
+            try:
+                with anyio.move_on_after(COMMAND_BOUND_S):
+                    async for line in _lines(process.stdout):
+                        show(line)
+                        kept = f"{kept}{line}\n"[-MAX_OUTPUT_CHARS:]
+                    await process.wait()
+                    is_late = False
+            finally:
+                if process.returncode is None and not kill_group(process.pid):
+                    process.kill()
+        self._output = Attached(name=f"output of {command}", text=kept.rstrip("\n"))
+        ending = f"Ended after {COMMAND_BOUND_S:.0f} s" if is_late else f"Exit code {process.returncode}"
+        return f"{ending}. Nobody was told; write @! in a message to show it to the assistant."
+
+    def _file(self, mention: Mention) -> Attached | None:
+        """A file's text; None where there is no such file and none was meant.
+
+        1. It must be there, in a root, and a file; links are followed first.
+        2. It must not be a picture, a secret or too long.
+        3. It must be text.
+        """
+        path = next((path for name in mention if _exists(path := self._roots[0] / name)), None)
+        if path is None:
+            if looks_like_path(mention.shorter):
+                raise AgentError(f"There is no file {mention.shorter} here. For a name and not a file, leave the @ out.")
+            return None
+        real = path.resolve()
+        root = next((root for root in self._roots if real.is_relative_to(root)), None)
+        if root is None:
+            raise AgentError(f"{path.name} lies outside {', '.join(map(str, self._roots))}; nothing else can be shown.")
+        if not real.is_file():
+            raise AgentError(f"{path.name} is no file.")
+        return Attached(name=str(real.relative_to(root)), text=_text_of(real, real.relative_to(root)))
+
+
+def _text_of(file: Path, below: Path) -> str:
+    if file.suffix.lower() in PICTURES:
+        raise AgentError(f"{below} is a picture, and pictures cannot be shown to a model here yet. Describe it in words.")
+    if _is_secret(below.parts):
+        raise AgentError(f"{below} looks like a secret and is not shown.")
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise AgentError(f"{below} has more than {MAX_FILE_BYTES // 1024} KB; show a part of it, such as by !head and @!.")
+        content = file.read_bytes()
+    except OSError as error:
+        raise AgentError(f"{below} cannot be read: {error.strerror}.") from error
+    if b"\0" in content:
+        raise AgentError(f"{below} is no text.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AgentError(f"{below} is no text in UTF-8.") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # A name that no file can have.
+        return False
+
+
+def _is_secret(parts: Sequence[str]) -> bool:
+    """By the workspace server's own rule; without it everything hidden counts."""
+    module, name = GUARD
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        return any(part.startswith(".") for part in parts)
+    return bool(getattr(importlib.import_module(module), name)(parts))
+
+
+async def _lines(stream: ByteReceiveStream) -> AsyncIterator[str]:
+    """Whole lines of a program's output; what is no UTF-8 is replaced."""
+    decoder, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
+    async for chunk in stream:
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in lines:
+            yield line
+        if len(rest) > MAX_OUTPUT_CHARS:
+            yield rest
+            rest = ""
+    if rest:
+        yield rest

@@ -1,0 +1,42 @@
+"""What the assistant can do, as lines: each server with its tools, and what is asked about before it happens."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from agent.tools.report import ToolRow, ToolsReport
+from bots.plain import one_line
+
+ASKED = {
+    "read": "reads",
+    "public read": "asks the web",
+    "reversible write": "writes, asked about",
+    "destructive": "deletes, asked about",
+    "egress": "sends or is unknown, asked about",
+    "run": "runs a program, asked about",
+    "forbidden": "never done",
+}
+
+
+def tool_lines(report: ToolsReport) -> list[str]:
+    """Every tool below its server."""
+    lines: list[str] = []
+    for server, tools in _by_server(report):
+        lines.append(f"{one_line(server)}:")
+        lines += [f"  {one_line(tool.name)} ({ASKED.get(tool.kind, tool.kind)}): {_first_sentence(tool.description)}" for tool in tools]
+    return lines
+
+
+def server_lines(report: ToolsReport) -> list[str]:
+    """Every server, how many tools it has, and why it is not there."""
+    lines = [f"{one_line(server)}: {len(tools)} tool{'' if len(tools) == 1 else 's'}" for server, tools in _by_server(report)]
+    return [*lines, *(f"{one_line(server)}: not there: {one_line(why)}" for server, why in sorted(report.problems.items()))]
+
+
+def _by_server(report: ToolsReport) -> list[tuple[str, list[ToolRow]]]:
+    rows = sorted(report.tools, key=lambda tool: (tool.server, tool.name))
+    return [(server, list(tools)) for server, tools in groupby(rows, key=lambda tool: tool.server)]
+
+
+def _first_sentence(text: str) -> str:
+    return one_line(one_line(text).partition(". ")[0].rstrip("."), 100)
