@@ -1,0 +1,57 @@
+"""What passes through is counted from its own last words, and nothing of it is changed unless the counts were asked for by us."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.routes.meter import Meter
+
+WORD = b'data: {"choices":[{"delta":{"content":"h\xc3\xa9"}}]}\n\n'
+COUNTS = b'data: {"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":500}}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def metered(data: bytes, cuts: list[int], *, hides: bool) -> tuple[bytes, Meter]:
+    meter = Meter(itertools.count(1.0).__next__)
+    meter.hides_counts = hides
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    passed = b"".join(meter.take(data[start:end]) for start, end in itertools.pairwise(places))
+    return passed + meter.end(), meter
+
+
+@given(st.lists(st.integers(0, 1000), max_size=8), st.booleans(), st.sampled_from([b"\n", b"\r\n"]))
+def test_only_the_counts_that_we_asked_for_are_kept_back_however_the_stream_is_cut(cuts: list[int], hides: bool, line: bytes) -> None:
+    frames = [frame.replace(b"\n", line) for frame in (WORD, WORD, COUNTS, DONE)]
+    passed, meter = metered(b"".join(frames), cuts, hides=hides)
+    assert passed == b"".join(frame for frame in frames if not (hides and b"usage" in frame))
+    assert meter.tokens() == (1000, 500)
+
+
+@pytest.mark.parametrize(
+    ("data", "tokens"),
+    [
+        (b'{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}', (7, 3)),
+        (b'{"choices":[],"timings":{"prompt_n":4,"cache_n":10,"predicted_n":6,"predicted_ms":1.5}}', (14, 6)),
+        (b'{"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[],"usage":null}', (1, 2)),
+        (b'{"choices":[{"message":{"content":"\\"usage\\": {"}}]}', None),
+        (b'{"usage":{"prompt_tokens":"many"}}', None),
+        (b'{"usage":{"prompt', None),
+        (b"\xff\x00", None),
+        (b"", None),
+    ],
+)
+def test_the_tokens_are_those_that_the_answer_names_last(data: bytes, tokens: tuple[int, int] | None) -> None:
+    passed, meter = metered(data, [], hides=False)
+    assert (passed, meter.tokens()) == (data, tokens)
+
+
+def test_a_long_answer_leaves_only_its_end_behind() -> None:
+    data = WORD * 10_000 + COUNTS + DONE
+    passed, meter = metered(data, list(range(0, 100_000, 977)), hides=False)
+    assert passed == data
+    assert meter.tokens() == (1000, 500)
+    assert meter.elapsed_s > meter.first_s > 0
