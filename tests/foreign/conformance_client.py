@@ -1,0 +1,56 @@
+"""The agent's MCP client as the official conformance suite wants one: a program that is given an address, and uses what is there.
+
+Run by the suite with the address as its last argument and the scenario's name in `MCP_CONFORMANCE_SCENARIO`. It is the client as the agent
+has it (`agent.tools.toolbox`), with a person who says yes to every question.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+from pydantic import SecretStr
+
+from agent.errors import ToolError
+from agent.tools.caller import Caller
+from agent.tools.questions import Answer, Question, accepted
+from agent.tools.spec import ServerSpec
+from agent.tools.toolbox import Toolbox
+
+BOUND_S = 100.0
+
+
+async def _yes(question: Question) -> Answer:
+    return accepted(question)
+
+
+def arguments_for(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Something that fits a tool's schema, from the schema alone."""
+    samples: dict[str, Any] = {"number": 2, "integer": 2, "string": "x", "boolean": True, "array": [], "object": {}}
+    properties: dict[str, Any] = schema.get("properties") or {}
+    return {name: samples.get(str(entry.get("type")), "x") for name, entry in properties.items() if isinstance(entry, dict)}
+
+
+async def main(url: str) -> int:
+    context: dict[str, Any] = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
+    token = context.get("token")
+    spec = ServerSpec("suite", url=url, token=lambda: SecretStr(token) if token else None, start_timeout_s=BOUND_S)
+    with anyio.fail_after(BOUND_S):
+        async with Toolbox([spec]).running() as box:
+            for tool in await box.tools():
+                try:
+                    result = await box.call(tool.name, arguments_for(tool.input_schema), meta={}, is_read=False, caller=Caller(ask=_yes))
+                    sys.stderr.write(f"{tool.name}: {result.text}\n")
+                except ToolError as error:
+                    sys.stderr.write(f"{tool.name}: {error}\n")
+            problems = box.problems()
+    sys.stderr.write(f"{problems}\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main, sys.argv[-1]))
