@@ -1,6 +1,7 @@
 """Other people's servers: the official conformance suite against the agent's own MCP client (`conformance_client.py` beside it).
 
-Needs what `tests/foreign/test_foreign_clients.py` needs. The suite's OAuth scenarios are not run: the client shows a token that it was given.
+Needs what `tests/foreign/test_foreign_clients.py` needs. Its OAuth scenarios are not run: the client
+shows a token that it was given.
 """
 
 from __future__ import annotations
