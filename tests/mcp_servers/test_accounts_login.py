@@ -65,7 +65,8 @@ def _run(*arguments: str, **environment: str) -> Result:
 @pytest.mark.usefixtures("browser")
 def test_logging_in_keeps_the_token_in_the_keyring_and_a_server_can_use_it(desk: Desk, memory: MemoryKeyring):
     done = _run("login", "google", "--account", "work", "--scope", "mail")
-    assert (done.exit_code, done.stderr) == (0, "Say yes or no in the browser that has opened.\n")
+    assert (done.exit_code, done.stderr.split("\n")[0]) == (0, "Say yes or no in the browser that has opened.")
+    assert '[mail.accounts.work] kind = "google"' in done.stderr
     assert done.stdout == "Variet may now read, file and draft mail of the google account work. Its token is in the system's keyring.\n"
     assert list(memory.kept.values()) == list(desk.google.refresh_tokens)
     token = desk.bearers().bearer("work", "mail")
