@@ -195,6 +195,14 @@ class ApprovalNeeded(_Event):
     """Where the tool is described otherwise than when it was first used: the digest of what it is now, which a yes accepts too."""
 
 
+class ServersMissing(_Event):
+    """Tool servers that did not start or went away, so that their tools cannot be called. Live only."""
+
+    type: Literal["servers_missing"] = "servers_missing"
+    problems: dict[str, str]
+    """Why, by server, fit to be shown; empty once all are there."""
+
+
 class ApprovalAnswered(_Event):
     type: Literal["approval_answered"] = "approval_answered"
     approval: str
@@ -267,6 +275,7 @@ Event = (
     | TextDelta
     | ModelReplied
     | CacheLost
+    | ServersMissing
     | CallDecided
     | ApprovalNeeded
     | ApprovalAnswered

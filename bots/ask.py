@@ -19,13 +19,13 @@ import anyio
 import click
 
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolClass, ToolFinished, ToolStarted
+from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ServersMissing, ToolClass, ToolFinished, ToolStarted
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceError, answer_for
 from bots.demo import choose_seed, demo_home
 from bots.farewell import leave_on_signals
-from bots.lines import approval_lines, call_line, loading_line, result_line, route_line
+from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
 from bots.plain import neutralise
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
@@ -184,6 +184,10 @@ class _Progress:
                 self.say(route_line(event))
             case EngineLoading():
                 self.say(loading_line(event))
+            case ServersMissing():
+                # Also for a script: an answer without its tools looks as if there were nothing to find.
+                for line in missing_lines(event):
+                    click.echo(line, err=True)
             case ToolStarted():
                 self.say(call_line(event.name, event.arguments))
             case ToolFinished():

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ToolFinished, ToolProgress
+from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ServersMissing, ToolFinished, ToolProgress
 from agent.service.wire import SessionRow
 from bots.plain import neutralise, one_line
 
@@ -50,6 +50,11 @@ def trimmed_line(event: ContextTrimmed) -> str:
     instead = "; a summary stands there instead" if event.summary else ""
     gone = f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens){instead}"
     return f"{gone}; `variet sessions search` finds them"
+
+
+def missing_lines(event: ServersMissing) -> list[str]:
+    """Which tool servers are not there, and why."""
+    return [one_line(f"{server} is not there: {why}") for server, why in sorted(event.problems.items())]
 
 
 def loading_line(event: EngineLoading) -> str:

@@ -20,7 +20,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.templates import Templates
 from agent.errors import SessionBusy
-from agent.events import ApprovalAnswered, EngineLoading, Event, TextDelta, ToolProgress
+from agent.events import ApprovalAnswered, EngineLoading, Event, ServersMissing, TextDelta, ToolProgress
 from agent.local_time import Zone
 from agent.routes.from_settings import rules_of
 from agent.routes.memory import RouteMemory
@@ -106,6 +106,8 @@ class OpenSession:
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
     _frozen: Prefix | None = None
     """The session's prefix, once it was read or frozen: it never changes."""
+    _missing: dict[str, str] = field(default_factory=dict[str, str])
+    """Why tool servers are not there, as it was told."""
 
     @classmethod
     async def load(cls, session: str, world: World) -> OpenSession:
@@ -193,6 +195,7 @@ class OpenSession:
 
     async def _find_rules(self) -> Rules:
         tools = await self.world.toolbox.tools()
+        self._tell_missing()
         schemas = (await self._prefix(tools)).parameters()
         if CALL_TOOL in schemas:
             schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
@@ -208,6 +211,13 @@ class OpenSession:
             summarise_from=agent.summarise_from,
             prompt_budget=self.world.settings.policy.prompt_budget,
         )
+
+    def _tell_missing(self) -> None:
+        """Say once which tool servers are not there: an answer without them looks as if there were nothing to find."""
+        problems = {server: shown(why)[:PROGRESS_CHARS] for server, why in self.world.toolbox.problems().items()}
+        if self.turn is not None and problems != self._missing:
+            self._missing = problems
+            self._feed.publish(ServersMissing(turn=self.turn.turn, problems=problems))
 
     async def _prefix(self, tools: Sequence[Tool]) -> Prefix:
         """The session's prefix, frozen at its first turn: tools that come later are for the next session."""

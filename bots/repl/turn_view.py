@@ -11,6 +11,7 @@ from agent.events import (
     Event,
     ModelReplied,
     RouteChosen,
+    ServersMissing,
     TextDelta,
     ToolFinished,
     ToolProgress,
@@ -19,7 +20,7 @@ from agent.events import (
     TurnDone,
     TurnFailed,
 )
-from bots.lines import call_line, loading_line, progress_line, result_line, route_line, trimmed_line
+from bots.lines import call_line, loading_line, missing_lines, progress_line, result_line, route_line, trimmed_line
 from bots.repl.screen import Screen
 
 DIM = "dim"
@@ -47,6 +48,9 @@ class TurnView:
                 self._screen.status(THINKING)
             case ContextTrimmed():
                 self._screen.line(trimmed_line(event), DIM)
+            case ServersMissing():
+                for line in missing_lines(event):
+                    self._screen.line(line, "yellow")
             case CacheLost():
                 self._screen.line(event.line, "yellow")
             case EngineLoading():

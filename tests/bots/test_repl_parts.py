@@ -12,6 +12,7 @@ from agent.events import (
     Event,
     ModelReplied,
     RouteChosen,
+    ServersMissing,
     ToolFinished,
     TurnDone,
     TurnStarted,
@@ -19,6 +20,7 @@ from agent.events import (
 )
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.manifest import Kind
+from bots.lines import missing_lines
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
 from bots.repl.meter import Meter
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
@@ -122,3 +124,7 @@ def test_tools_are_told_by_server_with_what_is_asked_about():
     ]
     assert server_lines(TOOLS) == ["calendars: 1 tool", "outbox: 1 tool", "mail: not there: it did not start within 10 s"]
     assert set(ASKED) == set(get_args(Kind))
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    assert missing_lines(ServersMissing(turn="t", problems={"mail": "it did not\nstart"})) == ["mail is not there: it did not start"]
