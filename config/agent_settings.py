@@ -43,8 +43,8 @@ class AgentSection(Section):
     max_turn_tokens: int | None = Field(default=None, ge=16)
     """Tokens, read and generated, that one turn may use. Absent: no bound."""
     telemetry: Url | None = None
-    """An OpenTelemetry collector that is told of every turn over HTTP, such as `http://localhost:4318`; needs the extra `otel`. Absent: what
-    `OTEL_EXPORTER_OTLP_ENDPOINT` says, and without that nobody is told anything."""
+    """An OpenTelemetry collector that is told of every turn over HTTP, such as `http://localhost:4318`; needs the extra `otel`. Absent:
+    what `OTEL_EXPORTER_OTLP_ENDPOINT` says, and without that nobody is told anything."""
     telemetry_contents: bool = False
     """Whether it is told what was said, read and called, too, and not only names, times and numbers."""
 

@@ -39,7 +39,7 @@ from agent.sessions.shelf import Shelf
 from agent.sessions.store import SessionInfo, Store, TurnRow
 from agent.tools.launches import server_specs
 from agent.tools.pin_book import PINS_FILE, PinBook
-from agent.tools.report import ToolsReport, tools_report
+from agent.tools.report import ToolsReport
 from agent.tools.toolbox import Toolbox
 from agent.turns.deferred import deferred_turn
 from agent.turns.effects import Answered
@@ -208,7 +208,7 @@ class Runtime:
 
     async def tools(self) -> ToolsReport:
         """What can be called, and which tool servers are not there."""
-        return tools_report(await self._world.toolbox.tools(), self._world.toolbox.problems())
+        return await self._world.toolbox.report()
 
     def is_busy(self) -> bool:
         """Whether a turn or an approved call runs; one that waits for a person does not."""

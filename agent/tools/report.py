@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict
-
-if TYPE_CHECKING:
-    # Front-ends read these types, and what runs the servers takes as long to import as all the rest.
-    from agent.tools.toolbox import Tool
 
 
 class _Wire(BaseModel):
@@ -33,9 +26,3 @@ class ToolsReport(_Wire):
     tools: tuple[ToolRow, ...]
     problems: dict[str, str]
     """Why a server is not there, by its name."""
-
-
-def tools_report(tools: Iterable[Tool], problems: Mapping[str, str]) -> ToolsReport:
-    """Put the report together."""
-    rows = (ToolRow(name=tool.name, server=tool.server, kind=tool.facts.kind, description=tool.description) for tool in tools)
-    return ToolsReport(tools=tuple(rows), problems=dict(problems))

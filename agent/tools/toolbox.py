@@ -26,6 +26,7 @@ from agent.tools.caller import NOBODY, Caller
 from agent.tools.mcp_client import ServerConnection
 from agent.tools.pin_book import PinBook
 from agent.tools.pins import change_lines, held_against, pin_of
+from agent.tools.report import ToolRow, ToolsReport
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
 from agent.view.own_names import OWN_NAMES
@@ -132,6 +133,13 @@ class Toolbox:
     def problems(self) -> dict[str, str]:
         """Why a server is not there, by its name."""
         return {name: connection.problem for name, connection in sorted(self._connections.items()) if connection.problem}
+
+    async def report(self) -> ToolsReport:
+        """What can be called, who serves it, and who is not there."""
+        rows = (
+            ToolRow(name=tool.name, server=tool.server, kind=tool.facts.kind, description=tool.description) for tool in await self.tools()
+        )
+        return ToolsReport(tools=tuple(rows), problems=self.problems())
 
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY

@@ -62,19 +62,6 @@ async def test_a_read_and_an_approved_write_run_and_their_results_reach_the_mode
     assert sent[0]["content"].startswith("create_event: Coffee at ")
 
 
-async def test_a_tool_server_that_is_not_there_is_told_once_and_again_only_when_that_changes(home: Home):
-    tools = MemoryTools()
-    problems = {"mail": "it did not start within 20 s"}
-    tools.problems = lambda: dict(problems)
-    with anyio.fail_after(60):
-        async with agent_of(home, [Say("One."), Say("Two."), Say("Three.")], tools=tools) as agent:
-            turns = [await agent.ask(), await agent.ask()]
-            problems.clear()
-            turns.append(await agent.ask())
-    told = [[event.problems for event in events if event.type == "servers_missing"] for events in turns]
-    assert told == [[{"mail": "it did not start within 20 s"}], [], [{}]]
-
-
 def started(event: Event, name: str) -> bool:
     return isinstance(event, ToolStarted) and event.name == name
 

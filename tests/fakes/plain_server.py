@@ -57,8 +57,10 @@ class Plain:
         return tools
 
     def call(self, asked_as: Any, params: dict[str, Any]) -> None:
-        name, arguments = params["name"], params.get("arguments") or {}
-        token = (params.get("_meta") or {}).get("progressToken")
+        name: str = params["name"]
+        arguments: dict[str, Any] = params.get("arguments") or {}
+        meta: dict[str, Any] = params.get("_meta") or {}
+        token = meta.get("progressToken")
         if name == "slow":
             for step in range(arguments["steps"]):
                 time.sleep(arguments["every_s"])

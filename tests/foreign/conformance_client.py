@@ -31,8 +31,8 @@ async def _yes(question: Question) -> Answer:
 def arguments_for(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Something that fits a tool's schema, from the schema alone."""
     samples: dict[str, Any] = {"number": 2, "integer": 2, "string": "x", "boolean": True, "array": [], "object": {}}
-    properties: dict[str, Any] = schema.get("properties") or {}
-    return {name: samples.get(str(entry.get("type")), "x") for name, entry in properties.items() if isinstance(entry, dict)}
+    properties: dict[str, dict[str, Any]] = schema.get("properties") or {}
+    return {name: samples.get(str(entry.get("type")), "x") for name, entry in properties.items()}
 
 
 async def main(url: str) -> int:
