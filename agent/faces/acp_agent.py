@@ -104,7 +104,7 @@ class AcpAgent:
             case "session/new":
                 return self._opened(await (await self._link.service()).open_session(), is_new=True)
             case "session/prompt":
-                return await self._prompt(wire.session_of(params), wire.text_of(params))
+                return await self._prompt(wire.session_of(params), wire.prompt_of(params))
             case "session/cancel":
                 await (await self._link.service()).cancel(wire.session_of(params), who=WHO)
                 return {}
@@ -138,10 +138,11 @@ class AcpAgent:
         told = wire.modes(self._modes.setdefault(session, wire.ASK))
         return {"sessionId": session, **told} if is_new else told
 
-    async def _prompt(self, session: str, text: str) -> dict[str, Any]:
+    async def _prompt(self, session: str, prompt: wire.Prompt) -> dict[str, Any]:
         service = await self._link.service()
         async with service.listening(session) as events, background_tasks() as asking:
-            turn = await service.send(session, text, who=WHO, interactive=self._modes.get(session) != wire.LATER)
+            is_asked = self._modes.get(session) != wire.LATER
+            turn = await service.send(session, prompt.text, who=WHO, interactive=is_asked, attached=prompt.attached)
             outcome = Outcome(session, turn)
             try:
                 async for event in events:

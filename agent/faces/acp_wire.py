@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from agent.events import ApprovalNeeded, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
+from pydantic import ValidationError
+
+from agent.events import ApprovalNeeded, Attached, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
 from agent.faces.outcome import Outcome
 from agent.service.wire import SessionRow
 
@@ -25,6 +27,8 @@ PAGE = 50
 TITLE_CHARS = 100
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
 _KINDS: Mapping[ToolClass, str] = {"read": "read", "write": "edit", "delete": "delete", "send": "other", "run": "execute"}
+MAX_ATTACHED = 16
+"""Files beside one prompt, as the service takes them."""
 MAX_TEXT = 8_000
 """Characters of a tool's result that an editor is shown."""
 
@@ -109,17 +113,31 @@ def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
             yield update
 
 
-def text_of(params: Mapping[str, Any]) -> str:
-    """A prompt as a text: what was typed, files that were attached, and links by their address."""
+class Prompt(NamedTuple):
+    """What was typed, with links by their address; and the files that the editor put beside it, which anybody may have written."""
+
+    text: str
+    attached: tuple[Attached, ...]
+
+
+def prompt_of(params: Mapping[str, Any]) -> Prompt:
+    """A request's prompt.
+
+    Raises:
+        BadParams: nothing was typed, a part is of a kind that is not taken, or a file is too long.
+    """
     blocks = params.get("prompt")
     parts = [_block(block) for block in cast("list[Any]", blocks)] if isinstance(blocks, list) else []
-    text = "\n".join(part for part in parts if part).strip()
+    text = "\n".join(part for part in parts if isinstance(part, str) and part).strip()
     if not text:
         raise BadParams("The prompt holds no text.")
-    return text
+    attached = tuple(part for part in parts if isinstance(part, Attached))
+    if len(attached) > MAX_ATTACHED:
+        raise BadParams(f"The prompt holds {len(attached)} files; {MAX_ATTACHED} are taken.")
+    return Prompt(text, attached)
 
 
-def _block(block: Any) -> str:
+def _block(block: Any) -> str | Attached:
     if not isinstance(block, dict):
         raise BadParams("A part of the prompt is no object.")
     part = cast("dict[str, Any]", block)
@@ -131,9 +149,16 @@ def _block(block: Any) -> str:
         case "resource":
             inside: Any = part.get("resource")
             held: dict[str, Any] = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {}
-            return f"{held.get('uri', '')}:\n{held.get('text', '')}"
+            return _attached(str(held.get("uri", "")), str(held.get("text", "")))
         case _:
             raise BadParams(f"The agent takes no {part.get('type')!r} in a prompt.")
+
+
+def _attached(name: str, text: str) -> Attached:
+    try:
+        return Attached(name=name, text=text)
+    except ValidationError as error:
+        raise BadParams(f"{name[:TITLE_CHARS]} is too long to be put beside a prompt: {error.errors()[0]['msg']}.") from error
 
 
 def said(text: str) -> dict[str, Any]:
