@@ -51,7 +51,8 @@ def test_an_answer_that_hit_the_length_limit_is_marked_as_cut():
     assert assembly.reply().is_cut
 
 
-@given(st.text(), st.lists(st.integers(1, 9), max_size=20))
+# A tag that ends thoughts ends them wherever it stands, as where a chat template has opened them: that is not what this is about.
+@given(st.text().filter(lambda text: "</" not in text and "[/" not in text), st.lists(st.integers(1, 9), max_size=20))
 def test_any_split_of_any_text_gives_the_text_back(text: str, cuts: list[int]):
     raw, assembly = json.dumps({"title": text}, ensure_ascii=False), Assembly()
     start = 0
