@@ -212,7 +212,8 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
         if settings.nodes:
             # A client of their own: what vouches for the engine vouches for no other machine.
             # As many connections as are asked for: each may hold a stream open for minutes.
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
+            # llama-server gives an idle connection up after 5 seconds: ours goes before, so that no request is sent into a closing one.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=3)
             http = await held.enter_async_context(
                 httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trust_of(None), limits=limits)
             )
