@@ -51,7 +51,9 @@ async def test_a_call_carries_its_meta_and_a_result_that_misses_its_schema_is_ke
             await box.tools()
             result = await box.call("list_events", {"title": "x"}, meta=META, is_read=True)
             prepared = await box.call("create_event", {"title": "x"}, meta={"variet/prepare": True}, is_read=True)
-    assert result.text == "list_events: x at 2026-11-21T09:15:00+01:00"
+    text, warning = result.text.split("\n")
+    assert text == "list_events: x at 2026-11-21T09:15:00+01:00"
+    assert warning.startswith("(Warning: this is not what the tool says that it returns.")
     assert result.structured == {"count": "none"}
     assert "kept a result that misses its schema" in caplog.text
     assert prepared.structured is not None
