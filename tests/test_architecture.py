@@ -33,7 +33,7 @@ PURE = (
     *("agent/route_parts", "agent/tools/pins", "agent/tools/questions", "agent/tools/report", "agent/tools/served"),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory", "meter")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "signals")),
-    *("agent/service/wire", "agent/sessions/exporting", "agent/watching/spans", "agent/watching/trace"),
+    *("agent/service/wire", "agent/sessions/exporting", "agent/sessions/rows", "agent/watching/spans", "agent/watching/trace"),
     "agent/watching/usage",
     *("agent/faces/acp_wire", "agent/faces/mcp_tools", "agent/faces/outcome"),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),

@@ -5,89 +5,30 @@ All of it is a view of the log; it is dropped and read again without loss.
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
-from agent.engine.client import EngineClient
-from agent.engine.templates import Templates
 from agent.errors import SessionBusy
-from agent.events import ApprovalAnswered, EngineLoading, Event, ServersMissing, TextDelta, ToolProgress
-from agent.local_time import Zone
-from agent.routes.from_settings import rules_of
+from agent.events import EngineLoading, Event, TextDelta
 from agent.routes.memory import RouteMemory
-from agent.routes.router import Router
-from agent.routes.routing import RoutingRules
-from agent.safety.approvals import shown
 from agent.safety.taint import Taint
 from agent.sessions.feed import Feed
-from agent.sessions.questions import Questions
-from agent.sessions.store import Store, TurnRow
-from agent.tools.caller import NOBODY, Caller
-from agent.tools.own import OWN_FACTS, run_own, shown_tools
-from agent.tools.questions import Answer, Progress, Question
-from agent.tools.served import ToolResult
-from agent.tools.toolbox import Tool, Toolbox
-from agent.turns.budget import Limits
+from agent.sessions.rows import TurnRow
+from agent.sessions.session_tools import SessionTools
+from agent.sessions.world import World
 from agent.turns.loop import Ports, TurnLoop
-from agent.turns.turn_state import Rules, TurnState, apply
+from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
-from agent.view.messages import Manner, Prefix, freeze_prefix, request_body
-from agent.view.own_names import CALL_TOOL
+from agent.view.messages import Manner, request_body
 from agent.view.summary import SUMMARY_TOKENS
-from agent.watching.watcher import Watch, unwatched
-from config.schema import AgentSettings
 from inference.contract.status import SwapProgress
-
-PROGRESS_CHARS = 200
-"""Of what a server says about how far it is: one line."""
-
-
-@dataclass(frozen=True)
-class World:
-    """What all sessions of a home share."""
-
-    store: Store
-    log: Path
-    """The store's file, for who only reads it."""
-    settings: AgentSettings
-    toolbox: Toolbox
-    router: Router
-    engine: EngineClient
-    zone: Zone
-    templates: Templates
-    """What models' templates do with thoughts."""
-    clock: Callable[[], float] = time.time
-    questions: Questions = field(default_factory=Questions)
-    """What tool servers ask the person in the middle of a call."""
-    watch: Watch = unwatched
-    """Is told of every event that was stored."""
-
-    def now(self) -> str:
-        """The time for the log's own column."""
-        return self.zone.now().isoformat()
-
-    @property
-    def routing(self) -> RoutingRules:
-        return rules_of(self.settings.routing, is_embedded=self.settings.engine.url is None)
-
-    def expire_orphans(self) -> None:
-        """Close approvals whose time is over and whose turn has ended: nobody else will."""
-        running = {turn.id for turn in self.store.unfinished_turns()}
-        for row in self.store.open_approvals():
-            if row.expires_at <= self.clock() and row.needed.turn not in running:
-                needed = row.needed
-                expired = ApprovalAnswered(turn=needed.turn, approval=needed.approval, call=needed.call, outcome="expired", who="")
-                self.store.append(row.session, [expired], at=self.now())
 
 
 @dataclass
@@ -104,10 +45,10 @@ class OpenSession:
     _feed: Feed = field(default_factory=Feed)
     _watch: CacheWatch = field(default_factory=CacheWatch)
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
-    _frozen: Prefix | None = None
-    """The session's prefix, once it was read or frozen: it never changes."""
-    _missing: dict[str, str] = field(default_factory=dict[str, str])
-    """Why tool servers are not there, as it was told."""
+    _tools: SessionTools = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tools = SessionTools(self.session, self.world, lambda: self.turn, self._feed)
 
     @classmethod
     async def load(cls, session: str, world: World) -> OpenSession:
@@ -182,90 +123,17 @@ class OpenSession:
         return Ports(
             commit=self.commit,
             publish=self._feed.publish,
-            find_rules=self._find_rules,
+            find_rules=self._tools.find_rules,
             served_tiers=lambda: self.world.router.look(self.routes),
             view=self.conversation.view,
             complete=self._complete,
-            call_tool=lambda name, arguments, meta, is_read, call: self._call_tool(
-                name, arguments, meta=meta, is_read=is_read, caller=self._caller(name, call)
-            ),
+            call_tool=lambda name, arguments, meta, is_read, call: self._tools.call(name, arguments, meta=meta, is_read=is_read, call=call),
             zone_name=self.world.zone.name,
             clock=self.world.clock,
         )
 
-    async def _find_rules(self) -> Rules:
-        tools = await self.world.toolbox.tools()
-        self._tell_missing()
-        schemas = (await self._prefix(tools)).parameters()
-        if CALL_TOOL in schemas:
-            schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
-        agent = self.world.settings.agent
-        return Rules(
-            schemas=schemas,
-            facts={name: facts for name, facts in OWN_FACTS.items() if name in schemas}
-            | {tool.name: tool.facts for tool in tools if tool.name in schemas},
-            overrides=self.world.settings.policy.tools,
-            limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
-            routing=self.world.routing,
-            approval_ttl_s=agent.approval_ttl_s,
-            summarise_from=agent.summarise_from,
-            prompt_budget=self.world.settings.policy.prompt_budget,
-        )
-
-    def _tell_missing(self) -> None:
-        """Say once which tool servers are not there: an answer without them looks as if there were nothing to find."""
-        problems = {server: shown(why)[:PROGRESS_CHARS] for server, why in self.world.toolbox.problems().items()}
-        if self.turn is not None and problems != self._missing:
-            self._missing = problems
-            self._feed.publish(ServersMissing(turn=self.turn.turn, problems=problems))
-
-    async def _prefix(self, tools: Sequence[Tool]) -> Prefix:
-        """The session's prefix, frozen at its first turn: tools that come later are for the next session."""
-        self._frozen = self._frozen or await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
-        if self._frozen is not None:
-            return self._frozen
-        shown = shown_tools(self.world.settings.agent.tools, tools)
-        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
-        await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
-        self._frozen = prefix
-        return prefix
-
-    def _caller(self, name: str, call: str) -> Caller:
-        """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
-        turn, agent = self.turn, self.world.settings.agent
-        if turn is None:
-            return NOBODY
-
-        def show(progress: Progress) -> None:
-            message = shown(progress.message)[:PROGRESS_CHARS]
-            self._feed.publish(
-                ToolProgress(turn=turn.turn, call=call, name=name, done=progress.done, total=progress.total, message=message)
-            )
-
-        async def ask(question: Question) -> Answer:
-            return await self.world.questions.ask(
-                question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
-                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), publish=self._feed.publish,
-            )  # fmt: skip
-
-        return Caller(show, ask) if turn.is_interactive else Caller(show)
-
-    async def _call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller
-    ) -> ToolResult:
-        if name not in OWN_FACTS:
-            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
-        tools = await self.world.toolbox.tools()
-        shown = (await self._prefix(tools)).parameters()
-        hidden = [tool for tool in tools if tool.name not in shown]
-        # In a thread: a long log is read and ranked whole.
-        return await anyio.to_thread.run_sync(partial(self._run_own, name, arguments, hidden))
-
-    def _run_own(self, name: str, arguments: Mapping[str, Any], hidden: Sequence[Tool]) -> ToolResult:
-        return run_own(name, arguments, events=self.world.store.events(self.session), hidden=hidden)
-
     async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
-        prefix = await self._prefix(())
+        prefix = await self._tools.prefix(())
         is_summary = manner == "summary"
         messages = tuple(self.conversation.to_summarise() if is_summary else self.conversation.messages)
         max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 import anyio
@@ -26,23 +24,23 @@ from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, KeySource
 from agent.engine.model_client import ModelClient, timeouts
 from agent.engine.templates import TEMPLATES_FILE, Templates
-from agent.errors import AgentError, ApprovalError, SessionBusy, SessionNotFound
-from agent.events import ApprovalAnswered, ApprovalNeeded, Attached, Event, ToolClass, TurnFailed, TurnStarted
+from agent.errors import AgentError
+from agent.events import ApprovalNeeded, Attached, Event, ToolClass, TurnStarted
 from agent.local_time import Zone, find_zone
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
 from agent.routes.routing import without_tags
-from agent.safety.approvals import check_answer
 from agent.service.lease import hold_lease
-from agent.sessions.conversation import OpenSession, World
+from agent.sessions.answering import Answering
+from agent.sessions.opened import OpenSessions
+from agent.sessions.rows import SessionInfo, TurnRow
 from agent.sessions.shelf import Shelf
-from agent.sessions.store import SessionInfo, Store, TurnRow
+from agent.sessions.store import Store
+from agent.sessions.world import World
 from agent.tools.launches import server_specs
 from agent.tools.pin_book import PINS_FILE, PinBook
 from agent.tools.report import ToolsReport
 from agent.tools.toolbox import Toolbox
-from agent.turns.deferred import deferred_turn
-from agent.turns.effects import Answered
 from agent.turns.turn_state import Options
 from agent.view.attached import with_attached
 from agent.view.prompt import user_text
@@ -54,7 +52,6 @@ from config.trust import CertificatesRefused, trust_of
 LOG_FILE = "sessions.sqlite3"
 LEASE_FILE = "agent.lease"
 log = logging.getLogger(__name__)
-NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 CANCEL_TIMEOUT_S = 15.0
 """A cancelled turn has only to store its end."""
 
@@ -65,7 +62,8 @@ class Runtime:
     def __init__(self, world: World, tasks: TaskGroup) -> None:
         self._world = world
         self._tasks = tasks
-        self._sessions: dict[str, OpenSession] = {}
+        self._sessions = OpenSessions(world, tasks)
+        self._answering = Answering(world, self._sessions, tasks)
         self.router = world.router
         """The nodes, and what they were asked today."""
         self.routes = RouteDesk(world.router, world.routing, world.log)
@@ -83,7 +81,7 @@ class Runtime:
             SessionNotFound: there is none of that id.
         """
         if resume is not None:
-            await self._session(resume)
+            await self._sessions.get(resume)
             return resume
         session = f"s-{uuid.uuid4().hex[:12]}"
         create = partial(self._world.store.create_session, session, title=title, at=self._world.now())
@@ -112,7 +110,7 @@ class Runtime:
             SessionNotFound: no such session.
             SessionBusy: a turn is still running in it.
         """
-        opened = await self._session(session)
+        opened = await self._sessions.get(session)
         now = self._world.zone.now()
         turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive))
         sent_text = with_attached(user_text(without_tags(text, self._world.routing), now), attached)
@@ -126,7 +124,7 @@ class Runtime:
         Raises:
             SessionNotFound: no such session.
         """
-        opened = await self._session(session)
+        opened = await self._sessions.get(session)
         async with aclosing(opened.listen(after=after)) as events:
             async for event in events:
                 yield event
@@ -144,31 +142,7 @@ class Runtime:
             ApprovalError: unknown, expired, answered, or another call's digest.
             SessionBusy: the turn that asked has ended, and another one is running in its session.
         """
-        if self._world.questions.answer(approval, digest=digest, granted=granted, who=who):
-            return
-        stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
-        row = check_answer(stored, digest=digest, now=self._world.clock())
-        opened = await self._session(row.session)
-        if granted and row.needed.definition:
-            await self._world.toolbox.accept(row.needed.name, row.needed.definition)
-        turn = opened.turn
-        if turn is not None and turn.turn == row.needed.turn:
-            if turn.is_interactive:
-                if not await turn.answer(Answered(approval, granted, who)):
-                    raise ApprovalError("answered")
-                return
-            await turn.ended.wait()
-        await self._answer_later(opened, row.needed, granted=granted, who=who)
-
-    async def _answer_later(self, opened: OpenSession, needed: ApprovalNeeded, *, granted: bool, who: str) -> None:
-        """The turn that asked has ended: a yes runs the call in a turn of its own."""
-        if not granted:
-            answered = ApprovalAnswered(turn=needed.turn, approval=needed.approval, call=needed.call, outcome="no", who=who)
-            await opened.commit([answered])
-            return
-        turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", opened.session, Options())
-        events = deferred_turn(turn.id, needed, await opened.stored_events(), now=self._world.zone.now(), who=who)
-        await opened.begin(turn, events, self._tasks)
+        await self._answering.answer(approval, digest=digest, granted=granted, who=who)
 
     async def cancel(self, session: str, *, who: str) -> None:
         """End the running turn, if there is one; returns when its end is stored.
@@ -176,7 +150,7 @@ class Runtime:
         Raises:
             SessionNotFound: no such session.
         """
-        turn = (await self._session(session)).turn
+        turn = (await self._sessions.get(session)).turn
         if turn is not None:
             with anyio.move_on_after(CANCEL_TIMEOUT_S):
                 await turn.cancel(who)
@@ -184,13 +158,11 @@ class Runtime:
 
     def approvals(self) -> list[ApprovalNeeded]:
         """What waits for a person, the next to expire first. Reads the log: from an event loop, call it in a thread."""
-        stored = [row.needed for row in self._world.store.open_approvals() if row.expires_at > self._world.clock()]
-        return sorted([*stored, *self._world.questions.open()], key=lambda needed: datetime.fromisoformat(needed.expires_at))
+        return self._answering.open()
 
     def sessions(self) -> list[SessionInfo]:
         """The conversations, newest first. Reads the log: from an event loop, call it in a thread."""
-        now = self._world.clock()
-        waiting = Counter(row.session for row in self._world.store.open_approvals() if row.expires_at > now)
+        waiting = self._answering.waiting()
         return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
 
     async def delete(self, session: str) -> None:
@@ -200,10 +172,7 @@ class Runtime:
             SessionNotFound: no such session.
             SessionBusy: a turn runs in it, or waits for a person.
         """
-        opened = await self._session(session)
-        if opened.turn is not None and not opened.turn.has_ended:
-            raise SessionBusy(session)
-        self._sessions.pop(session, None)
+        await self._sessions.close(session)
         await self.shelf.delete(session)
 
     async def tools(self) -> ToolsReport:
@@ -212,7 +181,7 @@ class Runtime:
 
     def is_busy(self) -> bool:
         """Whether a turn or an approved call runs; one that waits for a person does not."""
-        return any(opened.turn is not None and opened.turn.is_working for opened in self._sessions.values())
+        return self._sessions.is_busy()
 
     async def warm(self) -> None:
         """Have the engine load the default tier's model, so that no question waits for it. What goes wrong is for a turn to tell."""
@@ -221,26 +190,9 @@ class Runtime:
         except AgentError as error:
             log.info("the model could not be loaded ahead: %s", error)
 
-    async def _session(self, session: str) -> OpenSession:
-        if session not in self._sessions:
-            if not await anyio.to_thread.run_sync(self._world.store.has_session, session):
-                raise SessionNotFound(session)
-            loaded = await OpenSession.load(session, self._world)
-            self._sessions.setdefault(session, loaded)
-        return self._sessions[session]
-
     async def resume(self) -> None:
         """Go on with every turn that a crash or a stop interrupted; those that wait for a person wait on."""
-        await anyio.to_thread.run_sync(self._world.expire_orphans)
-        unfinished = await anyio.to_thread.run_sync(self._world.store.unfinished_turns)
-        newest = {turn.session: turn for turn in unfinished}
-        for turn in unfinished:
-            opened = await self._session(turn.session)
-            if turn is newest[turn.session]:
-                opened.go_on(turn, await opened.stored_events(), self._tasks)
-            else:
-                # Its end could not be stored, and the conversation has gone on since; one turn at a time.
-                await opened.commit([TurnFailed(turn=turn.id, error=NEVER_ENDED, code="interrupted")])
+        await self._sessions.resume()
 
 
 @asynccontextmanager

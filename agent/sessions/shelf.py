@@ -14,9 +14,9 @@ import anyio.to_thread
 
 from agent.errors import AgentError, SessionNotFound, TurnNotFound
 from agent.events import TURN_ENDS
-from agent.sessions.conversation import World
 from agent.sessions.exporting import Form, exported
-from agent.sessions.store import Found, SessionInfo
+from agent.sessions.rows import Found, SessionInfo
+from agent.sessions.world import World
 
 log = logging.getLogger(__name__)
 FOUND = 50

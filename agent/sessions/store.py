@@ -12,56 +12,20 @@ import sqlite3
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from agent.audit.book import Book
-from agent.errors import ApprovalError
-from agent.events import TURN_ENDS, AnyEvent, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
+from agent.events import AnyEvent, Event
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
-from agent.turns.turn_state import Options
+from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
+from agent.sessions.writing import insert, renamed, write
 from agent.view.messages import Prefix
 
 BUSY_TIMEOUT_S = 5.0
 """The lease makes this process the only writer; a backup tool may still hold a lock for a moment."""
 PRIVATE_FILE_MODE = 0o600
-
-
-@dataclass(frozen=True)
-class SessionInfo:
-    """One conversation, as a list of them shows it."""
-
-    session: str
-    title: str
-    created_at: str
-    turns: int
-    last_text: str
-    """What the person typed last."""
-    waiting: int = 0
-    """Calls that wait for a person, by the runtime's clock."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A turn in which something that was looked for was said."""
-
-    session: str
-    title: str
-    turn: str
-    who: Literal["person", "assistant"]
-    text: str
-    """The words around it."""
-    at: str
-
-
-@dataclass(frozen=True)
-class TurnRow:
-    id: str
-    session: str
-    options: Options
 
 
 class Store:
@@ -155,7 +119,7 @@ class Store:
             turns: the turns that it takes over, all of them ended, each with its id in the copy.
             at: now.
         """
-        events = [_renamed(event, turns) for event in self.events(source) if event.turn in turns]
+        events = [renamed(event, turns) for event in self.events(source) if event.turn in turns]
         with self._transaction() as db:
             self._note(copy.session, events, at)
             db.execute(
@@ -166,7 +130,7 @@ class Store:
                 db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
                            (new, copy.session, old))  # fmt: skip
             for event in events:
-                _write(db, copy.session, event, at)
+                write(db, copy.session, event, at)
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
@@ -212,7 +176,7 @@ class Store:
         with self._transaction() as db:
             self._note(turn.session, events, at)
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
-            return [_insert(db, turn.session, event, at) for event in events]
+            return [insert(db, turn.session, event, at) for event in events]
 
     def append(self, session: str, events: Sequence[Event], *, at: str) -> list[Event]:
         """Add events, all or none; returned with their places in the log.
@@ -222,7 +186,7 @@ class Store:
         """
         with self._transaction() as db:
             self._note(session, events, at)
-            return [_insert(db, session, event, at) for event in events]
+            return [insert(db, session, event, at) for event in events]
 
     def events(self, session: str, *, after: int = 0) -> list[Event]:
         rows = self._rows("SELECT body FROM events WHERE session = ? AND seq > ? ORDER BY seq", session, after)
@@ -231,65 +195,15 @@ class Store:
     def unfinished_turns(self) -> list[TurnRow]:
         """Turns that a crash or a stop interrupted, oldest first."""
         rows = self._rows("SELECT id, session, options FROM turns WHERE has_ended = 0 ORDER BY rowid")
-        return [_turn_row(*row) for row in rows]
+        return [turn_row(*row) for row in rows]
 
     # --- approvals ---
 
     def approval(self, approval: str) -> ApprovalRow | None:
         rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE id = ?", approval)
-        return _approval_row(rows[0]) if rows else None
+        return approval_row(rows[0]) if rows else None
 
     def open_approvals(self) -> list[ApprovalRow]:
         """Those without an answer, also when their time is over, the next to expire first."""
         rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE outcome IS NULL ORDER BY expires_at, id")
-        return [_approval_row(row) for row in rows]
-
-
-def _renamed(event: Event, turns: Mapping[str, str]) -> Event:
-    changes = {"turn": turns[event.turn]}
-    if isinstance(event, ContextTrimmed):
-        changes["kept_from"] = turns.get(event.kept_from, event.kept_from)
-    return event.model_copy(update=changes)
-
-
-def _write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
-    """Add one event, and what was said in it to the index."""
-    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE session = ?", (session,)).fetchone()
-    stored = event.model_copy(update={"seq": last + 1})
-    db.execute(
-        "INSERT INTO events (session, seq, turn, type, body, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (session, stored.seq, stored.turn, stored.type, stored.model_dump_json(), at),
-    )
-    if isinstance(stored, TurnStarted | TurnDone):
-        text, who = (stored.text, "person") if isinstance(stored, TurnStarted) else (stored.answer, "assistant")
-        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
-    return stored
-
-
-def _insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
-    stored = _write(db, session, event, at)
-    match stored:
-        case ApprovalNeeded():
-            db.execute(
-                "INSERT INTO approvals (id, session, body, expires_at) VALUES (?, ?, ?, ?)",
-                (stored.approval, session, stored.model_dump_json(), datetime.fromisoformat(stored.expires_at).timestamp()),
-            )
-        case ApprovalAnswered():
-            answered = db.execute("UPDATE approvals SET outcome = ? WHERE id = ? AND outcome IS NULL", (stored.outcome, stored.approval))
-            if answered.rowcount != 1:
-                raise ApprovalError("answered")
-        case _ if stored.type in TURN_ENDS:
-            db.execute("UPDATE turns SET has_ended = 1 WHERE id = ?", (stored.turn,))
-        case _:
-            pass
-    return stored
-
-
-def _turn_row(turn: str, session: str, options: str) -> TurnRow:
-    values = json.loads(options)
-    return TurnRow(turn, session, Options(values["tier"], frozenset(values["grants"]), values["is_interactive"]))
-
-
-def _approval_row(row: tuple[str, str, float, str | None]) -> ApprovalRow:
-    session, body, expires_at, outcome = row
-    return ApprovalRow(session, ApprovalNeeded.model_validate_json(body), expires_at, outcome)
+        return [approval_row(row) for row in rows]

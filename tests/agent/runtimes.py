@@ -88,7 +88,7 @@ class Agent:
 
     async def stored(self) -> list[Event]:
         """Everything in the log of this session."""
-        opened = await self.runtime._session(self.session)  # pyright: ignore[reportPrivateUsage]
+        opened = await self.runtime._sessions.get(self.session)  # pyright: ignore[reportPrivateUsage]
         return await opened.stored_events()
 
     def answer(self, *, granted: bool) -> Callable[[Event], object]:

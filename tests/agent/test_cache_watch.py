@@ -114,7 +114,7 @@ async def test_a_client_that_changes_an_old_message_is_caught_with_the_byte(home
     with anyio.fail_after(60):
         async with agent_of(home, [told("One.", 1500, 0), told("Two.", 1600, 700)]) as agent:
             await agent.ask("one")
-            opened = await agent.runtime._session(agent.session)  # pyright: ignore[reportPrivateUsage]
+            opened = await agent.runtime._sessions.get(agent.session)  # pyright: ignore[reportPrivateUsage]
             opened.conversation.messages[0] = user_message("something else")
             loss = next(event for event in await agent.ask("two") if isinstance(event, CacheLost))
             assert loss.cause == "client"

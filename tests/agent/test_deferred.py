@@ -10,8 +10,8 @@ import pytest
 from agent.errors import ApprovalError
 from agent.events import ApprovalNeeded, CallDecided
 from agent.local_time import find_zone
-from agent.sessions.session import NEVER_ENDED
-from agent.sessions.store import TurnRow
+from agent.sessions.opened import NEVER_ENDED
+from agent.sessions.rows import TurnRow
 from agent.turns.deferred import deferred_turn
 from agent.turns.turn_state import Options
 from config.paths import Home
@@ -60,7 +60,7 @@ async def test_a_turn_whose_end_was_lost_does_not_keep_the_service_from_starting
     with anyio.fail_after(60):
         async with agent_of(home, [Say("Hi.")]) as agent:
             (started, *_) = await agent.ask()
-            opened: Any = await agent.runtime._session(agent.session)  # pyright: ignore[reportPrivateUsage]
+            opened: Any = await agent.runtime._sessions.get(agent.session)  # pyright: ignore[reportPrivateUsage]
             for turn in ("t-lost", "t-last"):
                 row = TurnRow(turn, agent.session, Options())
                 opened.world.store.begin_turn(row, [started.model_copy(update={"turn": turn})], at="now")

@@ -165,5 +165,5 @@ async def test_a_file_that_cannot_be_read_holds_no_verdict(home: Home):
 async def test_a_conversation_read_from_the_log_is_the_same_to_the_byte(home: Home):
     async with thinking(home, templates.ignores, SCRIPT) as agent:
         await agent.ask("first")
-        opened = await agent.runtime._session(agent.session)  # pyright: ignore[reportPrivateUsage]
+        opened = await agent.runtime._sessions.get(agent.session)  # pyright: ignore[reportPrivateUsage]
         assert Conversation(await agent.stored()).messages == opened.conversation.messages

@@ -11,7 +11,8 @@ from agent.errors import ApprovalError, HomeBusy
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted, Usage
 from agent.safety.approvals import check_answer, digest_of, shown
 from agent.service.lease import hold_lease
-from agent.sessions.store import Store, TurnRow
+from agent.sessions.rows import TurnRow
+from agent.sessions.store import Store
 from agent.turns.turn_state import Options
 from agent.view.messages import Prefix
 

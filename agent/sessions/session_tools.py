@@ -1,0 +1,119 @@
+"""The tools of one session: which its prompt names, what applies to them, and how a call reaches the one that does it.
+
+The prefix with the tool list is frozen at the session's first turn and never changes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+
+from agent.events import ServersMissing, ToolProgress
+from agent.safety.approvals import shown
+from agent.sessions.feed import Feed
+from agent.sessions.world import World
+from agent.tools.caller import NOBODY, Caller
+from agent.tools.own import OWN_FACTS, run_own, shown_tools
+from agent.tools.questions import Answer, Progress, Question
+from agent.tools.served import ToolResult
+from agent.tools.toolbox import Tool
+from agent.turns.budget import Limits
+from agent.turns.loop import TurnLoop
+from agent.turns.turn_state import Rules
+from agent.view.messages import Prefix, freeze_prefix
+from agent.view.own_names import CALL_TOOL
+
+PROGRESS_CHARS = 200
+"""Of what a server says about how far it is: one line."""
+
+
+@dataclass
+class SessionTools:
+    """What the turns of one session may call."""
+
+    session: str
+    world: World
+    running: Callable[[], TurnLoop | None]
+    """The session's turn."""
+    _feed: Feed
+    _frozen: Prefix | None = None
+    """The session's prefix, once it was read or frozen: it never changes."""
+    _missing: dict[str, str] = field(default_factory=dict[str, str])
+    """Why tool servers are not there, as it was told."""
+
+    async def find_rules(self) -> Rules:
+        """What applies to a turn that begins now."""
+        tools = await self.world.toolbox.tools()
+        self._tell_missing()
+        schemas = (await self.prefix(tools)).parameters()
+        if CALL_TOOL in schemas:
+            schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
+        agent = self.world.settings.agent
+        return Rules(
+            schemas=schemas,
+            facts={name: facts for name, facts in OWN_FACTS.items() if name in schemas}
+            | {tool.name: tool.facts for tool in tools if tool.name in schemas},
+            overrides=self.world.settings.policy.tools,
+            limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
+            routing=self.world.routing,
+            approval_ttl_s=agent.approval_ttl_s,
+            summarise_from=agent.summarise_from,
+            prompt_budget=self.world.settings.policy.prompt_budget,
+        )
+
+    def _tell_missing(self) -> None:
+        """Say once which tool servers are not there: an answer without them looks as if there were nothing to find."""
+        problems = {server: shown(why)[:PROGRESS_CHARS] for server, why in self.world.toolbox.problems().items()}
+        turn = self.running()
+        if turn is not None and problems != self._missing:
+            self._missing = problems
+            self._feed.publish(ServersMissing(turn=turn.turn, problems=problems))
+
+    async def prefix(self, tools: Sequence[Tool]) -> Prefix:
+        """The session's prefix, frozen at its first turn: tools that come later are for the next session."""
+        self._frozen = self._frozen or await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
+        if self._frozen is not None:
+            return self._frozen
+        shown = shown_tools(self.world.settings.agent.tools, tools)
+        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
+        await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
+        self._frozen = prefix
+        return prefix
+
+    def _caller(self, name: str, call: str) -> Caller:
+        """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
+        turn, agent = self.running(), self.world.settings.agent
+        if turn is None:
+            return NOBODY
+
+        def show(progress: Progress) -> None:
+            message = shown(progress.message)[:PROGRESS_CHARS]
+            self._feed.publish(
+                ToolProgress(turn=turn.turn, call=call, name=name, done=progress.done, total=progress.total, message=message)
+            )
+
+        async def ask(question: Question) -> Answer:
+            return await self.world.questions.ask(
+                question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
+                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), publish=self._feed.publish,
+            )  # fmt: skip
+
+        return Caller(show, ask) if turn.is_interactive else Caller(show)
+
+    async def call(self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, call: str) -> ToolResult:
+        """Run a call; `call` is its id."""
+        caller = self._caller(name, call)
+        if name not in OWN_FACTS:
+            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
+        tools = await self.world.toolbox.tools()
+        shown = (await self.prefix(tools)).parameters()
+        hidden = [tool for tool in tools if tool.name not in shown]
+        # In a thread: a long log is read and ranked whole.
+        return await anyio.to_thread.run_sync(partial(self._run_own, name, arguments, hidden))
+
+    def _run_own(self, name: str, arguments: Mapping[str, Any], hidden: Sequence[Tool]) -> ToolResult:
+        return run_own(name, arguments, events=self.world.store.events(self.session), hidden=hidden)

@@ -1,0 +1,59 @@
+"""How one event is written into the log: its row, its words in the index, and what else its kind changes.
+
+Everything here runs inside a transaction of `agent.sessions.store`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from agent.errors import ApprovalError
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
+
+
+def renamed(event: Event, turns: Mapping[str, str]) -> Event:
+    """An event as a copy of its session has it; `turns` gives the copy's ids."""
+    changes = {"turn": turns[event.turn]}
+    if isinstance(event, ContextTrimmed):
+        changes["kept_from"] = turns.get(event.kept_from, event.kept_from)
+    return event.model_copy(update=changes)
+
+
+def write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    """Add one event, and what was said in it to the index."""
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE session = ?", (session,)).fetchone()
+    stored = event.model_copy(update={"seq": last + 1})
+    db.execute(
+        "INSERT INTO events (session, seq, turn, type, body, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (session, stored.seq, stored.turn, stored.type, stored.model_dump_json(), at),
+    )
+    if isinstance(stored, TurnStarted | TurnDone):
+        text, who = (stored.text, "person") if isinstance(stored, TurnStarted) else (stored.answer, "assistant")
+        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
+    return stored
+
+
+def insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
+    """Add one event and carry out what it means for its turn and its approval.
+
+    Raises:
+        ApprovalError: it answers an approval that has its answer.
+    """
+    stored = write(db, session, event, at)
+    match stored:
+        case ApprovalNeeded():
+            db.execute(
+                "INSERT INTO approvals (id, session, body, expires_at) VALUES (?, ?, ?, ?)",
+                (stored.approval, session, stored.model_dump_json(), datetime.fromisoformat(stored.expires_at).timestamp()),
+            )
+        case ApprovalAnswered():
+            answered = db.execute("UPDATE approvals SET outcome = ? WHERE id = ? AND outcome IS NULL", (stored.outcome, stored.approval))
+            if answered.rowcount != 1:
+                raise ApprovalError("answered")
+        case _ if stored.type in TURN_ENDS:
+            db.execute("UPDATE turns SET has_ended = 1 WHERE id = ?", (stored.turn,))
+        case _:
+            pass
+    return stored
