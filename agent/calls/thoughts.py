@@ -1,7 +1,8 @@
 """A streamed answer parted into what was thought and what was said, for servers that pass a model's thinking tags on as text.
 
-Thoughts come first in an answer or not at all, so a tag further in is text. Where a chat template has already opened the thinking, only its
-end is seen: then everything before the end was thought.
+Thoughts come first in an answer or not at all, so a tag further in is text. An end without a beginning ends thoughts only where nothing was
+said before it; further in it does so only where the model's template opens the thinking itself, which `agent.engine.templates` finds out:
+an answer that talks about the tag must not lose its first half.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ _TAGS = {
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
 }
-_ENDS = re.compile(
-    "|".join(re.escape(end) for end in ("</think>", "</thinking>", "</thought>", "</reasoning>", "</seed:think>", "[/THINK]"))
-)
+_BOUNDS = (*_TAGS, *_TAGS.values())
+_ENDS = re.compile("|".join(re.escape(end) for end in _TAGS.values()))
 
 
 @dataclass
@@ -44,11 +44,11 @@ class Thoughts:
         self._held += piece
         if not self.is_thinking:
             begun = self._held.lstrip()
-            opener = next((tag for tag in _TAGS if begun.startswith(tag)), None)
+            opener = next((tag for tag in _BOUNDS if begun.startswith(tag)), None)
             if opener is None:
-                is_open = any(tag.startswith(begun) for tag in _TAGS)
+                is_open = any(tag.startswith(begun) for tag in _BOUNDS)
                 return "" if is_open else self._speak(begun if self._closer else self._held)
-            self.is_thinking, self._closer = True, _TAGS[opener]
+            self.is_thinking, self._closer = True, _TAGS.get(opener, opener)
         _, end, rest = self._held.partition(self._closer)
         if not end:
             return ""
@@ -72,11 +72,18 @@ class Thoughts:
             if begun.startswith(opener):
                 thought, end, said = begun.removeprefix(opener).partition(closer)
                 return thought.strip(), said.lstrip() if end else ""
-        end = _ENDS.search(raw)
-        if end and not _opens(raw[: end.start()]):
-            return raw[: end.start()].strip(), raw[end.end() :].lstrip()
-        return "", raw
+        end = _ENDS.match(begun)
+        return ("", begun[end.end() :].lstrip()) if end else ("", raw)
 
 
-def _opens(text: str) -> bool:
-    return any(tag in text for tag in _TAGS)
+def parted_at_end(text: str) -> tuple[str, str] | None:
+    """An answer whose thinking the template may have opened: thoughts, and what was said; None where no thinking ends in it."""
+    end = _ENDS.search(text)
+    if end is None or any(tag in text[: end.start()] for tag in _TAGS):
+        return None
+    return text[: end.start()].strip(), text[end.end() :].lstrip()
+
+
+def opens_thoughts(prompt: str) -> bool:
+    """Whether a prompt ends where thoughts begin, so that an answer to it begins inside them."""
+    return prompt.rstrip().endswith(tuple(_TAGS))

@@ -139,19 +139,22 @@ class EngineClient:
         told = await self._ask(_Props, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
         return f"{told.build_info}\0{told.chat_template}"
 
-    async def rendered(self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> str:
-        """A conversation as a loaded model's prompt, without the beginning of an answer.
+    async def rendered(
+        self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), *, is_begun: bool = False
+    ) -> str:
+        """A conversation as a loaded model's prompt.
 
         Args:
             name: as it is asked for.
             messages: the conversation.
             tools: what it is offered.
+            is_begun: with the beginning of an answer, as the template writes it.
 
         Raises:
             EngineUnreachable: nobody answers there.
             ModelFailed: it refused, or is not loaded any more.
         """
-        asked = _Conversation(model=name, messages=messages, tools=tools or None)
+        asked = _Conversation(model=name, messages=messages, tools=tools or None, add_generation_prompt=is_begun)
         return (await self._ask(_Prompt, "POST", "/apply-template", asked, timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)).prompt
 
     async def forget(self, session: str) -> None:

@@ -1,7 +1,7 @@
 """What a model's chat template does with thoughts, found out by rendering with it, and kept for each model's identity.
 
 It is asked after an answer that held thoughts, of a model that is loaded: a look at a template must never cause a swap. Whatever goes wrong
-means that nothing is known, and then the thoughts are sent again as they were generated.
+means that nothing is known, and then the thoughts are sent again as they were generated, and an answer stays as it came.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 
 from agent.calls.assemble import Reply
+from agent.calls.thoughts import opens_thoughts, parted_at_end
 from agent.engine.client import EngineClient
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
@@ -42,6 +43,12 @@ class _Known(NamedTuple):
     until: float
 
 
+class _Opens(NamedTuple):
+    is_so: bool
+    """It begins every answer inside thoughts."""
+    until: float
+
+
 class Templates:
     """The verdicts of one home.
 
@@ -56,16 +63,48 @@ class Templates:
         self._path = path
         self._clock = clock
         self._known: dict[tuple[str, Carriage], _Known] = {}
+        self._openers: dict[str, _Opens] = {}
         self._lock = anyio.Lock()
 
     async def settle(self, route: RouteChosen | None, reply: Reply) -> Reply:
-        """An answer with the word on whether its thoughts are sent again."""
-        if not reply.reasoning or route is None or route.node != DEFAULT_NODE:
+        """An answer with its thoughts apart, and with the word on whether they are sent again."""
+        if route is None or route.node != DEFAULT_NODE:
+            return reply
+        reply = await self._parted(route.model, reply)
+        if not reply.reasoning:
             return reply
         carriage: Carriage = "inline" if reply.raw and not reply.calls and reply.raw != reply.text else "field"
         async with self._lock:
             verdict = await self._verdict(route.model, reply.model, carriage)
         return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
+
+    async def _parted(self, name: str, reply: Reply) -> Reply:
+        """An end of thoughts that nothing began ends them only where the template began them."""
+        parts = None if reply.reasoning else parted_at_end(reply.text)
+        if parts is None or not await self._opens(name, reply.model):
+            return reply
+        thought, said = parts
+        return replace(reply, reasoning=thought, text=said)
+
+    async def _opens(self, name: str, model: str) -> bool:
+        async with self._lock:
+            known = self._openers.get(model)
+            if known is None or known.until <= self._clock():
+                is_so = False
+                with anyio.move_on_after(PROBE_TIMEOUT_S):
+                    is_so = await self._begins_inside(name, model)
+                known = self._openers[model] = _Opens(is_so, self._clock() + FRESH_S)
+        return known.is_so
+
+    async def _begins_inside(self, name: str, model: str) -> bool:
+        try:
+            status = await self._engine.status()
+            if not any(each.name == model and each.state == "ready" for each in status.models):
+                return False
+            return opens_thoughts(await self._engine.rendered(name, scenes("field")[0].earlier[:1], is_begun=True))
+        except (EngineUnreachable, ModelFailed) as error:
+            log.info("whether the template of %s opens thoughts is not known: %s", model, error)
+            return False
 
     async def _verdict(self, name: str, model: str, carriage: Carriage) -> Verdict | None:
         known = self._known.get((model, carriage))

@@ -104,6 +104,23 @@ async def test_thoughts_in_the_text_go_where_the_template_would_take_them_out(ho
         assert [message["content"] for message in agent.model.requests[1]["messages"] if message["role"] == "assistant"] == ["One."]
 
 
+UNOPENED = "The tag is next. </think> One."
+
+
+@pytest.mark.anyio
+async def test_an_end_of_thoughts_that_nothing_began_counts_only_where_the_template_begins_them(home: Home):
+    for template, expected in (
+        (templates.opens_thoughts, ("The tag is next.", "One.")),
+        (templates.keeps, ("", UNOPENED)),
+        (None, ("", UNOPENED)),
+    ):
+        async with thinking(home, template, [Say(UNOPENED), Say(UNOPENED)]) as agent:
+            events = [*await agent.ask("first"), *await agent.ask("second")]
+            replied = [event for event in events if isinstance(event, ModelReplied)]
+            assert [(event.reasoning, event.text) for event in replied] == [expected, expected]
+            assert not template or agent.model.looks.count("/apply-template 0") <= 5
+
+
 @pytest.mark.anyio
 async def test_a_template_is_looked_at_once_and_its_verdict_outlives_the_service(home: Home):
     async with thinking(home, templates.ignores, SCRIPT) as agent:

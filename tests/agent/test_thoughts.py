@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.calls.assemble import Assembly
-from agent.calls.thoughts import Thoughts
+from agent.calls.thoughts import Thoughts, opens_thoughts, parted_at_end
 
 THOUGHT = [
     ("<think>\nHm.\n</think>\n\nHello.", "Hm.", "Hello."),
@@ -18,6 +18,8 @@ THOUGHT = [
     ("Hello.", "", "Hello."),
     ("I <think> so.", "", "I <think> so."),
     ("Use <b>, a < b.", "", "Use <b>, a < b."),
+    ("</think>\n\nHello.", "", "Hello."),
+    ("The model ends its thoughts with </think> and then speaks.", "", "The model ends its thoughts with </think> and then speaks."),
 ]
 
 
@@ -31,9 +33,16 @@ def test_it_is_parted_and_only_what_was_said_is_shown(raw: str, thought: str, sa
 
 
 def test_where_the_template_opened_the_thinking_everything_before_its_end_was_thought():
-    thoughts = Thoughts()
-    thoughts.feed("Hm.\n</think>\n\nHello.")
-    assert thoughts.parted() == ("Hm.", "Hello.")
+    assert parted_at_end("Hm.\n</think>\n\nHello.") == ("Hm.", "Hello.")
+    assert parted_at_end("Hello.") is None
+    assert parted_at_end("It is <think> and </think>.") is None
+
+
+def test_a_template_that_opens_the_thinking_is_known_by_how_its_prompt_ends():
+    assert opens_thoughts("<|im_start|>assistant\n<think>\n")
+    assert opens_thoughts("[INST]Hi[/INST][THINK]")
+    assert not opens_thoughts("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert not opens_thoughts("<|im_start|>assistant\n")
 
 
 def test_a_reply_keeps_what_was_generated_beside_what_was_said():

@@ -42,6 +42,11 @@ def gathers_on_top(request: Mapping[str, Any]) -> str:
     return "".join(_thought(message) for message in messages) + ignores(request)
 
 
+def opens_thoughts(request: Mapping[str, Any]) -> str:
+    """It begins every answer inside thoughts."""
+    return keeps(request) + ("<assistant><think>\n" if request.get("add_generation_prompt") else "")
+
+
 def takes_no_calls(request: Mapping[str, Any]) -> str:
     """It fails where tools are offered."""
     if request.get("tools"):
