@@ -9,34 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from agent.event_parts import Attached, CallValue, Decision, EventBase, ToolClass, Usage
+from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import RouteCost, RouteOption, RouteSignals
 
-ToolClass = Literal["read", "write", "delete", "send", "run"]
-"""What a tool does to the world, from the pinned manifest, never from the server's own word; `run` starts a program of this machine."""
-Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
-"""How a call came to run or not: by policy, by a person's yes or no, or refused by policy (nobody could be asked, expired, forbidden)."""
 
-
-class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seq: int = 0
-    """Place in the session's log, from 1; 0 for a live event that is not stored."""
-    turn: str
-    """Id of the turn that it belongs to."""
-
-
-class Attached(BaseModel):
-    """What the person put beside a message: a file, a command's output. Anybody may have written it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(max_length=1000)
-    text: str = Field(max_length=100_000)
-
-
-class TurnStarted(_Event):
+class TurnStarted(EventBase):
     type: Literal["turn_started"] = "turn_started"
     text: str
     """What the person typed."""
@@ -50,7 +30,7 @@ class TurnStarted(_Event):
     """What was put beside it; the model sees it in `sent_text`."""
 
 
-class RouteChosen(_Event):
+class RouteChosen(EventBase):
     type: Literal["route_chosen"] = "route_chosen"
     node: str = "engine"
     """Which node answers."""
@@ -68,34 +48,25 @@ class RouteChosen(_Event):
     predicted: RouteCost | None = None
 
 
-class Usage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    elapsed_s: float = 0.0
-
-
-class ContextTrimmed(_Event):
+class ContextTrimmed(EventBase):
     """The oldest turns have left the model's view; they stay in the log."""
 
     type: Literal["context_trimmed"] = "context_trimmed"
     kept_from: str
-    """The oldest turn that the model still sees."""
+    """The oldest turn that the model still sees; empty where it sees none."""
     dropped: int
     """Turns that left."""
     n_ctx: int
     """Tokens that the model can hold."""
     summary: str = ""
     """What the model, asked before they left, wrote for itself of everything up to then; empty where they just left."""
-    cause: Literal["full", "refused"] = "full"
-    """`full`: seen before a turn began; `refused`: the server had said that the request was too long."""
+    cause: Literal["full", "refused", "asked"] = "full"
+    """`full`: seen before a turn began; `refused`: the server had said that the request was too long; `asked`: a person wanted it."""
     usage: Usage = Usage()
     """What the summary took."""
 
 
-class EngineLoading(_Event):
+class EngineLoading(EventBase):
     type: Literal["engine_loading"] = "engine_loading"
     model: str
     phase: str
@@ -107,24 +78,12 @@ class EngineLoading(_Event):
     """0 to 100 where the runtime tells it."""
 
 
-class TextDelta(_Event):
+class TextDelta(EventBase):
     type: Literal["text_delta"] = "text_delta"
     text: str
 
 
-class CallValue(BaseModel):
-    """One tool call as the model wrote it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
-    name: str
-    arguments: str
-    """JSON text as generated: history replays these bytes. Of what was no JSON it is what was made of it: templates fail on other text."""
-    repaired: str = ""
-    """What was put right in how the model wrote it; empty for a call that was right."""
-
-
-class ModelReplied(_Event):
+class ModelReplied(EventBase):
     type: Literal["model_replied"] = "model_replied"
     text: str
     reasoning: str = ""
@@ -148,7 +107,7 @@ class ModelReplied(_Event):
     """Its thoughts are not sent again with the conversation: the template of its model would not leave them where they were."""
 
 
-class CacheLost(_Event):
+class CacheLost(EventBase):
     """The server had to read again what it had read of this conversation before."""
 
     type: Literal["cache_lost"] = "cache_lost"
@@ -164,7 +123,7 @@ class CacheLost(_Event):
     """All of it in one sentence."""
 
 
-class CallDecided(_Event):
+class CallDecided(EventBase):
     type: Literal["call_decided"] = "call_decided"
     call: str
     name: str
@@ -175,9 +134,13 @@ class CallDecided(_Event):
     """Canonical JSON of what the host supplies beside them (ids, versions)."""
     verdict: Literal["allow", "ask", "deny"]
     reason: str
+    headline: str = ""
+    """One line of what will happen, where the call would be held before it runs."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Label and value of everything that will happen, there too."""
 
 
-class ApprovalNeeded(_Event):
+class ApprovalNeeded(EventBase):
     type: Literal["approval_needed"] = "approval_needed"
     approval: str
     call: str
@@ -195,7 +158,7 @@ class ApprovalNeeded(_Event):
     """Where the tool is described otherwise than when it was first used: the digest of what it is now, which a yes accepts too."""
 
 
-class ServersMissing(_Event):
+class ServersMissing(EventBase):
     """Tool servers that did not start or went away, so that their tools cannot be called. Live only."""
 
     type: Literal["servers_missing"] = "servers_missing"
@@ -203,7 +166,7 @@ class ServersMissing(_Event):
     """Why, by server, fit to be shown; empty once all are there."""
 
 
-class ApprovalAnswered(_Event):
+class ApprovalAnswered(EventBase):
     type: Literal["approval_answered"] = "approval_answered"
     approval: str
     call: str
@@ -211,14 +174,14 @@ class ApprovalAnswered(_Event):
     who: str
 
 
-class ToolStarted(_Event):
+class ToolStarted(EventBase):
     type: Literal["tool_started"] = "tool_started"
     call: str
     name: str
     arguments: str
 
 
-class ToolProgress(_Event):
+class ToolProgress(EventBase):
     """How far a call is, as its server says. Live only."""
 
     type: Literal["tool_progress"] = "tool_progress"
@@ -231,7 +194,7 @@ class ToolProgress(_Event):
     """The server's words, fit to be shown."""
 
 
-class ToolFinished(_Event):
+class ToolFinished(EventBase):
     type: Literal["tool_finished"] = "tool_finished"
     call: str
     name: str
@@ -248,13 +211,13 @@ class ToolFinished(_Event):
     """The call could not be run as the model wrote it: an unknown name, or arguments that do not fit."""
 
 
-class TurnDone(_Event):
+class TurnDone(EventBase):
     type: Literal["turn_done"] = "turn_done"
     answer: str
     usage: Usage
 
 
-class TurnFailed(_Event):
+class TurnFailed(EventBase):
     type: Literal["turn_failed"] = "turn_failed"
     error: str
     """A sentence for the person."""
@@ -262,7 +225,7 @@ class TurnFailed(_Event):
     """Stable: `engine_unreachable`, `model_failed`, `budget`, `interrupted`, `internal`."""
 
 
-class TurnCancelled(_Event):
+class TurnCancelled(EventBase):
     type: Literal["turn_cancelled"] = "turn_cancelled"
     who: str
 
@@ -279,6 +242,8 @@ Event = (
     | CallDecided
     | ApprovalNeeded
     | ApprovalAnswered
+    | ToolHeld
+    | ToolTakenBack
     | ToolStarted
     | ToolProgress
     | ToolFinished
