@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from agent.background import background_tasks
 from agent.engine.child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
+from agent.faces.mcp_door import mcp_door
 from agent.gateway.token import gateway_token
 from agent.local_time import find_zone
 from agent.service.address import Address
@@ -41,13 +42,16 @@ NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "
 @click.option("--config", "settings_path", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the home's agent.toml.")
 @click.option("--on-demand", is_flag=True, help="Leave when nobody needs it any more; how front-ends start it.")
 @click.option("--gateway-port", type=click.IntRange(0, 65535), help="Serve other programs at this port too; see `variet gateway`.")
+@click.option("--mcp-port", type=click.IntRange(0, 65535), help="Serve MCP clients over HTTP at this port too; see `variet mcp-agent`.")
 @click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
-def serve(settings_path: Path | None, *, on_demand: bool, gateway_port: int | None, now: datetime | None) -> None:
+def serve(
+    settings_path: Path | None, *, on_demand: bool, gateway_port: int | None, mcp_port: int | None, now: datetime | None
+) -> None:  # fmt: skip
     """Run the agent service, which `variet chat` and `variet ask` attach to.
 
     They start it themselves when it does not run, and it then leaves when the last of them has gone. In the foreground it stays
     until Ctrl-C: for a machine that is always on. With --gateway-port any program that speaks OpenAI's protocol reaches your models
-    and the agent at that port of this machine.
+    and the agent at that port of this machine; with --mcp-port MCP clients reach the agent over HTTP.
     """
     home = Home.find()
     try:
@@ -56,8 +60,9 @@ def serve(settings_path: Path | None, *, on_demand: bool, gateway_port: int | No
         _read_key(home)
         engine = _engine(home, settings)
         door = Door(gateway_port, None if gateway_port is None else gateway_token(home.prepare()))
-        opener = partial(_open_runtime, home, settings, now, door)
-        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path, door=door)
+        mcp = mcp_door(home.prepare(), mcp_port)
+        opener = partial(_open_runtime, home, settings, now, door, mcp)
+        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path, door=door, mcp=mcp)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
     except (AgentError, ConfigError, CredentialError) as error:
         click.echo(f"variet serve: {error}", err=True)
@@ -82,7 +87,7 @@ def _engine(home: Home, settings: AgentSettings) -> EngineLink:
 
 @asynccontextmanager
 async def _open_runtime(
-    home: Home, settings: AgentSettings, now: datetime | None, door: Door, engine: EngineLink
+    home: Home, settings: AgentSettings, now: datetime | None, door: Door, mcp: Door, engine: EngineLink
 ) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
     session = await anyio.to_thread.run_sync(importlib.import_module, "agent.sessions.session")
@@ -93,7 +98,11 @@ async def _open_runtime(
         session.open_runtime(home, settings, engine_url=engine.url, engine_key=read_key, zone=zone) as runtime,
         gateway.open_gateway(engine, read_key, settings, runtime, runtime.router) as door.app,
         background_tasks() as tasks,
+        AsyncExitStack() as more,
     ):
+        if mcp.port is not None:
+            face = await anyio.to_thread.run_sync(importlib.import_module, "agent.faces.mcp_http")
+            mcp.app = await more.enter_async_context(face.open_mcp(home))
         if settings.engine.url is None:
             # On Machine A it is not ours to say what should be in its memory.
             tasks.start_soon(runtime.warm)
@@ -104,3 +113,5 @@ def _tell(address: Address) -> None:
     click.echo(f"The agent service listens at {address.url}. Ctrl-C ends it.", err=True)
     if address.gateway is not None:
         click.echo(f"Other programs reach it at {address.gateway}; `variet gateway` tells how.", err=True)
+    if address.mcp is not None:
+        click.echo(f"MCP clients reach the agent at {address.mcp}; `variet mcp-agent --token` prints their token.", err=True)

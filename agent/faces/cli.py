@@ -1,4 +1,4 @@
-"""`variet mcp-agent`: the agent for other programs, over standard input and output."""
+"""`variet mcp-agent`: the agent for other programs, over standard input and output; and the token of the way over HTTP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from mcp.server.stdio import stdio_server
 
 from agent.errors import AgentError
 from agent.faces.link import Attach, linked
+from agent.faces.mcp_door import mcp_token
 from agent.faces.mcp_server import build
 from agent.service.attach import attach
+from config.credentials import CredentialError
 from config.load import ConfigError, load_agent
 from config.logs import set_up_logging
 from config.paths import Home
@@ -25,23 +27,40 @@ Example, in another MCP client's settings:
   {"command": "variet", "args": ["mcp-agent"]}
 
 \b
+Over HTTP:
+  variet serve --mcp-port 8110            at http://127.0.0.1:8110/mcp
+  variet mcp-agent --token                what its clients show
+
+\b
 Tools: run_task, continue_task, list_sessions, routes. The tool servers
 themselves are served with `variet mcp NAME`.
 
-Exit codes: 0 the client has gone, 1 the settings cannot be used.
+Exit codes: 0 the client has gone, 1 settings or token cannot be used.
 """
 
 
 @click.command("mcp-agent", epilog=MCP_EPILOG)
 @click.option("--config", "settings_path", type=SETTINGS, help="Instead of the home's agent.toml.")
-def mcp_agent(settings_path: Path | None) -> None:
+@click.option("--token", "only_token", is_flag=True, help="Print the token for `variet serve --mcp-port`, and nothing else.")
+def mcp_agent(settings_path: Path | None, *, only_token: bool) -> None:
     """Serve the assistant itself as an MCP server, over standard input and output.
 
     It attaches to the one agent service, which is started if it does not run. What would write, delete or send is asked through the client
     where that shows questions to a person; everywhere else it waits, and `variet chat` answers it.
     """
+    if only_token:
+        _print_token()
+        return
     attach_home = _prepared("mcp-agent", settings_path)
     anyio.run(_serve_mcp, attach_home)
+
+
+def _print_token() -> None:
+    try:
+        click.echo(mcp_token(Home.find().prepare()).get_secret_value())
+    except CredentialError as error:
+        click.echo(f"variet mcp-agent: {error}", err=True)
+        sys.exit(FAILED)
 
 
 def _prepared(name: str, settings_path: Path | None) -> Attach:

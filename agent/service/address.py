@@ -29,6 +29,8 @@ class Address(BaseModel):
     """The settings file that it was told to use; None for the home's own."""
     gateway: str | None = None
     """What other programs take as their base URL, where the gateway has a port of its own; its token is another one."""
+    mcp: str | None = None
+    """Where MCP clients reach the agent over HTTP, if they do; with a third token."""
 
     @classmethod
     def read(cls, home: Home) -> Self | None:

@@ -53,13 +53,21 @@ class Service:
     """One service from start to end."""
 
     def __init__(
-        self, home: Home, *, engine: EngineLink, open_runtime: OpenRuntime, settings_path: Path | None = None, door: Door | None = None
+        self,
+        home: Home,
+        *,
+        engine: EngineLink,
+        open_runtime: OpenRuntime,
+        settings_path: Path | None = None,
+        door: Door | None = None,
+        mcp: Door | None = None,
     ) -> None:
         self._home = home.prepare()
         self._settings = str(settings_path.absolute()) if settings_path else None
         self._engine = engine
         self._open_runtime = open_runtime
         self._door = door or Door()
+        self._mcp = mcp or Door()
         self._readiness = Readiness()
         self._presence = Presence(self._is_busy)
         self._desk = Desk(self._presence, self._readiness, engine.ensure)
@@ -82,7 +90,9 @@ class Service:
             listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
             port, token = listener.getsockname()[1], secrets.token_urlsafe(32)
             front = Guard(build_routes(self._desk), token=token, port=port)
-            way = Doorway(front, door=self._door, token=token, port=port, presence=self._presence, readiness=self._readiness)
+            way = Doorway(
+                front, door=self._door, others=(self._mcp,), token=token, port=port, presence=self._presence, readiness=self._readiness
+            )
             listeners = [listener, *way.listen(held)]
             address = Address(
                 url=f"http://127.0.0.1:{port}",
@@ -90,7 +100,8 @@ class Service:
                 pid=os.getpid(),
                 version=own_version(),
                 settings=self._settings,
-                gateway=way.url,
+                gateway=way.url(self._door),
+                mcp=way.url(self._mcp),
             )
             server = _Server(way, self._presence.leave)
             async with anyio.create_task_group() as tasks:

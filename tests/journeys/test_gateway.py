@@ -1,4 +1,4 @@
-"""RTE-5, AGT-9: another program, with a stock client and the gateway's token, reaches a real model and the agent through one address."""
+"""RTE-5, AGT-9: a stock client with the gateway's token reaches a real model and the agent, and an MCP client the agent over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from openai import AsyncOpenAI
 
+from agent.faces.mcp_door import mcp_token
 from agent.service.address import Address
 from config.paths import Home
 from tests.fakes.tiny_gguf import GREETING, write_tiny_gguf
@@ -26,15 +30,15 @@ HI: list[Any] = [{"role": "user", "content": "hello"}]
 
 
 @asynccontextmanager
-async def _served(home: Home) -> AsyncGenerator[str]:
-    """`variet serve --gateway-port 0`, and where other programs reach it."""
-    command = (sys.executable, "-m", "bots.cli", "serve", "--gateway-port", "0")
+async def _served(home: Home) -> AsyncGenerator[tuple[str, str]]:
+    """`variet serve` with both ways in, and where other programs reach the gateway and the agent."""
+    command = (sys.executable, "-m", "bots.cli", "serve", "--gateway-port", "0", "--mcp-port", "0")
     async with await anyio.open_process(command, env={**os.environ, **home.environment()}, stdin=None, stdout=None, stderr=None) as process:
         try:
-            while (address := Address.read(home)) is None or address.gateway is None:
+            while (address := Address.read(home)) is None or address.gateway is None or address.mcp is None:
                 assert process.returncode is None
                 await anyio.sleep(POLL_S)
-            yield address.gateway
+            yield address.gateway, address.mcp
         finally:
             process.terminate()
             with anyio.CancelScope(shield=True):
@@ -53,7 +57,7 @@ async def test_a_stock_client_reaches_a_real_model_and_the_agent(home: Home, tmp
     async with running_engine(house, settings, bound_s=JOURNEY_BOUND_S) as engine:
         home.agent_toml.write_text(f'{NO_SERVERS}\n[engine]\nurl = "{engine.url}"\n', encoding="utf-8")
         async with (
-            _served(home) as url,
+            _served(home) as (url, mcp_url),
             AsyncOpenAI(base_url=url, api_key=await _token(home), max_retries=0, timeout=JOURNEY_BOUND_S) as client,
         ):
             assert [each.id async for each in client.models.list()][:3] == ["auto", "variet", "fast"]
@@ -68,3 +72,10 @@ async def test_a_stock_client_reaches_a_real_model_and_the_agent(home: Home, tmp
             turn = await client.chat.completions.create(model="variet", messages=HI)
             assert turn.choices[0].message.content == "".join(GREETING)
             assert turn.model == "tiny"
+            bearer = {"Authorization": f"Bearer {mcp_token(home).get_secret_value()}"}
+            async with (
+                httpx2.AsyncClient(headers=bearer, trust_env=False, timeout=JOURNEY_BOUND_S) as http,
+                Client(streamable_http_client(mcp_url, http_client=http)) as mcp,
+            ):
+                done = await mcp.call_tool("run_task", {"task": "hello"})
+                assert (done.structured_content or {})["answer"] == "".join(GREETING)
