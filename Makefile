@@ -32,12 +32,22 @@ check: setup ## Lint, formatting, strict types, import rules (all of them, also 
 	  echo "== $$each"; $(BIN)/$$each || failed="$$failed; $$each"; done; \
 	if [ -n "$$failed" ]; then echo "failed: $${failed#; }" >&2; exit 1; fi
 
-bench: setup ## Measure a start, and what the engine adds to a request, a stream and a swap, beside the direct figures
+bench: setup ## Measure starts, the engine, the tool servers and the agent, beside direct figures and other libraries (ARGS="--only agent-turns")
+	@$(MAKE) --no-print-directory $(PEERS)/.installed || echo "Without peers: they could not be installed." >&2
 	@$(BIN)/python -m bench $(ARGS)
+
+# Other agent libraries, never in our own environment: some pin what we use in other versions.
+PEERS := .cache/peers
+
+$(PEERS)/.installed: bench/peers.lock | setup
+	@$(BIN)/python -m venv --clear $(PEERS)
+	@$(UV) pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave and settings change (ARGS="--swaps 60 --seed 7")
 	@$(BIN)/python -m soak $(ARGS)
 	@$(BIN)/python -m tests.fakes.outbox_killings --runs 200
+	@$(BIN)/python -m tests.fakes.turn_killings --runs 500
 
 # Apart from the environment: only the packages that the suite cannot do without, found by its own path.
 DOJO := .cache/dojo

@@ -13,6 +13,10 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from bench.agent_matrix import measure_loops, measure_recovery
+from bench.agent_prefix import measure_many_tools, measure_prefix
+from bench.agent_processes import measure_cancel, measure_servers
+from bench.agent_turns import measure_import, measure_turns, told_peers
 from bench.cold_file import measure_cold_file
 from bench.engine import circumstances, measure, quick
 from bench.engine_start import measure_engine_start
@@ -28,6 +32,8 @@ COLD_RUNS = 3
 """Each way; one writes nothing and reads a gigabyte."""
 QUICK_COLD_BYTES = 64 * 1024**2
 MAILS = 10_000
+LENGTHS = (50, 200)
+"""Steps of a turn."""
 YEARS = 5
 """Of a busy calendar."""
 
@@ -55,6 +61,14 @@ def _parts(*, is_quick: bool) -> dict[str, Part]:
         "server-start": in_thread(measure_server_starts, runs),
         "mails": in_thread(measure_mails, 500 if is_quick else MAILS),
         "week": in_thread(measure_week, 1 if is_quick else YEARS),
+        "agent-turns": lambda place: anyio.to_thread.run_sync(measure_turns, place, runs, (3, 6) if is_quick else LENGTHS),
+        "agent-import": in_thread(measure_import, runs),
+        "agent-tools": in_thread(measure_many_tools, 300),
+        "agent-recovery": measure_recovery,
+        "agent-loops": measure_loops,
+        "agent-prefix": measure_prefix,
+        "agent-cancel": in_thread(measure_cancel, runs),
+        "agent-servers": measure_servers,
     }
 
 
@@ -68,12 +82,12 @@ async def _measured(parts: Iterable[Part]) -> list[Figure]:
 
 def main() -> int:
     """Run the measurements that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure starts, what the engine adds, what tool servers take.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure starts, the engine, tool servers, the agent.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works; its figures are held against no target")
     parser.add_argument("--only", action="append", choices=tuple(_parts(is_quick=True)), help="measure this alone; may be repeated")
     options = parser.parse_args()
-    around = circumstances()
+    around = {**circumstances(), "peers": told_peers()}
     parts = _parts(is_quick=options.quick)
     figures = anyio.run(_measured, [part for name, part in parts.items() if not options.only or name in options.only])
     if options.quick:

@@ -1,7 +1,8 @@
 """A runtime in a process of its own, to be killed: `python -m tests.agent.crashing_runtime HOME ENGINE_URL TEXT`.
 
 With a text it opens a session and sends it; with `-` it goes on with what it finds. It answers every approval with yes, prints the type
-of every event as it comes, and exits when the turn has ended. Its tools are real servers: those of the fake, or with `HOME/real` ours.
+of every event as it comes, and exits when the turn has ended. Its tools are real servers: those of the fake, or with a file `real` in the
+home's data ours, all of them or those that it names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import anyio
 from agent.events import TURN_ENDS, ApprovalNeeded
 from agent.sessions.session import Runtime, open_runtime
 from config.paths import Home
-from config.schema import AgentSection, AgentSettings
+from config.schema import AgentSection, AgentSettings, ServerEntry
+from config.vocabulary import BUILTINS
 from tests.agent.runtimes import fake_toolbox
 
 
@@ -30,8 +32,11 @@ async def answer_until_the_end(runtime: Runtime, session: str) -> None:
 
 
 async def live(home: Home, url: str, text: str) -> None:
-    settings = AgentSettings(agent=AgentSection(zone="Europe/Berlin"))
-    tools = None if (home.data_dir / "real").exists() else fake_toolbox(home.data_dir / "tools")
+    real = home.data_dir / "real"
+    named = real.read_text().split() if real.exists() else []
+    servers = {name: ServerEntry(builtin=name, enabled=not named or name in named) for name in BUILTINS}
+    settings = AgentSettings(agent=AgentSection(zone="Europe/Berlin"), servers=servers)
+    tools = None if real.exists() else fake_toolbox(home.data_dir / "tools")
     async with open_runtime(home, settings, engine_url=url, engine_key=None, tools=tools) as runtime:
         if text != "-":
             session = await runtime.open_session()
