@@ -32,6 +32,11 @@ class KeyInfo:
     """Whether it may only look."""
 
     @property
+    def client(self) -> str | None:
+        """Who asks; None where no key was needed, so that nobody is known by name."""
+        return self.name if self.id else None
+
+    @property
     def sees_only(self) -> str | None:
         """Whose requests it may see: a key with limits its own alone, any other everybody's (None)."""
         return self.name if self.tiers is not None or self.is_read_only else None

@@ -12,7 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from inference.access import key_of
+from inference.access import KeyInfo, key_of
 from inference.catalog import Served
 from inference.contract import (
     CONTRACT,
@@ -33,6 +33,7 @@ from inference.contract import (
     event_frame,
 )
 from inference.dashboard.routes import add_watching
+from inference.discretion import discreet, discreet_status
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
 from inference.files_there import FilesSeen, check_files
 from inference.observatory import Observatory
@@ -103,9 +104,10 @@ class _Routes:
         self._supervisor.catalog.known(name)
         return next(each for each in (await self.models()).data if each.id == name)
 
-    async def status(self) -> EngineStatus:
+    async def status(self, request: Request) -> EngineStatus:
         """Models, queue and the load under way."""
-        return await self._files.told(self._supervisor.status(self._version), tuple(self._supervisor.catalog.models.values()))
+        status = discreet_status(self._supervisor.status(self._version), key_of(request.scope))
+        return await self._files.told(status, tuple(self._supervisor.catalog.models.values()))
 
     async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:
         """Load a model in place of what is there."""
@@ -113,21 +115,22 @@ class _Routes:
             key_of(request.scope).check_force()
         model = await self._named(request, asked.name)
         if not asked.wait:
-            return await self._want(model, is_forced=asked.force)
+            return await self._want(request, model, is_forced=asked.force)
         ended: tuple[str, ...] = ()
 
         async def wait() -> None:
             nonlocal ended
-            with self._supervisor.ticket(model, takes_lease=False, is_forced=asked.force) as ticket:
+            by = key_of(request.scope).client
+            with self._supervisor.ticket(model, takes_lease=False, is_forced=asked.force, by=by) as ticket:
                 await ticket.wait_granted()
                 ended = ticket.ended
 
         await _while_connected(request, wait)
-        return SwitchAnswer(**self._supervisor.status_of(model).model_dump(), ended=ended)
+        return self._switched(request, model, ended)
 
     async def load(self, asked: LoadRequest, request: Request) -> SwitchAnswer:
         """Ask for a model and do not wait."""
-        return await self._want(await self._named(request, asked.model), is_forced=False)
+        return await self._want(request, await self._named(request, asked.model), is_forced=False)
 
     async def unload(self, request: Request, asked: UnloadRequest = _NOTHING_ASKED) -> UnloadAnswer:
         """Free the memory of one model or of all."""
@@ -136,9 +139,9 @@ class _Routes:
         model = None if asked.model is None else self._known(request, asked.model).spec.name
         return UnloadAnswer(unloaded=await self._supervisor.unload(model))
 
-    async def events(self) -> StreamingResponse:
+    async def events(self, request: Request) -> StreamingResponse:
         """Swaps as they go on, the present state first."""
-        return StreamingResponse(self._frames(), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+        return StreamingResponse(self._frames(key_of(request.scope)), media_type="text/event-stream", headers={"cache-control": "no-cache"})
 
     async def forget(self, session: str, request: Request) -> SessionForgotten:
         """Delete what is kept of a conversation; another client's of that name stays."""
@@ -154,21 +157,25 @@ class _Routes:
         key_of(request.scope).check_name(name)
         return self._supervisor.catalog.resolve(name)
 
-    async def _want(self, model: str, *, is_forced: bool) -> SwitchAnswer:
-        ticket = await self._supervisor.want(model, is_forced=is_forced)
+    async def _want(self, request: Request, model: str, *, is_forced: bool) -> SwitchAnswer:
+        ticket = await self._supervisor.want(model, is_forced=is_forced, by=key_of(request.scope).client)
         if ticket.verdict is not None:
             raise ticket.verdict
-        return SwitchAnswer(**self._supervisor.status_of(model).model_dump(), ended=ticket.ended)
+        return self._switched(request, model, ticket.ended)
 
-    async def _frames(self) -> AsyncIterator[bytes]:
+    def _switched(self, request: Request, model: str, ended: tuple[str, ...]) -> SwitchAnswer:
+        status = discreet(self._supervisor.status_of(model), key_of(request.scope))
+        return SwitchAnswer(**status.model_dump(), ended=ended)
+
+    async def _frames(self, key: KeyInfo) -> AsyncIterator[bytes]:
         with self._supervisor.hub.listen() as listener:
             yield KEEP_ALIVE
             for model in self._supervisor.loaded:
-                yield event_frame(SWAP_EVENT, self._supervisor.progress(model))
+                yield event_frame(SWAP_EVENT, discreet(self._supervisor.progress(model), key))
             if swap := self._supervisor.swap():
-                yield event_frame(SWAP_EVENT, swap)
+                yield event_frame(SWAP_EVENT, discreet(swap, key))
             async for progress in listener.frames(KEEP_ALIVE_S):
-                yield KEEP_ALIVE if progress is None else event_frame(SWAP_EVENT, progress)
+                yield KEEP_ALIVE if progress is None else event_frame(SWAP_EVENT, discreet(progress, key))
 
 
 async def _while_connected(request: Request, work: Callable[[], Awaitable[None]]) -> None:

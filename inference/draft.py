@@ -5,9 +5,11 @@ It lives as long as one call of `scheduler.step`, so that the rules can read lik
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from inference.catalog import ModelSpec
+from inference.reasons import Reason
 from inference.residency import Evict, Fits, Plan, account, crowd, plan
 from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, SaveWarmth, Start, State, Stop
 
@@ -77,14 +79,23 @@ class Draft:
         self.change(name, phase=phase, unload_by=None)
         self.effects.append(effect)
 
-    def start(self, name: str) -> None:
-        """Begin a load."""
-        model = self.change(name, generation=self.models[name].generation + 1, since=self.now, is_missed=False)
+    def start(self, name: str, reason: Reason) -> None:
+        """Begin a load. The reason for which room was made counts, where that was done for it."""
+        before = self.models[name]
+        decisive = before.room or reason
+        model = self.change(name, generation=before.generation + 1, since=self.now, is_missed=False, reason=decisive, room=None, gone=None)
         self.move(name, "starting", Start(name, model.generation))
 
-    def vacate(self, name: str) -> None:
+    def vacate(self, name: str, why: str) -> None:
         """Send an idle model away, its conversations saved first."""
+        self.change(name, gone=why)
         self.move(name, "saving", SaveWarmth(name, self.models[name].generation))
+
+    def make_room(self, names: Sequence[str], target: str, reason: Reason) -> None:
+        """Note that these go for `target`, and why; with those that have gone for it before."""
+        before = self.models[target].room
+        gone = (before.evicted if before else ()) + tuple(names)
+        self.change(target, room=replace(before or reason, evicted=tuple(dict.fromkeys(gone))))
 
     def oust(self, name: str, why: str, *, by: str | None) -> None:
         """Send a model away, ending the requests that it answers; of its conversations is saved what is quickly saved."""
@@ -92,12 +103,14 @@ class Draft:
             self.cut(name, why, by=by)
             return
         self._end(name, why, by)
+        self.change(name, gone=why)
         self.move(name, "saving", SaveWarmth(name, self.models[name].generation, is_urgent=True))
 
     def cut(self, name: str, why: str, *, by: str | None) -> None:
         """Stop a model now, ending the requests that it answers. One that is on its way out already goes on by itself."""
         if self.models[name].phase in ("starting", "restoring", "ready"):
             self._end(name, why, by)
+            self.change(name, gone=why)
             self.move(name, "stopping", Stop(name, self.models[name].generation))
 
     def _end(self, name: str, why: str, by: str | None) -> None:

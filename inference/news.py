@@ -42,7 +42,7 @@ def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Res
             draft.change(name, load_s=draft.now - model.since)
             draft.move(name, "restoring", RestoreWarmth(name, generation))
         case Restored(), "restoring":
-            draft.change(name, phase="ready", ready_since=draft.now, error=None, is_missed=False, is_crowded=False)
+            draft.change(name, phase="ready", ready_since=draft.now, error=None, is_missed=False, is_crowded=False, gone=None)
         case _:
             pass  # Past: the model has moved on, by a crash or a forced stop.
 
@@ -74,6 +74,7 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
         leases=frozenset[str](),
         due={},
         is_crowded=False,
+        gone=None,
         failures=failures,
         not_before=draft.now + delay_s,
         given_up=given_up,

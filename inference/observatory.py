@@ -14,7 +14,7 @@ from config.paths import Home
 from inference.activity.finished import Finished
 from inference.activity.log import LOG_FILE, ActivityLog, NoActivityLog
 from inference.cards.card import Card, Look, held_by, no_cards
-from inference.contract import EngineStatus, Gpu, ProcessMemory, Resources
+from inference.contract import EngineStatus, Gpu, ProcessMemory, Resources, SwapProgress
 from inference.memory_use import family, family_mib, resident_mib
 from inference.metrics import Metrics
 from inference.rates import RATES_FILE, RateBook
@@ -50,6 +50,12 @@ class Observatory:
         """Take on one finished request."""
         self.metrics.observe(finished)
         self.log.record(finished)
+
+    def observe_swap(self, progress: SwapProgress) -> None:
+        """Take on the news of a load; the end of one is kept."""
+        self.metrics.observe_swap(progress)
+        if progress.phase in ("ready", "failed"):
+            self.log.record_swap(progress)
 
     async def resources(self, status: EngineStatus) -> Resources:
         """What the engine and its models use now."""

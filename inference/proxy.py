@@ -21,6 +21,7 @@ from inference.activity.watch import Watch
 from inference.answer import Answer
 from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
+from inference.discretion import discreet
 from inference.errors import EngineError, UpstreamDied
 from inference.files_there import check_files
 from inference.hang import Pulse, guarded
@@ -65,8 +66,7 @@ class _Asked:
     raw: bytes
     spec: ModelSpec
     session: str | None
-    priority: int
-    """Its key's."""
+    key: KeyInfo
 
 
 class Proxy:
@@ -109,7 +109,7 @@ class Proxy:
             watch.failed(error, is_begun=False)
             await answer.fail(error)
             return
-        asked = _Asked(incoming, raw, served.spec, _session(scope, incoming), key.priority)
+        asked = _Asked(incoming, raw, served.spec, _session(scope, incoming), key)
         if await self._attempt(asked, receive, answer, watch, may_repeat=True):
             await self._attempt(asked, receive, answer, watch, may_repeat=False)
 
@@ -136,7 +136,13 @@ class Proxy:
 
     def _queue_for(self, asked: _Asked) -> AbstractContextManager[Ticket]:
         incoming = asked.incoming
-        return self._supervisor.ticket(asked.spec.name, wait_s=incoming.wait_s, priority=asked.priority, is_fail_fast=incoming.is_fail_fast)
+        return self._supervisor.ticket(
+            asked.spec.name,
+            wait_s=incoming.wait_s,
+            priority=asked.key.priority,
+            is_fail_fast=incoming.is_fail_fast,
+            by=asked.key.client,
+        )
 
     def _served(self, incoming: Incoming, key: KeyInfo) -> Served:
         """The model meant, which the key must allow: by name, else the only one that is there, else the default."""
@@ -149,7 +155,7 @@ class Proxy:
 
     async def _answer(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, tasks: TaskGroup) -> None:
         if asked.incoming.wants_events:
-            await self._announce_loading(ticket, answer)
+            await self._announce_loading(ticket, answer, asked.key)
         await ticket.wait_granted()
         watch.granted()
         pulse = Pulse()
@@ -169,7 +175,7 @@ class Proxy:
         trail = None if asked.session is None else trail_of(asked.incoming.body)
         return self._supervisor.warmth.berth(asked.spec, ticket.id, asked.session, trail)
 
-    async def _announce_loading(self, ticket: Ticket, answer: Answer) -> None:
+    async def _announce_loading(self, ticket: Ticket, answer: Answer, key: KeyInfo) -> None:
         """Tell a client that asked for it how the load goes on, until its request is granted or refused."""
         with anyio.move_on_after(LOADING_GRACE_S):
             await ticket.wait_settled()
@@ -183,10 +189,13 @@ class Proxy:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(announce, tasks.cancel_scope)
             with self._supervisor.hub.listen() as listener:
-                await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model, ticket.id)))
+                await answer.write(self._loading(ticket, key))
                 async for event in listener.frames(LOADING_REPEAT_S):
                     if event is None or event.model == ticket.model:
-                        await answer.write(event_frame(LOADING_EVENT, self._supervisor.progress(ticket.model, ticket.id)))
+                        await answer.write(self._loading(ticket, key))
+
+    def _loading(self, ticket: Ticket, key: KeyInfo) -> bytes:
+        return event_frame(LOADING_EVENT, discreet(self._supervisor.progress(ticket.model, ticket.id), key))
 
     async def _relay(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, pulse: Pulse, berth: Berth) -> None:
         upstream = await self._connections.ask(ticket.port, _request(asked.incoming, pinned(asked.raw, berth.slot)))

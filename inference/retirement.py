@@ -45,7 +45,7 @@ def retire(draft: Draft) -> None:
     """Send those away that have become idle. Nothing ends a running request here: a reload drops no stream."""
     for name in list(draft.retired):
         if draft.models[name].phase == "ready" and not draft.models[name].leases:
-            draft.vacate(name)
+            draft.vacate(name, "the settings have changed")
 
 
 def bury(draft: Draft, name: str) -> None:

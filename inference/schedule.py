@@ -11,34 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from config.vocabulary import QueuePolicy
 from inference.catalog import ModelSpec
-from inference.residency import ONE_OF_EACH, UNMEASURED, Limits, Memory, Taken
+from inference.policy import Policy
+from inference.reasons import UNLOADED, Reason
+from inference.residency import Taken
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
 """The circle that a model goes round; `restoring` and `saving` are about its conversations, `returning` about its memory."""
 IN_TRANSIT: frozenset[Phase] = frozenset({"starting", "restoring", "saving", "stopping", "returning"})
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What the operator decided."""
-
-    specs: Mapping[str, ModelSpec]
-    queue_limit: int = 64
-    max_wait_s: float = 120.0
-    age_bound_s: float = 10.0
-    min_residency_s: float = 0.0
-    drain_s: float = 30.0
-    memory: Memory = UNMEASURED
-    limits: Limits = ONE_OF_EACH
-    idle_timeout_s: float | None = None
-    """A model that nobody has asked for this long is unloaded; None: never."""
-    queue_policy: QueuePolicy = "wait"
-    """For models that have none of their own."""
-    linger_s: float = 2.0
-    """The longest that an idle model is kept for its own clients while another's wait: what a client takes between two requests."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +57,12 @@ class Model:
     """What the last failure said; None once it has loaded."""
     is_missed: bool = False
     """It died while ready and nobody has asked for another since: it is brought back."""
+    reason: Reason | None = None
+    """Why it set out to load last."""
+    room: Reason | None = None
+    """Why others were sent away for it, until it sets out to load or nobody wants it any more."""
+    gone: str | None = None
+    """Why it was sent away, or is about to be; None once it is there again, and after a failure, which `error` tells of."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +81,8 @@ class Waiter:
     """Refused at once where its model is not there, which is loaded all the same."""
     is_answered: bool = False
     """It has been refused at once, and only stands for the wish that its model be loaded."""
+    by: str | None = None
+    """Its client, by the key's name."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +116,8 @@ class Arrived:
     """Its key's: the higher is served first, as long as nobody waits beyond the age bound for it."""
     is_fail_fast: bool | None = None
     """Whether it is refused where its model is not there; None: as the model's queue policy says."""
+    by: str | None = None
+    """Its client, by the key's name."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +132,7 @@ class UnloadAsked:
     model: str
     drain_s: float | None = None
     """Until its running requests are ended; None for the policy's."""
+    why: str = UNLOADED
 
 
 @dataclass(frozen=True)

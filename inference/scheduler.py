@@ -14,6 +14,7 @@ from inference.draft import Draft
 from inference.granting import end_overlong, grant, rivals
 from inference.news import advance, fail, given_up_text
 from inference.ranking import expected_wait_s
+from inference.reasons import UNLOADED, Reason, asked_text
 from inference.retirement import removed_text, retire, take_over
 from inference.schedule import (
     Arrived,
@@ -94,8 +95,8 @@ def _take(draft: Draft, event: Event) -> None:
             _arrive(draft, event)
         case Left(request):  # 2.
             _leave(draft, request)
-        case UnloadAsked(name, drain_s):  # 3.
-            _let_go(draft, name, draft.policy.drain_s if drain_s is None else drain_s)
+        case UnloadAsked(name, drain_s, why):  # 3.
+            _let_go(draft, name, draft.policy.drain_s if drain_s is None else drain_s, why)
         case ShutdownAsked():
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
         case Reconfigured():
@@ -129,8 +130,11 @@ def _arrive(draft: Draft, event: Arrived) -> None:
     if event.is_forced and not draft.is_open(event.model):
         if event.model in draft.retired:
             draft.cut(event.model, f"a forced switch to {event.model}, whose settings have changed", by=event.request)
-        for name in rivals(draft, event.model):
+        names = rivals(draft, event.model)
+        for name in names:
             draft.oust(name, f"a forced switch to {event.model}", by=event.request)
+        if names:
+            draft.make_room(names, event.model, Reason(asked_text(is_forced=True), event.by))
 
 
 def _learn(draft: Draft, event: MemoryLearned | GpusLent) -> None:
@@ -159,17 +163,18 @@ def _waiter(draft: Draft, event: Arrived) -> Waiter:
         event.is_forced,
         event.priority,
         is_fail_fast,
+        by=event.by,
     )
 
 
-def _let_go(draft: Draft, name: str, drain_s: float) -> None:
+def _let_go(draft: Draft, name: str, drain_s: float, why: str) -> None:
     model = draft.models.get(name)
     if model is None:
         return  # A reload has removed it meanwhile.
     if model.phase in ("starting", "restoring"):
-        draft.cut(name, "the model was unloaded", by=None)
+        draft.cut(name, why, by=None)
     elif model.phase == "ready":
-        draft.change(name, unload_by=draft.now + drain_s)
+        draft.change(name, unload_by=draft.now + drain_s, gone=why)
     draft.change(name, is_missed=False)
 
 
@@ -194,7 +199,7 @@ def _wind_down(draft: Draft) -> None:
         if model.phase in ("starting", "restoring") or (model.phase == "ready" and is_over):
             draft.cut(model.name, "the engine is stopping", by=None)
         elif model.phase == "ready" and not model.leases:
-            draft.vacate(model.name)
+            draft.vacate(model.name, "the engine is stopping")
 
 
 def _refuse_overdue(draft: Draft) -> None:
@@ -222,7 +227,7 @@ def _wish(draft: Draft, waiter: Waiter) -> None:
     if not any(other.model == waiter.model for other in draft.waiters):
         deadline = draft.now + draft.policy.max_wait_s
         draft.waiters.append(
-            Waiter(f"{waiter.id}/load", waiter.model, draft.now, deadline, False, False, waiter.priority, is_answered=True)
+            Waiter(f"{waiter.id}/load", waiter.model, draft.now, deadline, False, False, waiter.priority, is_answered=True, by=waiter.by)
         )
 
 
@@ -232,9 +237,9 @@ def _unload(draft: Draft) -> None:
         if model.unload_by is None or model.phase != "ready":
             continue
         if not model.leases:
-            draft.vacate(model.name)
+            draft.vacate(model.name, model.gone or UNLOADED)
         elif draft.now >= model.unload_by:
-            draft.oust(model.name, "the model was unloaded", by=None)
+            draft.oust(model.name, model.gone or UNLOADED, by=None)
 
 
 def _wake_at(draft: Draft) -> float | None:

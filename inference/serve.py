@@ -38,12 +38,12 @@ from inference.memory import MemoryBook
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
+from inference.policy import Policy
 from inference.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
 from inference.read_ahead import ReadAhead
 from inference.reload import FileWatch, Origin, Reloader, take_keys
 from inference.residency import UNMEASURED, Limits, Memory
-from inference.schedule import Policy
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
 from inference.warmth.shelf import Shelf
@@ -89,7 +89,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     def memory_of(settings: EngineSettings, specs: Mapping[str, ModelSpec]) -> Memory:
         return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib, look())
 
-    hub = EventHub(observatory.metrics.observe_swap)
+    hub = EventHub(observatory.observe_swap)
     mode = ObeyedMode(mode_file(home))
     kept = _warmth_folder(settings, home)
     with (

@@ -17,6 +17,7 @@ import anyio
 import anyio.abc
 
 from inference import schedule, views
+from inference.announcing import Announcer
 from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import Catalog
 from inference.children import STOP_ALL_BOUND_S, Children, Spawn
@@ -24,6 +25,8 @@ from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedMode
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
 from inference.history import LoadTimes
+from inference.policy import Policy
+from inference.reasons import UNLOADED
 from inference.schedule import (
     Arrived,
     AwaitMemory,
@@ -35,7 +38,6 @@ from inference.schedule import (
     Grant,
     Left,
     LoadFailed,
-    Policy,
     Reconfigured,
     Refuse,
     Restored,
@@ -51,9 +53,6 @@ from inference.schedule import (
 from inference.scheduler import step
 from inference.tickets import Ticket
 from inference.warmth.keeper import Keeper
-
-PERCENT_STEP = 1.0
-"""Percentages closer together than this are not announced: a load may report hundreds a second."""
 
 
 class Supervisor:
@@ -77,7 +76,7 @@ class Supervisor:
         self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, memory)
         self._coming: deque[Catalog] = deque()
         """For each `Reconfigured` in the inbox its catalogue."""
-        self._announced: SwapProgress | None = None
+        self._announcer = Announcer(hub)
         self._changed = anyio.Event()
         self._posted = 0
         self._decided = 0
@@ -97,34 +96,35 @@ class Supervisor:
         is_forced: bool = False,
         priority: int = 0,
         is_fail_fast: bool | None = None,
+        by: str | None = None,
     ) -> Iterator[Ticket]:
         """Queue for a model; whatever happens to the caller, place and lease are given back at the end of the context."""
         ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
         self._tickets[ticket.id] = ticket
-        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced, priority, is_fail_fast))
+        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced, priority, is_fail_fast, by))
         try:
             yield ticket
         finally:
             del self._tickets[ticket.id]
             self._post(Left(ticket.id))
 
-    async def want(self, model: str, *, is_forced: bool = False) -> Ticket:
+    async def want(self, model: str, *, is_forced: bool = False, by: str | None = None) -> Ticket:
         """Ask for a model to be loaded, and wait only until that has been decided."""
         ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
         self._tickets[ticket.id] = ticket
         try:
-            self._post(Arrived(ticket.id, model, takes_lease=False, is_forced=is_forced))
+            self._post(Arrived(ticket.id, model, takes_lease=False, is_forced=is_forced, by=by))
             await self._until_decided()
         finally:
             del self._tickets[ticket.id]
         return ticket
 
-    async def unload(self, model: str | None, drain_s: float | None = None) -> tuple[str, ...]:
+    async def unload(self, model: str | None, drain_s: float | None = None, why: str = UNLOADED) -> tuple[str, ...]:
         """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over."""
         names = [model] if model is not None else list(self._state.models)
         there = {name: each.generation for name in names if (each := self._state.models.get(name)) and each.phase != "unloaded"}
         for name in there:
-            self._post(UnloadAsked(name, drain_s))
+            self._post(UnloadAsked(name, drain_s, why))
         bound_s = self._state.policy.drain_s if drain_s is None else drain_s
         with anyio.move_on_after(bound_s + STOP_ALL_BOUND_S):
             await self.wait_until(lambda _: not any(self._is_still_there(*each) for each in there.items()))
@@ -278,23 +278,9 @@ class Supervisor:
 
     def _announce(self, event: Event) -> None:
         if isinstance(event, Restored | LoadFailed) and event.model in self._state.models:
-            self._tell(self.progress(event.model))
-        swap = self.swap()
-        last = self._announced
-        if swap is not None and (last is None or (swap.model, swap.phase) != (last.model, last.phase)):
-            self._tell(swap)
-        elif swap is None:
-            self._announced = None
+            self._announcer.tell(self.progress(event.model))
+        self._announcer.look(self.swap())
 
     def _announce_percent(self, model: str) -> None:
-        if model not in self._state.models:
-            return
-        now = self.progress(model)
-        last = self._announced
-        has_moved = last is None or (now.model, now.phase) != (last.model, last.phase)
-        if has_moved or (now.percent or 0.0) - ((last.percent if last else None) or 0.0) >= PERCENT_STEP:
-            self._tell(now)
-
-    def _tell(self, progress: SwapProgress) -> None:
-        self._announced = progress
-        self.hub.publish(progress)
+        if model in self._state.models:
+            self._announcer.tell_percent(self.progress(model))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from inference.draft import Draft
 from inference.ranking import ranked
+from inference.reasons import Reason, asked_text, rivals_text, turn_text
 from inference.residency import Blocked, Evict, Fits, Impossible
 from inference.schedule import Model, Waiter
 
@@ -16,6 +17,9 @@ OVERLAP_S = 0.05
 def drop_unwanted(draft: Draft) -> None:
     """Stop a load that nobody waits for any more, if somebody waits for another model; else it goes on, for it may be wanted again."""
     wanted = {waiter.model for waiter in draft.waiters}
+    for model in list(draft.models.values()):
+        if model.room is not None and model.name not in wanted:
+            draft.change(model.name, room=None)
     if any(draft.models[name].phase in ("unloaded", "ready") and not draft.is_open(name) for name in wanted):
         for model in list(draft.models.values()):
             if model.phase in ("starting", "restoring") and model.name not in wanted:
@@ -45,7 +49,7 @@ def swap(draft: Draft) -> None:
             case Blocked(why):
                 draft.refuse_all(model.name, "out_of_memory", f"{model.name} cannot be loaded now: {why}.")
             case Fits():
-                draft.start(model.name)
+                draft.start(model.name, _reason(draft, waiter, ()))
             case Evict(names):
                 if wanted_first.isdisjoint(names):
                     _make_room(draft, names, waiter)
@@ -61,7 +65,7 @@ def revive(draft: Draft) -> None:
         if not model.is_missed or model.phase != "unloaded" or model.not_before > draft.now:
             continue
         if isinstance(draft.plan_for(model.name), Fits):
-            draft.start(model.name)
+            draft.start(model.name, Reason("its process had died, and nobody wants another model"))
             return
         draft.change(model.name, is_missed=False)
 
@@ -70,7 +74,7 @@ def rest(draft: Draft) -> None:
     """Unload what nobody has asked for as long as the operator says. Without such a word nothing is unloaded for being idle."""
     for model in list(draft.models.values()):
         if draft.is_open(model.name) and not model.leases and draft.now >= (idle_until(draft, model) or draft.now + 1):
-            draft.vacate(model.name)
+            draft.vacate(model.name, f"nobody asked for it for {draft.policy.idle_timeout_s:g} s")
 
 
 def idle_until(draft: Draft, model: Model) -> float | None:
@@ -89,8 +93,9 @@ def linger_until(draft: Draft, model: Model) -> float:
 def _make_room(draft: Draft, names: Sequence[str], waiter: Waiter) -> None:
     """Send all of them away once all may go: half of the room is none."""
     if all(_may_go(draft, draft.models[name], waiter) for name in names):
+        draft.make_room(names, waiter.model, _reason(draft, waiter, names))
         for name in names:
-            draft.vacate(name)
+            draft.vacate(name, f"room was made for {waiter.model}")
 
 
 def _may_go(draft: Draft, model: Model, waiter: Waiter) -> bool:
@@ -113,3 +118,20 @@ def _may_go(draft: Draft, model: Model, waiter: Waiter) -> bool:
     if is_aged or not is_other_client or waiter.priority > model.granted_priority:
         return True
     return draft.now >= linger_until(draft, model)
+
+
+def _reason(draft: Draft, waiter: Waiter, rivals: Sequence[str]) -> Reason:
+    """Why it is the turn of this waiter's model, of which `rivals` are sent away for it."""
+    if draft.models[waiter.model].is_crowded:
+        return Reason("it ran out of memory beside other models, which make way for another try", waiter.by)
+    if not waiter.takes_lease and not waiter.is_answered:
+        return Reason(asked_text(is_forced=waiter.is_forced), waiter.by)
+    bound_s = draft.policy.age_bound_s
+    text = turn_text(draft.now - waiter.arrived_at, bound_s, sum(other.model == waiter.model for other in draft.waiters))
+    if draft.now - waiter.arrived_at >= bound_s:
+        return Reason(text, waiter.by)
+    if not rivals:
+        return Reason(f"{text}, and there is room", waiter.by)
+    wanted = [name for name in rivals if any(other.model == name for other in draft.waiters)]
+    is_higher = any(other.model in wanted and other.priority < waiter.priority for other in draft.waiters)
+    return Reason(f"{text} {rivals_text(rivals, wanted, is_higher=is_higher)}", waiter.by)

@@ -19,6 +19,7 @@ from inference.contract import (
     ServedModels,
     SwapPhase,
     SwapProgress,
+    SwapReason,
 )
 from inference.ranking import expected_wait_s, in_line
 from inference.residency import lent_of, lent_text
@@ -74,7 +75,15 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
         last_load_s=facts.last_load_s,
         error=model.error,
         obstacle=_obstacle(state, model),
+        reason=_reason(model),
+        gone=model.gone,
     )
+
+
+def _reason(model: Model) -> SwapReason | None:
+    is_its_own = model.phase in ("starting", "restoring", "ready") or model_state(model) == "failed"
+    reason = model.room or (model.reason if is_its_own else None)
+    return None if reason is None else SwapReason(why=reason.why, by=reason.by, evicted=reason.evicted)
 
 
 def _obstacle(state: State, model: Model) -> str | None:
@@ -90,7 +99,15 @@ def _obstacle(state: State, model: Model) -> str | None:
 
 def engine_status(state: State, version: str, models: tuple[ModelStatus, ...], swap: SwapProgress | None, now: float) -> EngineStatus:
     """`/engine/status`, of these models."""
-    return EngineStatus(version=version, models=models, queue=queue(state, now), swap=swap, lent_mib=dict(state.policy.memory.lent_mib))
+    policy = state.policy
+    return EngineStatus(
+        version=version,
+        models=models,
+        queue=queue(state, now),
+        swap=swap,
+        age_bound_s=policy.age_bound_s,
+        lent_mib=dict(policy.memory.lent_mib),
+    )
 
 
 def queue(state: State, now: float) -> tuple[QueuedRequest, ...]:
@@ -165,6 +182,7 @@ def progress(state: State, name: str, facts: Facts, now: float, request: str | N
         expected_s=facts.expected_s,
         percent=percent,
         error=model.error if phase == "failed" else None,
+        reason=_reason(model),
         position=None if place is None else place.position,
         wait_s=None if place is None else place.expected_s,
     )

@@ -1,4 +1,4 @@
-"""Keep a record of each finished request in a small SQLite file, for as many days as the settings say.
+"""Keep a record of each finished request and load in a small SQLite file, for as many days as the settings say.
 
 A thread of its own writes, because a disk may stall for seconds and no request may wait for that: what does not fit into its queue, or
 into a full disk, is counted as lost. Readers have connections of their own, which write-ahead logging lets them use meanwhile.
@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from inference.activity.finished import Finished
-from inference.contract import ActivityAnswer, ActivityRecord
+from inference.contract import ActivityAnswer, ActivityRecord, SwapProgress, SwapReason, SwapRecord, SwapsAnswer
 
 LOG_FILE = "activity.sqlite3"
 """Its name in the home's folder of state."""
@@ -49,8 +50,16 @@ CREATE TABLE IF NOT EXISTS requests (
     status INTEGER, bytes INTEGER NOT NULL, total_s REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS requests_at ON requests (at);
+CREATE TABLE IF NOT EXISTS swaps (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,
+    model TEXT NOT NULL, outcome TEXT NOT NULL, seconds REAL NOT NULL, reason TEXT NOT NULL, error TEXT
+);
 """
 _INSERT = f"INSERT INTO requests (at, {', '.join(_COLUMNS)}) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
+_INSERT_SWAP = "INSERT INTO swaps (at, model, outcome, seconds, reason, error) VALUES (?, ?, ?, ?, ?, ?)"
+NO_REASON = SwapReason(why="nothing is known of it")
+_Queued = tuple[str, tuple[Any, ...]]
+"""A statement and its values."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -63,7 +72,7 @@ class ActivityLog:
         self._path = path
         self._retention_s = retention_days * _SECONDS_PER_DAY
         self._clock = clock
-        self._queue: queue.Queue[tuple[float, Finished] | None] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[_Queued | None] = queue.Queue(QUEUED)
         self._thread = threading.Thread(target=self._write, name="activity", daemon=True)
         self._is_closing = threading.Event()
         self._lost = 0
@@ -89,8 +98,16 @@ class ActivityLog:
 
     def record(self, finished: Finished) -> None:
         """Take on one record, or count it as lost."""
+        self._take(_INSERT, astuple(finished))
+
+    def record_swap(self, swap: SwapProgress) -> None:
+        """Take on one load that is over, or count it as lost."""
+        reason = (swap.reason or NO_REASON).model_dump_json()
+        self._take(_INSERT_SWAP, (swap.model, swap.phase, swap.elapsed_s, reason, swap.error))
+
+    def _take(self, sql: str, values: tuple[Any, ...]) -> None:
         try:
-            self._queue.put_nowait((self._clock(), finished))
+            self._queue.put_nowait((sql, (self._clock(), *values)))
         except queue.Full:
             self._lost += 1
 
@@ -100,16 +117,29 @@ class ActivityLog:
 
     def _read(self, limit: int, after: int, key: str | None) -> ActivityAnswer:
         sql = f"SELECT id, at, {', '.join(_COLUMNS)} FROM requests WHERE id > ? AND (? IS NULL OR key = ?) ORDER BY id DESC LIMIT ?"
-        try:
-            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=BUSY_BOUND_S)) as connection:
-                rows = connection.execute(sql, (after, key, key, limit)).fetchall()
-        except sqlite3.Error as error:
-            # Not there yet, or out of order: the engine serves on, and its log says why.
-            _LOG.info("the activity log cannot be read: %s", error)
-            rows = []
+        rows = self._rows(sql, (after, key, key, limit))
         names = ("id", "at", *_COLUMNS)
         records = tuple(ActivityRecord.model_validate(dict(zip(names, row, strict=True))) for row in rows)
         return ActivityAnswer(enabled=True, lost=self._lost, requests=records)
+
+    async def swaps(self, limit: int) -> SwapsAnswer:
+        """The newest loads, newest first, at most `limit`."""
+        return await anyio.to_thread.run_sync(self._read_swaps, limit)
+
+    def _read_swaps(self, limit: int) -> SwapsAnswer:
+        rows = self._rows("SELECT id, at, model, outcome, seconds, reason, error FROM swaps ORDER BY id DESC LIMIT ?", (limit,))
+        names = ("id", "at", "model", "outcome", "seconds", "reason", "error")
+        told = [{**dict(zip(names, row, strict=True)), "reason": SwapReason.model_validate_json(row[5])} for row in rows]
+        return SwapsAnswer(enabled=True, swaps=tuple(SwapRecord.model_validate(each) for each in told))
+
+    def _rows(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=BUSY_BOUND_S)) as connection:
+                return connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            # Not there yet, or out of order: the engine serves on, and its log says why.
+            _LOG.info("the activity log cannot be read: %s", error)
+            return []
 
     # --- the thread ---------------------------------------------------------------------------------------------------------------------
 
@@ -121,10 +151,12 @@ class ActivityLog:
                 continue
             try:
                 with _opened(self._path) as connection:
-                    connection.executemany(_INSERT, [(at, *astuple(finished)) for at, finished in batch])
+                    for sql, values in batch:
+                        connection.execute(sql, values)
                     if is_due:
                         pruned_at = self._clock()
                         connection.execute("DELETE FROM requests WHERE at < ?", (pruned_at - self._retention_s,))
+                        connection.execute("DELETE FROM swaps WHERE at < ?", (pruned_at - self._retention_s,))
                 self._has_complained = False
             except (sqlite3.Error, OSError) as error:
                 self._lost += len(batch)
@@ -132,7 +164,7 @@ class ActivityLog:
                     _LOG.warning("activity could not be recorded in %s: %s", self._path, error)
                 self._has_complained = True
 
-    def _next_batch(self) -> list[tuple[float, Finished]] | None:
+    def _next_batch(self) -> list[_Queued] | None:
         """What has come since the first one did, up to a batch; nothing where none came for a while, and None at the end."""
         try:
             first = self._queue.get(timeout=IDLE_LOOK_S)
@@ -140,7 +172,7 @@ class ActivityLog:
             return []
         if first is not None:
             self._is_closing.wait(GATHER_S)
-        batch: list[tuple[float, Finished]] = []
+        batch: list[_Queued] = []
         while first is not None:
             batch.append(first)
             if len(batch) == BATCH:
@@ -169,6 +201,13 @@ class NoActivityLog:
 
     def record(self, finished: Finished) -> None:
         """Forget it."""
+
+    def record_swap(self, swap: SwapProgress) -> None:
+        """Forget it."""
+
+    async def swaps(self, limit: int) -> SwapsAnswer:
+        """Nothing is kept."""
+        return SwapsAnswer(enabled=False)
 
     async def page(self, *, limit: int, after: int, key: str | None = None) -> ActivityAnswer:
         """Nothing is kept."""

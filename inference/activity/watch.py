@@ -25,8 +25,7 @@ class Watch:
 
     def __init__(self, scope: Scope) -> None:
         self._began = anyio.current_time()
-        key = key_of(scope)
-        self._key = key.name if key.id else None
+        self._key = key_of(scope).client
         self._asked_as: str | None = None
         self._model: str | None = None
         self._ticket: Ticket | None = None

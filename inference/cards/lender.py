@@ -78,7 +78,7 @@ class Lender:
         on_lent = [name for name in measured if lent_of(specs[name], memory)]
         async with anyio.create_task_group() as tasks:
             for name in on_lent:
-                tasks.start_soon(self._supervisor.unload, name, self._drain_s)
+                tasks.start_soon(self._supervisor.unload, name, self._drain_s, "another program wants its card")
         if on_lent:
             _LOG.warning("unloaded %s, because another program wants the card", ", ".join(on_lent))
 

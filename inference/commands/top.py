@@ -15,10 +15,12 @@ from rich.text import Text
 
 from inference.cli import EXIT_CODES
 from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
-from inference.commands.watch import outcome_text, seconds_text
-from inference.contract import ActivityAnswer, EngineStatus, Gpu, Resources, SwapProgress
+from inference.commands.watch import outcome_text, reason_text, seconds_text
+from inference.contract import ActivityAnswer, EngineStatus, Gpu, Resources, SwapProgress, SwapsAnswer
 
 SHOWN_REQUESTS = 10
+SHOWN_SWAPS = 5
+NO_SWAPS = SwapsAnswer(enabled=False)
 PRINTED_WIDTH = 140
 """Of what is printed where there is no terminal to say: all columns, none cut."""
 _BAR_WIDTH = 32
@@ -33,6 +35,7 @@ class Look:
     status: EngineStatus
     activity: ActivityAnswer
     resources: Resources
+    swaps: SwapsAnswer = NO_SWAPS
 
 
 @click.command(epilog=f"Examples: variet engine top; variet engine top --json\n\n{EXIT_CODES}")
@@ -40,11 +43,11 @@ class Look:
 @whereabouts
 @json_option
 def top(interval: float, *, where: Whereabouts, as_json: bool) -> None:
-    """Show models, queue, loads and recent requests, until Ctrl-C. Where no person looks, once."""
+    """Show models, queue, loads with their reasons and recent requests, until Ctrl-C. Where no person looks, once."""
     with asked_engine(where) as ask:
         look = take_look(ask)
         if as_json:
-            click.echo(json.dumps({name: getattr(look, name).model_dump() for name in ("status", "activity", "resources")}))
+            click.echo(json.dumps({name: getattr(look, name).model_dump() for name in ("status", "activity", "resources", "swaps")}))
             return
         console = Console()
         if not console.is_terminal:
@@ -65,6 +68,7 @@ def take_look(ask: AskedEngine) -> Look:
         ask("GET", "/engine/status", None, EngineStatus),
         ask("GET", f"/engine/activity?limit={SHOWN_REQUESTS}", None, ActivityAnswer),
         ask("GET", "/engine/resources", None, Resources),
+        ask("GET", f"/engine/swaps?limit={SHOWN_SWAPS}", None, SwapsAnswer),
     )
 
 
@@ -75,8 +79,12 @@ def screen(look: Look) -> RenderableType:
         parts += [Text(), *(_gpu_line(gpu, look.status.lent_mib.get(gpu.index)) for gpu in look.resources.gpus)]
     if look.status.swap is not None:
         parts += [Text(), _swap(look.status.swap)]
+        if look.status.swap.reason is not None:
+            parts.append(Text(reason_text(look.status.swap.reason), style="dim"))
     if look.status.queue:
-        parts += [Text(), _queue(look.status)]
+        parts += [Text(), *_queue(look.status)]
+    if look.swaps.swaps:
+        parts += [Text(), _swaps(look.swaps)]
     return Group(*parts, Text(), _activity(look.activity))
 
 
@@ -123,10 +131,22 @@ def _swap(swap: SwapProgress) -> RenderableType:
     return line
 
 
-def _queue(status: EngineStatus) -> Table:
+def _queue(status: EngineStatus) -> list[RenderableType]:
     table = _table("#", "waits for", "request", "for", numbers=1)
     for each in status.queue:
         table.add_row(str(each.position), Text(each.model), Text(each.id, style="dim"), seconds_text(each.waited_s))
+    if status.age_bound_s is None:
+        return [table]
+    return [table, Text(f"Who has waited {status.age_bound_s:g} s goes first; what is in its way takes no new requests then.", style="dim")]
+
+
+def _swaps(swaps: SwapsAnswer) -> Table:
+    table = _table("loaded", "model", "took", "why", numbers=0)
+    for each in swaps.swaps:
+        took = seconds_text(each.seconds) if each.outcome == "ready" else "failed"
+        style = "" if each.outcome == "ready" else "red"
+        when = time.strftime("%H:%M:%S", time.localtime(each.at))
+        table.add_row(when, Text(each.model), Text(took, style=style), Text(reason_text(each.reason), style="dim"))
     return table
 
 

@@ -10,7 +10,7 @@ import click
 
 from inference.cli import EXIT_CODES
 from inference.commands.asking import Whereabouts, asked_engine, json_option, whereabouts
-from inference.contract import ActivityAnswer, ActivityRecord, LogLines
+from inference.contract import ActivityAnswer, ActivityRecord, LogLines, SwapReason
 
 _COLUMNS = "{at:8}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  {first:>8}  {tokens:>13}  {rate:>8}"
 
@@ -59,6 +59,12 @@ def outcome_text(record: ActivityRecord) -> str:
     """How it ended, with the code where that says more."""
     outcome = record.outcome.replace("_", " ")
     return outcome if record.code in (None, record.outcome) else f"{outcome}: {record.code.replace('_', ' ')}"
+
+
+def reason_text(reason: SwapReason) -> str:
+    """Why a model was loaded, for whom, and who went for it."""
+    by = f" (from {reason.by})" if reason.by else ""
+    return f"{reason.why}{by}; in place of {', '.join(reason.evicted)}" if reason.evicted else f"{reason.why}{by}"
 
 
 def _line(record: ActivityRecord) -> str:

@@ -3,7 +3,17 @@
 Whoever speaks to the engine imports this package and no other part of it.
 """
 
-from inference.contract.activity import ActivityAnswer, ActivityRecord, Gpu, LogLines, ProcessMemory, RatesReport, Resources
+from inference.contract.activity import (
+    ActivityAnswer,
+    ActivityRecord,
+    Gpu,
+    LogLines,
+    ProcessMemory,
+    RatesReport,
+    Resources,
+    SwapRecord,
+    SwapsAnswer,
+)
 from inference.contract.failures import ErrorCode, ErrorDetail, ErrorEnvelope
 from inference.contract.headers import (
     CONTRACT,
@@ -35,6 +45,7 @@ from inference.contract.status import (
     SessionForgotten,
     SwapPhase,
     SwapProgress,
+    SwapReason,
     SwitchAnswer,
     SwitchRequest,
     UnloadAnswer,
@@ -82,6 +93,9 @@ __all__ = [
     "SessionForgotten",
     "SwapPhase",
     "SwapProgress",
+    "SwapReason",
+    "SwapRecord",
+    "SwapsAnswer",
     "SwitchAnswer",
     "SwitchRequest",
     "UnloadAnswer",

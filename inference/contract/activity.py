@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.contract.status import ModelRates
+from inference.contract.status import ModelRates, SwapReason
 
 Outcome = Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
 """`ended`: a person's switch or unload cut it off. `refused`: by the engine, or by the model itself with an error status."""
@@ -49,6 +49,27 @@ class ActivityAnswer(_Wire):
     lost: int = 0
     """Records that could not be kept since the engine started."""
     requests: tuple[ActivityRecord, ...] = ()
+
+
+class SwapRecord(_Wire):
+    """One load that is over."""
+
+    id: int
+    at: float
+    """When it was over, as seconds since 1970 (UTC)."""
+    model: str
+    outcome: Literal["ready", "failed"]
+    seconds: float
+    """From its start until the model was ready, or had failed."""
+    reason: SwapReason
+    error: str | None = None
+
+
+class SwapsAnswer(_Wire):
+    """`GET /engine/swaps`: newest first."""
+
+    enabled: bool
+    swaps: tuple[SwapRecord, ...] = ()
 
 
 class LogLines(_Wire):

@@ -96,6 +96,17 @@ class WarmthStatus(_Wire):
     """Share of the last restored prompt that needed no reading, from 0 to 1."""
 
 
+class SwapReason(_Wire):
+    """Why a model was loaded."""
+
+    why: str
+    """In words, such as "a request waited 2.1 s, past the bound of 2 s"."""
+    by: str | None = None
+    """The client whose request decided it, by its key's name; None where nobody asked, or for a key that does not see others' requests."""
+    evicted: tuple[str, ...] = ()
+    """The models that were sent away for it."""
+
+
 class ModelStatus(_Wire):
     """One physical model."""
 
@@ -115,6 +126,10 @@ class ModelStatus(_Wire):
     """Why the last start failed, or why the child is gone."""
     obstacle: str | None = None
     """What stands in the way of loading it now, as far as that is known: a file or a program that is not there, a card that is lent."""
+    reason: SwapReason | None = None
+    """Why it is there, or is to come, or was to come when it failed; None for one that nothing has been decided for."""
+    gone: str | None = None
+    """Why it was sent away, or is about to be; None for one that never was there, that stays, or that failed (`error`)."""
     warmth: WarmthStatus | None = None
 
 
@@ -142,6 +157,8 @@ class SwapProgress(_Wire):
     percent: float | None = None
     """As the child reports it, else from `expected_s`; None when neither is known."""
     error: str | None = None
+    reason: SwapReason | None = None
+    """Why it comes; None as long as nothing has been decided for it."""
     position: int | None = None
     """In a `loading` event, the place of the request that it is told to, as in `QueuedRequest`; None once it is granted."""
     wait_s: float | None = None
@@ -157,6 +174,8 @@ class EngineStatus(_Wire):
     queue: tuple[QueuedRequest, ...] = ()
     swap: SwapProgress | None = None
     """The load under way."""
+    age_bound_s: float | None = None
+    """How long a request waits at most before the models that are in its way take no new ones (`queue.age_bound_s`)."""
     lent_mib: Mapping[int, int] = {}
     """By graphics card, what another program has taken of one that is lent to it (`mode.yield_mib`): models keep away from those."""
 

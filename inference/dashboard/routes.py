@@ -12,8 +12,9 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response, Streami
 
 from inference.access import key_of
 from inference.activity.model_logs import MOST_LINES, LogTail, log_path
-from inference.contract import KEEP_ALIVE, ActivityAnswer, LogLines, ModelRates, RatesReport, Resources, event_frame
+from inference.contract import KEEP_ALIVE, ActivityAnswer, LogLines, ModelRates, RatesReport, Resources, SwapsAnswer, event_frame
 from inference.dashboard.page import load_page
+from inference.discretion import discreet
 from inference.exposition import CONTENT_TYPE
 from inference.observatory import Observatory
 from inference.supervisor import Supervisor
@@ -34,6 +35,7 @@ def add_watching(app: FastAPI, supervisor: Supervisor, observatory: Observatory,
     app.get("/", include_in_schema=False)(routes.page)
     app.get("/metrics", include_in_schema=False)(routes.metrics)
     app.get("/engine/activity")(routes.activity)
+    app.get("/engine/swaps")(routes.swaps)
     app.get("/engine/logs/{model:path}", response_model=None, responses={200: _LOG_FORMS})(routes.logs)
     app.get("/engine/resources")(routes.resources)
     app.post("/engine/rates")(routes.rates)
@@ -65,6 +67,11 @@ class _Watching:
     ) -> ActivityAnswer:
         """The newest finished requests; of everybody, or with a limited key its own."""
         return await self._observatory.log.page(limit=limit, after=after, key=key_of(request.scope).sees_only)
+
+    async def swaps(self, request: Request, limit: Annotated[int, Query(ge=1, le=MOST_RECORDS)] = 20) -> SwapsAnswer:
+        """The newest loads: which model, why, who went for it, how long it took."""
+        answer = await self._observatory.log.swaps(limit)
+        return answer.model_copy(update={"swaps": tuple(discreet(each, key_of(request.scope)) for each in answer.swaps)})
 
     async def logs(
         self,

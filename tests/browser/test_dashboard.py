@@ -101,6 +101,7 @@ async def test_a_person_sees_the_engine_and_loads_and_unloads_with_the_keyboard(
             page.press("Enter", 13)
             page.until("!document.getElementById('swap').hidden && document.getElementById('swap-model').innerText === 'large'")
             page.until("[...document.querySelectorAll('#models .state')].some((state) => state.innerText === 'loading')")
+            page.until("document.getElementById('swap-why').innerText === 'a switch or load asked for it'")
             for scheme in ("light", "dark"):
                 page.scheme(scheme)
                 page.screenshot(PICTURES / f"dashboard-{scheme}.png")
@@ -112,10 +113,13 @@ async def test_a_person_sees_the_engine_and_loads_and_unloads_with_the_keyboard(
         def after() -> None:
             page.until("document.getElementById('swap').hidden")
             page.until("document.querySelector('[aria-label=\"Unload large\"]').disabled === false")
+            page.until("document.getElementById('swaps').innerText.includes('a switch or load asked for it')")
+            page.until("document.querySelectorAll('#models > li')[1].innerText.includes('Loaded because a switch or load asked for it')")
             page.until("document.querySelector('#gpus > li').innerText.includes('large 8.7 GiB')")
             _tab_to(page, "Unload large")
             page.press("Enter", 13)
             page.until("[...document.querySelectorAll('#models .state')].every((state) => state.innerText === 'unloaded')")
+            page.until("document.querySelectorAll('#models > li')[1].innerText.includes('Gone because the model was unloaded')")
             assert page.complaints == []
 
         await _in_thread(before)

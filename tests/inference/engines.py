@@ -30,8 +30,11 @@ from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
 from inference.observatory import Observatory
+from inference.policy import Policy
 from inference.proxy import HUNG_S, Proxy, open_connections
-from inference.schedule import Policy, State
+from inference.schedule import (
+    State,
+)
 from inference.serve import Server
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
@@ -128,7 +131,7 @@ async def engine(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with (
             _watching(observatory),
-            supervised(children, folder, change, observatory.metrics.observe_swap, memory, with_files(folder)) as supervisor,
+            supervised(children, folder, change, observatory.observe_swap, memory, with_files(folder)) as supervisor,
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):

@@ -12,7 +12,10 @@ from inference.capabilities import capabilities_of
 from inference.catalog import Catalog, build_catalog
 from inference.contract import ModelRates
 from inference.errors import ModelFailed
-from inference.schedule import Policy, initial
+from inference.policy import Policy
+from inference.schedule import (
+    initial,
+)
 from inference.views import served_models
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"

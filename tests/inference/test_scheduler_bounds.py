@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference import views
+from inference.policy import Policy
 from inference.residency import Limits, Memory
 from inference.schedule import (
     Arrived,
@@ -15,7 +16,6 @@ from inference.schedule import (
     LoadFailed,
     MemoryLearned,
     MemoryReturned,
-    Policy,
     Refuse,
     SaveWarmth,
     Start,

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from inference.policy import Policy
 from inference.schedule import (
     Arrived,
     AwaitMemory,
@@ -20,7 +21,6 @@ from inference.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
-    Policy,
     Refuse,
     Restored,
     RestoreWarmth,

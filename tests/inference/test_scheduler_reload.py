@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.policy import Policy
 from inference.schedule import (
     Arrived,
     Effect,
@@ -16,7 +17,6 @@ from inference.schedule import (
     Left,
     Loaded,
     Model,
-    Policy,
     Reconfigured,
     Refuse,
     SaveWarmth,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.catalog import ModelSpec
+from inference.policy import Policy
 from inference.residency import Memory
 from inference.schedule import (
     Arrived,
@@ -18,7 +19,6 @@ from inference.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
-    Policy,
     Refuse,
     Restored,
     RestoreWarmth,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from inference.policy import Policy
 from inference.schedule import (
     Arrived,
     AwaitMemory,
@@ -17,7 +18,6 @@ from inference.schedule import (
     Left,
     Loaded,
     MemoryReturned,
-    Policy,
     Refuse,
     Restored,
     RestoreWarmth,

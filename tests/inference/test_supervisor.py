@@ -9,7 +9,7 @@ import pytest
 
 from inference.child import Progress
 from inference.errors import EngineStopping, ModelFailed, OutOfMemory, QueueFull, RequestEnded, UpstreamDied, WaitExpired
-from inference.schedule import Policy
+from inference.policy import Policy
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import limited, supervised, until
 

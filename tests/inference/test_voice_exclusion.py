@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.policy import Policy
 from inference.residency import Limits, Memory
 from inference.schedule import (
     Arrived,
@@ -19,7 +20,6 @@ from inference.schedule import (
     Left,
     Loaded,
     MemoryReturned,
-    Policy,
     Restored,
     RestoreWarmth,
     Saved,

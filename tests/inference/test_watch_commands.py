@@ -25,6 +25,9 @@ from inference.contract import (
     QueuedRequest,
     Resources,
     SwapProgress,
+    SwapReason,
+    SwapRecord,
+    SwapsAnswer,
 )
 from tests.inference.engines import RunningEngine, running
 
@@ -70,10 +73,11 @@ async def test_top_prints_once_where_nobody_looks(tmp_path: Path) -> None:
     for expected in ("Variet engine 0.0.0", "small", "balanced", "unloaded", "refused: model not found"):
         assert expected in shown.output
     assert [each["name"] for each in as_json["status"]["models"]] == ["small", "large"]
-    assert set(as_json) == {"status", "activity", "resources"}
+    assert set(as_json) == {"status", "activity", "resources", "swaps"}
 
 
 def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
+    forced = SwapReason(why="a switch that was forced", by="laptop", evicted=("small",))
     models = (
         ModelStatus(name="small", state="ready", tiers=("fast",), in_flight=2, pid=7, last_load_s=3.25),
         ModelStatus(name="large", state="failed", error="no [bold]memory[/bold]\nmore"),
@@ -82,8 +86,10 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
         version="1",
         models=models,
         queue=(QueuedRequest(id="req-9", model="large", waited_s=4.5, position=1),),
-        swap=SwapProgress(model="large", phase="loading", elapsed_s=4.0, expected_s=10.0, percent=40.0),
+        swap=SwapProgress(model="large", phase="loading", elapsed_s=4.0, expected_s=10.0, percent=40.0, reason=forced),
+        age_bound_s=2.0,
     )
+    record = SwapRecord(id=1, at=0.0, model="small", outcome="ready", seconds=3.25, reason=SwapReason(why="a request waited 2.1 s"))
     resources = Resources(
         engine=ProcessMemory(name="engine", pid=1, resident_mib=60.0),
         models=(ProcessMemory(name="small", pid=7, resident_mib=512.4),),
@@ -91,7 +97,7 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
     )
     console = Console(width=120, record=True, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(screen(Look(status, ActivityAnswer(enabled=False), resources)))
+        console.print(screen(Look(status, ActivityAnswer(enabled=False), resources, SwapsAnswer(enabled=True, swaps=(record,)))))
     for expected in (
         "512 MiB",
         "GPU 0 Card: 12000 of 12288 MiB used (small 9000, voice 2000)",
@@ -100,6 +106,9 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
         "4.50 s",
         "no [bold]memory[/bold]",
         "40 %",
+        "a switch that was forced (from laptop); in place of small",
+        "Who has waited 2 s goes first",
+        "a request waited 2.1 s",
     ):
         assert expected in captured.get()
 

@@ -26,7 +26,7 @@ from inference.events import EventHub
 from inference.history import LoadTimes
 from inference.launching import Launcher
 from inference.memory_use import family
-from inference.schedule import Policy
+from inference.policy import Policy
 from inference.supervisor import Supervisor
 from tests.fakes.processes import free_port, processes_naming, wait_gone
 from tests.fakes.tiny_gguf import COUNTING, write_tiny_gguf
