@@ -97,7 +97,8 @@ class _Routes:
 
     async def models(self) -> ServedModels:
         """Every name that can be asked for, loaded or not."""
-        return self._supervisor.served_models(self._observatory.rates.rates)
+        served = self._supervisor.served_models(self._observatory.rates.rates)
+        return await self._files.listed(served, tuple(self._supervisor.catalog.models.values()))
 
     async def model(self, name: str) -> ServedModel:
         """One of them."""

@@ -8,11 +8,12 @@ import anyio
 import anyio.to_thread
 
 from inference.catalog import ModelSpec
-from inference.contract import EngineStatus
+from inference.contract import EngineStatus, ServedModel, ServedModels
 from inference.errors import ModelFailed
 
 LOOK_BOUND_S = 5.0
 """A disk that does not say in this time is asked again by the load itself, which has bounds of its own."""
+_IDLE = ("unloaded", "failed")
 GLANCE_BOUND_S = 0.2
 """How long who only looks waits for a disk; then what was seen last is told."""
 
@@ -39,6 +40,10 @@ async def check_files(spec: ModelSpec, loaded: Collection[str]) -> None:
             raise ModelFailed(f"{spec.name} cannot be loaded: {missing}", is_permanent=True)
 
 
+def _lacking(served: ServedModel, what: str) -> ServedModel:
+    return served.model_copy(update={"meta": served.meta.model_copy(update={"available": False, "reason": what})})
+
+
 class FilesSeen:
     """What is known of models' files without waiting for a disk that sleeps or hangs."""
 
@@ -48,15 +53,25 @@ class FilesSeen:
 
     async def told(self, status: EngineStatus, specs: Sequence[ModelSpec]) -> EngineStatus:
         """A status that says of each model that is not there which file it lacks."""
-        idle = {each.name for each in status.models if each.state in ("unloaded", "failed")}
+        lacks = await self._lacks({each.name for each in status.models if each.state in _IDLE}, specs)
+        models = [each.model_copy(update={"obstacle": lacks[each.name]}) if each.name in lacks else each for each in status.models]
+        return status.model_copy(update={"models": tuple(models)})
+
+    async def listed(self, served: ServedModels, specs: Sequence[ModelSpec]) -> ServedModels:
+        """A list of names that says of each which cannot be run because its model lacks a file."""
+        lacks = await self._lacks({each.meta.model for each in served.data if each.meta.state in _IDLE}, specs)
+        data = [
+            _lacking(each, lacks[each.meta.model]) if each.meta.available and each.meta.model in lacks else each for each in served.data
+        ]
+        return served.model_copy(update={"data": tuple(data)})
+
+    async def _lacks(self, idle: Collection[str], specs: Sequence[ModelSpec]) -> dict[str, str]:
         wanted = [spec for spec in specs if spec.name in idle]
         # One that is still looking is stuck in the disk: a second one would be, too.
         if wanted and not self._is_looking:
             with anyio.move_on_after(GLANCE_BOUND_S):
                 await anyio.to_thread.run_sync(self._look, wanted, abandon_on_cancel=True)
-        lacks = {name: text for name, text in self._missing.items() if name in idle}
-        models = [each.model_copy(update={"obstacle": lacks[each.name]}) if each.name in lacks else each for each in status.models]
-        return status.model_copy(update={"models": tuple(models)})
+        return {name: text for name, text in self._missing.items() if name in idle}
 
     def _look(self, specs: Sequence[ModelSpec]) -> None:
         self._is_looking = True

@@ -11,6 +11,7 @@ import pytest
 from inference import files_there
 from inference.contract import EngineStatus, ModelStatus
 from inference.files_there import FilesSeen
+from tests.inference.engines import running
 from tests.inference.test_scheduler_rules import spec
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +41,20 @@ async def test_a_disk_that_hangs_holds_up_no_look_and_takes_one_thread(monkeypat
             await anyio.sleep(0.01)
         assert looks <= 2
     assert "is not there (models.gone.path in engine.toml)" in found
+
+
+async def test_every_name_of_a_model_that_lacks_its_file_is_listed_as_not_available_until_it_has_come(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, _, _):
+        file = on.supervisor.catalog.models["large"].path
+        await anyio.Path(file).unlink()
+        lacking = {each["id"]: each["meta"] for each in (await on.client.get("/v1/models")).json()["data"]}
+        one = (await on.client.get("/v1/models/balanced")).json()["meta"]
+        await anyio.Path(file).touch()
+        whole = (await on.client.get("/v1/models")).json()["data"]
+    assert {name: meta["available"] for name, meta in lacking.items()} == {name: meta["model"] == "small" for name, meta in lacking.items()}
+    assert one == lacking["balanced"]
+    assert one["reason"] == f"its file {file} is not there (models.large.path in engine.toml)."
+    assert all(each["meta"]["available"] for each in whole)
 
 
 async def test_a_model_that_is_loaded_is_not_looked_for() -> None:
