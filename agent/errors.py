@@ -6,6 +6,7 @@ AgentError
 ├── TurnNotFound          the front-end: no such turn in the session
 ├── SessionBusy           the front-end: a turn is still running
 ├── ApprovalError         the front-end: this answer does not count (and why)
+├── HoldError             the front-end: nothing of that name can be taken back (any more)
 ├── ModelError            the turn ends, with a sentence for the person
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
@@ -50,8 +51,9 @@ class TurnNotFound(AgentError):
 class SessionBusy(AgentError):
     """One turn at a time per session."""
 
-    def __init__(self, session: str) -> None:
-        super().__init__(f'A turn is still running in session "{session}". Wait for it, answer what it asks, or cancel it.')
+    def __init__(self, session: str, sentence: str = "") -> None:
+        """`sentence` says it where something else than a turn runs."""
+        super().__init__(sentence or f'A turn is still running in session "{session}". Wait for it, answer what it asks, or cancel it.')
 
 
 ApprovalProblem = Literal["unknown", "answered", "expired", "digest"]
@@ -70,6 +72,13 @@ class ApprovalError(AgentError):
             }[problem]
         )
         self.problem: ApprovalProblem = problem
+
+
+class HoldError(AgentError):
+    """What was to be taken back is not held: it has gone out, was taken back before, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not held any more: it has gone out, or was taken back already.")
 
 
 ModelErrorCode = Literal["engine_unreachable", "model_failed"]

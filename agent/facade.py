@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agent.events import ApprovalNeeded, Attached, Event, ToolClass
+from agent.held_events import HeldCall
 from agent.routes.report import ExplainRequest, Explanation, RoutesReport
+from agent.sessions.compacting import Compacted
 from agent.sessions.exporting import Form
 from agent.tools.report import ToolsReport
 
@@ -61,6 +63,18 @@ class Routes(Protocol):
         ...
 
 
+class Holds(Protocol):
+    """What was allowed to go out, and is held for a moment before it does."""
+
+    def open(self) -> Sequence[HeldCall]:
+        """What is held now, the next to go out first."""
+        ...
+
+    async def take_back(self, hold: str, *, who: str) -> None:
+        """Have a held call not run; after this it never will."""
+        ...
+
+
 class Facade(Protocol):
     """The agent of one home."""
 
@@ -69,6 +83,9 @@ class Facade(Protocol):
 
     @property
     def shelf(self) -> Shelf: ...
+
+    @property
+    def holds(self) -> Holds: ...
 
     async def open_session(self, *, resume: str | None = None, title: str = "") -> str:
         """Begin a conversation, or go on with one; its id."""
@@ -91,6 +108,10 @@ class Facade(Protocol):
 
     async def cancel(self, session: str, *, who: str) -> None:
         """End the running turn, if there is one."""
+        ...
+
+    async def compact(self, session: str) -> Compacted:
+        """Make room in a conversation now, between two turns."""
         ...
 
     async def delete(self, session: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ServersMissing, ToolFinished, ToolProgress
 from agent.service.wire import SessionRow
+from agent.sessions.compacting import Compacted
 from bots.plain import neutralise, one_line
 
 ARGUMENT_WIDTH = 40
@@ -50,6 +51,19 @@ def trimmed_line(event: ContextTrimmed) -> str:
     instead = "; a summary stands there instead" if event.summary else ""
     gone = f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens){instead}"
     return f"{gone}; `variet sessions search` finds them"
+
+
+def compacted_lines(done: Compacted) -> list[str]:
+    """What compacting a conversation has brought."""
+    if not done.dropped:
+        return ["Nothing to compact: what the model sees before the last exchange is shorter than a summary of it."]
+    turns = "1 turn has" if done.dropped == 1 else f"{done.dropped} turns have"
+    instead = "; a summary stands there instead" if done.is_summed_up else ""
+    of = f" of {done.n_ctx:,}" if done.n_ctx else ""
+    return [
+        f"Compacted: about {done.had_tokens:,} tokens, now about {done.has_tokens:,}{of}.",
+        f"{turns} left the model's view{instead}. All of it stays in the log; `variet sessions search` finds it.",
+    ]
 
 
 def missing_lines(event: ServersMissing) -> list[str]:

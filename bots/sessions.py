@@ -1,4 +1,4 @@
-"""`variet sessions`: the conversations that are kept: list, search, show, export, fork and delete them."""
+"""`variet sessions`: the conversations that are kept: list, search, show, export, fork, compact and delete them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.sessions.exporting import FORMS, Form
 from bots.farewell import leave_on_signals
+from bots.lines import compacted_lines
 from bots.plain import neutralise, one_line
 from config.load import ConfigError
 from config.paths import Home
@@ -28,6 +29,7 @@ Examples:
   variet sessions search invoice march    who said both words, where
   variet sessions export ID > talk.md     as Markdown; --form jsonl for programs
   variet sessions fork ID                 go on differently from there
+  variet sessions compact ID              make room for more of it
   variet chat --session ID                go on with one
 
 \b
@@ -124,6 +126,19 @@ def fork(session: str, until: str | None) -> None:
         click.echo(await service.fork(session, until=until))
 
     _run(copy)
+
+
+@sessions.command()
+@click.argument("session")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def compact(session: str, *, as_json: bool) -> None:
+    """Make room in a SESSION: all but its last exchange leave the model's view, summed up, and stay in the log."""
+
+    async def make_room(service: ServiceClient) -> None:
+        done = await service.compact(session)
+        click.echo(done.model_dump_json() if as_json else "\n".join(compacted_lines(done)))
+
+    _run(make_room)
 
 
 @sessions.command()

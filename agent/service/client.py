@@ -38,6 +38,7 @@ from agent.service.wire import (
     TurnAccepted,
     TurnRequest,
 )
+from agent.sessions.compacting import Compacted
 from agent.sessions.exporting import Form
 from agent.tools.report import ToolsReport
 
@@ -45,6 +46,8 @@ CONNECT_BOUND_S = 5.0
 """Loopback connects at once or not at all; the rest is for a machine that is swapping."""
 ANSWER_BOUND_S = READY_WAIT_S + 10.0
 """A request may find the service still getting ready, which has its own bound."""
+SUMMARY_BOUND_S = 3600.0
+"""The service bounds a summary by a turn's time, which the settings name; this is for a service that is stuck."""
 SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
 """A stream without even a sign of life for this long belongs to a service that is stuck."""
 _STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
@@ -113,6 +116,11 @@ class ServiceClient:
         """See `Facade.cancel`."""
         await self._call("POST", f"/sessions/{session}/cancel", CancelRequest(who=who), subject=session)
 
+    async def compact(self, session: str) -> Compacted:
+        """See `Facade.compact`."""
+        answer = await self._call("POST", f"/sessions/{session}/compact", subject=session, timeout_s=SUMMARY_BOUND_S)
+        return Compacted.model_validate_json(answer)
+
     async def approvals(self) -> list[ApprovalNeeded]:
         """What waits for a person."""
         return _APPROVALS.validate_json(await self._call("GET", "/approvals"))
@@ -160,10 +168,12 @@ class ServiceClient:
             async for frame in frames:
                 yield Notice.model_validate_json(frame.data)
 
-    async def _call(self, method: str, path: str, body: BaseModel | None = None, *, subject: str = "") -> bytes:
+    async def _call(
+        self, method: str, path: str, body: BaseModel | None = None, *, subject: str = "", timeout_s: float = ANSWER_BOUND_S
+    ) -> bytes:
         content = body.model_dump_json() if body is not None else None
         try:
-            answer = await self._http.request(method, path, content=content)
+            answer = await self._http.request(method, path, content=content, timeout=httpx2.Timeout(timeout_s, connect=CONNECT_BOUND_S))
         except httpx2.TransportError as error:
             raise ServiceGone from error
         if answer.is_success:

@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from typing import NamedTuple, get_args
 
-from agent.errors import AgentError, ApprovalError, ApprovalProblem, EngineUnreachable, HomeBusy, SessionBusy, SessionNotFound, TurnNotFound
+from agent.errors import (
+    AgentError,
+    ApprovalError,
+    ApprovalProblem,
+    EngineUnreachable,
+    HoldError,
+    HomeBusy,
+    SessionBusy,
+    SessionNotFound,
+    TurnNotFound,
+)
 from agent.service.wire import Fault
 
 _APPROVAL = "approval_"
@@ -52,6 +62,8 @@ def answer_for(error: AgentError) -> Answer:
             return Answer(404, _APPROVAL + error.problem)
         case ApprovalError():
             return Answer(409, _APPROVAL + error.problem)
+        case HoldError():
+            return Answer(409, "not_held")
         case HomeBusy():
             return Answer(409, "home_busy")
         case EngineUnreachable():
@@ -74,7 +86,9 @@ def error_for(fault: Fault, subject: str) -> AgentError:
         case "session_not_found":
             return SessionNotFound(subject)
         case "session_busy":
-            return SessionBusy(subject)
+            return SessionBusy(subject, fault.message)
+        case "not_held":
+            return HoldError()
         case "leaving":
             return ServiceGone()
         case _:

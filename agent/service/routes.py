@@ -117,6 +117,12 @@ class Desk:
         await (await self.facade()).cancel(request.path_params["session"], who=asked.who)
         return Response(status_code=204)
 
+    async def compact(self, request: Request) -> Response:
+        facade = await self.facade()
+        await self.ensure_engine()
+        compacted = await facade.compact(request.path_params["session"])
+        return JSONResponse(compacted.model_dump())
+
     async def list_approvals(self, _: Request) -> Response:
         waiting = await anyio.to_thread.run_sync((await self.facade()).approvals)
         return JSONResponse(to_jsonable_python(waiting))
@@ -193,6 +199,7 @@ def build_routes(desk: Desk) -> Starlette:
             Route("/sessions/{session}/turns", desk.begin_turn, methods=["POST"]),
             Route("/sessions/{session}/events", desk.stream_events),
             Route("/sessions/{session}/cancel", desk.cancel, methods=["POST"]),
+            Route("/sessions/{session}/compact", desk.compact, methods=["POST"]),
             Route("/approvals", desk.list_approvals),
             Route("/approvals/{approval}", desk.answer_approval, methods=["POST"]),
             Route("/tools", desk.show_tools),

@@ -14,10 +14,11 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
-from agent.errors import SessionBusy
-from agent.events import EngineLoading, Event, TextDelta
+from agent.errors import AgentError, ModelFailed, SessionBusy
+from agent.events import ContextTrimmed, EngineLoading, Event, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
+from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted
 from agent.sessions.feed import Feed
 from agent.sessions.rows import TurnRow
 from agent.sessions.session_tools import SessionTools
@@ -28,6 +29,7 @@ from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, request_body
 from agent.view.summary import SUMMARY_TOKENS
+from agent.view.window import Cut, cut_at_rest
 from inference.contract.status import SwapProgress
 
 
@@ -42,6 +44,8 @@ class OpenSession:
     routes: RouteMemory
     turn: TurnLoop | None = None
     """The turn that runs; None between turns."""
+    compacting: anyio.CancelScope | None = None
+    """Ends what makes room in the conversation; None while nothing does."""
     _feed: Feed = field(default_factory=Feed)
     _watch: CacheWatch = field(default_factory=CacheWatch)
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
@@ -54,10 +58,12 @@ class OpenSession:
     async def load(cls, session: str, world: World) -> OpenSession:
         """Read a session from the log."""
         events = await anyio.to_thread.run_sync(world.store.events, session)
+        prefix = await anyio.to_thread.run_sync(world.store.prefix, session)
         taint, routes = Taint(), RouteMemory()
         for event in events:
             taint, routes = taint.after(event), routes.after(event)
-        return cls(session, world, Conversation(events), taint, routes)
+        size = len(prefix.system) + len(prefix.tools) if prefix is not None else 0
+        return cls(session, world, Conversation(events, prefix_size=size), taint, routes)
 
     async def stored_events(self, after: int = 0) -> list[Event]:
         return await anyio.to_thread.run_sync(partial(self.world.store.events, self.session, after=after))
@@ -99,9 +105,68 @@ class OpenSession:
         events = [event for event in stored if event.turn == turn.id]
         tasks.start_soon(self._run, self._take_turn(turn, events))
 
-    def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
+    def check_free(self) -> None:
+        """Say so where something runs here.
+
+        Raises:
+            SessionBusy: a turn, or what makes room.
+        """
         if self.turn is not None and not self.turn.has_ended:
             raise SessionBusy(self.session)
+        if self.compacting is not None:
+            raise SessionBusy(self.session, RUNNING)
+
+    async def compact(self) -> Compacted:
+        """Have the turns but the last leave the model's view now, summed up where its context is worth it; all stays in the log.
+
+        Raises:
+            SessionBusy: a turn runs here, or this does already.
+            ModelError: no summary could be had; nothing was changed.
+            AgentError: it was cancelled; nothing was changed.
+        """
+        self.check_free()
+        done: Compacted | None = None
+        with anyio.CancelScope() as self.compacting:
+            try:
+                with anyio.fail_after(self.world.settings.agent.turn_timeout_s):
+                    done = await self._compacted()
+            except TimeoutError as error:
+                raise ModelFailed(NO_SUMMARY) from error
+            finally:
+                self.compacting = None
+        if done is None:
+            raise AgentError(CANCELLED)
+        return done
+
+    async def _compacted(self) -> Compacted:
+        route, before = self.routes.last, self.conversation.view()
+        n_ctx = route.n_ctx if route is not None else 0
+        is_summed_up = not n_ctx or n_ctx >= self.world.settings.agent.summarise_from
+        leaving = cut_at_rest(before, n_ctx, is_summed_up=is_summed_up)
+        if route is None or leaving is None or not before.tokens:
+            return Compacted(had_tokens=before.tokens, has_tokens=before.tokens, n_ctx=n_ctx)
+        turn = before.turns[-1].turn
+        summary, usage = await self._summary(route.tier, turn, leaving) if is_summed_up else ("", Usage())
+        trimmed = ContextTrimmed(
+            turn=turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx, summary=summary, cause="asked", usage=usage
+        )
+        await self.commit([trimmed])
+        return Compacted(
+            dropped=leaving.dropped, had_tokens=before.tokens, has_tokens=self.conversation.view().tokens, n_ctx=n_ctx,
+            is_summed_up=is_summed_up,
+        )  # fmt: skip
+
+    async def _summary(self, tier: str, turn: str, leaving: Cut) -> tuple[str, Usage]:
+        reply = await self._complete(tier, turn, "summary", leaving)
+        summary = "" if reply.calls else reply.text.strip()
+        if not summary:
+            raise ModelFailed(NO_SUMMARY)
+        return summary, Usage(
+            prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cached_tokens=reply.cached_tokens
+        )
+
+    def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
+        self.check_free()
         state = TurnState(turn.id, options=turn.options, taint=self.taint)
         for event in events:
             state = apply(state, event)
@@ -132,10 +197,13 @@ class OpenSession:
             clock=self.world.clock,
         )
 
-    async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
+    async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
         prefix = await self._tools.prefix(())
+        self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
         is_summary = manner == "summary"
-        messages = tuple(self.conversation.to_summarise() if is_summary else self.conversation.messages)
+        messages = tuple(
+            self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages
+        )
         max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
         body = request_body(model=tier, prefix=prefix, messages=messages, max_tokens=max_tokens, manner=manner)
 
@@ -156,6 +224,8 @@ class OpenSession:
         )
         if not is_summary:
             reply = await self.world.templates.settle(self.routes.last, reply)
+        if leaving is not None:
+            return reply  # It leaves out the end of the conversation on purpose, which is no loss.
         self._watch, lost = self._watch.take(turn, prefix, messages, reply)
         if lost is not None:
             await self.commit([lost])

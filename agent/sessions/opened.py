@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from agent.errors import SessionBusy, SessionNotFound
+from agent.errors import SessionNotFound
 from agent.events import TurnFailed
 from agent.sessions.conversation import OpenSession
 from agent.sessions.world import World
+from agent.turns.loop import TurnLoop
 
 NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 
@@ -46,14 +49,18 @@ class OpenSessions:
             SessionNotFound: no such session.
             SessionBusy: a turn runs in it, or waits for a person.
         """
-        opened = await self.get(session)
-        if opened.turn is not None and not opened.turn.has_ended:
-            raise SessionBusy(session)
+        (await self.get(session)).check_free()
         self._open.pop(session, None)
 
+    def running(self) -> Iterator[tuple[str, TurnLoop]]:
+        """The turns of the moment, each with its session."""
+        for session, opened in list(self._open.items()):
+            if opened.turn is not None:
+                yield session, opened.turn
+
     def is_busy(self) -> bool:
-        """Whether a turn or an approved call runs; one that waits for a person does not."""
-        return any(opened.turn is not None and opened.turn.is_working for opened in self._open.values())
+        """Whether a turn, an approved call or a summary runs; one that waits for a person does not, and what is held will run."""
+        return any(opened.compacting or (opened.turn is not None and opened.turn.is_working) for opened in self._open.values())
 
     async def resume(self) -> None:
         """Go on with every turn that a crash or a stop interrupted; those that wait for a person wait on."""

@@ -32,6 +32,8 @@ from agent.routes.router import open_router
 from agent.routes.routing import without_tags
 from agent.service.lease import hold_lease
 from agent.sessions.answering import Answering
+from agent.sessions.compacting import Compacted
+from agent.sessions.holds import Holds
 from agent.sessions.opened import OpenSessions
 from agent.sessions.rows import SessionInfo, TurnRow
 from agent.sessions.shelf import Shelf
@@ -63,7 +65,9 @@ class Runtime:
         self._world = world
         self._tasks = tasks
         self._sessions = OpenSessions(world, tasks)
-        self._answering = Answering(world, self._sessions, tasks)
+        self.holds = Holds(self._sessions)
+        """What goes out in a moment, and can be taken back."""
+        self._answering = Answering(world, self._sessions, self.holds, tasks)
         self.router = world.router
         """The nodes, and what they were asked today."""
         self.routes = RouteDesk(world.router, world.routing, world.log)
@@ -130,7 +134,7 @@ class Runtime:
                 yield event
 
     async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
-        """Answer an approval, once; with a yes, exactly the call that it shows runs.
+        """Answer an approval, once; with a yes, exactly the call that it shows runs. A no after a yes takes back what is still held.
 
         Args:
             approval: its id.
@@ -144,13 +148,30 @@ class Runtime:
         """
         await self._answering.answer(approval, digest=digest, granted=granted, who=who)
 
+    async def compact(self, session: str) -> Compacted:
+        """Make room in a conversation now, between two turns: all but the last leave the model's view and stay in the log.
+
+        Returns:
+            What left, and how long the conversation was and is.
+
+        Raises:
+            SessionNotFound: no such session.
+            SessionBusy: a turn runs in it, or this does already.
+            ModelError: no summary could be had; nothing was changed.
+            AgentError: it was cancelled; nothing was changed.
+        """
+        return await (await self._sessions.get(session)).compact()
+
     async def cancel(self, session: str, *, who: str) -> None:
-        """End the running turn, if there is one; returns when its end is stored.
+        """End the running turn or what makes room, if there is one; returns when a turn's end is stored.
 
         Raises:
             SessionNotFound: no such session.
         """
-        turn = (await self._sessions.get(session)).turn
+        opened = await self._sessions.get(session)
+        if opened.compacting is not None:
+            opened.compacting.cancel()
+        turn = opened.turn
         if turn is not None:
             with anyio.move_on_after(CANCEL_TIMEOUT_S):
                 await turn.cancel(who)

@@ -24,8 +24,15 @@ FAILED_NOTE = "I could not answer that."
 class Conversation:
     """One session's messages after the system message, oldest first."""
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    def __init__(self, events: Iterable[Event] = (), *, prefix_size: int = 0) -> None:
+        """See the class.
+
+        Args:
+            events: the log so far.
+            prefix_size: bytes of what stands before the messages in every request, as far as it is known.
+        """
         self.messages: list[bytes] = []
+        self.prefix_size = prefix_size
         self._starts: dict[str, int] = {}
         """Where each turn in view begins in `messages`, oldest first."""
         self._counted = (0, 0)
@@ -69,22 +76,23 @@ class Conversation:
         since = sum(map(len, self.messages[counted:])) // BYTES_PER_TOKEN
         return View(tuple(turns), tokens + since if tokens else 0)
 
-    def to_summarise(self) -> list[bytes]:
-        """What is sent to have everything before the turn that runs summed up."""
-        return to_summarise(self.messages, next(reversed(self._starts.values()), 0))
+    def to_summarise(self, *, kept_from: str | None = None) -> list[bytes]:
+        """What is sent to have everything summed up that stands before a turn; None for the newest, empty for all there is."""
+        newest = next(reversed(self._starts.values()), 0)
+        return to_summarise(self.messages, newest if kept_from is None else self._starts.get(kept_from, len(self.messages)))
 
     def _drop_before(self, turn: str, summary: tuple[bytes, ...]) -> None:
-        first = self._starts.get(turn)
+        first = self._starts.get(turn) if turn else len(self.messages)
         if first is None:
             return
-        before = sum(map(len, self.messages))
+        before = self.prefix_size + sum(map(len, self.messages))
         # Turns that leave without a summary leave the one of those before them.
         self._summary = summary or self._summary
         self.messages[:first] = self._summary
         moved = first - len(self._summary)
         self._starts = {each: start - moved for each, start in self._starts.items() if start >= first}
         tokens, counted = self._counted
-        share = sum(map(len, self.messages)) / max(1, before)
+        share = (self.prefix_size + sum(map(len, self.messages))) / max(1, before)
         self._counted = (round(tokens * share), max(0, counted - moved))
 
     def _add_reply(self, reply: ModelReplied) -> None:

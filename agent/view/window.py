@@ -13,6 +13,8 @@ FULL = 0.8
 """Of a context; beyond it there is hardly room for tool results and an answer."""
 KEPT = 0.5
 """Of a context, for what stays in view."""
+SUMMARY_SIZE = 2_500
+"""Bytes of a summary of 300 words and of the request for it."""
 
 
 class TurnSize(NamedTuple):
@@ -32,7 +34,7 @@ class View(NamedTuple):
 
 class Cut(NamedTuple):
     kept_from: str
-    """The oldest turn that stays."""
+    """The oldest turn that stays; empty where none does."""
     dropped: int
     """Turns that leave."""
 
@@ -61,3 +63,27 @@ def cut(turns: Sequence[TurnSize], *, tokens: int, n_ctx: int) -> Cut | None:
         kept -= 1
         size += turns[kept].size
     return Cut(turns[kept].turn, kept)
+
+
+def cut_at_rest(view: View, n_ctx: int, *, is_summed_up: bool) -> Cut | None:
+    """What leaves when a person wants room while no turn runs.
+
+    1. Everything but the last turn, which the next message is mostly about.
+    2. That one too, where it alone takes half of the context and a summary stands for it.
+    3. Nothing, where that is hardly longer than its summary would be.
+
+    Args:
+        view: every turn of it has ended.
+        n_ctx: tokens that the model can hold; 0 when nobody knows.
+        is_summed_up: a summary will stand where they were.
+
+    Returns:
+        None when there is nothing that could leave.
+    """
+    turns = view.turns
+    share = turns[-1].size / max(1, sum(each.size for each in turns)) if turns else 0.0
+    if is_summed_up and n_ctx and share * view.tokens > n_ctx * KEPT:  # 2
+        return Cut("", len(turns))
+    if len(turns) < 2 or (is_summed_up and sum(each.size for each in turns[:-1]) < SUMMARY_SIZE):  # 3
+        return None
+    return Cut(turns[-1].turn, len(turns) - 1)  # 1

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "/new": "begin a new conversation",
     "/fork": "go on in a copy of this conversation",
     "/undo": "drop the last exchange and ask differently",
+    "/compact": "make room: sum up all but the last exchange",
     "/export [FILE]": "write it all to a new FILE: Markdown, or events (.jsonl)",
     "/exit": "leave; Ctrl-D does the same",
 }

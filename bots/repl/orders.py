@@ -9,10 +9,11 @@ import anyio
 from agent.errors import AgentError
 from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
+from bots.lines import compacted_lines
 from bots.link import Link
 from bots.plain import neutralise, one_line
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
-from bots.repl.following import TITLE_WIDTH, Following
+from bots.repl.following import TITLE_WIDTH, WHO, Following
 from bots.repl.offers import Offers
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.person import Person
@@ -22,6 +23,8 @@ from bots.route_lines import decision_lines, explanation_lines, node_lines
 from bots.tool_lines import server_lines, tool_lines
 
 RECENT_SESSIONS = 10
+CANCEL_BOUND_S = 2.0
+"""The service takes it at once, or is gone."""
 RECENT_DECISIONS = 3
 FREE = "auto"
 """As a tier: the rules choose."""
@@ -58,6 +61,7 @@ class Orders:
             "/new": self._new,
             "/fork": self._fork,
             "/undo": self._undo,
+            "/compact": self._compact,
             "/export": self._export,
             LOCAL: self._run,
         }
@@ -188,6 +192,19 @@ class Orders:
         self._screen.line(f"The last exchange is dropped; the whole conversation stays as {session}.", DIM)
         for line in last.done:
             self._screen.line(f"Done all the same: {line}", "yellow")
+
+    async def _compact(self, _: str) -> None:
+        service, session = await self._here()
+        self._screen.status("compacting")
+        try:
+            done = await service.compact(session)
+        except anyio.get_cancelled_exc_class():
+            # Else the service would go on with it alone.
+            with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
+                await service.cancel(session, who=WHO)
+            raise
+        self._screen.settle()
+        self._lines(compacted_lines(done))
 
     async def _export(self, name: str) -> None:
         service, session = await self._here()

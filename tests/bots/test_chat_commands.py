@@ -102,10 +102,15 @@ def test_a_prompt_that_was_read_again_takes_one_line(open_chat: OpenChat) -> Non
     assert "1990 were read" not in shown
 
 
-def test_the_context_meter_stands_above_the_next_prompt(open_chat: OpenChat) -> None:
+def test_the_context_meter_stands_above_the_next_prompt_and_room_is_made_by_hand(open_chat: OpenChat) -> None:
     chat = open_chat()
     chat.see(">")
+    _say(chat, "/compact", "Nothing has been said here yet.")
     _say(chat, "hello", "· fast · 15 tokens")
+    _say(chat, "/compact", "Nothing to compact: ")
+    _say(chat, "list", "You have two events tomorrow.")
+    shown = _say(chat, "/compact", "Compacted: about 5,010 tokens, now about 3,900 of 8,192.", "1 turn has left the model's view")
+    assert "`variet sessions search` finds it" in shown
 
 
 def test_a_diff_is_shown_whole_before_the_question(open_chat: OpenChat) -> None:

@@ -46,6 +46,7 @@ def test_they_are_listed_searched_exported_and_deleted(run: Run, tmp_path: Path)
     assert run("sessions", "export", session, "--form", "jsonl", "-o", str(target)).returncode == 0
     assert json.loads(target.read_text(encoding="utf-8").splitlines()[0])["type"] == "turn_started"
     copy = run("sessions", "fork", session).stdout.strip()
+    assert run("sessions", "compact", copy).stdout.startswith("Nothing to compact: ")
     assert run("sessions", "delete", copy).returncode == 1, "nobody said yes"
     assert run("sessions", "delete", "--yes", copy).stdout == f"deleted {copy}\n"
     gone = run("sessions", "delete", "--yes", copy)
