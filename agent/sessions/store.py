@@ -1,7 +1,8 @@
 """The append-only log of everything that happened, in one SQLite file per home; sessions, turns and approvals are read from it.
 
-Each `append` is one transaction, synced to disk before it returns, because the effects that follow rely on it after a crash. Calls block
-for a disk write: async callers make them in a worker thread, one connection behind one lock.
+Each `append` is one transaction, which the end of this process cannot undo; it is synced to disk before it returns where the effects that
+follow rely on it after a power cut too. Calls block for a disk write: async callers make them in a worker thread, one connection behind one
+lock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from agent.events import AnyEvent, Event
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
 from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
-from agent.sessions.writing import insert, renamed, write
+from agent.sessions.writing import insert, must_outlive_power, renamed, write
 from agent.view.messages import Prefix
 
 BUSY_TIMEOUT_S = 5.0
@@ -44,8 +45,8 @@ class Store:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit that an effect relies on must also survive a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
+        self._is_synced = True
         self._db.execute("PRAGMA foreign_keys = ON")
         # What is deleted is overwritten, and does not wait in a free page for whoever gets the file.
         self._db.execute("PRAGMA secure_delete = ON")
@@ -58,8 +59,12 @@ class Store:
                 self._book.close()
 
     @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
+    def _transaction(self, *, is_synced: bool = True) -> Generator[sqlite3.Connection]:
         with self._lock:
+            if is_synced != self._is_synced:
+                # What was written with NORMAL is synced by the next FULL, so a power cut only takes from the log's end.
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
+                self._is_synced = is_synced
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -184,7 +189,7 @@ class Store:
         Raises:
             ApprovalError: one of them answers an approval that has its answer; nothing was added.
         """
-        with self._transaction() as db:
+        with self._transaction(is_synced=must_outlive_power(events)) as db:
             self._note(session, events, at)
             return [insert(db, session, event, at) for event in events]
 

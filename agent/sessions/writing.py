@@ -6,11 +6,35 @@ Everything here runs inside a transaction of `agent.sessions.store`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agent.errors import ApprovalError
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnDone, TurnStarted
+from agent.events import (
+    TURN_ENDS,
+    ApprovalAnswered,
+    ApprovalNeeded,
+    CallDecided,
+    ContextTrimmed,
+    Event,
+    ModelReplied,
+    ToolFinished,
+    ToolStarted,
+    TurnDone,
+    TurnStarted,
+)
+
+
+def must_outlive_power(events: Sequence[Event]) -> bool:
+    """Whether what follows from these events relies on them after a power cut; the end of this process alone loses nothing either way.
+
+    Nothing is done because a call has ended, and a read that the log forgot is made again: with them the log ends a step earlier, no more.
+    """
+    reads = {event.call for event in events if isinstance(event, CallDecided) and event.tool_class == "read"}
+    return not all(
+        event.call in reads if isinstance(event, ToolStarted) else isinstance(event, ModelReplied | CallDecided | ToolFinished)
+        for event in events
+    )
 
 
 def renamed(event: Event, turns: Mapping[str, str]) -> Event:

@@ -8,11 +8,23 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ApprovalError, HomeBusy
-from agent.events import ApprovalAnswered, ApprovalNeeded, Event, TurnDone, TurnStarted, Usage
+from agent.event_parts import ToolClass
+from agent.events import (
+    ApprovalAnswered,
+    ApprovalNeeded,
+    CallDecided,
+    Event,
+    ToolFinished,
+    ToolStarted,
+    TurnDone,
+    TurnStarted,
+    Usage,
+)
 from agent.safety.approvals import check_answer, digest_of, shown
 from agent.service.lease import hold_lease
 from agent.sessions.rows import TurnRow
 from agent.sessions.store import Store
+from agent.sessions.writing import must_outlive_power
 from agent.turns.turn_state import Options
 from agent.view.messages import Prefix
 
@@ -49,6 +61,42 @@ def test_events_get_their_places_per_session_and_come_back_as_they_were(store: S
     assert [event.seq for event in store.events("s")] == [1, 2]
     assert store.events("s", after=1) == stored
     assert [event.seq for event in store.events("other")] == [1]
+
+
+def decided(tool_class: ToolClass) -> CallDecided:
+    return CallDecided(turn="t", call="c", name="x", tool_class=tool_class, arguments="{}", host="{}", verdict="allow", reason="")
+
+
+STARTED_CALL = ToolStarted(turn="t", call="c", name="x", arguments="{}")
+FINISHED_CALL = ToolFinished(turn="t", call="c", name="x", ok=True, decision="allow", text="")
+
+
+@pytest.mark.parametrize(
+    ("events", "is_synced"),
+    [
+        ([started()], True),
+        ([needed()], True),
+        ([ApprovalAnswered(turn="t", approval="a", call="c", outcome="yes", who="cli")], True),
+        ([decided("write"), STARTED_CALL], True),
+        ([decided("read"), STARTED_CALL, needed()], True),
+        ([STARTED_CALL], True),
+        ([decided("read"), STARTED_CALL], False),
+        ([FINISHED_CALL], False),
+    ],
+)
+def test_only_what_nothing_relies_on_may_be_lost_in_a_power_cut(events: list[Event], is_synced: bool):
+    assert must_outlive_power(events) is is_synced
+
+
+def test_a_result_that_is_not_synced_is_synced_with_what_comes_next(store: Store):
+    begin(store)
+    modes: list[str] = []
+    store._db.set_trace_callback(modes.append)  # pyright: ignore[reportPrivateUsage]
+    for event in (FINISHED_CALL, FINISHED_CALL, needed()):
+        store.append("s", [event], at=AT)
+    assert [each for each in modes if each.startswith(("PRAGMA", "COMMIT"))] == [
+        "PRAGMA synchronous = NORMAL", "COMMIT", "COMMIT", "PRAGMA synchronous = FULL", "COMMIT",
+    ]  # fmt: skip
 
 
 def test_the_log_cannot_be_changed_afterwards(store: Store, tmp_path: Path):
