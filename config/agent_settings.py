@@ -35,6 +35,9 @@ class AgentSection(Section):
     """Seconds for one turn, time spent waiting for a person not counted."""
     approval_ttl_s: float = Field(default=3600, gt=0)
     """Seconds until an unanswered approval counts as refused."""
+    send_hold_s: float = Field(default=10, ge=0, le=600)
+    """Seconds for which a mail that may go out is held, so that you can take it back: `variet undo`, Esc in the chat. 0: it goes out at
+    once, as what `variet ask --yes=send` covers always does."""
     tools: Literal["core", "all", "bridge"] = "core"
     """Which tools a session's model is shown: `core`, the few that every model can hold; `all` that the servers have; or `bridge`, the core
     and two tools that find and call all others, so that hundreds cost what a dozen cost."""

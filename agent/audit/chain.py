@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted
+from agent.held_events import ToolHeld, ToolTakenBack
 
-What = Literal["decided", "asked", "answered", "started", "finished"]
+What = Literal["decided", "asked", "answered", "held", "taken back", "started", "finished"]
 START = "0" * 64
 """What the first line is bound to."""
 SESSION_CHARS = 16
@@ -69,7 +70,7 @@ class Verdict:
         return self.entries[-1].hash if self.entries else START
 
 
-ADDED = frozenset({"definition"})
+ADDED = frozenset({"definition", "details", "fields", "given", "headline"})
 """Fields of events that came after the first books: where they say nothing, they do not count, so that those stay whole."""
 
 
@@ -159,6 +160,10 @@ def _said(event: Event) -> tuple[What, str, str, str] | None:
             return "asked", event.name, event.tool_class, ""
         case ApprovalAnswered():
             return "answered", "", "", event.outcome
+        case ToolHeld():
+            return "held", event.name, "", ""
+        case ToolTakenBack():
+            return "taken back", "", "", ""
         case ToolStarted():
             return "started", event.name, "", ""
         case ToolFinished():

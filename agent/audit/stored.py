@@ -14,7 +14,10 @@ from agent.errors import AgentError
 from agent.events import AnyEvent, Event
 
 BUSY_TIMEOUT_S = 5.0
-_KINDS = ("call_decided", "approval_needed", "approval_answered", "tool_started", "tool_finished")
+_KINDS = (
+    *("call_decided", "approval_needed", "approval_answered"),
+    *("tool_held", "tool_taken_back", "tool_started", "tool_finished"),
+)
 
 
 def stored_events(log: Path, *, since: str) -> list[tuple[str, Event]]:

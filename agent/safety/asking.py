@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, CallDecided, Event
+from agent.held_events import ToolTakenBack
 
-Answer = Literal["", "open", "no", "expired"]
+Answer = Literal["", "open", "no", "expired", "taken back"]
 
 
 def question_of(tool: str, arguments: str) -> str:
@@ -51,6 +52,8 @@ class Asked:
                 return replace(self, without_yes=self.without_yes - {event.approval}, answers=self._with(event.call, ""))
             case ApprovalAnswered():
                 return replace(self, answers=self._with(event.call, "no" if event.outcome == "no" else "expired"))
+            case ToolTakenBack():
+                return replace(self, answers=self._with(event.call, "taken back"))
             case _ if event.type in TURN_ENDS:
                 return replace(self, answers={}, decided={})
             case _:

@@ -43,6 +43,8 @@ class ToolFacts:
     """Arguments that leave the house although it only reads: what is searched for, an address that is fetched."""
     sends_stored: bool = False
     """It sends what was written before, maybe at an outsider's word in another conversation."""
+    is_held: bool = False
+    """What may run waits for a moment first, in which the person can take it back: what has gone out cannot be."""
     people: tuple[str, ...] = ()
     """Arguments that name people. Without any of them the call reaches nobody: then it only writes."""
     is_forbidden: bool = False
@@ -81,9 +83,9 @@ _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
 _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
 # What a program prints may come from anywhere.
 _RUN_QUOTING = ToolFacts("run", taints=True, prepares=True)
-_SEND = ToolFacts("send", prepares=True)
+_SEND = ToolFacts("send", prepares=True, is_held=True)
 _SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
-_SEND_STORED = ToolFacts("send", taints=True, prepares=True, sends_stored=True)
+_SEND_STORED = ToolFacts("send", taints=True, prepares=True, sends_stored=True, is_held=True)
 
 MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
     {

@@ -32,6 +32,7 @@ ASKED: Mapping[Answer, str] = {
     "open": "The same call waits for the person's answer already. Nothing was done.",
     "no": "The person has said no to this very call. Nothing was done.",
     "expired": "Nobody answered when this very call was asked about. Nothing was done.",
+    "taken back": "The person has taken back this very call. Nothing was done.",
 }
 """What the model is told when it makes a call again in the same turn."""
 
@@ -65,7 +66,7 @@ class Policy:
         """Decide once more, now that it is known what exactly would happen.
 
         1. It was allowed, sends, and would reach somebody whom the person did not type: Ask, whatever was granted.
-        2. It is to be asked, and was asked about already in this turn: Deny.
+        2. It is to be asked, and was asked about already in this turn, or the person took it back: Deny.
         3. Else as before.
 
         Args:
@@ -79,7 +80,7 @@ class Policy:
             reached = strangers(_values(arguments, lines), taint.origins(self._is_public))
             first = Ruling("ask", f"the person did not type {reached[0]}") if reached else first
         before = taint.asked.answer_to(question_of(tool, arguments))
-        if first.verdict == "ask" and before:  # 2
+        if before == "taken back" or (first.verdict == "ask" and before):  # 2
             return Ruling("deny", f"asked about in this turn already ({before})", ASKED[before])
         return first  # 3
 

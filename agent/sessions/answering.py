@@ -13,6 +13,7 @@ from agent.errors import ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded
 from agent.safety.approvals import check_answer
 from agent.sessions.conversation import OpenSession
+from agent.sessions.holds import Holds
 from agent.sessions.opened import OpenSessions
 from agent.sessions.rows import TurnRow
 from agent.sessions.world import World
@@ -27,12 +28,14 @@ class Answering:
     Args:
         world: its store, its tools and what tool servers ask.
         sessions: its conversations.
+        holds: what was approved and has not gone out.
         tasks: where a call that is approved late runs.
     """
 
-    def __init__(self, world: World, sessions: OpenSessions, tasks: TaskGroup) -> None:
+    def __init__(self, world: World, sessions: OpenSessions, holds: Holds, tasks: TaskGroup) -> None:
         self._world = world
         self._sessions = sessions
+        self._holds = holds
         self._tasks = tasks
 
     async def answer(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
@@ -40,6 +43,9 @@ class Answering:
         if self._world.questions.answer(approval, digest=digest, granted=granted, who=who):
             return
         stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
+        is_shown = stored is not None and (stored.outcome, stored.needed.digest) == ("yes", digest)
+        if is_shown and not granted and await self._holds.take_back_approved(approval, who=who):
+            return
         row = check_answer(stored, digest=digest, now=self._world.clock())
         opened = await self._sessions.get(row.session)
         if granted and row.needed.definition:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from agent.events import ApprovalAnswered, Event, ModelReplied, RouteChosen, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
+from agent.held_events import ToolTakenBack
 
 Form = Literal["markdown", "jsonl"]
 FORMS: tuple[Form, ...] = ("markdown", "jsonl")
@@ -41,6 +42,8 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
             return f"- `{calls.get(event.call, event.name)}`\n\n{_fenced(event.whole or event.text)}\n"
         case ApprovalAnswered():
             return f"*{_OUTCOMES[event.outcome]}{f' by {event.who}' if event.who else ''}*\n"
+        case ToolTakenBack():
+            return f"*taken back{f' by {event.who}' if event.who else ''}, before it went out*\n"
         case TurnDone():
             return f"{event.answer}\n"
         case TurnFailed():

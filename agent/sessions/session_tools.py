@@ -61,6 +61,7 @@ class SessionTools:
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
             routing=self.world.routing,
             approval_ttl_s=agent.approval_ttl_s,
+            send_hold_s=agent.send_hold_s,
             summarise_from=agent.summarise_from,
             prompt_budget=self.world.settings.policy.prompt_budget,
         )

@@ -1,4 +1,4 @@
-"""The way of one tool call through a turn: checked, decided, prepared, asked for, run; each call ends with exactly one result.
+"""The way of one tool call through a turn: checked, decided, prepared, asked for, held, run; each call ends with exactly one result.
 
 Part of the turn's state machine (`agent.turns.turn`), apart because it is about calls and the other about steps.
 """
@@ -6,18 +6,16 @@ Part of the turn's state machine (`agent.turns.turn`), apart because it is about
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 from agent.calls.repair import check_call
-from agent.calls.repeats import NOTE, is_repeat
-from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Decision, ToolFinished, ToolStarted
-from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, lines_of, shown
-from agent.safety.manifest import UNKNOWN, ToolFacts
+from agent.events import ApprovalAnswered, CallDecided
+from agent.safety.approvals import UNAPPROVED, lines_of
 from agent.safety.policy import Ruling
-from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, RunTool, ToolEnded, Woke
-from agent.turns.turn_state import CallState, TurnState
-from agent.view.cutting import page_of, room_for
-from agent.view.own_names import READ_MORE
+from agent.turns.call_state import CallState
+from agent.turns.carrying import ask_about, facts_of, finish_call, refuse_call, run_call, run_effect
+from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, TakenBack, ToolEnded, Woke
+from agent.turns.holding import drop_hold, let_go, release_due, take_back
+from agent.turns.turn_state import TurnState
 from agent.view.prompt import canonical_json
 
 REFUSED = "The person said no. Nothing was done."
@@ -68,21 +66,22 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
 def continue_call(draft: Draft, call: CallState) -> None:
     """Go on with a call after a restart.
 
-    1. It has its result, or waits for a person: nothing to do (an overdue approval expires like any other).
-    2. A person said yes and it was not started: it runs.
+    1. It has its result, waits for a person or is held: nothing to do (an overdue approval expires like any other, and an overdue
+       hold is asked about once all calls have been looked at).
+    2. A person said yes and it was not started: it runs, or is held first.
     3. It was not started: decided afresh.
     4. It was started and only reads: it runs again.
     5. It was started, writes, and carries a client-made id: sent again, which has one effect.
     6. It was started and sends, deletes or cannot be told apart from a second one: nobody knows, and that is said.
     """
-    if call.phase in ("done", "waiting"):  # 1
+    if call.phase in ("done", "waiting", "held"):  # 1
         return
     if call.phase != "running" and call.decision == "asked-yes":  # 2
-        run_call(draft, call.id)
+        let_go(draft, call.id)
     elif call.phase != "running":  # 3
         start_call(draft, call)
     elif call.tool_class == "read" or _is_idempotent(call):  # 4, 5
-        draft.do(_run_effect(call))
+        draft.do(run_effect(call))
     else:
         finish_call(draft, call, ok=False, text=OUTCOME_UNKNOWN, decision=call.decision)  # 6
 
@@ -91,8 +90,8 @@ def _is_idempotent(call: CallState) -> bool:
     return call.tool_class == "write" and CLIENT_ID in json.loads(call.host)
 
 
-def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | ToolEnded | Woke) -> None:
-    """Take in what happened to a call, or the time at which an approval is over."""
+def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | TakenBack | ToolEnded | Woke) -> None:
+    """Take in what happened to a call, or the time at which an approval or a hold is over."""
     match event:
         case Prepared():
             take_prepared(draft, event)
@@ -100,19 +99,22 @@ def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | 
             take_refusal(draft, event)
         case Answered():
             take_answer(draft, event)
+        case TakenBack():
+            take_back(draft, event)
         case ToolEnded():
             take_result(draft, event)
         case Woke():
             for call in draft.state.calls:
                 if call.phase == "waiting" and call.expires_at <= draft.now:
                     expire_call(draft, call)
+            release_due(draft)
 
 
 def take_prepared(draft: Draft, prepared: Prepared) -> None:
     """The canonical call is known: it is run, or the person is asked about exactly this one.
 
     1. The call is no longer being prepared: nothing.
-    2. Allowed, also now that it is known whom it reaches: it runs.
+    2. Allowed, also now that it is known whom it reaches: it runs, or is held first.
     3. The person was asked about it in this turn already: refused.
     4. Else the person is asked. Where nobody can be, it stays in the queue, and the model is told.
     """
@@ -123,37 +125,13 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
     first = Ruling(call.verdict, call.reason)
     ruling = state.rules.policy.rule_on_prepared(first, call.name, prepared.arguments, prepared.lines, state.taint)
     draft.state = state.with_call(call.id, verdict=ruling.verdict, reason=ruling.reason)
-    _record_decision(draft, call.id, prepared.arguments, prepared.host)
+    _record_decision(draft, call.id, prepared.arguments, prepared.host, shown_as=prepared if facts_of(draft, call).is_held else None)
     if ruling.verdict == "allow":  # 2
-        run_call(draft, call.id)
+        let_go(draft, call.id)
     elif ruling.verdict == "deny":  # 3
         finish_call(draft, call, ok=False, text=ruling.told)
     else:  # 4
-        _ask(draft, call, prepared)
-
-
-def _ask(draft: Draft, call: CallState, prepared: Prepared) -> None:
-    state = draft.state
-    expires_at = datetime.fromtimestamp(draft.now + state.rules.approval_ttl_s, tz=datetime.fromisoformat(state.now).tzinfo)
-    change = _facts(draft, call).change
-    cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint)
-    draft.record(
-        ApprovalNeeded(
-            turn=state.turn,
-            approval=approval_id(state.turn, call.id),
-            call=call.id,
-            name=call.name,
-            tool_class=call.tool_class,
-            summary=shown(prepared.summary),
-            lines=tuple((shown(label), shown(value)) for label, value in (*prepared.lines, *cautions)),
-            digest=digest_of(call.name, json.loads(prepared.arguments), json.loads(prepared.host)),
-            expires_at=expires_at.isoformat(),
-            definition=change.digest if change is not None else "",
-        )
-    )
-    if not state.options.is_interactive:
-        # The turn's answer will name what waits, in words that may be an outsider's: an event's title, a subject.
-        finish_call(draft, call, ok=False, text=UNAPPROVED, taints=_facts(draft, call).taints)
+        ask_about(draft, call, prepared)
 
 
 def take_refusal(draft: Draft, refused: PrepareRefused) -> None:
@@ -164,7 +142,7 @@ def take_refusal(draft: Draft, refused: PrepareRefused) -> None:
 
 
 def take_answer(draft: Draft, answer: Answered) -> None:
-    """A person's yes runs the call that was shown, a no is its result. An answer to anything else counts for nothing."""
+    """A person's yes lets the call that was shown go, a no is its result. An answer to anything else counts for nothing."""
     call = next((call for call in draft.state.calls if call.approval == answer.approval and call.phase == "waiting"), None)
     if call is None:
         return
@@ -174,7 +152,7 @@ def take_answer(draft: Draft, answer: Answered) -> None:
     outcome = "yes" if answer.is_granted else "no"
     draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome=outcome, who=answer.who))
     if answer.is_granted:
-        run_call(draft, call.id)
+        let_go(draft, call.id)
     else:
         finish_call(draft, call, ok=False, text=REFUSED, decision="asked-no")
 
@@ -191,7 +169,7 @@ def take_result(draft: Draft, ended: ToolEnded) -> None:
     if call is None or call.phase != "running":
         return
     # An error may quote what is stored ("2 people match …"), whatever the tool does otherwise.
-    taints = _facts(draft, call).taints or not ended.ok
+    taints = facts_of(draft, call).taints or not ended.ok
     finish_call(draft, call, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
 
 
@@ -200,8 +178,9 @@ def abandon_call(draft: Draft, call: CallState, who: str) -> None:
 
     1. It was running and only reads, or was not started: nothing was done.
     2. It was running and may have done something: nobody knows.
-    An approval that was still open is answered no.
+    An approval that was still open is answered no, and what was held is taken back.
     """
+    drop_hold(draft, call, who)
     if call.phase == "waiting":
         draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome="no", who=who))
     if call.phase == "running":
@@ -211,65 +190,13 @@ def abandon_call(draft: Draft, call: CallState, who: str) -> None:
         finish_call(draft, call, ok=False, text=CANCELLED)  # 1
 
 
-def run_call(draft: Draft, call: str) -> None:
-    """Log the start, then start."""
-    started = draft.state.call(call)
-    if started is None:
-        return
-    draft.record(ToolStarted(turn=draft.state.turn, call=call, name=started.name, arguments=started.arguments))
-    draft.do(_run_effect(started))
-
-
-def finish_call(
-    draft: Draft,
-    call: CallState,
-    *,
-    ok: bool,
-    text: str,
-    decision: Decision = "denied",
-    elapsed_s: float = 0.0,
-    taints: bool = False,
-) -> None:
-    """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
-
-    The model is told what it has room for, what was put right in its call, and when it has had this very result before.
-    """
-    state = draft.state
-    page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
-    draft.record(
-        ToolFinished(
-            turn=state.turn,
-            call=call.id,
-            name=call.name,
-            ok=ok,
-            decision=decision,
-            text=_told(draft, call, page.text),
-            whole=text if page.end < len(text) else "",
-            elapsed_s=elapsed_s,
-            taints=taints,
-        )
-    )
-
-
-def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
-    """Log that a call could not be run as the model wrote it."""
-    told = _told(draft, call, problem)
-    draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
-
-
 def _schema_note(state: TurnState, call: CallState) -> str:
     """No grammar holds the arguments of a bridged call, and its model may never have seen what they are: so it is told."""
     schema = state.rules.schemas.get(call.name)
     return f" It takes: {canonical_json(schema)}" if call.is_bridged and schema is not None else ""
 
 
-def _told(draft: Draft, call: CallState, text: str) -> str:
-    if call.value.repaired:
-        text = f"{text} (The call was put right: {call.value.repaired}.)"
-    return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text
-
-
-def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None:
+def _record_decision(draft: Draft, call: str, arguments: str, host: str, *, shown_as: Prepared | None = None) -> None:
     decided = draft.state.call(call)
     if decided is not None:
         draft.record(
@@ -282,13 +209,7 @@ def _record_decision(draft: Draft, call: str, arguments: str, host: str) -> None
                 host=host,
                 verdict=decided.verdict,
                 reason=decided.reason,
+                headline=shown_as.summary if shown_as is not None else "",
+                details=shown_as.lines if shown_as is not None else (),
             )
         )
-
-
-def _run_effect(call: CallState) -> RunTool:
-    return RunTool(call.id, call.name, call.arguments, call.host, is_read=call.tool_class == "read")
-
-
-def _facts(draft: Draft, call: CallState) -> ToolFacts:
-    return draft.state.rules.facts.get(call.name, UNKNOWN)

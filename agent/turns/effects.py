@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from agent.calls.assemble import Reply
-from agent.events import Event, Usage
+from agent.events import ApprovalAnswered, Event, Usage
+from agent.held_events import ToolTakenBack
 from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
 from agent.turns.budget import Limits
@@ -109,6 +110,14 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """A person wants a held call not to run."""
+
+    hold: str
+    who: str
+
+
+@dataclass(frozen=True)
 class ToolEnded:
     call: str
     ok: bool
@@ -127,8 +136,19 @@ class Woke:
 
 
 TurnInput = (
-    Begun | TiersKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | ToolEnded | CancelAsked | Woke
-)
+    Begun | TiersKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | TakenBack | ToolEnded
+    | CancelAsked | Woke
+)  # fmt: skip
+
+
+def was_taken(given: TurnInput, recorded: Event) -> bool:
+    """Whether what was recorded is the answer that was given: the turn may have ended on it, and said no itself."""
+    if isinstance(given, TakenBack) and isinstance(recorded, ToolTakenBack):
+        return (recorded.hold, recorded.who) == (given.hold, given.who)
+    if not isinstance(given, Answered) or not isinstance(recorded, ApprovalAnswered):
+        return False
+    return (recorded.approval, recorded.outcome) == (given.approval, "yes" if given.is_granted else "no")
+
 
 # --- what it asks for -------------------------------------------------------------------------------------------------------------------
 
@@ -220,7 +240,7 @@ class Draft:
         state = replace(self.state, active_since=self.now if self.state.is_working else None)
         if state.stage == "ended":
             return Step(state, tuple(self.effects), None)
-        times = [call.expires_at for call in state.calls if call.phase == "waiting"]
+        times = [call.expires_at for call in state.calls if call.phase == "waiting"] + [held.due for held in state.held]
         if state.is_working:
             times.append(self.now + limits.turn_timeout_s - state.active_s)
         return Step(state, tuple(self.effects), min(times) if times else None)

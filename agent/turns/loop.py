@@ -21,7 +21,8 @@ from anyio.abc import TaskGroup
 from agent.calls.assemble import Reply
 from agent.engine.client import Served
 from agent.errors import ContextOverflow, ModelError, ToolError
-from agent.events import ApprovalAnswered, Event, TurnFailed, Usage
+from agent.events import Event, TurnFailed, Usage
+from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
 from agent.turns.effects import (
     Answered,
@@ -39,11 +40,13 @@ from agent.turns.effects import (
     RunTool,
     Summarise,
     Summarised,
+    TakenBack,
     TiersKnown,
     ToolEnded,
     TurnInput,
     Woke,
     prepared_from,
+    was_taken,
 )
 from agent.turns.turn import step
 from agent.turns.turn_state import Rules, TurnState
@@ -112,11 +115,16 @@ class TurnLoop:
 
     @property
     def is_working(self) -> bool:
-        """Something of ours runs, as against waiting for a person."""
-        return not self.has_ended and (not self._has_rules or self._state.is_working)
+        """Something of ours runs or will run by itself, as against waiting for a person."""
+        return not self.has_ended and (not self._has_rules or self._state.is_working or bool(self._state.held))
 
-    async def answer(self, answer: Answered) -> bool:
-        """Give a person's answer to the turn; whether it was the one that counted."""
+    @property
+    def held(self) -> tuple[ToolHeld, ...]:
+        """What goes out unless it is taken back."""
+        return () if self.has_ended else self._state.held
+
+    async def answer(self, answer: Answered | TakenBack) -> bool:
+        """Give a person's word on a call to the turn; whether it was the one that counted."""
         return await self._deliver(answer)
 
     async def cancel(self, who: str) -> None:
@@ -175,7 +183,7 @@ class TurnLoop:
         if records:
             await self._ports.commit(records)
         self._state = decided.state
-        item.is_accepted = any(_counts(item.event, record) for record in records)
+        item.is_accepted = any(was_taken(item.event, record) for record in records)
         item.handled.set()
         for effect in decided.effects:
             self._start(effect, tasks)
@@ -280,13 +288,6 @@ class TurnLoop:
         self._items.close()
         for item in self._early:
             item.handled.set()
-
-
-def _counts(given: TurnInput, recorded: Event) -> bool:
-    """Whether what was recorded is the answer that was given: the turn may have ended on it, and said no itself."""
-    if not isinstance(given, Answered) or not isinstance(recorded, ApprovalAnswered):
-        return False
-    return (recorded.approval, recorded.outcome) == (given.approval, "yes" if given.is_granted else "no")
 
 
 def _usage_of(reply: Reply) -> Usage:

@@ -31,11 +31,13 @@ from agent.turns.effects import (
     Replied,
     Step,
     Summarised,
+    TakenBack,
     TiersKnown,
     ToolEnded,
     TurnInput,
     Woke,
 )
+from agent.turns.holding import release_due
 from agent.turns.rerouting import climb, reroute, take_route
 from agent.turns.shortening import leave_room, shorten, take_summary
 from agent.turns.turn_state import TurnState
@@ -61,7 +63,8 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     7. The request was too long for it: older turns leave its view, and it is asked again.
     8. The conversation was summed up: its oldest turns leave its view, and the model is called.
     9. The model failed: another node is asked if the one is gone, else the turn fails with that sentence.
-    10. A call was prepared, refused by its server, answered by a person, has ended, or was not answered in time: see `agent.turns.calling`.
+    10. A call was prepared, refused by its server, answered or taken back by a person, has ended, was not answered in time, or was held
+        long enough: see `agent.turns.calling`.
     Then, if every call of the step has its result: the model is called again, or the turn ends.
 
     Args:
@@ -100,7 +103,7 @@ def _take(draft: Draft, event: TurnInput) -> None:
             if not reroute(draft, event):
                 _abandon(draft, "")
                 draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
-        case Prepared() | PrepareRefused() | Answered() | ToolEnded() | Woke():  # 10
+        case Prepared() | PrepareRefused() | Answered() | TakenBack() | ToolEnded() | Woke():  # 10
             take_call_event(draft, event)
         case _:
             assert_never(event)
@@ -111,7 +114,7 @@ def _begin(draft: Draft) -> None:
 
     1. No route yet: ask the engine what it serves.
     2. The model is due: call it.
-    3. Calls are open: each goes on from where it was.
+    3. Calls are open: each goes on from where it was; a hold that is overdue by now is asked about.
     """
     if draft.state.stage == "routing":  # 1
         draft.do(LookUpTiers())
@@ -120,6 +123,7 @@ def _begin(draft: Draft) -> None:
     else:  # 3
         for call in draft.state.calls:
             continue_call(draft, call)
+        release_due(draft, late_s=0.0)
 
 
 def _route(draft: Draft, known: TiersKnown) -> None:

@@ -30,13 +30,14 @@ from agent.events import (
     TurnStarted,
     Usage,
 )
+from agent.held_events import ToolHeld, ToolTakenBack
 from agent.routes.routing import RoutingRules
 from agent.safety.manifest import ToolFacts
 from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint
 from agent.turns.budget import Limits
+from agent.turns.call_state import CallState
 
-Phase = Literal["new", "preparing", "waiting", "running", "done"]
 Stage = Literal["routing", "model", "tools", "ended"]
 
 
@@ -53,6 +54,8 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     routing: RoutingRules = field(default_factory=RoutingRules)
     approval_ttl_s: float = 3600.0
+    send_hold_s: float = 0.0
+    """How long what may be sent is held, so that the person can take it back; 0 for not at all."""
     summarise_from: int = 8192
     """Tokens of context from which on turns are summed up before they leave the view."""
     prompt_budget: int = PROMPT_BUDGET
@@ -71,35 +74,6 @@ class Options:
     tier: str | None = None
     grants: frozenset[ToolClass] = frozenset()
     is_interactive: bool = True
-
-
-@dataclass(frozen=True)
-class CallState:
-    """One call of the current step."""
-
-    value: CallValue
-    phase: Phase = "new"
-    tool_class: ToolClass = "send"
-    verdict: Verdict = "ask"
-    reason: str = ""
-    arguments: str = ""
-    """Canonical JSON of what will run."""
-    host: str = "{}"
-    approval: str = ""
-    expires_at: float = 0.0
-    """Epoch seconds."""
-    decision: Decision = "denied"
-    """How it comes to run or not; `denied` until something lets it run."""
-    is_bridged: bool = False
-    """The model made it through `call_tool`, without having been shown the tool's schema; `value` is the call inside."""
-
-    @property
-    def id(self) -> str:
-        return self.value.id
-
-    @property
-    def name(self) -> str:
-        return self.value.name
 
 
 @dataclass(frozen=True)
@@ -157,6 +131,11 @@ class TurnState:
         return any(call.phase != "done" for call in self.calls)
 
     @property
+    def held(self) -> tuple[ToolHeld, ...]:
+        """What goes out unless it is taken back."""
+        return tuple(call.held for call in self.calls if call.held is not None)
+
+    @property
     def is_stuck(self) -> bool:
         """Its last calls told nothing new."""
         return is_stuck(self.done)
@@ -183,19 +162,35 @@ def apply(state: TurnState, event: Event) -> TurnState:
             return _replied(state, event)
         case CallDecided():
             return _decided(state, event)
+        case ToolFinished():
+            return _finished(state, event)
+        case _ if event.type in TURN_ENDS:
+            return replace(state, stage="ended")
+        case _:
+            return _call_moved(state, event)
+
+
+def _call_moved(state: TurnState, event: Event) -> TurnState:
+    """Where a call is between its decision and its result."""
+    match event:
         case ApprovalNeeded():
             expires_at = datetime.fromisoformat(event.expires_at).timestamp()
             waiting = state.waiting if state.options.is_interactive else (*state.waiting, event.summary)
-            return replace(state.with_call(event.call, phase="waiting", approval=event.approval, expires_at=expires_at), waiting=waiting)
+            before = state.call(event.call)
+            asked = before.asked + 1 if before else 1
+            state = state.with_call(event.call, phase="waiting", approval=event.approval, expires_at=expires_at, asked=asked, held=None)
+            return replace(state, waiting=waiting)
         case ApprovalAnswered():
             decisions: dict[str, Decision] = {"yes": "asked-yes", "no": "asked-no", "expired": "denied"}
-            return state.with_call(event.call, decision=decisions[event.outcome], phase="new")
+            return state.with_call(event.call, approval=event.approval, decision=decisions[event.outcome], phase="new")
+        case ToolHeld():
+            return state.with_call(event.call, phase="held", held=event)
+        case ToolTakenBack():
+            return state.with_call(event.call, phase="new", held=None, decision="asked-no")
         case ToolStarted():
-            return state.with_call(event.call, phase="running", arguments=event.arguments)
-        case ToolFinished():
-            return _finished(state, event)
+            return state.with_call(event.call, phase="running", arguments=event.arguments, held=None)
         case _:
-            return replace(state, stage="ended") if event.type in TURN_ENDS else state
+            return state
 
 
 def _routed(state: TurnState, event: RouteChosen) -> TurnState:
@@ -248,6 +243,8 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
         tool_class=event.tool_class,
         arguments=event.arguments,
         host=event.host,
+        headline=event.headline,
+        details=event.details,
         verdict=event.verdict,
         reason=event.reason,
         decision="allow" if event.verdict == "allow" else "denied",

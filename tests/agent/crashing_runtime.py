@@ -35,7 +35,7 @@ async def live(home: Home, url: str, text: str) -> None:
     real = home.data_dir / "real"
     named = real.read_text().split() if real.exists() else []
     servers = {name: ServerEntry(builtin=name, enabled=not named or name in named) for name in BUILTINS}
-    settings = AgentSettings(agent=AgentSection(zone="Europe/Berlin"), servers=servers)
+    settings = AgentSettings(agent=AgentSection(zone="Europe/Berlin", send_hold_s=0), servers=servers)
     tools = None if real.exists() else fake_toolbox(home.data_dir / "tools")
     async with open_runtime(home, settings, engine_url=url, engine_key=None, tools=tools) as runtime:
         if text != "-":

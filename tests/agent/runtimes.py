@@ -19,7 +19,7 @@ from agent.tools.served import ToolResult
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Tool, Toolbox
 from config.paths import Home
-from config.schema import AgentSettings
+from config.schema import AgentSection, AgentSettings
 from tests.fakes.mcp_tools import CLASSES, SCHEMA, answer_of
 from tests.fakes.scripted_model import Script, ScriptedModel, scripted_model
 
@@ -106,8 +106,8 @@ class Agent:
 async def agent_of(
     home: Home, script: Script, *, settings: AgentSettings | None = None, session: str | None = None, tools: MemoryTools | None = None
 ) -> AsyncGenerator[Agent]:
-    """A runtime over tools in memory, which a later one may go on with."""
+    """A runtime over tools in memory, which a later one may go on with. Without settings of its own it holds nothing back."""
     tools = tools or MemoryTools()
-    chosen = settings or AgentSettings()
+    chosen = settings or AgentSettings(agent=AgentSection(send_hold_s=0))
     async with scripted_model(script) as model, open_runtime(home, chosen, engine_url=model.url, engine_key=None, tools=tools) as runtime:
         yield Agent(runtime, model, tools, await runtime.open_session(resume=session or None))

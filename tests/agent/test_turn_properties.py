@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from agent.calls.assemble import Reply
 from agent.events import TURN_ENDS, ApprovalAnswered, CallDecided, CallValue, ToolFinished, ToolStarted
+from agent.held_events import ToolTakenBack
 from agent.turns.budget import Limits
-from agent.turns.effects import Answered, Broke, CallModel, CancelAsked, RunTool, ToolEnded, Woke
+from agent.turns.effects import Answered, Broke, CallModel, CancelAsked, RunTool, TakenBack, ToolEnded, Woke
 from agent.turns.turn_state import Options
 from agent.view.context import Conversation
 from tests.agent.turns import FACTS, Turn, rules
@@ -24,7 +25,7 @@ calls = st.lists(
 )
 replies = st.builds(Reply, st.sampled_from(["", "text"]), calls=st.builds(tuple, calls), is_cut=st.booleans())
 options = st.builds(Options, st.none(), st.frozensets(st.sampled_from(["read", "write", "delete", "send"])), st.booleans())
-ACTIONS = ["carry out", "carry out", "carry out", "carry out", "lose", "answer", "crash", "echo", "time"]
+ACTIONS = ["carry out", "carry out", "carry out", "carry out", "lose", "answer", "take back", "crash", "echo", "time"]
 
 
 def live(turn: Turn, data: st.DataObject) -> None:
@@ -39,6 +40,8 @@ def live(turn: Turn, data: st.DataObject) -> None:
             turn.crash()
         case "answer" if turn.asked:
             turn.tell(Answered(data.draw(st.sampled_from(sorted(turn.asked.values(), key=str))).approval, data.draw(st.booleans()), "me"))
+        case "take back" if turn.of("tool_held"):
+            turn.tell(TakenBack(data.draw(st.sampled_from(turn.of("tool_held"))).hold, "me"))
         case "echo" if turn.of("tool_finished"):
             turn.tell(ToolEnded(data.draw(st.sampled_from(turn.of("tool_finished"))).call, ok=True, text="again"))
         case "crash":
@@ -66,9 +69,9 @@ def settle(turn: Turn) -> None:
 
 
 @settings(max_examples=250, deadline=None)
-@given(st.data(), options)
-def test_a_turn_keeps_its_promises_through_any_life(data: st.DataObject, chosen: Options):
-    turn = Turn(chosen, rules(limits=Limits(max_steps=4, turn_timeout_s=120)))
+@given(st.data(), options, st.sampled_from([0.0, 5.0]))
+def test_a_turn_keeps_its_promises_through_any_life(data: st.DataObject, chosen: Options, hold_s: float):
+    turn = Turn(chosen, rules(limits=Limits(max_steps=4, turn_timeout_s=120), hold_s=hold_s))
     for _ in range(data.draw(st.integers(0, 25))):
         live(turn, data)
     settle(turn)
@@ -79,6 +82,7 @@ def test_a_turn_keeps_its_promises_through_any_life(data: st.DataObject, chosen:
     finished = [event.call for event in turn.of("tool_finished")]
     assert sorted(made) == sorted(finished), "every call ends with exactly one result"
     _no_side_effect_without_a_yes(turn)
+    _what_was_taken_back_never_ran(turn)
     _results_follow_calls_in_order(turn)
     late = [*turn.pending]
     assert turn.tell(ToolEnded(made[0] if made else "", ok=True, text="")) == []
@@ -94,6 +98,12 @@ def _no_side_effect_without_a_yes(turn: Turn) -> None:
     assert started == ran_as_told, "a call's result says how it came to run, or that it did not"
     classes = {event.call: FACTS[event.name].tool_class for event in turn.log if isinstance(event, CallDecided)}
     assert all(count == 1 for call, count in turn.ran.items() if classes[call] != "read"), "no side effect happens twice"
+
+
+def _what_was_taken_back_never_ran(turn: Turn) -> None:
+    back = {event.call for event in turn.log if isinstance(event, ToolTakenBack)}
+    assert not back & {event.call for event in turn.log if isinstance(event, ToolStarted)}
+    assert not back & set(turn.ran)
 
 
 def _results_follow_calls_in_order(turn: Turn) -> None:

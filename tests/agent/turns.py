@@ -37,13 +37,14 @@ FACTS = {tool: facts for (_, tool), facts in MANIFEST.items()} | {"strange": UNK
 START = 1_795_000_000.0
 
 
-def rules(*, overrides: dict[str, Verdict] | None = None, limits: Limits | None = None) -> Rules:
+def rules(*, overrides: dict[str, Verdict] | None = None, limits: Limits | None = None, hold_s: float = 0.0) -> Rules:
     return Rules(
         schemas=dict.fromkeys([*FACTS, "gone"], SCHEMA),
         facts=FACTS,
         overrides=overrides or {},
         limits=limits or Limits(),
         approval_ttl_s=60.0,
+        send_hold_s=hold_s,
     )
 
 

@@ -1,0 +1,111 @@
+"""What a turn does with one call whatever led to it: asks the person about it, starts it, ends it with its one result.
+
+Part of the turn's state machine; `agent.turns.calling` decides which of these is next, `agent.turns.holding` holds what may run.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from agent.calls.repeats import NOTE, is_repeat
+from agent.events import ApprovalNeeded, Decision, ToolFinished, ToolStarted
+from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, shown
+from agent.safety.manifest import UNKNOWN, ToolFacts
+from agent.turns.call_state import CallState
+from agent.turns.effects import Draft, Prepared, RunTool
+from agent.view.cutting import page_of, room_for
+from agent.view.own_names import READ_MORE
+
+
+def ask_about(draft: Draft, call: CallState, prepared: Prepared) -> None:
+    """Ask the person about exactly this call. Where nobody can be asked, it stays in the queue, and the model is told."""
+    state = draft.state
+    change = facts_of(draft, call).change
+    cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint)
+    # Asked again, it is another question: each has its own answer.
+    asked_as = approval_id(state.turn, f"{call.id}/{call.asked}" if call.asked else call.id)
+    draft.record(
+        ApprovalNeeded(
+            turn=state.turn,
+            approval=asked_as,
+            call=call.id,
+            name=call.name,
+            tool_class=call.tool_class,
+            summary=shown(prepared.summary),
+            lines=tuple((shown(label), shown(value)) for label, value in (*prepared.lines, *cautions)),
+            digest=digest_of(call.name, json.loads(prepared.arguments), json.loads(prepared.host)),
+            expires_at=told_time(draft, draft.now + state.rules.approval_ttl_s),
+            definition=change.digest if change is not None else "",
+        )
+    )
+    if not state.options.is_interactive:
+        # The turn's answer will name what waits, in words that may be an outsider's: an event's title, a subject.
+        finish_call(draft, call, ok=False, text=UNAPPROVED, taints=facts_of(draft, call).taints)
+
+
+def run_call(draft: Draft, call: str) -> None:
+    """Log the start, then start."""
+    started = draft.state.call(call)
+    if started is None:
+        return
+    draft.record(ToolStarted(turn=draft.state.turn, call=call, name=started.name, arguments=started.arguments))
+    draft.do(run_effect(started))
+
+
+def run_effect(call: CallState) -> RunTool:
+    """The call on its server."""
+    return RunTool(call.id, call.name, call.arguments, call.host, is_read=call.tool_class == "read")
+
+
+def finish_call(
+    draft: Draft,
+    call: CallState,
+    *,
+    ok: bool,
+    text: str,
+    decision: Decision = "denied",
+    elapsed_s: float = 0.0,
+    taints: bool = False,
+) -> None:
+    """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
+
+    The model is told what it has room for, what was put right in its call, and when it has had this very result before.
+    """
+    state = draft.state
+    page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
+    draft.record(
+        ToolFinished(
+            turn=state.turn,
+            call=call.id,
+            name=call.name,
+            ok=ok,
+            decision=decision,
+            text=_told(draft, call, page.text),
+            whole=text if page.end < len(text) else "",
+            elapsed_s=elapsed_s,
+            taints=taints,
+        )
+    )
+
+
+def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
+    """Log that a call could not be run as the model wrote it."""
+    told = _told(draft, call, problem)
+    draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
+
+
+def facts_of(draft: Draft, call: CallState) -> ToolFacts:
+    """What is known of a call's tool."""
+    return draft.state.rules.facts.get(call.name, UNKNOWN)
+
+
+def told_time(draft: Draft, at: float) -> str:
+    """Epoch seconds as ISO 8601, in the person's zone."""
+    return datetime.fromtimestamp(at, tz=datetime.fromisoformat(draft.state.now).tzinfo).isoformat()
+
+
+def _told(draft: Draft, call: CallState, text: str) -> str:
+    if call.value.repaired:
+        text = f"{text} (The call was put right: {call.value.repaired}.)"
+    return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text
