@@ -30,7 +30,8 @@ CONTROL_BOUND_S = 30.0
 _METRICS = "/metrics"
 _PASSED = frozenset(
     {"/infill", "/tokenize", "/detokenize", "/apply-template", "/completion", "/completions", "/chat/completions", "/responses"}
-    | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", _METRICS, "/lora-adapters"}
+    | {"/embedding", "/embeddings", "/rerank", "/reranking", "/props", "/slots", _METRICS, "/lora-adapters", "/audio/transcriptions"}
+    | {"/chat/completions/input_tokens", "/responses/input_tokens"}
 )
 """llama-server's routes outside `/v1/` that are a model's business. What acts on slots is not among them: those are the engine's."""
 _LOADING = frozenset({"/engine/switch", "/engine/load"})
@@ -85,7 +86,7 @@ class Engine:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path == "/health":
+        if path in ("/health", "/v1/health"):
             await self._say_health(send, path)
         elif path == "/engine/mode":
             await self._mode(scope, receive, send)
@@ -119,7 +120,7 @@ def _is_ours(scope: Scope) -> bool:
     path: str = scope["path"]
     if path == _METRICS:
         return "model" not in parse_qs(scope["query_string"].decode("latin-1"))
-    return path in ("/", "/v1/models") or path.startswith(("/engine/", "/v1/models/"))
+    return path in ("/", "/v1/models", "/models") or path.startswith(("/engine/", "/v1/models/"))
 
 
 class _Noted:

@@ -65,6 +65,7 @@ def build_control(supervisor: Supervisor, version: str, observatory: Observatory
     )
     routes = _Routes(supervisor, version, observatory)
     app.get("/v1/models")(routes.models)
+    app.get("/models", include_in_schema=False)(routes.models)
     app.get("/v1/models/{name:path}")(routes.model)
     app.get("/engine/status")(routes.status)
     app.post("/engine/switch")(routes.switch)

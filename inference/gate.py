@@ -20,7 +20,7 @@ from inference.keys import Keys
 
 HEADER_BOUND = 32 * 1024
 """Bytes of headers, where the settings say nothing else."""
-ENGINE_OPEN = frozenset({("GET", "/health"), ("HEAD", "/health"), ("GET", "/")})
+ENGINE_OPEN = frozenset({(method, path) for method in ("GET", "HEAD") for path in ("/health", "/v1/health")} | {("GET", "/")})
 """What of the engine needs no key: whether it is there, which version of the contract it speaks, and the dashboard's empty page, whose
 script asks for everything else with a key."""
 _OWN_SITE = frozenset({"same-origin", "none"})

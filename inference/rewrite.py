@@ -6,6 +6,7 @@ Pure. Everything else passes as the very same bytes: a proxy that parses and wri
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,6 +16,10 @@ from inference.errors import InvalidRequest
 
 _SAMPLED = ("/completions", "/completion", "/responses", "/messages", "/infill")
 """Routes whose requests take sampling values."""
+_COUNTING = re.compile(r"(?<=/messages)/count_tokens$|/input_tokens$")
+"""What makes of a route the one that only counts what the same request would be."""
+_TEMPLATED = ("/chat/completions", "/responses", "/messages", "/apply-template")
+"""Routes whose requests a model's template is applied to."""
 _SLOT = "id_slot"
 _EFFORT_PREFIX = "Reasoning: "
 
@@ -25,7 +30,8 @@ def rewrite(raw: bytes, body: Mapping[str, Any], virtual: VirtualModel, path: st
     """Return what the model is sent: `raw` itself unless something must change.
 
     1. A virtual model's values are defaults: what the request says itself stands.
-    2. A tool choice that names one function becomes `required` over that one tool: llama-server takes the object form for `auto`.
+    2. A tool choice that names one function becomes `required` over that one tool: llama-server takes the object form for `auto`, and
+       Anthropic's for any of the tools.
     3. A slot that a client chose is taken out: conversations share the slots, and only the engine knows who has which.
 
     Args:
@@ -72,45 +78,65 @@ def _encoded(body: Body) -> bytes:
 
 
 def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) -> Body:
-    if virtual.is_plain or not path.endswith(_SAMPLED):
+    if virtual.is_plain:
         return {}
-    changed: Body = {name: value for name, value in virtual.sampling.items() if name not in body}
-    if not path.endswith("/chat/completions"):
+    changed: Body = {name: value for name, value in virtual.sampling.items() if name not in body} if path.endswith(_SAMPLED) else {}
+    form = _COUNTING.sub("", path)
+    if not form.endswith(_TEMPLATED):
         return changed
     if virtual.thinking is not None:
         template = body.get("chat_template_kwargs")
         given = template if is_table(template) else {}
         if "enable_thinking" not in given:
             changed["chat_template_kwargs"] = {**given, "enable_thinking": virtual.thinking}
-    if virtual.reasoning_effort is not None and isinstance(body.get("messages"), list):
-        changed.update(_with_effort(_listed(body["messages"]), virtual.reasoning_effort))
+    if virtual.reasoning_effort is not None:
+        changed.update(_with_effort(body, form, f"{_EFFORT_PREFIX}{virtual.reasoning_effort}"))
     return changed
 
 
-def _with_effort(messages: list[Any], effort: str) -> Body:
-    line = f"{_EFFORT_PREFIX}{effort}"
+def _with_effort(body: Mapping[str, Any], form: str, line: str) -> Body:
+    """Put a line before the instructions, which each protocol has in a place of its own."""
+    own_place = {"responses": "instructions", "messages": "system"}.get(form.rpartition("/")[2])
+    if own_place is not None:
+        return {own_place: _prefixed(body.get(own_place), line)}
+    if not isinstance(body.get("messages"), list):
+        return {}
+    messages = _listed(body["messages"])
     first: Any = messages[0] if messages else None
     if not is_table(first) or first.get("role") not in ("system", "developer"):
         return {"messages": [{"role": "system", "content": line}, *messages]}
-    content = first.get("content")
+    return {"messages": [{**first, "content": _prefixed(first.get("content"), line)}, *messages[1:]]}
+
+
+def _prefixed(content: Any, line: str) -> Any:
+    """Instructions with a line before them, unless they set their own effort."""
     if isinstance(content, list):
-        return {"messages": [{**first, "content": [{"type": "text", "text": line}, *_listed(first["content"])]}, *messages[1:]]}
+        return [{"type": "text", "text": line}, *cast("list[Any]", content)]
     if str(content or "").startswith(_EFFORT_PREFIX):
-        return {}
-    return {"messages": [{**first, "content": f"{line}\n{content or ''}".rstrip("\n")}, *messages[1:]]}
+        return content
+    return f"{line}\n{content or ''}".rstrip("\n")
 
 
 def _tool_choice_changes(body: Mapping[str, Any], path: str) -> Body:
     choice = body.get("tool_choice")
-    if not is_table(choice) or not path.endswith(("/chat/completions", "/responses")):
+    form = _COUNTING.sub("", path)
+    if not is_table(choice) or not form.endswith(("/chat/completions", "/responses", "/messages")):
         return {}
-    name = _chosen_name(choice)
+    is_anthropic = form.endswith("/messages")
+    name = _anthropic_name(choice) if is_anthropic else _chosen_name(choice)
     if name is None:
         return {}
-    chosen = [tool for tool in _listed(body.get("tools")) if is_table(tool) and _chosen_name(tool) == name]
+    named = [tool for tool in _listed(body.get("tools")) if is_table(tool)]
+    chosen = [tool for tool in named if (tool.get("name") if is_anthropic else _chosen_name(tool)) == name]
     if not chosen:
         raise InvalidRequest(f"tool_choice names the function {name!r}, which is not among the tools.", is_permanent=True)
-    return {"tools": chosen, "tool_choice": "required"}
+    return {"tools": chosen} if is_anthropic else {"tools": chosen, "tool_choice": "required"}
+
+
+def _anthropic_name(choice: Body) -> str | None:
+    """The tool that a tool choice names, in Anthropic's form."""
+    name = choice.get("name")
+    return name if choice.get("type") == "tool" and isinstance(name, str) else None
 
 
 def _chosen_name(value: Body) -> str | None:

@@ -41,6 +41,14 @@ def test_the_responses_form_of_a_named_tool_choice_is_understood_too() -> None:
     assert after == {"tools": tools[:1], "tool_choice": "required"}
 
 
+def test_anthropics_form_of_a_named_tool_choice_leaves_that_tool_alone() -> None:
+    tools, choice = [{"name": "look"}, {"name": "act"}], {"type": "tool", "name": "act"}
+    for path in ("/v1/messages", "/v1/messages/count_tokens"):
+        assert changed({"tools": tools, "tool_choice": choice}, path=path) == {"tools": tools[1:], "tool_choice": choice}
+    with pytest.raises(InvalidRequest, match="act"):
+        changed({"tools": tools[:1], "tool_choice": choice}, path="/v1/messages")
+
+
 @pytest.mark.parametrize("tools", [[], None, "look", TOOLS[:1]])
 def test_a_tool_choice_that_names_no_offered_tool_is_refused(tools: Any) -> None:
     with pytest.raises(InvalidRequest, match="act"):
@@ -51,6 +59,30 @@ def test_thinking_is_set_unless_the_request_sets_it_itself() -> None:
     off = VirtualModel(thinking=False)
     assert changed({"chat_template_kwargs": {"a": 1}}, off)["chat_template_kwargs"] == {"a": 1, "enable_thinking": False}
     assert changed({"chat_template_kwargs": {"enable_thinking": True}}, off)["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/responses", "/responses/input_tokens", "/v1/messages", "/v1/messages/count_tokens", "/apply-template", f"{CHAT}/input_tokens"],
+)
+def test_thinking_is_set_on_every_route_that_applies_a_template_and_sampling_only_where_something_is_sampled(path: str) -> None:
+    virtual = VirtualModel(thinking=False, sampling={"top_k": 1})
+    is_sampled = path in ("/v1/responses", "/v1/messages")
+    assert changed({}, virtual, path) == {"chat_template_kwargs": {"enable_thinking": False}, **({"top_k": 1} if is_sampled else {})}
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "before", "after"),
+    [
+        ("/v1/responses", "instructions", None, "Reasoning: high"),
+        ("/responses", "instructions", "Be kind.", "Reasoning: high\nBe kind."),
+        ("/v1/messages", "system", "Be kind.", "Reasoning: high\nBe kind."),
+        ("/v1/messages", "system", "Reasoning: low", "Reasoning: low"),
+        ("/v1/messages/count_tokens", "system", [{"type": "text", "text": "X"}], [{"type": "text", "text": "Reasoning: high"}, {"type": "text", "text": "X"}]),
+    ],
+)  # fmt: skip
+def test_the_reasoning_effort_stands_where_each_protocol_has_its_instructions(path: str, place: str, before: Any, after: Any) -> None:
+    assert changed({place: before, "messages": []}, VirtualModel(reasoning_effort="high"), path) == {place: after, "messages": []}
 
 
 def test_sampling_fills_only_what_the_request_leaves_open() -> None:

@@ -165,6 +165,49 @@ async def test_a_route_answers_through_the_engine_as_it_does_directly(engine: Ru
         assert through.headers["content-type"] == direct.headers["content-type"]
 
 
+ALIASES = (
+    Call("/completions", {"prompt": "Hello", "n_predict": 4, **GREEDY}),
+    Call("/chat/completions", {**CHAT, "max_tokens": 4}),
+    Call("/responses", {"input": HELLO, "max_output_tokens": 4, **GREEDY}),
+    *(Call(f"{version}/chat/completions/input_tokens", {"messages": HELLO}, is_exact=True) for version in ("", "/v1")),
+    *(Call(f"{version}/responses/input_tokens", {"input": HELLO}, is_exact=True) for version in ("", "/v1")),
+    Call("/embeddings", {"model": "embed", "content": "Hello"}, is_exact=True),
+    *(Call(path, {"query": "a", "documents": ["a"]}, status=501, is_exact=True) for path in ("/rerank", "/reranking", "/v1/reranking")),
+    Call("/audio/transcriptions", status=501, is_exact=True),
+    Call("/v1/chat/completions/control", status=400, is_exact=True),
+    Call("/lora-adapters?model=chat", method="GET", is_exact=True),
+)
+"""The other names of routes, which a program may have been written for."""
+
+
+async def test_every_other_name_of_a_route_answers_as_the_server_itself_does(engine: RunningEngine) -> None:
+    wrong: dict[str, Any] = {}
+    for call in ALIASES:
+        url = await child_url(engine, call)
+        await ask(url, call)
+        through, direct = await ask(engine.url, call), await ask(url, call)
+        is_same = through.content == direct.content if call.is_exact else told(through) == told(direct)
+        if not is_same or (through.status_code, direct.status_code) != (call.status, call.status):
+            wrong[str(call)] = (through.status_code, through.text, direct.status_code, direct.text)
+    assert wrong == {}
+
+
+async def test_what_concerns_the_engine_itself_has_the_servers_other_names_too(engine: RunningEngine) -> None:
+    both = [(await engine.http.get(path)).json() for path in ("/v1/models", "/models")]
+    assert both[0] == both[1]
+    assert (await engine.http.get("/v1/models/fast")).json() == next(each for each in both[0]["data"] if each["id"] == "fast")
+    assert (await engine.http.get("/v1/health")).json() == (await engine.http.get("/health")).json()
+    # What changes a server for everybody, or asks it for more than a model, is not passed on.
+    for method, path in (
+        ("POST", "/lora-adapters"),
+        ("POST", "/props"),
+        ("POST", "/slots/0?action=erase"),
+        ("GET", "/tools"),
+        ("GET", "/cors-proxy"),
+    ):
+        assert (await engine.http.request(method, path)).status_code == 404, path
+
+
 async def test_a_models_own_metrics_are_asked_for_by_its_name(engine: RunningEngine) -> None:
     call = Call("/metrics?model=chat", method="GET")
     through, direct = await ask(engine.url, call), await ask(await child_url(engine, call), call)
@@ -198,14 +241,21 @@ async def test_a_form_reaches_the_server_and_its_own_refusal_comes_back(engine: 
             {"type": "function", "name": "add_event"},
             [{"type": "function", **tool} for tool in (READ_MAIL, ADD_EVENT)],
         ),
+        (
+            "/v1/messages",
+            CHAT,
+            {"type": "tool", "name": "add_event"},
+            [{"name": tool["name"], "input_schema": tool["parameters"]} for tool in (READ_MAIL, ADD_EVENT)],
+        ),
     ],
-    ids=["chat", "responses"],
+    ids=["chat", "responses", "messages"],
 )
 async def test_a_tool_choice_that_names_one_tool_is_that_tool_alone_and_required(
     engine: RunningEngine, path: str, body: Mapping[str, Any], choice: Mapping[str, Any], tools: list[Any]
 ) -> None:
     named = Call(path, {**body, "tools": tools, "tool_choice": choice})
-    alone = Call(path, {**body, "tools": tools[1:], "tool_choice": "required"})
+    required = {"type": "any"} if path == "/v1/messages" else "required"
+    alone = Call(path, {**body, "tools": tools[1:], "tool_choice": required})
     url = await child_url(engine, alone)
     await ask(url, alone)
     through, direct = await ask(engine.url, named), await ask(url, alone)
