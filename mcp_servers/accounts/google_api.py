@@ -8,7 +8,6 @@ apart. Several questions go as one batch.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from mcp_servers.accounts.google_faults import Busy, Failed, Service, Unanswered
 from mcp_servers.accounts.google_http import GoogleHttp, Tokens
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 
 Json = dict[str, Any]
 Request = Any
@@ -46,7 +46,7 @@ class GoogleApi:
         tokens: Tokens,
         url: str,
         *,
-        wait: Callable[[float], None] = time.sleep,
+        wait: Callable[[float], None] = progress.pause,
         timeouts_s: tuple[float, float] | None = None,
     ) -> None:
         self.account = account

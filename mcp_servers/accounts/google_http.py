@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from mcp_servers.accounts.google_faults import Unanswered
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
+from mcp_servers.protocol.hanging_up import Lines
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 20.0
@@ -60,6 +62,7 @@ class GoogleHttp:
         self._answer = answer
         connect, between = timeouts_s or (CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)
         self._client = httpx2.Client(timeout=httpx2.Timeout(between, connect=connect), trust_env=False, follow_redirects=False)
+        self._lines = Lines()
         self.scopes: ScopeSet | None = None
         """What the next request needs to be allowed."""
 
@@ -87,10 +90,20 @@ class GoogleHttp:
         return self._answer({**answered, "status": str(status)}), read
 
     def _once(self, method: str, uri: str, content: bytes, headers: dict[str, str], token: SecretStr) -> tuple[int, dict[str, str], bytes]:
+        progress.check()
+        with progress.ends(self._lines.hang_up):
+            answered = self._answered(method, uri, content, headers, token)
+        progress.check()
+        return answered
+
+    def _answered(
+        self, method: str, uri: str, content: bytes, headers: dict[str, str], token: SecretStr
+    ) -> tuple[int, dict[str, str], bytes]:
         give_up_at = time.monotonic() + TOTAL_TIMEOUT_S
         shown = {**headers, "Authorization": f"Bearer {token.get_secret_value()}"}
         try:
-            with self._client.stream(method, uri, content=content, headers=shown) as response:
+            told = {"trace": self._lines.trace}
+            with self._client.stream(method, uri, content=content, headers=shown, extensions=told) as response:
                 parts: list[bytes] = []
                 size = 0
                 for part in response.iter_bytes():

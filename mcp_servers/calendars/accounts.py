@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from mcp_servers.calendars.backends.contract import Backend, Listing
 from mcp_servers.calendars.model import CalendarInfo, Event, in_order
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 from mcp_servers.spans import Span
 from mcp_servers.wording import words_of
 
@@ -121,8 +122,11 @@ class Accounts:
             except Refusal as refusal:
                 return refusal
 
+        answers: list[T | Refusal] = []
         with ThreadPoolExecutor(MAX_ASKED_AT_ONCE) as pool:
-            answers = list(pool.map(answer, asked))
+            for one in pool.map(progress.carried(answer), asked):
+                answers.append(one)
+                progress.say(f"{len(answers)} of {len(asked)} accounts have answered")
         problems = tuple(str(one) for one in answers if isinstance(one, Refusal))
         if len(problems) == len(answers):
             raise Refusal(" ".join(problems))

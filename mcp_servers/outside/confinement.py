@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 
 TIME_S = 20.0
 """A person waits for it; a long PDF takes a few seconds."""
@@ -53,13 +54,15 @@ def text_of_file(content: bytes, kind: str, bounds: Bounds | None = None) -> str
         late.start()
         feeder.start()
         # It says at most what it may, and nothing after that: what goes on saying is ended, and not read to its end.
-        said = child.stdout.read(bounds.output_bytes)
+        with progress.ends(child.kill):
+            said = child.stdout.read(bounds.output_bytes)
         is_in_time = late.is_alive()
         is_whole = len(said) < bounds.output_bytes
         if not is_whole:
             child.kill()
         child.wait()
         late.cancel()
+    progress.check()
     if not is_in_time:
         raise Refusal("The file takes too long to read. Open it yourself.")
     if child.returncode != 0 and is_whole:

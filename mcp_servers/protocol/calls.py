@@ -65,6 +65,8 @@ class Plan:
     execute: Callable[[], Outcome]
     host: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the host hands back when it carries out the call."""
+    may_be_broken_off: bool = False
+    """When the call is given up; else what has begun is carried out whole."""
 
     def prepared(self) -> dict[str, Any]:
         return {

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio
-import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 import click
 import mcp_types as types
@@ -27,6 +27,7 @@ import tzlocal
 
 from config.logs import set_up_logging
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 from mcp_servers.protocol.bind import Bind, BindRefused
 from mcp_servers.protocol.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
 from mcp_servers.protocol.mcp_library import Server, ServerRequestContext, stdio_server
@@ -64,9 +65,9 @@ def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
 
     def in_turn(work: Callable[[], T]) -> T:
         while not turn.acquire(timeout=TURN_LOOK_S):
-            check_cancelled()
+            progress.check()
         try:
-            check_cancelled()
+            progress.check()
             return work()
         finally:
             turn.release()
@@ -74,19 +75,14 @@ def threaded(handlers: Mapping[str, Handler]) -> dict[str, AsyncHandler]:
     def in_thread(handler: Handler) -> AsyncHandler:
         async def run(call: Call) -> Outcome | Plan:
             done = await anyio.to_thread.run_sync(in_turn, partial(handler, call))
-            return replace(done, execute=partial(in_turn, done.execute)) if isinstance(done, Plan) else done
+            if isinstance(done, Outcome):
+                return done
+            execute = done.execute if done.may_be_broken_off else partial(progress.whole, done.execute)
+            return replace(done, execute=partial(in_turn, execute))
 
         return run
 
     return {name: in_thread(handler) for name, handler in handlers.items()}
-
-
-def check_cancelled() -> None:
-    """Raise where the client has given the call up; outside a server's thread there is nobody to do so."""
-    try:
-        anyio.from_thread.check_cancelled()
-    except RuntimeError:
-        return
 
 
 def build(server: ToolServer) -> Server[Any]:
@@ -109,6 +105,9 @@ def build(server: ToolServer) -> Server[Any]:
             return _result(await _run(server, spec, params.arguments or {}, meta))
         except Refusal as refusal:
             return _error(str(refusal))
+        except progress.GivenUp:
+            await anyio.lowlevel.checkpoint()  # where the library ends a call that is given up
+            return _error("The call was given up.")
         except Exception:
             log.exception("%s failed", params.name)
             return _error(f"The {server.name} server failed at this. Nothing more is known.")
@@ -139,22 +138,30 @@ async def _serve_stdio(server: Server[Any]) -> None:
         await server.run(read, write, server.create_initialization_options())
 
 
-async def _with_beats(context: ServerRequestContext[Any, Any], tool: str, work: Awaitable[T]) -> T:
-    """Tell a client that asked for progress that its call still runs; nothing is sent to any other."""
+async def _with_beats(context: ServerRequestContext[Any, Any], tool: str, answer: Awaitable[T]) -> T:
+    """Tell a client that asked for progress how its call goes on, and the call's threads when it is given up."""
     done: list[T] = []
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_beat, context, tool)
-        done.append(await work)
-        tasks.cancel_scope.cancel()
+    work = progress.Work()
+    with progress.under_way(work):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_beat, context, tool, work)
+            done.append(await answer)
+            tasks.cancel_scope.cancel()
     return done[0]
 
 
-async def _beat(context: ServerRequestContext[Any, Any], tool: str) -> None:
+async def _beat(context: ServerRequestContext[Any, Any], tool: str, work: progress.Work) -> None:
+    """Nothing is sent to a client that gave no progress token: the library sees to that."""
     seconds = 0.0
-    while True:
-        await anyio.sleep(BEAT_S)
-        seconds += BEAT_S
-        await context.session.report_progress(seconds, None, f"{tool} has run for {seconds:.0f} s.")
+    try:
+        while True:
+            await anyio.sleep(BEAT_S)
+            seconds += BEAT_S
+            what = f": {work.said}" if work.said else ""
+            await context.session.report_progress(seconds, None, f"{tool} has run for {seconds:.0f} s{what}.")
+    finally:
+        # A thread cannot be cancelled as this task is: it looks, and what it waits for is ended.
+        work.give_up()
 
 
 async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Outcome:

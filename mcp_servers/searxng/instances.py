@@ -9,10 +9,12 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 from mcp_servers.searxng import shape
 from mcp_servers.searxng.answers import answer_of
 from mcp_servers.searxng.circuit import LONGEST_REST_S, Circuit
@@ -60,7 +62,9 @@ class Instances:
 
         refusal = shape.NO_INSTANCE_ANSWERED
         with anyio.move_on_after(ALL_TIMEOUT_S):
-            for url in self._circuit.order(anyio.current_time()):
+            order = self._circuit.order(anyio.current_time())
+            for number, url in enumerate(order, start=1):
+                progress.say(f"asking {urlsplit(url).hostname}, {number} of {len(order)}")
                 try:
                     with anyio.fail_after(ANSWER_TIMEOUT_S):
                         answer = answer_of(await _ask(url, parameters))

@@ -18,6 +18,7 @@ from mcp_servers.outside.destinations import destination_of
 from mcp_servers.outside.fetching import DAMAGED, Fetched, Fetcher
 from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted
 from mcp_servers.outside.webpage import decoded, from_json
+from mcp_servers.protocol import progress
 from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome
 from mcp_servers.searxng import shape
 from mcp_servers.searxng.cache import PageCache
@@ -85,10 +86,13 @@ class Pages:
         held = self._cache.get(key, anyio.current_time())
         if held is not None:
             return held
+        progress.say("waiting for its turn")
         async with self._turns:
+            progress.say("fetching the page")
             fetched = await self._fetcher.fetch(url)
-            # A call that is given up does not wait for the reading, which ends by its own bounds.
-            page = await anyio.to_thread.run_sync(_read, fetched, now, abandon_on_cancel=True)
+            progress.say(f"reading {len(fetched.content) // 1024} KiB")
+            # A call that is given up ends the process that reads.
+            page = await anyio.to_thread.run_sync(_read, fetched, now)
         self._cache.put(key, page, anyio.current_time())
         return page
 

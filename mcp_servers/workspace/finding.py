@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 
 WORKER = Path(__file__).with_name("regex_worker.py")
 REGEX_BOUND_S = 10.0
@@ -56,7 +57,9 @@ class _Expression:
             self._worker.stdin.flush()
         except OSError as error:
             raise late from error
-        answer = self._worker.stdout.readline()
+        with progress.ends(self._worker.kill):
+            answer = self._worker.stdout.readline()
+        progress.check()
         if not answer.endswith(b"\n"):
             raise late
         return json.loads(answer)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from mcp_servers.protocol import progress
+
 LAUNCHER = Path(__file__).with_name("launcher.py")
 HEAD_BYTES = 8 * 1024
 TAIL_BYTES = 24 * 1024
@@ -46,8 +48,11 @@ class _Output:
     head: bytearray = field(default_factory=bytearray)
     tail: bytearray = field(default_factory=bytearray)
     dropped: int = 0
+    came: int = 0
+    """Bytes, all in all."""
 
     def take(self, chunk: bytes) -> None:
+        self.came += len(chunk)
         room = HEAD_BYTES - len(self.head)
         self.head += chunk[:room]
         self.tail += chunk[room:] if room < len(chunk) else b""
@@ -81,6 +86,7 @@ def run(
     try:
         while process.poll() is None:
             check()
+            progress.say(f"{output.came // 1024} KiB of output")
             is_late = time.monotonic() - started > timeout_s
             if is_late:
                 break

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from mcp_servers.protocol import progress
+
 BOUND_S = 20.0
 MAX_FILE = "2M"
 MAX_LINE_BYTES = 1 << 20
@@ -57,11 +59,12 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
     bound.daemon = True
     bound.start()
     try:
-        with process:
+        with progress.ends(process.kill), process:
             for line in iter(lambda: process.stdout.readline(MAX_LINE_BYTES) if process.stdout else b"", b""):
                 hit = _hit(line)
                 if hit is not None:
                     yield hit
+            progress.check()
             problem = process.stderr.read(4096) if process.stderr else b""
             if process.wait() == 2 and problem:
                 raise ValueError(" ".join(problem.decode("utf-8", "replace").split()))

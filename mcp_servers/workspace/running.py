@@ -12,9 +12,8 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
-import anyio.from_thread
-
 from mcp_servers.errors import Refusal, Stale
+from mcp_servers.protocol import progress
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.workspace import processes, shape
 from mcp_servers.workspace.access import Workspace
@@ -124,15 +123,15 @@ class Running:
             text = shape.ran_text(line, ran.code, timeout_s, output, self._token())
             return Outcome(text, {**fields, **problems, "untrusted_output": output, "untrusted": True})
 
-        return Plan(arguments, f"Run: {line}", lines, execute, host={"version": version})
+        return Plan(arguments, f"Run: {line}", lines, execute, host={"version": version}, may_be_broken_off=True)
 
     def _run(self, argv: tuple[str, ...], folder: Place, timeout_s: float) -> Ran:
         with told(folder.shown):
             if os.name != "posix":
                 self._workspace.look(folder)
-                return processes.run(argv, self._workspace.path(folder), self._env, timeout_s=timeout_s, check=_check_cancelled)
+                return processes.run(argv, self._workspace.path(folder), self._env, timeout_s=timeout_s, check=progress.check)
             with self._workspace.files(folder).opened(folder.parts) as descriptor:
-                return processes.run(argv, descriptor, self._env, timeout_s=timeout_s, check=_check_cancelled)
+                return processes.run(argv, descriptor, self._env, timeout_s=timeout_s, check=progress.check)
 
     def _place(self, said: str) -> Place:
         if not said and len(self._workspace.roots) > 1:
@@ -161,11 +160,3 @@ class Running:
                 content = self._workspace.read(self._workspace.below(top, name), MAX_MANIFEST_BYTES)
                 texts[name] = content.data.decode("utf-8", "replace")
         return Known(frozenset(names), texts)
-
-
-def _check_cancelled() -> None:
-    """Raise where the client has given the call up; outside a server's thread there is nobody to do so."""
-    try:
-        anyio.from_thread.check_cancelled()
-    except RuntimeError:
-        return

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 from mcp_servers.workspace import ripgrep
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.finding import Finder, Words, expression
@@ -86,6 +87,8 @@ class Search:
             for place, size in self._candidates(wanted):
                 if not _is_in_glob(place, wanted.glob):
                     continue
+                progress.check()
+                progress.say(f"{result.files} files searched")
                 budget -= size
                 if budget < 0 or self._clock() > give_up_at:
                     result.stopped = "Not all files were searched. Search a smaller folder."
@@ -120,6 +123,7 @@ class Search:
                 place = self._workspace.below(wanted.top, *path.split(os.sep))
                 if self._workspace.is_private(place) or not _is_in_glob(place, wanted.glob):
                     continue
+                progress.say(f"{result.files} files with matches")
                 self._add(result, place, wanted, _Given([hit.number for hit in lines]))
                 if len(result.matches) >= MAX_MATCHES:
                     result.stopped = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."

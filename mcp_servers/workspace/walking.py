@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol import progress
 from mcp_servers.workspace import ignoring
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.ignoring import Rules
@@ -51,6 +52,7 @@ class Walk:
         walked = 0
         while waiting:
             folder, rules, depth = waiting.popleft()
+            progress.check()
             try:
                 entries = self._workspace.entries(folder)
             except Refusal:

@@ -26,7 +26,8 @@ from mcp_servers.protocol import over_http
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.calls import Call, Outcome
 from mcp_servers.protocol.over_http import http_server, listening, tls_context
-from mcp_servers.protocol.serving import ToolServer, build, check_cancelled, threaded
+from mcp_servers.protocol.progress import check
+from mcp_servers.protocol.serving import ToolServer, build, threaded
 from mcp_servers.protocol.signatures import Param, ToolSpec
 from tests.fakes.certificate import make_certificate
 from tests.mcp_servers.calling import NOW
@@ -58,7 +59,7 @@ class Slow:
         self.begun.release()
         try:
             while not self.may_end.wait(0.02):
-                check_cancelled()
+                check()
         except BaseException:
             self.given_up.set()
             raise

@@ -17,6 +17,8 @@ from pydantic import SecretStr
 
 from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.errors import Refusal, Stale
+from mcp_servers.protocol import progress
+from mcp_servers.protocol.hanging_up import Lines
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 20.0
@@ -72,6 +74,7 @@ class Dav:
         self._auth: httpx2.Auth | None = None
         timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self._http = httpx2.Client(timeout=timeout, trust_env=False, follow_redirects=False, transport=transport)
+        self._lines = Lines()
 
     def close(self) -> None:
         self._http.close()
@@ -141,9 +144,18 @@ class Dav:
         return password.get_secret_value()
 
     def _bounded(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth) -> Reply:
+        progress.check()
+        with progress.ends(self._lines.hang_up):
+            reply = self._answered(method, url, body, headers, auth)
+        progress.check()
+        return reply
+
+    def _answered(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth) -> Reply:
         give_up_at = time.monotonic() + TOTAL_TIMEOUT_S
         try:
-            with self._http.stream(method, url, content=body, headers=dict(headers), auth=auth) as response:
+            with self._http.stream(
+                method, url, content=body, headers=dict(headers), auth=auth, extensions={"trace": self._lines.trace}
+            ) as response:
                 parts: list[bytes] = []
                 size = 0
                 for part in response.iter_bytes():
