@@ -36,7 +36,7 @@ def arguments_for(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def calls_for(tools: Sequence[Tool], context: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """What is called: what the suite names, else every tool with something that fits. Its echo of schemas is sent the one that it asks for."""
+    """What is called: what the suite names, else every tool with something that fits. Its echo of schemas is sent the one it asks for."""
     if named := context.get("toolCalls"):
         return [(each["name"], each["arguments"]) for each in named]
     schemas = {tool.name: dict(tool.input_schema) for tool in tools}
