@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceError, answer_for
 from bots.demo import choose_seed, demo_home
-from bots.farewell import leave_on_signals
+from bots.farewell import run_until_told
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
 from bots.plain import neutralise
 from bots.tally import EXIT_CODES, Tally
@@ -104,9 +105,8 @@ def ask(question: str | None, **options: Any) -> None:
     the web: such text may be an instruction in disguise.
     """
     asked = Question(text=_text(question), **options)
-    leave_on_signals()
     try:
-        code = anyio.run(_ask, asked)
+        code = run_until_told(partial(_ask, asked))
     except KeyboardInterrupt:
         code = INTERRUPTED
     except (AgentError, ConfigError) as error:

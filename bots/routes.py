@@ -6,7 +6,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Literal, cast, get_args
 
-import anyio
 import click
 
 from agent.errors import AgentError
@@ -14,7 +13,7 @@ from agent.routes.desk import explain_offline
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from bots.farewell import leave_on_signals
+from bots.farewell import run_until_told
 from bots.plain import neutralise
 from bots.route_lines import decision_lines, explanation_lines, node_lines
 from config.load import ConfigError, load_agent
@@ -43,9 +42,8 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
         async with attach(Home.find(), on_status=lambda _: None) as service:
             await work(service)
 
-    leave_on_signals()
     try:
-        anyio.run(attached)
+        run_until_told(attached)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (AgentError, ConfigError) as error:

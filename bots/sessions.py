@@ -15,7 +15,7 @@ from agent.errors import AgentError
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.sessions.exporting import FORMS, Form
-from bots.farewell import leave_on_signals
+from bots.farewell import run_until_told
 from bots.lines import compacted_lines
 from bots.plain import neutralise, one_line
 from config.load import ConfigError
@@ -42,9 +42,8 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
         async with attach(Home.find(), on_status=lambda _: None) as service:
             await work(service)
 
-    leave_on_signals()
     try:
-        anyio.run(attached)
+        run_until_told(attached)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (AgentError, ConfigError) as error:

@@ -15,7 +15,7 @@ import anyio.to_thread
 import click
 
 from bots.demo import choose_seed, demo_home
-from bots.farewell import leave_on_signals
+from bots.farewell import run_until_told
 from bots.link import Link
 from config.load import ConfigError, load_agent
 from config.paths import Home
@@ -87,9 +87,8 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
             await conversation.run()
             tasks.cancel_scope.cancel()
 
-    leave_on_signals()
     try:
-        anyio.run(talk)
+        run_until_told(talk)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
