@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
 from agent.events import AnyEvent, ApprovalNeeded, Attached, Event, ToolClass
+from agent.held_events import HeldCall
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
 from agent.service.address import Address
 from agent.service.faults import ServiceError, ServiceGone, error_for
@@ -35,6 +36,7 @@ from agent.service.wire import (
     SessionRequest,
     SessionRow,
     ShutdownRequest,
+    TakeBackRequest,
     TurnAccepted,
     TurnRequest,
 )
@@ -52,6 +54,7 @@ SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
 """A stream without even a sign of life for this long belongs to a service that is stuck."""
 _STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
 _APPROVALS = TypeAdapter(list[ApprovalNeeded])
+_HOLDS = TypeAdapter(list[HeldCall])
 _SESSIONS = TypeAdapter(list[SessionRow])
 _FOUND = TypeAdapter(list[FoundRow])
 
@@ -124,6 +127,14 @@ class ServiceClient:
     async def approvals(self) -> list[ApprovalNeeded]:
         """What waits for a person."""
         return _APPROVALS.validate_json(await self._call("GET", "/approvals"))
+
+    async def holds(self) -> list[HeldCall]:
+        """What goes out in a moment, the next to go out first."""
+        return _HOLDS.validate_json(await self._call("GET", "/holds"))
+
+    async def take_back(self, hold: str, *, who: str) -> None:
+        """See `Holds.take_back` of the facade."""
+        await self._call("POST", f"/holds/{hold}/take-back", TakeBackRequest(who=who), subject=hold)
 
     async def sessions(self) -> list[SessionRow]:
         """The conversations."""

@@ -39,6 +39,7 @@ from agent.service.wire import (
     SessionOpened,
     SessionRequest,
     ShutdownRequest,
+    TakeBackRequest,
     TurnAccepted,
     TurnRequest,
 )
@@ -140,6 +141,14 @@ class Desk:
         await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
         return Response(status_code=204)
 
+    async def list_holds(self, _: Request) -> Response:
+        return JSONResponse(to_jsonable_python((await self.facade()).holds.open()))
+
+    async def take_back(self, request: Request) -> Response:
+        asked = await _body(request, TakeBackRequest)
+        await (await self.facade()).holds.take_back(request.path_params["hold"], who=asked.who)
+        return Response(status_code=204)
+
     async def show_tools(self, _: Request) -> Response:
         report = await (await self.facade()).tools()
         return JSONResponse(report.model_dump(mode="json"))
@@ -202,6 +211,8 @@ def build_routes(desk: Desk) -> Starlette:
             Route("/sessions/{session}/compact", desk.compact, methods=["POST"]),
             Route("/approvals", desk.list_approvals),
             Route("/approvals/{approval}", desk.answer_approval, methods=["POST"]),
+            Route("/holds", desk.list_holds),
+            Route("/holds/{hold}/take-back", desk.take_back, methods=["POST"]),
             Route("/tools", desk.show_tools),
             Route("/routes", desk.show_routes),
             Route("/routes/explain", desk.explain_route, methods=["POST"]),

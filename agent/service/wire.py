@@ -109,6 +109,12 @@ class ApprovalReply(_Wire):
     who: str
 
 
+class TakeBackRequest(_Wire):
+    """Body of `POST /holds/{id}/take-back`."""
+
+    who: str
+
+
 class ShutdownRequest(_Wire):
     """Body of `POST /shutdown`."""
 

@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from agent.errors import AgentError
+from agent.errors import AgentError, HoldError
 from agent.events import ApprovalNeeded
+from agent.held_events import HeldCall, ToolHeld
+from agent.service.address import Address
+from agent.service.client import ServiceClient
 from agent.service.presence import Presence
 from agent.service.readiness import Readiness
 from agent.service.routes import Desk, build_routes
@@ -75,3 +78,27 @@ async def test_lists_are_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPa
         assert [(await http.get(route)).status_code for route in ("/approvals", "/sessions")] == [200, 200]
     assert len(threads) == 2
     assert threading.get_ident() not in threads
+
+
+async def test_what_is_held_is_listed_and_taken_back_once_without_any_engine() -> None:
+    async with open_fake_runtime() as runtime, served(runtime) as http:
+        client = ServiceClient(http, Address(url="http://service", token="token", pid=1, version="0"))
+        session = await runtime.open_session()
+        await runtime.send(session, "post 300", who="cli", grants=frozenset({"send"}))
+        seen: list[str] = []
+        async for event in runtime.events(session):
+            if event.seq:
+                seen.append(event.type)
+            if isinstance(event, ToolHeld):
+                (held,) = await client.holds()
+                assert held == HeldCall(session=session, held=event.model_copy(update={"seq": 0}))
+                assert (await http.post(f"/holds/{event.hold}/take-back", json={})).status_code == 422
+                await client.take_back(event.hold, who="me")
+            if event.type == "turn_done":
+                break
+        assert seen[-4:] == ["tool_taken_back", "tool_finished", "model_replied", "turn_done"]
+        assert (await client.holds(), runtime.created) == ([], [])
+        late = await http.post("/holds/h-gone/take-back", json={"who": "me"})
+        assert (late.status_code, late.json()["error"]["code"]) == (409, "not_held")
+        with pytest.raises(HoldError):
+            await client.take_back("h-gone", who="me")

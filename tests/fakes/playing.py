@@ -26,6 +26,9 @@ from agent.events import (
     TurnFailed,
     Usage,
 )
+from agent.held_events import ToolHeld, ToolTakenBack
+from agent.turns.holding import TAKEN_BACK
+from tests.fakes.holding import until
 from tests.fakes.sayings import EXPIRES, LISTING, WHEN
 
 if TYPE_CHECKING:
@@ -53,8 +56,10 @@ class FakeAsked:
 class FakeTurn:
     """One turn."""
 
-    def __init__(self, runtime: FakeRuntime, here: FakeSession, turn: str, grants: frozenset[ToolClass], interactive: bool) -> None:
-        self._runtime, self._here, self._turn = runtime, here, turn
+    def __init__(
+        self, runtime: FakeRuntime, here: FakeSession, session: str, turn: str, grants: frozenset[ToolClass], interactive: bool
+    ) -> None:
+        self._runtime, self._here, self._session, self._turn = runtime, here, session, turn
         self._grants, self._interactive = grants, interactive
 
     def put(self, event: Event) -> Event:
@@ -71,7 +76,7 @@ class FakeTurn:
     async def run(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         plays = {"list": self._list, "add": self._add, "add2": self._add_two, "send": self._send, "slow": self._slow, "load": self._load}
-        plays |= {"lost": self._lost, "edit": self._edit}
+        plays |= {"lost": self._lost, "edit": self._edit, "post": self._post}
         try:
             if word == "fail":
                 self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
@@ -118,23 +123,41 @@ class FakeTurn:
     async def _send(self, _: str) -> None:
         await self._say(await self._ask("c1", "send_mail", "send", "Mail"))
 
+    async def _post(self, seconds: str) -> None:
+        await self._say(await self._ask("c1", "send_mail", "send", "Mail", hold_s=float(seconds or 0)))
+
     async def _slow(self, _: str) -> None:
         self.put(TextDelta(turn=self._turn, text="Working on "))
         await self._here.cancelled.wait()
         self.put(TurnCancelled(turn=self._turn, who="cli"))
 
-    async def _ask(self, call: str, tool: str, tool_class: ToolClass, name: str, *, diff: str = "") -> str:
+    async def _ask(self, call: str, tool: str, tool_class: ToolClass, name: str, *, diff: str = "", hold_s: float = 0.0) -> str:
         self._called(tool, f'{{"title":"{name}"}}', tool_class, call=call)
         decision: Decision = "allow"
         if tool_class not in self._grants:
             decision = await self._wait_for_person(call, tool, tool_class, name, diff)
         ok = decision in ("allow", "asked-yes")
+        if ok and hold_s and await self._is_taken_back(call, tool, name, hold_s):
+            self.put(ToolFinished(turn=self._turn, call=call, name=tool, ok=False, decision="asked-no", text=TAKEN_BACK))
+            return TAKEN_BACK
         if ok:
             self._runtime.created.append(name)
             self.put(ToolStarted(turn=self._turn, call=call, name=tool, arguments=f'{{"title":"{name}"}}'))
         text = f"Created: {name}" if ok else "The person said no. Nothing was done."
         self.put(ToolFinished(turn=self._turn, call=call, name=tool, ok=ok, decision=decision, text=text))
         return text
+
+    async def _is_taken_back(self, call: str, tool: str, name: str, hold_s: float) -> bool:
+        held = ToolHeld(turn=self._turn, call=call, hold=f"h-{self._turn}", name=tool, summary=f"Send: {name}", until=until(hold_s))
+        self.put(held)
+        who = await self._runtime.holds.wait(self._session, held, self._here.cancelled)
+        if who is None:
+            return False
+        self.put(ToolTakenBack(turn=self._turn, call=call, hold=held.hold, who=who))
+        if self._here.cancelled.is_set():
+            self.put(TurnCancelled(turn=self._turn, who="cli"))
+            raise _Cancelled
+        return True
 
     async def _wait_for_person(self, call: str, tool: str, tool_class: ToolClass, name: str, diff: str) -> Decision:
         needed = ApprovalNeeded(

@@ -1,6 +1,6 @@
 """An agent in memory whose turns are written down here: real events in a real order, without a model, a store or a tool server.
 
-The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`,
+The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`, `post SECONDS` (held before it is sent),
 `slow`, `fail`, `load`, `long`, `lost`, `edit`.
 """
 
@@ -27,6 +27,7 @@ from agent.events import (
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
 from agent.tools.report import ToolsReport
+from tests.fakes.holding import FakeHolds
 from tests.fakes.playing import FakeAsked, FakeSession, FakeTurn
 from tests.fakes.routes import FakeRoutes
 from tests.fakes.sayings import NOW, TOOLS
@@ -43,6 +44,7 @@ class FakeRuntime:
         self._ids = itertools.count(1)
         self.shelf = FakeShelf(lambda: {name: session.stored for name, session in self._sessions.items()}, self._add)
         self.routes = FakeRoutes()
+        self.holds = FakeHolds()
         self.created: list[str] = []
         """What the one writing tool has done."""
 
@@ -71,7 +73,7 @@ class FakeRuntime:
             raise SessionBusy(session)
         turn = f"t{next(self._ids)}"
         here.running, here.cancelled = turn, anyio.Event()
-        script = FakeTurn(self, here, turn, grants, interactive)
+        script = FakeTurn(self, here, session, turn, grants, interactive)
         script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=tuple(attached)))
         script.put(RouteChosen(turn=turn, tier=tier or "fast", model=tier or "fast", rule="default", reasons=("no rule matched",)))
         self._tasks.start_soon(script.run, text)
