@@ -115,6 +115,11 @@ def length_text(minutes: int) -> str:
     return count_text(minutes // size, unit)
 
 
+def best_text(spans: tuple[Span, ...]) -> list[str]:
+    """`Best: Mon 23 Nov 2026 10:30-11:30; ...`, or no line."""
+    return [f"Best: {'; '.join(map(span_text, spans))}"] if spans else []
+
+
 def looked_at_text(names: tuple[str, ...], hours: str, buffer: timedelta) -> str:
     """What a search for free time went by."""
     kept = f"; {length_text(int(buffer / timedelta(minutes=1)))} kept free around events" if buffer else ""

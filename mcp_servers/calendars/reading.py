@@ -13,6 +13,7 @@ from mcp_servers.calendars.free import WorkingHours
 from mcp_servers.calendars.matching import filtered
 from mcp_servers.calendars.model import CalendarInfo, Event
 from mcp_servers.calendars.paging import page_of
+from mcp_servers.calendars.ranking import best_times
 from mcp_servers.calendars.structured import event_fields, full_fields, span_fields
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line
@@ -99,7 +100,9 @@ class Reading:
             return Outcome(f"{text}\n{tail}", {**fields, "problems": list(listing.problems), "untrusted": True})
         days = free.after(free.free_days(period, busy, length, hours), call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
-        return Outcome(f"{shape.free_text(days)}\n{tail}", {"days": found, "problems": list(listing.problems), "untrusted": True})
+        best = best_times(days, busy, length)
+        fields = {"days": found, "best": [span_fields(span) for span in best], "problems": list(listing.problems), "untrusted": True}
+        return Outcome("\n".join([shape.free_text(days), *details.best_text(best), tail]), fields)
 
     def _names(self, only: tuple[CalendarInfo, ...]) -> tuple[str, ...]:
         infos = only or self._accounts.calendars()[0]

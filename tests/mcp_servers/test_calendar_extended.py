@@ -202,13 +202,40 @@ def test_a_search_looks_into_notes_and_people_and_shows_a_series_once(mine: Cale
 
 def test_free_time_keeps_a_distance_from_events_and_to_other_hours(week: Calendars) -> None:
     assert done(week, "find_time", when="monday", buffer="30 minutes", hours="8:00-17:30").split("\n") == [
-        "Mon 23 Nov 2026: free 08:00-11:30, 13:30-17:30", "Looked at personal; 08:00-17:30; 30 minutes kept free around events",
+        "Mon 23 Nov 2026: free 08:00-11:30, 13:30-17:30",
+        "Best: Mon 23 Nov 2026 10:30-11:30; Mon 23 Nov 2026 13:30-14:30; Mon 23 Nov 2026 08:00-09:00",
+        "Looked at personal; 08:00-17:30; 30 minutes kept free around events",
     ]  # fmt: skip
     assert done(week, "find_time", when="monday at 13:15", buffer="30 minutes").startswith(
         "Mon 23 Nov 2026 13:15-14:15: busy, Lunch with Sue 12:00-13:00\n"
     )
     assert refused(week, "find_time", when="monday", hours="late").endswith("Say them such as 9:00-17:00.")
     assert refused(week, "find_time", when="monday", calendars="work") == 'There is no calendar "work". There are personal.'
+
+
+def test_the_best_times_touch_other_events_split_nothing_and_come_early(mine: Calendars) -> None:
+    for title, when in (
+        ("a", "monday 9:00-10:00"),
+        ("b", "monday 15:00-16:30"),
+        ("c", "tuesday 11:00-12:00"),
+        ("d", "tuesday 13:00-14:00"),
+    ):
+        done(mine, "add_event", title=title, when=when)
+    after_a, before_b, after_b = "Mon 23 Nov 2026 10:00-11:00", "Mon 23 Nov 2026 14:00-15:00", "Mon 23 Nov 2026 16:30-17:30"
+    between_c_and_d = "Tue 24 Nov 2026 12:00-13:00"
+    assert f"\nBest: {after_a}; {before_b}; {after_b}\n" in done(mine, "find_time", when="monday")
+    assert f"\nBest: {after_a}; {before_b}; {after_b}\n" in done(mine, "find_time", when="next week")
+    assert f"\nBest: {between_c_and_d}; Tue 24 Nov 2026 10:00-11:00; " in done(mine, "find_time", when="tuesday")
+    assert f"\nBest: {between_c_and_d}; " in done(mine, "find_time", when="tuesday to wednesday")
+    assert "\nBest: " not in done(mine, "find_time", when="monday", duration="9 hours")
+
+
+def test_what_fills_a_gap_is_worth_a_day_and_an_empty_day_is_begun_at_its_beginning(mine: Calendars) -> None:
+    for title, when in (("a", "monday 9:00-17:00"), ("b", "tuesday 11:00-12:00"), ("c", "tuesday 13:00-14:00")):
+        done(mine, "add_event", title=title, when=when)
+    said = done(mine, "find_time", when="next week").split("\n")
+    assert "Best: Mon 23 Nov 2026 17:00-18:00; Tue 24 Nov 2026 12:00-13:00; Tue 24 Nov 2026 10:00-11:00" in said
+    assert "Best: Thu 26 Nov 2026 09:00-10:00; Thu 26 Nov 2026 17:00-18:00" in done(mine, "find_time", when="thursday")
 
 
 def test_a_declined_invitation_takes_no_time(mine: Calendars) -> None:
