@@ -26,7 +26,7 @@ Tree = dict[str, Any]
 _NO_FILES = (BUILTIN_MODEL, "llama-server")
 """Values that look like file names but are none: the model that ships, and the program on the PATH."""
 _ENGINE_PATHS = ("server.tls_cert", "server.tls_key", "runtimes.llama-server.binary", "models.*.path", "models.*.mmproj", "models.*.draft")
-_AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store", "workspace.roots", "servers.*.ca")
+_AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store", "workspace.roots", "servers.*.ca", "mail.accounts.*.ca_file")
 
 
 class ConfigError(Exception):

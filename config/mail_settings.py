@@ -20,6 +20,8 @@ LOCAL_ACCOUNT = "local"
 """The store of this machine; no account on a server may have this name."""
 IMAP_PORTS: Mapping[Security, int] = {"tls": 993, "starttls": 143, "none": 143}
 SMTP_PORTS: Mapping[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
+FILING_HOSTS = frozenset({"smtp.gmail.com", "smtp.googlemail.com", "smtp.office365.com", "smtp-mail.outlook.com"})
+"""Servers that put each mail that they take among the account's sent mails."""
 
 
 class MailAccountEntry(Section):
@@ -44,10 +46,21 @@ class MailAccountEntry(Section):
     """`tls` from the first byte, `starttls`, or `none`: readable by everybody on the way."""
     smtp_login: bool = True
     """Whether that server wants a name and a password."""
+    ca_file: File | None = None
+    """The certificate, in PEM, that vouches for both servers: an authority's or their own; no other is trusted then. Absent: those of this
+    system."""
+    files_sent: bool | None = None
+    """Whether its servers put what was sent among the sent mails by themselves; else a copy is put there over IMAP. Absent: they do where
+    the SMTP server is one of Google's or Microsoft's."""
+
+    @property
+    def is_filed_by_its_servers(self) -> bool:
+        """Whether what goes out is among the account's sent mails without anybody putting it there."""
+        return (self.smtp_host or "").lower() in FILING_HOSTS if self.files_sent is None else self.files_sent
 
     @model_validator(mode="after")
     def _has_a_server(self) -> Self:
-        named = (self.imap_host, self.smtp_host, self.user)
+        named = (self.imap_host, self.smtp_host, self.user, self.ca_file, self.files_sent)
         if self.kind == "google" and any(one is not None for one in named):
             raise PydanticCustomError("needs_no_server", "a server for a Google account", {"allowed": "`address` alone"})
         if self.kind == "server" and self.imap_host is None and self.smtp_host is None:

@@ -118,6 +118,8 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "archive_mail"): _WRITE_QUOTING,
         ("mail", "trash_mail"): _DELETE_QUOTING,
         ("mail", "restore_mail"): _WRITE_QUOTING,
+        ("mail", "list_labels"): _READ,
+        ("mail", "label_mail"): _WRITE_QUOTING,
         ("mail", "draft_reply_all"): _WRITE_QUOTING,
         ("mail", "draft_forward"): _WRITE_QUOTING,
         ("outbox", "send_mail"): _SEND,

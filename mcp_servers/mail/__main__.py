@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,11 +14,14 @@ from config.paths import Home
 from mcp_servers.accounts.bearer import bearers_of
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.setup import google_option, told_google
+from mcp_servers.mail.sent_filing import SentFiling
 from mcp_servers.mail.server import TOOLS, MailTools
 from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
 from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
-from mcp_servers.mailbox.imap import ImapAccount, ImapServer
-from mcp_servers.mailbox.setup import SilentAccount, account_option, password, told_accounts
+from mcp_servers.mailbox.imap import ImapAccount
+from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer
+from mcp_servers.mailbox.imap_keeping import ImapKeeping
+from mcp_servers.mailbox.setup import SilentAccount, account_option, password, told_accounts, trusted
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, mail_store, store_option, zone_named, zone_option
@@ -42,6 +47,8 @@ def command(store: Path | None, accounts: tuple[str, ...], google: str | None, z
         [_account(name, entry, section) for name, entry in told.items() if entry.imap_host or entry.kind == "google"],
         addresses={name: entry.address for name, entry in told.items()},
     )
+    if keepers := {name: keeper for name, entry in told.items() if (keeper := _keeper(name, entry)) is not None}:
+        SentFiling(mail_store(store), mails.sent, keepers).start()
     tools = MailTools(mails)
     serve(ToolServer("mail", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
@@ -50,12 +57,25 @@ def _account(name: str, entry: MailAccountEntry, google: GoogleSection) -> MailA
     if entry.kind == "google":
         return GmailAccount(GoogleApi(GMAIL, name, bearers_of(google, Home.find()), google.gmail_url))
     try:
-        secret = password("imap", name)
+        return ImapAccount(*_imap(name, entry))
     except AccountFailed as error:
         return SilentAccount(name, str(error))
+
+
+def _keeper(name: str, entry: MailAccountEntry) -> ImapKeeping | None:
+    """The account's folders of its own, on another connection than what reads it; None where there are none, or nobody is let in."""
+    if not entry.imap_host or not entry.smtp_host:
+        return None
+    with suppress(AccountFailed):
+        return ImapKeeping(ImapConnection(*_imap(name, entry)), files_sent=entry.is_filed_by_its_servers)
+    return None
+
+
+def _imap(name: str, entry: MailAccountEntry) -> tuple[ImapServer, ssl.SSLContext | None]:
     security = entry.imap_security
     port = entry.imap_port or IMAP_PORTS[security]
-    return ImapAccount(ImapServer(name, entry.imap_host or "", port, entry.user or entry.address, secret, security))
+    server = ImapServer(name, entry.imap_host or "", port, entry.user or entry.address, password("imap", name), security)
+    return server, trusted(name, entry)
 
 
 if __name__ == "__main__":

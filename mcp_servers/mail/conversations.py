@@ -9,7 +9,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, whole, whole_fields
 from mcp_servers.mail.search import filtered, find, wanted_by
-from mcp_servers.mail.threads import Place, page_of, place_of, threads_of
+from mcp_servers.mail.threads import Place, page_of, place_of, threads_of, without_copies
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quotes import TOKEN_BYTES, part
@@ -43,7 +43,7 @@ class Conversations:
         problems, left_out = self._store.problems, self._store.left_out
         wide = dict.fromkeys((*THREAD_FOLDERS, *((call.text("folder"),) if call.text("folder") else ())))
         others = {mail.number: mail for mail in self._store.mails(*wide, account=call.text("account"))}
-        threads = threads_of({**wanted, **others}.values())
+        threads = threads_of(without_copies({**wanted, **others}.values()))
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
         self._store.left_out = tuple(dict.fromkeys((*left_out, *self._store.left_out)))
         held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
@@ -61,7 +61,7 @@ class Conversations:
         local = () if mail.account == self._store.local.name else self._store.mails(SENT, account=self._store.local.name)
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
         # What was sent from an account is kept here; and a mail in the trash is still one of its conversation.
-        threads = threads_of({one.number: one for one in (mail, *related, *local)}.values())
+        threads = threads_of(without_copies({one.number: one for one in (mail, *related, *local)}.values(), but=mail.number))
         thread = next(thread for thread in threads if any(one.number == mail.number for one in thread))
         place = place_of(call.text("cursor"))
         if place is not None and all(one.number != place.number for one in thread):
@@ -104,7 +104,8 @@ class Conversations:
 
     def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:
         wanted = call.text("folder")
-        return self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"), wanted=wanted_by(call))
+        found = self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"), wanted=wanted_by(call))
+        return tuple(without_copies(found))
 
     def _outcome(self, lines: list[str], noun: str, found: dict[str, Any], *, left: int, cursor: str) -> Outcome:
         problems, left_out = self._store.problems, self._store.left_out

@@ -13,6 +13,7 @@ from mcp_servers.mail.drafting import Drafting
 from mcp_servers.mail.fields import fields, listed, quote, whole, whole_fields
 from mcp_servers.mail.files import Files
 from mcp_servers.mail.filing import Filing
+from mcp_servers.mail.labelling import Labelling
 from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.tools import TOOLS
 from mcp_servers.mailbox.store import MailStore
@@ -33,7 +34,7 @@ class MailTools:
         self.draft_mail, self.draft_reply = self._drafting.draft_mail, self._drafting.draft_reply
 
     def handlers(self) -> dict[str, Handler]:
-        others = (self._drafting, Conversations(self._store), Files(self._store), Filing(self._store))
+        others = (self._drafting, Conversations(self._store), Files(self._store), Filing(self._store), Labelling(self._store))
         beside = {name: handler for one in others for name, handler in one.handlers().items()}
         return {"search_mail": self.search_mail, "read_mail": self.read_mail, **beside}
 

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from mcp_servers.errors import Refusal
+from mcp_servers.mailbox.places import DRAFTS, LOCAL, SENT
 
 PAGE_SIZE = 20
+_KEPT_TWICE = frozenset({DRAFTS, SENT})
 _CURSOR = re.compile(r"(\d{1,12})-(\d{1,12})")
 _PLACE = re.compile(r"m(\d{1,12})\+(\d{1,12})")
 WRONG_CURSOR = "This cursor is none of this list's. Ask again without it."
@@ -32,6 +34,16 @@ class Linked(Protocol):
     def references(self) -> tuple[str, ...]: ...
 
 
+class Placed(Linked, Protocol):
+    """The same, and where it is."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def folder(self) -> str: ...
+
+
+C = TypeVar("C", bound=Placed)
 M = TypeVar("M", bound=Linked)
 T = TypeVar("T")
 
@@ -77,6 +89,19 @@ def threads_of(mails: Iterable[M]) -> tuple[tuple[M, ...], ...]:
     for mail in listed:
         found.setdefault(leader(_own(mail)), []).append(mail)
     return tuple(tuple(thread) for thread in found.values())
+
+
+def without_copies(mails: Iterable[C], *, but: int = 0) -> list[C]:
+    """Without the local copies of what is also among an account's own sent mails and drafts.
+
+    Args:
+        mails: of several accounts and folders.
+        but: the number of a mail that stays in any case.
+    """
+    listed = list(mails)
+    kept = [mail for mail in listed if mail.message_id and mail.folder in _KEPT_TWICE]
+    elsewhere = {(mail.folder, mail.message_id) for mail in kept if mail.account != LOCAL}
+    return [mail for mail in listed if mail.account != LOCAL or mail.number == but or (mail.folder, mail.message_id) not in elsewhere]
 
 
 def page_of(items: Sequence[T], newest: Sequence[Linked], cursor: str, size: int = PAGE_SIZE) -> Page[T]:

@@ -82,6 +82,25 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("trash_mail", "Move a mail to the trash.", "delete", (_MAIL,), is_extended=True),
     ToolSpec("restore_mail", "Move a mail from the trash back to where it was.", "write", (_MAIL,), is_extended=True),
     ToolSpec(
+        "list_labels",
+        "List the labels that mails can have, or those that one mail has.",
+        "read",
+        (Param("mail", "only this mail's: its id, or words of its sender or subject"), _ACCOUNT),
+        is_extended=True,
+    ),
+    ToolSpec(
+        "label_mail",
+        "Put labels on a mail or take them off; the mail stays where it is.",
+        "write",
+        (
+            _MAIL,
+            Param("add", "labels to put on it, such as flagged or unread", type="array"),
+            Param("remove", "labels to take off", type="array"),
+            Param("new", "make labels that are not there yet", type="boolean"),
+        ),
+        is_extended=True,
+    ),
+    ToolSpec(
         "draft_reply_all",
         "Save a draft of a reply to everyone who got a mail.",
         "write",

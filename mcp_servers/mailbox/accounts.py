@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.places import INBOX, LOCAL, ROLES, Wanted
+from mcp_servers.mailbox.places import FLAGGED, INBOX, LOCAL, ROLES, UNREAD, Wanted
 
 
 class AccountFailed(Exception):
@@ -134,6 +134,56 @@ class SearchingAccount(MailAccount, Protocol):
         ...
 
 
+@runtime_checkable
+class LabellingAccount(MailAccount, Protocol):
+    """One whose mails can have labels, wherever they lie. `flagged` and `unread` are in every one."""
+
+    def labels(self, folder: str) -> tuple[str, ...]:
+        """What mails of a folder can be labelled with.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def labels_of(self, key: str) -> tuple[str, ...] | None:
+        """The labels of a mail, in that order; None when it is gone.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+    def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
+        """Put labels on a mail and take others off; done twice, it is as done once. One that is new is made.
+
+        Raises:
+            AccountFailed: no answer.
+            Refusal: the mail is gone, or the account does not have such a label.
+        """
+        ...
+
+
+@runtime_checkable
+class DraftingAccount(MailAccount, Protocol):
+    """One that has drafts of its own, which a person sees elsewhere too."""
+
+    def keep_draft(self, content: bytes, *, is_new: bool) -> bytes:
+        """Put a draft among them, unless it is there.
+
+        Args:
+            content: of the draft.
+            is_new: it was never put there before; else it is looked for first.
+
+        Returns:
+            The draft as it is kept here, with what it takes to find it there again.
+
+        Raises:
+            AccountFailed: it is not there, or nobody knows.
+        """
+        ...
+
+
 class LocalAccount:
     """The local folder: a Maildir for each folder in it. `Inbox` is the folder itself, when that is a Maildir."""
 
@@ -187,6 +237,26 @@ class LocalAccount:
         if source != target and not self.maildir(source).hand_over(key, self.maildir(target)):
             raise Refusal("The mail is gone. Look again.")
         return key
+
+    def labels(self, folder: str) -> tuple[str, ...]:
+        del folder
+        return (FLAGGED, UNREAD)
+
+    def labels_of(self, key: str) -> tuple[str, ...] | None:
+        folder = self.folder_of(key)
+        entry = self.maildir(folder).entries().get(key) if folder is not None else None
+        if entry is None:
+            return None
+        return (*((FLAGGED,) if "F" in entry.flags else ()), *((UNREAD,) if entry.is_unread else ()))
+
+    def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
+        if strange := {*added, *removed} - {FLAGGED, UNREAD}:
+            raise Refusal(f"Mails of the local folder can be {FLAGGED} and {UNREAD}, and not {', '.join(sorted(strange))}.")
+        folder = self.folder_of(key)
+        marks = ("F" if FLAGGED in added else "") + ("S" if UNREAD in removed else "")
+        gone = ("F" if FLAGGED in removed else "") + ("S" if UNREAD in added else "")
+        if folder is None or not self.maildir(folder).mark(key, added=marks, removed=gone):
+            raise Refusal("The mail is gone. Look again.")
 
     def _gone(self, keys: Collection[str]) -> frozenset[str]:
         left = frozenset(keys)

@@ -7,7 +7,7 @@ many at once as a minute of Gmail's allowance holds. A change whose answer was l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mailbox import gmail_words as words
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, NotAll
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.places import DRAFTS, ROLES, SENT, TRASH, Wanted
+from mcp_servers.mailbox.places import DRAFTS, ROLES, SENT, TRASH, UNREAD, Wanted
 
 Json = dict[str, Any]
 ME = "me"
@@ -79,7 +79,7 @@ class GmailAccount:
             request = self._users.threads().get(userId=ME, id=thread, format="minimal", fields="messages(id,labelIds)")
             messages = cast("list[Json]", self._api.ask(request).get("messages") or [])
         newest_first = reversed([one for one in messages if not {"TRASH", "SPAM", "DRAFT"} & {*one.get("labelIds", ())}])
-        return Listing({str(one["id"]): words.UNREAD in one.get("labelIds", ()) for one in newest_first})
+        return Listing({str(one["id"]): words.MARKS[UNREAD] in one.get("labelIds", ()) for one in newest_first})
 
     def thread_of(self, key: str) -> str:
         return str((self._minimal(key) or {}).get("threadId", ""))
@@ -131,8 +131,40 @@ class GmailAccount:
             change = self._users.messages().trash(userId=ME, id=key, fields="id")
         else:
             change = self._users.messages().modify(userId=ME, id=key, body=words.relabelled(source, target, own), fields="id")
-        self._change(change, lambda: self.folder_of(key) != source)
+        self._change(change, lambda: self.folder_of(key) != source, "moved")
         return key
+
+    def labels(self, folder: str) -> tuple[str, ...]:
+        del folder
+        with self._speaking():
+            self._catch_up()
+            return (*words.MARKS, *self._own())
+
+    def labels_of(self, key: str) -> tuple[str, ...] | None:
+        message = self._minimal(key)
+        with self._speaking():
+            return None if message is None else words.labels_among(message.get("labelIds", ()), self._own())
+
+    def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
+        with self._speaking():
+            known = {**words.MARKS, **self._own()}
+            known |= {name: self._made(name) for name in added if name not in known}
+        body = {"addLabelIds": [known[name] for name in added], "removeLabelIds": [known[name] for name in removed if name in known]}
+        change = self._users.messages().modify(userId=ME, id=key, body=body, fields="id")
+
+        def was_made() -> bool:
+            has = {*(self.labels_of(key) or ())}
+            return {*added} <= has and not {*removed} & has
+
+        self._change(change, was_made, "labelled")
+
+    def _made(self, label: str) -> str:
+        self._known_at = ""
+        body = {"name": label, "labelListVisibility": "labelShow", "messageListVisibility": "show"}
+        try:
+            return str(self._api.write(self._users.labels().create(userId=ME, body=body, fields="id"))["id"])
+        finally:
+            self._labels = None
 
     def _check_move(self, has: set[str], target: str, own: Mapping[str, str]) -> None:
         if target not in (*ROLES, words.SPAM, *own):
@@ -141,23 +173,23 @@ class GmailAccount:
         if target in (SENT, DRAFTS) and words.ROLE_LABELS[target] not in has or is_own and target not in (SENT, DRAFTS, TRASH):
             raise Refusal("Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. The mail was not moved.")
 
-    def _change(self, request: Any, was_made: Callable[[], bool]) -> None:
+    def _change(self, request: Any, was_made: Callable[[], bool], done: str) -> None:
         self._known_at = ""
         try:
             self._api.write(request)
         except Missing:
             raise Refusal("The mail is gone. Look again.") from None
         except Unanswered as error:
-            if not self._settled(was_made):
-                raise AccountFailed(f"{self.name}: {error} The mail was not moved.") from error
+            if not self._settled(was_made, done):
+                raise AccountFailed(f"{self.name}: {error} The mail was not {done}.") from error
         except Refusal as refusal:
             raise AccountFailed(f"{self.name}: {refusal}") from refusal
 
-    def _settled(self, was_made: Callable[[], bool]) -> bool:
+    def _settled(self, was_made: Callable[[], bool], done: str) -> bool:
         try:
             return was_made()
         except AccountFailed as error:
-            raise AccountFailed(f"{self.name}: it is not known whether the mail was moved. Look again.") from error
+            raise AccountFailed(f"{self.name}: it is not known whether the mail was {done}. Look again.") from error
 
     def _minimal(self, key: str) -> Json | None:
         with self._speaking():

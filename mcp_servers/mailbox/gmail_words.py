@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from mcp_servers.mailbox.places import ARCHIVE, DRAFTS, INBOX, SENT, TRASH, Wanted
+from mcp_servers.mailbox.places import ARCHIVE, DRAFTS, FLAGGED, IMPORTANT, INBOX, SENT, TRASH, UNREAD, Wanted
 from mcp_servers.wording import EMPTY_WORDS
 
 Json = dict[str, Any]
 SPAM = "Spam"
 ROLE_LABELS: Mapping[str, str] = {TRASH: "TRASH", SPAM: "SPAM", DRAFTS: "DRAFT", INBOX: "INBOX", SENT: "SENT"}
 """In the order in which they say where a mail is that has several."""
-UNREAD = "UNREAD"
+MARKS: Mapping[str, str] = {FLAGGED: "STARRED", UNREAD: "UNREAD", IMPORTANT: "IMPORTANT"}
+"""Labels that are no folder."""
 _ARCHIVED = "-in:inbox -in:sent -in:drafts -in:trash -in:spam -in:chats"
 HEAD_BYTES = 65_536
 """Of the text of a mail that is only indexed."""
@@ -67,7 +68,7 @@ def folder_among(label_ids: Iterable[str], labels: Mapping[str, str]) -> str:
 
 def own_labels(listed: Iterable[Json]) -> dict[str, str]:
     """The person's own labels, id by name, in the order of their names; none that is called like one of the roles."""
-    taken = {name.lower() for name in (*ROLE_LABELS, ARCHIVE)}
+    taken = {name.lower() for name in (*ROLE_LABELS, ARCHIVE, *MARKS)}
     own = {str(one["name"]): str(one["id"]) for one in listed if one.get("type") == "user" and str(one["name"]).lower() not in taken}
     return dict(sorted(own.items(), key=lambda item: item[0].casefold()))
 
@@ -78,6 +79,12 @@ def relabelled(source: str, target: str, labels: Mapping[str, str]) -> Json:
     added = [known[target]] if target in known else []
     gone = {"INBOX", "TRASH", "SPAM", *([known[source]] if source in known else [])}
     return {"addLabelIds": added, "removeLabelIds": sorted(gone - {*added})}
+
+
+def labels_among(label_ids: Iterable[str], labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What a mail with these is labelled with, as a person sees it."""
+    has = {*label_ids}
+    return tuple(name for name, label in {**MARKS, **labels}.items() if label in has)
 
 
 def head_of(message: Json) -> bytes:

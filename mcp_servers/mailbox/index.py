@@ -18,6 +18,7 @@ from typing import Any
 
 from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.shelf import Shelf
 from mcp_servers.wording import is_same, stem_of, words_of
 
@@ -66,6 +67,21 @@ class Entered:
     ref: str
     seen: Seen
     parsed: Parsed
+
+
+def mail_ref(account: str, key: str) -> str:
+    """What a mail is called here."""
+    return key if account == LOCAL else f"{account}/{key}"
+
+
+def account_in(ref: str) -> str:
+    name, has_account, _ = ref.partition("/")
+    return name if has_account else LOCAL
+
+
+def key_in(ref: str) -> str:
+    name, has_account, key = ref.partition("/")
+    return key if has_account else name
 
 
 class MailIndex:

@@ -1,4 +1,4 @@
-"""A Maildir folder: files that are written once, moved, and never changed.
+"""A Maildir folder: files that are written once and moved; only a draft of ours is ever written anew.
 
 Other programs may deliver, mark and delete in it at the same time; a mail that moves between listing and reading is
 looked for again.
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcp_servers.files import PRIVATE_FILE_MODE, private_folder
+from mcp_servers.files import PRIVATE_FILE_MODE, private_folder, write_whole
 
 _READ_ATTEMPTS = 3
 """A mail can move while it is opened: once when it is seen for the first time, once more when it is marked."""
@@ -94,6 +94,14 @@ class Maildir:
             fresh.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
         return key
 
+    def rewrite(self, key: str, content: bytes) -> bool:
+        """Put other content in the place of a mail that is ours, all of it at once; False when it is gone."""
+        entry = self.entries().get(key)
+        if entry is None:
+            return False
+        write_whole(entry.path, content)
+        return True
+
     def hand_over(self, key: str, target: Maildir) -> bool:
         """Move a mail to another folder, as unread or read as it is; False when it is gone."""
         for _ in range(_READ_ATTEMPTS):
@@ -102,6 +110,22 @@ class Maildir:
                 return False
             try:
                 entry.path.rename(target.folder / entry.path.parent.name / entry.path.name)
+            except FileNotFoundError:
+                continue
+            return True
+        return False
+
+    def mark(self, key: str, *, added: str, removed: str) -> bool:
+        """Change a mail's flags, which are letters; False when it is gone. One that is marked has been looked at: it is in `cur` then."""
+        for _ in range(_READ_ATTEMPTS):
+            entry = self.entries().get(key)
+            if entry is None:
+                return False
+            flags = "".join(sorted(({*entry.flags} - {*removed}) | {*added}))
+            if flags == entry.flags:
+                return True
+            try:
+                entry.path.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
             except FileNotFoundError:
                 continue
             return True

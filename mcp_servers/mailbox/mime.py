@@ -23,6 +23,7 @@ from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_QUOTABLE_ID = re.compile(r"<[!#-;=?-\[\]-~]+>")
 _MAX_REFERENCES = 20
 _MAX_HEADER_CHARS = 16_384
 """The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
@@ -143,6 +144,24 @@ def redated(content: bytes, at: datetime) -> bytes:
     del message["Date"], message["Bcc"]
     message["Date"] = format_datetime(at)
     return message.as_bytes()
+
+
+def quotable_id(content: bytes) -> str:
+    """The id by which a mail can be asked for in any protocol; empty where it has none, or one with strange characters."""
+    found = _QUOTABLE_ID.search(str(BytesHeaderParser().parsebytes(content)["Message-ID"] or ""))
+    return found[0] if found else ""
+
+
+def is_same_letter(one: bytes, other: bytes) -> bool:
+    """Whether two mails differ in nothing but when they were written."""
+    return _letter(one) == _letter(other)
+
+
+def _letter(content: bytes) -> tuple[list[tuple[str, str]], list[bytes]]:
+    message = message_of(content)
+    names = sorted({name.lower() for name, _ in message.raw_items()} - {"date"})
+    _, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
+    return [(name, " ".join(_header(message, name).split())) for name in names], [line.rstrip() for line in body.strip().split(b"\n")]
 
 
 def message_of(content: bytes) -> EmailMessage:

@@ -1,4 +1,4 @@
-"""The folders that mean the same in every account, and what a search wants of them.
+"""The folders and labels that mean the same in every account, and what a search wants of them.
 
 Pure.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from mcp_servers.spans import Span
 
 INBOX, DRAFTS, SENT, ARCHIVE, TRASH = ROLES = ("Inbox", "Drafts", "Sent", "Archive", "Trash")
+FLAGGED, UNREAD, IMPORTANT = "flagged", "unread", "important"
+"""Labels that mean the same in every account that has them."""
 LOCAL = "local"
 """The name of the account that is a folder of this machine."""
 

@@ -5,6 +5,7 @@ A password is read by the process that needs it, when it starts: the mail server
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
@@ -13,6 +14,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from config.credentials import CredentialError, read_secret, secret_file
 from config.mail_settings import AccountName, MailAccountEntry
 from config.paths import Home
+from config.trust import CertificatesRefused, trust_of
 from mcp_servers.mailbox.accounts import AccountFailed, Listing
 from mcp_servers.protocol.options import Decorator, settings
 
@@ -65,6 +67,19 @@ def password(kind: str, account: str) -> SecretStr:
     if found is None:
         raise AccountFailed(f"{account}: its password is not set. Put it into {secret_file(name, home=Home.find())} (chmod 600).")
     return found
+
+
+def trusted(account: str, entry: MailAccountEntry) -> ssl.SSLContext | None:
+    """By whom the servers of an account must be vouched for; None for those that this system trusts.
+
+    Raises:
+        AccountFailed: the file that is named holds no certificate.
+    """
+    try:
+        found = trust_of(entry.ca_file)
+    except CertificatesRefused as error:
+        raise AccountFailed(f"{account}: {error}") from error
+    return found if isinstance(found, ssl.SSLContext) else None
 
 
 class SilentAccount:

@@ -1,7 +1,8 @@
 """The mail of one person: every account's folders behind one list, with short ids that never change.
 
 Local folder: `Inbox` (or the folder itself, when it is a Maildir), `Drafts`, `Sent`, other folders, and the index. Drafts are always
-local, whoever they will be from. An account that gives no answer is left out and named in `problems`; the others are still there.
+local, whoever they will be from; an account with drafts of its own has them too. An account that gives no answer is left out and named
+in `problems`; the others are still there.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, LocalAccount, MailAccount, NotAll, SearchingAccount
-from mcp_servers.mailbox.index import Entered, MailIndex, Row, Seen
+from mcp_servers.mailbox.index import Entered, MailIndex, Row, Seen, account_in, key_in, mail_ref
 from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.looks import Look, look_into
 from mcp_servers.mailbox.mime import Parsed, parse
 from mcp_servers.mailbox.people import distinct
 from mcp_servers.mailbox.places import INBOX, LOCAL, TRASH, Wanted
+from mcp_servers.protocol import progress
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,11 @@ class MailStore:
             account: absent for all.
             wanted: what is searched for. It leaves nothing out; an account that searches by itself brings what it finds further back.
         """
-        return self._indexed(self._look(folders or (INBOX,), self._named(account), wanted))
+        return self._indexed(self._look(folders or (INBOX,), self.named(account), wanted))
 
     def related(self, mail: Indexed) -> tuple[Indexed, ...] | None:
         """The conversation of a mail as its account knows it, newest first; None where the account knows no conversations."""
-        account = self._named(mail.account)[0]
+        account = self.named(mail.account)[0]
         if not isinstance(account, SearchingAccount):
             return None
         try:
@@ -95,7 +97,7 @@ class MailStore:
         Raises:
             Refusal: its account gives no answer.
         """
-        account = self._named(mail.account)[0]
+        account = self.named(mail.account)[0]
         try:
             return account.thread_of(mail.key) if isinstance(account, SearchingAccount) else ""
         except AccountFailed as error:
@@ -104,13 +106,13 @@ class MailStore:
     def _indexed(self, looks: Sequence[Look]) -> tuple[Indexed, ...]:
         for one in looks:
             self._take_in(one)
-        places = {_ref(look.account.name, key): (look, key) for look in looks for key in look.unread}
+        places = {mail_ref(look.account.name, key): (look, key) for look in looks for key in look.unread}
         found = [_indexed(row, *places[row.ref]) for row in self._index.rows(places)]
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
 
     def holding(self, mails: Collection[Indexed], wanted: tuple[str, ...]) -> list[Indexed]:
         """Those whose subject, sender and text hold every wanted word; where none does, those that do with one slip of the pen forgiven."""
-        refs = {_ref(mail.account, mail.key): mail for mail in mails}
+        refs = {mail_ref(mail.account, mail.key): mail for mail in mails}
         held = self._index.holding(refs, wanted)
         strict = [mail for ref, mail in refs.items() if mail.is_found or ref in held]
         if strict:
@@ -147,12 +149,16 @@ class MailStore:
     def own_address(self, account: str = "") -> str:
         """The address that a mail is from: the account's own, else the first one's, else whom most local mails came to; or none."""
         if self._addresses:
-            return self._addresses.get(account) or next(iter(self._addresses.values()))
+            return self._addresses[self.own_account(account)]
         counts: dict[str, int] = {}
         for mail in self.mails(account=LOCAL):
             for address in mail.recipients:
                 counts[address] = counts.get(address, 0) + 1
         return max(counts, key=lambda address: (counts[address], address), default="")
+
+    def own_account(self, account: str = "") -> str:
+        """The account that a mail is from: this one if it has an address, else the first that has; or none."""
+        return account if account in self._addresses else next(iter(self._addresses), "")
 
     def content(self, mail: Indexed) -> bytes | None:
         """The mail itself; None when it is gone.
@@ -161,7 +167,7 @@ class MailStore:
             Refusal: its account gives no answer.
         """
         try:
-            return self._named(mail.account)[0].read(mail.key)
+            return self.named(mail.account)[0].read(mail.key)
         except AccountFailed as error:
             raise Refusal(str(error)) from error
 
@@ -176,14 +182,14 @@ class MailStore:
         Raises:
             Refusal: it or the folder is not there, or the account gives no answer.
         """
-        account = self._named(mail.account)[0]
+        account = self.named(mail.account)[0]
         if folder == TRASH and mail.folder != TRASH:
-            self._index.note_origin(_ref(mail.account, mail.key), mail.folder)
+            self._index.note_origin(mail_ref(mail.account, mail.key), mail.folder)
         try:
             key = account.move(mail.key, folder)
         except AccountFailed as error:
             raise Refusal(str(error)) from error
-        self._index.rename(_ref(mail.account, mail.key), _ref(mail.account, key))
+        self._index.rename(mail_ref(mail.account, mail.key), mail_ref(mail.account, key))
         moved = self.mail(mail.number)
         if moved is None:
             raise Refusal("The mail is gone. Look again.")
@@ -191,13 +197,13 @@ class MailStore:
 
     def origin(self, mail: Indexed) -> str:
         """Where a mail was before it went to the trash; the inbox where nobody knows."""
-        return self._index.origin(_ref(mail.account, mail.key)) or INBOX
+        return self._index.origin(mail_ref(mail.account, mail.key)) or INBOX
 
     def folders(self, account: str = "") -> list[tuple[str, str]]:
         """Account and name of every folder."""
         found: list[tuple[str, str]] = []
         self.problems = ()
-        for one in self._named(account):
+        for one in self.named(account):
             try:
                 found += [(one.name, folder) for folder in one.folders()]
             except AccountFailed as error:
@@ -217,7 +223,12 @@ class MailStore:
         key = self.drafts.add(content, key=key, flags="DS")
         return next(number for number, known in self.draft_numbers().items() if known == key)
 
-    def _named(self, account: str) -> tuple[MailAccount, ...]:
+    def named(self, account: str) -> tuple[MailAccount, ...]:
+        """The account of that name; all of them for no name.
+
+        Raises:
+            Refusal: there is none.
+        """
         if not account:
             return self.accounts
         found = tuple(one for one in self.accounts if one.name == account)
@@ -226,10 +237,7 @@ class MailStore:
         return found
 
     def _place(self, ref: str) -> tuple[MailAccount | None, str]:
-        name, has_account, key = ref.partition("/")
-        if not has_account:
-            return self.local, ref
-        return next((account for account in self.accounts[1:] if account.name == name), None), key
+        return next((account for account in self.accounts if account.name == account_in(ref)), None), key_in(ref)
 
     def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...], wanted: Wanted | None = None) -> list[Look]:
         def look(account: MailAccount) -> list[Look]:
@@ -239,7 +247,7 @@ class MailStore:
             looks = [look(accounts[0])]
         else:
             with ThreadPoolExecutor(len(accounts)) as pool:
-                looks = list(pool.map(look, accounts))
+                looks = list(pool.map(progress.carried(look), accounts))
         found = [one for answers in looks for one in answers]
         self.problems = tuple(one.problem for one in found if one.problem)
         self.left_out = tuple(one.left_out for one in found if one.left_out)
@@ -248,42 +256,31 @@ class MailStore:
     def _take_in(self, look: Look) -> None:
         """Bring the index to what the look saw: what is new or has changed is read, what is gone leaves it."""
         name, listing = look.account.name, look.listing
-        seen = {_ref(name, key): Seen(look.folder, listing.stamps.get(key, "")) for key in look.to_index}
+        seen = {mail_ref(name, key): Seen(look.folder, listing.stamps.get(key, "")) for key in look.to_index}
         known = self._index.seen()
         # In the account's own order; a stamp that nobody could take proves nothing.
         missing = [ref for ref, one in seen.items() if ref not in known or known[ref].stamp != one.stamp]
         self._index.place({ref: look.folder for ref, one in seen.items() if ref in known and known[ref].folder != one.folder})
-        unseen = [_key(ref) for ref, one in known.items() if one.folder == look.folder and ref not in seen and _account(ref) == name]
+        unseen = [key_in(ref) for ref, one in known.items() if one.folder == look.folder and ref not in seen and account_in(ref) == name]
         unlisted = [key for key in unseen if key not in look.unread] if unseen else []
         if unlisted:
-            self._index.forget(_ref(name, key) for key in listing.gone(unlisted))
+            self._index.forget(mail_ref(name, key) for key in listing.gone(unlisted))
         if not missing:
             return
         read: list[Entered] = []
         try:
-            for key, content in look.account.heads([_key(ref) for ref in missing]):
-                ref = _ref(name, key)
+            for key, content in look.account.heads([key_in(ref) for ref in missing]):
+                ref = mail_ref(name, key)
                 read.append(Entered(ref, seen[ref], parse(content)))
+                progress.say(f"{len(read)} of {len(missing)} new mails read")
+                progress.check()
         except NotAll as error:
             self.left_out = (*self.left_out, str(error))
         except AccountFailed as error:
             self.problems = (*self.problems, str(error))
-        # What was read before it stopped is kept: the next look goes on from there.
-        self._index.add(read)
-
-
-def _ref(account: str, key: str) -> str:
-    return key if account == LOCAL else f"{account}/{key}"
-
-
-def _account(ref: str) -> str:
-    name, has_account, _ = ref.partition("/")
-    return name if has_account else LOCAL
-
-
-def _key(ref: str) -> str:
-    name, has_account, key = ref.partition("/")
-    return key if has_account else name
+        finally:
+            # What was read before it stopped is kept: the next look goes on from there.
+            self._index.add(read)
 
 
 def _indexed(row: Row, look: Look, key: str) -> Indexed:

@@ -15,8 +15,9 @@ from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.setup import google_option, told_google
 from mcp_servers.mailbox.accounts import AccountFailed
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.setup import Accounts, account_option, password, told_accounts
+from mcp_servers.mailbox.setup import Accounts, account_option, password, told_accounts, trusted
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.gmail_carrier import SENDING, GmailCarrier
@@ -48,16 +49,17 @@ def command(store: Path | None, accounts: tuple[str, ...], google: str | None, z
     told = {name: entry for name, entry in known.items() if entry.smtp_host or entry.kind == "google"}
     section = told_google(google, is_configured=store is None)
     mails = MailStore(folder, addresses={name: entry.address for name, entry in told.items()})
-    tools = Outbox(mails, Delivery(folder, _carrier(told, mails.sent, section)), key=key)
+    tools = Outbox(mails, Delivery(folder, _carrier(folder, told, mails.sent, section)), key=key)
     tools.clear_sent_drafts()
     serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
 
 
-def _carrier(told: Accounts, sent: Maildir, google: GoogleSection) -> Carrier:
+def _carrier(folder: Path, told: Accounts, sent: Maildir, google: GoogleSection) -> Carrier:
     if not told:
         return LocalCarrier(sent)
+    unfiled = Unfiled(folder)
     return ByAddress({
-        entry.address: _gmail(name, google) if entry.kind == "google" else _smtp(name, entry, sent) for name, entry in told.items()
+        entry.address: _gmail(name, google) if entry.kind == "google" else _smtp(name, entry, sent, unfiled) for name, entry in told.items()
     })  # fmt: skip
 
 
@@ -65,14 +67,16 @@ def _gmail(name: str, google: GoogleSection) -> Carrier:
     return GmailCarrier(GoogleApi(SENDING, name, bearers_of(google, Home.find()), google.gmail_url))
 
 
-def _smtp(name: str, entry: MailAccountEntry, sent: Maildir) -> Carrier:
+def _smtp(name: str, entry: MailAccountEntry, sent: Maildir, unfiled: Unfiled) -> Carrier:
     try:
-        secret = password("smtp", name) if entry.smtp_login else None
+        secret, tls = password("smtp", name) if entry.smtp_login else None, trusted(name, entry)
     except AccountFailed as error:
         return Closed(str(error), sent)
     security = entry.smtp_security
     port = entry.smtp_port or SMTP_PORTS[security]
-    return SmtpCarrier(SmtpServer(name, entry.smtp_host or "", port, entry.user or entry.address, secret, security), sent)
+    server = SmtpServer(name, entry.smtp_host or "", port, entry.user or entry.address, secret, security)
+    # Without a way to read the account nobody could put anything into its folders.
+    return SmtpCarrier(server, sent, unfiled=unfiled if entry.imap_host else None, tls=tls)
 
 
 if __name__ == "__main__":

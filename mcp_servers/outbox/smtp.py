@@ -12,12 +12,14 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import SecretStr
 
 from mcp_servers.mailbox.maildir import Maildir
+from mcp_servers.mailbox.mime import quotable_id
+from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 
 log = logging.getLogger(__name__)
@@ -41,14 +43,23 @@ class SmtpServer:
 
 
 class SmtpCarrier:
-    """One account's server; each mail has a connection of its own. A copy of what left goes to the local folder `Sent`."""
+    """One account's server; each mail has a connection of its own. A copy of what left goes to the local folder `Sent`.
 
-    def __init__(self, server: SmtpServer, sent: Maildir, *, tls: ssl.SSLContext | None = None) -> None:
+    Args:
+        server: where mail goes out.
+        sent: the local folder.
+        unfiled: where it is noted what the mail server puts among the account's own; None for nothing.
+        tls: who vouches for the server; None for those that this system trusts.
+    """
+
+    def __init__(self, server: SmtpServer, sent: Maildir, *, unfiled: Unfiled | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._server = server
         self._sent = sent
+        self._unfiled = unfiled
         self._tls = tls
 
     def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        parcel = replace(parcel, content=_identified(parcel))
         wire = self._connected()
         try:
             self._announce(wire, parcel)
@@ -66,6 +77,8 @@ class SmtpCarrier:
     def _keep(self, parcel: Parcel) -> None:
         # At once: until the copy is there, a crash leaves it open whether the mail was sent.
         try:
+            if self._unfiled is not None:
+                self._unfiled.note(sent_key(parcel.uid), self._server.name)
             self._sent.add(parcel.content, key=sent_key(parcel.uid))
         except OSError:
             log.exception("a mail was sent, and its copy could not be kept")
@@ -124,6 +137,13 @@ class SmtpCarrier:
 
     def _lost(self, error: Exception) -> NotSent:
         return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent.")
+
+
+def _identified(parcel: Parcel) -> bytes:
+    """The mail with an id of its own, which a draft of another program may lack."""
+    if quotable_id(parcel.content):
+        return parcel.content
+    return f"Message-ID: <{sent_key(parcel.uid)}@variet.invalid>\r\n".encode() + parcel.content
 
 
 def _said(reply: bytes | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,9 @@ from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import Home
 from config.schema import AgentSettings
 
-ENTRY = MailAccountEntry(address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example")
+ENTRY = MailAccountEntry(
+    address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example", ca_file=Path("house.pem"), files_sent=True
+)
 
 
 def specs(home: Home, settings: AgentSettings) -> dict[str, ServerSpec]:
@@ -33,7 +36,7 @@ def test_mail_accounts_are_told_to_the_two_servers_that_need_them_and_a_password
             name == "mail", name == "outbox", name in {"mail", "outbox"},
         )  # fmt: skip
     told = json.loads(found["mail"].command[found["mail"].command.index("--account") + 1])
-    assert MailAccountEntry(**told["account"]) == ENTRY
+    assert MailAccountEntry.model_validate(told["account"]) == ENTRY
 
 
 def test_the_outbox_alone_wants_grants(home: Home) -> None:

@@ -70,6 +70,7 @@ class FakeMailbox:
         handlers: dict[str, Callable[[Called], Json]] = {
             "gmail.users.getProfile": self._profile,
             "gmail.users.labels.list": self._labels,
+            "gmail.users.labels.create": self._label,
             "gmail.users.messages.list": self._list,
             "gmail.users.messages.get": self._get,
             "gmail.users.messages.modify": self._modify,
@@ -87,6 +88,16 @@ class FakeMailbox:
     def _labels(self, _: Called) -> Json:
         system = [{"id": name, "name": name, "type": "system"} for name in SYSTEM]
         return {"labels": [*system, *({"id": name, "name": text, "type": "user"} for name, text in self.labels.items())]}
+
+    def _label(self, called: Called) -> Json:
+        name = str(called.body.get("name", ""))
+        if not name or name.upper() in SYSTEM:
+            raise Refused(400, "invalidArgument")
+        if name.lower() in {one.lower() for one in self.labels.values()}:
+            raise Refused(409, "aborted")
+        self.labels[f"Label_{len(self.labels) + 20}"] = name
+        self.history += 1
+        return {"id": f"Label_{len(self.labels) + 19}", "name": name}
 
     def _list(self, called: Called) -> Json:
         said = called.query

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -30,12 +30,13 @@ def need(module: str) -> Any:
 
 
 @contextmanager
-def imap_server(folder: Path, *, certificate: tuple[Path, Path] | None = None) -> Generator[int]:
+def imap_server(folder: Path, *, certificate: tuple[Path, Path] | None = None, keywords: Sequence[str] = ()) -> Generator[int]:
     """A real IMAP server with a few mails of its own.
 
     Args:
         folder: where its log goes.
         certificate: certificate and key files: then it takes TLS by STARTTLS.
+        keywords: what mails can be labelled with; with any, the mails lie in a Maildir below the folder.
 
     Yields:
         Its port.
@@ -45,13 +46,24 @@ def imap_server(folder: Path, *, certificate: tuple[Path, Path] | None = None) -
     port = _free_port()
     tls = ["--cert", str(certificate[0]), "--key", str(certificate[1])] if certificate else ["--no-tls"]
     program = Path(sys.executable).with_name("pymap")
-    command = [str(program), "--host", "127.0.0.1", "--port", str(port), *tls, "dict", "--demo-data"]
+    backend = _maildir(folder, keywords) if keywords else ["dict", "--demo-data"]
+    command = [str(program), "--host", "127.0.0.1", "--port", str(port), *tls, *backend]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             _wait_for(port, process)
             yield port
         finally:
             process.kill()
+
+
+def _maildir(folder: Path, keywords: Sequence[str]) -> list[str]:
+    for part in ("cur", "new", "tmp"):
+        (folder / USER / part).mkdir(parents=True)
+    (folder / USER / "dovecot-keywords").write_text("".join(f"{number} {name}\n" for number, name in enumerate(keywords)))
+    (folder / "pymap-etc-passwd").write_text(f"{USER}:x:1000:1000::{USER}:\n")
+    hashed = need("pysasl.hashing").BuiltinHash(rounds=1000).hash(PASSWORD)
+    (folder / "pymap-etc-shadow").write_text(f"{USER}:{hashed}:::::::\n")
+    return ["maildir", str(folder)]
 
 
 def clear_imap(port: int) -> imaplib.IMAP4:

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
-from mcp_servers.mailbox.imap import ImapAccount, ImapServer
+from mcp_servers.mailbox.imap import ImapAccount
+from mcp_servers.mailbox.imap_connection import ImapServer
 from mcp_servers.mailbox.setup import SilentAccount
 from mcp_servers.mailbox.store import MailStore
 from tests.fakes.certificate import make_certificate
@@ -96,7 +97,7 @@ def test_a_mail_that_is_moved_keeps_its_number_and_finds_its_way_back(store: Mai
 
 def test_a_connection_that_was_lost_is_made_again(work: ImapAccount, wire: imaplib.IMAP4) -> None:
     assert len(work.listing("Inbox").unread) == 1
-    work._wire.shutdown()  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
+    work._connection.wire.shutdown()  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
     assert len(work.listing("Inbox").unread) == 1
 
 

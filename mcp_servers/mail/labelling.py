@@ -1,0 +1,117 @@
+"""Labels: which there are, which a mail has, and how they come on it and off it while it stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from mcp_servers.errors import Refusal
+from mcp_servers.mail import shape
+from mcp_servers.mail.fields import listed, placed
+from mcp_servers.mail.search import find
+from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
+from mcp_servers.mailbox.letters import one_line
+from mcp_servers.mailbox.places import INBOX
+from mcp_servers.mailbox.store import Indexed, MailStore
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
+
+T = TypeVar("T")
+GONE = "The mail is gone. Look again."
+
+
+class Labelling:
+    """The tools for labels."""
+
+    def __init__(self, store: MailStore) -> None:
+        self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"list_labels": self.list_labels, "label_mail": self.label_mail}
+
+    def list_labels(self, call: Call) -> Outcome:
+        if call.text("mail"):
+            mail, _ = find(self._store, call.text("mail"))
+            return self._shown(call, mail, self._has(mail))
+        found: dict[str, list[str]] = {}
+        problems: list[str] = []
+        for account in self._store.named(call.text("account")):
+            try:
+                found[account.name] = [clean_line(name) for name in account.labels(INBOX)] if isinstance(account, LabellingAccount) else []
+            except AccountFailed as error:
+                problems.append(str(error))
+        text = "\n".join(f"{account}: {', '.join(labels)}" for account, labels in found.items()) or "No labels found"
+        return Outcome(shape.with_problems(text, tuple(problems)), {"labels": found, "problems": problems, "untrusted": True})
+
+    def label_mail(self, call: Call) -> Plan:
+        mail, _ = find(self._store, call.text("mail"))
+        account = self._account(mail)
+        known = _asked(lambda: account.labels(mail.folder))
+        removed = _named(call.arguments.get("remove", ()), known, is_new=False)
+        added = _named(call.arguments.get("add", ()), known, is_new=bool(call.arguments.get("new")))
+        if not added and not removed:
+            raise Refusal("Nothing to change. Say which labels to add or to remove.")
+        if both := {*added} & {*removed}:
+            raise Refusal(f"A label cannot be both added and removed: {', '.join(sorted(both))}.")
+        made = [name for name in added if name not in known]
+        arguments = {"mail": f"m{mail.number}", **_given("add", added), **_given("remove", removed), **({"new": True} if made else {})}
+
+        def execute() -> Outcome:
+            _asked(lambda: account.relabel(mail.key, added, removed))
+            return self._shown(call, mail, self._has(mail))
+
+        shown = listed(mail, call.now)
+        parts = (("Add", added), ("Remove", removed), ("New label", made))
+        lines = (("Mail", shape.mail_line(shown)), *((what, ", ".join(map(clean_line, names))) for what, names in parts))
+        changes = " and ".join([*([_said("put on", added)] if added else []), *([_said("take off", removed)] if removed else [])])
+        summary = f"Labels of {shown.id}: {changes}. {shown.subject}, from {shown.sender.shown_name}"
+        return Plan(arguments, summary, tuple(line for line in lines if line[1]), execute)
+
+    def _has(self, mail: Indexed) -> tuple[str, ...]:
+        account = self._account(mail)
+        labels = _asked(lambda: account.labels_of(mail.key))
+        if labels is None:
+            raise Refusal(GONE)
+        return labels
+
+    def _shown(self, call: Call, mail: Indexed, labels: Sequence[str]) -> Outcome:
+        names = [clean_line(name) for name in labels]
+        fields = {**placed(mail, call.now), "unread": "unread" in names, "labels": names}
+        return Outcome(shape.labelled_text(listed(mail, call.now), names), {"mail": fields, "untrusted": True})
+
+    def _account(self, mail: Indexed) -> LabellingAccount:
+        [account] = self._store.named(mail.account)
+        if not isinstance(account, LabellingAccount):
+            raise Refusal(f"{account.name} has no labels.")
+        return account
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except AccountFailed as error:
+        raise Refusal(str(error)) from error
+
+
+def _named(said: Iterable[str], known: Sequence[str], *, is_new: bool) -> tuple[str, ...]:
+    """The labels that are meant, as their account spells them.
+
+    Raises:
+        Refusal: one is not there, and none was to be made.
+    """
+    found: dict[str, None] = {}
+    for text in said:
+        name = one_line(text, "label").strip()
+        label = next((one for one in known if one == name), None) or next((one for one in known if one.lower() == name.lower()), None)
+        if not name or label is None and not is_new:
+            raise Refusal(f'There is no label "{name}". There are {", ".join(map(clean_line, known))}.')
+        found[label or name] = None
+    return tuple(found)
+
+
+def _given(name: str, labels: Sequence[str]) -> dict[str, list[str]]:
+    return {name: list(labels)} if labels else {}
+
+
+def _said(what: str, labels: Sequence[str]) -> str:
+    return f"{what} {', '.join(map(clean_line, labels))}"

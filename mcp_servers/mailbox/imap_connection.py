@@ -1,0 +1,183 @@
+"""A connection to an IMAP server: encrypted, logged in, made again once when it was lost, and each of its waits bounded.
+
+The library's connection blocks, so every wait has the socket's bound. What may have changed something is never sent a second time. The
+certificate is checked, unless the settings say otherwise.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from pydantic import SecretStr
+
+from mcp_servers.mailbox.accounts import AccountFailed
+from mcp_servers.mailbox.imapwire import Listed, listed_folders, quoted_name, roles_of
+from mcp_servers.mailbox.places import INBOX
+from mcp_servers.protocol import progress
+
+T = TypeVar("T")
+ANSWER_TIMEOUT_S = 20.0
+"""For each read of the connection; a server that is asked for a long list sends something meanwhile."""
+Security = Literal["tls", "starttls", "none"]
+
+
+@dataclass(frozen=True)
+class ImapServer:
+    """Where an account's mail is, and who asks."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    password: SecretStr
+    security: Security = "tls"
+
+
+class ImapConnection:
+    """One account's; connects at the first question. Not for use by two threads at once."""
+
+    def __init__(self, server: ImapServer, tls: ssl.SSLContext | None = None) -> None:
+        self._server = server
+        self._tls = tls
+        self.wire: imaplib.IMAP4 | None = None
+        self.abilities: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self._server.name
+
+    def close(self) -> None:
+        """Say goodbye, if anybody is there."""
+        wire, self.wire = self.wire, None
+        if wire is not None:
+            with suppress(imaplib.IMAP4.error, OSError):
+                wire.logout()
+
+    def asked(self, question: Callable[[imaplib.IMAP4], T]) -> T:
+        """An answer that a lost connection does not change: asked on the one that is there, and once more on a new one.
+
+        Raises:
+            AccountFailed: no answer, or a refusal.
+        """
+        progress.check()
+        with progress.ends(self._hang_up):
+            answer = self._answered(question)
+        progress.check()
+        return answer
+
+    def asked_once(self, change: Callable[[imaplib.IMAP4], T], what: str) -> T:
+        """The same for what is never sent a second time.
+
+        Args:
+            change: what is to be done, on a connection that was there a moment ago.
+            what: is done to the mail, such as `moved`.
+
+        Raises:
+            AccountFailed: it was not done, or nobody knows; the sentence says which.
+        """
+        wire = self.asked(lambda wire: wire)
+        try:
+            return change(wire)
+        except (imaplib.IMAP4.abort, OSError) as error:
+            self._drop()
+            raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} ({_line(error)}). Look again.") from error
+        except imaplib.IMAP4.error as error:
+            raise AccountFailed(f"{self.name}: its server says that the mail was not {what} ({_line(error)}).") from error
+
+    def _answered(self, question: Callable[[imaplib.IMAP4], T]) -> T:
+        if self.wire is not None:
+            try:
+                return question(self.wire)
+            except (imaplib.IMAP4.abort, OSError):
+                self._drop()
+                progress.check()  # it may have been lost because nobody wants the answer
+            except imaplib.IMAP4.error as error:
+                raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+        try:
+            return question(self._connected())
+        except (imaplib.IMAP4.abort, OSError) as error:
+            self._drop()
+            raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error
+        except imaplib.IMAP4.error as error:
+            raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+
+    def _connected(self) -> imaplib.IMAP4:
+        if self.wire is None:
+            server = self._server
+            tls = self._tls or ssl.create_default_context()
+            if server.security == "tls":
+                wire: imaplib.IMAP4 = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=tls, timeout=ANSWER_TIMEOUT_S)
+            else:
+                wire = imaplib.IMAP4(server.host, server.port, timeout=ANSWER_TIMEOUT_S)
+            try:
+                if server.security == "starttls":
+                    wire.starttls(tls)
+                self._log_in(wire)
+            except BaseException:
+                with suppress(OSError):
+                    wire.shutdown()
+                raise
+            self.wire = wire
+        return self.wire
+
+    def _log_in(self, wire: imaplib.IMAP4) -> None:
+        try:
+            wire.login(self._server.user, self._server.password.get_secret_value())
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            # Without the library's text and its chain: a server may repeat what it was sent.
+            raise AccountFailed(f"{self.name}: {self._server.host} did not take the user name and password.") from None
+        said = b" ".join(line for line in checked(wire.capability()) if isinstance(line, bytes))
+        self.abilities = frozenset(said.decode("ascii", "replace").upper().split())
+
+    def _hang_up(self) -> None:
+        """From another thread: what is waited for is over at once."""
+        wire = self.wire
+        if wire is not None:
+            # Not the library's own way, which waits for the very read that is to end.
+            socket.socket.shutdown(wire.sock, socket.SHUT_RDWR)
+
+    def _drop(self) -> None:
+        wire, self.wire = self.wire, None
+        if wire is not None:
+            with suppress(OSError):
+                wire.shutdown()
+
+
+def folder_names(wire: imaplib.IMAP4) -> dict[str, str]:
+    """The server's name of each folder by the one that a person sees."""
+    listed = listed_folders(checked(wire.list()))
+    roles = dict(roles_of([*listed, Listed(INBOX)]))
+    taken = {name.lower() for name in roles.values()}
+    return {**roles, **{folder.name: folder.name for folder in listed if folder.name.lower() not in taken}}
+
+
+def select(wire: imaplib.IMAP4, name: str, *, readonly: bool) -> str:
+    """Open a folder; what its UIDs mean by now."""
+    checked(wire.select(quoted_name(name), readonly=readonly))
+    found = wire.untagged_responses.get("UIDVALIDITY", [b""])[-1]
+    return found.decode("ascii", "replace") if isinstance(found, bytes) and found else "0"
+
+
+def checked(answer: tuple[str, Sequence[object]]) -> list[object]:
+    """What an answer holds.
+
+    Raises:
+        imaplib.IMAP4.error: it is a refusal.
+    """
+    status, data = answer
+    if status != "OK":
+        said = data[-1] if data else status
+        raise imaplib.IMAP4.error(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
+    return [item for item in data if item is not None]
+
+
+def _line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,104 @@
+"""What is put into an IMAP account's own folders: drafts, and once each what was sent.
+
+A mail is looked for by its `Message-ID` before it is put anywhere, and where the answer was lost it is looked for again the next time,
+never put there a second time on the chance.
+"""
+
+from __future__ import annotations
+
+import imaplib
+from collections.abc import Mapping
+
+from mcp_servers.mailbox.accounts import AccountFailed
+from mcp_servers.mailbox.imap_connection import ImapConnection, checked, folder_names, select
+from mcp_servers.mailbox.imapwire import fetched, quoted_name
+from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
+from mcp_servers.mailbox.mime import is_same_letter, parse, quotable_id
+from mcp_servers.mailbox.places import DRAFTS, SENT
+
+
+class ImapKeeping:
+    """One account's folders for drafts and sent mails. Not for use by two threads at once.
+
+    Args:
+        connection: of the account.
+        files_sent: its servers put what was sent there by themselves.
+    """
+
+    def __init__(self, connection: ImapConnection, *, files_sent: bool = False) -> None:
+        self._connection = connection
+        self._files_sent = files_sent
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def keep_draft(self, content: bytes) -> None:
+        """Put a draft among the account's own, unless it is there.
+
+        Raises:
+            AccountFailed: it is not there, or nobody knows.
+        """
+        self._put(DRAFTS, content, r"(\Draft \Seen)")
+
+    def file_sent(self, content: bytes) -> None:
+        """Put what was sent among the account's own, unless it is there, and take away the draft that it was.
+
+        Raises:
+            AccountFailed: it is not done, or nobody knows.
+        """
+        if not self._files_sent:
+            self._put(SENT, content, r"(\Seen)")
+        self._drop_draft(content)
+
+    def _put(self, role: str, content: bytes, flags: str) -> None:
+        name = self._place(role)
+        if self._connection.asked(lambda wire: _held(wire, name, content)):
+            return
+        date = imaplib.Time2Internaldate(parse(content).sent_at)
+        self._connection.asked_once(lambda wire: checked(wire.append(quoted_name(name), flags, date, content)), f"put into {role}")
+
+    def _place(self, role: str) -> str:
+        """The server's name of that folder, which is made when it is missing."""
+
+        def found(wire: imaplib.IMAP4) -> str:
+            names: Mapping[str, str] = folder_names(wire)
+            if role not in names:
+                checked(wire.create(quoted_name(role)))
+            return names.get(role, role)
+
+        return self._connection.asked(found)
+
+    def _drop_draft(self, content: bytes) -> None:
+        def drop(wire: imaplib.IMAP4) -> None:
+            name = folder_names(wire).get(DRAFTS)
+            uids = _held(wire, name, content) if name else []
+            if not name or not uids:
+                return
+            select(wire, name, readonly=False)
+            for uid in uids:
+                # One that was changed there since is somebody's work, and stays.
+                if _is_same(wire, uid, content):
+                    checked(wire.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
+                    if "UIDPLUS" in self._connection.abilities:
+                        checked(wire.uid("EXPUNGE", uid))
+
+        self._connection.asked(drop)
+
+
+def _held(wire: imaplib.IMAP4, name: str, content: bytes) -> list[str]:
+    """The mails of a folder with the id of this one.
+
+    Raises:
+        AccountFailed: it has none by which it could be looked for.
+    """
+    message_id = quotable_id(content)
+    if not message_id:
+        raise AccountFailed("A mail without an id cannot be looked for.")
+    select(wire, name, readonly=True)
+    answer = checked(wire.uid("SEARCH", "HEADER", "Message-ID", f'"{message_id}"'))
+    return [uid.decode("ascii") for line in answer if isinstance(line, bytes) for uid in line.split()]
+
+
+def _is_same(wire: imaplib.IMAP4, uid: str, content: bytes) -> bool:
+    answer = fetched(checked(wire.uid("FETCH", uid, f"(UID BODY.PEEK[]<0.{MAX_MAIL_BYTES}>)")))
+    return any(is_same_letter(one.content, content) for one in answer if one.content is not None and str(one.uid) == uid)
