@@ -13,7 +13,6 @@ from types import MappingProxyType
 from agent.tools.spec import ServerSpec
 from agent.tools.transports import token_name
 from agent.view.prompt import canonical_json
-from config.collectors import passed_on
 from config.credentials import read_secret
 from config.paths import Home
 from config.schema import AgentSettings
@@ -88,9 +87,7 @@ def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str
     asks_google = builtin == "calendars" or builtin in ("mail", "outbox") and _has_gmail(settings)
     keys = _TOKENS if asks_google and settings.google.client_id else ()
     kept = {name: os.environ[name] for name in keys if name in os.environ}
-    # Of our own servers alone: what is needed to reach a collector may hold a password.
-    ours = {**home.environment(), **passed_on(os.environ, settings.agent.telemetry)} if builtin else {}
-    return {**ours, **_secrets(builtin, settings), **kept}
+    return {**(home.environment() if builtin else {}), **_secrets(builtin, settings), **kept}
 
 
 def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:
