@@ -30,6 +30,7 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, Lazy] = {
     "chat": Lazy("bots.repl.cli:chat", "Talk to the assistant in this terminal.", "chat,agent,servers,engine,embedded"),
     "ask": Lazy("bots.ask:ask", "Ask one thing and print the answer; for pipes and scripts.", "agent,servers,engine,embedded"),
+    "undo": Lazy("bots.undo:undo", "Take back a mail that was approved a moment ago and has not gone out.", "agent"),
     "sessions": Lazy("bots.sessions:sessions", "List, search, export, fork and delete conversations.", "agent"),
     "audit": Lazy("agent.audit.cli:audit", "Check and show the book of what the assistant decided, asked and did.", "agent"),
     "routes": Lazy("bots.routes:routes", "Show which models can answer, what was decided and why.", "agent"),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ServersMissing, ToolFinished, ToolProgress
+from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
 from bots.plain import neutralise, one_line
@@ -82,6 +83,12 @@ def progress_line(event: ToolProgress) -> str:
     """How far a call is, as its server says."""
     share = f" {event.done:g} of {event.total:g}" if event.total else ""
     return one_line(f"{event.name}{share}: {event.message}" if event.message else f"{event.name}{share}")
+
+
+def held_line(event: ToolHeld, now: float) -> str:
+    """`goes out in 8 s: Send to bruno@example.org, …`."""
+    left = max(0, round(event.due - now))
+    return one_line(f"goes out in {left} s: {event.summary}")
 
 
 def approval_lines(event: ApprovalNeeded) -> list[str]:

@@ -23,7 +23,7 @@ class FakeHolds:
         self._open: dict[str, _Open] = {}
 
     def open(self) -> list[HeldCall]:
-        return [held.call for held in self._open.values()]
+        return [held.call for held in self._open.values() if not held.back.is_set()]
 
     async def take_back(self, hold: str, *, who: str) -> None:
         held = self._open.get(hold)
