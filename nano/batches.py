@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from agent.view.prompt import SYSTEM_PROMPT
 from nano import fill, generate, tokens
+from nano.names import Plain
 
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
 READ, SAID, CALLED, CHOSE = 0, 1, 2, 3
@@ -44,6 +45,7 @@ class Job:
         length: of a row, in tokens; longer conversations are left out.
         drills: rows that are exercises in copying.
         only_first: conversations end with the first thing that the model writes.
+        plain: mostly real words and names, fewer typos and changed sets of tools.
     """
 
     seed: int
@@ -51,6 +53,7 @@ class Job:
     length: int
     drills: int = 0
     only_first: bool = False
+    plain: bool = False
 
 
 def _turns(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:
@@ -145,7 +148,7 @@ def _array(rows: list[list[int]], length: int, filler: int) -> np.ndarray:
 def batch(path: str, job: Job) -> Batch:
     """The batch of a job, with the vocabulary at `path`."""
     words = _tokenizer(path)
-    rng = random.Random(job.seed)
+    rng = (Plain if job.plain else random.Random)(job.seed)
     tool_names, array = generate.tool_set(rng)
     prefix = words.encode(generate.render([{"role": "system", "content": SYSTEM_PROMPT}], array)).ids
     made = [

@@ -7,7 +7,7 @@ import re
 
 from nano import times
 from nano.grammar import Piece, expand, lines, parse
-from nano.names import address, city, company, first_name, made_up, number, person, word
+from nano.names import address, city, company, first_name, made_up, number, person, real, word
 
 _OCCASIONS = (
     *("coffee", "lunch", "call", "meeting", "dinner", "sync", "drinks", "breakfast"),
@@ -46,22 +46,22 @@ def fill_text(pattern: str, rng: random.Random, depth: int = 0) -> str:
 
 def title(rng: random.Random) -> str:
     r = rng.random()
-    if r < 0.66:
+    if r < real(rng, 0.66):
         return _from_bank("fill_title", rng)
-    if r < 0.8:
+    if r < real(rng, 0.8):
         return f"{rng.choice(_OCCASIONS)} {rng.choice(('with', 'with', 'with', 'for', 'about', 'at'))} {person(rng)}"
-    if r < 0.94:
+    if r < real(rng, 0.94):
         return " ".join(word(rng) for _ in range(rng.choice((1, 2, 2, 3))))
     return f"{word(rng)} {rng.choice(('#', 'v', 'no. ', 'Q', 'phase ', ''))}{number(rng)}"
 
 
 def event(rng: random.Random) -> str:
-    return _from_bank("fill_event", rng) if rng.random() < 0.6 else title(rng)
+    return _from_bank("fill_event", rng) if rng.random() < real(rng, 0.6) else title(rng)
 
 
 def place(rng: random.Random) -> str:
     r = rng.random()
-    if r < 0.6:
+    if r < real(rng, 0.6):
         return _from_bank("fill_place", rng)
     return rng.choice(
         (
@@ -78,16 +78,20 @@ def place(rng: random.Random) -> str:
 
 
 def topic(rng: random.Random) -> str:
-    return _from_bank("fill_topic", rng) if rng.random() < 0.65 else " ".join(word(rng) for _ in range(rng.choice((1, 1, 2, 3))))
+    return _from_bank("fill_topic", rng) if rng.random() < real(rng, 0.65) else " ".join(word(rng) for _ in range(rng.choice((1, 1, 2, 3))))
 
 
 def subject(rng: random.Random) -> str:
-    return _from_bank("fill_subject", rng) if rng.random() < 0.7 else " ".join(word(rng) for _ in range(rng.choice((1, 2, 3)))).capitalize()
+    return (
+        _from_bank("fill_subject", rng)
+        if rng.random() < real(rng, 0.7)
+        else " ".join(word(rng) for _ in range(rng.choice((1, 2, 3)))).capitalize()
+    )
 
 
 def body(rng: random.Random) -> str:
     r = rng.random()
-    if r < 0.78:
+    if r < real(rng, 0.78):
         return _from_bank("fill_body", rng)
     return rng.choice(
         (
@@ -109,7 +113,7 @@ def mail_text(rng: random.Random) -> str:
 
 
 def query(rng: random.Random) -> str:
-    return _from_bank("fill_query", rng) if rng.random() < 0.7 else " ".join(word(rng) for _ in range(rng.choice((1, 2, 3, 4))))
+    return _from_bank("fill_query", rng) if rng.random() < real(rng, 0.7) else " ".join(word(rng) for _ in range(rng.choice((1, 2, 3, 4))))
 
 
 def snippet(rng: random.Random) -> str:

@@ -21,6 +21,7 @@ from mcp_servers.catalogue import core_tools
 from nano import names, results
 from nano.dialogue import Dialogue
 from nano.intents import NEEDS_BLANK_HISTORY, WEIGHTS
+from nano.names import real
 
 SERVERS = {"calendars": 0.93, "mail": 0.9, "outbox": 0.88, "searxng": 0.85}
 """How often each server's tools are there when the set is not complete."""
@@ -70,7 +71,7 @@ def _made_up_tool(rng: random.Random) -> dict[str, Any]:
 
 def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
     """Names that the product has in this pack, and the whole array with distractors."""
-    if rng.random() < 0.88:
+    if rng.random() < real(rng, 0.88):
         names = [t["name"] for t in core_tools()]
     else:
         servers = [s for s, p in SERVERS.items() if rng.random() < p - 0.25] or [rng.choice(list(SERVERS))]

@@ -114,6 +114,19 @@ _CODAS = (
 _TLDS = ("com", "org", "net", "de", "io", "co.uk", "fr", "eu", "dev", "example", "at", "se", "nl")
 
 
+class Plain(random.Random):
+    """A source of chance whose fillings are mostly real words and names, as people's are: for the end of training."""
+
+
+INVENTED = 0.3
+"""How much of what is made up elsewhere is made up with a plain source too."""
+
+
+def real(rng: random.Random, share: float) -> float:
+    """How often a filling is a real one, where an open source has it that often."""
+    return 1 - (1 - share) * INVENTED if isinstance(rng, Plain) else share
+
+
 def made_up(rng: random.Random, syllables: int | None = None) -> str:
     """A pronounceable word that nobody has used."""
     n = syllables or rng.choice((1, 1, 2, 2, 2, 2, 2, 3, 3))
@@ -121,11 +134,11 @@ def made_up(rng: random.Random, syllables: int | None = None) -> str:
 
 
 def first_name(rng: random.Random) -> str:
-    return rng.choice(lines("fill_first_name")) if rng.random() < 0.55 else made_up(rng).capitalize()
+    return rng.choice(lines("fill_first_name")) if rng.random() < real(rng, 0.55) else made_up(rng).capitalize()
 
 
 def last_name(rng: random.Random) -> str:
-    if rng.random() < 0.5:
+    if rng.random() < real(rng, 0.5):
         return rng.choice(lines("fill_last_name"))
     name = made_up(rng).capitalize()
     return (
@@ -177,7 +190,7 @@ def person(rng: random.Random) -> str:
 def company(rng: random.Random) -> str:
     return (
         rng.choice(lines("fill_company"))
-        if rng.random() < 0.5
+        if rng.random() < real(rng, 0.5)
         else made_up(rng).capitalize() + rng.choice(("", "", " Ltd", " GmbH", " Labs", " Inc", " Systems", " & Co"))
     )
 
@@ -185,26 +198,33 @@ def company(rng: random.Random) -> str:
 def address(rng: random.Random) -> str:
     local = rng.choice(
         (
-            lambda: made_up(rng),
-            lambda: f"{made_up(rng)}.{made_up(rng)}",
-            lambda: f"{made_up(rng, 1)}{rng.randint(1, 99)}",
-            lambda: f"{rng.choice(string.ascii_lowercase)}.{made_up(rng)}",
+            lambda: _label(rng),
+            lambda: f"{_label(rng)}.{_label(rng)}",
+            lambda: f"{_label(rng, 1)}{rng.randint(1, 99)}",
+            lambda: f"{rng.choice(string.ascii_lowercase)}.{_label(rng)}",
             lambda: first_name(rng).lower().replace(" ", ""),
-            lambda: f"{made_up(rng)}_{made_up(rng, 1)}",
+            lambda: f"{_label(rng)}_{_label(rng, 1)}",
             lambda: rng.choice(("info", "office", "hello", "support", "team", "sales")),
         )
     )()
-    host = made_up(rng) + (f"-{made_up(rng, 1)}" if rng.random() < 0.15 else "")
+    host = _label(rng) + (f"-{made_up(rng, 1)}" if rng.random() < 0.15 else "")
     ascii_only = "".join(c for c in f"{local}@{host}" if c.isascii() and c not in "' ")
     return f"{ascii_only}.{rng.choice(_TLDS)}"
 
 
+def _label(rng: random.Random, syllables: int | None = None) -> str:
+    """A part of an address."""
+    if isinstance(rng, Plain) and rng.random() < real(rng, 0.0):
+        return rng.choice(lines(rng.choice(("fill_first_name", "fill_last_name", "fill_word")))).lower().replace(" ", "")
+    return made_up(rng, syllables)
+
+
 def word(rng: random.Random) -> str:
-    return rng.choice(lines("fill_word")) if rng.random() < 0.6 else made_up(rng)
+    return rng.choice(lines("fill_word")) if rng.random() < real(rng, 0.6) else made_up(rng)
 
 
 def city(rng: random.Random) -> str:
-    return rng.choice(lines("fill_city")) if rng.random() < 0.6 else made_up(rng).capitalize()
+    return rng.choice(lines("fill_city")) if rng.random() < real(rng, 0.6) else made_up(rng).capitalize()
 
 
 def number(rng: random.Random) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from nano.grammar import Piece
+from nano.names import real
 
 _NEAR = {
     "a": "sq",
@@ -114,12 +115,12 @@ def type_out(pieces: list[Piece], rng: random.Random) -> list[Piece]:
         out = _capital_first(out)
     elif style < 0.93:  # only the first letter
         out = _capital_first(out)
-    elif style < 0.955:
+    elif style < real(rng, 0.955):
         out = [Piece(p.text.upper(), p.slot) for p in out]
     if rng.random() < 0.3:
         for good, bad in _CONTRACTIONS:
             out = [p if p.slot else Piece(p.text.replace(good, bad), None) for p in out]
-    if rng.random() < 0.16:
+    if rng.random() < 1 - real(rng, 0.84):
         out = [Piece(_with_typos(p.text, rng, 0.02 if p.slot in _TIME_SLOTS else 0.05 if p.slot else 0.14), p.slot) for p in out]
     return _ending(out, rng)
 

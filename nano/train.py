@@ -44,6 +44,8 @@ FIRST_ACTS = 2400
 """Until this step only every fourth batch has whole conversations; then it is two of three."""
 HALVES = 22200
 """From this step it is one of two: telling results is learned by then, choosing is not."""
+PLAIN = 26000
+"""From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 MATRIX_RATE, OTHER_RATE = 0.01, 0.002
 LOGGED, SAVED, CHECKED = 10, 100, 400
 """Steps between lines of the loss curve, between checkpoints, and between checks on held-out conversations."""
@@ -122,11 +124,12 @@ def jobs(steps: int) -> list[batches.Job]:
         seed = SEED + 10**6 + step
         is_whole = step % 4 == 3 if step < FIRST_ACTS else step % 3 != 0 if step < HALVES else step % 2 == 1
         is_first = step < DRILLED or not is_whole
+        is_plain = step >= PLAIN and step % 5 != 4
         if is_first:
-            out.append(batches.Job(seed, ROWS, LENGTH, drills=ROWS // 2 if step < DRILLED else 0, only_first=True))
+            out.append(batches.Job(seed, ROWS, LENGTH, drills=ROWS // 2 if step < DRILLED else 0, only_first=True, plain=is_plain))
         else:
             rows, length = LONG if step % 16 == 15 else FULL
-            out.append(batches.Job(seed, rows, length))
+            out.append(batches.Job(seed, rows, length, plain=is_plain))
     return out
 
 
@@ -228,6 +231,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",
+        "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
         "weights": f"what is read 0, what tells a result {SAID_WEIGHT}, choices 1",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
