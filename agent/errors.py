@@ -7,6 +7,7 @@ AgentError
 ├── SessionBusy           the front-end: a turn is still running
 ├── ApprovalError         the front-end: this answer does not count (and why)
 ├── HoldError             the front-end: nothing of that name can be taken back (any more)
+├── PictureRefused        the front-end: this picture cannot be shown, or not here
 ├── ModelError            the turn ends, with a sentence for the person
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
@@ -114,6 +115,10 @@ class ContextOverflow(ModelFailed):
         )
         self.prompt_tokens = prompt_tokens
         self.n_ctx = n_ctx
+
+
+class PictureRefused(AgentError):
+    """A picture cannot be shown: it is none, too large, or no model here can see."""
 
 
 class ToolError(AgentError):

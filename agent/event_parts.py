@@ -31,6 +31,50 @@ class Attached(BaseModel):
     text: str = Field(max_length=100_000)
 
 
+class AskedField(BaseModel):
+    """One value that a tool server asks the person for, fit to be shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    label: str
+    wants: str
+    """What may be given, in words: `a whole number from 1 to 5`, `one of top, bottom`."""
+    is_required: bool = False
+    suggested: str = ""
+    """What counts where nothing is given."""
+
+
+MediaType = Literal["image/png", "image/jpeg", "image/gif"]
+
+
+class Picture(BaseModel):
+    """A picture that the person put beside a message, as the log knows it; its bytes are kept apart from the events."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(max_length=1000)
+    media_type: MediaType
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    """SHA-256 of its bytes."""
+    size: int
+    """Bytes."""
+    width: int
+    height: int
+    """Pixels."""
+
+
+class PictureFile(BaseModel):
+    """A picture on its way to the store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    name: str = Field(max_length=1000)
+    content: bytes
+    """The file; in JSON as base64."""
+
+
+Beside = Attached | PictureFile
+"""What a person puts beside a message."""
+
+
 class Usage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     requests: int = 0

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.event_parts import Attached, CallValue, Decision, EventBase, ToolClass, Usage
+from agent.event_parts import AskedField, Attached, CallValue, Decision, EventBase, Picture, ToolClass, Usage
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import RouteCost, RouteOption, RouteSignals
 
@@ -28,6 +28,8 @@ class TurnStarted(EventBase):
     """Who typed it: `cli`, `discord:NAME`, …"""
     attached: tuple[Attached, ...] = ()
     """What was put beside it; the model sees it in `sent_text`."""
+    pictures: tuple[Picture, ...] = ()
+    """That were put beside it; the store has their bytes."""
 
 
 class RouteChosen(EventBase):
@@ -46,6 +48,8 @@ class RouteChosen(EventBase):
     signals: RouteSignals | None = None
     alternatives: tuple[RouteOption, ...] = ()
     predicted: RouteCost | None = None
+    hides_pictures: bool = False
+    """It cannot see, and is told of the pictures of earlier turns only that there were some."""
 
 
 class ContextTrimmed(EventBase):
@@ -156,6 +160,8 @@ class ApprovalNeeded(EventBase):
     """ISO 8601 with offset; after it the call counts as refused."""
     definition: str = ""
     """Where the tool is described otherwise than when it was first used: the digest of what it is now, which a yes accepts too."""
+    fields: tuple[AskedField, ...] = ()
+    """What a tool server wants to know, of a question that is no call: a yes may carry values for them."""
 
 
 class ServersMissing(EventBase):
@@ -172,6 +178,8 @@ class ApprovalAnswered(EventBase):
     call: str
     outcome: Literal["yes", "no", "expired"]
     who: str
+    given: str = ""
+    """SHA-256 of the values that a tool server was given with a yes."""
 
 
 class ToolStarted(EventBase):

@@ -6,10 +6,11 @@ code that is written against this works with both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from agent.events import ApprovalNeeded, Attached, Event, ToolClass
+from agent.event_parts import Beside
+from agent.events import ApprovalNeeded, Event, ToolClass
 from agent.held_events import HeldCall
 from agent.routes.report import ExplainRequest, Explanation, RoutesReport
 from agent.sessions.compacting import Compacted
@@ -93,7 +94,7 @@ class Facade(Protocol):
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
     ) -> str:  # fmt: skip
         """Begin a turn; its id. What happens in it comes as events."""
         ...
@@ -102,8 +103,8 @@ class Facade(Protocol):
         """The stored events after `after`, then live ones, without end."""
         ...
 
-    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
-        """Answer an approval, once."""
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
+        """Answer an approval, once; `typed`: what was typed into the fields of a tool server's question."""
         ...
 
     async def cancel(self, session: str, *, who: str) -> None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.events import Attached, Event, ToolFinished, TurnStarted
+from agent.event_parts import Picture
+from agent.events import Attached, CallDecided, Event, ToolFinished, ToolStarted, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.asking import Asked
 from agent.safety.provenance import Brought, Origins
+
+DICTATED = "every word of it stands in what the person typed for this turn"
+"""Why a call runs unasked although outside text was read."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class Taint:
     lookups: frozenset[str] = frozenset()
     """Calls that brought something, as `TURN/CALL/TOOL`."""
     asked: Asked = Asked()
+    said: str = ""
+    """What the person typed for this turn; empty where it was not a person."""
+    dictated: frozenset[str] = frozenset()
+    """Tools that this turn has used unasked on the person's own words."""
+    has_written: bool = False
+    """Something was changed after outside text was read: what is stored may say now what an outsider wants said."""
+    effects: frozenset[str] = frozenset()
+    """Calls that change something once they start, as `TURN/CALL`."""
 
     @property
     def is_tainted(self) -> bool:
@@ -37,21 +49,40 @@ class Taint:
         """The taint once this event has happened. It never shrinks, and an event that comes twice counts once."""
         asked = self.asked.after(event, is_tainted=self.is_tainted)
         heard = self if asked is self.asked else replace(self, asked=asked)
-        if isinstance(event, TurnStarted):
-            return heard._typed(event.text)._beside(event.attached)
-        return heard._brought(event) if isinstance(event, ToolFinished) and event.taints else heard
+        match event:
+            case TurnStarted():
+                return heard._typed(event.text)._beside(event.attached)._shown(event.pictures)
+            case ToolFinished() if event.taints:
+                return heard._brought(event)
+            case CallDecided():
+                return heard._decided(event)
+            case ToolStarted() if heard.is_tainted and f"{event.turn}/{event.call}" in heard.effects:
+                return replace(heard, has_written=True)
+            case _:
+                return heard
 
     def _typed(self, text: str) -> Taint:
         # The host's own words about an approved call quote what outsiders wrote.
-        if text.startswith(DEFERRED_TEXT) or text in self.typed:
+        is_own = not text.startswith(DEFERRED_TEXT)
+        fresh = replace(self, said=text if is_own else "", dictated=frozenset())
+        return replace(fresh, typed=(*self.typed, text)) if is_own and text not in self.typed else fresh
+
+    def _decided(self, event: CallDecided) -> Taint:
+        if event.reason == DICTATED:
+            return replace(self, dictated=self.dictated | {event.name})
+        if event.tool_class == "read" or event.verdict == "deny":
             return self
-        return replace(self, typed=(*self.typed, text))
+        return replace(self, effects=self.effects | {f"{event.turn}/{event.call}"})
 
     def _beside(self, attached: tuple[Attached, ...]) -> Taint:
         """A person shows what others wrote: it is no word of theirs."""
         sources = tuple(f"the attached {each.name}" for each in attached)
         texts = tuple(Brought(source, each.text) for source, each in zip(sources, attached, strict=True))
         return replace(self, sources=tuple(dict.fromkeys((*self.sources, *sources))), brought=tuple(dict.fromkeys((*self.brought, *texts))))
+
+    def _shown(self, pictures: tuple[Picture, ...]) -> Taint:
+        """Anybody may have written what stands in a picture; its words are nowhere to be compared with."""
+        return replace(self, sources=tuple(dict.fromkeys((*self.sources, *(f"the picture {each.name}" for each in pictures)))))
 
     def _brought(self, event: ToolFinished) -> Taint:
         text = Brought(event.name, event.whole or event.text)

@@ -6,7 +6,7 @@ that was seen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from urllib.parse import urlencode
 
@@ -16,7 +16,8 @@ from httpx2 import ServerSentEvent
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
-from agent.events import AnyEvent, ApprovalNeeded, Attached, Event, ToolClass
+from agent.event_parts import Beside
+from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
 from agent.held_events import HeldCall
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
 from agent.service.address import Address
@@ -91,7 +92,7 @@ class ServiceClient:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
     ) -> str:  # fmt: skip
         """See `Facade.send`."""
         request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive, attached=tuple(attached))
@@ -111,9 +112,10 @@ class ServiceClient:
             async with aclosing(events):
                 yield events
 
-    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
         """See `Facade.approve`."""
-        await self._call("POST", f"/approvals/{approval}", ApprovalReply(digest=digest, granted=granted, who=who), subject=approval)
+        body = ApprovalReply(digest=digest, granted=granted, who=who, typed=dict(typed or {}))
+        await self._call("POST", f"/approvals/{approval}", body, subject=approval)
 
     async def cancel(self, session: str, *, who: str) -> None:
         """See `Facade.cancel`."""

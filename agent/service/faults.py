@@ -18,6 +18,7 @@ from agent.errors import (
     EngineUnreachable,
     HoldError,
     HomeBusy,
+    PictureRefused,
     SessionBusy,
     SessionNotFound,
     TurnNotFound,
@@ -64,6 +65,8 @@ def answer_for(error: AgentError) -> Answer:
             return Answer(409, _APPROVAL + error.problem)
         case HoldError():
             return Answer(409, "not_held")
+        case PictureRefused():
+            return Answer(422, "picture_refused")
         case HomeBusy():
             return Answer(409, "home_busy")
         case EngineUnreachable():

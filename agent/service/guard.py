@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service.wire import Fault, FaultBody
 
-MAX_BODY_BYTES = 1 << 20
-"""A message that a person pastes; anything larger is a mistake."""
+MAX_BODY_BYTES = 28 << 20
+"""A message with as many pictures as may stand beside one; anything larger is a mistake."""
 
 
 def fault(status: int, code: str, message: str) -> Response:

@@ -138,7 +138,8 @@ class Desk:
             if asked.granted:
                 raise
             log.info("refused without an engine: %s", error)
-        await facade.approve(request.path_params["approval"], digest=asked.digest, granted=asked.granted, who=asked.who)
+        approval = request.path_params["approval"]
+        await facade.approve(approval, digest=asked.digest, granted=asked.granted, who=asked.who, typed=asked.typed)
         return Response(status_code=204)
 
     async def list_holds(self, _: Request) -> Response:

@@ -5,11 +5,11 @@ Both ends import these, so a field cannot be spelled in two ways.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.events import Attached, ToolClass
+from agent.event_parts import Beside, ToolClass
 
 READY_WAIT_S = 90.0
 """A request waits this long for a service that is getting ready: engine and tool servers have tighter bounds of their own."""
@@ -86,7 +86,7 @@ class TurnRequest(_Wire):
     tier: str | None = None
     grants: frozenset[ToolClass] = frozenset()
     interactive: bool = True
-    attached: tuple[Attached, ...] = Field(default=(), max_length=16)
+    attached: tuple[Beside, ...] = Field(default=(), max_length=16)
 
 
 class TurnAccepted(_Wire):
@@ -107,6 +107,8 @@ class ApprovalReply(_Wire):
     digest: str
     granted: bool
     who: str
+    typed: dict[str, Annotated[str, Field(max_length=10_000)]] = Field(default={}, max_length=100)
+    """What was typed into the fields of a tool server's question, by their names."""
 
 
 class TakeBackRequest(_Wire):

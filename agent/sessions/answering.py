@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 import anyio.to_thread
@@ -38,9 +39,9 @@ class Answering:
         self._holds = holds
         self._tasks = tasks
 
-    async def answer(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+    async def answer(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
         """Answer an approval, as `Runtime.approve` says."""
-        if self._world.questions.answer(approval, digest=digest, granted=granted, who=who):
+        if self._world.questions.answer(approval, digest=digest, granted=granted, who=who, typed=typed):
             return
         stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
         is_shown = stored is not None and (stored.outcome, stored.needed.digest) == ("yes", digest)

@@ -5,7 +5,7 @@ All of it is a view of the log; it is dropped and read again without loss.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,14 +20,17 @@ from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
 from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted
 from agent.sessions.feed import Feed
+from agent.sessions.picturing import put_in
 from agent.sessions.rows import TurnRow
 from agent.sessions.session_tools import SessionTools
+from agent.sessions.store import NO_PICTURES
 from agent.sessions.world import World
 from agent.turns.loop import Ports, TurnLoop
 from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, request_body
+from agent.view.pictures import has_pictures, without_pictures
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, cut_at_rest
 from inference.contract.status import SwapProgress
@@ -83,18 +86,19 @@ class OpenSession:
                 self.conversation.add(stored)
                 self.taint, self.routes = self.taint.after(stored), self.routes.after(stored)
                 self._watch = self._watch.after(stored)
+                self._tools.after(stored)
                 self._feed.publish(stored)
                 self.world.watch(self.session, stored)
 
-    async def begin(self, turn: TurnRow, events: Sequence[Event], tasks: TaskGroup) -> None:
-        """Store a new turn's first events and run it.
+    async def begin(self, turn: TurnRow, events: Sequence[Event], tasks: TaskGroup, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> None:
+        """Store a new turn's first events, with the pictures that they name by digest, and run it.
 
         Raises:
             SessionBusy: another turn runs here.
         """
         loop = self._take_turn(turn, events)
         try:
-            await self._commit(partial(self.world.store.begin_turn, turn, events, at=self.world.now()))
+            await self._commit(partial(self.world.store.begin_turn, turn, events, at=self.world.now(), pictures=pictures))
         except BaseException:
             self._drop(loop)
             raise
@@ -197,6 +201,15 @@ class OpenSession:
             clock=self.world.clock,
         )
 
+    async def _sent(self, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The messages with their pictures, or without for a model that cannot see."""
+        if not has_pictures(messages):
+            return messages
+        route = self.routes.last
+        if route is not None and route.hides_pictures:
+            return without_pictures(messages)
+        return await put_in(self.world, self.session, messages)
+
     async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
         prefix = await self._tools.prefix(())
         self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
@@ -205,7 +218,7 @@ class OpenSession:
             self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages
         )
         max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
-        body = request_body(model=tier, prefix=prefix, messages=messages, max_tokens=max_tokens, manner=manner)
+        body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
 
         def show_loading(progress: SwapProgress) -> None:
             shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})

@@ -55,7 +55,8 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
 
 
 def _beside(event: TurnStarted) -> str:
-    return "".join(f"\n- attached: `{each.name}`\n\n{_fenced(each.text)}\n" for each in event.attached)
+    pictures = "".join(f"\n- picture: `{each.name}` ({each.width} × {each.height})\n" for each in event.pictures)
+    return pictures + "".join(f"\n- attached: `{each.name}`\n\n{_fenced(each.text)}\n" for each in event.attached)
 
 
 def _fenced(text: str) -> str:

@@ -53,6 +53,14 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX routes_by_time ON events (at) WHERE type = 'route_chosen';
     """,
+    """
+    CREATE TABLE pictures (
+        session TEXT NOT NULL REFERENCES sessions (id),
+        digest TEXT NOT NULL,        -- SHA-256 of the content; the events hold no more than this
+        content BLOB NOT NULL,
+        PRIMARY KEY (session, digest)
+    ) STRICT;
+    """,
 )
 
 

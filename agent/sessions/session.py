@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,8 +24,10 @@ from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, KeySource
 from agent.engine.model_client import ModelClient, timeouts
 from agent.engine.templates import TEMPLATES_FILE, Templates
+from agent.engine.wire import Wire
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded, Attached, Event, ToolClass, TurnStarted
+from agent.event_parts import Attached, Beside, PictureFile
+from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.local_time import Zone, find_zone
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
@@ -35,6 +37,7 @@ from agent.sessions.answering import Answering
 from agent.sessions.compacting import Compacted
 from agent.sessions.holds import Holds
 from agent.sessions.opened import OpenSessions
+from agent.sessions.picturing import take_in
 from agent.sessions.rows import SessionInfo, TurnRow
 from agent.sessions.shelf import Shelf
 from agent.sessions.store import Store
@@ -45,6 +48,7 @@ from agent.tools.report import ToolsReport
 from agent.tools.toolbox import Toolbox
 from agent.turns.turn_state import Options
 from agent.view.attached import with_attached
+from agent.view.pictures import told_beside
 from agent.view.prompt import user_text
 from agent.watching.watcher import open_watch
 from config.paths import Home
@@ -94,7 +98,7 @@ class Runtime:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
     ) -> str:  # fmt: skip
         """Begin a turn; what happens in it comes as events.
 
@@ -105,7 +109,7 @@ class Runtime:
             tier: pins the tier.
             grants: classes of tools granted in advance; never what sends or deletes once the session is tainted.
             interactive: somebody can be asked. Otherwise a call that needs a person is left in the queue, and the turn ends.
-            attached: put beside the text; it taints the session, as what a tool reads does.
+            attached: put beside the text; it taints the session, as what a tool reads does. Pictures need a model that sees.
 
         Returns:
             The turn's id.
@@ -113,13 +117,18 @@ class Runtime:
         Raises:
             SessionNotFound: no such session.
             SessionBusy: a turn is still running in it.
+            PictureRefused: a picture cannot be shown, or nobody here can see.
         """
         opened = await self._sessions.get(session)
+        taken = await take_in(self._world, [each for each in attached if isinstance(each, PictureFile)])
+        texts = tuple(each for each in attached if isinstance(each, Attached))
         now = self._world.zone.now()
         turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive))
-        sent_text = with_attached(user_text(without_tags(text, self._world.routing), now), attached)
-        started = TurnStarted(turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who, attached=tuple(attached))
-        await opened.begin(turn, [started], self._tasks)
+        sent_text = with_attached(told_beside(user_text(without_tags(text, self._world.routing), now), taken.pictures), texts)
+        started = TurnStarted(
+            turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who, attached=texts, pictures=taken.pictures
+        )
+        await opened.begin(turn, [started], self._tasks, pictures=taken.contents)
         return turn.id
 
     async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
@@ -133,7 +142,7 @@ class Runtime:
             async for event in events:
                 yield event
 
-    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
         """Answer an approval, once; with a yes, exactly the call that it shows runs. A no after a yes takes back what is still held.
 
         Args:
@@ -141,12 +150,13 @@ class Runtime:
             digest: of the call that the person saw.
             granted: yes or no.
             who: who answers.
+            typed: what was typed into the fields of a tool server's question, by their names.
 
         Raises:
             ApprovalError: unknown, expired, answered, or another call's digest.
             SessionBusy: the turn that asked has ended, and another one is running in its session.
         """
-        await self._answering.answer(approval, digest=digest, granted=granted, who=who)
+        await self._answering.answer(approval, digest=digest, granted=granted, who=who, typed=typed)
 
     async def compact(self, session: str) -> Compacted:
         """Make room in a conversation now, between two turns: all but the last leave the model's view and stay in the log.
@@ -249,10 +259,14 @@ async def open_runtime(
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
         store = Store(home.state_dir / LOG_FILE, book=Book(home.state_dir / BOOK_FILE))
         try:
-            async with toolbox.running(), httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http:
+            async with (
+                toolbox.running(),
+                httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http,
+                Wire(trusted) as wire,
+            ):
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
                 key, person = EngineKey(engine_key), zone or find_zone(settings.agent.zone)
-                engine, model = EngineClient(url, key, http), ModelClient(url, key, http)
+                engine, model = EngineClient(url, key, http), ModelClient(url, key, wire)
                 async with (
                     open_router(home, settings, engine, model, person) as router,
                     open_watch(settings.agent) as watch,

@@ -1,18 +1,19 @@
 """The tools of one session: which its prompt names, what applies to them, and how a call reaches the one that does it.
 
-The prefix with the tool list is frozen at the session's first turn and never changes after.
+The prefix with the tool list is frozen at the session's first turn. It changes at one point alone: with the first turn after older ones
+have left the view, when what the server had read of the conversation is lost anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
 
-from agent.events import ServersMissing, ToolProgress
+from agent.events import ContextTrimmed, Event, ServersMissing, ToolProgress
 from agent.safety.approvals import shown
 from agent.sessions.feed import Feed
 from agent.sessions.world import World
@@ -26,6 +27,7 @@ from agent.turns.loop import TurnLoop
 from agent.turns.turn_state import Rules
 from agent.view.messages import Prefix, freeze_prefix
 from agent.view.own_names import CALL_TOOL
+from agent.watching.watcher import told_of
 
 PROGRESS_CHARS = 200
 """Of what a server says about how far it is: one line."""
@@ -41,14 +43,22 @@ class SessionTools:
     """The session's turn."""
     _feed: Feed
     _frozen: Prefix | None = None
-    """The session's prefix, once it was read or frozen: it never changes."""
+    """The session's prefix, once it was read or frozen."""
+    _may_renew: bool = False
+    """Older turns have left the view since the tool list was frozen."""
     _missing: dict[str, str] = field(default_factory=dict[str, str])
     """Why tool servers are not there, as it was told."""
+
+    def after(self, event: Event) -> None:
+        """Take in a stored event."""
+        self._may_renew = self._may_renew or isinstance(event, ContextTrimmed)
 
     async def find_rules(self) -> Rules:
         """What applies to a turn that begins now."""
         tools = await self.world.toolbox.tools()
         self._tell_missing()
+        if self._may_renew:
+            await self._renew(tools)
         schemas = (await self.prefix(tools)).parameters()
         if CALL_TOOL in schemas:
             schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
@@ -75,15 +85,29 @@ class SessionTools:
             self._feed.publish(ServersMissing(turn=turn.turn, problems=problems))
 
     async def prefix(self, tools: Sequence[Tool]) -> Prefix:
-        """The session's prefix, frozen at its first turn: tools that come later are for the next session."""
+        """The session's prefix, frozen at its first turn: tools that come later wait for the next session, or for room to be made."""
         self._frozen = self._frozen or await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
         if self._frozen is not None:
             return self._frozen
-        shown = shown_tools(self.world.settings.agent.tools, tools)
-        prefix = freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
+        prefix = self._made_of(tools)
         await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
         self._frozen = prefix
         return prefix
+
+    async def _renew(self, tools: Sequence[Tool]) -> None:
+        """Take up what the servers have changed since. A server that is not there has changed nothing: its tools stay until it is back."""
+        before = await self.prefix(tools)
+        if self.world.toolbox.problems():
+            return
+        self._may_renew = False
+        now = replace(before, tools=self._made_of(tools).tools)
+        if now != before:
+            await anyio.to_thread.run_sync(self.world.store.renew_prefix, self.session, now)
+            self._frozen = now
+
+    def _made_of(self, tools: Sequence[Tool]) -> Prefix:
+        shown = shown_tools(self.world.settings.agent.tools, tools)
+        return freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
 
     def _caller(self, name: str, call: str) -> Caller:
         """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
@@ -97,10 +121,14 @@ class SessionTools:
                 ToolProgress(turn=turn.turn, call=call, name=name, done=progress.done, total=progress.total, message=message)
             )
 
+        async def tell(event: Event) -> None:
+            await anyio.to_thread.run_sync(partial(self.world.store.note, self.session, event, at=self.world.now()))
+            self._feed.publish(event)
+
         async def ask(question: Question) -> Answer:
             return await self.world.questions.ask(
                 question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
-                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), publish=self._feed.publish,
+                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), tell=tell,
             )  # fmt: skip
 
         return Caller(show, ask) if turn.is_interactive else Caller(show)
@@ -109,6 +137,8 @@ class SessionTools:
         """Run a call; `call` is its id."""
         caller = self._caller(name, call)
         if name not in OWN_FACTS:
+            if (turn := self.running()) is not None:
+                meta = {**meta, **told_of(self.world.watch, turn.turn, call)}
             return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
         tools = await self.world.toolbox.tools()
         shown = (await self.prefix(tools)).parameters()

@@ -11,13 +11,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agent.audit.book import Book
-from agent.events import AnyEvent, Event
+from agent.events import AnyEvent, Event, TurnStarted
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
 from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
@@ -27,6 +27,7 @@ from agent.view.messages import Prefix
 BUSY_TIMEOUT_S = 5.0
 """The lease makes this process the only writer; a backup tool may still hold a lock for a moment."""
 PRIVATE_FILE_MODE = 0o600
+NO_PICTURES: Mapping[str, bytes] = {}
 
 
 class Store:
@@ -79,6 +80,15 @@ class Store:
     def _note(self, session: str, events: Sequence[Event], at: str) -> None:
         if self._book is not None:
             self._book.write(session, events, at=at)
+
+    def note(self, session: str, event: Event, *, at: str) -> None:
+        """Write what is not kept here into the book alone: what a tool server asked the person, and what was said to it.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        with self._lock:
+            self._note(session, [event], at)
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         with self._lock:
@@ -136,11 +146,14 @@ class Store:
                            (new, copy.session, old))  # fmt: skip
             for event in events:
                 write(db, copy.session, event, at)
+            for digest in {picture.digest for event in events if isinstance(event, TurnStarted) for picture in event.pictures}:
+                db.execute("INSERT INTO pictures (session, digest, content) SELECT ?, digest, content FROM pictures"
+                           " WHERE session = ? AND digest = ?", (copy.session, source, digest))  # fmt: skip
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
         with self._transaction() as db:
-            for table in ("said", "approvals", "events", "turns"):
+            for table in ("said", "approvals", "pictures", "events", "turns"):
                 db.execute(f"DELETE FROM {table} WHERE session = ?", (session,))
             db.execute("DELETE FROM sessions WHERE id = ?", (session,))
             # The index keeps words of deleted rows until its parts are merged.
@@ -167,10 +180,15 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ? AND system IS NULL", (prefix.system, prefix.tools, session))
 
+    def renew_prefix(self, session: str, prefix: Prefix) -> None:
+        """Put another prefix in the place of the frozen one."""
+        with self._transaction() as db:
+            db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ?", (prefix.system, prefix.tools, session))
+
     # --- turns and events ---
 
-    def begin_turn(self, turn: TurnRow, events: Sequence[Event], *, at: str) -> list[Event]:
-        """Add a turn with its first events; returned with their places in the log."""
+    def begin_turn(self, turn: TurnRow, events: Sequence[Event], *, at: str, pictures: Mapping[str, bytes] = NO_PICTURES) -> list[Event]:
+        """Add a turn with its first events, and the pictures that they name by digest; returned with their places in the log."""
         options = json.dumps(
             {
                 "tier": turn.options.tier,
@@ -181,6 +199,8 @@ class Store:
         with self._transaction() as db:
             self._note(turn.session, events, at)
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
+            for digest, content in pictures.items():
+                db.execute("INSERT OR IGNORE INTO pictures (session, digest, content) VALUES (?, ?, ?)", (turn.session, digest, content))
             return [insert(db, turn.session, event, at) for event in events]
 
     def append(self, session: str, events: Sequence[Event], *, at: str) -> list[Event]:
@@ -196,6 +216,12 @@ class Store:
     def events(self, session: str, *, after: int = 0) -> list[Event]:
         rows = self._rows("SELECT body FROM events WHERE session = ? AND seq > ? ORDER BY seq", session, after)
         return [AnyEvent.validate_json(row[0]) for row in rows]
+
+    def pictures(self, session: str, digests: Collection[str]) -> dict[str, bytes]:
+        """The bytes of a session's pictures, by digest; what it has not is not there."""
+        marks = ", ".join("?" * len(digests))
+        rows = self._rows(f"SELECT digest, content FROM pictures WHERE session = ? AND digest IN ({marks})", session, *digests)
+        return {digest: bytes(content) for digest, content in rows}
 
     def unfinished_turns(self) -> list[TurnRow]:
         """Turns that a crash or a stop interrupted, oldest first."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from agent.events import ContextTrimmed, RouteChosen
+from agent.events import ContextTrimmed, RouteChosen, TurnFailed
 from agent.routes.candidates import Kept
+from agent.routes.nodes import TierState
 from agent.routes.routing import Facts, Route, choose, escalate
+from agent.routes.seeing import NOBODY_SEES, VISION, can_see
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
 from agent.turns.turn_state import TurnState
@@ -22,14 +24,14 @@ MOST_ROUTES = 4
 """Of one turn: more nodes than this that die one after the other are a network that is gone."""
 
 
-def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "stays"]:
+def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "stays", "blind"]:
     """Choose the turn's route, or its next one.
 
     1. The turn must climb: the next of the ladder, with a fresh context; none is there: it stays, and does not ask again.
-    2. Else the rules choose.
+    2. Else the rules choose. Where none of their places sees, pictures of earlier turns are left out; one of this turn ends it.
 
     Returns:
-        Whether a place was chosen, with a fresh context or without, or the turn stays where it is.
+        Whether a place was chosen, with a fresh context or without, or the turn stays where it is, or has failed.
     """
     state = draft.state
     is_climbing = bool(state.climbs)
@@ -42,7 +44,14 @@ def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "
         _record(draft, route, known)
         _begin_afresh(draft, known)
     else:  # 2
-        _record(draft, choose(facts_of(state, known), state.rules.routing), known)
+        route, hides = choose(facts_of(state, known), state.rules.routing), False
+        if known.view.has_pictures and not can_see(_tier_of(route, known)):
+            if state.has_pictures:
+                draft.record(TurnFailed(turn=state.turn, error=NOBODY_SEES, code="model_failed"))
+                return "blind"
+            facts = facts_of(state, known)
+            route, hides = choose(facts._replace(needs=facts.needs - {VISION}), state.rules.routing), True
+        _record(draft, route, known, hides_pictures=hides)
     draft.state = replace(draft.state, has_other_nodes=len(known.nodes) > 1)
     return "afresh" if is_climbing else "chosen"
 
@@ -90,19 +99,24 @@ def facts_of(state: TurnState, known: TiersKnown) -> Facts:
         history_tokens=max(0, total - newest),
         turn_tokens=newest,
         prompt_tokens=total,
-        needs=frozenset({"tools"}) if state.rules.schemas else frozenset(),
+        needs=frozenset({"tools"} if state.rules.schemas else ()) | ({VISION} if known.view.has_pictures else set[str]()),
         kept=known.kept,
     )
 
 
-def _record(draft: Draft, route: Route, known: TiersKnown) -> None:
+def _tier_of(route: Route, known: TiersKnown) -> TierState | None:
     node = next((each for each in known.nodes if each.name == route.node), None)
-    tier = (node.tiers or {}).get(route.tier) if node is not None else None
+    return (node.tiers or {}).get(route.tier) if node is not None else None
+
+
+def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bool = False) -> None:
+    tier = _tier_of(route, known)
     n_ctx = tier.n_ctx if tier is not None else known.contexts.get(route.tier) or 0
     draft.record(
         RouteChosen(
             turn=draft.state.turn, node=route.node, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons,
             n_ctx=n_ctx, signals=route.signals, alternatives=route.alternatives, predicted=route.predicted,
+            hides_pictures=hides_pictures,
         )
     )  # fmt: skip
 

@@ -132,7 +132,7 @@ def _route(draft: Draft, known: TiersKnown) -> None:
     outcome = take_route(draft, known)
     if outcome == "stays":
         draft.to_stage("tools")
-    elif outcome == "afresh" or leave_room(draft, known.view):
+    elif outcome == "afresh" or (outcome == "chosen" and leave_room(draft, known.view)):
         _call_model(draft)
 
 

@@ -84,6 +84,8 @@ class TurnState:
     taint: Taint = field(default_factory=Taint)
     text: str = ""
     now: str = ""
+    has_pictures: bool = False
+    """Some stand beside its own text."""
     stage: Stage = "routing"
     tier: str = ""
     node: str = "engine"
@@ -153,7 +155,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
     state = replace(state, taint=state.taint.after(event))
     match event:
         case TurnStarted():
-            return replace(state, text=event.text, now=event.now, stage="routing")
+            return replace(state, text=event.text, now=event.now, stage="routing", has_pictures=bool(event.pictures))
         case RouteChosen():
             return _routed(state, event)
         case ContextTrimmed():

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
+from agent.view.pictures import has_pictures, size_of
 from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
@@ -40,6 +41,7 @@ class Conversation:
         self._open_calls: tuple[CallValue, ...] = ()
         self._results: dict[str, str] = {}
         self._has_answer = True
+        self._has_had_pictures = False
         self._summary: tuple[bytes, ...] = ()
         """What stands before the first turn in view."""
         for event in events:
@@ -48,9 +50,10 @@ class Conversation:
     def add(self, event: Event) -> None:
         """Append what one stored event means for the model, if anything."""
         match event:
-            case TurnStarted(turn=turn, sent_text=text):
+            case TurnStarted(turn=turn, sent_text=text, pictures=pictures):
                 self._starts[turn] = len(self.messages)
-                self._append(user_message(text), is_answer=False)
+                self._append(user_message(text, pictures), is_answer=False)
+                self._has_had_pictures = self._has_had_pictures or bool(pictures)
             case ContextTrimmed(kept_from=turn, summary=summary):
                 self._drop_before(turn, exchange(summary))
             case ModelReplied():
@@ -69,12 +72,11 @@ class Conversation:
     def view(self) -> View:
         """What would be sent now, by turn."""
         ends = [*self._starts.values(), len(self.messages)][1:]
-        turns = (
-            TurnSize(turn, sum(map(len, self.messages[start:end]))) for (turn, start), end in zip(self._starts.items(), ends, strict=True)
-        )
+        places = zip(self._starts.items(), ends, strict=True)
+        turns = (TurnSize(turn, sum(map(size_of, self.messages[start:end]))) for (turn, start), end in places)
         tokens, counted = self._counted
-        since = sum(map(len, self.messages[counted:])) // BYTES_PER_TOKEN
-        return View(tuple(turns), tokens + since if tokens else 0)
+        since = sum(map(size_of, self.messages[counted:])) // BYTES_PER_TOKEN
+        return View(tuple(turns), tokens + since if tokens else 0, self._has_had_pictures and has_pictures(self.messages))
 
     def to_summarise(self, *, kept_from: str | None = None) -> list[bytes]:
         """What is sent to have everything summed up that stands before a turn; None for the newest, empty for all there is."""
@@ -85,14 +87,14 @@ class Conversation:
         first = self._starts.get(turn) if turn else len(self.messages)
         if first is None:
             return
-        before = self.prefix_size + sum(map(len, self.messages))
+        before = self.prefix_size + sum(map(size_of, self.messages))
         # Turns that leave without a summary leave the one of those before them.
         self._summary = summary or self._summary
         self.messages[:first] = self._summary
         moved = first - len(self._summary)
         self._starts = {each: start - moved for each, start in self._starts.items() if start >= first}
         tokens, counted = self._counted
-        share = (self.prefix_size + sum(map(len, self.messages))) / max(1, before)
+        share = (self.prefix_size + sum(map(size_of, self.messages))) / max(1, before)
         self._counted = (round(tokens * share), max(0, counted - moved))
 
     def _add_reply(self, reply: ModelReplied) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.events import CallValue
+from agent.events import CallValue, Picture
+from agent.view.pictures import parts_of
 from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
 Manner = Literal["usual", "again", "strict", "answer", "summary"]
@@ -53,8 +54,8 @@ def system_message(text: str) -> bytes:
     return _dump({"role": "system", "content": text})
 
 
-def user_message(text: str) -> bytes:
-    return _dump({"role": "user", "content": text})
+def user_message(text: str, pictures: Sequence[Picture] = ()) -> bytes:
+    return _dump({"role": "user", "content": parts_of(text, pictures) if pictures else text})
 
 
 def assistant_message(text: str, reasoning: str = "", calls: Sequence[CallValue] = ()) -> bytes:

@@ -20,7 +20,7 @@ SUMMARY_SIZE = 2_500
 class TurnSize(NamedTuple):
     turn: str
     size: int
-    """Bytes of its messages as they are sent."""
+    """Bytes of its messages as they are sent, pictures as what a model reads them as."""
 
 
 class View(NamedTuple):
@@ -30,6 +30,7 @@ class View(NamedTuple):
     """Oldest first; the last is the one that runs."""
     tokens: int = 0
     """About how many they are with system prompt and tools; 0 when no model has answered yet."""
+    has_pictures: bool = False
 
 
 class Cut(NamedTuple):

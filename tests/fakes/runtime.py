@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 from anyio.abc import TaskGroup
 
 from agent.errors import ApprovalError, SessionBusy, SessionNotFound
+from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import (
     TURN_ENDS,
     ApprovalNeeded,
-    Attached,
     Event,
     RouteChosen,
     ToolClass,
@@ -27,6 +27,7 @@ from agent.events import (
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
 from agent.tools.report import ToolsReport
+from agent.view.pictures import looked_at
 from tests.fakes.holding import FakeHolds
 from tests.fakes.playing import FakeAsked, FakeSession, FakeTurn
 from tests.fakes.routes import FakeRoutes
@@ -66,15 +67,17 @@ class FakeRuntime:
 
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
-        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Attached] = (),
+        grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
     ) -> str:  # fmt: skip
         here = self._find(session)
         if here.running:
             raise SessionBusy(session)
+        shown = tuple(looked_at(each.name, each.content) for each in attached if isinstance(each, PictureFile))
         turn = f"t{next(self._ids)}"
         here.running, here.cancelled = turn, anyio.Event()
         script = FakeTurn(self, here, session, turn, grants, interactive)
-        script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=tuple(attached)))
+        texts = tuple(each for each in attached if isinstance(each, Attached))
+        script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=texts, pictures=shown))
         script.put(RouteChosen(turn=turn, tier=tier or "fast", model=tier or "fast", rule="default", reasons=("no rule matched",)))
         self._tasks.start_soon(script.run, text)
         return turn
@@ -91,7 +94,7 @@ class FakeRuntime:
                 yield event
             await changed.wait()
 
-    async def approve(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
+    async def approve(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
         asked = self._asked.get(approval)
         if asked is None:
             raise ApprovalError("unknown")
