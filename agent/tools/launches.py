@@ -13,6 +13,7 @@ from types import MappingProxyType
 from agent.tools.spec import ServerSpec
 from agent.tools.transports import token_name
 from agent.view.prompt import canonical_json
+from config.collectors import passed_on
 from config.credentials import read_secret
 from config.paths import Home
 from config.schema import AgentSettings
@@ -72,7 +73,9 @@ def _google(settings: AgentSettings) -> list[str]:
 
 
 def _mail(home: Home, settings: AgentSettings) -> list[str]:
-    told = [{"name": name, "account": entry.model_dump(mode="json", exclude_defaults=True)} for name, entry in settings.mail.accounts.items()]
+    told = [
+        {"name": name, "account": entry.model_dump(mode="json", exclude_defaults=True)} for name, entry in settings.mail.accounts.items()
+    ]
     accounts = [part for one in told for part in ("--account", canonical_json(one))]
     google = _google(settings) if _has_gmail(settings) else []
     return ["--store", str(settings.mail.store or home.data_dir / "mail"), *accounts, *google, *_zone(settings)]
@@ -87,7 +90,9 @@ def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str
     asks_google = builtin == "calendars" or builtin in ("mail", "outbox") and _has_gmail(settings)
     keys = _TOKENS if asks_google and settings.google.client_id else ()
     kept = {name: os.environ[name] for name in keys if name in os.environ}
-    return {**(home.environment() if builtin else {}), **_secrets(builtin, settings), **kept}
+    # Of our own servers alone: what is needed to reach a collector may hold a password.
+    ours = {**home.environment(), **passed_on(os.environ, settings.agent.telemetry)} if builtin else {}
+    return {**ours, **_secrets(builtin, settings), **kept}
 
 
 def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:

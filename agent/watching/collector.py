@@ -12,13 +12,29 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 
 from agent.watching import spans
+from config.collectors import traces_url
 
 LINGER_S = 3.0
 """What the last spans may take when the service leaves: it must not wait for a collector that is gone."""
 KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+
+
+class _Ids(RandomIdGenerator):
+    """Ids of new spans: those that are known beforehand, else any."""
+
+    def __init__(self) -> None:
+        self.trace = 0
+        self.span = 0
+
+    def generate_trace_id(self) -> int:
+        return self.trace or super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        return self.span or super().generate_span_id()
 
 
 class Collector:
@@ -32,12 +48,14 @@ class Collector:
         resource = Resource.create()
         if str(resource.attributes.get(SERVICE_NAME)).startswith("unknown_service"):
             resource = resource.merge(Resource({SERVICE_NAME: spans.AGENT}))
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._ids = _Ids()
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=self._ids)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer(spans.AGENT)
 
     def tell(self, trace: spans.Trace) -> None:
         """Hand a turn over; it is sent later."""
+        self._ids.trace = trace.id
         root = self._begin(trace.root, None)
         for child in trace.children:
             _end(self._begin(child, root), child)
@@ -53,6 +71,7 @@ class Collector:
     def _begin(self, span: spans.Span, parent: Span | None) -> Span:
         # An invalid parent and not none: whatever else in this process has a span, ours is not below it.
         context = set_span_in_context(INVALID_SPAN if parent is None else parent)
+        self._ids.span = span.id
         return self._tracer.start_span(
             span.name, context=context, kind=KINDS[span.kind], attributes=dict(span.attributes), start_time=span.start_ns
         )
@@ -72,5 +91,4 @@ def collector_at(endpoint: str | None) -> Collector:
     Args:
         endpoint: its address without `/v1/traces`; None for what the standard variables say.
     """
-    where = None if endpoint is None else f"{endpoint.rstrip('/')}/v1/traces"
-    return Collector(OTLPSpanExporter(endpoint=where))
+    return Collector(OTLPSpanExporter(endpoint=None if endpoint is None else traces_url(endpoint)))

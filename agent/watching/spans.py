@@ -6,6 +6,7 @@ question to a person. Nothing that anybody said or read is in them unless that w
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,14 +42,37 @@ class Span:
     attributes: Mapping[str, Value]
     marks: tuple[Mark, ...] = ()
     is_error: bool = False
+    id: int = 0
+    """Known beforehand where others were told of it while it ran; 0 for any."""
 
 
 class Trace(NamedTuple):
     """A turn that has ended."""
 
+    id: int
     root: Span
     children: tuple[Span, ...]
     """In the order in which they ended."""
+
+
+def trace_id(turn: str) -> int:
+    """The trace of a turn: the same wherever it is asked for, so that tool servers can be told of it before it is whole."""
+    return _number(16, turn)
+
+
+def span_id(turn: str, call: str) -> int:
+    """The span of a call within it."""
+    return _number(8, turn, call)
+
+
+def traceparent(turn: str, call: str) -> str:
+    """What a tool server is told of a call, in the form of W3C's Trace Context."""
+    return f"00-{trace_id(turn):032x}-{span_id(turn, call):016x}-01"
+
+
+def _number(size: int, *of: str) -> int:
+    """A number of so many bytes, which is never 0: that would be none."""
+    return int.from_bytes(hashlib.sha256("\n".join(("variet", *of)).encode()).digest()[:size], "big") or 1
 
 
 def chat_span(reply: ModelReplied, route: RouteChosen | None, *, start_ns: int, end_ns: int, contents: bool) -> Span:
@@ -96,7 +120,8 @@ def tool_span(done: ToolFinished, began: Running, *, end_ns: int, contents: bool
         attributes["error.type"] = "tool_error"
     if contents:
         attributes |= {"gen_ai.tool.call.arguments": began.arguments, "gen_ai.tool.call.result": done.whole or done.text}
-    return Span(f"execute_tool {done.name}", "internal", began.at_ns, end_ns, attributes, is_error=not done.ok)
+    own = span_id(done.turn, done.call)
+    return Span(f"execute_tool {done.name}", "internal", began.at_ns, end_ns, attributes, is_error=not done.ok, id=own)
 
 
 def approval_span(name: str, outcome: str, *, start_ns: int, end_ns: int) -> Span:

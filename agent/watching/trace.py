@@ -36,6 +36,7 @@ from agent.watching.spans import (
     root_attributes,
     text_messages,
     tool_span,
+    trace_id,
 )
 
 OPENS = (TurnStarted, RouteChosen, ModelReplied, ToolStarted)
@@ -150,7 +151,7 @@ class Traces:
             if isinstance(event, TurnDone):
                 attributes["gen_ai.output.messages"] = text_messages("assistant", event.answer)
         root = Span(f"invoke_agent {AGENT}", "internal", turn.start_ns, at_ns, attributes, turn.marks, is_error=bool(code))
-        return Trace(root, turn.spans)
+        return Trace(trace_id(event.turn), root, turn.spans)
 
 
 def _marked(turn: OpenTurn, event: Event, at_ns: int) -> OpenTurn:

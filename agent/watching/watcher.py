@@ -17,17 +17,16 @@ import anyio
 import anyio.to_thread
 
 from agent.events import Event
-from agent.watching.spans import Trace
+from agent.watching.spans import Trace, traceparent
 from agent.watching.trace import Traces
 from config.agent_settings import AgentSection
+from config.collectors import is_off, is_traced
 
 Watch = Callable[[str, Event], None]
 """Takes a session's id and an event that was just stored in it."""
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-"""The standard's own variables, which count where the settings name none."""
-OFF: Mapping[str, frozenset[str]] = {"OTEL_SDK_DISABLED": frozenset({"true"}), "OTEL_TRACES_EXPORTER": frozenset({"none"})}
-"""The standard's own ways to say no, which count for everything."""
 NOT_INSTALLED = 'Nothing is told to the collector: "%s" is not installed. Install it with: pip install "variet[otel]"'
+TRACEPARENT = "traceparent"
+"""As W3C and MCP name it."""
 log = logging.getLogger(__name__)
 
 
@@ -77,11 +76,14 @@ def unwatched(session: str, event: Event) -> None:
     del session, event
 
 
+def told_of(watch: Watch, turn: str, call: str) -> Mapping[str, str]:
+    """What a tool server is told in `_meta` of the trace that its call belongs to; nothing where nobody watches."""
+    return {} if watch is unwatched else {TRACEPARENT: traceparent(turn, call)}
+
+
 def is_watched(settings: AgentSection, environ: Mapping[str, str]) -> bool:
     """Whether there is somebody to tell."""
-    if any(environ.get(name, "").strip().lower() in words for name, words in OFF.items()):
-        return False
-    return settings.telemetry is not None or any(environ.get(name, "").strip() for name in ENDPOINTS)
+    return not is_off(environ) and (settings.telemetry is not None or is_traced(environ))
 
 
 @asynccontextmanager

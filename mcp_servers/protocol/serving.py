@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -25,6 +27,7 @@ import click
 import mcp_types as types
 import tzlocal
 
+from config.collectors import is_traced
 from config.logs import set_up_logging
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol import progress
@@ -42,6 +45,7 @@ HOST_KEY = "variet/host"
 GRANT_KEY = "variet/grant"
 EXTENDED_KEY = "variet/extended"
 OVER_HTTP = "mcp_servers.protocol.over_http"
+TRACING = "mcp_servers.protocol.tracing"
 BEAT_S = 1.0
 """Between signs of life for a client that asked for them."""
 TURN_LOOK_S = 0.1
@@ -124,13 +128,33 @@ def serve(server: ToolServer, bind: Bind | None = None) -> None:
     """
     # Standard output carries the protocol; one line per request would only fill the host's log.
     set_up_logging(server.name, level=logging.WARNING)
-    if bind is None:
-        anyio.run(_serve_stdio, build(server))
+    with traced(server.name):
+        if bind is None:
+            anyio.run(_serve_stdio, build(server))
+            return
+        try:
+            importlib.import_module(OVER_HTTP).serve_http(build(server), server.name, bind)
+        except BindRefused as refusal:
+            raise click.UsageError(str(refusal)) from refusal
+
+
+@contextmanager
+def traced(name: str, environ: Mapping[str, str] = os.environ) -> Generator[None]:
+    """Tell a collector of the server's calls for the length of a block, where the standard's variables name one."""
+    if not is_traced(environ):
+        yield
         return
     try:
-        importlib.import_module(OVER_HTTP).serve_http(build(server), server.name, bind)
-    except BindRefused as refusal:
-        raise click.UsageError(str(refusal)) from refusal
+        telling = importlib.import_module(TRACING).Telling(name)
+    except Exception:
+        # Neither an extra that is missing nor a variable that cannot be read may keep a server from serving.
+        log.exception("nothing is told to the collector")
+        yield
+        return
+    try:
+        yield
+    finally:
+        telling.close()
 
 
 async def _serve_stdio(server: Server[Any]) -> None:
