@@ -1,33 +1,28 @@
 """Streaming chat completions from the engine: bytes out, one `Reply` back, text and loading progress on the way.
 
-Foreign errors end here: whatever httpx2 or the engine say becomes one of `agent.errors`. Cancelling the call closes the connection, and
-the engine frees the slot.
+Foreign errors end here: whatever the connection or the engine say becomes one of `agent.errors`. Cancelling the call closes the
+connection, and the engine frees the slot.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from codecs import getincrementaldecoder
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, cast
 
-import anyio
 import httpx2
 
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import REFUSED, EngineKey
+from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
+from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
 
-CONNECT_TIMEOUT_S = 5.0
-"""An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
-SILENCE_TIMEOUT_S = 600.0
-"""Between two pieces of a stream: a long prompt on a large model, read on a CPU, says nothing for minutes."""
-END_TIMEOUT_S = 0.25
-"""After the last word a server ends its answer at once, or means to keep the line open."""
 MAX_LINE_CHARS = 4 * 1024 * 1024
 """A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
 
@@ -75,14 +70,14 @@ class ModelClient:
     Args:
         url: of the engine, without `/v1`.
         key: its bearer key, if it wants one; read again once when it is refused.
-        http: shared client; its time-outs should be `timeouts()`.
+        wire: shared connections.
     """
 
-    def __init__(self, url: str, key: EngineKey, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, key: EngineKey, wire: Wire) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json", EVENTS: EVENTS_LOADING}
         self._key = key
-        self._http = http
+        self._wire = wire
 
     async def complete(
         self,
@@ -107,39 +102,42 @@ class ModelClient:
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
         try:
-            async with self._answer(body, {SESSION: session} | ({FORCE: "true"} if is_forced else {})) as response:
-                if response.status_code != 200:
-                    raise _refusal(response.status_code, await response.aread())
-                return await _assemble(response, on_text, on_loading)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            answer = await self._ask(body, {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
+            try:
+                if answer.status != 200:
+                    raise _refusal(answer.status, await answer.read())
+                return await _assemble(answer, on_text, on_loading)
+            finally:
+                answer.close()
+        except NotReached as error:
             raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
-        except httpx2.TimeoutException as error:
+        except Silent as error:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
-        except httpx2.HTTPError as error:
-            raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
+        except Broken as error:
+            raise ModelFailed(f"The connection to the engine broke off ({error}). Try again.") from error
 
-    @asynccontextmanager
-    async def _answer(self, body: bytes, headers: dict[str, str]) -> AsyncGenerator[httpx2.Response]:
+    async def _ask(self, body: bytes, headers: dict[str, str]) -> Answer:
         """What the engine answers; asked once more where it refused a key that has changed since."""
         shown = self._key.headers
-        async with self._post(body, headers, shown) as response:
-            if response.status_code != REFUSED or not await self._key.has_changed(shown):
-                yield response
-                return
-        async with self._post(body, headers, self._key.headers) as response:
-            yield response
+        answer = await self._post(body, headers, shown)
+        try:
+            if answer.status != REFUSED or not await self._key.has_changed(shown):
+                return answer
+        except BaseException:
+            answer.close()
+            raise
+        answer.close()
+        return await self._post(body, headers, self._key.headers)
 
-    def _post(self, body: bytes, of_request: dict[str, str], shown: dict[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
-        headers = self._headers | shown | of_request
-        return self._http.stream("POST", f"{self._url}/v1/chat/completions", content=body, headers=headers)
+    async def _post(self, body: bytes, of_request: dict[str, str], shown: dict[str, str]) -> Answer:
+        return await self._wire.post(f"{self._url}/v1/chat/completions", self._headers | shown | of_request, body)
 
 
-async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
+async def _assemble(answer: Answer, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
     assembly = Assembly()
-    frames = read_frames(response.aiter_text())
-    async for frame in frames:
+    async for frame in read_frames(_text_of(answer)):
         if frame.data == "[DONE]":
-            await _read_to_end(frames)
+            await answer.finish()
             break
         payload = _parse(frame.data)
         if frame.event == LOADING_EVENT:
@@ -152,14 +150,13 @@ async def _assemble(response: httpx2.Response, on_text: Callable[[str], None], o
             on_text(text)
     if not assembly.is_finished:
         raise ModelFailed("The model's answer broke off in the middle. Try again.")
-    return assembly.reply(model=response.headers.get(MODEL, ""))
+    return assembly.reply(model=answer.headers.get(MODEL.lower(), ""))
 
 
-async def _read_to_end(frames: AsyncIterator[Frame]) -> None:
-    """Nothing more is said after the last word, but only a connection that was read to its end can be used again."""
-    with anyio.move_on_after(END_TIMEOUT_S), suppress(httpx2.HTTPError, ModelFailed):
-        async for _ in frames:
-            pass
+async def _text_of(answer: Answer) -> AsyncIterator[str]:
+    decoder = getincrementaldecoder("utf-8")("replace")
+    async for piece in answer.pieces():
+        yield decoder.decode(piece)
 
 
 def _parse(data: str) -> dict[str, Any]:

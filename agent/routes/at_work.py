@@ -16,6 +16,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
 from agent.engine.model_client import ModelClient
+from agent.engine.wire import Wire
 from agent.routes.arithmetic import MILLION
 from agent.routes.forwarding import EngineForward, Forwards
 from agent.routes.from_settings import key_name
@@ -60,7 +61,9 @@ class Node:
         return self.bounds != Bounds() or bool(self.price_in or self.price_out)
 
 
-async def open_node(name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncClient, held: AsyncExitStack, *, weighs: bool) -> Node:
+async def open_node(
+    name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncClient, wire: Wire, held: AsyncExitStack, *, weighs: bool
+) -> Node:
     """A node of the settings.
 
     Args:
@@ -68,6 +71,7 @@ async def open_node(name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncC
         entry: its settings.
         home: where its key is.
         http: shared client.
+        wire: shared connections, for the answers of models.
         held: what is let go of at the end.
         weighs: times are compared, so that the rest of a load that is under way is worth a request.
     """
@@ -82,7 +86,7 @@ async def open_node(name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncC
     blank = blank_node(name, entry)
     bounds = Bounds(entry.calls_per_day, entry.money_per_day)
     if entry.kind == "engine":
-        ask, complete = asks_engine(EngineClient(entry.url, key, http), weighs=weighs), ModelClient(entry.url, key, http).complete
+        ask, complete = asks_engine(EngineClient(entry.url, key, http), weighs=weighs), ModelClient(entry.url, key, wire).complete
         forward: Forwards = EngineForward(find, key, http)
     else:
         # One that is outside is not asked without need: that alone would tell that we are here.

@@ -13,7 +13,7 @@ from typing import Protocol
 import httpx2
 
 from agent.engine.key import REFUSED, EngineKey
-from agent.engine.model_client import SILENCE_TIMEOUT_S
+from agent.engine.line import SILENCE_TIMEOUT_S
 from agent.errors import EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
 

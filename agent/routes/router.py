@@ -19,6 +19,7 @@ from agent.background import background_tasks
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient, Served
 from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.wire import Wire
 from agent.errors import EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Zone
@@ -217,8 +218,9 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
             http = await held.enter_async_context(
                 httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trust_of(None), limits=limits)
             )
+            wire = await held.enter_async_context(Wire(trust_of(None)))
             for name, entry in settings.nodes.items():
-                nodes[name] = await open_node(name, entry, home, http, held, weighs=weighs)
+                nodes[name] = await open_node(name, entry, home, http, wire, held, weighs=weighs)
         ledger = Ledger(home.state_dir / LEDGER_FILE)
         held.callback(ledger.close)
         passed = PassedBook(home.state_dir / PASSED_FILE, lambda: zone.now().isoformat())

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
-from agent.engine.model_client import Frame, ModelClient, read_frames, timeouts
+from agent.engine.model_client import Frame, ModelClient, read_frames
+from agent.engine.wire import Wire
 from agent.errors import EngineUnreachable, ModelFailed
 from config.credentials import CredentialError
 from inference.contract.status import SwapProgress
@@ -31,8 +32,8 @@ class Heard:
 
 async def complete(url: str, heard: Heard | None = None, key: EngineKey | None = None) -> Reply:
     heard = heard or Heard()
-    async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as http:
-        client = ModelClient(url, key or EngineKey(SecretStr("k")), http)
+    async with Wire() as wire:
+        client = ModelClient(url, key or EngineKey(SecretStr("k")), wire)
         return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_loading=heard.loading.append)
 
 

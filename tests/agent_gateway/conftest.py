@@ -18,6 +18,7 @@ from agent.engine.child import ConfiguredEngine, EngineLink
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
 from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.wire import Wire
 from agent.facade import Facade
 from agent.gateway.app import open_gateway
 from agent.local_time import find_zone
@@ -79,7 +80,8 @@ async def serving(
                 own, secret = settings or AgentSettings(), None if key is None else SecretStr(key)
                 async with (
                     httpx2.AsyncClient(timeout=timeouts(), trust_env=False) as asking,
-                    open_router(home, own, *_clients(upstream, secret, asking), find_zone(own.agent.zone)) as router,
+                    Wire() as wire,
+                    open_router(home, own, *_clients(upstream, secret, asking, wire), find_zone(own.agent.zone)) as router,
                     open_gateway(engine, secret, own, runtime, router) as door.app,
                 ):
                     routers.append(router)
@@ -114,9 +116,9 @@ async def serving(
                     await leaving.post(f"{addresses[0].url}/shutdown", headers={"authorization": f"Bearer {addresses[0].token}"}, json={})
 
 
-def _clients(upstream: Upstream, key: SecretStr | None, http: httpx2.AsyncClient) -> tuple[EngineClient, ModelClient]:
+def _clients(upstream: Upstream, key: SecretStr | None, http: httpx2.AsyncClient, wire: Wire) -> tuple[EngineClient, ModelClient]:
     url = f"http://127.0.0.1:{upstream.port}"
-    return EngineClient(url, EngineKey(key), http), ModelClient(url, EngineKey(key), http)
+    return EngineClient(url, EngineKey(key), http), ModelClient(url, EngineKey(key), wire)
 
 
 def _no_log(home: Home) -> Path:

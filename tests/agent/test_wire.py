@@ -1,0 +1,218 @@
+"""Connections to a model's server: used again while they can be, given up at once, and never the cause of a lost or doubled answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+
+from agent.background import background_tasks
+from agent.engine.line import Broken
+from agent.engine.wire import Answer, NotReached, Wire
+from config.schema import ServerSection
+from config.trust import trust_of, why_untrusted
+from inference.tls import tls_context
+from tests.fakes.certificate import make_certificate
+
+pytestmark = pytest.mark.anyio
+
+BOUND_S = 20.0
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Said: yes\r\n\r\nhi"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+Serve = Callable[[SocketStream, bytes], Awaitable[None]]
+
+
+class Server:
+    """Bare sockets: `play` answers each request that came in whole."""
+
+    def __init__(self, play: Serve) -> None:
+        self.play = play
+        self.url = ""
+        self.connections = 0
+        self.heard: list[bytes] = []
+
+    async def handle(self, stream: SocketStream) -> None:
+        self.connections += 1
+        async with stream:
+            try:
+                while True:
+                    request = await stream.receive()
+                    self.heard.append(request)
+                    await self.play(stream, request)
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                pass
+
+
+@asynccontextmanager
+async def serving(play: Serve) -> AsyncGenerator[Server]:
+    server = Server(play)
+    with anyio.fail_after(BOUND_S):
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        server.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}/base"
+        async with listener, background_tasks() as tasks:
+            tasks.start_soon(listener.serve, server.handle)
+            yield server
+
+
+def saying(*parts: bytes) -> Serve:
+    async def play(stream: SocketStream, request: bytes) -> None:
+        del request
+        for part in parts:
+            await stream.send(part)
+
+    return play
+
+
+async def read(wire: Wire, url: str) -> bytes:
+    answer = await wire.post(url, {"X-A": "b"}, b"{}")
+    try:
+        return await answer.read()
+    finally:
+        answer.close()
+
+
+async def test_an_answer_that_was_read_leaves_its_connection_for_the_next_question() -> None:
+    async with serving(saying(ANSWER)) as server, Wire() as wire:
+        answer = await wire.post(server.url, {"X-A": "b"}, b"{}")
+        assert (answer.status, answer.headers["x-said"], await answer.read()) == (200, "yes", b"hi")
+        answer.close()
+        assert await read(wire, server.url) == b"hi"
+    assert server.connections == 1
+    assert server.heard[0].startswith(b"POST /base HTTP/1.1\r\n")
+    assert server.heard[0].endswith(b"\r\n\r\n{}")
+
+
+async def test_the_end_of_an_answer_is_waited_for_a_moment_so_that_its_connection_can_be_used_again() -> None:
+    async def play(stream: SocketStream, _request: bytes) -> None:
+        await stream.send(CHUNKED)
+        await anyio.sleep(0.02)
+        await stream.send(b"0\r\n\r\n")
+
+    async with serving(play) as server, Wire() as wire:
+        for _ in range(2):
+            answer = await wire.post(server.url, {}, b"{}")
+            assert await anext(aiter(answer.pieces())) == b"hi"
+            await answer.finish()
+            answer.close()
+    assert server.connections == 1
+
+
+async def test_an_answer_that_is_left_ends_its_connection_at_once() -> None:
+    has_left = anyio.Event()
+
+    async def play(stream: SocketStream, _request: bytes) -> None:
+        await stream.send(CHUNKED)
+        try:
+            await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            has_left.set()
+            raise
+
+    async with serving(play) as server, Wire() as wire:
+        answer = await wire.post(server.url, {}, b"{}")
+        answer.close()
+        await has_left.wait()
+
+
+async def test_a_kept_connection_that_the_server_closed_costs_one_more_and_no_answer() -> None:
+    async def play(stream: SocketStream, request: bytes) -> None:
+        await stream.send(ANSWER)
+        # Closed as the next request comes in, unread: the worst moment there is.
+        if server.connections == 1:
+            await stream.receive()
+            await stream.aclose()
+
+    async with serving(play) as server, Wire() as wire:
+        assert [await read(wire, server.url) for _ in range(2)] == [b"hi", b"hi"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi",),
+        (CHUNKED,),
+        (b"HTTP/1.1 200 OK\r\n",),
+        (b"nonsense\r\n\r\n",),
+        (b"",),
+    ],
+)
+async def test_half_an_answer_is_told_as_such_and_asked_for_only_once(parts: tuple[bytes, ...]) -> None:
+    async def play(stream: SocketStream, request: bytes) -> None:
+        await saying(*parts)(stream, request)
+        await stream.aclose()
+
+    async with serving(play) as server, Wire() as wire:
+        with pytest.raises(Broken):
+            await read(wire, server.url)
+    assert server.connections == 1
+
+
+async def test_a_body_without_a_length_ends_with_its_connection() -> None:
+    async def play(stream: SocketStream, _request: bytes) -> None:
+        await stream.send(b"HTTP/1.1 200 OK\r\n\r\nhi")
+        await stream.aclose()
+
+    async with serving(play) as server, Wire() as wire:
+        assert await read(wire, server.url) == b"hi"
+        assert await read(wire, server.url) == b"hi"
+    assert server.connections == 2
+
+
+async def test_what_comes_faster_than_it_is_read_makes_the_server_wait_and_comes_whole() -> None:
+    size = 8 * 1024 * 1024
+    async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, b"x" * size)) as server, Wire() as wire:
+        answer: Answer = await wire.post(server.url, {}, b"{}")
+        got = 0
+        async for piece in answer.pieces():
+            got += len(piece)
+            await anyio.lowlevel.checkpoint()
+        answer.close()
+    assert got == size
+
+
+async def test_a_refusal_without_end_is_not_read_to_its_end() -> None:
+    async def play(stream: SocketStream, _request: bytes) -> None:
+        await stream.send(b"HTTP/1.1 500 No\r\n\r\n")
+        while True:
+            await stream.send(b"x" * 65536)
+
+    async with serving(play) as server, Wire() as wire:
+        with pytest.raises(Broken, match="no end"):
+            await read(wire, server.url)
+
+
+async def test_nobody_there_is_another_error_than_a_broken_answer() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        async with Wire() as wire:
+            with pytest.raises(NotReached):
+                await read(wire, f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+
+async def test_a_server_behind_a_certificate_is_asked_where_it_is_trusted_and_told_of_where_not(tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path)
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(ANSWER)
+        await reader.read()
+        writer.close()
+
+    context = tls_context(ServerSection(tls_cert=cert, tls_key=key))
+    with anyio.fail_after(BOUND_S):
+        async with await asyncio.start_server(play, "127.0.0.1", 0, ssl=context) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Wire(trust_of(cert)) as wire:
+                assert await read(wire, url) == b"hi"
+            async with Wire() as wire:
+                with pytest.raises(NotReached) as refused:
+                    await read(wire, url)
+    assert "does not trust" in (why_untrusted(url, refused.value) or "")
