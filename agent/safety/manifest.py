@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from agent.events import ToolClass
+from agent.safety.dictated import Dictation
 
 Kind = Literal["read", "public read", "reversible write", "destructive", "egress", "run", "forbidden"]
 """How the policy sees a tool: finer than its class, which is what people grant."""
@@ -47,6 +48,8 @@ class ToolFacts:
     """What may run waits for a moment first, in which the person can take it back: what has gone out cannot be."""
     people: tuple[str, ...] = ()
     """Arguments that name people. Without any of them the call reaches nobody: then it only writes."""
+    dictation: Dictation | None = None
+    """How a person dictates a call of it; None: whatever is sent after outside text was read is asked about."""
     is_forbidden: bool = False
     """Nobody may have it done, whatever the settings say."""
     change: Change | None = None
@@ -83,8 +86,34 @@ _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
 _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
 # What a program prints may come from anywhere.
 _RUN_QUOTING = ToolFacts("run", taints=True, prepares=True)
-_SEND = ToolFacts("send", prepares=True, is_held=True)
+_SEND_MAIL = ToolFacts(
+    "send",
+    prepares=True,
+    is_held=True,
+    dictation=Dictation(("send", "write", "mail", "email"), (("to", "people"), ("subject", "words"), ("body", "words"))),
+)
 _SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
+_ADD_EVENT = replace(
+    _SEND_QUOTING,
+    dictation=Dictation(
+        ("add", "book", "create", "invite", "make", "plan", "schedule"),
+        (
+            *(("title", "words"), ("description", "words"), ("location", "words"), ("calendar", "words"), ("duration", "words")),
+            *(("when", "time"), ("guests", "people"), ("notify", "choice")),
+        ),
+    ),
+)
+# No new words: whoever is in it, or is named in the message, learns what it is and when.
+_CHANGE_EVENT = replace(
+    _SEND_QUOTING,
+    dictation=Dictation(
+        ("add", "change", "invite", "move", "postpone", "reschedule", "shift"),
+        (
+            *(("event", "thing"), ("when", "time"), ("new_when", "time"), ("new_duration", "words")),
+            *(("new_guests", "people"), ("notify", "choice")),
+        ),
+    ),
+)
 _SEND_STORED = ToolFacts("send", taints=True, prepares=True, sends_stored=True, is_held=True)
 
 MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
@@ -99,9 +128,9 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("calendars", "get_event"): _READ,
         ("calendars", "find_time"): _READ,
         # These can write to guests: what they add, change, cancel or answer may leave the house.
-        ("calendars", "add_event"): _SEND_QUOTING,
+        ("calendars", "add_event"): _ADD_EVENT,
         ("calendars", "quick_add"): _WRITE_QUOTING,
-        ("calendars", "change_event"): _SEND_QUOTING,
+        ("calendars", "change_event"): _CHANGE_EVENT,
         ("calendars", "remove_event"): _SEND_QUOTING,
         ("calendars", "respond_to_invitation"): _SEND_QUOTING,
         ("mail", "search_mail"): _READ,
@@ -122,7 +151,7 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "label_mail"): _WRITE_QUOTING,
         ("mail", "draft_reply_all"): _WRITE_QUOTING,
         ("mail", "draft_forward"): _WRITE_QUOTING,
-        ("outbox", "send_mail"): _SEND,
+        ("outbox", "send_mail"): _SEND_MAIL,
         ("outbox", "send_draft"): _SEND_STORED,
         ("searxng", "web_search"): _SEARCH,
         ("searxng", "metasearch"): _SEARCH,

@@ -12,9 +12,10 @@ from typing import Literal, NamedTuple
 
 from agent.events import ToolClass
 from agent.safety.asking import Answer, question_of
+from agent.safety.dictated import is_dictated
 from agent.safety.manifest import UNKNOWN, ToolFacts
 from agent.safety.provenance import cautions, leak_of, strangers, texts_of
-from agent.safety.taint import Taint
+from agent.safety.taint import DICTATED, Taint
 
 Verdict = Literal["allow", "ask", "deny"]
 OUTWARD: frozenset[ToolClass] = frozenset({"send", "delete"})
@@ -46,6 +47,18 @@ class Ruling(NamedTuple):
     """What the model is told of a refusal; empty: that the settings do not allow it."""
 
 
+class Plan(NamedTuple):
+    """A call, as it was made and as it would run."""
+
+    tool: str
+    made: Mapping[str, object]
+    """Its arguments as the model made them."""
+    arguments: str
+    """Canonical JSON of what would run."""
+    lines: tuple[tuple[str, str], ...]
+    """What would be shown of it."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a turn decides its calls by."""
@@ -70,7 +83,7 @@ class Policy:
         3. Else as before.
 
         Args:
-            first: the ruling on the call as it was made.
+            first: the ruling on the call as it was made, or that the person dictated it.
             tool: its name.
             arguments: canonical JSON of what would run.
             lines: what would be shown of it.
@@ -83,6 +96,30 @@ class Policy:
         if before == "taken back" or (first.verdict == "ask" and before):  # 2
             return Ruling("deny", f"asked about in this turn already ({before})", ASKED[before])
         return first  # 3
+
+    def if_dictated(self, first: Ruling, plan: Plan, *, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
+        """The ruling on a call, now that it can be compared with what the person typed for this turn.
+
+        1. It is not asked about, or not only because outside text was read: as before.
+        2. A call of this tool has run unasked in this turn already: as before, since one message dictates one.
+        3. Every word of it is the person's own (`agent.safety.dictated`): Allow.
+        """
+        facts = self.facts.get(plan.tool, UNKNOWN)
+        how = facts.dictation
+        if first.verdict != "ask" or how is None or not taint.is_tainted:  # 1
+            return first
+        clean = decide(facts.of(plan.made), override=self.overrides.get(plan.tool), grants=grants, taint=Taint())
+        if clean.verdict != "allow" or plan.tool in taint.dictated:  # 1, 2
+            return first
+        is_own = is_dictated(
+            how,
+            taint.said,
+            plan.made,
+            values=_values(plan.arguments, plan.lines),
+            lines=plan.lines if facts.prepares else (),
+            has_written=taint.has_written,
+        )
+        return Ruling("allow", DICTATED) if is_own else first  # 3
 
     def cautions(self, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint) -> tuple[tuple[str, str], ...]:
         """What a person should know before saying yes, as more lines of the question."""

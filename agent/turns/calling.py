@@ -10,7 +10,7 @@ import json
 from agent.calls.repair import check_call
 from agent.events import ApprovalAnswered, CallDecided
 from agent.safety.approvals import UNAPPROVED, lines_of
-from agent.safety.policy import Ruling
+from agent.safety.policy import Plan, Ruling
 from agent.turns.call_state import CallState
 from agent.turns.carrying import ask_about, facts_of, finish_call, refuse_call, run_call, run_effect
 from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, TakenBack, ToolEnded, Woke
@@ -122,7 +122,8 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
     if call is None or call.phase != "preparing":  # 1
         return
     state = draft.state
-    first = Ruling(call.verdict, call.reason)
+    plan = Plan(call.name, json.loads(call.arguments), prepared.arguments, prepared.lines)
+    first = state.rules.policy.if_dictated(Ruling(call.verdict, call.reason), plan, grants=state.options.grants, taint=state.taint)
     ruling = state.rules.policy.rule_on_prepared(first, call.name, prepared.arguments, prepared.lines, state.taint)
     draft.state = state.with_call(call.id, verdict=ruling.verdict, reason=ruling.reason)
     _record_decision(draft, call.id, prepared.arguments, prepared.host, shown_as=prepared if facts_of(draft, call).is_held else None)
