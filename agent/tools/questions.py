@@ -1,7 +1,7 @@
 """What a tool server may ask the person in the middle of a call (MCP's elicitation), and what an answer to it is.
 
-Pure. A model never sees a question and never answers one. A yes sends exactly the values that the person was shown, which are the
-server's own suggestions; what has none cannot be answered by a yes, and is declined.
+Pure. A model never sees a question and never answers one. A yes sends what the person typed, and else the values that they were shown,
+which are the server's own suggestions; nothing is sent that the form would not take.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agent.event_parts import AskedField
 from agent.safety.approvals import shown
+from agent.tools.forms import TEXT_CHARS, Filled, Value, asked_fields, fill
 from agent.view.prompt import canonical_json
 
-Value = str | int | float | bool | list[str] | None
 Action = Literal["accept", "decline", "cancel"]
-TEXT_CHARS = 2000
-"""Of what a server says: a question that fills a screen hides what it asks."""
 
 
 @dataclass(frozen=True)
@@ -32,40 +31,20 @@ class Question:
     """Where the server wants the person to go instead; nothing is opened or sent there by us."""
 
     @property
-    def fields(self) -> Mapping[str, Mapping[str, Any]]:
-        """The form's fields by name."""
-        return self.schema.get("properties") or {}
+    def fields(self) -> tuple[AskedField, ...]:
+        """The form's fields, as a person is shown them."""
+        return () if self.url else asked_fields(self.schema)
 
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Required fields that come without a value."""
-        return tuple(name for name in self.schema.get("required") or () if name not in self.values)
-
-    @property
-    def values(self) -> Mapping[str, Value]:
-        """What a yes sends.
-
-        1. A field with a suggestion: that.
-        2. A required yes-or-no without one: yes, which is what was asked.
-        3. A required field with one possible value: that.
-        """
-        required = self.schema.get("required") or ()
-        chosen = dict[str, Value]()
-        for name, entry in self.fields.items():
-            if "default" in entry:  # 1
-                chosen[name] = entry["default"]
-            elif name in required and entry.get("type") == "boolean":  # 2
-                chosen[name] = True
-            elif name in required and "const" in entry:  # 3
-                chosen[name] = entry["const"]
-        return chosen
+    def filled(self, typed: Mapping[str, str]) -> Filled:
+        """What a yes sends with what was typed, by the fields' names; or why it cannot be sent."""
+        return Filled({}) if self.url else fill(self.schema, typed)
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
         """What a person is shown of it, label and value."""
         told = [("Asked by", f"the tool server {self.server}, not by the assistant"), ("It says", self.message)]
         told += [("Address", self.url)] if self.url else []
-        told += [(str(self.fields[name].get("title") or name), canonical_json(value)) for name, value in self.values.items()]
+        told += [(each.label, _line(each)) for each in self.fields]
         return tuple((shown(label)[:TEXT_CHARS], shown(value)[:TEXT_CHARS]) for label, value in told)
 
     def digest(self, asked_as: str) -> str:
@@ -87,9 +66,20 @@ DECLINED, CANCELLED = Answer("decline"), Answer("cancel")
 """A no, or nobody there to ask; and no answer in time."""
 
 
-def accepted(question: Question) -> Answer:
-    """A person's yes to what was shown."""
-    return Answer("accept", None if question.url else dict(question.values))
+def accepted(question: Question, values: Mapping[str, Value]) -> Answer:
+    """A person's yes to what was shown, with the values of its form."""
+    return Answer("accept", None if question.url else dict(values))
+
+
+def given_digest(asked_as: str, values: Mapping[str, Value]) -> str:
+    """SHA-256 of what a server was given, in hexadecimal, for the question of this id."""
+    return hashlib.sha256(canonical_json({"id": asked_as, "values": dict(values)}).encode()).hexdigest()
+
+
+def _line(asked: AskedField) -> str:
+    if asked.suggested:
+        return f"{asked.suggested} (or {asked.wants})"
+    return f"{asked.wants}, {'needed' if asked.is_required else 'or nothing'}"
 
 
 @dataclass(frozen=True)

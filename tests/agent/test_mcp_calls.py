@@ -82,7 +82,7 @@ async def test_a_question_goes_to_whoever_made_the_call_and_a_yes_sends_what_was
     async def say_yes(question: Question) -> Answer:
         asked.append(question)
         await anyio.sleep(6.0)  # Longer than the call may be silent: a person's time is not the server's.
-        return accepted(question)
+        return accepted(question, question.filled({}).values)
 
     async def say_nothing(_: Question) -> Answer:
         return CANCELLED
@@ -96,7 +96,7 @@ async def test_a_question_goes_to_whoever_made_the_call_and_a_yes_sends_what_was
     assert json.loads(yes.text) == {"action": "accept", "content": {"shelf": "top", "sure": True}}
     assert [json.loads(result.text)["action"] for result in (late, nobody)] == ["cancel", "decline"]
     assert (asked[0].server, asked[0].message) == ("plain", "Really?")
-    assert ("shelf", '"top"') in asked[0].lines
+    assert ("shelf", "top (or a text)") in asked[0].lines
 
 
 async def test_a_result_that_breaks_its_schema_is_shown_with_a_warning(tmp_path: Path) -> None:
@@ -146,8 +146,3 @@ async def test_a_list_that_changes_while_the_server_runs_is_taken_up_and_the_nam
             while {tool.name: tool.description for tool in await box.tools()}["echo"] != "New.":
                 await anyio.lowlevel.checkpoint()
             assert [tool.name for tool in await box.tools()] == names
-
-
-def test_a_form_that_wants_typed_values_is_not_answered_by_a_yes() -> None:
-    question = Question("x", "Your name?", {"properties": {"name": {"type": "string"}}, "required": ["name"]})
-    assert question.missing == ("name",)

@@ -10,6 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
+from agent.audit.book import BOOK_FILE, look_at
+from agent.audit.chain import missing_from
 from agent.errors import ApprovalError
 from agent.events import ApprovalNeeded, Event, ToolProgress
 from agent.safety.manifest import Change
@@ -73,9 +75,67 @@ async def test_a_servers_question_is_shown_like_an_approval_and_a_yes_sends_what
             assert agent.runtime.approvals() == []
             stored = await agent.stored()
     assert told(events) == ['["accept", {"shelf": "top"}]']
-    assert [(needed.name, needed.lines[-1], needed.seq) for needed in seen] == [("list_events", ("shelf", '"top"'), 0)]
+    assert [(needed.name, needed.lines[-1], needed.seq) for needed in seen] == [("list_events", ("shelf", "top (or a text)"), 0)]
     assert [event.message for event in events if isinstance(event, ToolProgress)] == ["half\\u202e"]
     assert not [event for event in stored if event.type in ("approval_needed", "approval_answered", "tool_progress")]
+
+
+FORM = {
+    "properties": {
+        "shelf": {"type": "string", "enum": ["top", "bottom"], "default": "top"},
+        "copies": {"type": "integer", "title": "Copies", "minimum": 1, "maximum": 5},
+    },
+    "required": ["copies"],
+}
+
+
+class FormTools(MemoryTools):
+    """Its server asks for a form to be filled in."""
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
+        answer = await caller.ask(Question("calendars", "How many?", FORM))
+        return ToolResult(json.dumps([answer.action, answer.content]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "content"),
+    [
+        ([{"copies": "3", "shelf": "Bottom"}], ["accept", {"shelf": "bottom", "copies": 3}]),
+        ([{"copies": "9"}, {"copies": "2"}], ["accept", {"shelf": "top", "copies": 2}]),
+        ([{}, {"copies": "two"}], ["decline", None]),
+    ],
+)
+async def test_a_form_is_filled_in_by_typing_and_asked_for_once_more_where_it_does_not_fit(
+    home: Home, typed: list[dict[str, str]], content: list[object]
+) -> None:
+    asked: list[ApprovalNeeded] = []
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=FormTools()) as agent:
+
+            async def answer(event: ApprovalNeeded) -> None:
+                asked.append(event)
+                what = typed[len(asked) - 1]
+                await agent.runtime.approve(event.approval, digest=event.digest, granted=True, who="test", typed=what)
+
+            events = await agent.ask("hi", lambda event: answer(event) if isinstance(event, ApprovalNeeded) else None)
+            stored = await agent.stored()
+    assert told(events) == [json.dumps(content)]
+    assert [field.wants for field in asked[0].fields] == ["one of top, bottom", "a whole number from 1 to 5"]
+    assert ("Copies", "a whole number from 1 to 5, needed") in asked[0].lines
+    again = [("Not taken", "Copies: give a whole number from 1 to 5.")] * (len(typed) - 1)
+    assert [line for event in asked[1:] for line in event.lines if line[0] == "Not taken"] == again
+    outcomes = [event.outcome for event in events if event.type == "approval_answered"]
+    assert outcomes == ["no"] * (len(typed) - 1) + ["yes" if content[0] == "accept" else "no"]
+
+    book = look_at(home.state_dir / BOOK_FILE)
+    assert not book.faults
+    assert not missing_from(book, [(agent.session, event) for event in stored])
+    put = [(entry.what, entry.tool, entry.word) for entry in book.entries if entry.what in ("asked", "answered")]
+    assert put == [line for outcome in outcomes for line in (("asked", "list_events", ""), ("answered", "", outcome))]
+    text = (home.state_dir / BOOK_FILE).read_text(encoding="utf-8")
+    assert not [word for word in ("How many", "Copies", "bottom") if word in text]
 
 
 async def test_a_no_is_a_no_and_where_nobody_can_be_asked_nobody_is(home: Home) -> None:
