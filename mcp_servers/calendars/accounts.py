@@ -6,7 +6,8 @@ the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -92,21 +93,24 @@ class Accounts:
         return self.pick(words or self._default)
 
     def pick(self, words: str) -> CalendarInfo:
-        """The calendar of that name: all of it, or words of it.
+        """The calendar of that name: with its account, without, or words of it. A name that several have means none of them.
 
         Raises:
             Refusal: none or several are meant.
         """
         infos, problems = self.calendars()
-        exact = [info for info in infos if words.lower() in {info.full_name.lower(), info.name.lower()}]
-        wanted = set(words_of(words))
-        found = exact or [info for info in infos if wanted and wanted <= set(words_of(info.full_name))]
+        found = _meant(words, infos)
         if len(found) == 1:
             return found[0]
-        missing = f" {' '.join(problems)}" if problems else ""
         if found:
-            raise Refusal(f'"{words}" could be {" or ".join(info.full_name for info in found)}. Say which one.')
-        raise Refusal(f'There is no calendar "{words}". There are {", ".join(info.full_name for info in infos)}.{missing}')
+            raise Refusal(f'"{words}" could be {" or ".join(shown_names(infos, found))}. Say which one.')
+        missing = f" {' '.join(problems)}" if problems else ""
+        raise Refusal(f'There is no calendar "{words}". There are {", ".join(shown_names(infos, infos))}.{missing}')
+
+    def name_of(self, info: CalendarInfo) -> str:
+        """The name by which that very calendar is found again."""
+        [name] = shown_names(self.calendars()[0], [info])
+        return name
 
     def _first(self) -> CalendarInfo:
         return self._backends[0].calendars()[0]
@@ -131,3 +135,20 @@ class Accounts:
         if len(problems) == len(answers):
             raise Refusal(" ".join(problems))
         return Answers(tuple(one for one in answers if not isinstance(one, Refusal)), problems)
+
+
+def shown_names(infos: Sequence[CalendarInfo], shown: Sequence[CalendarInfo]) -> list[str]:
+    """What calendars are called among all of them: with their account where one of another account has the name, too."""
+    taken = Counter(name for info in infos for name in {info.name.lower(), info.title.lower()} - {""})
+    return [info.path if taken[info.name.lower()] > 1 else info.full_name for info in shown]
+
+
+def _meant(words: str, infos: Sequence[CalendarInfo]) -> list[CalendarInfo]:
+    """Those whose path it is; else that are called so; else that have the words in their path."""
+    said, wanted = words.lower(), set(words_of(words))
+    return (
+        [info for info in infos if info.path == words]
+        or [info for info in infos if info.path.lower() == said]
+        or [info for info in infos if said in {info.name.lower(), info.title.lower()}]
+        or [info for info in infos if wanted and wanted <= set(words_of(info.path))]
+    )

@@ -25,14 +25,14 @@ _UNITS = ((7 * 24 * 60, "week"), (24 * 60, "day"), (60, "hour"), (1, "minute"))
 SCOPES = {"this": "only this time", "following": "this and all later times", "all": "all times"}
 
 
-def calendars_text(infos: tuple[CalendarInfo, ...], default: str, problems: tuple[str, ...]) -> str:
+def calendars_text(infos: tuple[CalendarInfo, ...], names: list[str], default: str, problems: tuple[str, ...]) -> str:
     """`2 calendars`, then one line each with what is special about it."""
     lines: list[str] = []
-    for info in infos:
-        about = ["new events go here"] if info.full_name == default else []
+    for name, info in zip(names, infos, strict=True):
+        about = ["new events go here"] if info.path == default else []
         about += [] if info.is_writable else ["read only"]
         about += ["its server writes to guests"] if info.sends_invitations else []
-        lines.append(info.full_name + (f" ({', '.join(about)})" if about else ""))
+        lines.append(name + (f" ({', '.join(about)})" if about else ""))
     return "\n".join([count_text(len(infos), "calendar"), *lines, *problems])
 
 

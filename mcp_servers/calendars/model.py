@@ -45,10 +45,17 @@ class CalendarInfo:
     """Its server tells the guests of what changes, unless it is told not to."""
     state: str = ""
     """Another text whenever anything in the calendar has changed; empty where that is not known."""
+    title: str = ""
+    """What its server calls it, which others may be called as well; empty where that is `name`."""
 
     @property
     def full_name(self) -> str:
         return full_name(self.account, self.name)
+
+    @property
+    def path(self) -> str:
+        """The name that no other calendar has: `local/personal`, `work/Team`."""
+        return f"{self.account}/{self.name}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mcp_servers.calendars import details, free, shape
-from mcp_servers.calendars.accounts import Accounts
+from mcp_servers.calendars.accounts import Accounts, shown_names
 from mcp_servers.calendars.finding import find
 from mcp_servers.calendars.free import WorkingHours
 from mcp_servers.calendars.matching import filtered
@@ -49,16 +49,20 @@ class Reading:
 
     def list_calendars(self, _: Call) -> Outcome:
         infos, problems = self._accounts.calendars()
-        default = self._accounts.named("").full_name
+        names = shown_names(infos, infos)
+        try:
+            default = self._accounts.named("").path
+        except Refusal as refusal:  # the settings name none, or one that several have: the list is what helps then
+            default, problems = "", (*problems, f"Where new events go is not known. {refusal}")
         listed = [
             {
-                "name": info.full_name, "account": info.account, "writable": info.is_writable,
-                "sends_invitations": info.sends_invitations, "state": info.state, "default": info.full_name == default,
+                "name": name, "account": info.account, "writable": info.is_writable,
+                "sends_invitations": info.sends_invitations, "state": info.state, "default": info.path == default,
             }
-            for info in infos
+            for name, info in zip(names, infos, strict=True)
         ]  # fmt: skip
         return Outcome(
-            details.calendars_text(infos, default, problems), {"calendars": listed, "problems": list(problems), "untrusted": True}
+            details.calendars_text(infos, names, default, problems), {"calendars": listed, "problems": list(problems), "untrusted": True}
         )
 
     def search_events(self, call: Call) -> Outcome:
@@ -106,7 +110,7 @@ class Reading:
 
     def _names(self, only: tuple[CalendarInfo, ...]) -> tuple[str, ...]:
         infos = only or self._accounts.calendars()[0]
-        return tuple(info.full_name for info in infos)
+        return tuple(shown_names(self._accounts.calendars()[0], infos))
 
     def _is_declined(self, event: Event) -> bool:
         me = self._accounts.of(event.account).addresses

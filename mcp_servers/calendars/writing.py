@@ -44,19 +44,21 @@ class Writing:
         }
 
     def add_event(self, call: Call) -> Plan:
-        event = drafting.event_of(call, self._calendar(call), self._uid(call))
-        return self._creation(call, event, drafting.arguments_of(event))
+        info = self._calendar(call)
+        event = drafting.event_of(call, info, self._uid(call))
+        return self._creation(call, event, info, drafting.arguments_of(event))
 
     def quick_add(self, call: Call) -> Plan:
         sketch = sketch_of(call.text("text"), call.now)
         said = {"title": sketch.title, "when": sketch.when, "location": sketch.where, "repeat": sketch.repeat, "reminders": sketch.remind}
         understood = replace(call, arguments={name: value for name, value in said.items() if value})
-        event = drafting.event_of(understood, self._calendar(call), self._uid(call))
+        info = self._calendar(call)
+        event = drafting.event_of(understood, info, self._uid(call))
         resolved = drafting.arguments_of(event)
         meant = replace(
             sketch, title=event.title, when=resolved["when"], repeat=resolved.get("repeat", ""), remind=resolved.get("reminders", "")
         )
-        return self._creation(call, event, {"text": meant.canonical(), "calendar": event.calendar_name})
+        return self._creation(call, event, info, {"text": meant.canonical(), "calendar": event.calendar_name})
 
     def change_event(self, call: Call) -> Plan:
         old = find(self._accounts, call)
@@ -103,8 +105,8 @@ class Writing:
         done = _carried_out(f"Answered {said}", pending, event, notice)
         return Plan(arguments, f"Answer {said}: {_described(event)}", lines, done, host={"version": event.version, **notice.host})
 
-    def _creation(self, call: Call, event: Event, arguments: dict[str, str]) -> Plan:
-        info = self._accounts.pick(event.calendar_name)
+    def _creation(self, call: Call, event: Event, info: CalendarInfo, resolved: dict[str, str]) -> Plan:
+        arguments = {**resolved, "calendar": self._accounts.name_of(info)}
         if not info.is_writable:
             raise Refusal(f'"{info.full_name}" can only be read. Name another calendar.')
         backend = self._accounts.of(event.account)

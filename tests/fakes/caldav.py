@@ -32,6 +32,8 @@ class FakeCalDav(httpx2.BaseTransport):
     addresses: tuple[str, ...] = ("anna@example.org",)
     is_read_only: bool = False
     calendar_name: str = "Team"
+    others: dict[str, str] = field(default_factory=dict[str, str])
+    """Calendars beside that one: path and display name."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -60,11 +62,14 @@ class FakeCalDav(httpx2.BaseTransport):
             privilege = "<D:read/>" if self.is_read_only else "<D:read/></D:privilege><D:privilege><D:write/>"
             return _multistatus(
                 _response(HOME, "<D:resourcetype><D:collection/></D:resourcetype>"),
-                _response(
-                    TEAM,
-                    f"<D:displayname>{escape(self.calendar_name)}</D:displayname>"
-                    "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
-                    f"<D:current-user-privilege-set><D:privilege>{privilege}</D:privilege></D:current-user-privilege-set>",
+                *(
+                    _response(
+                        at,
+                        f"<D:displayname>{escape(name)}</D:displayname>"
+                        "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
+                        f"<D:current-user-privilege-set><D:privilege>{privilege}</D:privilege></D:current-user-privilege-set>",
+                    )
+                    for at, name in {TEAM: self.calendar_name, **self.others}.items()
                 ),
             )
         if path == "/principals/anna/":
@@ -73,11 +78,11 @@ class FakeCalDav(httpx2.BaseTransport):
             return _multistatus(_response(path, f"{home}<C:calendar-user-address-set>{mails}</C:calendar-user-address-set>"))
         return _multistatus(_response(path, "<D:current-user-principal><D:href>/principals/anna/</D:href></D:current-user-principal>"))
 
-    def _report(self, request: httpx2.Request, _: str) -> httpx2.Response:
+    def _report(self, request: httpx2.Request, collection: str) -> httpx2.Response:
         asked = request.content.decode()
         paths = [unquote(path) for path in re.findall(r"<D:href>(.*?)</D:href>", asked)]
         uid = re.search(r"<C:text-match[^>]*>(.*?)</C:text-match>", asked)
-        found = [path for path in (paths or self.objects) if path in self.objects]
+        found = [path for path in (paths or self.objects) if path in self.objects and path.startswith(collection)]
         if uid:
             found = [path for path in found if f"UID:{uid[1]}".encode() in self.objects[path]]
         return _multistatus(*(self._object(path) for path in found))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from mcp_servers.calendars.backends import multistatus
 from mcp_servers.calendars.backends.dav import Dav, Reply
 from mcp_servers.calendars.backends.failing import Missing
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
+from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.model import CalendarInfo
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line
@@ -43,7 +44,7 @@ def discover(dav: Dav) -> Found:
     start, at = _first_of(dav)
     if start.is_calendar:
         listing = dav.ask("PROPFIND", at, multistatus.propfind(multistatus.COLLECTION))
-        return Found(_collections(dav, listing, _sends_invitations(dav, at)), frozenset())
+        return Found(_by_name(_collections(dav, listing, _sends_invitations(dav, at))), frozenset())
     principals = start.hrefs(f"{DAV}current-user-principal")
     principal_url = dav.absolute(principals[0], at) if principals else at
     principal = dav.ask("PROPFIND", principal_url, multistatus.propfind(multistatus.HOME))
@@ -52,12 +53,10 @@ def discover(dav: Dav) -> Found:
     collections: dict[str, Collection] = {}
     for home in homes:
         listing = dav.ask("PROPFIND", home, multistatus.propfind(multistatus.COLLECTION), depth="1")
-        for collection in _collections(dav, listing, _sends_invitations(dav, home)).values():
-            collections[_free_name(collection, collections)] = collection
+        collections |= {each.url: each for each in _collections(dav, listing, _sends_invitations(dav, home))}
     if not collections:
         raise Refusal(f'"{dav.account}" has no calendar at its url. Check it in agent.toml.')
-    named = {name: Collection(each.url, _renamed(each.info, name)) for name, each in collections.items()}
-    return Found(named, _mail_addresses(person.hrefs(f"{CALDAV}calendar-user-address-set")))
+    return Found(_by_name([*collections.values()]), _mail_addresses(person.hrefs(f"{CALDAV}calendar-user-address-set")))
 
 
 def _first_of(dav: Dav) -> tuple[Item, str]:
@@ -88,24 +87,22 @@ def _no_server_text(dav: Dav) -> str:
     return f'The url of the calendar account "{dav.account}" leads to no CalDAV server. Check it in agent.toml.'
 
 
-def _collections(dav: Dav, listing: Reply, sends_invitations: bool) -> dict[str, Collection]:  # noqa: FBT001 - a fact of the server
-    found: dict[str, Collection] = {}
+def _collections(dav: Dav, listing: Reply, sends_invitations: bool) -> list[Collection]:  # noqa: FBT001 - a fact of the server
+    found: list[Collection] = []
     for item in _items(dav, listing):
         if item.is_calendar and item.holds_events:
             url = dav.absolute(item.href, listing.url)
             name = clean_line(item.text(f"{DAV}displayname")).replace("/", "-") or _last_part(url)
-            collection = Collection(url, CalendarInfo(dav.account, name, item.is_writable, sends_invitations, item.state))
-            found[_free_name(collection, found)] = collection
+            found.append(Collection(url, CalendarInfo(dav.account, name, item.is_writable, sends_invitations, item.state)))
     return found
 
 
-def _free_name(collection: Collection, taken: dict[str, Collection]) -> str:
-    name = collection.info.name
-    return name if name not in taken else f"{name} ({_last_part(collection.url)})"
-
-
-def _renamed(info: CalendarInfo, name: str) -> CalendarInfo:
-    return CalendarInfo(info.account, name, info.is_writable, info.sends_invitations, info.state)
+def _by_name(collections: list[Collection]) -> dict[str, Collection]:
+    names = told_apart([(each.info.name, _last_part(each.url)) for each in collections])
+    return {
+        name: Collection(each.url, replace(each.info, name=name, title=each.info.name))
+        for name, each in zip(names, collections, strict=True)
+    }  # fmt: skip
 
 
 def _last_part(url: str) -> str:

@@ -24,6 +24,7 @@ from mcp_servers.calendars.backends.google_api import GoogleApi
 from mcp_servers.calendars.backends.google_events import UNREADABLE, GoogleCalendar
 from mcp_servers.calendars.backends.google_pages import all_of
 from mcp_servers.calendars.backends.google_writes import GoogleWrites
+from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.backends.starts import occurrence_text
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
@@ -249,13 +250,18 @@ class GoogleCalendars:
         entries.sort(key=lambda entry: not entry.get("primary"))
         primary = str(entries[0]["id"]).lower() if entries[0].get("primary") else ""
         me = frozenset({self._address or primary} - {""})
-        known: dict[str, GoogleCalendar] = {}
-        for entry in entries:
-            name = clean_line(str(entry.get("summaryOverride") or entry.get("summary") or entry["id"])).replace("/", "-") or "calendar"
-            name = name if name not in known else f"{name} ({clean_line(str(entry['id']))})"
-            known[name] = GoogleCalendar.of(entry, self.account, name, me)
-        self._known, self._known_at = known, time.monotonic()
-        return known
+        titles = [_title(entry) for entry in entries]
+        names = told_apart([(title, clean_line(str(entry["id"])).replace("/", "-")) for title, entry in zip(titles, entries, strict=True)])
+        found = [GoogleCalendar.of(entry, self.account, name, me) for name, entry in zip(names, entries, strict=True)]
+        self._known = {
+            name: replace(each, info=replace(each.info, title=title)) for name, title, each in zip(names, titles, found, strict=True)
+        }
+        self._known_at = time.monotonic()
+        return self._known
+
+
+def _title(entry: Json) -> str:
+    return clean_line(str(entry.get("summaryOverride") or entry.get("summary") or entry["id"])).replace("/", "-") or "calendar"
 
 
 def _busy_event(calendar: GoogleCalendar, told: Json, zone: tzinfo) -> Event:
