@@ -30,7 +30,6 @@ SWAPS_LIMIT = 5
 """At most four; a leading proxy makes 19."""
 OWN_WORK_S = REQUESTS * len(MODELS) * ANSWER_S
 TOTAL_LIMIT_S = 1.6 * OWN_WORK_S
-WAIT_LIMIT_S = BOUND_S + ANSWER_S + LOAD_S
 _LOAD = ("--loads-s", str(LOAD_S))
 
 Ask = Callable[[str], Awaitable[None]]
@@ -50,10 +49,13 @@ async def measure_two_clients(place: Path, requests: int = REQUESTS) -> list[Fig
     in_order = _InOrder(files, binary)
     theirs = await _run(in_order.ask, requests)
     in_order.stop()
+    # No wait is longer than the bound, the answer that ran then, and the swap: the old server's stop and the new one's load. The last
+    # two as long as they were without the engine in this very run, since a busy machine stretches what the servers do by themselves.
+    wait_limit_s = BOUND_S + in_order.longest_answer_s + in_order.longest_swap_s
     return [
         Figure("two clients, two models, swaps", "", loads - 1, in_order.loads - 1, limit=SWAPS_LIMIT),
         Figure("two clients, two models, all answers", "s", ours.total_s, theirs.total_s, limit=TOTAL_LIMIT_S),
-        Figure("two clients, two models, longest wait", "s", ours.longest_s - ANSWER_S, theirs.longest_s - ANSWER_S, limit=WAIT_LIMIT_S),
+        Figure("two clients, two models, longest wait", "s", ours.longest_s - ANSWER_S, theirs.longest_s - ANSWER_S, limit=wait_limit_s),
     ]
 
 
@@ -90,6 +92,10 @@ class _InOrder:
 
     def __init__(self, files: dict[str, Path], binary: Path) -> None:
         self.loads = 0
+        self.longest_swap_s = 0.0
+        """Without the first load, for which nothing had to stop."""
+        self.longest_answer_s = 0.0
+        """Without any wait."""
         self._files = files
         self._binary = binary
         self._loaded: tuple[str, ServerByHand] | None = None
@@ -100,13 +106,17 @@ class _InOrder:
             if self._loaded is None or self._loaded[0] != model:
                 await anyio.to_thread.run_sync(self._swap, model)
             assert self._loaded is not None
+            began = time.perf_counter()
             await ask_for(self._loaded[1].url, model, ANSWER_S)
+            self.longest_answer_s = max(self.longest_answer_s, time.perf_counter() - began)
 
     def stop(self) -> None:
         if self._loaded is not None:
             self._loaded[1].stop()
 
     def _swap(self, model: str) -> None:
+        began = time.perf_counter()
         self.stop()
         self._loaded = (model, ServerByHand(self._files[model], _LOAD, self._binary))
+        self.longest_swap_s = max(self.longest_swap_s, time.perf_counter() - began if self.loads else 0.0)
         self.loads += 1
