@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted
@@ -74,6 +75,7 @@ ADDED = frozenset({"definition", "details", "fields", "given", "headline"})
 """Fields of events that came after the first books: where they say nothing, they do not count, so that those stay whole."""
 
 
+@lru_cache(maxsize=64)
 def session_mark(session: str) -> str:
     """How the book names a session."""
     return hashlib.sha256(f"session {session}".encode()).hexdigest()[:SESSION_CHARS]
@@ -100,7 +102,8 @@ def entry_of(session: str, event: Event, *, n: int, at: str, prev: str) -> Entry
 
 def line_of(entry: Entry) -> bytes:
     """An entry as it is written."""
-    return json.dumps(asdict(entry), ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    # A flat value: its own dictionary says the same as `asdict`, which copies it field by field.
+    return json.dumps(vars(entry), ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
 def read_book(content: bytes) -> Verdict:

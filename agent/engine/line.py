@@ -76,6 +76,13 @@ class Line(asyncio.Protocol):
         event = await self._event()
         return bytes(event.data) if isinstance(event, h11.Data) else None
 
+    def drop_rest(self) -> bool:
+        """Drop what is there of the body already; whether that was all of it."""
+        with suppress(h11.RemoteProtocolError):
+            while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
+                pass
+        return self._http.their_state is not h11.SEND_BODY
+
     def release(self) -> None:
         """Keep it where its answer is complete, else close it."""
         self._is_asked = False

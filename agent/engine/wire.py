@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
@@ -40,6 +41,17 @@ class _Place(NamedTuple):
     host: str
     port: int
     is_tls: bool
+    name: str
+    """As requests name it."""
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> tuple[_Place, bytes]:
+    """A server, and what it is asked for."""
+    parsed = httpx2.URL(url)
+    is_tls = parsed.scheme == "https"
+    port = parsed.port or (_HTTPS_PORT if is_tls else _HTTP_PORT)
+    return _Place(parsed.host, port, is_tls, parsed.netloc.decode("ascii")), parsed.raw_path
 
 
 class Wire:
@@ -69,11 +81,9 @@ class Wire:
             NotReached: nobody took the connection.
             Broken: no answer began.
         """
-        parsed = httpx2.URL(url)
-        is_tls = parsed.scheme == "https"
-        place = _Place(parsed.host, parsed.port or (_HTTPS_PORT if is_tls else _HTTP_PORT), is_tls)
-        fields = [("Host", parsed.netloc.decode("ascii")), *headers.items(), ("Content-Length", str(len(body)))]
-        request = h11.Request(method="POST", target=parsed.raw_path, headers=fields)
+        place, target = _parsed(url)
+        fields = [("Host", place.name), *headers.items(), ("Content-Length", str(len(body)))]
+        request = h11.Request(method="POST", target=target, headers=fields)
         kept = self._take(place)
         if kept is not None:
             try:
@@ -153,6 +163,8 @@ class Answer:
 
     async def finish(self) -> None:
         """Wait a moment for the end of an answer of which nothing more is wanted: only then can its connection be used again."""
+        if self._line.drop_rest():
+            return
         with anyio.move_on_after(END_TIMEOUT_S), suppress(Broken):
             while await self._line.piece() is not None:
                 pass

@@ -10,7 +10,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -29,8 +28,7 @@ _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'|\\]+@[^\s<>()\[\],;:\"'|\\@]+\.[^\s<>
 _LINK = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|//)?[^\s/@]+\.[^\s/]{2,}(?:[:/?#]\S*)?$|^[a-z][a-z0-9+.-]*://\S*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Brought:
+class Brought(NamedTuple):
     """What one result brought in."""
 
     tool: str

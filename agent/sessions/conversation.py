@@ -203,7 +203,7 @@ class OpenSession:
 
     async def _sent(self, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The messages with their pictures, or without for a model that cannot see."""
-        if not has_pictures(messages):
+        if not self.conversation.has_had_pictures or not has_pictures(messages):
             return messages
         route = self.routes.last
         if route is not None and route.hides_pictures:

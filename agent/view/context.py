@@ -41,7 +41,8 @@ class Conversation:
         self._open_calls: tuple[CallValue, ...] = ()
         self._results: dict[str, str] = {}
         self._has_answer = True
-        self._has_had_pictures = False
+        self.has_had_pictures = False
+        """Whether any of them held one, in view or not any more."""
         self._summary: tuple[bytes, ...] = ()
         """What stands before the first turn in view."""
         for event in events:
@@ -53,7 +54,7 @@ class Conversation:
             case TurnStarted(turn=turn, sent_text=text, pictures=pictures):
                 self._starts[turn] = len(self.messages)
                 self._append(user_message(text, pictures), is_answer=False)
-                self._has_had_pictures = self._has_had_pictures or bool(pictures)
+                self.has_had_pictures = self.has_had_pictures or bool(pictures)
             case ContextTrimmed(kept_from=turn, summary=summary):
                 self._drop_before(turn, exchange(summary))
             case ModelReplied():
@@ -76,7 +77,7 @@ class Conversation:
         turns = (TurnSize(turn, sum(map(size_of, self.messages[start:end]))) for (turn, start), end in places)
         tokens, counted = self._counted
         since = sum(map(size_of, self.messages[counted:])) // BYTES_PER_TOKEN
-        return View(tuple(turns), tokens + since if tokens else 0, self._has_had_pictures and has_pictures(self.messages))
+        return View(tuple(turns), tokens + since if tokens else 0, self.has_had_pictures and has_pictures(self.messages))
 
     def to_summarise(self, *, kept_from: str | None = None) -> list[bytes]:
         """What is sent to have everything summed up that stands before a turn; None for the newest, empty for all there is."""
