@@ -14,23 +14,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import anyio
 import click
 
 from agent.errors import AgentError
 from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ServersMissing, ToolClass, ToolFinished, ToolStarted
+from agent.route_parts import RouteWish
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceError, answer_for
 from bots.demo import choose_seed, demo_home
 from bots.farewell import run_until_told
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
+from bots.pictures import picture_of
 from bots.plain import neutralise
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.routing_settings import Latency
 
 WHO = "cli"
 GRANTABLE: tuple[ToolClass, ...] = ("write", "send", "delete")
@@ -66,12 +69,16 @@ class Question:
     text: str
     grants: frozenset[ToolClass]
     tier: str | None
+    task: str | None
+    latency: Latency
     session: str | None
     settings_path: Path | None
     is_demo: bool
     seed: int
     now: datetime | None
     as_json: bool
+    images: tuple[Path, ...] = ()
+    """Pictures to be shown with it."""
 
 
 NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
@@ -80,6 +87,7 @@ Examples:
   variet ask "what's on my calendar tomorrow?"
   variet ask --yes=write "add lunch with Bo on Friday at noon"
   echo "any mail from Anna?" | variet ask --json
+  variet ask --image receipt.jpg "what did I pay?"
 
 \b
 Exit codes: 0 answered; 1 refused, failed, or something waits for approval
@@ -92,7 +100,10 @@ Exit codes: 0 answered; 1 refused, failed, or something waits for approval
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--yes", "grants", type=Classes(), default=frozenset[ToolClass](), help="Approve in advance: write, send, delete.")
 @click.option("--tier", help="Have this tier answer, such as fast or balanced.")
+@click.option("--task", help="The type of task in [routing.tasks], instead of what the words say.")
+@click.option("--latency", type=click.Choice(get_args(Latency)), default="any", show_default=True, help="When the answer must begin.")
 @click.option("--session", help="Go on with this session.")
+@click.option("--image", "images", type=SETTINGS_FILE, multiple=True, help="Show it this picture (PNG, JPEG, GIF); several times for more.")
 @click.option("--demo", "is_demo", is_flag=True, help="Use a throw-away home with invented mail and events.")
 @click.option("--seed", type=click.IntRange(min=0), callback=choose_seed, help="Which invented week the demo has. Without it: any.")
 @click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
@@ -150,9 +161,13 @@ def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncCo
 
 
 async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:
+    pictures = [picture_of(file, file.name) for file in asked.images]
     session = await service.open_session(resume=asked.session, title="" if asked.session else asked.text)
     try:
-        turn = await service.send(session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False)
+        turn = await service.send(
+            session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False, attached=pictures,
+            wish=RouteWish(task=asked.task, latency=asked.latency),
+        )  # fmt: skip
         tally = Tally(session, turn)
         async with aclosing(service.events(session)) as events:
             async for event in events:

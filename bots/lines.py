@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
+from agent.event_parts import Beside, PictureFile
 from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ServersMissing, ToolFinished, ToolProgress
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
@@ -77,6 +78,13 @@ def loading_line(event: EngineLoading) -> str:
     expected = f" of about {event.expected_s:.0f} s" if event.expected_s else " s"
     percent = f", {event.percent:.0f} %" if event.percent is not None else ""
     return one_line(f"{event.phase} {event.model}: {event.elapsed_s:.0f}{expected}{percent}")
+
+
+def beside_line(beside: Beside) -> str:
+    """What was put beside a message, and how much it is."""
+    if isinstance(beside, PictureFile):
+        return one_line(f"{beside.name} (a picture, {len(beside.content) / 1024:,.0f} KB)")
+    return one_line(f"{beside.name} ({len(beside.text):,} characters)")
 
 
 def progress_line(event: ToolProgress) -> str:

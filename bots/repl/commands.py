@@ -29,16 +29,18 @@ COMMANDS: dict[str, str] = {
     "/new": "begin a new conversation",
     "/fork": "go on in a copy of this conversation",
     "/undo": "drop the last exchange and ask differently",
+    "/unsend": "take back a mail that is about to go out; Esc does the same",
     "/compact": "make room: sum up all but the last exchange",
     "/export [FILE]": "write it all to a new FILE: Markdown, or events (.jsonl)",
     "/exit": "leave; Ctrl-D does the same",
 }
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(usage.split()[0] for usage in COMMANDS))
-KEYS = """!COMMAND runs here; @! in a message shows its output, @PATH a file.
+KEYS = """!COMMAND runs here; @! in a message shows its output, @PATH a file or
+a picture.
 Alt-Enter: new line. Up, Ctrl-R: earlier messages. Tab: complete.
 Ctrl-C, Esc: cancel the turn; what was said and typed stays.
 While an answer comes, type on: Enter queues the line."""
-NEAR = 0.5
+NEAR = 0.6
 """How alike a name must be to be offered, from 0 to 1."""
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
 import anyio
 
 from agent.errors import AgentError, ApprovalError
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Attached, Event
+from agent.event_parts import Beside
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
+from agent.held_events import ToolHeld
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
+from bots.lines import beside_line, held_line
 from bots.link import Link
 from bots.plain import one_line
+from bots.repl.held import Held
 from bots.repl.meter import Meter
 from bots.repl.offers import Offers
 from bots.repl.person import Person
@@ -21,6 +26,7 @@ from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.repl.tints import tinted_approval
 from bots.repl.turn_view import DIM, OUTCOMES, TurnView
+from bots.taking_back import take_back
 
 WHO = "cli"
 TITLE_WIDTH = 60
@@ -44,6 +50,8 @@ class Following:
         self._offers = offers
         self.meter = Meter()
         """Of the turn that was followed last."""
+        self.held = Held()
+        """What of the turn that is followed can be taken back."""
         self.is_asking = False
         """An approval is on the screen, which nothing may redraw."""
         self.has_turn = False
@@ -68,6 +76,17 @@ class Following:
         if self._place.session is not None:
             await (await self._link.service()).cancel(self._place.session, who=WHO)
 
+    async def take_back(self) -> None:
+        """Have what is held in the turn not go out; the turn goes on and says so."""
+        done = await take_back(await self._link.service(), who=WHO, holds=self.held.names)
+        for each in done.late:
+            self._screen.line(f"Too late: {each.held.summary}", "red")
+
+    def count_down(self) -> None:
+        """Show how long there is, while something is held."""
+        if self.held.names:
+            self._screen.status(self.held.line(time.time()))
+
     async def ask(self, needed: ApprovalNeeded) -> None:
         """Show exactly what would happen, and take the answer."""
         self._screen.settle()
@@ -75,17 +94,34 @@ class Following:
         for line, style in tinted_approval(needed):
             self._screen.block(line, style)
         answer = await self._person.approve(needed)
+        is_form = answer == "yes" and bool(needed.fields)
+        typed = await self._person.fill(needed.fields) if is_form else None
         self.is_asking = False
         if answer == "interrupt":
             await self._told(self.cancel)
         else:
-            await self._answer(needed, granted=answer == "yes")
+            await self._answer(needed, granted=answer == "yes" and not (is_form and typed is None), typed=typed or {})
 
     async def ask_waiting(self, service: ServiceClient, session: str) -> None:
         """Ask what a session still waits for."""
         for needed in await service.approvals():
             if await self.is_in(service, session, needed):
                 await self.ask_late(service, session, needed)
+
+    async def follow_held(self, service: ServiceClient, session: str, events: Sequence[Event]) -> None:
+        """Show what comes of a mail that a session has on its way, so that it can be taken back.
+
+        Args:
+            service: where it runs.
+            session: its id.
+            events: what is stored of it.
+        """
+        names = {each.held.hold for each in await service.holds()}
+        for event in events:
+            if isinstance(event, ToolHeld) and event.hold in names:
+                self._place.seen, self.has_turn = event.seq - 1, True
+                await self._follow(session, partial(_known, event.turn))
+                return
 
     async def ask_late(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
         """Ask what an earlier turn of a session waits for, and show what comes of the answer."""
@@ -107,7 +143,7 @@ class Following:
             self._screen.settle()
             self._screen.block(str(error), "red")
 
-    async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Attached]) -> str:
+    async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Beside]) -> str:
         try:
             turn = await service.send(session, text, who=WHO, tier=tier, attached=attached)
         except AgentError:
@@ -115,7 +151,7 @@ class Following:
             raise
         self.has_turn = True
         for each in attached:
-            self._screen.line(f"shown to the assistant: {each.name} ({len(each.text):,} characters)", DIM)
+            self._screen.line(f"shown to the assistant: {beside_line(each)}", DIM)
         return turn
 
     async def _follow(self, session: str, begin: Begin) -> None:
@@ -146,6 +182,7 @@ class Following:
             if event.turn != turn:
                 continue
             self.meter = self.meter.after(event)
+            self.held.take(event)
             if isinstance(event, ApprovalNeeded):
                 await self.ask(event)
             else:
@@ -153,13 +190,13 @@ class Following:
             if event.type in TURN_ENDS:
                 return
 
-    async def _answer(self, needed: ApprovalNeeded, *, granted: bool) -> None:
+    async def _answer(self, needed: ApprovalNeeded, *, granted: bool, typed: Mapping[str, str]) -> None:
         """Give the answer to whichever service is there; one that had taken it before it went says that it is answered."""
         is_repeated = False
         while True:
             service = await self._link.service()
             try:
-                await service.approve(needed.approval, digest=needed.digest, granted=granted, who=WHO)
+                await service.approve(needed.approval, digest=needed.digest, granted=granted, who=WHO, typed=typed)
             except ServiceGone:
                 is_repeated = True
             except ApprovalError as error:
@@ -179,6 +216,12 @@ class Following:
                     has_ended = has_ended or (event.turn == needed.turn and event.type in TURN_ENDS)
                     if isinstance(event, ApprovalAnswered) and event.approval == needed.approval:
                         answered = event
+                        if session == self._place.session or event.outcome != "yes":
+                            break
+                    elif answered is not None and isinstance(event, ToolHeld):
+                        self._screen.line(f"  {held_line(event, time.time())} (/unsend takes it back)", "yellow")
+                        break
+                    elif answered is not None and isinstance(event, ToolStarted):
                         break
         if session == self._place.session:
             self._place.seen = seen

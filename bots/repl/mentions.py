@@ -1,15 +1,21 @@
-"""What a message mentions after an @: a file, or the output of the last `!command`. Names of people and addresses are neither."""
+"""What a message mentions: after an @ a file or the output of the last `!command`, and pictures dropped on the terminal."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
 OUTPUT = "!"
 """`@!` is the output of the last command."""
 _MENTION = re.compile(r'(?:^|(?<=\s))@(?:"([^"\n]+)"|(\S+))')
 _TRAILING = ",.;:!?)]}'\""
 """What ends a sentence and not a name."""
+
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+"""Endings of pictures, also of those that no model can be shown."""
+_PASTED = re.compile(r"(?:^|(?<=\s))(?:'([^'\n]+)'|\"([^\"\n]+)\"|((?:\\.|[^\s\\'\"])+))")
 
 
 class Mention(NamedTuple):
@@ -33,6 +39,24 @@ def mentions_of(text: str) -> list[Mention]:
         else:
             found.setdefault(bare, Mention(bare, bare.rstrip(_TRAILING)))
     return list(found.values())
+
+
+def pasted_pictures(text: str) -> list[str]:
+    """Whole paths of pictures, as terminals write what was dropped on them: quoted, with escaped blanks, or as an address."""
+    found: list[str] = []
+    for match in _PASTED.finditer(text):
+        quoted = match[1] or match[2]
+        path = quoted or re.sub(r"\\(.)", r"\1", match[3])
+        if path.startswith("file:///"):
+            path = unquote(path.removeprefix("file://"))
+        if is_picture(path) and path.startswith(("/", "~/")):
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def is_picture(name: str) -> bool:
+    """By its ending."""
+    return name.lower().endswith(PICTURES)
 
 
 def looks_like_path(name: str) -> bool:

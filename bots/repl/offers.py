@@ -18,9 +18,10 @@ import anyio.to_thread
 from anyio.abc import ByteReceiveStream
 
 from agent.errors import AgentError
-from agent.events import Attached
+from agent.event_parts import Attached, Beside
 from agent.launch import kill_group
-from bots.repl.mentions import OUTPUT, Mention, looks_like_path, mentions_of
+from bots.pictures import picture_of
+from bots.repl.mentions import OUTPUT, Mention, is_picture, looks_like_path, mentions_of, pasted_pictures
 
 MAX_FILE_BYTES = 64 * 1024
 """Of one file; a model with a small context holds less, and says so."""
@@ -28,7 +29,6 @@ MAX_OUTPUT_CHARS = 32 * 1024
 """Of a command, for the model; its end is kept, the screen gets all of it."""
 COMMAND_BOUND_S = 600.0
 """A command that runs longer is ended, as by Ctrl-C."""
-PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
 GUARD = ("mcp_servers.workspace.guarded", "is_secret")
 """Whose names are secrets; reached by name: an installation without the tool servers still has a chat."""
 
@@ -44,13 +44,13 @@ class Offers:
         self._roots = tuple(root.resolve() for root in roots)
         self._output: Attached | None = None
 
-    async def attached(self, text: str) -> list[Attached]:
-        """Everything that a message mentions.
+    async def attached(self, text: str) -> list[Beside]:
+        """Everything that a message mentions, and the pictures whose whole paths stand in it.
 
         Raises:
             AgentError: something of it may not be shown, or cannot.
         """
-        found: list[Attached] = []
+        found: list[Beside] = []
         for mention in mentions_of(text):
             if mention.name == OUTPUT:
                 if self._output is None:
@@ -58,6 +58,10 @@ class Offers:
                 found.append(self._output)
             elif (file := await anyio.to_thread.run_sync(self._file, mention)) is not None:
                 found.append(file)
+        for path in pasted_pictures(text):
+            picture = await anyio.to_thread.run_sync(self._pasted, path)
+            if picture is not None and picture not in found:
+                found.append(picture)
         return found
 
     async def run(self, command: str, show: Callable[[str], None]) -> str:
@@ -91,30 +95,40 @@ class Offers:
         ending = f"Ended after {COMMAND_BOUND_S:.0f} s" if is_late else f"Exit code {process.returncode}"
         return f"{ending}. Nobody was told; write @! in a message to show it to the assistant."
 
-    def _file(self, mention: Mention) -> Attached | None:
-        """A file's text; None where there is no such file and none was meant.
+    def _pasted(self, path: str) -> Beside | None:
+        """A picture that was dropped; None where there is none of that path."""
+        file = Path(path).expanduser()
+        return self._shown(file) if _exists(file) else None
 
-        1. It must be there, in a root, and a file; links are followed first.
-        2. It must not be a picture, a secret or too long.
-        3. It must be text.
-        """
+    def _file(self, mention: Mention) -> Beside | None:
+        """A file; None where there is none of that name and none was meant."""
         path = next((path for name in mention if _exists(path := self._roots[0] / name)), None)
         if path is None:
             if looks_like_path(mention.shorter):
                 raise AgentError(f"There is no file {mention.shorter} here. For a name and not a file, leave the @ out.")
             return None
+        return self._shown(path)
+
+    def _shown(self, path: Path) -> Beside:
+        """What a file brings.
+
+        1. It must be in a root, and a file; links are followed first.
+        2. It must not be a secret or too long.
+        3. It must be a picture or text.
+        """
         real = path.resolve()
         root = next((root for root in self._roots if real.is_relative_to(root)), None)
         if root is None:
             raise AgentError(f"{path.name} lies outside {', '.join(map(str, self._roots))}; nothing else can be shown.")
         if not real.is_file():
             raise AgentError(f"{path.name} is no file.")
-        return Attached(name=str(real.relative_to(root)), text=_text_of(real, real.relative_to(root)))
+        below = real.relative_to(root)
+        if is_picture(real.name):
+            return picture_of(real, str(below), is_secret=_is_secret(below.parts))
+        return Attached(name=str(below), text=_text_of(real, below))
 
 
 def _text_of(file: Path, below: Path) -> str:
-    if file.suffix.lower() in PICTURES:
-        raise AgentError(f"{below} is a picture, and pictures cannot be shown to a model here yet. Describe it in words.")
     if _is_secret(below.parts):
         raise AgentError(f"{below} looks like a secret and is not shown.")
     try:

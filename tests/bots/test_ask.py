@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.paths import Home
+from tests.agent.test_pictures import png
 from tests.bots.conftest import end_leftover
 
 RUN_BOUND_S = 60.0
@@ -112,3 +114,13 @@ def test_an_unknown_session_is_named(run_ask: RunAsk) -> None:
 def test_a_session_goes_on(run_ask: RunAsk) -> None:
     session = _object(run_ask("--json", "hello"))["session"]
     assert _object(run_ask("--json", "--session", session, "list"))["session"] == session
+
+
+def test_pictures_are_shown_with_the_question_and_what_is_none_is_refused_before_it_is_sent(run_ask: RunAsk, tmp_path: Path) -> None:
+    photo, notes = tmp_path / "photo.png", tmp_path / "notes.txt"
+    photo.write_bytes(png(4, 3))
+    notes.write_text("no picture")
+    assert run_ask("--image", str(photo), "see").stdout == "I see photo.png, 4 by 3\n"
+    refused = run_ask("--json", "--image", str(notes), "see")
+    assert _object(refused)["error"]["message"] == "notes.txt is no picture that a model can be shown: PNG, JPEG and GIF are."
+    assert refused.returncode == 1

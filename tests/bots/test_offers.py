@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 import pytest
 
 from agent.errors import AgentError
-from agent.events import Attached, TurnStarted
+from agent.event_parts import Attached, PictureFile
+from agent.events import TurnStarted
 from agent.safety.provenance import leak_of, strangers
 from agent.safety.taint import Taint
 from agent.view.attached import with_attached
 from agent.view.prompt import user_text
+from bots.lines import beside_line
 from bots.repl.mentions import mentions_of
 from bots.repl.offers import MAX_FILE_BYTES, Offers
+from tests.agent.test_pictures import png
 
 pytestmark = pytest.mark.anyio
+PNG = png(4, 3)
 
 
 @pytest.fixture
@@ -37,7 +42,21 @@ def test_mentions_are_files_by_name_and_not_addresses():
 
 async def test_files_that_are_mentioned_come_with_their_text(folder: Path):
     attached = await Offers([folder]).attached('compare @notes.md, @"sub/a b.txt" for @anna')
-    assert [(each.name, each.text) for each in attached] == [("notes.md", "one\ntwo"), ("sub/a b.txt", "spaced")]
+    texts = [each for each in attached if isinstance(each, Attached)]
+    assert [(each.name, each.text) for each in texts] == [("notes.md", "one\ntwo"), ("sub/a b.txt", "spaced")]
+
+
+async def test_a_picture_comes_as_its_bytes_by_mention_and_by_a_path_that_was_dropped(folder: Path):
+    (folder / "a cat.png").write_bytes(PNG)
+    offers, path = Offers([folder]), str(folder / "a cat.png")
+    dropped = [f"'{path}'", path.replace(" ", "\\ "), f"file://{quote(path)}", f'look at "{path}"', '@"a cat.png"']
+    for text in dropped:
+        (picture,) = await offers.attached(f"what is this? {text}")
+        assert isinstance(picture, PictureFile)
+        assert (picture.name, picture.content) == ("a cat.png", PNG)
+        assert beside_line(picture) == "a cat.png (a picture, 0 KB)"
+    for text in (f"{path}.bak", f"{folder}/no such.png", "cat.png", "https://example.org/cat.png"):
+        assert await offers.attached(f"what is {text}") == []
 
 
 async def test_what_may_not_be_shown_is_refused_in_one_sentence(folder: Path, tmp_path: Path):
@@ -48,6 +67,7 @@ async def test_what_may_not_be_shown_is_refused_in_one_sentence(folder: Path, tm
     (folder / "data.bin").write_bytes(b"a\0b")
     (folder / "latin.txt").write_bytes(b"\xe9")
     (folder / "cat.png").write_bytes(b"\x89PNG")
+    (folder / ".env.png").write_bytes(PNG)
     for name, why in {
         "../outside.txt": "outside.txt lies outside",
         "link.txt": "link.txt lies outside",
@@ -55,7 +75,8 @@ async def test_what_may_not_be_shown_is_refused_in_one_sentence(folder: Path, tm
         "big.txt": "big.txt has more than 64 KB",
         "data.bin": "data.bin is no text",
         "latin.txt": "latin.txt is no text in UTF-8",
-        "cat.png": "cat.png is a picture",
+        "cat.png": "cat.png is no picture that a model can be shown: PNG, JPEG and GIF are.",
+        ".env.png": ".env.png looks like a secret",
         "sub": "sub is no file",
         "none.txt": "There is no file none.txt",
         "!": "none has run yet",

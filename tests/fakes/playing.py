@@ -24,6 +24,7 @@ from agent.events import (
     TurnCancelled,
     TurnDone,
     TurnFailed,
+    TurnStarted,
     Usage,
 )
 from agent.held_events import ToolHeld, ToolTakenBack
@@ -76,7 +77,7 @@ class FakeTurn:
     async def run(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         plays = {"list": self._list, "add": self._add, "add2": self._add_two, "send": self._send, "slow": self._slow, "load": self._load}
-        plays |= {"lost": self._lost, "edit": self._edit, "post": self._post}
+        plays |= {"lost": self._lost, "edit": self._edit, "see": self._see, "post": self._post}
         try:
             if word == "fail":
                 self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
@@ -102,6 +103,10 @@ class FakeTurn:
         line = "Server: 10 of 2000 tokens were still there although the request begins with the same bytes; 1990 were read"
         self.put(CacheLost(turn=self._turn, cause="server", expected_tokens=2000, cached_tokens=10, line=line))
         await self._say("Read again.")
+
+    async def _see(self, _: str) -> None:
+        started = next(event for event in self._here.stored if isinstance(event, TurnStarted) and event.turn == self._turn)
+        await self._say("; ".join(f"I see {each.name}, {each.width} by {each.height}" for each in started.pictures) or "I see nothing")
 
     async def _edit(self, _: str) -> None:
         await self._say(await self._ask("c1", "edit_file", "write", "a.txt", diff="--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-old\n+new"))

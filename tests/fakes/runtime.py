@@ -1,7 +1,7 @@
 """An agent in memory whose turns are written down here: real events in a real order, without a model, a store or a tool server.
 
 The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `send`, `post SECONDS` (held before it is sent),
-`slow`, `fail`, `load`, `long`, `lost`, `edit`.
+`slow`, `fail`, `load`, `long`, `lost`, `edit`, `see` (the pictures).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agent.events import (
     ToolClass,
     TurnStarted,
 )
+from agent.route_parts import NO_WISH, RouteWish
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
 from agent.tools.report import ToolsReport
@@ -46,6 +47,8 @@ class FakeRuntime:
         self.shelf = FakeShelf(lambda: {name: session.stored for name, session in self._sessions.items()}, self._add)
         self.routes = FakeRoutes()
         self.holds = FakeHolds()
+        self.wishes: dict[str, RouteWish] = {}
+        """What routing was to know of each turn."""
         self.created: list[str] = []
         """What the one writing tool has done."""
 
@@ -68,6 +71,7 @@ class FakeRuntime:
     async def send(
         self, session: str, text: str, *, who: str, tier: str | None = None,
         grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
+        wish: RouteWish = NO_WISH,
     ) -> str:  # fmt: skip
         here = self._find(session)
         if here.running:
@@ -78,7 +82,9 @@ class FakeRuntime:
         script = FakeTurn(self, here, session, turn, grants, interactive)
         texts = tuple(each for each in attached if isinstance(each, Attached))
         script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=texts, pictures=shown))
-        script.put(RouteChosen(turn=turn, tier=tier or "fast", model=tier or "fast", rule="default", reasons=("no rule matched",)))
+        tier = tier or ("big" if wish.forced else "fast")
+        script.put(RouteChosen(turn=turn, tier=tier, model=tier, rule="default", reasons=("no rule matched",)))
+        self.wishes[turn] = wish
         self._tasks.start_soon(script.run, text)
         return turn
 
