@@ -17,6 +17,7 @@ from bots.lines import waiting_line
 from bots.link import Link
 from bots.repl.commands import Command, parse_command
 from bots.repl.following import Following
+from bots.repl.held import TAKE_BACK
 from bots.repl.offers import Offers
 from bots.repl.orders import Orders
 from bots.repl.person import Left, Person
@@ -128,12 +129,22 @@ class Chat:
     async def _redraw(self) -> None:
         while True:
             await anyio.sleep(REDRAW_S)
-            if self._is_drawing:
-                self._person.look()
-                self._screen.refresh()
+            if not self._is_drawing:
+                continue
+            self._person.look()
+            if self._following.held.names:
+                if self._person.take_queued(TAKE_BACK):
+                    await self._told(self._following.take_back)
+                self._following.count_down()
+            self._screen.refresh()
 
     def _interrupt(self, tasks: TaskGroup) -> None:
-        """The first Ctrl-C or Esc cancels the turn, which then ends in its own way; a second, or one before it began, does not wait."""
+        """What the first Ctrl-C or Esc ends: what is about to go out is taken back, and the turn goes on; else the turn is cancelled and
+        ends in its own way. A second, or one before it began, does not wait.
+        """
+        if self._following.held.names:
+            tasks.start_soon(self._told, self._following.take_back)
+            return
         self._interrupts += 1
         if self._following.has_turn and self._interrupts == 1:
             tasks.start_soon(self._told, self._following.cancel)

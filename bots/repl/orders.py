@@ -20,6 +20,7 @@ from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.route_lines import decision_lines, explanation_lines, node_lines
+from bots.taking_back import NOTHING_HELD, take_back
 from bots.tool_lines import server_lines, tool_lines
 
 RECENT_SESSIONS = 10
@@ -61,6 +62,7 @@ class Orders:
             "/new": self._new,
             "/fork": self._fork,
             "/undo": self._undo,
+            "/unsend": self._unsend,
             "/compact": self._compact,
             "/export": self._export,
             LOCAL: self._run,
@@ -92,6 +94,7 @@ class Orders:
             self._screen.line(f"> {last.text}", DIM)
             self._screen.settle(last.answer)
         await self._following.ask_waiting(service, session)
+        await self._following.follow_held(service, session, events)
 
     async def _help(self, _: str) -> None:
         self._screen.block(help_text())
@@ -205,6 +208,15 @@ class Orders:
             raise
         self._screen.settle()
         self._lines(compacted_lines(done))
+
+    async def _unsend(self, _: str) -> None:
+        done = await take_back(await self._link.service(), who=WHO)
+        for each in done.back:
+            self._screen.line(f"Taken back, not sent: {each.held.summary}", "yellow")
+        for each in done.late:
+            self._screen.line(f"Too late: {each.held.summary}", BAD)
+        if not (done.back or done.late):
+            self._screen.line(NOTHING_HELD, DIM)
 
     async def _export(self, name: str) -> None:
         service, session = await self._here()

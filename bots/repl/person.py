@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
@@ -36,6 +36,10 @@ class Person(Protocol):
 
     def give_back(self, text: str) -> None:
         """Offer a text again at the next `read`."""
+        ...
+
+    def take_queued(self, texts: Container[str]) -> bool:
+        """While something runs: whether one of these was typed and waits for the next `read`; it is taken out and counts now."""
         ...
 
     def look(self) -> None:

@@ -6,7 +6,7 @@ An approval takes the next line, which must be a plain yes; anything else, and t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio.to_thread
@@ -37,6 +37,10 @@ class PipePerson:
 
     def give_back(self, text: str) -> None:
         """A pipe takes nothing back."""
+
+    def take_queued(self, texts: Container[str]) -> bool:
+        """A pipe is read only when a message is wanted."""
+        return False
 
     def look(self) -> None:
         """There are no keys."""

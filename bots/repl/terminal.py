@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,6 +117,15 @@ class TerminalPerson:
                 take(source.read_keys())
                 self._flush = None
                 self._screen.type_ahead([])
+
+    def take_queued(self, texts: Container[str]) -> bool:
+        """A line of the queue below the answer."""
+        found = next((text for text in self._typed.queue if text in texts), None)
+        if found is None:
+            return False
+        self._typed.queue.remove(found)
+        self._screen.type_ahead(self._typed.lines())
+        return True
 
     def look(self) -> None:
         """A lone Esc is told from the beginning of another key by nothing following it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from agent.events import (
     ApprovalAnswered,
     CacheLost,
@@ -20,7 +22,9 @@ from agent.events import (
     TurnDone,
     TurnFailed,
 )
-from bots.lines import call_line, loading_line, missing_lines, progress_line, result_line, route_line, trimmed_line
+from agent.held_events import ToolHeld, ToolTakenBack
+from bots.lines import call_line, held_line, loading_line, missing_lines, progress_line, result_line, route_line, trimmed_line
+from bots.repl.held import HINT
 from bots.repl.screen import Screen
 
 DIM = "dim"
@@ -77,6 +81,11 @@ class TurnView:
                 self._screen.status(self._calls.get(event.call, event.name))
             case ToolProgress():
                 self._screen.status(progress_line(event))
+            case ToolHeld():
+                self._screen.line(f"  {held_line(event, time.time())} ({HINT}, elsewhere variet undo)", "yellow")
+            case ToolTakenBack():
+                self._screen.line("  taken back, not sent", "yellow")
+                self._screen.status(THINKING)
             case ApprovalAnswered():
                 self._screen.line(f"  {OUTCOMES[event.outcome]}", DIM)
                 self._screen.status(THINKING)
