@@ -95,9 +95,11 @@ class Shelf:
         return before - len(self.ledger.saved)
 
     def give_up(self, identity: str, reason: str) -> None:
-        """Remember that a model's conversations cannot be kept, and delete what there is of them."""
-        self.ledger = records.given_up(self.ledger, identity, reason)
+        """Delete what there is of a model's conversations, and remember that they cannot be kept."""
+        # In this order: whoever reads in the status that nothing is kept finds nothing.
         self.discard(each.file for each in records.of_model(self.ledger, identity))
+        self.ledger = records.given_up(self.ledger, identity, reason)
+        self._write()
 
     def _drop_over_cap(self) -> None:
         self.discard(records.over_cap(self.ledger, self._max_bytes))

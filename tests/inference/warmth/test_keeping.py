@@ -143,3 +143,23 @@ async def test_what_is_forgotten_while_it_is_restored_is_gone_from_its_slot_too(
                 go_on.set()
             assert deleted == [1]
             assert [heard.target for heard in upstream.heard] == ["/slots/0?action=restore", "/slots/0?action=erase"]
+
+
+def test_whoever_reads_that_nothing_is_kept_of_a_model_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path / "warmth", max_bytes=100)
+    shelf.open()
+    assert all(shelved(shelf, f"{name}.slot", 10) for name in "ab")
+    said: list[bool] = []
+    unlink = Path.unlink
+
+    def looked(path: Path, missing_ok: bool = False) -> None:
+        said.append("i" in shelf.ledger.unsupported)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", looked)
+    shelf.give_up("i", "it cannot be restored")
+    assert said == [False, False]
+    assert names(shelf) == set()
+    again = Shelf(tmp_path / "warmth", max_bytes=100)
+    again.open()
+    assert again.ledger.unsupported == {"i": "it cannot be restored"}
