@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from agent.events import ApprovalNeeded, Attached, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
 from agent.faces.outcome import Outcome
+from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 
 VERSION = 1
@@ -172,6 +173,12 @@ def update_of(event: Event) -> dict[str, Any] | None:
         case CallDecided():
             shown = {"title": event.name, "kind": _KINDS[event.tool_class], "status": "pending", "rawInput": event.arguments}
             return {"sessionUpdate": "tool_call", "toolCallId": _call(event.turn, event.call), **shown}
+        case ToolHeld():
+            said = f"Goes out at {event.until[11:19]}. Cancel the turn, or run `variet undo`, to take it back: {event.summary}"
+            held = {"type": "content", "content": {"type": "text", "text": said}}
+            return {
+                "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "pending", "content": [held],
+            }  # fmt: skip
         case ToolStarted():
             return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
         case ToolFinished():

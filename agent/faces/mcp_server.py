@@ -23,6 +23,7 @@ from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteCh
 from agent.faces.link import Link
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.outcome import Outcome
+from agent.held_events import ToolHeld
 from agent.service.address import own_version
 from agent.service.client import ServiceClient
 
@@ -214,6 +215,8 @@ def _step(event: Event) -> str | None:
             return f"{event.name}: {'done' if event.ok else 'not done'}"
         case ApprovalNeeded():
             return f"waits for approval: {event.summary}"
+        case ToolHeld():
+            return f"goes out at {event.until[11:19]} unless the person takes it back (variet undo): {event.summary}"
         case _:
             return None
 

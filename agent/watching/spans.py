@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from agent.events import CacheLost, Event, ModelReplied, RouteChosen, ToolFinished, Usage
+from agent.held_events import ToolHeld, ToolTakenBack
 from agent.view.own_names import OWN_NAMES
 
 AGENT = "variet"
@@ -138,6 +139,10 @@ def mark_of(event: Event, at_ns: int) -> Mark | None:
         case CacheLost():
             tokens = {"variet.tokens.expected": event.expected_tokens, "variet.tokens.cached": event.cached_tokens}
             return Mark("variet.cache_lost", at_ns, {"variet.cause": event.cause, **tokens})
+        case ToolHeld():
+            return Mark("variet.call_held", at_ns, {"gen_ai.tool.name": event.name})
+        case ToolTakenBack():
+            return Mark("variet.call_taken_back", at_ns, {})
         case ToolFinished():
             return Mark("variet.call_refused", at_ns, {"gen_ai.tool.name": event.name, "variet.decision": event.decision})
         case _:

@@ -26,6 +26,7 @@ from agent.events import (
     TurnStarted,
     Usage,
 )
+from agent.held_events import ToolHeld, ToolTakenBack
 from agent.watching.spans import NS_PER_S, Trace
 from agent.watching.trace import Traces
 
@@ -131,6 +132,17 @@ def test_a_call_that_never_ran_is_a_mark_and_no_span():
     (trace,) = traced([STARTED, refused, DONE])
     assert trace.children == ()
     assert [mark.name for mark in trace.root.marks] == ["variet.call_refused"]
+
+
+def test_what_was_held_and_taken_back_are_marks_without_any_word_of_it():
+    until = "2026-11-21T09:00:10+01:00"
+    held = ToolHeld(turn=STARTED.turn, call="c1", hold="h-1", name="send_mail", summary="Send to Ann", until=until)
+    back = ToolTakenBack(turn=STARTED.turn, call="c1", hold="h-1", who="me")
+    (trace,) = traced([STARTED, held, back, DONE])
+    assert [(mark.name, mark.attributes) for mark in trace.root.marks] == [
+        ("variet.call_held", {"gen_ai.tool.name": "send_mail"}),
+        ("variet.call_taken_back", {}),
+    ]
 
 
 def test_a_model_that_gave_no_answer_is_a_span_that_failed():
