@@ -23,8 +23,9 @@ setup: $(VENV)/.installed ## Make .venv with everything locked in it (the others
 chat: setup ## Talk to Variet in a throw-away home with a week of sample events and mails
 	@$(BIN)/variet chat --demo $(ARGS)
 
+# Most of a test's time is waiting for processes of its own, so two run side by side; ARGS="-n 0" has one after the other.
 test: setup ## Run all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## Lint, formatting, strict types, import rules (all of them, also when one fails)
 	@failed=""; \
