@@ -1,8 +1,8 @@
 """The contract to front-ends: everything that happens in a session, as frozen values that survive JSON.
 
 A front-end renders these and decides nothing. Events are stored as they are; `seq` is their place in the session's log, so a
-front-end that was away asks for what came after the last one that it saw. `TextDelta`, `EngineLoading` and `ToolProgress` are live
-only: they have `seq` 0 and are not stored (the text they add up to is, in `ModelReplied`).
+front-end that was away asks for what came after the last one that it saw. `TextDelta`, `EngineLoading`, `PromptReading` and
+`ToolProgress` are live only: they have `seq` 0 and are not stored (the text they add up to is, in `ModelReplied`).
 """
 
 from __future__ import annotations
@@ -80,6 +80,19 @@ class EngineLoading(EventBase):
     """From the last loads of this model; None before the first."""
     percent: float | None = None
     """0 to 100 where the runtime tells it."""
+
+
+class PromptReading(EventBase):
+    """How far a model is with reading a prompt. Live only."""
+
+    type: Literal["prompt_reading"] = "prompt_reading"
+    total: int
+    """Tokens."""
+    cached: int
+    """Of them, those that were there already."""
+    read: int
+    """Those that are there now."""
+    elapsed_s: float
 
 
 class TextDelta(EventBase):
@@ -212,6 +225,8 @@ class ToolFinished(EventBase):
     """What the model is told."""
     whole: str = ""
     """The whole result, where `text` is only its beginning."""
+    fields: dict[str, str] = {}
+    """Values of it as canonical JSON, by the handles that the model was offered for them."""
     elapsed_s: float = 0.0
     taints: bool = False
     """Whether the text came from outside, so that the session is tainted from here on."""
@@ -243,6 +258,7 @@ Event = (
     | RouteChosen
     | ContextTrimmed
     | EngineLoading
+    | PromptReading
     | TextDelta
     | ModelReplied
     | CacheLost

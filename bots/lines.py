@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from agent.event_parts import Beside, PictureFile
-from agent.events import ApprovalNeeded, ContextTrimmed, EngineLoading, RouteChosen, ServersMissing, ToolFinished, ToolProgress
+from agent.events import (
+    ApprovalNeeded,
+    ContextTrimmed,
+    EngineLoading,
+    PromptReading,
+    RouteChosen,
+    ServersMissing,
+    ToolFinished,
+    ToolProgress,
+)
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
@@ -85,6 +94,13 @@ def beside_line(beside: Beside) -> str:
     if isinstance(beside, PictureFile):
         return one_line(f"{beside.name} (a picture, {len(beside.content) / 1024:,.0f} KB)")
     return one_line(f"{beside.name} ({len(beside.text):,} characters)")
+
+
+def reading_line(event: PromptReading) -> str:
+    """How much of the prompt is read, and how long the rest should take."""
+    new, done = event.total - event.cached, event.read - event.cached
+    left = f", about {event.elapsed_s * (new - done) / done:.0f} s left" if 0 < done < new and event.elapsed_s else ""
+    return f"reading {new:,} tokens: {done / max(1, new):.0%}{left}".replace("%", " %")
 
 
 def progress_line(event: ToolProgress) -> str:

@@ -28,7 +28,7 @@ from inference.hang import Pulse, guarded
 from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
-from inference.tap import Tap
+from inference.tap import PROMPT_PROGRESS, Tap
 from inference.tickets import Ticket
 from inference.warmth.keeper import NO_BERTH, Berth
 from inference.warmth.records import session_key
@@ -211,7 +211,11 @@ class Proxy:
                 await answer.begin(upstream.status, upstream.headers)
             tap = Tap(is_stream=answer.is_stream)
             watch.answering(upstream.status, tap)
+            is_reading = PROMPT_PROGRESS in chunk
             while chunk:
+                if is_reading and PROMPT_PROGRESS not in chunk:
+                    is_reading = False
+                    watch.speaking()
                 pulse.beat(chunk)
                 if passed := tap.take(chunk):
                     pulse.is_delivering = True

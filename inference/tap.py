@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from config.vocabulary import is_table
 
+PROMPT_PROGRESS = b'"prompt_progress"'
+"""In what a model server tells of a prompt that it still reads: no part of its answer."""
 _FRAME_ENDS = (b"\n\n", b"\r\n\r\n")
 _MOST_HELD = 1024 * 1024
 """A frame longer than this passes in pieces: memory is bounded, and no server writes one."""

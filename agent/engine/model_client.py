@@ -16,6 +16,7 @@ import httpx2
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import REFUSED, EngineKey
 from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
+from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
@@ -85,7 +86,7 @@ class ModelClient:
         *,
         session: str,
         on_text: Callable[[str], None],
-        on_loading: Callable[[SwapProgress], None],
+        on_progress: OnProgress,
         is_forced: bool = False,
     ) -> Reply:
         """One answer.
@@ -94,7 +95,7 @@ class ModelClient:
             body: from `agent.view.messages.request_body`.
             session: the conversation's name for the engine.
             on_text: gets each piece of the answer's text.
-            on_loading: gets progress while the model is being loaded.
+            on_progress: gets how far it is while the model is being loaded and while it reads the prompt.
             is_forced: a person forced it with these very words, so it passes gaming mode.
 
         Raises:
@@ -102,11 +103,11 @@ class ModelClient:
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
         try:
-            answer = await self._ask(body, {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
+            answer = await self._ask(asking_for_progress(body), {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
             try:
                 if answer.status != 200:
                     raise _refusal(answer.status, await answer.read())
-                return await _assemble(answer, on_text, on_loading)
+                return await _assemble(answer, on_text, on_progress)
             finally:
                 answer.close()
         except NotReached as error:
@@ -133,7 +134,7 @@ class ModelClient:
         return await self._wire.post(f"{self._url}/v1/chat/completions", self._headers | shown | of_request, body)
 
 
-async def _assemble(answer: Answer, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None]) -> Reply:
+async def _assemble(answer: Answer, on_text: Callable[[str], None], on_progress: OnProgress) -> Reply:
     assembly = Assembly()
     async for frame in read_frames(_text_of(answer)):
         if frame.data == "[DONE]":
@@ -141,10 +142,12 @@ async def _assemble(answer: Answer, on_text: Callable[[str], None], on_loading: 
             break
         payload = _parse(frame.data)
         if frame.event == LOADING_EVENT:
-            on_loading(SwapProgress.model_validate(payload))
+            on_progress(SwapProgress.model_validate(payload))
             continue
         if "error" in payload:
             raise ModelFailed(_sentence(payload))
+        if (reading := prompt_progress(payload)) is not None:
+            on_progress(reading)
         text = assembly.add(payload)
         if text:
             on_text(text)

@@ -16,6 +16,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
 from agent.engine.model_client import ModelClient
+from agent.engine.progress import OnProgress
 from agent.engine.wire import Wire
 from agent.routes.arithmetic import MILLION
 from agent.routes.forwarding import EngineForward, Forwards
@@ -25,14 +26,13 @@ from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, reads_
 from config.credentials import read_secret
 from config.paths import Home
 from config.routing_settings import NodeEntry
-from inference.contract.status import SwapProgress
 
 
 class Completes(Protocol):
     """What answers for a node."""
 
     async def __call__(
-        self, body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
+        self, body: bytes, *, session: str, on_text: Callable[[str], None], on_progress: OnProgress, is_forced: bool
     ) -> Reply:
         """One answer; see `ModelClient.complete`."""
         ...
@@ -104,9 +104,9 @@ async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExit
     has_price = bool(entry.price_in or entry.price_out)
 
     async def complete(
-        body: bytes, *, session: str, on_text: Callable[[str], None], on_loading: Callable[[SwapProgress], None], is_forced: bool
+        body: bytes, *, session: str, on_text: Callable[[str], None], on_progress: OnProgress, is_forced: bool
     ) -> Reply:
-        del session, on_loading, is_forced  # nothing of ours is told to it, and it loads nothing for us
+        del session, on_progress, is_forced  # nothing of ours is told to it, and it loads nothing for us
         return await server.complete(body, on_text=on_text)
 
     return complete, lambda passing: server.forward(passing, must_count=has_price)

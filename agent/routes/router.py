@@ -19,6 +19,7 @@ from agent.background import background_tasks
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient, Served
 from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.progress import OnProgress
 from agent.engine.wire import Wire
 from agent.errors import EngineUnreachable
 from agent.events import RouteChosen
@@ -35,7 +36,6 @@ from agent.routes.scout import ModeReader, Scout, asks_engine
 from config.paths import Home
 from config.schema import AgentSettings
 from config.trust import trust_of
-from inference.contract.status import SwapProgress
 
 LEDGER_FILE = "routes.sqlite3"
 REFUSED_FROM = 400
@@ -109,7 +109,7 @@ class Router:
 
     async def complete(
         self, route: RouteChosen | None, body: bytes, *, session: str, on_text: Callable[[str], None],
-        on_loading: Callable[[SwapProgress], None],
+        on_progress: OnProgress,
     ) -> Reply:  # fmt: skip
         """One answer of the place that a route names.
 
@@ -118,7 +118,7 @@ class Router:
             body: the request, made out to the route's tier.
             session: the conversation's name.
             on_text: gets each piece of the answer's text.
-            on_loading: gets progress while a model is being loaded.
+            on_progress: gets how far it is while a model is being loaded and while it reads the prompt.
 
         Raises:
             EngineUnreachable: the node does not answer or may not be asked any more today.
@@ -134,7 +134,7 @@ class Router:
 
         is_forced = route is not None and route.rule == "force"
         async with self._entered(route.node if route is not None else DEFAULT_NODE, reckoned) as (node, entry):
-            reply = await node.complete(body, session=session, on_text=show, on_loading=on_loading, is_forced=is_forced)
+            reply = await node.complete(body, session=session, on_text=show, on_progress=on_progress, is_forced=is_forced)
             entry.money = node.money(reply.prompt_tokens, reply.completion_tokens)
         elapsed_s = time.monotonic() - began
         return replace(reply, first_token_s=round(first, 3), elapsed_s=round(elapsed_s, 3), money=round(entry.money, 6))

@@ -14,8 +14,9 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
+from agent.engine.progress import PromptProgress
 from agent.errors import AgentError, ModelFailed, SessionBusy
-from agent.events import ContextTrimmed, EngineLoading, Event, TextDelta, Usage
+from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
 from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted
@@ -34,6 +35,9 @@ from agent.view.pictures import has_pictures, without_pictures
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, cut_at_rest
 from inference.contract.status import SwapProgress
+
+LONG_PROMPT_TOKENS = 256
+"""Fewer are read before anybody has looked."""
 
 
 @dataclass
@@ -220,7 +224,11 @@ class OpenSession:
         max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
         body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
 
-        def show_loading(progress: SwapProgress) -> None:
+        def show_progress(progress: SwapProgress | PromptProgress) -> None:
+            if isinstance(progress, PromptProgress):
+                if progress.total - progress.cached >= LONG_PROMPT_TOKENS:
+                    self._feed.publish(PromptReading(turn=turn, **progress._asdict()))
+                return
             shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})
             self._feed.publish(EngineLoading(turn=turn, **shown))
 
@@ -233,7 +241,7 @@ class OpenSession:
             body,
             session=self.session,
             on_text=show_text,
-            on_loading=show_loading,
+            on_progress=show_progress,
         )
         if not is_summary:
             reply = await self.world.templates.settle(self.routes.last, reply)

@@ -12,6 +12,7 @@ from agent.events import (
     EngineLoading,
     Event,
     ModelReplied,
+    PromptReading,
     RouteChosen,
     ServersMissing,
     TextDelta,
@@ -23,7 +24,7 @@ from agent.events import (
     TurnFailed,
 )
 from agent.held_events import ToolHeld, ToolTakenBack
-from bots.lines import call_line, held_line, loading_line, missing_lines, progress_line, result_line, route_line, trimmed_line
+from bots.lines import call_line, held_line, loading_line, missing_lines, progress_line, reading_line, result_line, route_line, trimmed_line
 from bots.repl.held import HINT
 from bots.repl.screen import Screen
 
@@ -57,8 +58,8 @@ class TurnView:
                     self._screen.line(line, "yellow")
             case CacheLost():
                 self._screen.line(event.line, "yellow")
-            case EngineLoading():
-                self._screen.status(loading_line(event) if event.phase != "ready" else THINKING)
+            case EngineLoading() | PromptReading():
+                self._screen.status(_waiting_for(event))
             case TurnDone() | TurnFailed() | TurnCancelled():
                 self._ended(event)
             case _:
@@ -108,3 +109,9 @@ class TurnView:
                 self._screen.block(event.error, "red")
             case TurnCancelled():
                 self._screen.line("Cancelled.", DIM)
+
+
+def _waiting_for(event: EngineLoading | PromptReading) -> str:
+    if isinstance(event, PromptReading):
+        return reading_line(event) if event.read < event.total else THINKING
+    return loading_line(event) if event.phase != "ready" else THINKING

@@ -55,6 +55,10 @@ class Watch:
         self._tap = tap
         self._first_at = anyio.current_time()
 
+    def speaking(self) -> None:
+        """What came up to now told how far the prompt is read; this is the first of the answer itself."""
+        self._first_at = anyio.current_time()
+
     def answered(self) -> None:
         """All of the answer has been passed on."""
         is_refused = self._status is not None and self._status >= _FIRST_ERROR_STATUS

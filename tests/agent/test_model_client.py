@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,6 +16,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
 from agent.engine.model_client import Frame, ModelClient, read_frames
+from agent.engine.progress import PromptProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import Wire
 from agent.errors import EngineUnreachable, ModelFailed
 from config.credentials import CredentialError
@@ -27,14 +29,14 @@ pytestmark = pytest.mark.anyio
 class Heard:
     def __init__(self) -> None:
         self.text: list[str] = []
-        self.loading: list[SwapProgress] = []
+        self.progress: list[SwapProgress | PromptProgress] = []
 
 
 async def complete(url: str, heard: Heard | None = None, key: EngineKey | None = None) -> Reply:
     heard = heard or Heard()
     async with Wire() as wire:
         client = ModelClient(url, key or EngineKey(SecretStr("k")), wire)
-        return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_loading=heard.loading.append)
+        return await client.complete(b"{}", session="s-1", on_text=heard.text.append, on_progress=heard.progress.append)
 
 
 async def test_text_calls_and_loading_come_through_with_the_sessions_name():
@@ -47,9 +49,33 @@ async def test_text_calls_and_loading_come_through_with_the_sessions_name():
     assert (reply.text, reply.reasoning, reply.model) == ("Grüße, world", "let me think", "scripted")
     assert [(call.id, call.arguments) for call in reply.calls] == [("c0", '{"when": "to\\"morrow"}')]
     assert "".join(heard.text) == "Grüße, world"
-    assert [progress.percent for progress in heard.loading] == [40.0]
+    assert heard.progress == [SwapProgress.model_validate(loading)]
+    assert model.requests[0] == {"return_progress": True}
     assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (20, 5, 12)
     assert (model.headers[0]["x-variet-session"], model.headers[0]["authorization"]) == ("s-1", "bearer k")
+
+
+async def test_how_far_a_prompt_is_read_comes_through_and_is_no_part_of_the_answer():
+    told = {"total": 5000, "cache": 1000, "processed": 3000, "time_ms": 1500}
+    chunks = [{"choices": [{"delta": {"role": "assistant", "content": None}}], "prompt_progress": told}]
+    chunks += [{"choices": [{"delta": {"content": "Hi."}, "finish_reason": "stop"}]}]
+    raw = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    heard = Heard()
+    with anyio.fail_after(5):
+        async with scripted_model([Say(raw=raw.encode())]) as model:
+            reply = await complete(model.url, heard)
+    assert (reply.text, heard.text) == ("Hi.", ["Hi."])
+    assert heard.progress == [PromptProgress(5000, 1000, 3000, 1.5)]
+
+
+@pytest.mark.parametrize("told", [None, 7, {}, {"total": "x", "cache": 0, "processed": 0, "time_ms": 0}])
+def test_nonsense_about_progress_is_nothing(told: object):
+    assert prompt_progress({"prompt_progress": told}) is None
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"model":"fast"}'])
+def test_progress_is_asked_for_without_touching_the_rest(body: bytes):
+    assert json.loads(asking_for_progress(body)) == {**json.loads(body), "return_progress": True}
 
 
 @pytest.mark.parametrize(

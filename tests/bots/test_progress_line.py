@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.events import ToolProgress
-from bots.lines import progress_line
+from agent.events import PromptReading, ToolProgress
+from bots.lines import progress_line, reading_line
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,15 @@ from bots.lines import progress_line
 )
 def test_progress_is_one_line(total: float | None, message: str, shown: str) -> None:
     assert progress_line(ToolProgress(turn="t", call="c", name="run_tests", done=3, total=total, message=message)) == shown
+
+
+@pytest.mark.parametrize(
+    ("read", "elapsed_s", "shown"),
+    [
+        (1000, 0.0, "reading 4,000 tokens: 0 %"),
+        (2000, 1.5, "reading 4,000 tokens: 25 %, about 4 s left"),
+        (5000, 6.0, "reading 4,000 tokens: 100 %"),
+    ],
+)
+def test_a_long_prompt_is_told_in_percent_and_seconds(read: int, elapsed_s: float, shown: str) -> None:
+    assert reading_line(PromptReading(turn="t", total=5000, cached=1000, read=read, elapsed_s=elapsed_s)) == shown

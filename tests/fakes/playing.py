@@ -17,6 +17,7 @@ from agent.events import (
     EngineLoading,
     Event,
     ModelReplied,
+    PromptReading,
     TextDelta,
     ToolClass,
     ToolFinished,
@@ -65,7 +66,7 @@ class FakeTurn:
 
     def put(self, event: Event) -> Event:
         here = self._here
-        if event.type in ("text_delta", "engine_loading"):
+        if event.type in ("text_delta", "engine_loading", "prompt_reading"):
             here.live.append(event)
         else:
             event = event.model_copy(update={"seq": len(here.stored) + 1})
@@ -96,6 +97,9 @@ class FakeTurn:
     async def _load(self, _: str) -> None:
         for phase, elapsed in (("starting", 0.1), ("loading", 1.5), ("ready", 2.0)):
             self.put(EngineLoading(turn=self._turn, model="nano", phase=phase, elapsed_s=elapsed, expected_s=2.0))
+            await anyio.lowlevel.checkpoint()
+        for read in (0, 2048, 5000):
+            self.put(PromptReading(turn=self._turn, total=5000, cached=0, read=read, elapsed_s=read / 1000))
             await anyio.lowlevel.checkpoint()
         await self._say("Loaded.")
 

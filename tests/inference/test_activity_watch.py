@@ -38,6 +38,10 @@ async def _only(seen: list[Finished]) -> Finished:
 
 async def _stream(exchange: Exchange) -> None:
     await exchange.begin_stream()
+    await _rest(exchange)
+
+
+async def _rest(exchange: Exchange) -> None:
     await exchange.chunk(frame(SECRET))
     last: dict[str, Any] = {"choices": [], "usage": USAGE, "timings": TIMINGS}
     await exchange.chunk(f"data: {json.dumps(last)}\n\n".encode())
@@ -58,6 +62,21 @@ async def test_a_stream_leaves_one_record_with_its_times_and_counts_and_no_conte
     assert one.first_token_s is not None
     assert 0 <= one.queued_s + one.swap_s <= one.first_token_s <= one.total_s
     assert SECRET not in repr(asdict(one))
+
+
+async def test_what_tells_how_far_a_prompt_is_read_is_not_the_first_of_an_answer(tmp_path: Path) -> None:
+    async def reading(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        await exchange.chunk(b'data: {"prompt_progress":{"total":5000,"cache":0,"processed":0,"time_ms":0}}\n\n')
+        await anyio.sleep(0.2)
+        await _rest(exchange)
+
+    async with observed(tmp_path) as (on, upstream, seen, _):
+        upstream.script = reading
+        await on.client.post("/v1/chat/completions", json=ASKED)
+        one = await _only(seen)
+    assert one.first_token_s is not None
+    assert one.first_token_s >= 0.2
 
 
 async def test_the_wait_for_a_load_is_told_apart_from_the_wait_in_the_queue(tmp_path: Path) -> None:
