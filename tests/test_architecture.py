@@ -63,7 +63,6 @@ PURE = (
     *("inference/discretion", "inference/policy", "inference/reasons", "inference/retirement", "inference/views"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
-    *("mcp_servers/calendars/backends/failing", "mcp_servers/calendars/backends/google_errors"),
     *("mcp_servers/calendars/backends/naming", "mcp_servers/calendars/backends/starts", "mcp_servers/calendars/ranking"),
     "mcp_servers/mailbox/people",
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),

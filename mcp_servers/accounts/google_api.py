@@ -82,6 +82,8 @@ class GoogleApi:
         Raises:
             Refusal: nothing was answered at all.
         """
+        if len(requests) == 1 and tries == MAX_TRIES:
+            return [self._kept(lambda: self.ask(requests[0]))]
         answers: dict[int, Json | Refusal] = {}
         for start in range(0, len(requests), self._service.max_in_batch):
             left = list(range(start, min(start + self._service.max_in_batch, len(requests))))

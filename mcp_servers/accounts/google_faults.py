@@ -11,29 +11,16 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_servers.accounts.model import ScopeSet
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.errors import Busy, Exists, Failed, Missing, Refusal, Stale, Unanswered
+
+__all__ = ["Answer", "Busy", "Exists", "Failed", "Missing", "Service", "Stale", "Unanswered", "fault_of", "read"]
 
 _TOO_OFTEN = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
-_USED_UP = frozenset({"dailyLimitExceeded", "quotaExceeded", "limitExceeded"})
+_USED_UP = frozenset({"dailyLimitExceeded", "quotaExceeded", "calendarUsageLimitsExceeded", "limitExceeded"})
 _NOT_GRANTED = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
 _NOT_ON = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
+_NOT_YOURS = frozenset({"forbiddenForNonOrganizer"})
 _REASON = re.compile(r"[A-Za-z_]{1,60}")
-
-
-class Unanswered(Refusal):
-    """No answer came: whether a write was made is not known."""
-
-
-class Failed(Unanswered):
-    """It answered that it failed, which may be over in a moment."""
-
-
-class Missing(Refusal):
-    """There is nothing of that id."""
-
-
-class Busy(Refusal):
-    """Too much was asked of it; nothing was done, and later it may be."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +37,16 @@ class Service:
     reading: ScopeSet
     """What its questions need to be allowed."""
     writing: ScopeSet
+    login: ScopeSet | None = None
+    """What a person is told to log in for again; None for what the request needed."""
+    api: str = "its API"
+    """What is switched on in Google's console."""
+    missing: str = "has no such thing any more. Look again."
+    gone: str = "has no such thing any more. Look again."
+    exists: str = "already has one of that id."
+    """All three as they follow the title."""
+    changed: str = ""
+    """The whole sentence; empty for one that names the title."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +74,20 @@ def fault_of(service: Service, account: str, scopes: ScopeSet, answer: Answer) -
         scopes: what the request needed to be allowed.
         answer: what came.
     """
-    who, login = service.title, f"Log in again: variet login google --account {account} --scope {scopes}"
+    who, login = service.title, f"Log in again: variet login google --account {account} --scope {service.login or scopes}"
     match answer.status:
         case 401:
             return Refusal(f"{who} does not take the login any more. {login}")
         case 403:
-            return _forbidden(who, login, answer.reasons)
-        case 404 | 410:
-            return Missing(f"{who} has no such thing any more. Look again.")
+            return _forbidden(service, login, answer.reasons)
+        case 404:
+            return Missing(f"{who} {service.missing}")
+        case 409:
+            return Exists(f"{who} {service.exists}")
+        case 410:
+            return Missing(f"{who} {service.gone}")
         case 412:
-            return Stale(f"{who} says that it has changed since. Look again.")
+            return Stale(service.changed or f"{who} says that it has changed since. Look again.")
         case 429:
             return Busy(f"{who} is asked too often. Try again {_later(answer)}.")
         case status if status >= 500:
@@ -96,7 +97,8 @@ def fault_of(service: Service, account: str, scopes: ScopeSet, answer: Answer) -
             return Refusal(f"{who} refused the request (HTTP {status}{f', {shown}' if shown else ''}). Nothing was done.")
 
 
-def _forbidden(who: str, login: str, reasons: frozenset[str]) -> Refusal:
+def _forbidden(service: Service, login: str, reasons: frozenset[str]) -> Refusal:
+    who = service.title
     if reasons & _TOO_OFTEN:
         return Busy(f"{who} is asked too often. Try again later.")
     if reasons & _USED_UP:
@@ -104,7 +106,9 @@ def _forbidden(who: str, login: str, reasons: frozenset[str]) -> Refusal:
     if reasons & _NOT_GRANTED:
         return Refusal(f"{who} was not allowed to do that. {login}")
     if reasons & _NOT_ON:
-        return Refusal(f"{who} is not switched on for your client. Enable its API in the Google Cloud console.")
+        return Refusal(f"{who} is not switched on for your client. Enable {service.api} in the Google Cloud console.")
+    if reasons & _NOT_YOURS:
+        return Refusal("Only who invites may change this event. Nothing was done.")
     return Refusal(f"{who} does not allow that. Nothing was done.")
 
 

@@ -110,7 +110,7 @@ class GoogleHttp:
                     parts.append(part)
                     size += len(part)
                     if size > MAX_ANSWER_BYTES:
-                        raise Unanswered(f"The answer of {self._who} is too large to be read.")
+                        raise Unanswered(f"The answer of {self._who} is too large to be read. Ask for less.")
                     if time.monotonic() > give_up_at:
                         raise Unanswered(f"{self._who} did not answer in time. Try again later.")
                 return response.status_code, {name.lower(): value for name, value in response.headers.items()}, b"".join(parts)

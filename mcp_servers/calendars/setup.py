@@ -18,7 +18,7 @@ from mcp_servers.accounts.failing import AccountUnusable
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Login, secret_name
 from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal
@@ -63,7 +63,7 @@ def _google_accounts(section: GoogleSection, named: Mapping[str, CalendarAccount
         _log.warning("The Google account %s is not used: another account has its name. Log in again under another one.", name)
     names = [name for name in dict.fromkeys([*named, *known]) if name not in taken]
     addresses = {name: entry.address or "" for name, entry in named.items()}
-    return [GoogleCalendars(GoogleApi(name, bearers, section.calendar_url), addresses.get(name, "")) for name in names]
+    return [GoogleCalendars(CalendarApi(name, bearers, section.calendar_url), addresses.get(name, "")) for name in names]
 
 
 def _on_server(name: str, entry: CalendarAccountEntry) -> CalDavCalendars:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.calendars.backends.contract import Backend
 from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.google_api import Answer, FakeGoogle, Silence
@@ -57,7 +57,7 @@ class GoogleDesk:
     waits: list[float] = field(default_factory=list[float])
 
     def backend(self) -> GoogleCalendars:
-        return GoogleCalendars(GoogleApi(self.account, self.tokens, self.google.url, wait=self.waits.append, timeouts_s=self.timeouts_s))
+        return GoogleCalendars(CalendarApi(self.account, self.tokens, self.google.url, wait=self.waits.append, timeouts_s=self.timeouts_s))
 
     def tools(self, *others: Backend) -> Calendars:
         return Calendars(*others, self.backend())

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcp_servers.calendars.backends.google_api import LONGEST_WAIT_S, MAX_TRIES
-from mcp_servers.calendars.backends.google_http import GoogleHttp
+from mcp_servers.accounts.google_api import LONGEST_WAIT_S, MAX_TRIES
+from mcp_servers.accounts.google_http import GoogleHttp
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal
@@ -187,7 +187,8 @@ def test_an_event_that_went_meanwhile_is_said_to_have_changed(tools: Calendars, 
 
 def test_the_token_goes_to_no_other_house(google: FakeGoogle) -> None:
     tokens = FakeTokens()
-    http = GoogleHttp("work", tokens, "https://www.googleapis.com/calendar/v3/", dict)
+    http = GoogleHttp("work", WHO, tokens, "https://www.googleapis.com/calendar/v3/", dict)
+    http.scopes = "calendar-read"
     for url in (google.url, "http://www.googleapis.com/batch", "https://www.googleapis.com.evil.example/x"):
         with pytest.raises(Refusal, match="elsewhere"):
             http.request(url)

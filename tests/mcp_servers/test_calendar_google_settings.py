@@ -12,7 +12,7 @@ from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.google_settings import GoogleSection
 from config.paths import HOME_VARIABLE
 from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.calendars.setup import calendars_of
 from tests.fakes.google_api import FakeGoogle
@@ -33,7 +33,7 @@ def test_an_account_that_is_named_and_not_logged_in_says_how_and_hides_no_other(
 def test_an_address_of_the_settings_is_whose_invitations_are_answered(google: FakeGoogle) -> None:
     invited = [{"email": "me@alias.example", "self": True, "responseStatus": "needsAction"}, {"email": "sue@example.org"}]
     google.account.items["meetingmeeting"] = {**MEETING, "attendees": invited, "organizer": {"email": "sue@example.org"}}
-    backend = GoogleCalendars(GoogleApi("work", FakeTokens(), google.url), "Me@alias.example")
+    backend = GoogleCalendars(CalendarApi("work", FakeTokens(), google.url), "Me@alias.example")
     assert backend.addresses == {"me@alias.example"}
     done(Calendars(backend), "respond_to_invitation", event="meeting", answer="decline", notify="none")
     assert google.account.items["meetingmeeting"]["attendees"][0]["responseStatus"] == "declined"

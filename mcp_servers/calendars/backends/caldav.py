@@ -21,13 +21,13 @@ from mcp_servers.calendars.backends import fields, ics, multistatus, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.dav import Dav, Login
 from mcp_servers.calendars.backends.discovery import Collection, Found, discover
-from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.ics import Calendar
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.calendars.shape import STALE
+from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
 from mcp_servers.spans import Span
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class CalDavCalendars:
     def _pending(self, event: Event, how: How, edit: Edit) -> Pending:
         resource = next((each for each in self._named(event.uid) if each.collection.info.name == event.calendar), None)
         if resource is None or resource.etag != event.version:
-            raise Stale(CHANGED)
+            raise Stale(STALE)
         edited = edit(resource.components)
 
         def carry_out() -> Event | None:

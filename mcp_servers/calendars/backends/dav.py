@@ -15,8 +15,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from pydantic import SecretStr
 
-from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.calendars.shape import STALE
+from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
 from mcp_servers.protocol import progress
 from mcp_servers.protocol.hanging_up import Lines
 
@@ -107,7 +107,7 @@ class Dav:
         if reply.status in _STALE_CODES and "If-None-Match" in given:
             raise Exists(f'"{self.account}" already has an event of that name.')
         if reply.status in _STALE_CODES:
-            raise Stale(CHANGED)
+            raise Stale(STALE)
         if reply.status in _REDIRECTS:
             raise Refusal(f'The calendars of "{self.account}" have moved. Check its url in agent.toml.')
         return self._checked(reply)

@@ -7,11 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 from mcp_servers.calendars.backends import multistatus
 from mcp_servers.calendars.backends.dav import Dav, Reply
-from mcp_servers.calendars.backends.failing import Missing
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.model import CalendarInfo
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Missing, Refusal
 from mcp_servers.outside.quoting import clean_line
 
 WELL_KNOWN = "/.well-known/caldav"

@@ -18,9 +18,8 @@ from typing import Any, cast
 from mcp_servers.calendars.backends import fields, ics, series
 from mcp_servers.calendars.backends import google_fields as google
 from mcp_servers.calendars.backends.contract import Listing, Pending
-from mcp_servers.calendars.backends.failing import Missing
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.backends.google_events import UNREADABLE, GoogleCalendar
 from mcp_servers.calendars.backends.google_pages import all_of
 from mcp_servers.calendars.backends.google_writes import GoogleWrites
@@ -28,7 +27,7 @@ from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.backends.starts import occurrence_text
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Missing, Refusal
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.spans import Span
 
@@ -56,7 +55,7 @@ class GoogleCalendars:
         address: the person's there, where it is not that of the account's first calendar.
     """
 
-    def __init__(self, api: GoogleApi, address: str = "") -> None:
+    def __init__(self, api: CalendarApi, address: str = "") -> None:
         self._api = api
         self._address = address.lower()
         self._known: dict[str, GoogleCalendar] = {}

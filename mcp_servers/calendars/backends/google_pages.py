@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.errors import Refusal
 
 Json = dict[str, Any]
@@ -13,7 +13,7 @@ MAX_PAGES = 40
 """As many as 100,000 events; more in one answer is no person's period."""
 
 
-def all_of(api: GoogleApi, request: Callable[[Json], Any], first: Json | None = None) -> tuple[list[Json], str]:
+def all_of(api: CalendarApi, request: Callable[[Json], Any], first: Json | None = None) -> tuple[list[Json], str]:
     """The items of all pages.
 
     Args:

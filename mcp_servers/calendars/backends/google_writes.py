@@ -12,14 +12,14 @@ from datetime import UTC
 from typing import Any
 
 from mcp_servers.calendars.backends import google_fields as google
-from mcp_servers.calendars.backends.failing import CHANGED, Exists, Missing, Unanswered
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.google_api import GoogleApi
+from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.backends.google_events import GoogleCalendar, Stored, alone, planned, replaces
 from mcp_servers.calendars.backends.google_pages import all_of
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Event, How
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.calendars.shape import STALE
+from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _REMOVED = "That event was created before and has been removed since. Nothing wa
 class GoogleWrites:
     """One calendar. Not for use by two threads at once."""
 
-    def __init__(self, api: GoogleApi, calendar: GoogleCalendar) -> None:
+    def __init__(self, api: CalendarApi, calendar: GoogleCalendar) -> None:
         self._api = api
         self._calendar = calendar
 
@@ -46,7 +46,7 @@ class GoogleWrites:
         found = self._api.ask_all([self._get(each) for each in names])
         for one in found:
             if isinstance(one, Missing) or (not isinstance(one, Refusal) and one.get("status") == "cancelled"):
-                raise Stale(CHANGED)
+                raise Stale(STALE)
             if isinstance(one, Refusal):
                 raise one
         items = [alone(one) for one in found[:1] if not isinstance(one, Refusal)]
@@ -54,7 +54,7 @@ class GoogleWrites:
         others = self._others(items[0]) if items[0].get("recurrence") else ()
         stored = Stored(self._calendar, items[0], items[1] if event.occurrence else None, others)
         if stored.version != event.version:
-            raise Stale(CHANGED)
+            raise Stale(STALE)
         return stored
 
     def create(self, component: Component, how: How) -> Json:
@@ -87,7 +87,7 @@ class GoogleWrites:
     def _change_one(self, stored: Stored, event: Event, edited: Edited, told: str) -> None:
         after = next((each for each in edited.kept[1:] if replaces(each) == event.occurrence), None)
         if stored.instance is None:
-            raise Stale(CHANGED)
+            raise Stale(STALE)
         if after is None:
             self._remove(stored.instance, told)
         else:
@@ -157,7 +157,7 @@ class GoogleWrites:
             request = self._api.events.patch(calendarId=self._calendar.id, eventId=item["id"], body=patch, sendUpdates=told)
             return self._api.write(request, self._etag(item))
         except Missing as gone:
-            raise Stale(CHANGED) from gone
+            raise Stale(STALE) from gone
         except Unanswered as silence:
             found = self._look(item["id"], _UNKNOWN)
             if found is not None and found.get("etag") == item["etag"]:
@@ -171,7 +171,7 @@ class GoogleWrites:
             request = self._api.events.delete(calendarId=self._calendar.id, eventId=item["id"], sendUpdates=told)
             self._api.write(request, self._etag(item))
         except Missing as gone:
-            raise Stale(CHANGED) from gone
+            raise Stale(STALE) from gone
         except Unanswered as silence:
             found = self._look(item["id"], _UNKNOWN)
             if found is not None and found.get("etag") == item["etag"]:
