@@ -13,7 +13,7 @@ from inference.capabilities import capabilities_of
 from inference.catalog import build_catalog
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from tests.fakes.upstream import Exchange
-from tests.inference.engines import running, settings
+from tests.inference.engines import error_of, running, settings
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,17 @@ async def test_a_conversations_request_differs_by_its_slot_and_nothing_else(tmp_
         for session in ("a", "b", "a"):
             await on.client.post("/v1/chat/completions", content=raw, headers={"x-variet-session": session})
     assert [heard.body for heard in upstream.heard] == [b'{"id_slot":%d,"model" : "fast",\n "n": 1.0e0 }' % slot for slot in (0, 1, 0)]
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+async def test_a_json_object_that_is_called_something_else_still_says_which_model_is_meant(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path) as (on, upstream, _):
+        await on.client.post("/v1/embeddings", json={"model": "fast"})
+        answer = await on.client.post("/v1/embeddings", content=b' {"model": "balanced"}', headers={"content-type": kind})
+        broken = await on.client.post("/v1/embeddings", content=b'{"model": ', headers={"content-type": kind})
+    assert answer.headers["x-variet-model"] == "large"
+    assert upstream.heard[-1].body == b' {"model": "balanced"}'
+    assert error_of(broken) == (400, "invalid_request")
 
 
 async def test_a_form_passes_unread_to_the_model_that_it_names(tmp_path: Path) -> None:
