@@ -6,10 +6,11 @@ and of what a server claims of itself it only takes what makes it stricter: no t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from agent.calls.handles import Taken
 from agent.events import ToolClass
 from agent.safety.asking import Answer, question_of
 from agent.safety.dictated import is_dictated
@@ -57,6 +58,8 @@ class Plan(NamedTuple):
     """Canonical JSON of what would run."""
     lines: tuple[tuple[str, str], ...]
     """What would be shown of it."""
+    taken: tuple[Taken, ...] = ()
+    """Of its arguments, those that were given by handle."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,14 @@ class Policy:
     """The settings' word on single tools."""
     prompt_budget: int = PROMPT_BUDGET
 
-    def rule_on(self, tool: str, arguments: Mapping[str, object], *, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
-        """Decide a call as the model made it; see `decide`."""
+    def rule_on(
+        self, tool: str, arguments: Mapping[str, object], *, grants: frozenset[ToolClass], taint: Taint, taken: Sequence[Taken] = ()
+    ) -> Ruling:
+        """Decide a call as the model made it; see `decide`. `taken`: its arguments that were given by handle, their values in place."""
         facts = self.facts.get(tool, UNKNOWN).of(arguments)
-        leak = next((leak for name in facts.outward if (leak := self._leak(str(arguments.get(name) or ""), taint))), "")
+        private = (each for each in taken if each.argument in facts.outward and each.is_outside and not self._is_public(each.tool))
+        leak = next((f"it passes on what {each.tool} brought" for each in private), "")
+        leak = leak or next((leak for name in facts.outward if (leak := self._leak(str(arguments.get(name) or ""), taint))), "")
         is_spent = taint.is_tainted and taint.asked.is_spent(self.prompt_budget)
         return decide(facts, override=self.overrides.get(tool), grants=grants, taint=taint, leak=leak, is_spent=is_spent)
 
@@ -102,14 +109,16 @@ class Policy:
 
         1. It is not asked about, or not only because outside text was read: as before.
         2. A call of this tool has run unasked in this turn already: as before, since one message dictates one.
-        3. Every word of it is the person's own (`agent.safety.dictated`): Allow.
+        3. Something of it came by handle from what was read: as before, whatever its words.
+        4. Every word of it is the person's own (`agent.safety.dictated`): Allow.
         """
         facts = self.facts.get(plan.tool, UNKNOWN)
         how = facts.dictation
         if first.verdict != "ask" or how is None or not taint.is_tainted:  # 1
             return first
         clean = decide(facts.of(plan.made), override=self.overrides.get(plan.tool), grants=grants, taint=Taint())
-        if clean.verdict != "allow" or plan.tool in taint.dictated:  # 1, 2
+        is_from_outside = any(each.is_outside for each in plan.taken)
+        if clean.verdict != "allow" or plan.tool in taint.dictated or is_from_outside:  # 1, 2, 3
             return first
         is_own = is_dictated(
             how,
@@ -119,12 +128,15 @@ class Policy:
             lines=plan.lines if facts.prepares else (),
             has_written=taint.has_written,
         )
-        return Ruling("allow", DICTATED) if is_own else first  # 3
+        return Ruling("allow", DICTATED) if is_own else first  # 4
 
-    def cautions(self, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint) -> tuple[tuple[str, str], ...]:
+    def cautions(
+        self, tool: str, arguments: str, lines: Iterable[tuple[str, str]], taint: Taint, taken: Sequence[Taken] = ()
+    ) -> tuple[tuple[str, str], ...]:
         """What a person should know before saying yes, as more lines of the question."""
         facts = self.facts.get(tool, UNKNOWN)
         known = cautions(_values(arguments, lines), taint.origins(self._is_public)) if facts.tool_class == "send" else ()
+        known += tuple(_label(each) for each in taken if each.is_outside)
         known += facts.change.lines if facts.change is not None else ()
         is_last = taint.is_tainted and len(taint.asked.without_yes) == self.prompt_budget - 1
         return (*known, ("Careful", "without a yes to this, the conversation can only read from here on")) if is_last else known
@@ -138,6 +150,10 @@ class Policy:
 
     def _is_public(self, tool: str) -> bool:
         return self.facts.get(tool, UNKNOWN).kind == "public read"
+
+
+def _label(taken: Taken) -> tuple[str, str]:
+    return "Careful", f"{taken.argument} was not written but taken from what {taken.tool} brought: {taken.value}"
 
 
 def _values(arguments: str, lines: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ that of a single value it can be told where it comes from (`agent.safety.provena
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from agent.calls.handles import Field
 from agent.event_parts import Picture
 from agent.events import Attached, CallDecided, Event, ToolFinished, ToolStarted, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
@@ -31,6 +32,8 @@ class Taint:
     """What outsiders could have written, each text once."""
     lookups: frozenset[str] = frozenset()
     """Calls that brought something, as `TURN/CALL/TOOL`."""
+    fields: Mapping[str, Field] = field(default_factory=dict[str, Field])
+    """Values of results that a call may name, by handle."""
     asked: Asked = Asked()
     said: str = ""
     """What the person typed for this turn; empty where it was not a person."""
@@ -52,8 +55,9 @@ class Taint:
         match event:
             case TurnStarted():
                 return heard._typed(event.text)._beside(event.attached)._shown(event.pictures)
-            case ToolFinished() if event.taints:
-                return heard._brought(event)
+            case ToolFinished():
+                named = heard._named(event) if event.fields else heard
+                return named._brought(event) if event.taints else named
             case CallDecided():
                 return heard._decided(event)
             case ToolStarted() if heard.is_tainted and f"{event.turn}/{event.call}" in heard.effects:
@@ -66,6 +70,12 @@ class Taint:
         is_own = not text.startswith(DEFERRED_TEXT)
         fresh = replace(self, said=text if is_own else "", dictated=frozenset())
         return replace(fresh, typed=(*self.typed, text)) if is_own and text not in self.typed else fresh
+
+    def _named(self, event: ToolFinished) -> Taint:
+        fields = {handle: Field(event.name, value, event.taints) for handle, value in event.fields.items()}
+        # The same text from two tools has one name: then it is from outside if either was.
+        kept = {handle: each for handle, each in self.fields.items() if handle not in fields or each.is_outside}
+        return replace(self, fields={**self.fields, **fields, **kept})
 
     def _decided(self, event: CallDecided) -> Taint:
         if event.reason == DICTATED:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from agent.calls.handles import Taken
 from agent.events import CallValue, Decision, ToolClass
 from agent.held_events import ToolHeld
 from agent.safety.policy import Verdict
@@ -38,6 +40,10 @@ class CallState:
     """How it comes to run or not; `denied` until something lets it run."""
     is_bridged: bool = False
     """The model made it through `call_tool`, without having been shown the tool's schema; `value` is the call inside."""
+    taken: tuple[Taken, ...] = ()
+    """Its arguments that the model gave by handle."""
+    structured: Mapping[str, Any] | None = None
+    """The fields of its result, while that is written down."""
 
     @property
     def id(self) -> str:

@@ -6,7 +6,9 @@ Part of the turn's state machine (`agent.turns.turn`), apart because it is about
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from agent.calls.handles import Resolved, resolve
 from agent.calls.repair import check_call
 from agent.events import ApprovalAnswered, CallDecided
 from agent.safety.approvals import UNAPPROVED, lines_of
@@ -16,6 +18,7 @@ from agent.turns.carrying import ask_about, facts_of, finish_call, refuse_call, 
 from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, TakenBack, ToolEnded, Woke
 from agent.turns.holding import drop_hold, let_go, release_due, take_back
 from agent.turns.turn_state import TurnState
+from agent.view.own_names import CALL_TOOL
 from agent.view.prompt import canonical_json
 
 REFUSED = "The person said no. Nothing was done."
@@ -29,7 +32,7 @@ OUTCOME_UNKNOWN = "It is not known whether this took effect. Check before trying
 def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     """Decide a call that the model made.
 
-    1. It cannot be run as it is (name, arguments, cut off): the model is told.
+    1. It cannot be run as it is (name, arguments, cut off, a handle that names nothing): the model is told.
     2. Its server is not there: the model is told.
     3. Policy denies it: refused.
     4. Policy allows it and it needs no dry run: it runs.
@@ -37,19 +40,26 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     6. Else the person is asked about the call as it stands.
     """
     state = draft.state
-    checked = check_call(call.value, state.rules.schemas, is_cut=is_cut)
-    if checked.arguments is None:  # 1
-        refuse_call(draft, call, checked.problem + _schema_note(state, call))
+    named = resolve(call.value, state.taint.fields) if CALL_TOOL in state.rules.schemas and not is_cut else Resolved(call.value)
+    checked = check_call(named.call, state.rules.schemas, is_cut=is_cut)
+    if named.problem or checked.arguments is None:  # 1
+        refuse_call(draft, call, named.problem or checked.problem + _schema_note(state, call))
         return
     facts = state.rules.facts.get(call.name)
     if facts is None:  # 2
         finish_call(draft, call, ok=False, text=f"{call.name} is not available right now. Nothing was done.")
         return
     facts = facts.of(checked.arguments)
-    ruling = state.rules.policy.rule_on(call.name, checked.arguments, grants=state.options.grants, taint=state.taint)
+    ruling = state.rules.policy.rule_on(call.name, checked.arguments, grants=state.options.grants, taint=state.taint, taken=named.taken)
     arguments = canonical_json(checked.arguments)
     draft.state = state.with_call(
-        call.id, phase="preparing", verdict=ruling.verdict, reason=ruling.reason, tool_class=facts.tool_class, arguments=arguments
+        call.id,
+        phase="preparing",
+        verdict=ruling.verdict,
+        reason=ruling.reason,
+        tool_class=facts.tool_class,
+        arguments=arguments,
+        taken=named.taken,
     )
     if ruling.verdict == "deny":  # 3
         _record_decision(draft, call.id, arguments, "{}")
@@ -122,7 +132,7 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
     if call is None or call.phase != "preparing":  # 1
         return
     state = draft.state
-    plan = Plan(call.name, json.loads(call.arguments), prepared.arguments, prepared.lines)
+    plan = Plan(call.name, json.loads(call.arguments), prepared.arguments, prepared.lines, call.taken)
     first = state.rules.policy.if_dictated(Ruling(call.verdict, call.reason), plan, grants=state.options.grants, taint=state.taint)
     ruling = state.rules.policy.rule_on_prepared(first, call.name, prepared.arguments, prepared.lines, state.taint)
     draft.state = state.with_call(call.id, verdict=ruling.verdict, reason=ruling.reason)
@@ -171,7 +181,8 @@ def take_result(draft: Draft, ended: ToolEnded) -> None:
         return
     # An error may quote what is stored ("2 people match …"), whatever the tool does otherwise.
     taints = facts_of(draft, call).taints or not ended.ok
-    finish_call(draft, call, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
+    brought = replace(call, structured=ended.structured)
+    finish_call(draft, brought, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
 
 
 def abandon_call(draft: Draft, call: CallState, who: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from agent.calls.handles import fields_of, offer
 from agent.calls.repeats import NOTE, is_repeat
 from agent.events import ApprovalNeeded, Decision, ToolFinished, ToolStarted
 from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, shown
@@ -15,14 +16,14 @@ from agent.safety.manifest import UNKNOWN, ToolFacts
 from agent.turns.call_state import CallState
 from agent.turns.effects import Draft, Prepared, RunTool
 from agent.view.cutting import page_of, room_for
-from agent.view.own_names import READ_MORE
+from agent.view.own_names import CALL_TOOL, READ_MORE
 
 
 def ask_about(draft: Draft, call: CallState, prepared: Prepared) -> None:
     """Ask the person about exactly this call. Where nobody can be asked, it stays in the queue, and the model is told."""
     state = draft.state
     change = facts_of(draft, call).change
-    cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint)
+    cautions = state.rules.policy.cautions(call.name, prepared.arguments, prepared.lines, state.taint, call.taken)
     # Asked again, it is another question: each has its own answer.
     asked_as = approval_id(state.turn, f"{call.id}/{call.asked}" if call.asked else call.id)
     draft.record(
@@ -70,9 +71,11 @@ def finish_call(
 ) -> None:
     """Log a call's one result. `decision` says how it came to run, and stays `denied` for one that never did.
 
-    The model is told what it has room for, what was put right in its call, and when it has had this very result before.
+    The model is told what it has room for, what was put right in its call, and when it has had this very result before; through the
+    bridge also by which handles it may pass the result's fields on.
     """
     state = draft.state
+    fields = fields_of(call.structured, text) if call.structured and ok and CALL_TOOL in state.rules.schemas else {}
     page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
     draft.record(
         ToolFinished(
@@ -81,7 +84,8 @@ def finish_call(
             name=call.name,
             ok=ok,
             decision=decision,
-            text=_told(draft, call, page.text),
+            text=_told(draft, call, page.text + offer(fields)),
+            fields=fields,
             whole=text if page.end < len(text) else "",
             elapsed_s=elapsed_s,
             taints=taints,

@@ -123,6 +123,8 @@ class ToolEnded:
     ok: bool
     text: str
     elapsed_s: float = 0.0
+    structured: Mapping[str, Any] | None = None
+    """The result's fields, where it has some."""
 
 
 @dataclass(frozen=True)

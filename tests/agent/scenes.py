@@ -30,13 +30,15 @@ class Scene:
         taint: what an earlier part of the conversation left.
         budget: questions without a yes.
         overrides: the settings' word on tools.
+        more: names of the host's own tools that are shown.
     """
 
     def __init__(
-        self, typed: str, *, taint: Taint | None = None, budget: int = PROMPT_BUDGET, overrides: Mapping[str, Verdict] | None = None
-    ) -> None:
+        self, typed: str, *, taint: Taint | None = None, budget: int = PROMPT_BUDGET, overrides: Mapping[str, Verdict] | None = None,
+        more: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         rules = Rules(
-            schemas={name: {"type": "object"} for name in FACTS},
+            schemas={name: {"type": "object"} for name in (*FACTS, *more)},
             facts=FACTS,
             overrides=overrides or {},
             limits=Limits(max_steps=1000),
@@ -66,13 +68,14 @@ class Scene:
         self.log += happened
         return happened
 
-    def read(self, tool: str, text: str) -> None:
-        """The model reads something that anyone could have written."""
-        assert self.attempt(tool, {"what": f"{self._count}"}, result=text) == "ran"
+    def read(self, tool: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
+        """The model reads something that anyone could have written; `fields` are its structured content."""
+        assert self.attempt(tool, {"what": f"{self._count}"}, result=text, fields=fields) == "ran"
 
     def attempt(
         self, tool: str, arguments: Mapping[str, Any], *, prepared: Mapping[str, Any] | None = None,
         lines: tuple[tuple[str, str], ...] = (), result: str = "Done.", answer: bool | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> str:  # fmt: skip
         """What becomes of a call: `ran`, `asked` or `refused`.
 
@@ -82,6 +85,7 @@ class Scene:
             prepared: the canonical arguments; None for the same.
             lines: what the server shows of it.
             result: what it answers if it runs.
+            fields: its answer's structured content.
             answer: the person's, to a question; None to leave it open until the next one says no.
         """
         self._count += 1
@@ -94,7 +98,7 @@ class Scene:
         if asked:
             happened = self._tell(Answered(asked[0].approval, bool(answer), "me"))
         for effect in [each for each in happened if isinstance(each, RunTool)]:
-            self._tell(ToolEnded(effect.call, ok=True, text=result))
+            self._tell(ToolEnded(effect.call, ok=True, text=result, structured=fields))
         if asked:
             return "asked"
         return "ran" if any(isinstance(each, RunTool) for each in happened) else "refused"
