@@ -42,6 +42,7 @@ from inference.warmth.records import session_key
 
 KEEP_ALIVE_S = 15.0
 """Between two signs of life on an idle event stream."""
+_JSON = "application/json"
 _NOTHING_ASKED = UnloadRequest()
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorEnvelope, "description": "The client must change the request."},
@@ -213,6 +214,8 @@ def _refusal(request: Request, error: Exception) -> EngineError:
             return error
         case RequestValidationError():
             problems: list[dict[str, Any]] = list(error.errors())
+            if request.headers.get("content-type", _JSON).partition(";")[0].strip() != _JSON:
+                return InvalidRequest("The body must be JSON, sent with `Content-Type: application/json`.", is_permanent=True)
             text = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in problems)
             return InvalidRequest(f"{text}.", is_permanent=True)
         case HTTPException():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 UNLOADED = "the model was unloaded"
 """Why a model goes that a person or a program asked to be gone, where nothing else is said."""
+AT_ONCE_S = 0.05
+"""Less is no wait that a person would speak of."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def turn_text(waited_s: float, bound_s: float, waiting: int) -> str:
     others = f"; {waiting} wait for it" if waiting > 1 else ""
     if waited_s >= bound_s:
         return f"a request waited {waited_s:.1f} s, past the bound of {bound_s:g} s{others}"
-    return f"a request waited {waited_s:.1f} s{others}"
+    return f"a request waited {waited_s:.1f} s{others}" if waited_s >= AT_ONCE_S else f"a request asked for it{others}"
 
 
 def rivals_text(names: Sequence[str], wanted: Sequence[str], *, is_higher: bool) -> str:

@@ -145,6 +145,7 @@ async def test_the_queue_answers_503_with_retry_after_when_it_is_full(tmp_path: 
     ("path", "kwargs", "expected"),
     [
         ("/v1/chat/completions", {"json": {"model": "nothing"}}, (404, "model_not_found")),
+        ("/engine/switch", {"content": b'{"tier": "fast"}', "headers": {"content-type": "text/plain"}}, (400, "invalid_request")),
         ("/v1/chat/completions", {"content": b"{", "headers": {"content-type": "application/json"}}, (400, "invalid_request")),
         ("/v1/chat/completions", {"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}, (400, "invalid_request")),
         ("/v1/chat/completions", {"json": {"model": 7}}, (400, "invalid_request")),
