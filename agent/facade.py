@@ -12,6 +12,7 @@ from typing import Protocol
 from agent.event_parts import Beside
 from agent.events import ApprovalNeeded, Event, ToolClass
 from agent.held_events import HeldCall
+from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.report import ExplainRequest, Explanation, RoutesReport
 from agent.sessions.compacting import Compacted
 from agent.sessions.exporting import Form
@@ -92,9 +93,10 @@ class Facade(Protocol):
         """Begin a conversation, or go on with one; its id."""
         ...
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a person may choose of a turn
         self, session: str, text: str, *, who: str, tier: str | None = None,
         grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
+        wish: RouteWish = NO_WISH,
     ) -> str:  # fmt: skip
         """Begin a turn; its id. What happens in it comes as events."""
         ...

@@ -1,8 +1,27 @@
-"""What a choice of route rested on, what it is reckoned to take, and what was passed over: parts of the event that tells it."""
+"""What is wished of a choice of route, what it rested on, what it is reckoned to take, and what was passed over."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.routing_settings import Latency
+
+TASK_CHARS = 100
+
+
+class RouteWish(BaseModel):
+    """What a program says of a request beside its text and its tier."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    latency: Latency = "any"
+    """When the answer must begin."""
+    task: str | None = Field(default=None, max_length=TASK_CHARS)
+    """Its type, instead of what the words say."""
+    forced: bool = False
+    """The big tier, also in gaming mode: only what a person asked for with the very words for it."""
+
+
+NO_WISH = RouteWish()
 
 
 class RouteSignals(BaseModel):

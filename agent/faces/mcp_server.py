@@ -24,6 +24,7 @@ from agent.faces.link import Link
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
+from agent.route_parts import RouteWish
 from agent.service.address import own_version
 from agent.service.client import ServiceClient
 
@@ -85,11 +86,11 @@ class AgentServer:
                 if params.request_state is not None:
                     return await self._answered(context, service, params)
                 session = await service.open_session(title=arguments.task[:TITLE_CHARS])
-                return await self._turn(context, service, session, arguments.task, arguments.tier)
+                return await self._turn(context, service, session, arguments.task, arguments)
             case ContinueTask():
                 if params.request_state is not None:
                     return await self._answered(context, service, params)
-                return await self._turn(context, service, arguments.session, arguments.message, arguments.tier)
+                return await self._turn(context, service, arguments.session, arguments.message, arguments)
             case ListSessions():
                 return _result(await _sessions(service, arguments))
             case Routes():
@@ -98,13 +99,16 @@ class AgentServer:
                 raise AssertionError(arguments)
 
     async def _turn(
-        self, context: Context, service: ServiceClient, session: str, text: str, tier: str | None
+        self, context: Context, service: ServiceClient, session: str, text: str, asked: RunTask | ContinueTask
     ) -> types.CallToolResult | types.InputRequiredResult:
         async with service.listening(session) as events:
             # A cancel that comes while the service is taking the turn must find it: it is cancelled as soon as it has a name.
             outcome = Outcome(session, turn="")
             with anyio.CancelScope(shield=True):
-                outcome.turn = await service.send(session, text, who=WHO, tier=tier, interactive=_shows_questions(context))
+                outcome.turn = await service.send(
+                    session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context),
+                    wish=RouteWish(task=asked.task_type, latency=asked.latency),
+                )  # fmt: skip
             return await self._follow(context, service, outcome, events)
 
     async def _follow(

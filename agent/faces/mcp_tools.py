@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from agent.route_parts import TASK_CHARS
+from config.routing_settings import Latency
 
 MAX_TEXT = 200_000
 """Characters of one message; the service takes no more than a megabyte."""
 MAX_ROWS = 100
+TaskType = Annotated[str | None, Field(max_length=TASK_CHARS, description="A type of task that the routing knows; absent: by the words.")]
+Wanted = Annotated[Latency, Field(description="When the answer should begin; the routing weighs it.")]
 
 
 class _Arguments(BaseModel):
@@ -18,12 +23,16 @@ class _Arguments(BaseModel):
 class RunTask(_Arguments):
     task: str = Field(min_length=1, max_length=MAX_TEXT, description="What to do, in plain words.")
     tier: str | None = Field(default=None, description="Have this tier answer, such as fast or balanced; absent: the routing chooses.")
+    task_type: TaskType = None
+    latency: Wanted = "any"
 
 
 class ContinueTask(_Arguments):
     session: str = Field(min_length=1, max_length=100, description="The session that run_task or list_sessions named.")
     message: str = Field(min_length=1, max_length=MAX_TEXT, description="What to say next.")
     tier: str | None = Field(default=None, description="Have this tier answer; absent: the routing chooses.")
+    task_type: TaskType = None
+    latency: Wanted = "any"
 
 
 class ListSessions(_Arguments):

@@ -25,7 +25,9 @@ class Outcome:
 
     session: str
     turn: str
+    node: str = ""
     tier: str = ""
+    rule: str = ""
     reasons: tuple[str, ...] = ()
     model: str = ""
     waiting: dict[str, ApprovalNeeded] = field(default_factory=dict[str, ApprovalNeeded])
@@ -117,7 +119,7 @@ class Outcome:
     def _note(self, event: Event) -> None:
         match event:
             case RouteChosen():
-                self.tier, self.reasons = event.tier, event.reasons
+                self.node, self.tier, self.rule, self.reasons = event.node, event.tier, event.rule, event.reasons
             case ApprovalNeeded():
                 self.waiting[event.approval] = event
             case ApprovalAnswered():

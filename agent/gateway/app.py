@@ -21,7 +21,7 @@ from agent.errors import AgentError
 from agent.facade import Facade
 from agent.gateway.answers import AGENT, Failure, own_models
 from agent.gateway.asked import Asked, NotUnderstood, read
-from agent.gateway.deciding import BIG, force_headers, headers_of, named, needs_choice, wish_of
+from agent.gateway.deciding import force_headers, headers_of, named, needs_choice, wish_of
 from agent.gateway.dispatch import Dispatch, Dispatcher
 from agent.gateway.relay import Relay, Straight, Upstream, failure_of, passed_on
 from agent.gateway.turns import TurnAnswer
@@ -74,8 +74,8 @@ class Gateway:
         asked = read(await request.body())
         if asked.model != AGENT:
             return await self._routed(request, asked)
-        session, tier = request.headers.get(SESSION), BIG if wish_of(request.headers).forced else None
-        return TurnAnswer(self._facade, asked, session=session, tier=tier, ensure_engine=self._engine.ensure)
+        session, wish = request.headers.get(SESSION), wish_of(request.headers)
+        return TurnAnswer(self._facade, asked, session=session, wish=wish, ensure_engine=self._engine.ensure)
 
     async def pass_on(self, request: Request) -> Response:
         """Any other route. What is no JSON, such as a form with a sound, is passed as it is."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from agent.gateway.asked import Asked, NotUnderstood
+from agent.route_parts import TASK_CHARS, RouteWish
 from agent.routes.candidates import Kept
 from agent.routes.nodes import CHAT_PATH, NodeState, places_of
 from agent.routes.routing import Facts, Route, RoutingRules, choose
 from agent.routes.signals import CHARS_PER_TOKEN
-from config.routing_settings import LATENCIES
+from config.routing_settings import LATENCIES, Latency
 from inference.contract.headers import FORCE
 from inference.contract.status import Capability
 
@@ -34,7 +34,6 @@ RULE = "X-Variet-Rule"
 REASON = "X-Variet-Reason"
 REASON_CHARS = 1000
 """Longer chains of reasons are cut: a client may bound its headers."""
-TASK_CHARS = 100
 NOT_FOR_PROGRAMS = "answers a person alone, never a program"
 ONLY_CHAT = "is only known to answer chat completions"
 _NEEDS: Mapping[str, Capability] = {
@@ -47,29 +46,22 @@ _NEEDS: Mapping[str, Capability] = {
 """Last words of a route, and what its model must be able to do. Every other route wants a language model."""
 
 
-class Wish(NamedTuple):
-    """What a request's headers ask of the routing."""
-
-    forced: bool = False
-    latency: str = "any"
-    task: str | None = None
-
-
-def wish_of(headers: Mapping[str, str]) -> Wish:
+def wish_of(headers: Mapping[str, str]) -> RouteWish:
     """What the headers ask for.
 
     Raises:
         NotUnderstood: one of them has a value that it cannot have.
     """
-    latency, task = headers.get(LATENCY, "any"), headers.get(TASK)
-    if latency not in LATENCIES:
+    said, task = headers.get(LATENCY, "any"), headers.get(TASK)
+    latency: Latency | None = next((each for each in LATENCIES if each == said), None)
+    if latency is None:
         raise NotUnderstood(f"{LATENCY} is one of {', '.join(LATENCIES)}.")
     if task is not None and len(task) > TASK_CHARS:
         raise NotUnderstood(f"{TASK} is longer than {TASK_CHARS} characters.")
-    return Wish(headers.get(FORCE_BIG, "").lower() == "true", latency, task)
+    return RouteWish(forced=headers.get(FORCE_BIG, "").lower() == "true", latency=latency, task=task)
 
 
-def needs_choice(asked: Asked, wish: Wish, *, has_nodes: bool) -> bool:
+def needs_choice(asked: Asked, wish: RouteWish, *, has_nodes: bool) -> bool:
     """Whether something has to be chosen, so that it has to be known what can answer.
 
     Args:
@@ -85,7 +77,7 @@ def named(asked: Asked) -> Route:
     return Route(asked.model, "named", (f'the request names "{asked.model}"',))
 
 
-def decide(asked: Asked, path: str, wish: Wish, *, nodes: Sequence[NodeState], rules: RoutingRules, kept: Kept | None = None) -> Route:
+def decide(asked: Asked, path: str, wish: RouteWish, *, nodes: Sequence[NodeState], rules: RoutingRules, kept: Kept | None = None) -> Route:
     """Choose.
 
     1. The header `X-Force-Big: true`, or the name `big` where nothing of that name is served: the settings' big tier.
@@ -139,7 +131,7 @@ def _shown(node: NodeState, path: str) -> NodeState:
     return replace(node, closed=ONLY_CHAT) if node.only_chat and path != CHAT_PATH else node
 
 
-def _facts(asked: Asked, wish: Wish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:
+def _facts(asked: Asked, wish: RouteWish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:
     text = asked.newest_text()
     tokens = asked.chars() // CHARS_PER_TOKEN
     return Facts(

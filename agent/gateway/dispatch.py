@@ -15,8 +15,9 @@ import anyio.to_thread
 from agent.errors import EngineUnreachable
 from agent.events import RouteChosen
 from agent.gateway.asked import Asked
-from agent.gateway.deciding import Wish, decide, headers_of
+from agent.gateway.deciding import decide, headers_of
 from agent.gateway.relay import Upstream
+from agent.route_parts import RouteWish
 from agent.routes.candidates import Kept
 from agent.routes.forwarding import Forwarded, Passing
 from agent.routes.memory import RouteMemory
@@ -79,7 +80,7 @@ class Dispatch:
     """
 
     def __init__(
-        self, shared: Dispatcher, asked: Asked, wish: Wish, *, session: str, make_out: Callable[[Route], Passing], path: str
+        self, shared: Dispatcher, asked: Asked, wish: RouteWish, *, session: str, make_out: Callable[[Route], Passing], path: str
     ) -> None:
         self._shared = shared
         self._asked = asked

@@ -24,8 +24,9 @@ from agent.facade import Facade
 from agent.faces.outcome import Outcome
 from agent.gateway.answers import ALIVE, DONE, Failure, Reply, about_turn, chunk, completion, usage_chunk
 from agent.gateway.asked import Asked, NotUnderstood
-from agent.gateway.deciding import REASON, TIER
+from agent.gateway.deciding import NODE, REASON, REASON_CHARS, RULE, TIER, ascii_line
 from agent.gateway.relay import failure_of
+from agent.route_parts import RouteWish
 from agent.routes.nodes import CHAT_PATH
 from agent.service.wire import KEEP_ALIVE_S
 from inference.contract.headers import SESSION
@@ -34,6 +35,8 @@ from inference.contract.sse import error_frame
 WHO = "gateway"
 CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
+ROUTE_BOUND_S = 10.0
+"""A route is known as soon as the nodes were looked at, which has tighter bounds of its own."""
 TITLE_CHARS = 80
 log = logging.getLogger(__name__)
 _STATUS = {"engine_unreachable": 503, "model_failed": 502}
@@ -43,7 +46,7 @@ class TurnAnswer(Response):
     """One turn of the agent, as a completion."""
 
     def __init__(
-        self, facade: Facade, asked: Asked, *, session: str | None, tier: str | None, ensure_engine: Callable[[], Awaitable[None]]
+        self, facade: Facade, asked: Asked, *, session: str | None, wish: RouteWish, ensure_engine: Callable[[], Awaitable[None]]
     ) -> None:
         """Nothing happens before it is sent.
 
@@ -51,7 +54,7 @@ class TurnAnswer(Response):
             facade: the agent.
             asked: the request.
             session: to go on with; None for a new one.
-            tier: that the program forces; None for the routing's choice.
+            wish: what routing is to know of the turn.
             ensure_engine: makes sure that an engine of our own runs.
 
         Raises:
@@ -66,7 +69,7 @@ class TurnAnswer(Response):
         self._is_streamed = asked.is_streamed
         options = asked.body.get("stream_options")
         self._counts = isinstance(options, dict) and bool(cast("dict[str, Any]", options).get("include_usage"))
-        self._facade, self._session, self._tier, self._ensure_engine = facade, session, tier, ensure_engine
+        self._facade, self._session, self._wish, self._ensure_engine = facade, session, wish, ensure_engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run it, until it has ended or the client leaves."""
@@ -80,7 +83,7 @@ class TurnAnswer(Response):
             await self._ensure_engine()
             session = await self._facade.open_session(resume=self._session, title="" if self._session else self._text[:TITLE_CHARS])
             async with _heard(self._facade, session) as events:
-                turn = await self._facade.send(session, self._text, who=WHO, tier=self._tier, interactive=False)
+                turn = await self._facade.send(session, self._text, who=WHO, interactive=False, wish=self._wish)
                 await self._tell(send, Outcome(session, turn), events)
         except AgentError as error:
             failure = _refusal(error)
@@ -101,7 +104,7 @@ class TurnAnswer(Response):
         async for _ in _texts(events, outcome):
             pass
         failure = _failure(outcome)
-        told = {SESSION: outcome.session, TIER: outcome.tier, REASON: _line("; ".join(outcome.reasons))}
+        told = {SESSION: outcome.session, **_decision(outcome)}
         if failure is not None:
             await _send_whole(send, failure.status, failure.body(), told)
             return
@@ -109,8 +112,9 @@ class TurnAnswer(Response):
         await _send_whole(send, 200, completion(_reply(outcome), outcome.answer, outcome.usage, more), told)
 
     async def _stream(self, send: Send, outcome: Outcome, events: AsyncIterator[Event]) -> None:
-        named = (SESSION.lower().encode(), outcome.session.encode())
-        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), named]
+        before = await _routed(events, outcome)
+        told = {"content-type": "text/event-stream", "cache-control": "no-store", SESSION: outcome.session, **_decision(outcome)}
+        headers = [(name.lower().encode(), value.encode()) for name, value in told.items() if value]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         lock = anyio.Lock()
 
@@ -120,7 +124,7 @@ class TurnAnswer(Response):
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_alive, say)
-            await say(chunk(_reply(outcome), {"role": "assistant", "content": ""}))
+            await say(chunk(_reply(outcome), {"role": "assistant", "content": before}))
             async for text in _texts(events, outcome):
                 await say(chunk(_reply(outcome), {"content": text}))
             tasks.cancel_scope.cancel()
@@ -156,13 +160,26 @@ async def _heard(facade: Facade, session: str) -> AsyncGenerator[AsyncIterator[E
             yield receive
 
 
+async def _routed(events: AsyncIterator[Event], outcome: Outcome) -> str:
+    """Wait until the turn has a route, for the answer's headers, or has ended; what it said before. Too late: they go without."""
+    said = ""
+    with anyio.move_on_after(ROUTE_BOUND_S):
+        while not (outcome.tier or outcome.has_ended):
+            event = await anext(events, None)
+            if event is None:
+                break
+            said += outcome.take(event)
+    return said
+
+
 async def _texts(events: AsyncIterator[Event], outcome: Outcome) -> AsyncGenerator[str]:
     """What the turn says, piece by piece, until it has ended."""
-    async for event in events:
+    while not outcome.has_ended:
+        event = await anext(events, None)
+        if event is None:
+            return
         if text := outcome.take(event):
             yield text
-        if outcome.has_ended:
-            return
 
 
 def _reply(outcome: Outcome) -> Reply:
@@ -187,8 +204,10 @@ def _refusal(error: AgentError) -> Failure:
             return failure_of(error)
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()
+def _decision(outcome: Outcome) -> dict[str, str]:
+    """What the client is told of the turn's route."""
+    reason = ascii_line("; ".join(outcome.reasons))[:REASON_CHARS]
+    return {NODE: ascii_line(outcome.node), TIER: ascii_line(outcome.tier), RULE: ascii_line(outcome.rule), REASON: reason}
 
 
 async def _send_whole(send: Send, status: int, body: bytes, told: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from agent.errors import AgentError
 from agent.event_parts import Beside
 from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
 from agent.held_events import HeldCall
+from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
 from agent.service.address import Address
 from agent.service.faults import ServiceError, ServiceGone, error_for
@@ -90,12 +91,13 @@ class ServiceClient:
         answer = await self._call("POST", "/sessions", SessionRequest(resume=resume, title=title), subject=resume or "")
         return SessionOpened.model_validate_json(answer).session
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a person may choose of a turn
         self, session: str, text: str, *, who: str, tier: str | None = None,
         grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
+        wish: RouteWish = NO_WISH,
     ) -> str:  # fmt: skip
         """See `Facade.send`."""
-        request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive, attached=tuple(attached))
+        request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive, attached=tuple(attached), wish=wish)
         return TurnAccepted.model_validate_json(await self._call("POST", f"/sessions/{session}/turns", request, subject=session)).turn
 
     async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:

@@ -109,7 +109,7 @@ class Desk:
         await self.ensure_engine()
         turn = await facade.send(
             request.path_params["session"], asked.text, who=asked.who, tier=asked.tier,
-            grants=asked.grants, interactive=asked.interactive, attached=asked.attached,
+            grants=asked.grants, interactive=asked.interactive, attached=asked.attached, wish=asked.wish,
         )  # fmt: skip
         return JSONResponse(TurnAccepted(turn=turn).model_dump(), 202)
 

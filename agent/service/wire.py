@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.event_parts import Beside, ToolClass
+from agent.route_parts import NO_WISH, RouteWish
 
 READY_WAIT_S = 90.0
 """A request waits this long for a service that is getting ready: engine and tool servers have tighter bounds of their own."""
@@ -87,6 +88,7 @@ class TurnRequest(_Wire):
     grants: frozenset[ToolClass] = frozenset()
     interactive: bool = True
     attached: tuple[Beside, ...] = Field(default=(), max_length=16)
+    wish: RouteWish = NO_WISH
 
 
 class TurnAccepted(_Wire):

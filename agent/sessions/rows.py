@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.events import ApprovalNeeded
+from agent.route_parts import RouteWish
 from agent.safety.approvals import ApprovalRow
 from agent.turns.turn_state import Options
 
@@ -48,7 +49,8 @@ class TurnRow:
 def turn_row(turn: str, session: str, options: str) -> TurnRow:
     """A turn, from its columns."""
     values = json.loads(options)
-    return TurnRow(turn, session, Options(values["tier"], frozenset(values["grants"]), values["is_interactive"]))
+    wish = RouteWish.model_validate(values.get("wish", {}))  # Not there in turns that an older version began.
+    return TurnRow(turn, session, Options(values["tier"], frozenset(values["grants"]), values["is_interactive"], wish))
 
 
 def approval_row(row: tuple[str, str, float, str | None]) -> ApprovalRow:

@@ -29,6 +29,7 @@ from agent.errors import AgentError
 from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.local_time import Zone, find_zone
+from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
 from agent.routes.routing import without_tags
@@ -96,9 +97,10 @@ class Runtime:
         await anyio.to_thread.run_sync(create)
         return session
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a person may choose of a turn
         self, session: str, text: str, *, who: str, tier: str | None = None,
         grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
+        wish: RouteWish = NO_WISH,
     ) -> str:  # fmt: skip
         """Begin a turn; what happens in it comes as events.
 
@@ -110,6 +112,7 @@ class Runtime:
             grants: classes of tools granted in advance; never what sends or deletes once the session is tainted.
             interactive: somebody can be asked. Otherwise a call that needs a person is left in the queue, and the turn ends.
             attached: put beside the text; it taints the session, as what a tool reads does. Pictures need a model that sees.
+            wish: what routing is to know of it beside text and tier.
 
         Returns:
             The turn's id.
@@ -123,7 +126,7 @@ class Runtime:
         taken = await take_in(self._world, [each for each in attached if isinstance(each, PictureFile)])
         texts = tuple(each for each in attached if isinstance(each, Attached))
         now = self._world.zone.now()
-        turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive))
+        turn = TurnRow(f"t-{uuid.uuid4().hex[:12]}", session, Options(tier, grants, interactive, wish))
         sent_text = with_attached(told_beside(user_text(without_tags(text, self._world.routing), now), taken.pictures), texts)
         started = TurnStarted(
             turn=turn.id, text=text, sent_text=sent_text, now=now.isoformat(), who=who, attached=texts, pictures=taken.pictures

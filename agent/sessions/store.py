@@ -194,6 +194,7 @@ class Store:
                 "tier": turn.options.tier,
                 "grants": sorted(turn.options.grants),
                 "is_interactive": turn.options.is_interactive,
+                "wish": turn.options.wish.model_dump(mode="json"),
             }
         )
         with self._transaction() as db:

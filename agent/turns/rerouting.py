@@ -100,6 +100,9 @@ def facts_of(state: TurnState, known: TiersKnown) -> Facts:
         turn_tokens=newest,
         prompt_tokens=total,
         needs=frozenset({"tools"} if state.rules.schemas else ()) | ({VISION} if known.view.has_pictures else set[str]()),
+        latency=state.options.wish.latency,
+        task=state.options.wish.task,
+        forced=state.options.wish.forced,
         kept=known.kept,
     )
 

@@ -31,6 +31,7 @@ from agent.events import (
     Usage,
 )
 from agent.held_events import ToolHeld, ToolTakenBack
+from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.routing import RoutingRules
 from agent.safety.manifest import ToolFacts
 from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
@@ -74,6 +75,8 @@ class Options:
     tier: str | None = None
     grants: frozenset[ToolClass] = frozenset()
     is_interactive: bool = True
+    wish: RouteWish = NO_WISH
+    """What routing is to know beside the tier."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from agent.background import background_tasks
 from agent.events import Event, ModelReplied, RouteChosen, TurnDone, TurnFailed
+from agent.route_parts import NO_WISH, RouteWish
 from config.credentials import write_secret
 from config.paths import Home
 from config.schema import AgentSettings
@@ -84,6 +85,23 @@ async def test_a_rule_sends_a_long_text_to_the_big_node_and_all_of_it_is_stored(
     replied = next(event for event in long if isinstance(event, ModelReplied))
     assert replied.elapsed_s >= replied.first_token_s > 0
     assert big.requests[0]["model"] == "deep"
+
+
+async def test_what_a_client_says_of_task_and_latency_chooses_among_the_rules_and_force_comes_before_them(home: Home):
+    rules = ({"name": "study", "to": ("big",), "task": "research"}, {"name": "quick", "to": ("balanced",), "latency": "1s"})
+    settings = settings_of({}, rules=rules, force_tier="big")
+    wishes = [RouteWish(task="research"), RouteWish(latency="1s"), RouteWish(task="research", latency="1s", forced=True), NO_WISH]
+    with anyio.fail_after(120):
+        async with big_node([Say("1"), Say("3")]) as big:
+            settings = settings.model_copy(update={"nodes": AgentSettings.model_validate({"nodes": {"big": {"url": big.url}}}).nodes})
+            async with agent_of(home, [Say("2"), Say("4")], settings=settings) as agent:
+                sessions = [await agent.runtime.open_session() for _ in wishes]
+                chosen: list[RouteChosen] = []
+                for agent.session, wish in zip(sessions, wishes, strict=True):
+                    chosen += routes(await agent.ask("hello", wish=wish))
+    assert [(each.node, each.rule) for each in chosen] == [("big", "study"), ("engine", "quick"), ("big", "force"), ("engine", "default")]
+    signals = [each.signals for each in chosen]
+    assert [(each.task, each.latency) for each in signals if each] == [("research", "any"), ("", "1s"), ("research", "1s"), ("", "any")]
 
 
 async def test_the_conversation_stays_where_the_rule_put_it_and_a_pin_is_for_one_message(home: Home):

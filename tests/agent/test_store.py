@@ -20,9 +20,10 @@ from agent.events import (
     TurnStarted,
     Usage,
 )
+from agent.route_parts import RouteWish
 from agent.safety.approvals import check_answer, digest_of, shown
 from agent.service.lease import hold_lease
-from agent.sessions.rows import TurnRow
+from agent.sessions.rows import TurnRow, turn_row
 from agent.sessions.store import Store
 from agent.sessions.writing import must_outlive_power
 from agent.turns.turn_state import Options
@@ -49,8 +50,11 @@ def store(tmp_path: Path):
     store.close()
 
 
+OPTIONS = Options("fast", frozenset({"write"}), False, RouteWish(task="research", latency="10s", forced=True))
+
+
 def begin(store: Store, turn: str = "t", *events: Event) -> None:
-    store.begin_turn(TurnRow(turn, "s", Options("fast", frozenset({"write"}), False)), [started(turn), *events], at=AT)
+    store.begin_turn(TurnRow(turn, "s", OPTIONS), [started(turn), *events], at=AT)
 
 
 def test_events_get_their_places_per_session_and_come_back_as_they_were(store: Store):
@@ -114,7 +118,9 @@ def test_the_log_is_private_to_its_owner(store: Store, tmp_path: Path):
 
 def test_a_turn_is_unfinished_until_its_end_is_stored_and_keeps_what_was_chosen(store: Store):
     begin(store)
-    assert store.unfinished_turns() == [TurnRow("t", "s", Options("fast", frozenset({"write"}), False))]
+    assert store.unfinished_turns() == [TurnRow("t", "s", OPTIONS)]
+    older = turn_row("t", "s", '{"tier": null, "grants": [], "is_interactive": true}')
+    assert older.options == Options(), "a turn that an older version began"
     store.append("s", [TurnDone(turn="t", answer="", usage=Usage())], at=AT)
     assert store.unfinished_turns() == []
 

@@ -20,6 +20,7 @@ from agent.facade import Facade
 from agent.faces.cli import mcp_agent
 from agent.faces.mcp_door import mcp_door, mcp_token
 from agent.faces.mcp_http import open_mcp
+from agent.route_parts import RouteWish
 from agent.service.address import Address
 from agent.service.service import Service
 from config.paths import HOME_VARIABLE, Home
@@ -104,7 +105,9 @@ async def test_a_task_is_one_call_with_progress_and_its_approval_is_asked_throug
 
     async with asking(served, mode, "yes") as (client, asked):
         assert [tool.name for tool in (await client.list_tools()).tools] == ["run_task", "continue_task", "list_sessions", "routes"]
-        done = await client.call_tool("run_task", {"task": "list"}, progress_callback=note)
+        wished = {"task_type": "research", "latency": "10s"}
+        done = await client.call_tool("run_task", {"task": "list", **wished}, progress_callback=note)
+        assert list(served.runtime.wishes.values()) == [RouteWish(task="research", latency="10s")]
         assert (text_of(done), told_of(done)["status"]) == ("You have two events tomorrow.", "answered")
         assert "list_events: done" in steps
         more = await client.call_tool("continue_task", {"session": told_of(done)["session"], "message": "add Tea"})

@@ -8,6 +8,7 @@ import anyio
 import openai
 import pytest
 
+from agent.route_parts import RouteWish
 from tests.agent_gateway.conftest import Served
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,8 @@ async def test_a_turn_is_a_completion(served: Served) -> None:
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage is not None
     assert answer.usage.total_tokens == 15
-    assert raw.headers["x-variet-tier"] == "fast"
+    told = {name: raw.headers[f"x-variet-{name}"] for name in ("node", "tier", "rule", "reason")}
+    assert told == {"node": "engine", "tier": "fast", "rule": "default", "reason": "no rule matched"}
     assert [row.session for row in served.runtime.sessions()] == [raw.headers["x-variet-session"]]
 
 
@@ -42,6 +44,21 @@ async def test_the_header_that_forces_the_big_tier_counts_for_the_agent_too(serv
     create = served.openai.chat.completions.with_raw_response.create
     raw = await create(model="variet", messages=says("hello"), extra_headers={"X-Force-Big": "true"})
     assert raw.headers["x-variet-tier"] == "big"
+
+
+async def test_the_headers_about_task_and_latency_reach_the_agents_routing(served: Served) -> None:
+    create = served.openai.chat.completions.with_raw_response.create
+    headers = {"X-Variet-Latency": "10s", "X-Variet-Task": "research"}
+    await create(model="variet", messages=says("hello"), extra_headers=headers)
+    assert list(served.runtime.wishes.values()) == [RouteWish(latency="10s", task="research")]
+    with pytest.raises(openai.BadRequestError, match="X-Variet-Latency"):
+        await create(model="variet", messages=says("hello"), extra_headers={"X-Variet-Latency": "soon"})
+
+
+async def test_a_stream_tells_the_decision_in_its_headers(served: Served) -> None:
+    raw = await served.openai.chat.completions.with_raw_response.create(model="variet", messages=says("hello"), stream=True)
+    assert [raw.headers[f"x-variet-{name}"] for name in ("node", "tier", "rule")] == ["engine", "fast", "default"]
+    assert [chunk async for chunk in raw.parse()]
 
 
 async def test_a_stream_says_the_answer_once(served: Served) -> None:
