@@ -7,9 +7,10 @@ budget of questions without a yes, after which it only reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
+from agent.changing import changed
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, CallDecided, Event
 from agent.held_events import ToolTakenBack
 
@@ -44,18 +45,18 @@ class Asked:
         """What has been asked once this event has happened."""
         match event:
             case CallDecided():
-                return replace(self, decided={**self.decided, event.call: question_of(event.name, event.arguments)})
+                return changed(self, decided={**self.decided, event.call: question_of(event.name, event.arguments)})
             case ApprovalNeeded():
                 counted = self.without_yes | {event.approval} if is_tainted else self.without_yes
-                return replace(self, without_yes=counted, answers=self._with(event.call, "open"))
+                return changed(self, without_yes=counted, answers=self._with(event.call, "open"))
             case ApprovalAnswered() if event.outcome == "yes":
-                return replace(self, without_yes=self.without_yes - {event.approval}, answers=self._with(event.call, ""))
+                return changed(self, without_yes=self.without_yes - {event.approval}, answers=self._with(event.call, ""))
             case ApprovalAnswered():
-                return replace(self, answers=self._with(event.call, "no" if event.outcome == "no" else "expired"))
+                return changed(self, answers=self._with(event.call, "no" if event.outcome == "no" else "expired"))
             case ToolTakenBack():
-                return replace(self, answers=self._with(event.call, "taken back"))
+                return changed(self, answers=self._with(event.call, "taken back"))
             case _ if event.type in TURN_ENDS:
-                return replace(self, answers={}, decided={})
+                return changed(self, answers={}, decided={})
             case _:
                 return self
 

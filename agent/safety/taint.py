@@ -7,9 +7,10 @@ that of a single value it can be told where it comes from (`agent.safety.provena
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agent.calls.handles import Field
+from agent.changing import changed
 from agent.event_parts import Picture
 from agent.events import Attached, CallDecided, Event, ToolFinished, ToolStarted, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
@@ -51,7 +52,7 @@ class Taint:
     def after(self, event: Event) -> Taint:
         """The taint once this event has happened. It never shrinks, and an event that comes twice counts once."""
         asked = self.asked.after(event, is_tainted=self.is_tainted)
-        heard = self if asked is self.asked else replace(self, asked=asked)
+        heard = self if asked is self.asked else changed(self, asked=asked)
         match event:
             case TurnStarted():
                 return heard._typed(event.text)._beside(event.attached)._shown(event.pictures)
@@ -61,42 +62,42 @@ class Taint:
             case CallDecided():
                 return heard._decided(event)
             case ToolStarted() if heard.is_tainted and f"{event.turn}/{event.call}" in heard.effects:
-                return replace(heard, has_written=True)
+                return changed(heard, has_written=True)
             case _:
                 return heard
 
     def _typed(self, text: str) -> Taint:
         # The host's own words about an approved call quote what outsiders wrote.
         is_own = not text.startswith(DEFERRED_TEXT)
-        fresh = replace(self, said=text if is_own else "", dictated=frozenset())
-        return replace(fresh, typed=(*self.typed, text)) if is_own and text not in self.typed else fresh
+        fresh = changed(self, said=text if is_own else "", dictated=frozenset())
+        return changed(fresh, typed=(*self.typed, text)) if is_own and text not in self.typed else fresh
 
     def _named(self, event: ToolFinished) -> Taint:
         fields = {handle: Field(event.name, value, event.taints) for handle, value in event.fields.items()}
         # The same text from two tools has one name: then it is from outside if either was.
         kept = {handle: each for handle, each in self.fields.items() if handle not in fields or each.is_outside}
-        return replace(self, fields={**self.fields, **fields, **kept})
+        return changed(self, fields={**self.fields, **fields, **kept})
 
     def _decided(self, event: CallDecided) -> Taint:
         if event.reason == DICTATED:
-            return replace(self, dictated=self.dictated | {event.name})
+            return changed(self, dictated=self.dictated | {event.name})
         if event.tool_class == "read" or event.verdict == "deny":
             return self
-        return replace(self, effects=self.effects | {f"{event.turn}/{event.call}"})
+        return changed(self, effects=self.effects | {f"{event.turn}/{event.call}"})
 
     def _beside(self, attached: tuple[Attached, ...]) -> Taint:
         """A person shows what others wrote: it is no word of theirs."""
         sources = tuple(f"the attached {each.name}" for each in attached)
         texts = tuple(Brought(source, each.text) for source, each in zip(sources, attached, strict=True))
-        return replace(self, sources=tuple(dict.fromkeys((*self.sources, *sources))), brought=tuple(dict.fromkeys((*self.brought, *texts))))
+        return changed(self, sources=tuple(dict.fromkeys((*self.sources, *sources))), brought=tuple(dict.fromkeys((*self.brought, *texts))))
 
     def _shown(self, pictures: tuple[Picture, ...]) -> Taint:
         """Anybody may have written what stands in a picture; its words are nowhere to be compared with."""
-        return replace(self, sources=tuple(dict.fromkeys((*self.sources, *(f"the picture {each.name}" for each in pictures)))))
+        return changed(self, sources=tuple(dict.fromkeys((*self.sources, *(f"the picture {each.name}" for each in pictures)))))
 
     def _brought(self, event: ToolFinished) -> Taint:
         text = Brought(event.name, event.whole or event.text)
-        return replace(
+        return changed(
             self,
             sources=self.sources if event.name in self.sources else (*self.sources, event.name),
             brought=self.brought if text in self.brought else (*self.brought, text),

@@ -7,10 +7,11 @@ turn ends, its loop stops whatever is still under way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from agent.calls.assemble import Reply
+from agent.changing import changed
 from agent.events import ApprovalAnswered, Event, Usage
 from agent.held_events import ToolTakenBack
 from agent.routes.candidates import Kept
@@ -224,7 +225,7 @@ class Draft:
 
     def to_stage(self, stage: Stage) -> None:
         """Follows from what was recorded: when the last result is in, the fold cannot know that the model is next."""
-        self.state = replace(self.state, stage=stage)
+        self.state = changed(self.state, stage=stage)
 
     def usage(self) -> Usage:
         """What the turn used up to now."""
@@ -235,11 +236,11 @@ class Draft:
         state = self.state
         if state.active_since is not None:
             worked = max(0.0, self.now - state.active_since)
-            self.state = replace(state, active_s=state.active_s + worked)
+            self.state = changed(state, active_s=state.active_s + worked)
 
     def finish(self) -> Step:
         limits: Limits = self.state.rules.limits
-        state = replace(self.state, active_since=self.now if self.state.is_working else None)
+        state = changed(self.state, active_since=self.now if self.state.is_working else None)
         if state.stage == "ended":
             return Step(state, tuple(self.effects), None)
         times = [call.expires_at for call in state.calls if call.phase == "waiting"] + [held.due for held in state.held]
