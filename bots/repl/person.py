@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
+from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 
 Answer = Literal["yes", "no", "interrupt"]
@@ -28,6 +29,10 @@ class Person(Protocol):
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """Yes or no to exactly what was shown; no is the default."""
+        ...
+
+    async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
+        """What is typed into each field of a question; None: nothing is to be sent after all."""
         ...
 
     def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:

@@ -6,11 +6,12 @@ An approval takes the next line, which must be a plain yes; anything else, and t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio.to_thread
 
+from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from bots.repl.person import Answer, Left
 
@@ -30,6 +31,10 @@ class PipePerson:
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """The next line, if it is a yes."""
         return "yes" if (await _read_line()).strip().lower() in YES else "no"
+
+    async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
+        """One line for each field; an empty one leaves it as it was suggested."""
+        return {each.name: (await _read_line()).strip() for each in fields}
 
     def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
         """Nothing to listen to: a Ctrl-C ends the program."""

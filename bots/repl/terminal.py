@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import Style
 
+from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from bots.plain import one_line
 from bots.repl.completing import ChatCompleter
@@ -93,6 +94,16 @@ class TerminalPerson:
             return "interrupt"
         except EOFError:
             return "no"
+
+    async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
+        """A line for each field; an empty one leaves it as it was suggested, Ctrl-C or Ctrl-D sends nothing."""
+        typed: dict[str, str] = {}
+        try:
+            for each in fields:
+                typed[each.name] = await self._approval.prompt_async(f"  {one_line(each.label)}: ")
+        except (KeyboardInterrupt, EOFError):
+            return None
+        return typed
 
     @contextmanager
     def listening(self, on_interrupt: Callable[[], None]) -> Generator[None]:
