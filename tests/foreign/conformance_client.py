@@ -25,7 +25,7 @@ BOUND_S = 100.0
 
 
 async def _yes(question: Question) -> Answer:
-    return accepted(question)
+    return accepted(question, question.filled({}).values)
 
 
 def arguments_for(schema: Mapping[str, Any]) -> dict[str, Any]:
