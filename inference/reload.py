@@ -27,6 +27,8 @@ from inference.keys import load_keys
 
 POLL_S = 1.0
 """Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
+KEYS_POLL_S = 0.25
+"""The same for the keys: one that was taken away is to open nothing any more, and its streams are to end, before its owner looks again."""
 Stamp = tuple[int, int, int] | None
 Apply = Callable[[EngineSettings, Catalog, frozenset[str]], Awaitable[None]]
 """Lets new settings hold from now on; the names are those of models whose process must be another."""

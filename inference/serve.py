@@ -42,7 +42,7 @@ from inference.policy import Policy
 from inference.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
 from inference.read_ahead import ReadAhead
-from inference.reload import FileWatch, Origin, Reloader, take_keys
+from inference.reload import KEYS_POLL_S, FileWatch, Origin, Reloader, take_keys
 from inference.residency import UNMEASURED, Limits, Memory
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
@@ -124,7 +124,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 engine = Engine(gate, supervisor, proxy, version, mode)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)
-                    tasks.start_soon(key_watch.run, partial(take_keys, key_watch.path, gate))
+                    tasks.start_soon(partial(key_watch.run, partial(take_keys, key_watch.path, gate), every_s=KEYS_POLL_S))
                     tasks.start_soon(ReadAhead(supervisor).run)
                     if settings.mode.yield_mib is not None:
                         tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
