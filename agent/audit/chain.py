@@ -83,8 +83,9 @@ def session_mark(session: str) -> str:
 
 def digest_of(session: str, event: Event) -> str:
     """The digest of an event, whatever place in the log it has."""
-    unsaid = {name for name in ADDED if not getattr(event, name, "")}
-    body = event.model_copy(update={"seq": 0}).model_dump_json(exclude=unsaid)
+    fields = vars(event)
+    unsaid = {name for name in ADDED if not fields.get(name, True)}
+    body = (event.model_copy(update={"seq": 0}) if event.seq else event).model_dump_json(exclude=unsaid)
     return hashlib.sha256(f"{session}\n{body}".encode()).hexdigest()
 
 
