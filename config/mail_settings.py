@@ -27,7 +27,7 @@ FILING_HOSTS = frozenset({"smtp.gmail.com", "smtp.googlemail.com", "smtp.office3
 class MailAccountEntry(Section):
     kind: Literal["server", "google"] = "server"
     """Where its mail is: on servers that are named here, or at Google, after `variet login google --account NAME --scope mail` to read
-    and file it, and `--scope send` to send it."""
+    and file it, `--scope send` to send it, and `--scope compose` to send what lies among its drafts too."""
     address: Address
     """Whom its mails are from."""
     user: str | None = None

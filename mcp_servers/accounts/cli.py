@@ -27,7 +27,7 @@ PLACES = {
     "encrypted-file": "a file under your passphrase",
     "plain-file": "a private file, not encrypted",
 }
-MAIL_SCOPES = ("mail", "mail-read", "send")
+MAIL_SCOPES = ("mail", "mail-read", "send", "compose")
 ENTRY_NEEDED = 'Now name it in agent.toml with its address: [mail.accounts.{account}] kind = "google" address = "you@gmail.com"'
 _account = click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="Your own short name for the account.")
 _provider = click.argument("provider", type=click.Choice(["google"]))
@@ -51,6 +51,7 @@ def login(
       variet login google                       its calendars, as the account "google"
       variet login google --account work --scope mail
       variet login google --account work --scope send
+      variet login google --account work --scope compose      to send drafts that lie at Gmail, too
     """
     if encrypted_file and insecure_file_token:
         raise click.UsageError("--encrypted-file and --insecure-file-token exclude each other.")

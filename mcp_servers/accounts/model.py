@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-ScopeSet = Literal["calendar", "calendar-read", "mail", "mail-read", "send"]
+ScopeSet = Literal["calendar", "calendar-read", "mail", "mail-read", "send", "compose"]
 """What is asked for at once, and kept as one token: each server has the token of its own work and no other."""
 Keeping = Literal["keyring", "encrypted-file", "plain-file"]
 """Where a refresh token lies."""
@@ -24,6 +24,7 @@ SCOPES: Mapping[ScopeSet, tuple[str, ...]] = MappingProxyType(
         "mail": (f"{_GOOGLE}gmail.modify",),
         "mail-read": (f"{_GOOGLE}gmail.readonly",),
         "send": (f"{_GOOGLE}gmail.send",),
+        "compose": (f"{_GOOGLE}gmail.compose",),
     }
 )
 """The least of Google's scopes that each takes. None allows drafts and not sending: that right is kept apart by process."""
@@ -34,6 +35,7 @@ MEANINGS: Mapping[ScopeSet, str] = MappingProxyType(
         "mail": "read, file and draft mail",
         "mail-read": "read mail",
         "send": "send mail",
+        "compose": "send mail, also what lies among the drafts there",
     }
 )
 SERVED_BY: Mapping[ScopeSet, tuple[ScopeSet, ...]] = MappingProxyType(
@@ -42,7 +44,8 @@ SERVED_BY: Mapping[ScopeSet, tuple[ScopeSet, ...]] = MappingProxyType(
         "calendar-read": ("calendar-read", "calendar"),
         "mail": ("mail",),
         "mail-read": ("mail-read", "mail"),
-        "send": ("send",),
+        "send": ("send", "compose"),
+        "compose": ("compose",),
     }
 )
 """Which grants are enough for what is wanted, the smallest first."""

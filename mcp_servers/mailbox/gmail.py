@@ -16,6 +16,7 @@ from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox import gmail_words as words
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, NotAll
+from mcp_servers.mailbox.gmail_drafts import GmailDrafts
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.places import DRAFTS, ROLES, SENT, TRASH, UNREAD, Wanted
 
@@ -133,6 +134,11 @@ class GmailAccount:
             change = self._users.messages().modify(userId=ME, id=key, body=words.relabelled(source, target, own), fields="id")
         self._change(change, lambda: self.folder_of(key) != source, "moved")
         return key
+
+    def keep_draft(self, content: bytes, *, is_new: bool) -> bytes:
+        self._known_at = ""
+        with self._speaking():
+            return GmailDrafts(self._api).keep(content, is_new=is_new)
 
     def labels(self, folder: str) -> tuple[str, ...]:
         del folder

@@ -23,6 +23,10 @@ ROLE_LABELS: Mapping[str, str] = {TRASH: "TRASH", SPAM: "SPAM", DRAFTS: "DRAFT",
 MARKS: Mapping[str, str] = {FLAGGED: "STARRED", UNREAD: "UNREAD", IMPORTANT: "IMPORTANT"}
 """Labels that are no folder."""
 _ARCHIVED = "-in:inbox -in:sent -in:drafts -in:trash -in:spam -in:chats"
+MARK = "X-Variet-Id"
+"""The line by which a mail of ours is known at Gmail, which may put another `Message-ID` in the place of ours."""
+PLAIN_BYTES = 3 * 1024 * 1024
+"""A larger mail goes up as a file."""
 HEAD_BYTES = 65_536
 """Of the text of a mail that is only indexed."""
 _HEADERS = frozenset("from to cc bcc reply-to subject date message-id references in-reply-to".split())
@@ -99,6 +103,12 @@ def head_of(message: Json) -> bytes:
     body = base64.encodebytes(_data(text)[:HEAD_BYTES]).decode("ascii")
     lines = [*headers, "MIME-Version: 1.0", f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", "", body]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def header_of(message: Json, name: str) -> str:
+    """One header of a mail of which Gmail showed the headers; empty where it has none."""
+    payload = cast("Json", message.get("payload") or {})
+    return next((value.strip() for each, value in _headers(payload) if each.lower() == name.lower()), "")
 
 
 def decoded(data: str) -> bytes:

@@ -20,7 +20,7 @@ from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
-from mcp_servers.outbox.gmail_carrier import SENDING, GmailCarrier
+from mcp_servers.outbox.gmail_carrier import COMPOSING, SENDING, GmailCarrier
 from mcp_servers.outbox.keys import take_key
 from mcp_servers.outbox.server import TOOLS, Outbox
 from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
@@ -64,7 +64,8 @@ def _carrier(folder: Path, told: Accounts, sent: Maildir, google: GoogleSection)
 
 
 def _gmail(name: str, google: GoogleSection) -> Carrier:
-    return GmailCarrier(GoogleApi(SENDING, name, bearers_of(google, Home.find()), google.gmail_url))
+    tokens = bearers_of(google, Home.find())
+    return GmailCarrier(*(GoogleApi(service, name, tokens, google.gmail_url) for service in (SENDING, COMPOSING)))
 
 
 def _smtp(name: str, entry: MailAccountEntry, sent: Maildir, unfiled: Unfiled) -> Carrier:

@@ -33,6 +33,8 @@ class Parcel:
     recipients: tuple[str, ...]
     thread: str = ""
     """The conversation at its account that it answers in; empty for none."""
+    draft: str = ""
+    """The account's own name of the draft that it is; empty where it is none of the account's."""
 
 
 class Carrier(Protocol):

@@ -38,6 +38,8 @@ class Sending:
     """The key of the draft that it is; empty for none."""
     thread: str = ""
     """The conversation at its account that it answers in; empty for none."""
+    account_draft: str = ""
+    """The account's own name of the draft; empty for none."""
 
 
 class Delivery:
@@ -114,7 +116,8 @@ class Delivery:
         return entry.state == "sent"
 
     def _carry(self, sending: Sending) -> None:
-        parcel = Parcel(sending.uid, sending.content(), sending.sender, sending.letter.everyone, sending.thread)
+        recipients = sending.letter.everyone
+        parcel = Parcel(sending.uid, sending.content(), sending.sender, recipients, sending.thread, sending.account_draft)
         try:
             self._carrier.carry(parcel, on_leaving=lambda: self._ledger.mark(sending.uid, "in_flight"))
         except NotSent as error:

@@ -17,16 +17,16 @@ from mcp_servers.accounts.failing import AccountUnusable
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import encoded
+from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
 from mcp_servers.mailbox.letters import people_in
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 
 Json = dict[str, Any]
 ME = "me"
-MARK = "X-Variet-Id"
 SENDING = Service("Gmail", "gmail", "v1", "batch", 50, "mail-read", "send")
-PLAIN_BYTES = 3 * 1024 * 1024
-"""A larger mail goes up as a file."""
+COMPOSING = Service("Gmail", "gmail", "v1", "batch", 50, "mail-read", "compose")
+"""To send what lies among the drafts there takes another right; nobody is asked for it before that happens."""
+NO_DRAFT = "Gmail has this draft no more: it was sent or deleted there. Nothing was sent. Write it again."
 LOOKS = 2
 PAUSE_S = 3.0
 """Before each look: Gmail files a mail that has left a moment later."""
@@ -40,12 +40,16 @@ class GmailCarrier:
 
     Args:
         api: the account's own, of `SENDING`.
+        drafts: the same of `COMPOSING`.
         wait: sleeps that many seconds.
         clock: epoch seconds.
     """
 
-    def __init__(self, api: GoogleApi, *, wait: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, api: GoogleApi, drafts: GoogleApi, *, wait: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.time
+    ) -> None:
         self._api = api
+        self._drafts = drafts
         self._wait = wait
         self._clock = clock
 
@@ -54,7 +58,10 @@ class GmailCarrier:
         try:
             self._api.methods  # noqa: B018 - what is missing to ask at all is said before anything leaves
             on_leaving()
-            self._sent(content, parcel.thread)
+            if parcel.draft:
+                self._sent_draft(content, parcel)
+            else:
+                self._sent(content, parcel.thread)
         except Unanswered as error:
             if not self._is_found(parcel.uid, LOOKS):
                 raise Unsure(str(error)) from error
@@ -72,6 +79,22 @@ class GmailCarrier:
                 raise
             # The conversation is gone, and nothing was sent: then it begins one of its own.
             self._asked(content, {})
+
+    def _sent_draft(self, content: bytes, parcel: Parcel) -> None:
+        """Send the draft with what was approved in the place of what it says now; Gmail takes it from the drafts in the same step."""
+        message = {"threadId": parcel.thread} if parcel.thread else {}
+        drafts = self._drafts.methods.users().drafts()
+        try:
+            if len(content) <= PLAIN_BYTES:
+                body = {"id": parcel.draft, "message": {**message, "raw": encoded(content)}}
+                self._drafts.write_once(drafts.send(userId=ME, body=body, fields="id"))
+            else:
+                body = {"id": parcel.draft, "message": message}
+                self._drafts.upload_once(
+                    content, "message/rfc822", lambda file: drafts.send(userId=ME, body=body, media_body=file, fields="id")
+                )
+        except Missing as error:
+            raise NotSent(f"{self._api.account}: {NO_DRAFT}") from error
 
     def _asked(self, content: bytes, body: Json) -> None:
         messages = self._api.methods.users().messages()
@@ -99,7 +122,7 @@ class GmailCarrier:
         since = int(self._clock() - RECENTLY.total_seconds())
         recent = self._listed(f"in:sent after:{since}", RECENT)
         asked = [messages.get(userId=ME, id=one, format="metadata", metadataHeaders=[MARK], fields="payload/headers") for one in recent]
-        return any(key in _marks(answer) for answer in self._api.ask_all(asked) if not isinstance(answer, Refusal))
+        return any(key == header_of(answer, MARK) for answer in self._api.ask_all(asked) if not isinstance(answer, Refusal))
 
     def _listed(self, q: str, most: int) -> list[str]:
         request = self._api.methods.users().messages().list(userId=ME, q=q, maxResults=most, fields="messages/id")
@@ -125,8 +148,3 @@ def _marked(parcel: Parcel) -> bytes:
     message[MARK] = sent_key(parcel.uid)
     message["Message-ID"] = f"<{message_id_of(sent_key(parcel.uid))}>"
     return message.as_bytes()
-
-
-def _marks(message: Json) -> list[str]:
-    headers = cast("list[Json]", cast("Json", message.get("payload") or {}).get("headers") or [])
-    return [str(one.get("value", "")).strip() for one in headers if str(one.get("name", "")).lower() == MARK.lower()]

@@ -20,7 +20,7 @@ from mcp_servers.mailbox.letters import Letter, default_subject, letter_text, no
 from mcp_servers.mailbox.mime import compose, parse, redated
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.mailbox.thread_mark import mark_of, unmarked
+from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked
 from mcp_servers.outbox.delivery import Delivery, Sending
 from mcp_servers.outbox.grants import Grant, check_grant
 from mcp_servers.outbox.ledger import digest_of
@@ -136,9 +136,8 @@ class Outbox:
             grant = self._grant(call)
             if grant is None:
                 return _kept(draft.number)
-            sending = Sending(
-                uid, letter, draft.sender, lambda: unmarked(redated(draft.content, call.now)), call.now, draft.key, mark_of(draft.content)
-            )
+            content, place = draft.content, (mark_of(draft.content), draft_of(draft.content))
+            sending = Sending(uid, letter, draft.sender, lambda: unmarked(redated(content, call.now)), call.now, draft.key, *place)
             outcome = _outcome(self._delivery.send(sending, grant))
             self.clear_sent_drafts()
             return outcome

@@ -18,6 +18,8 @@ from tests.fakes.google_description import Called, Description
 
 Json = dict[str, Any]
 READ, MODIFY, SEND = frozenset({"gmail.readonly"}), frozenset({"gmail.modify"}), frozenset({"gmail.send"})
+COMPOSE = frozenset({"gmail.compose"})
+TOKENS = {"token-read": READ, "token-write": MODIFY, "token-send": SEND, "token-compose": COMPOSE}
 UPLOAD = "/upload/"
 MAX_PLAIN_BYTES = 5 * 1024 * 1024
 """A larger mail must come as an upload."""
@@ -28,7 +30,7 @@ class FakeGmail(FakeGoogle):
     """One person's Gmail, with what was asked of it."""
 
     mailbox: FakeMailbox = field(default_factory=FakeMailbox)
-    tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"token-read": READ, "token-write": MODIFY, "token-send": SEND})
+    tokens: dict[str, frozenset[str]] = field(default_factory=lambda: dict(TOKENS))
     description: Description = field(default_factory=lambda: Description.of("gmail", "v1"))
     batch_path: str = "/batch"
     base: str = "/"
@@ -46,7 +48,7 @@ class FakeGmail(FakeGoogle):
 
     def answer(self, method: str, target: str, headers: dict[str, str], content: bytes) -> Answer:
         if target.startswith(UPLOAD):
-            target, content = target.removeprefix("/upload"), _with_raw(headers, content)
+            target, content = target.removeprefix("/upload"), _with_raw(headers, content, is_draft="/drafts" in target)
         elif len(content) > MAX_PLAIN_BYTES:
             self.violations.append("a large mail that is no upload")
         return super().answer(method, target, headers, content)
@@ -72,7 +74,7 @@ def _names(fields: str) -> set[str]:
     return {name.partition("/")[0] for name in bare.split(",")}
 
 
-def _with_raw(headers: dict[str, str], content: bytes) -> bytes:
+def _with_raw(headers: dict[str, str], content: bytes, *, is_draft: bool) -> bytes:
     """The body of the same call without an upload."""
     whole = BytesParser().parsebytes(b"content-type: " + headers["content-type"].encode() + b"\r\n\r\n" + content)
     parts: Any = whole.get_payload()
@@ -80,4 +82,6 @@ def _with_raw(headers: dict[str, str], content: bytes) -> bytes:
         return b"no such upload"
     boundary = str(whole.get_boundary()).encode()
     raw = content.split(b"--" + boundary)[2].partition(b"\n\n")[2].removesuffix(b"\n")
-    return json.dumps({**json.loads(parts[0].get_payload()), "raw": base64.urlsafe_b64encode(raw).decode()}).encode()
+    body: Json = json.loads(parts[0].get_payload())
+    said = {"raw": base64.urlsafe_b64encode(raw).decode()}
+    return json.dumps({**body, "message": {**body.get("message", {}), **said}} if is_draft else {**body, **said}).encode()

@@ -15,6 +15,7 @@ from email.message import EmailMessage, Message
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any, cast
 
+from tests.fakes.gmail_drafts import FakeDrafts
 from tests.fakes.google_calendars import Refused
 from tests.fakes.google_description import Called
 
@@ -52,10 +53,16 @@ class FakeMailbox:
     """More is on no page."""
     history: int = 1000
     keeps_message_id: bool = False
+    _made: int = 0
+    _ids: int = 0
+
+    def __post_init__(self) -> None:
+        self.drafts = FakeDrafts(self)
 
     def add(self, raw: bytes, *labels: str, thread: str = "") -> FakeMail:
         """A mail that is there."""
-        name = f"18c{len(self.mails):013x}"
+        name = f"18c{self._ids:013x}"
+        self._ids += 1
         self.mails[name] = mail = FakeMail(name, thread or name, raw, {*labels})
         self.history += 1
         return mail
@@ -77,6 +84,7 @@ class FakeMailbox:
             "gmail.users.messages.trash": self._trash,
             "gmail.users.messages.send": self._send,
             "gmail.users.threads.get": self._thread,
+            **self.drafts.handlers(),
         }
         if called.path["userId"] not in {"me", ME}:
             raise Refused(403, "forbidden")
@@ -109,7 +117,7 @@ class FakeMailbox:
         hidden = set[str]() if said.get("includeSpamTrash") or "in:trash" in terms else {"TRASH", "SPAM"}
         found = [
             mail
-            for mail in self.mails.values()
+            for mail in reversed(self.mails.values())
             if {*wanted} <= mail.labels and not hidden & mail.labels and all(_fits(mail, term) for term in terms)
         ]
         found.sort(key=lambda mail: mail.at_s, reverse=True)
@@ -121,16 +129,16 @@ class FakeMailbox:
         return {**page, **({"nextPageToken": str(end)} if end < len(found) else {})}
 
     def _get(self, called: Called) -> Json:
-        return self._shown(self._found(called.path["id"]), called.query.get("format", "full"), called.query.get("metadataHeaders"))
+        return self.shown(self._found(called.path["id"]), called.query.get("format", "full"), called.query.get("metadataHeaders"))
 
     def _thread(self, called: Called) -> Json:
         mails = [mail for mail in self.mails.values() if mail.thread == called.path["id"]]
         if not mails:
             raise Refused(404, "notFound")
         mails.sort(key=lambda mail: mail.at_s)
-        return {"id": called.path["id"], "messages": [self._shown(mail, called.query.get("format", "full")) for mail in mails]}
+        return {"id": called.path["id"], "messages": [self.shown(mail, called.query.get("format", "full")) for mail in mails]}
 
-    def _shown(self, mail: FakeMail, form: str, only: Any = None) -> Json:
+    def shown(self, mail: FakeMail, form: str, only: Any = None) -> Json:
         shown: Json = {
             "id": mail.id, "threadId": mail.thread, "labelIds": sorted(mail.labels), "internalDate": str(int(mail.at_s * 1000)),
             "historyId": str(self.history),
@@ -152,32 +160,48 @@ class FakeMailbox:
             raise Refused(400, "invalidArgument")
         mail.labels = (mail.labels - gone) | added
         self.history += 1
-        return self._shown(mail, "minimal")
+        return self.shown(mail, "minimal")
 
     def _trash(self, called: Called) -> Json:
         mail = self._found(called.path["id"])
         mail.labels = (mail.labels - {"INBOX", "SPAM"}) | {"TRASH"}
         self.history += 1
-        return self._shown(mail, "minimal")
+        return self.shown(mail, "minimal")
 
     def _send(self, called: Called) -> Json:
+        mail = self.compose(called.body, "SENT")
+        return {"id": mail.id, "threadId": mail.thread, "labelIds": ["SENT"]}
+
+    def compose(self, written: Json, label: str) -> FakeMail:
+        """A mail that is written here: a draft, or one that is sent.
+
+        Raises:
+            Refused: it is no mail, or nobody gets it.
+        """
         try:
-            raw = base64.b64decode(called.body["raw"].encode(), altchars=b"-_", validate=True)
+            raw = base64.b64decode(written["raw"].encode(), altchars=b"-_", validate=True)
         except (KeyError, binascii.Error) as error:
             raise Refused(400, "invalidArgument") from error
         message = message_from_bytes(raw, policy=policy.SMTP)
-        if not any(message[name] for name in ("To", "Cc", "Bcc")):
-            raise Refused(400, "invalidArgument")
+        if label == "SENT":
+            self.check_recipients(message)
         if parseaddr(str(message["From"] or ""))[1].lower() != ME:
             del message["From"]
             message["From"] = ME
         if not self.keeps_message_id:
             del message["Message-ID"]
-            message["Message-ID"] = f"<CA{len(self.mails)}@mail.gmail.com>"
+            message["Message-ID"] = f"<CA{self._made}@mail.gmail.com>"
+            self._made += 1
         if not message["Date"]:
             message["Date"] = "Sat, 21 Nov 2026 09:15:00 +0100"
-        mail = self.add(message.as_bytes(), "SENT", thread=self._thread_for(called.body.get("threadId", ""), message))
-        return {"id": mail.id, "threadId": mail.thread, "labelIds": ["SENT"]}
+        return self.add(message.as_bytes(), label, thread=self._thread_for(written.get("threadId", ""), message))
+
+    def check_recipients(self, message: EmailMessage) -> None:
+        """Raises:
+        Refused: nobody gets it.
+        """
+        if not any(message[name] for name in ("To", "Cc", "Bcc")):
+            raise Refused(400, "invalidArgument")
 
     def _thread_for(self, thread: str, message: EmailMessage) -> str:
         """The thread that was named, if the mail is one of it by its headers and its subject."""

@@ -18,7 +18,7 @@ from tests.fakes.gmail import FakeGmail
 from tests.fakes.gmail_mailbox import ME, FakeMail
 from tests.mcp_servers.google_desk import QUICK
 
-_TOKENS: dict[ScopeSet, str] = {"mail-read": "token-read", "mail": "token-write", "send": "token-send"}
+_TOKENS: dict[ScopeSet, str] = {"mail-read": "token-read", "mail": "token-write", "send": "token-send", "compose": "token-compose"}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outbox import gmail_carrier
 from mcp_servers.outbox.carriers import ByAddress, LocalCarrier, NotSent, Parcel
 from mcp_servers.outbox.delivery import UNKNOWN, Delivery
-from mcp_servers.outbox.gmail_carrier import SENDING, GmailCarrier
+from mcp_servers.outbox.gmail_carrier import COMPOSING, SENDING, GmailCarrier
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.protocol.calls import Plan
 from tests.fakes.gmail import FakeGmail, gmail_on_loopback
@@ -55,8 +55,11 @@ def store(tmp_path: Path) -> Iterator[MailStore]:
 
 
 def carrier(google: FakeGmail, tokens: MailTokens | None = None, timeouts_s: tuple[float, float] = QUICK) -> GmailCarrier:
-    api = GoogleApi(SENDING, "work", tokens or MailTokens(), google.url, wait=lambda _: None, timeouts_s=timeouts_s)
-    return GmailCarrier(api, wait=lambda _: None, clock=NOW.timestamp)
+    tokens = tokens or MailTokens()
+    sending, composing = (
+        GoogleApi(service, "work", tokens, google.url, wait=lambda _: None, timeouts_s=timeouts_s) for service in (SENDING, COMPOSING)
+    )
+    return GmailCarrier(sending, composing, wait=lambda _: None, clock=NOW.timestamp)
 
 
 def outbox_of(store: MailStore, tmp_path: Path, way: GmailCarrier) -> Outbox:
