@@ -7,12 +7,13 @@ has worked, and the verdict on a call that is still being prepared (it is decide
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from agent.calls.bridged import inner_of
 from agent.calls.repeats import Done, is_stuck
+from agent.changing import changed
 from agent.events import (
     TURN_ENDS,
     ApprovalAnswered,
@@ -128,8 +129,8 @@ class TurnState:
         return next((state for state in self.calls if state.id == call), None)
 
     def with_call(self, call: str, **changes: Any) -> TurnState:
-        calls = tuple(replace(state, **changes) if state.id == call else state for state in self.calls)
-        return replace(self, calls=calls)
+        calls = tuple(changed(state, **changes) if state.id == call else state for state in self.calls)
+        return changed(self, calls=calls)
 
     @property
     def has_open_calls(self) -> bool:
@@ -155,14 +156,14 @@ class TurnState:
 
 def apply(state: TurnState, event: Event) -> TurnState:
     """The state once a stored event has happened."""
-    state = replace(state, taint=state.taint.after(event))
+    state = changed(state, taint=state.taint.after(event))
     match event:
         case TurnStarted():
-            return replace(state, text=event.text, now=event.now, stage="routing", has_pictures=bool(event.pictures))
+            return changed(state, text=event.text, now=event.now, stage="routing", has_pictures=bool(event.pictures))
         case RouteChosen():
             return _routed(state, event)
         case ContextTrimmed():
-            return replace(state, usage=_sum(state.usage, event.usage), was_too_long=event.cause == "refused")
+            return changed(state, usage=_sum(state.usage, event.usage), was_too_long=event.cause == "refused")
         case ModelReplied():
             return _replied(state, event)
         case CallDecided():
@@ -170,7 +171,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
         case ToolFinished():
             return _finished(state, event)
         case _ if event.type in TURN_ENDS:
-            return replace(state, stage="ended")
+            return changed(state, stage="ended")
         case _:
             return _call_moved(state, event)
 
@@ -184,7 +185,7 @@ def _call_moved(state: TurnState, event: Event) -> TurnState:
             before = state.call(event.call)
             asked = before.asked + 1 if before else 1
             state = state.with_call(event.call, phase="waiting", approval=event.approval, expires_at=expires_at, asked=asked, held=None)
-            return replace(state, waiting=waiting)
+            return changed(state, waiting=waiting)
         case ApprovalAnswered():
             decisions: dict[str, Decision] = {"yes": "asked-yes", "no": "asked-no", "expired": "denied"}
             return state.with_call(event.call, approval=event.approval, decision=decisions[event.outcome], phase="new")
@@ -199,9 +200,9 @@ def _call_moved(state: TurnState, event: Event) -> TurnState:
 
 
 def _routed(state: TurnState, event: RouteChosen) -> TurnState:
-    state = replace(state, stage="model", node=event.node, tier=event.tier, n_ctx=event.n_ctx, routes=state.routes + 1, climbs="")
+    state = changed(state, stage="model", node=event.node, tier=event.tier, n_ctx=event.n_ctx, routes=state.routes + 1, climbs="")
     # Another model is not to blame for what the last one wrote.
-    return replace(state, misses=0, done=(), empties=0) if event.rule == "escalation" else state
+    return changed(state, misses=0, done=(), empties=0) if event.rule == "escalation" else state
 
 
 def _replied(state: TurnState, event: ModelReplied) -> TurnState:
@@ -211,7 +212,7 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
     calls = tuple(_new_call(call) for call in event.calls)
     seen = state.seen_calls | {call.id for call in event.calls}
     is_empty = not event.calls and not event.text.strip()
-    return replace(
+    return changed(
         state,
         stage="tools",
         calls=calls,
@@ -242,7 +243,7 @@ def _new_call(call: CallValue) -> CallState:
 def _decided(state: TurnState, event: CallDecided) -> TurnState:
     if state.call(event.call) is None:
         value = CallValue(id=event.call, name=event.name, arguments=event.arguments)
-        state = replace(state, stage="tools", calls=(*state.calls, CallState(value)), is_deferred=True)
+        state = changed(state, stage="tools", calls=(*state.calls, CallState(value)), is_deferred=True)
     return state.with_call(
         event.call,
         tool_class=event.tool_class,
@@ -261,7 +262,7 @@ def _finished(state: TurnState, event: ToolFinished) -> TurnState:
     state = state.with_call(event.call, phase="done", decision=event.decision)
     call = state.call(event.call)
     done = Done(event.name, call.value.arguments if call else "", event.text)
-    return replace(
+    return changed(
         state,
         results=(*state.results, event.text),
         done=(*state.done, done),
