@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from email import message_from_bytes, policy
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_servers.mailbox.accounts import LocalAccount
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import message_of, parse
 from mcp_servers.mailbox.store import MailStore
@@ -193,3 +195,77 @@ def read(message: Any, name: str) -> object:
 def test_a_text_is_cleaned_character_by_character(text: str) -> None:
     assert clean_text(text) == clean_text("".join(clean_text(character) if not character.isspace() else character for character in text))
     assert hidden_counts(clean_text(text)) == {}
+
+
+_OLDEST = """
+CREATE TABLE mails (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sender_name TEXT NOT NULL, sender TEXT NOT NULL,
+    subject TEXT NOT NULL, sent_at REAL NOT NULL, recipients TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE drafts (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE);
+"""
+_OLDER = f"""{_OLDEST}
+CREATE TABLE chains (key TEXT PRIMARY KEY, message_id TEXT NOT NULL, refs TEXT NOT NULL);
+CREATE TABLE origins (key TEXT PRIMARY KEY, folder TEXT NOT NULL);
+INSERT INTO chains VALUES ('a', '<a@example.org>', '[]');
+INSERT INTO origins VALUES ('gone', 'Archive');
+"""
+
+
+@pytest.mark.parametrize("made_by", [_OLDEST, _OLDER])
+def test_an_index_of_an_older_version_keeps_every_number_and_loses_its_texts(tmp_path: Path, made_by: str) -> None:
+    folders = MailStore(tmp_path)
+    for key, word in (("a", "quicksilver"), ("b", "mercury")):
+        folders.inbox.add(mail(word), key=key)
+    folders.local.maildir("Trash").add(mail("thrown"), key="gone")
+    folders.drafts.add(mail("draft"), key="d", flags="DS")
+    folders.close()
+    file = tmp_path / "index.sqlite"
+    for ending in ("-wal", "-shm", ""):
+        file.with_name(f"index.sqlite{ending}").unlink(missing_ok=True)
+    old = sqlite3.connect(file)
+    old.executescript(made_by)
+    old.executemany(
+        "INSERT INTO mails VALUES (?, ?, 'Anna', 'anna@example.org', 'Hello', 1763629200.0, '[]', 'a text that was kept then')",
+        [(41, "b"), (57, "a"), (58, "gone")],
+    )
+    old.execute("INSERT INTO drafts VALUES (9, 'd')")
+    old.commit()
+    old.close()
+    store = MailStore(tmp_path)
+    assert {found.number: found.key for found in store.mails()} == {41: "b", 57: "a"}
+    assert asked(store, ("quicksilver",)) == {"a"}
+    assert store.draft_numbers() == {9: "d"}
+    thrown = store.mail(58)
+    assert thrown is not None
+    assert store.move(thrown, store.origin(thrown)).folder == ("Archive" if made_by is _OLDER else "Inbox")
+    store.inbox.add(mail("later"), key="c")
+    [fresh] = {found.number for found in store.mails()} - {41, 57, 58}
+    assert fresh > 58
+    assert b"kept then" not in stored(store, tmp_path)
+
+
+def test_after_damage_every_mail_of_every_folder_and_account_is_there(tmp_path: Path) -> None:
+    store = MailStore(tmp_path, [LocalAccountElsewhere(tmp_path / "elsewhere")])
+    for folder in ("Inbox", "Archive", "Sent", "Trash"):
+        for account in store.accounts:
+            assert isinstance(account, LocalAccount)
+            account.maildir(folder).add(mail(f"{folder}of{account.name}"), key=f"{folder}{account.name}")
+    folders = ("Inbox", "Archive", "Sent", "Trash")
+    before = {(found.account, found.folder, found.key) for found in store.mails(*folders)}
+    assert len(before) == 8
+    store.close()
+    spoil(tmp_path / "index.sqlite", "a hole")
+    again = MailStore(tmp_path, [LocalAccountElsewhere(tmp_path / "elsewhere")])
+    found = again.mails(*folders)
+    assert {(one.account, one.folder, one.key) for one in found} == before
+    assert {one.key for one in again.holding(found, ("trashofelsewhere",))} == {"Trashelsewhere"}
+    thrown = next(one for one in found if one.key == "Trashelsewhere")
+    assert again.move(thrown, again.origin(thrown)).folder == "Inbox"  # where it was before nobody knows any more
+    again.close()
+
+
+class LocalAccountElsewhere(LocalAccount):
+    """A second account, whose mails are files too."""
+
+    @property
+    def name(self) -> str:
+        return "elsewhere"
