@@ -16,6 +16,7 @@ from agent.background import background_tasks
 from agent.errors import AgentError
 from agent.events import AnyEvent, ApprovalNeeded
 from agent.faces import acp_wire as wire
+from agent.faces.acp_options import Chosen, changed, mode_of, modes, options, places
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
 from agent.service.address import own_version
@@ -26,7 +27,9 @@ CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
 log = logging.getLogger(__name__)
 Write = Callable[[bytes], Awaitable[None]]
-_OF_SESSION = frozenset({"session/set_mode", "session/fork", "session/delete", "session/load", "session/resume"})
+_OF_SESSION = frozenset(
+    {"session/set_mode", "session/set_config_option", "session/fork", "session/delete", "session/load", "session/resume"}
+)
 
 
 @dataclass
@@ -51,7 +54,7 @@ class AcpAgent:
         self._ids = itertools.count(1)
         self._questions: dict[int, _Question] = {}
         self._sending = anyio.Lock()
-        self._modes: dict[str, str] = {}
+        self._chosen: dict[str, Chosen] = {}
         """Of the sessions that this editor has opened."""
 
     async def run(self, lines: AsyncIterator[bytes]) -> None:
@@ -102,7 +105,8 @@ class AcpAgent:
             case "authenticate":
                 return {}
             case "session/new":
-                return self._opened(await (await self._link.service()).open_session(), is_new=True)
+                service = await self._link.service()
+                return await self._opened(service, await service.open_session(), is_new=True)
             case "session/prompt":
                 return await self._prompt(wire.session_of(params), wire.prompt_of(params))
             case "session/cancel":
@@ -118,10 +122,13 @@ class AcpAgent:
         session, service = wire.session_of(params), await self._link.service()
         match method:
             case "session/set_mode":
-                self._modes[session] = wire.mode_of(params)
+                self._chosen[session] = self._of(session)._replace(mode=mode_of(params))
+                await self._update(session, {"sessionUpdate": "config_option_update", **await self._options(service, session)})
                 return {}
+            case "session/set_config_option":
+                return await self._choose(service, session, params)
             case "session/fork":
-                return self._opened(await service.fork(session), is_new=True)
+                return await self._opened(service, await service.fork(session), is_new=True)
             case "session/delete":
                 await service.delete(session)
                 return {}
@@ -132,17 +139,30 @@ class AcpAgent:
                     await self._update(session, update)
             case _:
                 await service.open_session(resume=session)
-        return self._opened(session, is_new=False)
+        return await self._opened(service, session, is_new=False)
 
-    def _opened(self, session: str, *, is_new: bool) -> dict[str, Any]:
-        told = wire.modes(self._modes.setdefault(session, wire.ASK))
+    async def _opened(self, service: ServiceClient, session: str, *, is_new: bool) -> dict[str, Any]:
+        told = modes(self._chosen.setdefault(session, Chosen()).mode) | await self._options(service, session)
         return {"sessionId": session, **told} if is_new else told
+
+    async def _choose(self, service: ServiceClient, session: str, params: dict[str, Any]) -> dict[str, Any]:
+        before = self._of(session)
+        self._chosen[session] = chosen = changed(params, before, await _named(service))
+        if chosen.mode != before.mode:
+            await self._update(session, {"sessionUpdate": "current_mode_update", "currentModeId": chosen.mode})
+        return await self._options(service, session)
+
+    async def _options(self, service: ServiceClient, session: str) -> dict[str, Any]:
+        return options(self._of(session), await _named(service))
+
+    def _of(self, session: str) -> Chosen:
+        return self._chosen.get(session, Chosen())
 
     async def _prompt(self, session: str, prompt: wire.Prompt) -> dict[str, Any]:
         service = await self._link.service()
         async with service.listening(session) as events, background_tasks() as asking:
-            is_asked = self._modes.get(session) != wire.LATER
-            turn = await service.send(session, prompt.text, who=WHO, interactive=is_asked, attached=prompt.attached)
+            is_asked, pin = self._of(session).mode != wire.LATER, self._of(session).pin
+            turn = await service.send(session, prompt.text, who=WHO, tier=pin, interactive=is_asked, attached=prompt.attached)
             outcome = Outcome(session, turn)
             try:
                 async for event in events:
@@ -152,7 +172,7 @@ class AcpAgent:
                         await self._update(session, wire.said(told))
                     if (update := wire.update_of(event)) is not None:
                         await self._update(session, update)
-                    if isinstance(event, ApprovalNeeded) and self._modes.get(session) != wire.LATER:
+                    if isinstance(event, ApprovalNeeded) and self._of(session).mode != wire.LATER:
                         asking.start_soon(self._ask, service, session, event)
                     if outcome.has_ended:
                         break
@@ -187,3 +207,12 @@ class AcpAgent:
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:
             await self._write(json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode() + b"\n")
+
+
+async def _named(service: ServiceClient) -> tuple[str, ...]:
+    """What a person can have answer now; nothing where that cannot be told."""
+    try:
+        return places(await service.routes(limit=0))
+    except AgentError as error:
+        log.info("the nodes are not known: %s", error)
+        return ()

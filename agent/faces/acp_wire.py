@@ -62,24 +62,10 @@ def session_of(params: Mapping[str, Any]) -> str:
     return session
 
 
-def mode_of(params: Mapping[str, Any]) -> str:
-    """The mode that a request chooses."""
-    mode = params.get("modeId")
-    if mode not in MODES:
-        raise BadParams(f"modeId is one of {', '.join(MODES)}.")
-    return str(mode)
-
-
 def cwd_of(params: Mapping[str, Any]) -> str:
     """The folder that a request names; the agent has none of its own, so every conversation is of the one that is asked about."""
     cwd = params.get("cwd")
     return cwd if isinstance(cwd, str) and cwd else "/"
-
-
-def modes(current: str) -> dict[str, Any]:
-    """The modes of a session, as its editor shows them."""
-    available = [{"id": name, "name": title, "description": text} for name, (title, text) in MODES.items()]
-    return {"modes": {"currentModeId": current, "availableModes": available}}
 
 
 def listed(rows: Sequence[SessionRow], cwd: str, cursor: object) -> dict[str, Any]:

@@ -204,3 +204,24 @@ def test_a_file_that_the_editor_puts_beside_a_prompt_was_not_typed() -> None:
 def test_a_prompt_that_cannot_be_taken_is_refused_with_a_reason(blocks: list[dict[str, Any]], says: str) -> None:
     with pytest.raises(wire.BadParams, match=says):
         prompt(*blocks)
+
+
+async def test_an_editor_chooses_which_tier_answers_and_who_is_asked(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        opened = await editor.call("session/new", cwd="/", mcpServers=[])
+        session, (mode, model) = opened["sessionId"], opened["configOptions"]
+        assert [(each["category"], each["currentValue"]) for each in (mode, model)] == [("mode", "ask"), ("model", "auto")]
+        assert [choice["value"] for choice in model["options"]] == ["auto", "fast", "cloud/glm"]
+        for wrong in ({"configId": "model", "value": "none"}, {"configId": "speed", "value": "fast"}, {"configId": "mode", "value": True}):
+            assert (await editor.call("session/set_config_option", sessionId=session, **wrong))["code"] == -32602
+        set_to = await editor.call("session/set_config_option", sessionId=session, configId="model", value="cloud/glm")
+        assert [each["currentValue"] for each in set_to["configOptions"]] == ["ask", "cloud/glm"]
+        set_to = await editor.call("session/set_config_option", sessionId=session, configId="mode", value="later")
+        assert [each["currentValue"] for each in set_to["configOptions"]] == ["later", "cloud/glm"]
+        assert editor.updates[-1] == {"sessionUpdate": "current_mode_update", "currentModeId": "later"}
+        assert await editor.call("session/prompt", sessionId=session, prompt=typed("add Tea")) == {"stopReason": "end_turn"}
+        assert [each.summary for each in await editor.service.approvals()] == ["Create: Tea"]
+        stored = [json.loads(line) for line in (await editor.service.export(session, "jsonl")).splitlines()]
+        assert [event["tier"] for event in stored if event["type"] == "route_chosen"] == ["cloud/glm"]
+        assert await editor.call("session/set_mode", sessionId=session, modeId="ask") == {}
+        assert editor.updates[-1]["configOptions"][0]["currentValue"] == "ask"
