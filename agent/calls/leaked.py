@@ -21,6 +21,13 @@ _XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _TAGGED = re.compile(r"<(tool_call|function_call)>(.*?)(?:</\1>|\Z)", re.DOTALL)
 _MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
+_NAMED = r'\{\s*"(?:name|function)"\s*:\s*"([\w.:-]+)"'
+_BEGUN = re.compile(
+    r"(?:<tool_call>\s*)?<function=([\w.:-]+)>"
+    rf"|(?:<tool_call>|<function_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\]\s*\[?)\s*{_NAMED}"
+    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]"
+)
+_CLOSERS = ("</function>", "</tool_call>", "</function_call>")
 _FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
 
 
@@ -48,6 +55,8 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     2. Hermes' tags: `<tool_call>{"name": …, "arguments": …}</tool_call>`, one or several.
     3. Mistral's: `[TOOL_CALLS][{…}]`, or `[TOOL_CALLS]NAME[ARGS]{…}`.
     4. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
+    5. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
+       refused, so that the model can write it again; as an answer it would be no use to anybody.
 
     Args:
         text: the whole answer, without the model's thoughts.
@@ -60,7 +69,16 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
         calls = read(said)
         if calls:
             return calls if all(call.name in names for call in calls) else ()
-    return ()
+    return _half(said, names)
+
+
+def _half(said: str, names: Collection[str]) -> tuple[CallValue, ...]:
+    """Half a call, if nothing is said behind it."""
+    begun = _BEGUN.match(said)
+    if begun is None or (any(closer in said for closer in _CLOSERS) and not said.endswith(_CLOSERS)):
+        return ()
+    name = next(name for name in begun.groups() if name)
+    return (_call(name, said),) if name in names else ()
 
 
 def _covers(pattern: re.Pattern[str], said: str, drop: str = r"</?tool_call>") -> bool:

@@ -7,8 +7,11 @@ import json
 import pytest
 
 from agent.calls.leaked import LEAKED, calls_in, may_be_call
+from agent.calls.reading import read_call
+from agent.calls.repair import check_call
 
 NAMES = {"list_events", "create_event"}
+SCHEMA = {"type": "object"}
 ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
 
 
@@ -52,9 +55,9 @@ def test_several_calls_stay_in_their_order():
         '{"name": "Anna", "age": 4}',
         "```python\nprint(1)\n```",
         '{"name": "list_events", "arguments": {"when": "tomo',
-        "<function=create_event><parameter=title>Tea</parameter>",
-        "<function=create_event><parameter=title>Tea</parameter><parameter=when>tomo</function>",
-        "<tool_call><function=create_event><parameter=title>Te",
+        "<function=format_disk><parameter=title>Te",
+        "<tool_call>\nis what begins a call.",
+        f"<tool_call>{ONE}</tool_call> is how it is called.",
         f"```python\n{ONE}\n```",
         "[1, 2]",
         "Tomorrow you have three events.",
@@ -63,6 +66,25 @@ def test_several_calls_stay_in_their_order():
 )
 def test_an_answer_stays_an_answer(text: str):
     assert calls_in(text, NAMES) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<function=create_event><parameter=title>Tea</parameter>",
+        "<function=create_event><parameter=title>Tea</parameter><parameter=when>tomo</function>",
+        "<tool_call><function=create_event><parameter=title>Te",
+        '<tool_call>{"name": "create_event", "arguments": {"title": "Te',
+        '<|python_tag|>{"name": "create_event", "arg',
+        '[TOOL_CALLS][{"name": "create_event", "arguments": {"ti',
+        '[TOOL_CALLS]create_event[ARGS]{"title": "Te',
+    ],
+)
+def test_half_a_call_in_tags_is_no_answer_and_cannot_be_run(text: str):
+    (call,) = calls_in(text, NAMES)
+    assert (call.name, call.arguments) == ("create_event", text)
+    read = read_call(call, {"create_event": SCHEMA, "list_events": SCHEMA}, only_reads=frozenset({"create_event"}))
+    assert check_call(read, {"create_event": SCHEMA}).arguments is None
 
 
 def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():
