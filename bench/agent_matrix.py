@@ -80,17 +80,21 @@ class Telling(MemoryTools):
 async def measure_recovery(place: Path) -> list[Figure]:
     """Play every bad call; the figure names what did not come right."""
     async with agent_of(Home.at(place / "home"), [], settings=_settings()) as agent:
+        # Without it an end of thoughts that nothing began is taken for a text that talks about one.
+        agent.model.template = lambda _request: "<think>\n"
         played = {name: await _played(agent, say) for name, say in {**MEANT, **UNSAFE, **SPOKEN}.items()}
         effects = len(agent.effects)
     lost = [name for name in MEANT if not _is_right(played[name])]
     ran = [name for name in UNSAFE if _has_run(played[name])]
     silent = [name for name in SPOKEN if not _answers(played[name])]
-    leaked = [name for name, events in played.items() if _leaks(events)]
+    leaked = [name for name, events in played.items() if _leaks(_said(events))]
+    shown = [name for name, events in played.items() if _leaks(_streamed(events))]
     return [
         Figure(_named(f"of {len(MEANT)} calls that can be put right, not run right", lost), "calls", len(lost), limit=1),
         Figure(_named(f"of {len(UNSAFE)} calls that must not run, run", ran), "calls", max(len(ran), effects), limit=1),
         Figure(_named(f"of {len(SPOKEN)} answers with thoughts or nothing, lost", silent), "answers", len(silent), limit=1),
         Figure(_named("answers with a call or a thought in them", leaked), "answers", len(leaked), limit=1),
+        Figure(_named("of them streamed so at first, for nothing said yet that it was one", shown), "answers", len(shown)),
     ]
 
 
@@ -158,10 +162,16 @@ def _answers(events: Sequence[Event]) -> bool:
     return events[-1].type == "turn_done" and events[-1].answer == "Done."
 
 
-def _leaks(events: Sequence[Event]) -> bool:
-    shown = "".join(event.text for event in events if event.type == "text_delta")
-    said = "".join(event.answer for event in events if event.type == "turn_done")
-    return any(mark in shown + said for mark in LEAKS)
+def _streamed(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if event.type == "text_delta")
+
+
+def _said(events: Sequence[Event]) -> str:
+    return "".join(event.answer for event in events if event.type == "turn_done")
+
+
+def _leaks(text: str) -> bool:
+    return any(mark in text for mark in LEAKS)
 
 
 def _named(name: str, failed: Sequence[str]) -> str:
