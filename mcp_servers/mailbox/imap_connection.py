@@ -100,7 +100,9 @@ class ImapConnection:
             except imaplib.IMAP4.error as error:
                 raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
         try:
-            return question(self._connected())
+            wire = self._connected()
+            progress.check()  # while it was made, there was nothing to hang up
+            return question(wire)
         except (imaplib.IMAP4.abort, OSError) as error:
             self._drop()
             raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error

@@ -27,6 +27,10 @@ from mcp_servers.calendars.backends.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.catalogue import SERVERS
+from mcp_servers.mail.server import MailTools
+from mcp_servers.mailbox.imap import ImapAccount
+from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outside import confinement
 from mcp_servers.outside.confinement import Bounds, text_of_file
 from mcp_servers.outside.fetching import Fetcher
@@ -241,6 +245,24 @@ async def test_free_time_over_several_accounts_says_who_has_answered_and_hangs_u
         calendars = Calendars(LocalCalendars(tmp_path / "calendars"), work)
         watched = Watched("calendars", threaded(calendars.handlers()))
         await given_up_at(watched, "find_free_time", {"when": "tomorrow"}, "1 of 2 accounts have answered")
+
+
+async def test_a_search_in_a_mail_account_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_servers.mailbox.imap_connection.ANSWER_TIMEOUT_S", LONG_S)
+
+    def answers(line: bytes) -> bytes | None:
+        tag, _, command = line.strip().partition(b" ")
+        word = command.partition(b" ")[0].upper()
+        said = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n", b"LIST": b'* LIST () "/" INBOX\r\n', b"LOGIN": b"", b"LOGOUT": b"* BYE\r\n"}
+        return said[word] + tag + b" OK done\r\n" if word in said else None
+
+    with silent_server(answers, b"* OK ready\r\n") as port:
+        account = ImapAccount(ImapServer("work", "127.0.0.1", port, "anna", SecretStr("secret"), "none"))
+        store = MailStore(tmp_path / "mail", [account])
+        watched = Watched("mail", threaded(MailTools(store).handlers()))
+        await given_up_at(watched, "search_mail", {"query": "x"}, "search_mail has run for")
+        store.close()
+        account.close()
 
 
 async def test_a_client_that_gave_no_token_hears_nothing() -> None:
