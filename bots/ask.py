@@ -113,7 +113,7 @@ def ask(question: str | None, **options: Any) -> None:
 
     Without QUESTION, or with `-`, it is read from standard input. Reading needs no approval; what writes, sends or deletes does, and
     waits for it unless --yes names its class. --yes never covers sending or deleting once the session has read mail, invitations or
-    the web: such text may be an instruction in disguise.
+    the web: such text may be an instruction in disguise. What it covers goes out at once; nothing of it is held for `variet undo`.
     """
     asked = Question(text=_text(question), **options)
     try:
