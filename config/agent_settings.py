@@ -45,6 +45,8 @@ class AgentSection(Section):
     """Tokens of context from which on a model sums up what is about to leave its view; in a smaller one the oldest turns just leave."""
     max_turn_tokens: int | None = Field(default=None, ge=16)
     """Tokens, read and generated, that one turn may use. Absent: no bound."""
+    max_turn_money: float | None = Field(default=None, gt=0)
+    """What one turn may cost at servers that are paid, in the currency of their prices. Absent: no bound but theirs of a day."""
     telemetry: Url | None = None
     """An OpenTelemetry collector that is told of every turn over HTTP, such as `http://localhost:4318`; needs the extra `otel`. Absent:
     what `OTEL_EXPORTER_OTLP_ENDPOINT` says, and without that nobody is told anything."""

@@ -68,7 +68,7 @@ class SessionTools:
             facts={name: facts for name, facts in OWN_FACTS.items() if name in schemas}
             | {tool.name: tool.facts for tool in tools if tool.name in schemas},
             overrides=self.world.settings.policy.tools,
-            limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.turn_timeout_s),
+            limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.max_turn_money, agent.turn_timeout_s),
             routing=self.world.routing,
             approval_ttl_s=agent.approval_ttl_s,
             send_hold_s=agent.send_hold_s,

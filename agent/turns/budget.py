@@ -1,4 +1,4 @@
-"""What one turn may spend, and what it says when that is spent: model calls, tokens, seconds.
+"""What one turn may spend, and what it says when that is spent: model calls, tokens, money, seconds.
 
 A turn that runs out ends in an answer that says so; it never ends in silence and never goes on for ever.
 """
@@ -14,20 +14,25 @@ class Limits:
     """Model calls."""
     max_turn_tokens: int | None = None
     """Tokens read and generated; None for no bound."""
+    max_turn_money: float | None = None
+    """What calls to servers that are paid may cost together, in the currency of their prices; None for no bound."""
     turn_timeout_s: float = 300.0
     """Seconds of work; waiting for a person does not count."""
 
 
-def steps_or_tokens_spent(limits: Limits, *, steps: int, tokens: int) -> str:
+def calls_spent(limits: Limits, *, steps: int, tokens: int, money: float = 0.0) -> str:
     """Why no further model call is made, as the answer to the person; empty while one may be made.
 
     1. As many model calls as allowed were made.
     2. As many tokens as allowed were used.
+    3. It has cost as much as allowed.
     """
     if steps >= limits.max_steps:  # 1
         return f"I stopped after {steps} steps without coming to an end. Ask again, more narrowly, or raise agent.max_steps."
     if limits.max_turn_tokens is not None and tokens >= limits.max_turn_tokens:  # 2
         return f"I stopped after {tokens} tokens without coming to an end. Ask again, more narrowly, or raise agent.max_turn_tokens."
+    if limits.max_turn_money is not None and money >= limits.max_turn_money:  # 3
+        return f"I stopped, having cost {money:.4g}, without coming to an end. Ask again, more narrowly, or raise agent.max_turn_money."
     return ""
 
 

@@ -15,7 +15,7 @@ from agent.calls.leaked import calls_in
 from agent.calls.reading import read_call
 from agent.calls.repeats import bare
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
-from agent.turns.budget import steps_or_tokens_spent, time_spent
+from agent.turns.budget import calls_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
 from agent.turns.effects import (
     Answered,
@@ -228,7 +228,7 @@ def _go_on(draft: Draft) -> None:
 def _call_model(draft: Draft) -> None:
     state = draft.state
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
-    spent = steps_or_tokens_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens)
+    spent = calls_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens, money=state.money)
     if spent:
         _end_with_answer(draft, spent)
         return

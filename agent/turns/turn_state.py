@@ -121,6 +121,8 @@ class TurnState:
     empties: int = 0
     """Replies in a row that held neither text nor a call."""
     usage: Usage = field(default_factory=Usage)
+    money: float = 0.0
+    """What its answers have cost, in the currency of their servers' prices."""
     active_s: float = 0.0
     """Seconds of work so far."""
     active_since: float | None = None
@@ -219,6 +221,7 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
         seen_calls=seen,
         answer=event.text,
         usage=_sum(state.usage, usage),
+        money=state.money + event.money,
         was_too_long=False,
         results=(),
         misses=state.misses + 1 if event.calls else 0,

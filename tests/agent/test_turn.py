@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from agent.calls.assemble import Reply
 from agent.events import Event, ToolClass
 from agent.safety.approvals import UNAPPROVED, digest_of
 from agent.turns.budget import Limits
 from agent.turns.calling import CANCELLED, DENIED, OUTCOME_UNKNOWN, REFUSED
-from agent.turns.effects import Broke, CallModel, CancelAsked, PrepareCall, RunTool, ToolEnded, Woke
+from agent.turns.effects import Broke, CallModel, CancelAsked, PrepareCall, Replied, RunTool, ToolEnded, Woke
 from tests.agent.turns import Turn, call, routed
 
 
@@ -220,6 +221,15 @@ def test_the_token_budget_ends_in_an_answer_that_says_so():
     turn.say("", call("list_events"))
     turn.run("list_events")
     assert turn.end.answer.startswith("I stopped after 15 tokens")
+
+
+def test_the_budget_in_money_ends_in_an_answer_that_says_so():
+    turn = routed(limits=Limits(max_turn_money=0.02))
+    for _ in range(2):
+        turn.tell(Replied(Reply("", calls=(call("list_events"),), money=0.01)))
+        turn.crash()
+        turn.run("list_events")
+    assert turn.end.answer.startswith("I stopped, having cost 0.02, without")
 
 
 def test_the_time_budget_ends_the_turn_in_the_middle_of_work_with_results_for_all():
