@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,7 +23,6 @@ from agent.calls.thoughts import opens_thoughts, parted_at_end
 from agent.engine.client import EngineClient
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
-from agent.routes.nodes import DEFAULT_NODE
 from agent.view.replay import Carriage, Scene, Verdict, scenes, verdict_on, worst
 from config.whole_file import write_whole
 
@@ -49,93 +48,108 @@ class _Opens(NamedTuple):
     until: float
 
 
+class _At(NamedTuple):
+    """The model of one answer."""
+
+    node: str
+    engine: EngineClient
+    name: str
+    """As it was asked for."""
+    model: str
+    """As the engine calls it."""
+
+    async def is_loaded(self) -> bool:
+        """Whether looking at it would load nothing."""
+        return any(each.name == self.model and each.state == "ready" for each in (await self.engine.status()).models)
+
+
 class Templates:
     """The verdicts of one home.
 
     Args:
-        engine: of the default node; thoughts of other nodes' models are not looked into.
+        engines: by node. A server that is no engine of ours is not there: it renders nothing for us, and is sent no thoughts.
         path: where verdicts are kept.
         clock: seconds.
     """
 
-    def __init__(self, engine: EngineClient, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine = engine
+    def __init__(self, engines: Mapping[str, EngineClient], path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engines = engines
         self._path = path
         self._clock = clock
-        self._known: dict[tuple[str, Carriage], _Known] = {}
-        self._openers: dict[str, _Opens] = {}
+        self._known: dict[tuple[str, str, Carriage], _Known] = {}
+        self._openers: dict[tuple[str, str], _Opens] = {}
         self._lock = anyio.Lock()
 
     async def settle(self, route: RouteChosen | None, reply: Reply) -> Reply:
         """An answer with its thoughts apart, and with the word on whether they are sent again."""
-        if route is None or route.node != DEFAULT_NODE:
+        if route is None or (engine := self._engines.get(route.node)) is None:
             return reply
-        reply = await self._parted(route.model, reply)
+        at = _At(route.node, engine, route.model, reply.model)
+        reply = await self._parted(at, reply)
         if not reply.reasoning:
             return reply
         carriage: Carriage = "inline" if reply.raw and not reply.calls and reply.raw != reply.text else "field"
         async with self._lock:
-            verdict = await self._verdict(route.model, reply.model, carriage)
+            verdict = await self._verdict(at, carriage)
         return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
 
-    async def _parted(self, name: str, reply: Reply) -> Reply:
+    async def _parted(self, at: _At, reply: Reply) -> Reply:
         """An end of thoughts that nothing began ends them only where the template began them."""
         parts = None if reply.reasoning else parted_at_end(reply.text)
-        if parts is None or not await self._opens(name, reply.model):
+        if parts is None or not await self._opens(at):
             return reply
         thought, said = parts
         return replace(reply, reasoning=thought, text=said)
 
-    async def _opens(self, name: str, model: str) -> bool:
+    async def _opens(self, at: _At) -> bool:
         async with self._lock:
-            known = self._openers.get(model)
+            known = self._openers.get((at.node, at.model))
             if known is None or known.until <= self._clock():
                 is_so = False
                 with anyio.move_on_after(PROBE_TIMEOUT_S):
-                    is_so = await self._begins_inside(name, model)
-                known = self._openers[model] = _Opens(is_so, self._clock() + FRESH_S)
+                    is_so = await _begins_inside(at)
+                known = self._openers[(at.node, at.model)] = _Opens(is_so, self._clock() + FRESH_S)
         return known.is_so
 
-    async def _begins_inside(self, name: str, model: str) -> bool:
-        try:
-            status = await self._engine.status()
-            if not any(each.name == model and each.state == "ready" for each in status.models):
-                return False
-            return opens_thoughts(await self._engine.rendered(name, scenes("field")[0].earlier[:1], is_begun=True))
-        except (EngineUnreachable, ModelFailed) as error:
-            log.info("whether the template of %s opens thoughts is not known: %s", model, error)
-            return False
-
-    async def _verdict(self, name: str, model: str, carriage: Carriage) -> Verdict | None:
-        known = self._known.get((model, carriage))
+    async def _verdict(self, at: _At, carriage: Carriage) -> Verdict | None:
+        key = (at.node, at.model, carriage)
+        known = self._known.get(key)
         if known is None or known.until <= self._clock():
             verdict: Verdict | None = None
             with anyio.move_on_after(PROBE_TIMEOUT_S):
-                verdict = await self._look(name, model, carriage)
-            known = self._known[(model, carriage)] = _Known(verdict, self._clock() + FRESH_S)
+                verdict = await self._look(at, carriage)
+            known = self._known[key] = _Known(verdict, self._clock() + FRESH_S)
         return known.verdict
 
-    async def _look(self, name: str, model: str, carriage: Carriage) -> Verdict | None:
+    async def _look(self, at: _At, carriage: Carriage) -> Verdict | None:
         try:
-            status = await self._engine.status()
-            if not any(each.name == model and each.state == "ready" for each in status.models):
+            if not await at.is_loaded():
                 return None
-            identity = _identity(await self._engine.template(name), carriage)
+            identity = _identity(await at.engine.template(at.name), carriage)
             kept = await anyio.to_thread.run_sync(_read, self._path)
             if identity in kept:
                 return kept[identity]
-            verdict = worst([await self._render(name, scene) for scene in scenes(carriage)])
-            log.info("the template of %s: thoughts (%s) are %s", model, carriage, verdict)
+            verdict = worst([await _render(at, scene) for scene in scenes(carriage)])
+            log.info("the template of %s: thoughts (%s) are %s", at.model, carriage, verdict)
             newest = dict(list({**kept, identity: verdict}.items())[-MAX_KEPT:])
             await anyio.to_thread.run_sync(write_whole, self._path, json.dumps(newest, indent=1))
         except (EngineUnreachable, ModelFailed, OSError) as error:
-            log.info("what the template of %s does with thoughts is not known: %s", model, error)
+            log.info("what the template of %s does with thoughts is not known: %s", at.model, error)
             return None
         return verdict
 
-    async def _render(self, name: str, scene: Scene) -> Verdict:
-        earlier, later = [await self._engine.rendered(name, moment, scene.tools) for moment in (scene.earlier, scene.later)]
-        return verdict_on(scene, earlier, later)
+
+async def _begins_inside(at: _At) -> bool:
+    try:
+        return await at.is_loaded() and opens_thoughts(await at.engine.rendered(at.name, scenes("field")[0].earlier[:1], is_begun=True))
+    except (EngineUnreachable, ModelFailed) as error:
+        log.info("whether the template of %s opens thoughts is not known: %s", at.model, error)
+        return False
+
+
+async def _render(at: _At, scene: Scene) -> Verdict:
+    earlier, later = [await at.engine.rendered(at.name, moment, scene.tools) for moment in (scene.earlier, scene.later)]
+    return verdict_on(scene, earlier, later)
 
 
 def _identity(template: str, carriage: Carriage) -> str:

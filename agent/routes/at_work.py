@@ -50,6 +50,8 @@ class Node:
     """Of a million tokens."""
     forward: Forwards | None = None
     """Passes other programs' requests on; None for the default node, whose gateway does that itself."""
+    engine: EngineClient | None = None
+    """Where it is one of ours."""
 
     def money(self, read: int, written: int) -> float:
         """What so many tokens cost."""
@@ -85,15 +87,16 @@ async def open_node(
     key = EngineKey(read_key)
     blank = blank_node(name, entry)
     bounds = Bounds(entry.calls_per_day, entry.money_per_day)
-    if entry.kind == "engine":
-        ask, complete = asks_engine(EngineClient(entry.url, key, http), weighs=weighs), ModelClient(entry.url, key, wire).complete
+    engine = EngineClient(entry.url, key, http) if entry.kind == "engine" else None
+    if engine is not None:
+        ask, complete = asks_engine(engine, weighs=weighs), ModelClient(entry.url, key, wire).complete
         forward: Forwards = EngineForward(find, key, http)
     else:
         # One that is outside is not asked without need: that alone would tell that we are here.
         ask = None if entry.is_external and entry.model else asks_list(entry.url, entry, key, http)
         complete, forward = await _external(name, entry, key, held)
     mode = reads_mode(entry.mode_url, http) if entry.mode_url is not None else None
-    return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out, forward)
+    return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out, forward, engine)
 
 
 async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExitStack) -> tuple[Completes, Forwards]:
@@ -103,9 +106,7 @@ async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExit
     held.push_async_callback(server.close)
     has_price = bool(entry.price_in or entry.price_out)
 
-    async def complete(
-        body: bytes, *, session: str, on_text: Callable[[str], None], on_progress: OnProgress, is_forced: bool
-    ) -> Reply:
+    async def complete(body: bytes, *, session: str, on_text: Callable[[str], None], on_progress: OnProgress, is_forced: bool) -> Reply:
         del session, on_progress, is_forced  # nothing of ours is told to it, and it loads nothing for us
         return await server.complete(body, on_text=on_text)
 

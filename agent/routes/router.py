@@ -72,6 +72,11 @@ class Router:
         self._sticky_s = sticky_s
         self._tasks = tasks
 
+    @property
+    def engines(self) -> dict[str, EngineClient]:
+        """The nodes that are engines of ours, as they are asked about themselves."""
+        return {name: node.engine for name, node in self._nodes.items() if node.engine is not None}
+
     async def look(self, memory: RouteMemory) -> Served | None:
         """What can answer now; None when the only engine does not say.
 
@@ -208,7 +213,7 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
     default = NodeState(tiers=None, main_tier=settings.routing.default_tier)
     # The route of the engine itself: the mode's own port may be closed to us, and an engine that is away has no need of it.
     scout = Scout(default, asks_engine(engine, weighs=weighs), ModeReader("[engine]", engine.mode), is_only=not settings.nodes)
-    nodes = {DEFAULT_NODE: Node(scout, model.complete)}
+    nodes = {DEFAULT_NODE: Node(scout, model.complete, engine=engine)}
     async with AsyncExitStack() as held, background_tasks() as tasks:
         if settings.nodes:
             # A client of their own: what vouches for the engine vouches for no other machine.

@@ -275,7 +275,7 @@ async def open_runtime(
                     open_watch(settings.agent) as watch,
                     background_tasks() as tasks,
                 ):
-                    templates = Templates(engine, home.state_dir / TEMPLATES_FILE)
+                    templates = Templates(router.engines, home.state_dir / TEMPLATES_FILE)
                     world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person, templates, watch=watch)
                     runtime = Runtime(world, tasks)
                     await runtime.resume()

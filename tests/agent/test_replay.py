@@ -18,7 +18,7 @@ from config.paths import Home
 from config.schema import AgentSettings
 from tests.agent.runtimes import Agent, agent_of
 from tests.fakes import templates
-from tests.fakes.scripted_model import Say
+from tests.fakes.scripted_model import Say, scripted_model
 
 Template = Callable[[Mapping[str, Any]], str]
 LIST = ("list_events", {"when": "tomorrow"})
@@ -184,3 +184,17 @@ async def test_a_conversation_read_from_the_log_is_the_same_to_the_byte(home: Ho
         await agent.ask("first")
         opened = await agent.runtime._sessions.get(agent.session)  # pyright: ignore[reportPrivateUsage]
         assert Conversation(await agent.stored()).messages == opened.conversation.messages
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("template", "sent"), [(templates.keeps, ["hm", "well"]), (templates.ignores, [])])
+async def test_another_machine_of_this_house_is_looked_at_too(home: Home, template: Template, sent: list[str]):
+    async with scripted_model(SCRIPT) as far:
+        far.tiers, far.template = ("deep",), template
+        settings = AgentSettings.model_validate({"nodes": {"upstairs": {"url": far.url}}})
+        with anyio.fail_after(60):
+            async with agent_of(home, [], settings=settings) as agent:
+                await agent.ask("first", tier="upstairs")
+                await agent.ask("second", tier="upstairs")
+        assert [message["reasoning_content"] for message in far.requests[-1]["messages"] if "reasoning_content" in message] == sent
+        assert far.looks == [look.replace("model=fast", "model=deep") for look in ONE_LOOK]

@@ -30,7 +30,7 @@ async def test_a_template_is_found_out_by_rendering_and_a_model_that_is_not_load
     settings = settings_for({"greeter": (model, ("--no-warmup",))}, {"fast": "greeter"})
     async with running_engine(home, settings, server=server) as engine, httpx2.AsyncClient(trust_env=False) as http:
         client = EngineClient(engine.url, EngineKey(None), http)
-        templates = Templates(client, home.state_dir / TEMPLATES_FILE, clock=lambda: next(ticks))
+        templates = Templates({"engine": client}, home.state_dir / TEMPLATES_FILE, clock=lambda: next(ticks))
         assert not (await templates.settle(ROUTE, REPLY)).drops_thoughts
         assert (await engine.model("greeter"))["state"] == "unloaded"
         await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=4)
