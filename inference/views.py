@@ -24,6 +24,7 @@ from inference.contract import (
 from inference.ranking import expected_wait_s, in_line
 from inference.residency import lent_of, lent_text
 from inference.schedule import Model, Phase, State, Waiter
+from inference.waiting_reasons import why_waiting
 
 _STATES: Mapping[Phase, ModelState] = {
     "unloaded": "unloaded",
@@ -123,6 +124,7 @@ def _queued(state: State, waiter: Waiter, position: int, now: float) -> QueuedRe
         waited_s=round(now - waiter.arrived_at, 3),
         position=position,
         expected_s=None if expected_s is None else round(expected_s, 1),
+        why=why_waiting(state, waiter, now),
     )
 
 
@@ -165,7 +167,8 @@ def coming(state: State) -> str | None:
 
 def progress(state: State, name: str, facts: Facts, now: float, request: str | None = None) -> SwapProgress:
     """How far `name` is on its way in, and where the request that is told so stands."""
-    place = next((each for each in queue(state, now) if each.id == request), None) if request is not None else None
+    waiting = enumerate(in_line(state, now), start=1) if request is not None else ()
+    place = next((_queued(state, waiter, position, now) for position, waiter in waiting if waiter.id == request), None)
     model = state.models[name]
     phase = _swap_phase(state, model, facts)
     begun = model.since

@@ -13,7 +13,8 @@ import click
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.commands.asking import CONNECT_BOUND_S, AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
-from inference.contract import FORCE, EngineStatus, ReloadAnswer, SwapProgress, SwitchAnswer, UnloadAnswer
+from inference.commands.watch import reason_text
+from inference.contract import FORCE, EngineStatus, QueuedRequest, ReloadAnswer, SwapProgress, SwitchAnswer, UnloadAnswer
 
 SHOW_EVERY_S = 0.5
 """Between two looks at the progress of a switch."""
@@ -130,11 +131,20 @@ def _status_text(status: EngineStatus) -> str:
             lines.extend(f"    {line}" for line in model.error.splitlines())
         if model.obstacle:
             lines.append(f"    cannot be loaded: {model.obstacle}")
+        if model.reason:
+            lines.append(f"    loaded because {reason_text(model.reason)}")
+        elif model.gone:
+            lines.append(f"    gone because {model.gone}")
     lines.extend(lent_line(gpu, mib) for gpu, mib in status.lent_mib.items())
     if status.swap:
         lines.append(f"loading {_swap_text(status.swap)}")
-    lines.extend(f"waits #{each.position}: {each.id} for {each.model}, {each.waited_s:.0f} s" for each in status.queue)
+    lines.extend(_queued_text(each) for each in status.queue)
     return "\n".join(lines)
+
+
+def _queued_text(each: QueuedRequest) -> str:
+    why = f" ({each.why})" if each.why else ""
+    return f"waits #{each.position}: {each.id} for {each.model}, {each.waited_s:.0f} s{why}"
 
 
 def lent_line(gpu: int, mib: int) -> str:

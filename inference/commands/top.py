@@ -132,9 +132,11 @@ def _swap(swap: SwapProgress) -> RenderableType:
 
 
 def _queue(status: EngineStatus) -> list[RenderableType]:
-    table = _table("#", "waits for", "request", "for", numbers=1)
+    table = _table("#", "waits for", "request", "for", "why", numbers=0)
     for each in status.queue:
-        table.add_row(str(each.position), Text(each.model), Text(each.id, style="dim"), seconds_text(each.waited_s))
+        table.add_row(
+            str(each.position), Text(each.model), Text(each.id, style="dim"), seconds_text(each.waited_s), Text(each.why or "", style="dim")
+        )
     if status.age_bound_s is None:
         return [table]
     return [table, Text(f"Who has waited {status.age_bound_s:g} s goes first; what is in its way takes no new requests then.", style="dim")]

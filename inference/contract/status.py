@@ -143,6 +143,8 @@ class QueuedRequest(_Wire):
     """From 1, over all models, in the order of service."""
     expected_s: float | None = None
     """About how long it still waits for its model to come; absent where that is not known."""
+    why: str | None = None
+    """What it waits for, in words."""
 
 
 class SwapProgress(_Wire):

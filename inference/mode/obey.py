@@ -63,7 +63,7 @@ class ObeyedMode:
                 async with anyio.create_task_group() as tasks:
                     # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
                     for name in loaded:
-                        tasks.start_soon(supervisor.unload, name, drain_s)
+                        tasks.start_soon(supervisor.unload, name, drain_s, "gaming mode wants its memory")
                 _LOG.warning("Gaming mode: unloaded %s.", ", ".join(loaded))
             await anyio.sleep(FRESH_S)
 

@@ -12,7 +12,7 @@ from inference.policy import Policy
 from inference.reasons import Reason
 from inference.residency import Limits, Memory
 from inference.schedule import Arrived, Exited, Left, LoadFailed, MemoryReturned, Ticked, UnloadAsked
-from inference.views import NO_FACTS, model_status, progress
+from inference.views import NO_FACTS, model_status, progress, queue
 from tests.inference.engines import running
 from tests.inference.test_scheduler_rules import Desk, ready_desk, spec
 
@@ -88,6 +88,35 @@ def test_another_try_after_running_out_of_memory_names_who_went() -> None:
     desk.feed(LoadFailed("b", 1, "no memory", is_out_of_memory=True), MemoryReturned("b", 1), at=2.0)
     desk.vacate("a", at=3.0)
     assert came(desk, "b") == Reason("it ran out of memory beside other models, which make way for another try", None, ("a",))
+
+
+def test_who_waits_is_told_for_what() -> None:
+    def told(desk: Desk, at: float) -> list[str | None]:
+        return [each.why for each in queue(desk.state, at)]
+
+    desk = ready_desk(Policy({"a": spec("a", 1), "b": spec("b")}, age_bound_s=2.0))
+    desk.feed(Arrived("2", "a"), Arrived("3", "b"), at=1.0)
+    assert told(desk, 1.5) == ["a answers as many as it may (1)", "a answers, and takes new requests for 1.5 s more at most"]
+    desk.feed(Left("2"), at=2.0)
+    assert told(desk, 3.5) == ["a answers, and takes no new requests any more"]
+    desk.feed(Left("1"), at=3.5)
+    assert told(desk, 3.6) == ["a goes first"]
+    desk.vacate("a", at=4.0)
+    assert told(desk, 4.0) == ["it loads"]
+    desk.feed(LoadFailed("b", 1, "no"), MemoryReturned("b", 1), Arrived("4", "b"), at=5.0)
+    assert told(desk, 5.0) == ["its last start failed; the next is tried in 1 s"]
+
+
+def test_who_waits_for_a_model_that_may_stay_is_told_how_long() -> None:
+    desk = ready_desk(Policy(TWO, min_residency_s=4.0))
+    desk.feed(Arrived("2", "b"), Left("1"), at=1.0)
+    assert [each.why for each in queue(desk.state, 1.0)] == ["a stays 3.0 s more, its least"]
+    desk = Desk()
+    desk.feed(Arrived("1", "a"))
+    desk.load("a", at=1.0)
+    desk.feed(Arrived("2", "b"), at=2.0)
+    desk.feed(Left("1"), at=3.0)
+    assert [each.why for each in queue(desk.state, 3.0)] == ["a is kept for its own clients, 1.0 s more"]
 
 
 @pytest.mark.parametrize(("why", "told"), [(None, "the model was unloaded"), ("a program wants its card", "a program wants its card")])
