@@ -38,7 +38,7 @@ class FakeCalDav(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
         self.asked.append(request)
-        answer = self.before(request) or self._answer(request)
+        answer = self.before(request) or self.answer(request)
         return self.after(request) or answer
 
     def methods(self) -> list[str]:
@@ -50,7 +50,8 @@ class FakeCalDav(httpx2.BaseTransport):
     def etag(self, path: str) -> str:
         return f'"{hashlib.sha256(self.objects[path]).hexdigest()[:12]}"'
 
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """What it would say by itself."""
         handlers = {"OPTIONS": self._options, "PROPFIND": self._propfind, "REPORT": self._report, "PUT": self._put, "DELETE": self._delete}
         return handlers[request.method](request, unquote(request.url.raw_path.decode()))
 

@@ -145,6 +145,21 @@ def test_an_entry_that_cannot_be_read_is_said_and_hides_no_other(alone: Calendar
     assert listed.endswith('1 entries of "work/Team" cannot be read and are left out.')
 
 
+def test_a_server_that_does_not_tell_everything_is_not_taken_for_one_that_did(alone: Calendars, server: FakeCalDav) -> None:
+    cut = "<D:response><D:href>/dav/anna/team/</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status></D:response></D:multistatus>"
+
+    def leave_some_out(request: httpx2.Request) -> httpx2.Response | None:
+        if request.method != "REPORT":
+            return None
+        return httpx2.Response(207, text=server.answer(request).text.replace("</D:multistatus>", cut))
+
+    server.after = leave_some_out
+    listed = done(alone, "list_events", when="tuesday")
+    assert "Meeting" in listed
+    assert listed.endswith('The server of "work/Team" does not tell all of this period. Ask for a shorter one.')
+    assert "Its time is not known to be free." in done(alone, "find_time", when="tuesday")
+
+
 def test_a_change_that_came_in_between_is_refused_and_kept(alone: Calendars, server: FakeCalDav) -> None:
     plan = alone.update_event(call(event="meeting", new_when="11:00"))
     server.put(PATH, MEETING.format(more="").replace("Meeting", "Theirs"))

@@ -37,6 +37,7 @@ _DAY = timedelta(days=1)
 _PLAIN_UID = re.compile(r"[A-Za-z0-9._@-]{1,100}")
 _SHORTEST_FOREIGN_UID = 12
 """Shorter words are words of a title; a server is not asked for them as an id."""
+_CUT = 507
 Edit = Callable[[list[Component]], Edited]
 
 
@@ -68,6 +69,21 @@ class _Resource:
         info = self.collection.info
         found = ics.first_of(self.components, info.name, zone, info.account)
         return replace(found, version=self.etag) if found else None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What an answer holds."""
+
+    resources: list[_Resource]
+    unread: int
+    """Entries that cannot be read."""
+    is_cut: bool
+    """The server has more than it tells at once."""
+
+    def problems(self, name: str) -> list[str]:
+        unread = [f'{self.unread} entries of "{name}" cannot be read and are left out.'] if self.unread else []
+        return [*unread, *([f'The server of "{name}" does not tell all of this period. Ask for a shorter one.'] if self.is_cut else [])]
 
 
 class CalDavCalendars:
@@ -106,9 +122,9 @@ class CalDavCalendars:
         problems: list[str] = []
         for name, collection in self._found().collections.items():
             if calendar in {"", name}:
-                resources, unread = self._report(collection, asked)
-                events += [event for resource in resources for event in resource.events(period, zone)]
-                problems += [f'{unread} entries of "{collection.info.full_name}" cannot be read and are left out.'] if unread else []
+                read = self._report(collection, asked)
+                events += [event for resource in read.resources for event in resource.events(period, zone)]
+                problems += read.problems(collection.info.full_name)
         return Listing(tuple(sorted(events, key=in_order)), tuple(problems))
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
@@ -226,15 +242,15 @@ class CalDavCalendars:
             return seen
         found: list[_Resource] = []
         for collection in self._found().collections.values():
-            resources, _ = self._report(collection, multistatus.events_named(uid))
+            resources = self._report(collection, multistatus.events_named(uid)).resources
             found += [resource for resource in resources if resource.components and str(resource.components[0]["UID"]) == uid]
         return found
 
     def _at(self, collection: Collection, url: str) -> list[_Resource]:
-        return self._report(collection, multistatus.resources([httpx2.URL(url).raw_path.decode()]))[0]
+        return self._report(collection, multistatus.resources([httpx2.URL(url).raw_path.decode()])).resources
 
-    def _report(self, collection: Collection, body: str) -> tuple[list[_Resource], int]:
-        """The objects of an answer, and how many of it cannot be read."""
+    def _report(self, collection: Collection, body: str) -> _Read:
+        """The objects of an answer."""
         try:
             reply = self._dav.ask("REPORT", collection.url, body, depth="1")
             items = multistatus.items_of(reply.content)
@@ -246,7 +262,8 @@ class CalDavCalendars:
         read = [self._resource(collection, item) for item in items if item.status != 404 and item.text(f"{CALDAV}calendar-data")]
         resources = [resource for resource in read if resource is not None]
         self._urls |= {(collection.info.name, str(each.components[0]["UID"])): each.url for each in resources if each.components}
-        return resources, len(read) - len(resources)
+        # RFC 4791 (8.2): a server that does not tell everything says so of the calendar itself.
+        return _Read(resources, len(read) - len(resources), is_cut=any(item.status == _CUT for item in items))
 
     def _resource(self, collection: Collection, item: Item) -> _Resource | None:
         try:
