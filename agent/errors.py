@@ -76,10 +76,10 @@ class ApprovalError(AgentError):
 
 
 class HoldError(AgentError):
-    """What was to be taken back is not held: it has gone out, was taken back before, or never was."""
+    """What was to be taken back is not held: it has gone out, was taken back before, is asked about again, or never was."""
 
     def __init__(self) -> None:
-        super().__init__("This is not held any more: it has gone out, or was taken back already.")
+        super().__init__("This is not held any more: it has gone out, was taken back already, or is asked about again.")
 
 
 ModelErrorCode = Literal["engine_unreachable", "model_failed"]

@@ -23,7 +23,7 @@ from config.paths import Home
 
 WHO = "cli"
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-GONE = "is not held any more: it has gone out, or was taken back already"
+GONE = "is not held any more: it has gone out, was taken back already, or is asked about again"
 EPILOG = """\b
 Examples:
   variet undo                 take back whatever is about to go out
