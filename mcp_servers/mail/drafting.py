@@ -47,13 +47,13 @@ class Drafting:
 
     def draft_reply(self, call: Call) -> Plan:
         mail, parsed = find(self._store, call.text("mail"))
-        letter = _reply(mail, parsed, clean_text(call.text("body")))
+        letter = self._reply(mail, parsed, clean_text(call.text("body")))
         return self._plan(call, letter, {"mail": f"m{mail.number}", "body": letter.body}, about=mail)
 
     def draft_reply_all(self, call: Call) -> Plan:
         mail, parsed = find(self._store, call.text("mail"))
-        letter = _reply(mail, parsed, clean_text(call.text("body")))
-        own = {self._store.own_address(mail.account).lower(), *(address.lower() for address in letter.to)}
+        letter = self._reply(mail, parsed, clean_text(call.text("body")))
+        own = {*self._store.own_addresses(mail.account), *(address.lower() for address in letter.to)}
         others = (person.address for person in (*parsed.to, *parsed.cc) if is_address(person.address))
         cc = tuple(dict.fromkeys(address for address in others if address.lower() not in own))
         everyone = Letter(letter.to, letter.subject, letter.body, letter.in_reply_to, letter.references, cc)
@@ -69,6 +69,17 @@ class Drafting:
         letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
         arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}
         return self._plan(call, letter, arguments, about=mail, files=files)
+
+    def _reply(self, mail: Indexed, parsed: Parsed, body: str) -> Letter:
+        own = self._store.own_addresses(mail.account)
+        # What goes on from a mail of one's own goes to whom that went to.
+        is_own = not parsed.reply_to and parsed.sender.address.lower() in own
+        others = [person for person in parsed.to if person.address.lower() not in own] if is_own else []
+        to = tuple(dict.fromkeys(person.address for person in others or parsed.reply_to or (parsed.sender,)))
+        if not all(is_address(address) for address in to):
+            raise Refusal(f"Mail m{mail.number} has no address to answer to. Give an address in a new draft.")
+        references = parsed.references or ((parsed.in_reply_to,) if parsed.in_reply_to else ())
+        return Letter(to, reply_subject(parsed.subject), body, parsed.message_id, references)
 
     def _plan(
         self, call: Call, letter: Letter, arguments: dict[str, str], *, about: Indexed | None = None, files: Sequence[Enclosure] = ()
@@ -90,14 +101,6 @@ class Drafting:
         shown = tuple(line for line in lines if line[1] or line[0] not in ("Cc", "Attached"))
         summary = f"Save a draft {letter_text(letter.everyone, letter.subject, letter.body)}"
         return Plan(arguments, summary, shown, execute, host={"uid": uid})
-
-
-def _reply(mail: Indexed, parsed: Parsed, body: str) -> Letter:
-    to = tuple(person.address for person in parsed.reply_to or (parsed.sender,))
-    if not all(is_address(address) for address in to):
-        raise Refusal(f"Mail m{mail.number} has no address to answer to. Give an address in a new draft.")
-    references = parsed.references or ((parsed.in_reply_to,) if parsed.in_reply_to else ())
-    return Letter(to, reply_subject(parsed.subject), body, parsed.message_id, references)
 
 
 def _fields(draft: Draft, letter: Letter, files: Sequence[Enclosure]) -> dict[str, Any]:

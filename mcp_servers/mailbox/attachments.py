@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from typing import cast
 
-from mcp_servers.mailbox.mime import Enclosure, message_of
+from mcp_servers.mailbox.mime import Enclosure, file_parts, message_of
 from mcp_servers.outside.quoting import clean_line
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
@@ -45,7 +45,7 @@ def attachments_of(content: bytes) -> tuple[Attachment, ...]:
     """The files of a mail; what cannot be read of it is left out."""
     message = message_of(content)
     try:
-        parts = list(message.iter_attachments()) if message.is_multipart() else []
+        parts = file_parts(message)
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return ()
     return tuple(_attachment(number, part) for number, part in enumerate(parts, 1))

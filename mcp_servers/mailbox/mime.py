@@ -7,7 +7,7 @@ UTF-8. What is written is one plain text with the headers that keep a thread tog
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -82,6 +82,7 @@ class Parsed:
 def parse(content: bytes) -> Parsed:
     message = message_of(content)
     text, removed = _text(message)
+    files = _files(message)
     senders = people_in(_header(message, "From"))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
@@ -95,8 +96,8 @@ def parse(content: bytes) -> Parsed:
         references=tuple(_MESSAGE_ID.findall(_header(message, "References"))),
         in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
         text=text,
-        attachments=_attachments(message),
-        is_plain=_is_plain(message),
+        attachments=_attachments(files or ()),
+        is_plain=_is_plain(message, files),
         removed=removed,
     )
 
@@ -177,6 +178,39 @@ def message_of(content: bytes) -> EmailMessage:
         return message
 
 
+def file_parts(message: EmailMessage) -> list[EmailMessage]:
+    """The parts that are files, however deep: mail programs put them beside one form of the text alone, or within what is signed.
+
+    What is neither a file nor text, such as an invitation beside the text, counts as one. Pictures that the text itself shows do not.
+
+    Raises:
+        AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError: the library breaks on it.
+    """
+    if not message.is_multipart():
+        return []
+    bodies = {id(message.get_body(preferencelist=(kind,))) for kind in ("plain", "html")}
+    return [part for part, within in _leaves(message, "") if id(part) not in bodies and _is_file(part, within)]
+
+
+def _leaves(part: EmailMessage, within: str) -> Iterator[tuple[EmailMessage, str]]:
+    """The parts that hold no others, each with the kind of what it is in; a mail within a mail is one."""
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
+        yield part, within
+        return
+    for inner in part.iter_parts():
+        yield from _leaves(cast("EmailMessage", inner), part.get_content_subtype())
+
+
+def _is_file(part: EmailMessage, within: str) -> bool:
+    if part.is_attachment():
+        return True
+    if within == "related":
+        return False
+    # Another form of the same text is no file; a further text that stands by itself is.
+    is_form = within == "alternative" and part.get_content_type() in ("text/plain", "text/html")
+    return not is_form or part.get_filename() is not None
+
+
 def _header(message: EmailMessage, name: str) -> str:
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     try:
@@ -216,17 +250,26 @@ def _decoded(part: EmailMessage) -> str:
         return content.decode("utf-8", "replace")
 
 
-def _attachments(message: EmailMessage) -> tuple[str, ...]:
+def _files(message: EmailMessage) -> list[EmailMessage] | None:
+    """The files; None where nobody can say which parts are some."""
     try:
-        parts = list(message.iter_attachments()) if message.is_multipart() else []
-        return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in parts)
+        return file_parts(message)
+    except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
+        return None
+
+
+def _attachments(files: Sequence[EmailMessage]) -> tuple[str, ...]:
+    try:
+        return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in files)
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return ()
 
 
-def _is_plain(message: EmailMessage) -> bool:
+def _is_plain(message: EmailMessage, files: Sequence[EmailMessage] | None) -> bool:
+    if files is None:
+        return False
+    attached = {id(part) for part in files}
     try:
-        attached = {id(part) for part in message.iter_attachments()} if message.is_multipart() else set[int]()
         readable = [part for part in message.walk() if not part.is_multipart() and id(part) not in attached]
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return False

@@ -156,6 +156,11 @@ class MailStore:
                 counts[address] = counts.get(address, 0) + 1
         return max(counts, key=lambda address: (counts[address], address), default="")
 
+    def own_addresses(self, account: str = "") -> frozenset[str]:
+        """Every address of the person, in lower case."""
+        found = (*self._addresses.values(), self.own_address(account))
+        return frozenset(address.lower() for address in found if address)
+
     def own_account(self, account: str = "") -> str:
         """The account that a mail is from: this one if it has an address, else the first that has; or none."""
         return account if account in self._addresses else next(iter(self._addresses), "")
