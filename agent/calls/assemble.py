@@ -79,7 +79,8 @@ class Assembly:
         if reason:
             self.is_finished = True
             self._is_cut = reason == "length"
-        self._reasoning.append(delta.get("reasoning_content") or "")
+        thought: Any = delta.get("reasoning_content") or delta.get("reasoning")
+        self._reasoning.append(thought if isinstance(thought, str) else "")
         pieces: list[dict[str, Any]] = delta.get("tool_calls") or []
         for piece in pieces:
             self._add_call_piece(piece)

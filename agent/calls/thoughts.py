@@ -17,6 +17,9 @@ _TAGS = {
     "<reasoning>": "</reasoning>",
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
+    "<|channel>thought": "<channel|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+    "◁think▷": "◁/think▷",
 }
 _BOUNDS = (*_TAGS, *_TAGS.values())
 _ENDS = re.compile("|".join(re.escape(end) for end in _TAGS.values()))

@@ -19,7 +19,7 @@ from agent.safety.provenance import addresses_in, plain
 Role = Literal["people", "words", "time", "end", "choice", "thing"]
 """What an argument is: whom it reaches; text; when it begins; when it ends, on a day that was named; one of a few words that the tool's
 schema names; something of the person's own that is changed, by a reference which the dry run spells out."""
-SAID_CHARS = 2000
+SAID_CHARS = 1000
 """A longer message has text of others pasted into it."""
 CHOICE_CHARS = 8
 """The schema was checked before; this is to see that it is no text."""

@@ -14,6 +14,9 @@ THOUGHT = [
     ("<thinking>Hm.</thinking>Hello.", "Hm.", "Hello."),
     ("[THINK]Hm.[/THINK]Hello.", "Hm.", "Hello."),
     ("\n<think></think>Hello.", "", "Hello."),
+    ("<|channel>thought\nHm.<channel|>Hello.", "Hm.", "Hello."),
+    ("<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>Hello.", "Hm.", "Hello."),
+    ("◁think▷Hm.◁/think▷Hello.", "Hm.", "Hello."),
     ("<think>Hm. It never ends", "Hm. It never ends", ""),
     ("Hello.", "", "Hello."),
     ("I <think> so.", "", "I <think> so."),
@@ -51,6 +54,14 @@ def test_a_reply_keeps_what_was_generated_beside_what_was_said():
     reply = assembly.reply()
     assert "".join(shown) == "Hello."
     assert (reply.text, reply.reasoning, reply.raw) == ("Hello.", "Hm.", "<think>Hm.</think>\n\nHello.")
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_thoughts_in_a_field_of_their_own_are_told_apart_by_either_name(field: str):
+    assembly = Assembly()
+    for delta in ({field: "Hm."}, {field: None, "content": "Hello."}, {field: {"odd": 1}}):
+        assembly.add({"choices": [{"delta": delta}]})
+    assert (assembly.reply().reasoning, assembly.reply().text) == ("Hm.", "Hello.")
 
 
 def test_what_may_be_a_call_is_not_shown():
