@@ -67,7 +67,8 @@ class RouteRule(Section):
     name: Name
     """Its name, as reasons and the log show it."""
     to: Annotated[Listed[Target], Field(min_length=1)]
-    """What answers, in the order of preference: tiers, nodes, or `node/tier`; the first that can."""
+    """What answers, in the order of preference: tiers, nodes, or `node/tier`; the first that can.
+    `node/auto` is what that node has loaded, its first tier where it has nothing."""
     task: Name | None = None
     """Only for this type of task (see `tasks`)."""
     min_tokens: int | None = Field(default=None, ge=0)

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 DEFAULT_NODE = "engine"
 """The node of the settings' section `[engine]`."""
+AUTO = "auto"
+"""As a tier of a node: whichever it has loaded."""
 CHAT_PATH = "/v1/chat/completions"
 """The one route that every OpenAI-compatible server has."""
 Use = Literal["auto", "named", "human"]
@@ -78,14 +80,14 @@ class Place(NamedTuple):
 def places_of(target: str, nodes: Sequence[NodeState]) -> Iterator[Place]:
     """The places that a name stands for, in the order of the settings.
 
-    1. `node/tier`: that one.
+    1. `node/tier`: that one; `node/auto`: what the node has loaded, its main tier first, or that one where nothing is.
     2. A node's name: its main tier.
     3. A tier's name: on every node that serves it and need not be named.
     """
     node_name, slash, tier = target.partition("/")
     named = next((node for node in nodes if node.name == node_name), None)
     if slash:  # 1
-        found = _tier(named, tier) if named else None
+        found = (_tier(named, tier) or (_loaded(named) if tier == AUTO else None)) if named else None
         if named and found:
             yield Place(named, found)
     elif named is not None and named.name != DEFAULT_NODE:  # 2
@@ -99,7 +101,15 @@ def places_of(target: str, nodes: Sequence[NodeState]) -> Iterator[Place]:
                 yield Place(node, found)
 
 
+def _loaded(node: NodeState) -> TierState | None:
+    """What a node has loaded of what can chat, its main tier first; that one, or the first, where nothing is."""
+    able = [tier for tier in (node.tiers or {}).values() if not tier.unavailable and (not tier.capabilities or "chat" in tier.capabilities)]
+    able.sort(key=lambda tier: (not tier.is_resident, tier.name != node.main_tier))
+    return able[0] if able else None
+
+
 def _tier(node: NodeState, name: str) -> TierState | None:
     if node.tiers is None:
-        return TierState(name) if name else None
+        known = node.main_tier if name == AUTO else name
+        return TierState(known) if known else None
     return node.tiers.get(name)

@@ -161,3 +161,22 @@ def test_what_the_turn_needs_finds_a_tier_that_holds_it():
     route = choose(facts(nodes=room, turn_tokens=9000), RULES)
     assert (route.tier, route.rule) == ("balanced", "served")
     assert route.reasons[0] == "the default tier, but fast holds 4096 tokens, too few for about 9000"
+
+
+@pytest.mark.parametrize(
+    ("tiers", "place"),
+    [
+        ({"deep": {"is_resident": False}, "light": {}}, "big/light"),
+        ({"deep": {}, "light": {}}, "big/deep"),
+        ({"deep": {"is_resident": False}, "light": {"is_resident": False}}, "big/deep"),
+        ({"deep": {"is_resident": False}, "light": {"unavailable": "no file"}}, "big/deep"),
+        ({"gte": {"capabilities": frozenset({"embeddings"})}, "deep": {"is_resident": False}}, "big/deep"),
+        ({"auto": {}, "light": {}}, "big/auto"),
+    ],
+)
+def test_what_another_machine_has_loaded_can_be_asked_for(tiers: dict[str, dict[str, Any]], place: str):
+    big = NodeState("big", tiers={name: tier(name, **changes) for name, changes in tiers.items()}, main_tier="deep")
+    route = choose(facts(pinned="big/auto", nodes=(nodes()[0], big)), RULES)
+    assert (f"{route.node}/{route.tier}", route.rule) == (place, "pin-option")
+    unknown = NodeState("big", tiers=None, main_tier="deep")
+    assert choose(facts(pinned="big/auto", nodes=(nodes()[0], unknown)), RULES).tier == "deep"
