@@ -23,6 +23,8 @@ from inference.contract import ModelRates, Resources, ServedModel, SwitchAnswer,
 PROMPT_TOKENS = 512
 """Read at most: long enough that the start of a run does not count."""
 ANSWER_TOKENS = 128
+WORTH_A_CARD = 5.0
+"""Times as fast as the processor, at least, where a model really lies on the card."""
 _SHORT_PROMPT = 16
 _SHARE = 2
 """Of a small context the prompt takes one part in so many."""
@@ -70,7 +72,7 @@ def bench(models: tuple[str, ...], runs: int, *, where: Whereabouts, as_json: bo
     if as_json:
         click.echo(json.dumps({"models": [asdict(each) for each in found], "has_gpus": has_gpus}))
         return
-    click.echo(table_text(found))
+    click.echo("\n".join([table_text(found), *comparison(found)]))
     if not has_gpus:
         click.echo("No graphics card is known to this engine: processor and card are not compared.")
 
@@ -105,6 +107,23 @@ def _measure(ask: AskedEngine, name: str, runs: int, say: Callable[[str], None])
     return Measured(
         name, **rates, prompt_tokens=len(tokens), answer_tokens=answer, resident_mib=memory.get(served.meta.model), vram_mib=vram
     )
+
+
+def comparison(found: Sequence[Measured]) -> list[str]:
+    """How many times faster what lies on a card is than what lies on none, and whether that is what a card is for."""
+    on_card = [each for each in found if each.vram_mib]
+    on_none = [each for each in found if each.vram_mib == 0]
+    if len(on_card) != 1 or len(on_none) != 1:
+        return []
+    card, processor = on_card[0], on_none[0]
+    times = {"reads": card.prefill_tps / processor.prefill_tps, "writes": card.decode_tps / processor.decode_tps}
+    lines = [f"{card.model} {' and '.join(f'{what} {each:.1f} times' for what, each in times.items())} as fast as {processor.model}."]
+    if times["writes"] < WORTH_A_CARD:
+        lines.append(
+            f"A card is at least {WORTH_A_CARD:g} times as fast as the processor, or the placement is wrong: "
+            "look at n_gpu_layers, n_cpu_moe and gpus in engine.toml, and at what else holds the card (variet engine top)."
+        )
+    return lines
 
 
 def held_mib(used: Resources, model: str) -> int | None:

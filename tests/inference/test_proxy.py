@@ -31,6 +31,14 @@ async def test_a_body_reaches_the_model_byte_for_byte_and_without_our_headers(tm
     assert "access-control-allow-origin" not in answer.headers
 
 
+async def test_many_names_of_one_model_are_one_load(tmp_path: Path) -> None:
+    async with running(tmp_path) as (on, upstream, children):
+        for name in ("balanced", "thinker", "large", "balanced"):
+            assert (await on.client.post("/v1/embeddings", json={"model": name})).headers["x-variet-model"] == "large"
+    assert len(children.started) == 1
+    assert len(upstream.heard) == 4
+
+
 async def test_connections_to_a_model_are_kept(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, upstream, _):
         for _ in range(3):
