@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.routes.nodes import DEFAULT_NODE
 from agent.routes.report import DecisionRow, Explanation, NodeRow
 from bots.plain import one_line
 
@@ -26,6 +27,14 @@ def node_lines(node: NodeRow) -> list[str]:
     return lines
 
 
+def names_of(node: NodeRow) -> list[str]:
+    """What a person may write to have it answer."""
+    tiers = [tier.name for tier in node.tiers]
+    if node.name == DEFAULT_NODE:
+        return tiers
+    return [node.name, *(f"{node.name}/{name}" for name in tiers), *(tiers if node.use == "auto" else [])]
+
+
 def decision_lines(decision: DecisionRow) -> list[str]:
     """A decision, its reasons, and what came of it."""
     whose = ", ".join(filter(None, (decision.session, decision.source)))
@@ -34,12 +43,13 @@ def decision_lines(decision: DecisionRow) -> list[str]:
     predicted, actual = decision.predicted, decision.actual
     if predicted is not None and predicted.ends_s is not None:
         lines.append(
-            f"  predicted: begins in {predicted.begins_s or 0:.1f} s, ends in {predicted.ends_s:.1f} s, costs {predicted.money:.4f}"
+            f"  predicted: begins in {predicted.begins_s or 0:.1f} s, ends in {predicted.ends_s:.1f} s"
+            f"{f', costs {predicted.money:.4f}' if predicted.money else ''}"
         )
     if actual is not None:
         lines.append(
             f"  actual: began in {actual.first_token_s:.1f} s, took {actual.elapsed_s:.1f} s in {actual.requests} requests, "
-            f"{actual.prompt_tokens} + {actual.completion_tokens} tokens, cost {actual.money:.4f}"
+            f"{actual.prompt_tokens} + {actual.completion_tokens} tokens{f', cost {actual.money:.4f}' if actual.money else ''}"
         )
     return lines
 

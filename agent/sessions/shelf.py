@@ -19,6 +19,8 @@ from agent.sessions.rows import Found, SessionInfo
 from agent.sessions.world import World
 
 log = logging.getLogger(__name__)
+COPY = " (copy)"
+"""Behind a title; a copy of a copy has it once."""
 FOUND = 50
 """Most turns that a search gives: who sees more than this wants other words."""
 
@@ -58,7 +60,7 @@ class Shelf:
         if until is not None and until not in ended:
             raise TurnNotFound(until)
         kept = ended if until is None else ended[: ended.index(until) + 1]
-        copy = SessionInfo(f"s-{uuid.uuid4().hex[:12]}", f"{info.title} (copy)".strip(), self._world.now(), len(kept), "")
+        copy = SessionInfo(f"s-{uuid.uuid4().hex[:12]}", f"{info.title.removesuffix(COPY)}{COPY}".strip(), self._world.now(), len(kept), "")
         turns = {turn: f"t-{uuid.uuid4().hex[:12]}" for turn in kept}
         await anyio.to_thread.run_sync(partial(self._world.store.copy_session, session, copy, turns, at=self._world.now()))
         return copy.session

@@ -80,6 +80,7 @@ class Chat:
             rows = await (await self._link.service()).sessions()
         except AgentError:
             return
+        self._person.suggest("/sessions", {row.session: row.title or row.last_text for row in rows})
         line = waiting_line([row for row in rows if row.session not in (self._resume, self._place.session)])
         if line and not self._is_working:
             self._person.show_status(line)

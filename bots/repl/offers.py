@@ -27,6 +27,8 @@ MAX_FILE_BYTES = 64 * 1024
 """Of one file; a model with a small context holds less, and says so."""
 MAX_OUTPUT_CHARS = 32 * 1024
 """Of a command, for the model; its end is kept, the screen gets all of it."""
+KILLED_BOUND_S = 2.0
+"""What was killed is gone at once, unless the system hangs."""
 COMMAND_BOUND_S = 600.0
 """A command that runs longer is ended, as by Ctrl-C."""
 GUARD = ("mcp_servers.workspace.guarded", "is_secret")
@@ -89,8 +91,12 @@ class Offers:
                     await process.wait()
                     is_late = False
             finally:
-                if process.returncode is None and not kill_group(process.pid):
-                    process.kill()
+                if process.returncode is None:
+                    if not kill_group(process.pid):
+                        process.kill()
+                    # Else whoever asks for it next takes its end away from asyncio's watcher, which then complains on the screen.
+                    with anyio.move_on_after(KILLED_BOUND_S, shield=True):
+                        await process.wait()
         self._output = Attached(name=f"output of {command}", text=kept.rstrip("\n"))
         ending = f"Ended after {COMMAND_BOUND_S:.0f} s" if is_late else f"Exit code {process.returncode}"
         return f"{ending}. Nobody was told; write @! in a message to show it to the assistant."

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from agent.errors import AgentError
+from agent.routes.candidates import DEEPER, FORCE_TIER
 from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
 from bots.lines import compacted_lines
@@ -19,7 +20,7 @@ from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
-from bots.route_lines import decision_lines, explanation_lines, node_lines
+from bots.route_lines import decision_lines, explanation_lines, names_of, node_lines
 from bots.taking_back import NOTHING_HELD, take_back
 from bots.tool_lines import server_lines, tool_lines
 
@@ -29,8 +30,6 @@ CANCEL_BOUND_S = 2.0
 RECENT_DECISIONS = 3
 FREE = "auto"
 """As a tier: the rules choose."""
-DEEPER = "deeper"
-"""As a tier: the next of the ladder."""
 NOTHING_YET = "Nothing has been said here yet."
 DIM, BAD = "dim", "red"
 PRIVATE_FILE_MODE = 0o600
@@ -107,8 +106,13 @@ class Orders:
         if name:
             self._place.tier = None if name == FREE else name
             self._screen.line("From now on the rules choose the tier." if name == FREE else f"From now on: {name}.", DIM)
-            return
         report = await (await self._link.service()).routes(0)
+        names = [place for node in report.nodes for place in names_of(node)]
+        self._person.suggest("/tier", dict.fromkeys([FREE, *names], ""))
+        if name:
+            if name not in (FREE, DEEPER, FORCE_TIER, *names):
+                self._screen.line(f"Nothing is called {name} at the moment; the rules choose until something is.", "yellow")
+            return
         for node in report.nodes:
             self._lines(node_lines(node))
         self._screen.line(f"Now: {self._place.tier or 'the rules choose'}.", DIM)
@@ -159,6 +163,7 @@ class Orders:
     async def _sessions(self, words: str) -> None:
         service = await self._link.service()
         rows = await service.sessions()
+        self._person.suggest("/sessions", {row.session: row.title or row.last_text for row in rows})
         if words.isdigit() and 0 < int(words) <= len(self._listed):
             await self.resume(self._listed[int(words) - 1])
         elif words in {row.session for row in rows}:
@@ -177,7 +182,8 @@ class Orders:
 
     def _list(self, rows: list[tuple[str, str]]) -> None:
         self._listed = [session for session, _ in rows]
-        self._lines([f"{number:>2}  {session}  {one_line(text, TITLE_WIDTH)}" for number, (session, text) in enumerate(rows, 1)])
+        for number, (session, text) in enumerate(rows, 1):
+            self._screen.line(f"{number:>2}  {session}  {one_line(text, TITLE_WIDTH)}")
         self._screen.line("/sessions N goes on with one." if rows else "None yet.", DIM)
 
     async def _fork(self, _: str) -> None:

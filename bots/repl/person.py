@@ -47,6 +47,10 @@ class Person(Protocol):
         """While something runs: whether one of these was typed and waits for the next `read`; it is taken out and counts now."""
         ...
 
+    def suggest(self, command: str, words: Mapping[str, str]) -> None:
+        """From now on these words complete behind a command, each with what it means."""
+        ...
+
     def look(self) -> None:
         """While something runs, every moment: a key that could have been the beginning of another one counts now."""
         ...

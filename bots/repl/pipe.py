@@ -47,6 +47,9 @@ class PipePerson:
         """A pipe is read only when a message is wanted."""
         return False
 
+    def suggest(self, command: str, words: Mapping[str, str]) -> None:
+        """Nothing completes in a pipe."""
+
     def look(self) -> None:
         """There are no keys."""
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.filters import is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import Style
@@ -22,6 +24,7 @@ from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
 
 PROMPT = "> "
+MEANING_WIDTH = 40
 APPROVE = "Approve? [y]es [N]o: "
 YES = ("y", "yes")
 STYLE = Style.from_dict({"status": "ansibrightblack", "prompt": "bold"})
@@ -46,9 +49,10 @@ class TerminalPerson:
         self._has_interrupted = False
         self._is_leaving = False
         """Ctrl-D was pressed while something ran: it counts once that has ended."""
+        self._completer = ChatCompleter(commands)
         self._prompt: PromptSession[str] = PromptSession(
             history=_history(history),
-            completer=ChatCompleter(commands),
+            completer=self._completer,
             complete_while_typing=False,
             key_bindings=_bindings(),
             style=STYLE,
@@ -122,6 +126,8 @@ class TerminalPerson:
 
         self._flush = lambda: take(source.flush_keys())
         with source.raw_mode(), source.attach(lambda: take(source.read_keys())):
+            # Typed so fast that the prompt had read it before it ended: it comes before what is read from here on.
+            take(get_typeahead(source))
             try:
                 yield
             finally:
@@ -137,6 +143,10 @@ class TerminalPerson:
         self._typed.queue.remove(found)
         self._screen.type_ahead(self._typed.lines())
         return True
+
+    def suggest(self, command: str, words: Mapping[str, str]) -> None:
+        """For Tab behind a command."""
+        self._completer.suggest(command, {word: one_line(means, MEANING_WIDTH) for word, means in words.items()})
 
     def look(self) -> None:
         """A lone Esc is told from the beginning of another key by nothing following it."""
@@ -171,7 +181,7 @@ def _history(file: Path | None) -> History:
 def _bindings() -> KeyBindings:
     keys = KeyBindings()
 
-    @keys.add("c-c")
+    @keys.add("c-c", filter=~is_searching)
     def interrupt(event: KeyPressEvent) -> None:
         """Clear the line; on an empty one, tell the chat."""
         if event.current_buffer.text:

@@ -57,6 +57,18 @@ def test_commands_and_history_are_found_by_keys(open_chat: OpenChat) -> None:
     chat.see("/approvals", times=2)
     chat.press("Enter", "Enter")
     chat.see("Nothing waits for you.", times=2)
+    chat.press("C-r")
+    chat.type("hell")
+    chat.see("`hell'")
+    chat.press("C-c")
+    chat.type("/sessions")
+    chat.press("Enter")
+    chat.see("/sessions N goes on with one.")
+    chat.type("/sessions s")
+    chat.press("Tab")
+    chat.see("> /sessions s1")
+    chat.press("Enter")
+    chat.see("> hello you", times=2)
 
 
 def test_a_command_runs_here_and_only_what_is_mentioned_is_shown_to_the_assistant(open_chat: OpenChat) -> None:

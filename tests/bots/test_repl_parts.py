@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 
 from agent.events import (
     ApprovalNeeded,
@@ -22,6 +24,7 @@ from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.manifest import Kind
 from bots.lines import missing_lines
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
+from bots.repl.completing import ChatCompleter
 from bots.repl.meter import Meter
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
@@ -128,3 +131,16 @@ def test_tools_are_told_by_server_with_what_is_asked_about():
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
     assert missing_lines(ServersMissing(turn="t", problems={"mail": "it did not\nstart"})) == ["mail is not there: it did not start"]
+
+
+def test_what_stands_behind_a_command_is_completed_with_what_it_means():
+    completer = ChatCompleter(["/sessions", "/show"])
+    completer.suggest("/sessions", {"s-12": "tea", "s-34": "rent", "t-1": "x"})
+
+    def offered(text: str) -> list[tuple[str, str]]:
+        found = completer.get_completions(Document(text), CompleteEvent(completion_requested=True))
+        return [(each.text, each.display_meta_text) for each in found]
+
+    assert offered("/s") == [("/sessions", ""), ("/show", "")]
+    assert offered("/sessions s") == [("s-12", "tea"), ("s-34", "rent")]
+    assert offered("/show s") == offered("hello s") == []
