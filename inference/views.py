@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from inference.capabilities import capabilities_of
-from inference.catalog import Catalog
+from inference.catalog import Catalog, ModelSpec
 from inference.contract import (
     EngineStatus,
     ModelRates,
@@ -88,14 +88,20 @@ def _reason(model: Model) -> SwapReason | None:
 
 
 def _obstacle(state: State, model: Model) -> str | None:
-    """Why a model that is not there cannot come: nothing to run it with, or a card of it that is lent."""
+    """Why a model that is not there cannot come: nothing to run it with, too many failures, or a card of it that is lent."""
     spec = state.policy.specs.get(model.name)
     if spec is None or model.phase != "unloaded":
         return None
     if spec.unavailable is not None:
         return f"{spec.unavailable}."
+    if model.given_up is not None:
+        return _given_up_text(model.given_up)
     lent = lent_of(spec, state.policy.memory)
     return f"{lent_text(lent)}." if lent else None
+
+
+def _given_up_text(why: str) -> str:
+    return f"it is given up, because {why}; a switch or load tries again."
 
 
 def engine_status(state: State, version: str, models: tuple[ModelStatus, ...], swap: SwapProgress | None, now: float) -> EngineStatus:
@@ -140,14 +146,19 @@ def served_models(catalog: Catalog, state: State, rates: Mapping[str, ModelRates
                     state=model_state(state.models[served.spec.name]),
                     n_ctx=served.spec.context,
                     capabilities=capabilities_of(catalog, served),
-                    available=served.spec.unavailable is None,
-                    reason=served.spec.unavailable,
+                    available=(reason := _unavailable(state, served.spec)) is None,
+                    reason=reason,
                     rates=rates.get(served.spec.name),
                 ),
             )
             for name, served in catalog.served.items()
         )
     )
+
+
+def _unavailable(state: State, spec: ModelSpec) -> str | None:
+    given_up = state.models[spec.name].given_up
+    return spec.unavailable if given_up is None or spec.unavailable is not None else _given_up_text(given_up)
 
 
 def coming(state: State) -> str | None:

@@ -41,6 +41,14 @@ async def test_a_model_given_up_is_refused_with_a_header_that_stops_retries(tmp_
         answer = await on.client.post("/v1/chat/completions", json=ASKED)
         assert error_of(answer) == (503, "model_failed")
         assert answer.headers["x-should-retry"] == "false"
+        told = "it is given up, because it cannot start as it is set up; a switch or load tries again."
+        assert (await on.client.get("/engine/status")).json()["models"][0]["obstacle"] == told
+        meta = (await on.client.get("/v1/models/fast")).json()["meta"]
+        assert (meta["available"], meta["reason"]) == (False, told)
+        # A person's wish tries again.
+        children.loads_at_once = True
+        assert (await on.client.post("/engine/switch", json={"tier": "fast"})).status_code == 200
+        assert (await on.client.get("/v1/models/fast")).json()["meta"]["available"] is True
 
 
 async def test_a_model_whose_file_is_missing_pushes_nobody_out_and_is_loaded_once_it_is_there(tmp_path: Path) -> None:
