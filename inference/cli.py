@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, str] = {
     "reload": "inference.commands.ask:reload_settings",
     "top": "inference.commands.top:top",
     "activity": "inference.commands.watch:activity",
+    "swaps": "inference.commands.watch:swaps",
     "logs": "inference.commands.watch:logs",
     "bench": "inference.commands.bench:bench",
     "keys": "inference.commands.keys:keys",

@@ -1,4 +1,4 @@
-"""`variet engine activity|logs`: what a running engine has done, and what its models' processes say."""
+"""`variet engine activity|swaps|logs`: what a running engine has done, and what its models' processes say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from inference.cli import EXIT_CODES
 from inference.commands.asking import Whereabouts, asked_engine, json_option, whereabouts
-from inference.contract import ActivityAnswer, ActivityRecord, LogLines, SwapReason
+from inference.contract import ActivityAnswer, ActivityRecord, LogLines, SwapReason, SwapRecord, SwapsAnswer
 
 _COLUMNS = "{at:8}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  {first:>8}  {tokens:>13}  {rate:>8}"
 
@@ -24,6 +24,17 @@ def activity(limit: int, *, where: Whereabouts, as_json: bool) -> None:
     with asked_engine(where) as ask:
         answer = ask("GET", f"/engine/activity?limit={limit}", None, ActivityAnswer)
     click.echo(answer.model_dump_json() if as_json else activity_text(answer))
+
+
+@click.command(epilog=f"Example: variet engine swaps --limit 5\n\n{EXIT_CODES}")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The newest so many.")
+@whereabouts
+@json_option
+def swaps(limit: int, *, where: Whereabouts, as_json: bool) -> None:
+    """Show the last loads: which model, how long it took, why, and in whose place."""
+    with asked_engine(where) as ask:
+        answer = ask("GET", f"/engine/swaps?limit={limit}", None, SwapsAnswer)
+    click.echo(answer.model_dump_json() if as_json else swaps_text(answer))
 
 
 @click.command(epilog=f"Examples: variet engine logs fast; variet engine logs deep-coder -f\n\n{EXIT_CODES}")
@@ -53,6 +64,20 @@ def activity_text(answer: ActivityAnswer) -> str:
     head = _COLUMNS.format(**names, tokens="tokens", rate="tokens/s").rstrip()
     lines = [head, *(_line(each) for each in reversed(answer.requests))]
     return "\n".join([*lines, f"{answer.lost} records could not be kept."] if answer.lost else lines)
+
+
+def swaps_text(answer: SwapsAnswer) -> str:
+    """The loads one per line, oldest first."""
+    if not answer.enabled:
+        return "No loads are recorded (activity.enabled in engine.toml)."
+    return "\n".join(_swap_line(each) for each in reversed(answer.swaps)) or "Nothing has been loaded yet."
+
+
+def _swap_line(record: SwapRecord) -> str:
+    when = datetime.fromtimestamp(record.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    took = seconds_text(record.seconds) if record.outcome == "ready" else "failed"
+    error = f": {record.error.splitlines()[0]}" if record.error else ""
+    return f"{when}  {record.model:16}  {took:>8}  {reason_text(record.reason)}{error}"
 
 
 def outcome_text(record: ActivityRecord) -> str:

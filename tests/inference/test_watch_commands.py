@@ -64,6 +64,20 @@ async def test_activity_is_printed_as_a_table_and_as_json(tmp_path: Path) -> Non
     assert [each["request"] for each in as_json["requests"]] == ["req-2"]
 
 
+async def test_the_last_loads_are_printed_with_their_reasons(tmp_path: Path) -> None:
+    async with running(tmp_path, bound_s=60) as (on, _, _):
+        assert (await _run(on, "swaps")).output == "Nothing has been loaded yet.\n"
+        for tier in ("fast", "balanced"):
+            await on.client.post("/engine/switch", json={"tier": tier})
+        while len((await on.observatory.log.swaps(9)).swaps) < 2:  # noqa: ASYNC110 - a thread writes it, and tells nobody
+            await anyio.sleep(0.01)
+        lines = (await _run(on, "swaps")).output.splitlines()
+        as_json = json.loads((await _run(on, "swaps", "--json", "--limit", "1")).output)
+    assert [line.split()[2] for line in lines] == ["small", "large"]
+    assert lines[1].endswith("a switch or load asked for it; in place of small")
+    assert [each["model"] for each in as_json["swaps"]] == ["large"]
+
+
 async def test_top_prints_once_where_nobody_looks(tmp_path: Path) -> None:
     async with running(tmp_path, bound_s=60) as (on, _, _):
         await _recorded(on)
