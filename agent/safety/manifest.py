@@ -151,6 +151,8 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "label_mail"): _WRITE_QUOTING,
         ("mail", "draft_reply_all"): _WRITE_QUOTING,
         ("mail", "draft_forward"): _WRITE_QUOTING,
+        ("mail", "list_drafts"): _READ,
+        ("mail", "discard_draft"): _DELETE_QUOTING,
         ("outbox", "send_mail"): _SEND_MAIL,
         ("outbox", "send_draft"): _SEND_STORED,
         ("searxng", "web_search"): _SEARCH,

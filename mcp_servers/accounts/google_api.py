@@ -174,8 +174,8 @@ class GoogleApi:
         return answers
 
     def _checked(self, answered: Any) -> Json:
-        if isinstance(answered, str | bytes) and not answered:
-            return {}  # what a deletion is answered with
+        if isinstance(answered, str | bytes) and answered.strip() in ("", "{}", b"", b"{}"):
+            return {}  # what a deletion is answered with: nothing, or an object with nothing in it
         if not isinstance(answered, dict):
             raise self._unreadable()
         return cast("Json", answered)

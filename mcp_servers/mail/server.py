@@ -10,6 +10,7 @@ from typing import Any
 from mcp_servers.mail import shape
 from mcp_servers.mail.conversations import Conversations
 from mcp_servers.mail.drafting import Drafting
+from mcp_servers.mail.drafts import Drafts
 from mcp_servers.mail.fields import fields, listed, quote, whole, whole_fields
 from mcp_servers.mail.files import Files
 from mcp_servers.mail.filing import Filing
@@ -34,7 +35,8 @@ class MailTools:
         self.draft_mail, self.draft_reply = self._drafting.draft_mail, self._drafting.draft_reply
 
     def handlers(self) -> dict[str, Handler]:
-        others = (self._drafting, Conversations(self._store), Files(self._store), Filing(self._store), Labelling(self._store))
+        store = self._store
+        others = (self._drafting, Conversations(store), Files(store), Filing(store), Labelling(store), Drafts(store))
         beside = {name: handler for one in others for name, handler in one.handlers().items()}
         return {"search_mail": self.search_mail, "read_mail": self.read_mail, **beside}
 

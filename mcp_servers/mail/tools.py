@@ -118,4 +118,12 @@ TOOLS: tuple[ToolSpec, ...] = (
         ),
         is_extended=True,
     ),
+    ToolSpec("list_drafts", "List the drafts that are not sent, with their ids.", "read", (), is_extended=True),
+    ToolSpec(
+        "discard_draft",
+        "Move a draft to the trash, and out of its account's own drafts.",
+        "delete",
+        (Param("draft", "its id, such as d3, or last", is_required=True),),
+        is_extended=True,
+    ),
 )

@@ -183,6 +183,17 @@ class DraftingAccount(MailAccount, Protocol):
         """
         ...
 
+    def drop_draft(self, content: bytes) -> bool:
+        """Take a draft from among them; False where somebody wrote on it there since: then it stays.
+
+        Args:
+            content: of the draft as it is kept here.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
 
 class LocalAccount:
     """The local folder: a Maildir for each folder in it. `Inbox` is the folder itself, when that is a Maildir."""

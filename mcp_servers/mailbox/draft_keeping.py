@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.accounts import AccountFailed, DraftingAccount
+from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.places import DRAFTS, TRASH
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.mailbox.thread_mark import unmarked
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,34 @@ def save(store: MailStore, content: bytes, *, key: str, account: str) -> Kept:
     if marked != here:
         store.drafts.rewrite(key, marked)
     return Kept(number, account)
+
+
+def discard(store: MailStore, key: str) -> str:
+    """Throw a draft away: to the trash here, and out of its account's own drafts.
+
+    Returns:
+        What is left of it elsewhere, in a sentence; empty for nothing.
+
+    Raises:
+        Refusal: it is gone.
+    """
+    content = store.drafts.read(key)
+    mail = next((one for one in store.mails(DRAFTS, account=store.local.name) if one.key == key), None)
+    if content is None or mail is None:
+        raise Refusal("The draft is gone. Look again.")
+    problem = _dropped(store, content)
+    # What is in the trash is no account's draft any more.
+    store.drafts.rewrite(key, unmarked(content))
+    store.move(mail, TRASH)
+    return problem
+
+
+def _dropped(store: MailStore, content: bytes) -> str:
+    sender = parse(content).sender.address.lower()
+    home = next((one for one in store.accounts if isinstance(one, DraftingAccount) and store.own_address(one.name).lower() == sender), None)
+    if home is None:
+        return ""
+    try:
+        return "" if home.drop_draft(content) else f"{home.name}: somebody has changed the draft there since. It stays there."
+    except AccountFailed as error:
+        return str(error)

@@ -140,6 +140,11 @@ class GmailAccount:
         with self._speaking():
             return GmailDrafts(self._api).keep(content, is_new=is_new)
 
+    def drop_draft(self, content: bytes) -> bool:
+        self._known_at = ""
+        with self._speaking():
+            return GmailDrafts(self._api).drop(content)
+
     def labels(self, folder: str) -> tuple[str, ...]:
         del folder
         with self._speaking():

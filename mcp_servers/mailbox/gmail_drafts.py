@@ -11,8 +11,8 @@ from typing import Any, cast
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
-from mcp_servers.mailbox.mime import quotable_id
+from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, decoded, encoded, header_of
+from mcp_servers.mailbox.mime import parse, quotable_id
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
 
 Json = dict[str, Any]
@@ -48,6 +48,24 @@ class GmailDrafts:
         draft = draft or self._put(content, key)
         message_id = self._message_id(draft)
         return with_draft(content, draft, message_id)
+
+    def drop(self, content: bytes) -> bool:
+        """Delete a draft there; False where somebody wrote on it since: then it stays.
+
+        Raises:
+            Refusal: it was not deleted, or nobody knows; one that is gone is no reason.
+        """
+        draft, drafts = draft_of(content), self._api.methods.users().drafts()
+        if not draft:
+            return True
+        try:
+            there = self._api.ask(drafts.get(userId=ME, id=draft, format="raw", fields="message/raw"))
+            if _words(decoded(str(cast("Json", there.get("message") or {}).get("raw", "")))) != _words(content):
+                return False
+            self._api.write(drafts.delete(userId=ME, id=draft))
+        except Missing:
+            return True
+        return True
 
     def _put(self, content: bytes, key: str) -> str:
         message = message_from_bytes(unmarked(content), policy=policy.SMTP)
@@ -108,3 +126,9 @@ class GmailDrafts:
         except Refusal:
             return ""
         return header_of(cast("Json", answer.get("message") or {}), "Message-ID")
+
+
+def _words(content: bytes) -> tuple[object, ...]:
+    """What a person would have changed of a draft: Gmail writes its headers anew."""
+    mail = parse(content)
+    return (mail.subject, mail.to, mail.cc, mail.bcc, mail.text.strip(), mail.attachments)

@@ -116,6 +116,9 @@ class ImapAccount:
         ImapKeeping(self._connection).keep_draft(content)
         return content
 
+    def drop_draft(self, content: bytes) -> bool:
+        return ImapKeeping(self._connection).drop_draft(content)
+
     def _looked_up(self) -> Mapping[str, str]:
         return self._connection.asked(folder_names)
 

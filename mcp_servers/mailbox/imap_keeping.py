@@ -48,7 +48,29 @@ class ImapKeeping:
         """
         if not self._files_sent:
             self._put(SENT, content, r"(\Seen)")
-        self._drop_draft(content)
+        self.drop_draft(content)
+
+    def drop_draft(self, content: bytes) -> bool:
+        """Take a draft from among the account's own; False where somebody wrote on it there since: then it stays.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+
+        def drop(wire: imaplib.IMAP4) -> bool:
+            name = folder_names(wire).get(DRAFTS)
+            uids = _held(wire, name, content) if name else []
+            if not name or not uids:
+                return True
+            select(wire, name, readonly=False)
+            same = [uid for uid in uids if _is_same(wire, uid, content)]
+            for uid in same:
+                checked(wire.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
+                if "UIDPLUS" in self._connection.abilities:
+                    checked(wire.uid("EXPUNGE", uid))
+            return len(same) == len(uids)
+
+        return self._connection.asked(drop)
 
     def _put(self, role: str, content: bytes, flags: str) -> None:
         name = self._place(role)
@@ -67,22 +89,6 @@ class ImapKeeping:
             return names.get(role, role)
 
         return self._connection.asked(found)
-
-    def _drop_draft(self, content: bytes) -> None:
-        def drop(wire: imaplib.IMAP4) -> None:
-            name = folder_names(wire).get(DRAFTS)
-            uids = _held(wire, name, content) if name else []
-            if not name or not uids:
-                return
-            select(wire, name, readonly=False)
-            for uid in uids:
-                # One that was changed there since is somebody's work, and stays.
-                if _is_same(wire, uid, content):
-                    checked(wire.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
-                    if "UIDPLUS" in self._connection.abilities:
-                        checked(wire.uid("EXPUNGE", uid))
-
-        self._connection.asked(drop)
 
 
 def _held(wire: imaplib.IMAP4, name: str, content: bytes) -> list[str]:

@@ -29,6 +29,7 @@ class FakeDrafts:
             "gmail.users.drafts.get": self._get,
             "gmail.users.drafts.list": self._list,
             "gmail.users.drafts.send": self._send,
+            "gmail.users.drafts.delete": self._delete,
         }
 
     def _create(self, called: Called) -> Json:
@@ -55,6 +56,11 @@ class FakeDrafts:
             sent = self.mailbox.add(old.raw, "SENT", thread=old.thread)
         del self.mailbox.mails[self.mails.pop(name)]
         return {"id": sent.id, "threadId": sent.thread, "labelIds": ["SENT"]}
+
+    def _delete(self, called: Called) -> Json:
+        del self.mailbox.mails[self._found(called.path["id"])]
+        del self.mails[called.path["id"]]
+        return {}
 
     def _shown(self, name: str) -> Json:
         mail = self.mailbox.mails[self.mails[name]]

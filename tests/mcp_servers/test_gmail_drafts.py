@@ -22,7 +22,7 @@ from mcp_servers.protocol.calls import Outcome, Plan
 from tests.fakes.gmail import FakeGmail, gmail_on_loopback
 from tests.fakes.gmail_mailbox import FakeMail
 from tests.fakes.google_api import Answer, Silence, refusal
-from tests.mcp_servers.calling import call, carried_out, text_of
+from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
 from tests.mcp_servers.gmail_desk import GmailDesk, MailTokens
 from tests.mcp_servers.google_desk import at
 from tests.mcp_servers.granting import approved
@@ -214,3 +214,37 @@ def test_what_a_draft_remembers_does_not_leave() -> None:
     assert unmarked(kept) == b"Message-ID: <CA1@mail.gmail.com>\r\nSubject: x\r\n\r\nX-Variet-Draft: r-1\r\n"
     assert with_draft(content, "r 7\r\nBcc: eve@evil.example", "<a b>") == content
     assert (draft_of(content), draft_of(b"X-Variet-Draft: a/../b\r\n\r\n")) == ("", "")
+
+
+def test_a_draft_is_thrown_away_here_and_at_gmail_and_comes_back_from_the_trash(
+    store: MailStore, outbox: Outbox, google: FakeGmail
+) -> None:
+    tools = MailTools(store).handlers()
+    drafted(store)
+    plan = tools["discard_draft"](call(draft="last"))
+    assert isinstance(plan, Plan)
+    assert plan.execute().text == 'Discarded draft d1 to bruno@example.org, subject "Dinner": Yes.'
+    assert (drafts(google), store.drafts.entries(), text_of(tools["list_drafts"])) == ([], {}, "No drafts found")
+    number = next(mail.number for mail in store.mails("Trash", account="local"))
+    assert text_of(tools["restore_mail"], mail=f"m{number}").startswith(f"Moved m{number} to Drafts")
+    assert text_of(tools["list_drafts"]) == '1 draft\nd1 to bruno@example.org, subject "Dinner": Yes.'
+    approved(outbox.send_draft, outbox.send_draft(call(draft="d1")))
+    assert google.ids()[-1] == "messages.send"
+    assert len(google.mailbox.sent()) == 1
+
+
+def test_a_draft_that_somebody_wrote_on_at_gmail_stays_there(store: MailStore, google: FakeGmail) -> None:
+    tools = MailTools(store).handlers()
+    drafted(store)
+    [there] = drafts(google)
+    there.raw = there.raw.replace(b"Yes.", b"Yes, and I bring wine.")
+    assert "work: somebody has changed the draft there since. It stays there." in text_of(tools["discard_draft"], draft="d1")
+    assert (len(drafts(google)), store.drafts.entries()) == (1, {})
+    assert refusal_of(tools["discard_draft"], draft="d1") == 'No draft matches "d1".'
+
+
+def test_a_draft_that_is_gone_at_gmail_is_thrown_away_here(store: MailStore, google: FakeGmail) -> None:
+    drafted(store)
+    google.mailbox.drafts.mails.clear()
+    assert text_of(MailTools(store).handlers()["discard_draft"], draft="d1").startswith("Discarded draft d1")
+    assert store.drafts.entries() == {}

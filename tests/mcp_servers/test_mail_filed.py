@@ -116,6 +116,17 @@ def test_a_draft_is_among_the_accounts_own_drafts_once(store: MailStore, wire: i
     assert listed.startswith("1 mail\n")
 
 
+def test_a_draft_is_thrown_away_here_and_among_the_accounts_own(store: MailStore, wire: imaplib.IMAP4) -> None:
+    draft(store)
+    draft(store, "Other")
+    tools = MailTools(store).handlers()
+    assert text_of(tools["list_drafts"]).startswith('2 drafts\nd1 to bruno@example.org, subject "Dinner"')
+    assert text_of(tools["discard_draft"], draft="d1").startswith("Discarded draft d1")
+    assert (held(wire, "Drafts"), [mail.subject for mail in store.mails("Trash", account="local")]) == (
+        [r"\Draft \Seen: Other"], ["Dinner"],
+    )  # fmt: skip
+
+
 def test_a_draft_that_its_account_does_not_take_is_kept_here_and_that_is_said(tmp_path: Path) -> None:
     nobody = ImapAccount(ImapServer("work", "127.0.0.1", 1, "x", SecretStr("x"), "none"))
     store = MailStore(tmp_path / "mail", [nobody], addresses={"work": FROM})

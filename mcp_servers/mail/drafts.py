@@ -1,0 +1,70 @@
+"""Drafts that are there: which, and how one is thrown away here and among its account's own."""
+
+from __future__ import annotations
+
+import re
+
+from mcp_servers.errors import Refusal, Stale
+from mcp_servers.mail import shape
+from mcp_servers.mailbox.draft_keeping import discard
+from mcp_servers.mailbox.letters import letter_text, no_draft_text
+from mcp_servers.mailbox.mime import Parsed, parse
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outside.quoting import clean_line
+from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
+
+_NUMBER = re.compile(r"(?:draft )?d?(\d{1,9})")
+_LAST = re.compile(r"(?:my |the )?(?:last|latest|newest)(?: draft)?(?: mail)?")
+DRAFT_CHANGED = "The draft has changed since. Look again."
+
+
+class Drafts:
+    """The tools for drafts."""
+
+    def __init__(self, store: MailStore) -> None:
+        self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"list_drafts": self.list_drafts, "discard_draft": self.discard_draft}
+
+    def list_drafts(self, call: Call) -> Outcome:
+        del call
+        read = {number: self._store.drafts.read(key) for number, key in self._store.draft_numbers().items()}
+        found = {number: parse(content) for number, content in read.items() if content is not None}
+        lines = [f"d{number} {_said(draft)}" for number, draft in found.items()]
+        fields = [{"id": f"d{number}", "to": _people(draft), "subject": draft.subject} for number, draft in found.items()]
+        return Outcome(shape.found_text(lines, "draft", left=0, cursor=""), {"drafts": fields, "untrusted": True})
+
+    def discard_draft(self, call: Call) -> Plan:
+        number, key = self._find(call.text("draft"))
+        content = self._store.drafts.read(key)
+        if content is None:
+            raise Refusal(no_draft_text(f"d{number}"))
+        if call.host_text("version") not in {"", key}:
+            raise Stale(DRAFT_CHANGED)
+        said = f"d{number} {_said(parse(content))}"
+
+        def execute() -> Outcome:
+            problem = discard(self._store, key)
+            text = f"Discarded draft {said}"
+            fields = {"draft": f"d{number}", "problems": [problem] if problem else [], "untrusted": True}
+            return Outcome(f"{text}\n{problem}" if problem else text, fields)
+
+        return Plan({"draft": f"d{number}"}, f"Discard draft {said}", (("Draft", said),), execute, host={"version": key})
+
+    def _find(self, said: str) -> tuple[int, str]:
+        keys = self._store.draft_numbers()
+        text = said.strip().lower()
+        match = _NUMBER.fullmatch(text)
+        number = int(match[1]) if match else max(keys, default=0) if _LAST.fullmatch(text) else 0
+        if number not in keys:
+            raise Refusal(no_draft_text(clean_line(said).replace('"', "")))
+        return number, keys[number]
+
+
+def _people(draft: Parsed) -> list[str]:
+    return list(dict.fromkeys(person.address for person in (*draft.to, *draft.cc, *draft.bcc)))
+
+
+def _said(draft: Parsed) -> str:
+    return letter_text(tuple(_people(draft)), draft.subject, draft.text)
