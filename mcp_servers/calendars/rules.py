@@ -57,9 +57,9 @@ def starts_before(rule: Rule, first: datetime, end: datetime, until: datetime | 
         for moment in takewhile(lambda moment: moment < end, unfolded):
             found.append(moment)
             if len(found) > MAX_TIMES:
-                raise Refusal("This event repeats more often than can be counted here.")
+                raise Refusal("This event repeats more often than can be counted here. Change it where it was made.")
     except (ValueError, KeyError, TypeError) as error:
-        raise Refusal("The rule by which this event repeats cannot be read.") from error
+        raise Refusal("The rule by which this event repeats cannot be read. Change it where it was made.") from error
     return found
 
 

@@ -12,6 +12,7 @@ from mcp_servers.outside.quoting import MAX_ITEMS, count_text, item_lines
 from mcp_servers.spans import Span, clock_text, day_text, days_of, period_text, short_span_text, span_text
 
 STALE = "The event has changed since. Look again."
+NO_VERSIONS = "gives events no versions, so nothing there can be changed safely. Change it at the calendar itself."
 NOTHING_TO_CHANGE = "Nothing to change. Say a new time, title or place."
 
 

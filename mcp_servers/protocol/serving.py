@@ -114,7 +114,7 @@ def build(server: ToolServer) -> Server[Any]:
             return _error("The call was given up.")
         except Exception:
             log.exception("%s failed", params.name)
-            return _error(f"The {server.name} server failed at this. Nothing more is known.")
+            return _error(f"The {server.name} server failed at this. Its log says why. Try something else.")
 
     return Server(f"variet-{server.name}", version=_version(), on_list_tools=list_tools, on_call_tool=call_tool)
 

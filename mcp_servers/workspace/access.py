@@ -133,13 +133,14 @@ class Workspace:
         """
         self.check(place)
         if not place.parts:
-            raise Refusal(f"{place.shown} is a folder.")
+            raise Refusal(f"{place.shown} is a folder. Name a file.")
         with told(place.shown):
             found, data = self.files(place).read(place.parts, limit)
         if found.names > 1 and not self.rights.hard_links:
             raise Refusal(f"{place.shown} has a second name (a hard link), perhaps outside the workspace. It is left alone.")
         if len(data) > limit:
-            raise Refusal(f"{place.shown} is too long: {size_text(found.size)}, and {size_text(limit)} is the most.")
+            what = f"{place.shown} is too long: {size_text(found.size)}, and {size_text(limit)} is the most."
+            raise Refusal(f"{what} Search it with search_files, or run a command that shows a part.")
         return Content(data, found.mode)
 
 
@@ -162,7 +163,7 @@ def _is_below(path: PurePath, folder: PurePath) -> bool:
 def _resolved(folder: Path) -> Path:
     path = Path(os.path.realpath(folder.expanduser()))
     if not path.is_dir():
-        raise Refusal(f"{folder} is no folder.")
+        raise Refusal(f"{folder} is no folder. Name one that is there.")
     if path == Path(path.anchor) or path == Path(os.path.realpath(Path.home())):
         raise Refusal(f"{folder} is too much: name the folder of a project.")
     return path

@@ -154,7 +154,7 @@ class Changing:
         if kept is None or kept.state in {"planned", "failed"}:
             raise Refusal(f"There is no change c{match[1]}. Look at list_changes." if match else shape.NO_CHANGES)
         if kept.state == "undone":
-            raise Refusal(f"c{kept.number} was undone already.")
+            raise Refusal(f"c{kept.number} was undone already. Look at list_changes.")
         return kept
 
 

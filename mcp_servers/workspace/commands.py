@@ -51,7 +51,7 @@ def check_allowed(argv: Sequence[str], allowed: Allowed) -> None:
         Refusal: it says what a person would have to set.
     """
     if not argv[0].strip() or any("\0" in part for part in argv):
-        raise Refusal("The command names no program.")
+        raise Refusal("The command names no program. Begin with one.")
     for entry in allowed.commands:
         words = shlex.split(entry)
         if entry == "*" or words and list(argv[: len(words)]) == words:

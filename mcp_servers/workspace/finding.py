@@ -84,7 +84,7 @@ def expression(pattern: str, *, ignores_case: bool) -> Generator[Finder]:
         finder = _Expression(worker)
         problem = cast("dict[str, str]", finder.ask({"pattern": pattern, "ignore_case": ignores_case})).get("problem")
         if problem:
-            raise Refusal(f"The regular expression cannot be read: {problem}.")
+            raise Refusal(f"The regular expression cannot be read: {problem}. Mend it, or search for the words as they are.")
         yield finder
     finally:
         bound.cancel()

@@ -80,7 +80,7 @@ def folded(name: str) -> str:
 
 def _check_text(words: str) -> None:
     if len(words) > MAX_PATH_CHARS:
-        raise Refusal(f"The path is longer than {MAX_PATH_CHARS} characters.")
+        raise Refusal(f"The path is longer than {MAX_PATH_CHARS} characters. Choose a shorter one.")
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in words):
         raise Refusal("The path holds a control character. Give a path as it is listed.")
 
@@ -89,11 +89,11 @@ def _check_name(part: str, words: str, *, is_windows: bool) -> None:
     if part == "..":
         raise Refusal(f'"{words}" climbs up with "..". Give a path from the top of the workspace.')
     if len(part.encode()) > MAX_NAME_BYTES:
-        raise Refusal(f"The path holds a name longer than {MAX_NAME_BYTES} bytes.")
+        raise Refusal(f"The path holds a name longer than {MAX_NAME_BYTES} bytes. Choose a shorter one.")
     if is_windows:
         stem = part.split(".")[0].rstrip(" ").casefold()
         if stem in _DEVICES or part != part.rstrip(". ") or any(character in part for character in '<>:"|?*'):
-            raise Refusal(f'"{part}" is no name that a file can have on Windows.')
+            raise Refusal(f'"{part}" is no name that a file can have on Windows. Choose another.')
 
 
 def _below_a_root(path: PurePath, roots: Sequence[Root], *, is_windows: bool) -> tuple[int, tuple[str, ...]]:

@@ -60,10 +60,10 @@ class Planner:
         """Another name, and the folders above it that are missing."""
         self._check_movable(place)
         if target.root == place.root and target.parts[: len(place.parts)] == place.parts:
-            raise Refusal(f"{place.shown} cannot be moved to {target.shown}.")
+            raise Refusal(f"{place.shown} cannot be moved to {target.shown}, which lies in it. Choose a place outside of it.")
         found = self.workspace.look(place)
         if found is None:
-            raise Refusal(f"There is no {place.shown}.")
+            raise Refusal(f"There is no {place.shown}. Look with list_files.")
         if found.kind not in {"file", "folder"}:
             raise Refusal(f"{place.shown} is neither a file nor a folder. It is left alone.")
         self._check_free(target, but=place)
@@ -74,7 +74,7 @@ class Planner:
         self._check_movable(place)
         found = self.workspace.look(place)
         if found is None:
-            raise Refusal(f"There is no {place.shown}.")
+            raise Refusal(f"There is no {place.shown}. Look with list_files.")
         steps: list[Step] = []
         size = 0
         for step in self._removals(place, found.kind, found.mode):
@@ -108,7 +108,7 @@ class Planner:
     def _write(self, place: Place, content: Content, text: Text) -> Step:
         fresh = Content(encoded(text), content.mode)
         if fresh.data == content.data:
-            raise Refusal(f"Nothing would change in {place.shown}.")
+            raise Refusal(f"Nothing would change in {place.shown}. Read it again.")
         return Step("write", place, before=content, after=fresh)
 
     def _check_movable(self, place: Place) -> None:
@@ -121,18 +121,18 @@ class Planner:
     def _check_free(self, place: Place, but: Place | None = None) -> None:
         """Nothing of this name is there, nor of one that other disks take for the same."""
         if not place.parts:
-            raise Refusal(f"{place.shown} is a folder.")
+            raise Refusal(f"{place.shown} is a folder. Name a file.")
         self.workspace.check(place)
         folder = self.workspace.above(place)
         found = self.workspace.look(folder)
         if found is None:
             return
         if found.kind != "folder":
-            raise Refusal(f"{folder.shown} is no folder.")
+            raise Refusal(f"{folder.shown} is no folder. Look with list_files.")
         for entry in self.workspace.entries(folder):
             if folded(entry.name) == folded(place.name) and self.workspace.below(folder, entry.name) != but:
                 other = "" if entry.name == place.name else f" (as {entry.name})"
-                raise Refusal(f"{place.shown} is there already{other}.")
+                raise Refusal(f"{place.shown} is there already{other}. Choose another name.")
 
     def _folders(self, place: Place, planned: Sequence[Step]) -> list[Step]:
         """The folders above it that have to be made."""

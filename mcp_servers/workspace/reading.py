@@ -138,7 +138,7 @@ def number_of(call: Call, name: str, usual: int, most: int) -> int:
     if not said:
         return usual
     if not (said.isascii() and said.isdigit() and len(said) <= 9):
-        raise Refusal(f'"{name}" must be a number.')
+        raise Refusal(f'"{name}" must be a number, such as 60.')
     return min(int(said), most)
 
 

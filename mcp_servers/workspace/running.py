@@ -71,7 +71,9 @@ class Running:
         argv = tuple(str(part) for part in call.arguments["command"])
         check_allowed(argv, self._allowed)
         if "/" not in argv[0] and not self._has(argv[0]):
-            raise Refusal(f'There is no program "{visible(argv[0])}" on this machine.')
+            raise Refusal(
+                f'There is no program "{visible(argv[0])}" on this machine. Run another one, or tell the person that it is missing.'
+            )
         folder = self._folder(call.text("folder"))
         timeout_s = number_of(call, "timeout", round(self._allowed.timeout_s), round(MAX_TIMEOUT_S))
         arguments = {"command": list(argv), "folder": folder.shown, "timeout": str(timeout_s)}
@@ -98,7 +100,7 @@ class Running:
         if place.parts:
             self._workspace.check(place)
             if self._workspace.look(place) is None:
-                raise Refusal(f"There is no {place.shown}.")
+                raise Refusal(f"There is no {place.shown}. Look with list_files.")
             # Not "/".join alone: a name that begins with a dash would be an option.
             argv = (*argv, "./" + "/".join(place.parts))
         arguments = {"path": place.shown} if call.text("path") else {}
@@ -143,7 +145,7 @@ class Running:
         self._workspace.check(place)
         found = self._workspace.look(place)
         if found is None or found.kind != "folder":
-            raise Refusal(f"{place.shown} is no folder.")
+            raise Refusal(f"{place.shown} is no folder. Look with list_files.")
         return place
 
     def _has(self, program: str) -> bool:

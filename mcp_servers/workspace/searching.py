@@ -110,7 +110,7 @@ class Search:
     def _is_file(self, top: Place) -> bool:
         found = self._workspace.look(top)
         if found is None:
-            raise Refusal(f"There is no {top.shown}.")
+            raise Refusal(f"There is no {top.shown}. Look with list_files.")
         return found.kind != "folder"
 
     def _by_ripgrep(self, wanted: Wanted, rg: str) -> Result:
@@ -129,7 +129,7 @@ class Search:
                     result.stopped = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."
                     break
         except ValueError as error:
-            raise Refusal(f"The regular expression cannot be read: {error}.") from error
+            raise Refusal(f"The regular expression cannot be read: {error}. Mend it, or search for the words as they are.") from error
         return result
 
     def _add(self, result: Result, place: Place, wanted: Wanted, finder: Finder) -> None:

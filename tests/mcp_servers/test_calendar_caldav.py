@@ -206,7 +206,7 @@ def test_a_server_without_versions_is_read_and_never_changed(alone: Calendars, s
         return ""
 
     monkeypatch.setattr(server, "etag", no_version)
-    said = 'The server of "work/Team" gives events no versions, so nothing there can be changed safely.'
+    said = 'The server of "work/Team" gives events no versions, so nothing there can be changed safely. Change it at the calendar itself.'
     assert refusal_of(alone.update_event, event="meeting", new_when="11:00") == said
 
 
@@ -214,7 +214,10 @@ def test_a_calendar_that_can_only_be_read_is_not_written(server: FakeCalDav) -> 
     server.is_read_only = True
     alone = Calendars(CalDavCalendars(login(), transport=server))
     assert done(alone, "list_calendars") == "1 calendar\nwork/Team (new events go here, read only)"
-    assert refused(alone, "remove_event", event="meeting") == '"work/Team" can only be read. Nothing was done.'
+    assert (
+        refused(alone, "remove_event", event="meeting")
+        == '"work/Team" can only be read. Nothing was done: who shares it has to let you write.'
+    )
     assert refused(alone, "add_event", title="x", when="friday") == '"work/Team" can only be read. Name another calendar.'
 
 

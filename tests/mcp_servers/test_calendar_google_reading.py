@@ -47,7 +47,10 @@ def test_a_calendar_that_only_tells_when_it_is_busy_counts_and_one_that_does_not
 
 def test_a_calendar_that_can_only_be_read_is_not_written(tools: Calendars, google: FakeGoogle) -> None:
     google.account.add("Holidays", "reader").items["x"] = {**MEETING, "id": "x", "summary": "Eid"}
-    assert refused(tools, "remove_event", event="eid") == '"work/Holidays" can only be read. Nothing was done.'
+    assert (
+        refused(tools, "remove_event", event="eid")
+        == '"work/Holidays" can only be read. Nothing was done: who shares it has to let you write.'
+    )
     assert refused(tools, "add_event", title="x", when="friday", calendar="Holidays").endswith("Name another calendar.")
 
 

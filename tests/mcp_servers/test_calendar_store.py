@@ -106,9 +106,18 @@ def test_a_broken_event_hides_no_other(tmp_path: Path, caplog: pytest.LogCapture
     assert [event.title for event in store.query(WEEK).events] == ["good"]
 
 
-def test_a_damaged_calendar_is_named(tmp_path: Path) -> None:
-    (tmp_path / "work.ics").write_bytes(b"\x00\xff not a calendar")
-    assert refusal_of(Calendars(LocalCalendars(tmp_path)).list_events) == 'The calendar "work" cannot be read: work.ics is damaged.'
+def test_a_damaged_calendar_is_named_hides_no_other_and_is_not_written_over(tmp_path: Path) -> None:
+    damaged = b"\x00\xff not a calendar"
+    store = write(tmp_path, component("at home", "DTSTART:20261124T080000Z"), name="home")
+    (tmp_path / "personal.ics").write_bytes(damaged)
+    tools = Calendars(store)
+    sentence = 'The calendar "personal" cannot be read: personal.ics is damaged. Mend the file, or move it away.'
+    listed = text_of(tools.list_events, when="tuesday").split("\n")
+    assert listed[1:] == ["09:00-09:00 at home", sentence]
+    assert text_of(tools.find_free_time, when="tuesday").endswith(sentence)
+    assert refusal_of(tools.create_event, title="x", when="tuesday at 12") == sentence
+    assert "personal (new events go here, read only)" in text_of(tools.handlers()["list_calendars"])
+    assert (tmp_path / "personal.ics").read_bytes() == damaged
 
 
 def test_calendars_of_several_files_are_one_list_and_a_change_stays_in_its_file(tmp_path: Path) -> None:

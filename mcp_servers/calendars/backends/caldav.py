@@ -26,7 +26,7 @@ from mcp_servers.calendars.backends.ics import Calendar
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
-from mcp_servers.calendars.shape import STALE
+from mcp_servers.calendars.shape import NO_VERSIONS, STALE
 from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
 from mcp_servers.spans import Span
 
@@ -275,7 +275,7 @@ class CalDavCalendars:
 
     def _put(self, collection: Collection, url: str, calendar: Calendar, etag: str | None) -> None:
         if etag == "":
-            raise Refusal(f'The server of "{collection.info.full_name}" gives events no versions, so nothing there can be changed safely.')
+            raise Refusal(f'The server of "{collection.info.full_name}" {NO_VERSIONS}')
         headers = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         self._dav.write("PUT", url, ics.serialized(calendar), headers)
 

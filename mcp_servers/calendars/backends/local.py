@@ -49,6 +49,8 @@ class LocalCalendars:
     def __init__(self, folder: Path, addresses: frozenset[str] = frozenset()) -> None:
         self._folder = private_folder(folder)
         self._loaded: dict[str, _Loaded] = {}
+        self._damaged: dict[str, str] = {}
+        """Calendars that cannot be read, and the sentence that says so. They hide no other, and nothing is written to them."""
         self._addresses = frozenset(address.lower() for address in addresses)
 
     @property
@@ -60,9 +62,9 @@ class LocalCalendars:
         return self._addresses
 
     def calendars(self) -> tuple[CalendarInfo, ...]:
-        names = dict.fromkeys([DEFAULT_CALENDAR, *self._calendars()])
+        names = dict.fromkeys([DEFAULT_CALENDAR, *self._calendars(), *self._damaged])
         stamps = {name: "-".join(map(str, loaded.stamp)) for name, loaded in self._loaded.items()}
-        return tuple(CalendarInfo(LOCAL, name, state=stamps.get(name, "")) for name in names)
+        return tuple(CalendarInfo(LOCAL, name, is_writable=name not in self._damaged, state=stamps.get(name, "")) for name in names)
 
     def query(self, period: Span, calendar: str = "") -> Listing:
         """What falls into the period, by start; all-day events first."""
@@ -70,7 +72,8 @@ class LocalCalendars:
         self._calendars()
         kept = [loaded for name, loaded in self._loaded.items() if calendar in {"", name}]
         events = [event for loaded in kept for event in loaded.unfolded.occurrences(period, zone)]
-        return Listing(tuple(sorted(events, key=in_order)))
+        problems = tuple(problem for name, problem in self._damaged.items() if calendar in {"", name})
+        return Listing(tuple(sorted(events, key=in_order)), problems)
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
         found = [ics.found(calendar, name, event_id, zone) for name, calendar in self._calendars().items()]
@@ -84,6 +87,8 @@ class LocalCalendars:
             known = [first for name, each in calendars.items() if (first := ics.first_of(ics.components_with(each, event.uid), name, zone))]
             if known:
                 return known[0]
+            if event.calendar in self._damaged:
+                raise Refusal(self._damaged[event.calendar])
             calendar = calendars.get(event.calendar) or ics.empty_calendar()
             calendar.add_component(fields.new_component(event, how.now))
             self._save(event.calendar, calendar)
@@ -138,10 +143,13 @@ class LocalCalendars:
 
     def _calendars(self) -> dict[str, Calendar]:
         files = {path.stem: path for path in sorted(self._folder.glob("*.ics")) if not path.name.startswith(".")}
-        self._loaded = {name: self._load(name, path) for name, path in files.items()}
+        loaded = {name: self._load(name, path) for name, path in files.items()}
+        self._loaded = {name: each for name, each in loaded.items() if isinstance(each, _Loaded)}
+        self._damaged = {name: each for name, each in loaded.items() if isinstance(each, str)}
         return {name: loaded.calendar for name, loaded in self._loaded.items()}
 
-    def _load(self, name: str, path: Path) -> _Loaded:
+    def _load(self, name: str, path: Path) -> _Loaded | str:
+        """The calendar, or the sentence that says why it is not there."""
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         known = self._loaded.get(name)
@@ -149,8 +157,8 @@ class LocalCalendars:
             return known
         try:
             return _Loaded(stamp, ics.parse(path.read_bytes()), name)
-        except ValueError as error:
-            raise Refusal(f'The calendar "{name}" cannot be read: {path.name} is damaged.') from error
+        except ValueError:
+            return f'The calendar "{name}" cannot be read: {path.name} is damaged. Mend the file, or move it away.'
 
     def _save(self, name: str, calendar: Calendar) -> None:
         # Forgotten first: should writing fail, the changed object must not pass for what is on the disk.

@@ -151,7 +151,7 @@ class _Course:
         try:
             until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
         except ValueError as error:
-            raise Refusal("The rule by which this event repeats cannot be read.") from error
+            raise Refusal("The rule by which this event repeats cannot be read. Change it where it was made.") from error
         return cls(rule, starts, starts.wall(master["DTSTART"].dt), until)
 
     def before(self, wall: datetime) -> list[datetime]:

@@ -142,8 +142,8 @@ def test_a_new_file_comes_with_its_folders_and_never_replaces(desk: Desk):
     assert plan.lines[:3] == (("New folder", "x"), ("New folder", "x/y"), ("New file", "x/y/new.py"))
     desk.carry_out("create_file", plan)
     assert desk.data("x/y/new.py") == b"made\n"
-    assert desk.refusal("create_file", path="x/y/new.py", text="again") == "x/y/new.py is there already."
-    assert desk.refusal("create_file", path="x/y/NEW.py", text="twin") == "x/y/NEW.py is there already (as new.py)."
+    assert desk.refusal("create_file", path="x/y/new.py", text="again") == "x/y/new.py is there already. Choose another name."
+    assert desk.refusal("create_file", path="x/y/NEW.py", text="twin") == "x/y/NEW.py is there already (as new.py). Choose another name."
     assert "behind something that is no folder" in desk.refusal("create_file", path="x/y/new.py/z/q", text="below a file")
     late = desk.plan("create_file", path="late", text="mine\n")
     desk.write("late", "theirs\n")
@@ -155,12 +155,15 @@ def test_a_new_file_comes_with_its_folders_and_never_replaces(desk: Desk):
 def test_a_move_replaces_nothing_and_can_change_the_case_of_a_name(desk: Desk):
     desk.write("a", "a\n")
     desk.write("b", "b\n")
-    assert desk.refusal("move_file", path="a", to="b") == "b is there already."
+    assert desk.refusal("move_file", path="a", to="b") == "b is there already. Choose another name."
     assert desk.text("move_file", path="a", to="deep/c") == "Done: Move a to deep/c, change c1."
     assert desk.text("move_file", path="deep", to="Deep") == "Done: Move deep to Deep, change c2."
     assert desk.data("Deep/c") == b"a\n"
-    assert desk.refusal("move_file", path="Deep", to="Deep/inside") == "Deep cannot be moved to Deep/inside."
-    assert desk.refusal("move_file", path="gone", to="x") == "There is no gone."
+    assert (
+        desk.refusal("move_file", path="Deep", to="Deep/inside")
+        == "Deep cannot be moved to Deep/inside, which lies in it. Choose a place outside of it."
+    )
+    assert desk.refusal("move_file", path="gone", to="x") == "There is no gone. Look with list_files."
     desk.text("undo_change")
     desk.text("undo_change")
     assert desk.data("a") == b"a\n"

@@ -178,9 +178,9 @@ def test_devices_pipes_and_sockets_neither_block_nor_are_read(desk: Desk):
 
 
 def test_very_long_names_and_deep_paths_are_refused_with_a_sentence(desk: Desk):
-    assert desk.refusal("read_file", path="x" * 256) == "The path holds a name longer than 255 bytes."
-    assert desk.refusal("create_file", path="ä" * 200, text="") == "The path holds a name longer than 255 bytes."
-    assert desk.refusal("read_file", path="a/" * 3000) == "The path is longer than 4096 characters."
+    assert desk.refusal("read_file", path="x" * 256) == "The path holds a name longer than 255 bytes. Choose a shorter one."
+    assert desk.refusal("create_file", path="ä" * 200, text="") == "The path holds a name longer than 255 bytes. Choose a shorter one."
+    assert desk.refusal("read_file", path="a/" * 3000) == "The path is longer than 4096 characters. Choose a shorter one."
     desk.text("create_file", path="d" * 200 + "/" + "n" * 255, text="fits")
     assert desk.data("d" * 200 + "/" + "n" * 255) == b"fits"
 

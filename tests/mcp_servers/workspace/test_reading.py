@@ -47,7 +47,10 @@ def test_what_is_binary_or_huge_is_said_and_not_shown(desk: Desk):
     assert desk.text("read_file", path="logo.png").startswith("logo.png is no text: 6 KiB, sha256 ")
     with (desk.root / "huge.log").open("wb") as file:
         file.truncate(5 * 1024**3)
-    assert desk.refusal("read_file", path="huge.log") == "huge.log is too long: 5.0 GiB, and 4.0 MiB is the most."
+    assert (
+        desk.refusal("read_file", path="huge.log")
+        == "huge.log is too long: 5.0 GiB, and 4.0 MiB is the most. Search it with search_files, or run a command that shows a part."
+    )
 
 
 def test_hidden_characters_are_spelled_out_and_counted(desk: Desk):

@@ -195,4 +195,4 @@ def test_checks_give_their_findings_as_fields_and_a_path_is_never_an_option(desk
     ]
     assert problems_in("no problem here\n") == []
     assert "No way to run the tests was found" in refusal(running(desk), "run_tests")
-    assert refusal(tools, "run_checks", path="gone") == "There is no gone."
+    assert refusal(tools, "run_checks", path="gone") == "There is no gone. Look with list_files."

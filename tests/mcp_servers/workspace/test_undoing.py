@@ -58,7 +58,7 @@ def test_undo_goes_back_one_by_one_and_an_undo_can_be_undone(desk: Desk):
         desk.text("undo_change")
         assert desk.data("a") == f"{number}\n".encode()
     assert desk.refusal("undo_change") == "Nothing was changed yet."
-    assert desk.refusal("undo_change", change="c3") == "c3 was undone already."
+    assert desk.refusal("undo_change", change="c3") == "c3 was undone already. Look at list_changes."
     assert desk.refusal("undo_change", change="c99") == "There is no change c99. Look at list_changes."
     desk.text("undo_change", change="c6")
     assert desk.data("a") == b"1\n"
