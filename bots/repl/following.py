@@ -208,7 +208,7 @@ class Following:
 
     async def _follow_answer(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
         """Show what came of an answer: in the turn that asked if it still runs, else in the one that runs the call."""
-        has_ended, answered, seen = False, None, needed.seq
+        has_ended, answered, held, seen = False, None, None, needed.seq
         with anyio.move_on_after(REPLAY_BOUND_S):
             async with aclosing(service.events(session, after=needed.seq)) as events:
                 async for event in events:
@@ -219,7 +219,7 @@ class Following:
                         if session == self._place.session or event.outcome != "yes":
                             break
                     elif answered is not None and isinstance(event, ToolHeld):
-                        self._screen.line(f"  {held_line(event, time.time())} (/unsend takes it back)", "yellow")
+                        held = event
                         break
                     elif answered is not None and isinstance(event, ToolStarted):
                         break
@@ -230,3 +230,5 @@ class Following:
                 await self._follow(session, partial(_known, answered.turn))
         elif answered is not None:
             self._screen.line(f"  {OUTCOMES[answered.outcome]}", DIM)
+            if held is not None:
+                self._screen.line(f"  {held_line(held, time.time())} (/unsend takes it back)", "yellow")

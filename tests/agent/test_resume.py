@@ -15,6 +15,7 @@ from agent.sessions.store import Store
 from agent.turns.calling import OUTCOME_UNKNOWN
 from agent.view.context import Conversation
 from config.paths import Home
+from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.fakes.scripted_model import Say, Script
 
@@ -62,7 +63,9 @@ def two_calls(tool: str) -> Script:
     return script
 
 
-async def live_and_die(home: Home, tools: MemoryTools, kind: str, *, is_granted: bool, moment: str) -> str:
+async def live_and_die(
+    home: Home, tools: MemoryTools, kind: str, *, is_granted: bool, moment: str, settings: AgentSettings | None = None
+) -> str:
     """Until the machine dies, or the turn ends; the session."""
     session = ""
     grants = frozenset({kind} if is_granted else ())
@@ -71,7 +74,7 @@ async def live_and_die(home: Home, tools: MemoryTools, kind: str, *, is_granted:
         patch.setattr(Store, "append", mortal.wrap(Store.append))
         patch.setattr(Store, "begin_turn", mortal.wrap(Store.begin_turn))
         try:
-            async with agent_of(home, two_calls(TOOLS[kind]), tools=tools) as agent:
+            async with agent_of(home, two_calls(TOOLS[kind]), tools=tools, settings=settings) as agent:
                 session = agent.session
                 await agent.ask("go", agent.answer(granted=True), grants=grants)
         except BaseException as error:
@@ -98,7 +101,7 @@ async def finish(agent: Agent) -> list[Event]:
     return await agent.stored()
 
 
-def check(log: list[Event], tools: MemoryTools, tool: str) -> None:
+def check(log: list[Event], tools: MemoryTools, tool: str, *, questions: int = 1) -> None:
     """One whole turn, with each call's one result, and the side effect exactly once, or not and then nobody says that it was."""
     assert [event.type in TURN_ENDS for event in log].count(True) == 1
     assert log[-1].type == "turn_done"
@@ -111,7 +114,7 @@ def check(log: list[Event], tools: MemoryTools, tool: str) -> None:
     else:
         assert results[tool].text == OUTCOME_UNKNOWN
         assert tool != "create_event", "a create carries its own id and can be sent again"
-    assert len([event for event in log if event.type == "approval_needed"]) <= 1
+    assert len([event for event in log if event.type == "approval_needed"]) <= questions
     roles = [json.loads(message)["role"] for message in Conversation(log).messages]
     assert roles == ["user", "assistant", "tool", "tool", "assistant"]
 
@@ -131,3 +134,21 @@ async def test_a_turn_that_dies_at_any_commit_ends_once_with_no_side_effect_twic
                     assert await agent.stored() == []
                     continue
                 check(await finish(agent), tools, TOOLS[kind])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_held_mail_goes_out_once_whenever_the_machine_dies_and_never_without_another_yes(home: Home, when: str):
+    settings = AgentSettings(agent=AgentSection(send_hold_s=0.05))
+    with anyio.fail_after(100):
+        # The question, the yes with its hold, the start, and the end.
+        for number in range(5, 9):
+            at, tools = Home.at(home.data_dir / str(number)), MemoryTools()
+            session = await live_and_die(at, tools, "send", is_granted=False, moment=f"{when}:{number}", settings=settings)
+            await anyio.sleep(0.05)
+            async with agent_of(at, two_calls("send_mail"), session=session, tools=tools, settings=settings) as agent:
+                log = await finish(agent)
+            check(log, tools, "send_mail", questions=2)
+            kinds = [event.type for event in log]
+            assert kinds.count("approval_needed") == kinds.count("approval_answered") == kinds.count("tool_held")
+            died_held = (when, number) in (("after", 6), ("before", 7))
+            assert kinds.count("approval_needed") == (2 if died_held else 1)
