@@ -50,3 +50,19 @@ def test_a_held_mail_is_taken_back_by_esc_or_by_a_word_and_the_turn_goes_on(open
     chat.type("/unsend")
     chat.press("Enter")
     chat.see("Nothing is about to go out.")
+
+
+@needs_tmux
+def test_another_chat_that_takes_up_the_conversation_can_take_its_mail_back(open_chat: OpenChat) -> None:
+    first = open_chat(width=100)
+    first.type("post 300")
+    first.press("Enter")
+    first.see("Approve?")
+    first.type("y")
+    first.press("Enter")
+    first.see("takes it back · goes out in")
+    second = open_chat("--session", "s1", width=100)
+    second.see("takes it back · goes out in")
+    second.press("Escape")
+    second.see_all(BACK, TAKEN_BACK)
+    first.see_all(BACK, TAKEN_BACK)
