@@ -43,7 +43,7 @@ PURE = (
         "agent/watching/trace",
     ),
     "agent/watching/usage",
-    *("agent/faces/acp_options", "agent/faces/acp_wire", "agent/faces/mcp_tools", "agent/faces/outcome"),
+    *(f"agent/faces/{name}" for name in ("acp_options", "acp_wire", "approval_form", "mcp_tools", "outcome")),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
     *(f"agent/turns/{name}" for name in ("rerouting", "shortening", "turn", "turn_state")),

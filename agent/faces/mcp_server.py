@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.errors import AgentError, ApprovalError
 from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
+from agent.faces.approval_form import form_of, is_yes, typed_in
 from agent.faces.link import Link
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.outcome import Outcome
@@ -35,13 +36,6 @@ MAX_ASKED = 100
 """Questions that clients may leave unanswered; of more, the oldest stay in the queue alone."""
 TITLE_CHARS = 80
 _QUESTION = "approval"
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "decision": {"type": "string", "enum": ["no", "yes"], "title": "Do it?", "description": "Exactly this is done, once, with a yes."}
-    },
-    "required": ["decision"],
-}
 Context = ServerRequestContext[Any, Any]
 
 
@@ -145,7 +139,7 @@ class AgentServer:
         self._asked[state] = _Asked(outcome.session, outcome.turn, needed)
         while len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
-        question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=_message(needed), requested_schema=_SCHEMA))
+        question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=_message(needed), requested_schema=form_of(needed)))
         return types.InputRequiredResult(input_requests={_QUESTION: question}, request_state=state)
 
     async def _answered(
@@ -181,7 +175,7 @@ def _shows_questions(context: Context) -> bool:
 
 async def _ask(context: Context, service: ServiceClient, needed: ApprovalNeeded) -> None:
     try:
-        answer = await context.session.elicit_form(_message(needed), _SCHEMA, context.request_id)
+        answer = await context.session.elicit_form(_message(needed), form_of(needed), context.request_id)
     except MCPError:
         # The client could not ask after all: the question stays in the queue, where others can answer it.
         return
@@ -192,9 +186,10 @@ async def _approve(service: ServiceClient, needed: ApprovalNeeded, answer: types
     """A yes is a yes only with that word; a question that was closed is answered by nobody and stays."""
     if answer.action == "cancel":
         return
-    is_granted = answer.action == "accept" and (answer.content or {}).get("decision") == "yes"
+    is_granted = answer.action == "accept" and is_yes(answer.content)
+    typed = typed_in(needed, answer.content) if is_granted else {}
     try:
-        await service.approve(needed.approval, digest=needed.digest, granted=is_granted, who=WHO)
+        await service.approve(needed.approval, digest=needed.digest, granted=is_granted, who=WHO, typed=typed)
     except ApprovalError:
         # Answered elsewhere meanwhile, or expired: the turn says so itself.
         return
