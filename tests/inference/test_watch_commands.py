@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio.to_thread
 import pytest
@@ -15,6 +18,7 @@ from config.paths import HOME_VARIABLE
 from inference.activity.finished import Finished
 from inference.activity.model_logs import log_path
 from inference.cli import engine
+from inference.commands import top as top_command
 from inference.commands.bench import Measured, comparison, held_mib
 from inference.commands.top import Look, screen
 from inference.contract import (
@@ -89,6 +93,25 @@ async def test_top_prints_once_where_nobody_looks(tmp_path: Path) -> None:
         assert expected in shown.output
     assert [each["name"] for each in as_json["status"]["models"]] == ["small", "large"]
     assert set(as_json) == {"status", "activity", "resources", "swaps"}
+
+
+async def test_top_looks_again_and_again_on_a_screen_of_its_own_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def until_the_third_look(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(top_command, "Console", partial(Console, force_terminal=True, width=120, height=30))
+    clock = SimpleNamespace(sleep=until_the_third_look, strftime=time.strftime, localtime=time.localtime)
+    monkeypatch.setattr(top_command, "time", clock)
+    async with running(tmp_path, bound_s=60) as (on, _, _):
+        shown = await _run(on, "top")
+    assert shown.exit_code == 0
+    begun, ended = shown.output.index("\x1b[?1049h"), shown.output.index("\x1b[?1049l")
+    assert shown.output[begun:ended].count("Variet engine 0.0.0") >= 3
 
 
 def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
