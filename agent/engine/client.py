@@ -38,6 +38,14 @@ class _Props(BaseModel):
     build_info: str = ""
 
 
+class _Generation(BaseModel):
+    n_ctx: int
+
+
+class _Limits(BaseModel):
+    default_generation_settings: _Generation
+
+
 class _Conversation(BaseModel):
     model: str
     messages: Sequence[Mapping[str, Any]]
@@ -138,6 +146,19 @@ class EngineClient:
         """
         told = await self._ask(_Props, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
         return f"{told.build_info}\0{told.chat_template}"
+
+    async def context(self, name: str) -> int:
+        """Tokens that a conversation with a loaded model can really have: what its server gave it, maybe less than the settings say.
+
+        Args:
+            name: as it is asked for.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused, does not tell, or is not loaded any more.
+        """
+        told = await self._ask(_Limits, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
+        return told.default_generation_settings.n_ctx
 
     async def rendered(
         self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), *, is_begun: bool = False

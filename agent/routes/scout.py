@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from agent.engine.key import EngineKey
 from agent.errors import AgentError
 from agent.routes.circuit import Circuit
 from agent.routes.from_settings import use_of
+from agent.routes.limits import Limits
 from agent.routes.nodes import NodeState, TierState
 from config.routing_settings import NodeEntry
 from inference.contract.mode import Mode, ModeStatus
@@ -28,6 +29,7 @@ from inference.contract.status import EngineStatus, ServedModel, ServedModels
 
 LOOK_S = 2.0
 """A node on the local network answers within milliseconds; one that needs longer than this to say what it serves is as good as dead."""
+NO_LIMITS: Mapping[str, int] = {}
 FRESH_S = 1.0
 """As long as a change of mode may take to count."""
 log = logging.getLogger(__name__)
@@ -172,11 +174,13 @@ def asks_engine(engine: EngineClient, *, weighs: bool) -> Asked:
         engine: its client.
         weighs: times are compared, so that the rest of a load that is under way is worth a request.
     """
+    limits = Limits(engine)
 
     async def ask() -> Tiers:
         models = await engine.models()
+        real = await limits.of(models)
         is_loading = weighs and any(model.meta.state == "loading" for model in models.data)
-        return tiers_of(models, await engine.status() if is_loading else None)
+        return tiers_of(models, await engine.status() if is_loading else None, real)
 
     return ask
 
@@ -200,20 +204,20 @@ def tier_of(name: str, entry: NodeEntry) -> TierState:
     return TierState(name, name, entry.context, frozenset({"chat", *entry.capabilities}))
 
 
-def tiers_of(models: ServedModels, status: EngineStatus | None = None) -> Tiers:
-    """What an engine serves, with its measured rates."""
+def tiers_of(models: ServedModels, status: EngineStatus | None = None, limits: Mapping[str, int] = NO_LIMITS) -> Tiers:
+    """What an engine serves, with its measured rates; `limits` are what its loaded models can really hold."""
     left: dict[str, float] = {}
     if status is not None and status.swap is not None and status.swap.expected_s is not None:
         left[status.swap.model] = max(0.0, status.swap.expected_s - status.swap.elapsed_s)
-    return {model.id: _tier(model, left.get(model.meta.model)) for model in models.data}
+    return {model.id: _tier(model, left.get(model.meta.model), limits.get(model.meta.model)) for model in models.data}
 
 
-def _tier(served: ServedModel, left_s: float | None) -> TierState:
+def _tier(served: ServedModel, left_s: float | None, limit: int | None) -> TierState:
     meta, rates = served.meta, served.meta.rates
     return TierState(
         name=served.id,
         model=meta.model,
-        n_ctx=meta.n_ctx,
+        n_ctx=min(meta.n_ctx, limit or meta.n_ctx),
         capabilities=frozenset(meta.capabilities),
         is_resident=meta.state == "ready",
         unavailable="" if meta.available else (meta.reason or "not available"),

@@ -77,6 +77,10 @@ class ScriptedModel:
     """Of the model."""
     looks: list[str] = field(default_factory=list[str])
     """Routes by which its template was looked at, with how long they would wait."""
+    limit_looks: list[str] = field(default_factory=list[str])
+    """The same for what it can hold."""
+    real_n_ctx: int = 4096
+    """What the model's server gave it."""
     is_holding: anyio.Event = field(default_factory=anyio.Event)
     has_lost_client: anyio.Event = field(default_factory=anyio.Event)
     _release: anyio.Event = field(default_factory=anyio.Event)
@@ -108,7 +112,9 @@ class ScriptedModel:
                     return await _send_json(stream, 200, self._models())
                 if self.template is not None and route.partition("?")[0] in ("/engine/status", "/props", "/apply-template"):
                     wait = next((line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith("x-variet-wait")), "")
-                    self.looks.append(f"{route} {wait}".rstrip())
+                    # A look at a template begins with the state of the model; what it can hold is asked without.
+                    is_limit = route.startswith("/props") and not (self.looks and self.looks[-1] == "/engine/status")
+                    (self.limit_looks if is_limit else self.looks).append(f"{route} {wait}".rstrip())
                     return await self._show_template(stream, route, body)
                 if (method, route) != ("POST", "/v1/chat/completions"):
                     return await _send_json(stream, 404, {"error": {"message": f"No {route} here.", "code": "route_not_found"}})
@@ -122,7 +128,8 @@ class ScriptedModel:
             models = [{"name": "scripted", "state": self.state}]
             return await _send_json(stream, 200, {"contract": 1, "version": "0", "models": models, "queue": [], "swap": None})
         if route.startswith("/props"):
-            return await _send_json(stream, 200, {"chat_template": self.template_text, "build_info": "b1", "total_slots": 1})
+            given = {"default_generation_settings": {"n_ctx": self.real_n_ctx}}
+            return await _send_json(stream, 200, {"chat_template": self.template_text, "build_info": "b1", "total_slots": 1, **given})
         try:
             prompt = self.template(json.loads(body)) if self.template else ""
         except ValueError as error:

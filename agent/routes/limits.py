@@ -1,0 +1,55 @@
+"""What loaded models can really hold, asked of their servers once for each load.
+
+The settings say what a model is started with; its server may have given it less, such as no more than it was trained for. It is not asked
+again while it stays loaded, because a look counts as use, and what nobody uses is to be unloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import anyio
+
+from agent.engine.client import EngineClient
+from agent.errors import AgentError
+from inference.contract.status import ServedModels
+
+LOOK_S = 0.5
+"""It answers from memory; of who needs longer, the settings count."""
+
+
+class _Load(NamedTuple):
+    """One model, loaded with these settings."""
+
+    model: str
+    n_ctx: int
+
+
+class Limits:
+    """The limits of one engine's models.
+
+    Args:
+        engine: its client.
+    """
+
+    def __init__(self, engine: EngineClient) -> None:
+        self._engine = engine
+        self._known: dict[_Load, int] = {}
+        """0: it does not say."""
+
+    async def of(self, served: ServedModels) -> Mapping[str, int]:
+        """Tokens by model, for those that are loaded and say so."""
+        loaded = {_Load(each.meta.model, each.meta.n_ctx): each.id for each in served.data if each.meta.state == "ready"}
+        self._known = {load: n_ctx for load, n_ctx in self._known.items() if load in loaded}
+        for load, name in loaded.items():
+            if load not in self._known:
+                self._known[load] = await self._asked(name)
+        return {load.model: n_ctx for load, n_ctx in self._known.items() if n_ctx}
+
+    async def _asked(self, name: str) -> int:
+        try:
+            with anyio.fail_after(LOOK_S):
+                return await self._engine.context(name)
+        except (AgentError, TimeoutError):
+            return 0

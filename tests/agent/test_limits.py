@@ -1,0 +1,64 @@
+"""What a model can hold is asked of its server once it is loaded, again after a swap, and never causes one."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from agent.events import Event, RouteChosen
+from agent.routes.limits import Limits
+from agent.routes.scout import tiers_of
+from config.paths import Home
+from inference.contract.status import ServedModels
+from tests.agent.runtimes import agent_of
+from tests.fakes.scripted_model import Say
+
+pytestmark = pytest.mark.anyio
+
+
+def routes(events: list[Event]) -> list[int]:
+    return [event.n_ctx for event in events if isinstance(event, RouteChosen)]
+
+
+async def test_a_turn_goes_by_what_the_running_model_holds_and_by_the_settings_before(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One."), Say("Two."), Say("Three.")]) as agent:
+            agent.model.template, agent.model.real_n_ctx = (lambda _: ""), 1024
+            agent.model.meta = {"state": "unloaded"}
+            assert routes(await agent.ask("one")) == [4096]
+            assert agent.model.limit_looks == [], "a look loads nothing"
+            agent.model.meta = {"state": "ready"}
+            assert routes(await agent.ask("two")) == [1024]
+            assert routes(await agent.ask("three")) == [1024]
+            assert agent.model.limit_looks == ["/props?model=balanced 0"], "one look for one load"
+
+
+class Asked:
+    """An engine that is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.n_ctx = 1024
+
+    async def context(self, name: str) -> int:
+        self.asked.append(name)
+        return self.n_ctx
+
+
+def served(state: str, n_ctx: int = 4096) -> ServedModels:
+    meta = {"kind": "tier", "model": "m", "state": state, "n_ctx": n_ctx}
+    return ServedModels.model_validate({"data": [{"id": "fast", "meta": meta}]})
+
+
+async def test_it_is_asked_again_after_a_swap_and_with_other_settings_and_never_grows():
+    engine = Asked()
+    limits = Limits(engine)  # pyright: ignore[reportArgumentType] - of the client only what is asked
+    assert await limits.of(served("ready")) == {"m": 1024}
+    assert await limits.of(served("unloaded")) == {}
+    engine.n_ctx = 8192
+    again = await limits.of(served("ready"))
+    assert (again, tiers_of(served("ready"), None, again)["fast"].n_ctx) == ({"m": 8192}, 4096)
+    await limits.of(served("ready"))
+    assert engine.asked == ["fast"] * 2
+    await limits.of(served("ready", n_ctx=512))
+    assert engine.asked == ["fast"] * 3
