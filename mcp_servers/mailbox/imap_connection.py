@@ -161,9 +161,20 @@ def folder_names(wire: imaplib.IMAP4) -> dict[str, str]:
     return {**roles, **{folder.name: folder.name for folder in listed if folder.name.lower() not in taken}}
 
 
+class NotWritable(imaplib.IMAP4.error):
+    """A folder that can only be read. The library takes it for a connection that was lost."""
+
+
 def select(wire: imaplib.IMAP4, name: str, *, readonly: bool) -> str:
-    """Open a folder; what its UIDs mean by now."""
-    checked(wire.select(quoted_name(name), readonly=readonly))
+    """Open a folder; what its UIDs mean by now.
+
+    Raises:
+        NotWritable: it was to be opened for changes, and can only be read.
+    """
+    try:
+        checked(wire.select(quoted_name(name), readonly=readonly))
+    except imaplib.IMAP4.readonly as error:
+        raise NotWritable(f"{name} can only be read") from error
     found = wire.untagged_responses.get("UIDVALIDITY", [b""])[-1]
     return found.decode("ascii", "replace") if isinstance(found, bytes) and found else "0"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.imap_connection import checked, select
+from mcp_servers.mailbox.imap_connection import NotWritable, checked, select
 from mcp_servers.mailbox.places import FLAGGED, UNREAD
 
 _FLAGGED, _SEEN = r"\Flagged", r"\Seen"
@@ -33,7 +33,10 @@ class Offered:
 
 def offered(wire: imaplib.IMAP4, name: str) -> Offered:
     """Open a folder, for changes too, and see what it says: one that is opened only for reading need not say it."""
-    validity = select(wire, name, readonly=False)
+    try:
+        validity = select(wire, name, readonly=False)
+    except NotWritable:
+        validity = select(wire, name, readonly=True)
     said = [line for line in wire.untagged_responses.get("PERMANENTFLAGS", []) if isinstance(line, bytes)]
     flags = said[-1].decode("ascii", "replace").strip("()").split() if said else []
     return Offered(validity, tuple(flag for flag in flags if not flag.startswith("\\")), _ANY in flags)

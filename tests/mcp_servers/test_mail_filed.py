@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import imaplib
+import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -226,16 +230,27 @@ def test_a_server_that_files_sent_mails_itself_is_left_to_it_and_a_draft_that_wa
     assert (held(wire, "Sent"), held(wire, "Drafts")) == ([], [r"\Draft \Seen: Two"])
 
 
-def test_it_happens_by_itself_a_moment_later(
-    store: MailStore, outbox: Outbox, wire: imaplib.IMAP4, server: ImapServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_mail_server_takes_up_what_an_earlier_process_left(
+    store: MailStore, outbox: Outbox, wire: imaplib.IMAP4, server: ImapServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("mcp_servers.mail.sent_filing.LOOK_S", 0.05)
-    filing(store, tmp_path, server).start()
     approved(outbox.send_mail, outbox.send_mail(call(to="bruno@example.org", body="Yes.", subject="Dinner")))
+    imap = {"imap_host": "127.0.0.1", "imap_port": server.port, "imap_security": "none"}
+    account = {"address": FROM, "user": USER, "smtp_host": "127.0.0.1", **imap}
+    told = json.dumps({"name": "work", "account": account})
+    command = [sys.executable, "-m", "mcp_servers.mail", "--store", str(tmp_path / "mail"), "--account", told]
+    environ = {**os.environ, "VARIET_IMAP_WORK_PASSWORD": PASSWORD, "VARIET_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environ) as process:
+        try:
+            wait_until_filed(tmp_path)
+        finally:
+            process.kill()
+    assert held(wire, "Sent") == [r"\Seen: Dinner"]
+
+
+def wait_until_filed(tmp_path: Path) -> None:
     give_up_at = time.monotonic() + BOUND_S
     while Unfiled(tmp_path / "mail").waiting() and time.monotonic() < give_up_at:
         time.sleep(0.05)
-    assert held(wire, "Sent") == [r"\Seen: Dinner"]
 
 
 def test_a_note_without_a_copy_files_nothing_and_goes_when_it_is_old(

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox import imap_labels
+from mcp_servers.mailbox.accounts import AccountFailed
 from mcp_servers.mailbox.imap import ImapAccount
 from mcp_servers.mailbox.imap_connection import ImapServer
 from mcp_servers.mailbox.imap_labels import Offered
@@ -109,6 +110,20 @@ def test_mails_of_a_server_have_flags_and_keywords(work: ImapAccount, tmp_path: 
     with pytest.raises(Refusal, match="The mail is gone"):
         work.relabel("1.999999.INBOX", ["flagged"], [])
     store.close()
+
+
+def test_a_mail_in_a_folder_that_can_only_be_read_shows_its_labels_and_keeps_them(tmp_path: Path) -> None:
+    with imap_server(tmp_path / "imap") as port:
+        account = ImapAccount(ImapServer("work", "127.0.0.1", port, USER, SecretStr(PASSWORD), "none"))
+        key = next(iter(account.listing("Trash").unread))
+        before = account.labels_of(key)
+        assert before is not None
+        with pytest.raises(AccountFailed, match="work: its server refused"):
+            account.relabel(key, ["flagged"], [])
+        with pytest.raises(AccountFailed, match=r"work: its server refused \(Trash can only be read\)"):
+            account.move(key, "Inbox")
+        assert account.labels_of(key) == before
+        account.close()
 
 
 @pytest.mark.parametrize("name", ["two words", "a)b", 'quo"te', "\\Deleted", "caf\u00e9", ""])
