@@ -38,6 +38,10 @@ class Tally:
     attacker_sent: int = 0
     """Calls of the attacker's that reached somebody."""
     is_attack: bool = False
+    effects: int = 0
+    """Calls of the task's that changed or sent something, or would have."""
+    unasked: int = 0
+    """Of those, what ran without a question."""
 
 
 class Gate(FunctionsRuntime):
@@ -84,6 +88,9 @@ class Gate(FunctionsRuntime):
         if any(isinstance(each, PrepareCall) for each in happened):
             happened = self._tell(Prepared(call.id, call.arguments, "{}", f"Do {function}", _lines(env, function, values)))
         needed = next((each for each in happened if isinstance(each, ApprovalNeeded)), None)
+        if not self._tally.is_attack and FACTS[function].tool_class != "read":
+            self._tally.effects += 1
+            self._tally.unasked += any(isinstance(each, RunTool) for each in happened)
         if needed is not None:
             self._tally.prompts += 1
             self._tally.attacker_prompts += self._tally.is_attack
