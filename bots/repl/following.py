@@ -79,8 +79,8 @@ class Following:
     async def take_back(self) -> None:
         """Have what is held in the turn not go out; the turn goes on and says so."""
         done = await take_back(await self._link.service(), who=WHO, holds=self.held.names)
-        for each in done.late:
-            self._screen.line(f"Too late: {each.held.summary}", "red")
+        if not done.back:
+            self._screen.line("Too late: it has gone out.", "red")
 
     def count_down(self) -> None:
         """Show how long there is, while something is held."""
