@@ -19,9 +19,12 @@ import pytest
 from pydantic import SecretStr
 
 from mcp_servers.catalogue import SERVERS
+from tests.agent_faces.test_mcp_http import Served, served
+from tests.agent_service.conftest import home
 from tests.foreign.relay import relay
 from tests.mcp_servers.test_over_http import private_token, running
 
+__all__ = ["home", "served"]
 MODULES = os.environ.get("VARIET_TEST_FOREIGN", "")
 pytestmark = [
     pytest.mark.skipif(not MODULES, reason="the foreign clients are not installed: tests/foreign/package-lock.json"),
@@ -95,3 +98,18 @@ async def test_the_inspector_calls_a_tool_over_http_and_is_refused_without_the_t
     assert answer["content"] == [{"type": "text", "text": "Sat 1 May 2027: no events"}]
     refused = await node(INSPECTOR, "--cli", url, "--transport", "http", *asked, home=tmp_path)
     assert refused.returncode != 0
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_the_official_suite_finds_nothing_else_in_the_agent_itself(revision: str, served: Served, tmp_path: Path) -> None:
+    # Of a page's requests the suite wants those of a page on this machine to be let in; the agent lets none in.
+    expected = tmp_path / "expected.yml"
+    expected.write_text(f"{(HERE / f'expected_{revision}.yml').read_text('utf-8')}\n  - dns-rebinding-protection\n", encoding="utf-8")
+    own = urlsplit(served.url).port or 0
+    async with relay(own, served.token, names=own) as port:
+        ran = await node(
+            SUITE, "server", "--url", f"http://127.0.0.1:{port}/mcp", "--requirements", revision,
+            "--expected-failures", str(expected), "--output-dir", str(tmp_path), home=tmp_path,
+        )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout.decode()[-6000:]
+    assert "dns-rebinding-protection: 1 passed, 1 failed" in ran.stdout.decode()
