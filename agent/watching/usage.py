@@ -92,10 +92,10 @@ def asked_in(log: Iterable[Logged]) -> list[Asked]:
                     frozenset({event.turn}),
                 )  # fmt: skip
                 asked.append(Asked(session, title, event.turn, at, _tier(routes.get(event.turn)), event.model, used))
-            case ContextTrimmed(usage=summary) if summary.requests:
+            case ContextTrimmed(usage=summary) if summary.requests or summary.prompt_tokens:
                 route = routes.get(event.turn)
                 used = Used(
-                    summary.requests, summary.prompt_tokens, summary.cached_tokens, summary.completion_tokens, summary.elapsed_s,
+                    max(1, summary.requests), summary.prompt_tokens, summary.cached_tokens, summary.completion_tokens, summary.elapsed_s,
                     turns=frozenset({event.turn}),
                 )  # fmt: skip
                 asked.append(Asked(session, title, event.turn, at, _tier(route), route.model if route else "", used))

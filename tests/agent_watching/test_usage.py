@@ -58,6 +58,9 @@ def test_what_a_summary_took_is_counted_once():
     bare = trimmed.model_copy(update={"usage": Usage()})
     asked = asked_in(logged(route("t", "fast"), trimmed, bare, reply("t")))
     assert (total(asked).requests, total(asked).prompt_tokens) == (2, 60)
+    # As a turn writes it: a summary is no step of it.
+    stepless = trimmed.model_copy(update={"usage": Usage(prompt_tokens=50, completion_tokens=5)})
+    assert total(asked_in(logged(route("t", "fast"), stepless, reply("t")))) == total(asked)
 
 
 def test_a_day_is_the_persons_own():
