@@ -35,6 +35,7 @@ from inference.schedule import (
     initial,
 )
 from inference.scheduler import step
+from inference.views import queue
 from tests.inference.test_scheduler_rules import spec
 
 MODELS = ("a", "b", "c")
@@ -191,6 +192,14 @@ class World(RuleBasedStateMachine):
         assert all(waiter.deadline > self.now for waiter in self.state.waiters)
         assert not self.state.waiters or self.wake_at is not None
         assert len(self.state.waiters) <= self.state.policy.queue_limit
+
+    @invariant()
+    def what_is_loaded_and_who_waits_have_a_reason(self) -> None:
+        models, wanted = self.state.models.values(), {waiter.model for waiter in self.state.waiters}
+        assert all(model.reason is not None for model in models if model.phase in ("starting", "restoring", "ready"))
+        assert all(model.gone is not None for model in models if model.phase in ("saving", "stopping"))
+        assert all(model.name in wanted for model in models if model.room is not None)
+        assert all(each.why for each in queue(self.state, self.now))
 
     def teardown(self) -> None:
         """The engine stops: whatever had happened, everybody has had one answer and no process is left."""
