@@ -51,9 +51,13 @@ class Problem(NamedTuple):
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, no "8000" for 8000, texts under the fields become descriptions."""
+    """What all sections share: frozen, no unknown keys, no "8000" for 8000.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    Each is made ready when it is first used, for a command imports all of them and reads one file. The texts under the fields are for
+    editors (`config.editors`), and read out of the source only there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 def is_table(value: object) -> TypeGuard[dict[str, Any]]:

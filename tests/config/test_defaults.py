@@ -83,7 +83,7 @@ def _sections(annotation: Any) -> list[type[Section]]:
 
 
 def _texts(kind: type[Section]) -> list[tuple[str, str | None]]:
-    texts = [(f"{kind.__name__}.{name}", field.description) for name, field in kind.model_fields.items()]
+    texts = [(f"{kind.__name__}.{name}", editors.texts_of(kind).get(name)) for name in kind.model_fields]
     return texts + [text for field in kind.model_fields.values() for section in _sections(field.annotation) for text in _texts(section)]
 
 
