@@ -23,7 +23,7 @@ VALUE_CHARS = 4000
 """Of one field: more is a document, which a model reads and does not pass on."""
 DEPTH = 6
 _HANDLE = re.compile(r"@[0-9a-f]{8}(?:\.\w+|\[\d+\])+")
-_NAME = re.compile(r"\w+")
+_NAME = re.compile(r"\w{1,40}")
 
 
 class Field(NamedTuple):
