@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from mcp_servers.calendars.model import CalendarInfo, Event, Guest
 from mcp_servers.calendars.paging import Page
 from mcp_servers.calendars.repeats import words_of_rule
-from mcp_servers.outside.quoting import count_text, fenced
+from mcp_servers.outside.quoting import count_text
 from mcp_servers.spans import Span, clock_text, period_text, span_text
 
 _ANSWERS = {
@@ -36,12 +36,16 @@ def calendars_text(infos: tuple[CalendarInfo, ...], names: list[str], default: s
     return "\n".join([count_text(len(infos), "calendar"), *lines, *problems])
 
 
-def found_text(period: Span, query: str, page: Page[Event], total: int, problems: tuple[str, ...]) -> str:
-    """`Sat 21 Nov 2026 to ... matching "dentist": 23 events`, one line each, and how to see the rest."""
+def found_text(period: Span, query: str, page: Page[Event], total: int, problems: tuple[str, ...], block: str) -> str:
+    """`Sat 21 Nov 2026 to ... matching "dentist": 23 events`, the block with a line for each, and how to see the rest."""
     head = f'{period_text(period)} matching "{query}": {count_text(total, "event") if total else "no events"}'
-    lines = [f"{event_line(event)} [{event.id}]" for event in page.items]
     more = [f"and {page.more} more, with cursor {page.cursor}"] if page.more else []
-    return "\n".join([head, *lines, *more, *problems])
+    return "\n".join([head, *([block] if page.items else []), *more, *problems])
+
+
+def found_lines(page: Page[Event]) -> str:
+    """One line for each event. Their words are other people's."""
+    return "\n".join(f"{event_line(event)} [{event.id}]" for event in page.items)
 
 
 def event_line(event: Event) -> str:
@@ -56,7 +60,7 @@ def event_text(event: Event) -> str:
     """All of one event, a line for each thing that there is to say."""
     head = f"{event.title}, {span_text(event.span)}" + (f" at {event.location}" if event.location else "")
     lines = [head, f"Id: {event.id}", f"Calendar: {event.calendar_name}", *(f"{name}: {value}" for name, value in facts(event))]
-    return "\n".join([*lines, *(["Description:", fenced(event.description)] if event.description else [])])
+    return "\n".join([*lines, *(["Description:", event.description] if event.description else [])])
 
 
 def facts(event: Event) -> list[tuple[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,6 +18,7 @@ from mcp_servers.calendars.paging import page_of
 from mcp_servers.calendars.ranking import best_times
 from mcp_servers.calendars.structured import event_fields, full_fields, span_fields
 from mcp_servers.errors import Refusal
+from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.spans import Span, days_of
@@ -27,17 +30,23 @@ SEARCHED = timedelta(days=366)
 _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*(?:-|to)\s*(\d{1,2})(?::(\d\d))?")
 
 
+def new_token() -> str:
+    return secrets.token_hex(TOKEN_BYTES)
+
+
 class Reading:
     """Tools over a person's accounts.
 
     Args:
         accounts: all of them.
         hours: when the person works.
+        token: makes the word around a block.
     """
 
-    def __init__(self, accounts: Accounts, hours: WorkingHours) -> None:
+    def __init__(self, accounts: Accounts, hours: WorkingHours, *, token: Callable[[], str] = new_token) -> None:
         self._accounts = accounts
         self._hours = hours
+        self._token = token
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -75,14 +84,16 @@ class Reading:
         events = sorted(_one_per_series(_matching(listing.events, query), call), key=_key)
         page = page_of(events, call.text("cursor"), _key)
         structured = {"period": span_fields(period), "query": query, "total": len(events), "more": page.more, "cursor": page.cursor}
+        lines = quoted(details.found_lines(page), origin="calendars", at=call.now)
         return Outcome(
-            details.found_text(period, query, page, len(events), listing.problems),
+            details.found_text(period, query, page, len(events), listing.problems, lines.block(self._token())),
             {**structured, "events": [event_fields(event) for event in page.items], "problems": list(listing.problems), "untrusted": True},
         )
 
     def get_event(self, call: Call) -> Outcome:
         event = find(self._accounts, call)
-        return Outcome(details.event_text(event), {"event": full_fields(event), "untrusted": True})
+        whole = quoted(details.event_text(event), origin=f"calendar {event.calendar_name}", at=call.now)
+        return Outcome(whole.block(self._token()), {"event": full_fields(event), "quoted": whole.fields(), "untrusted": True})
 
     def find_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)

@@ -67,11 +67,16 @@ def test_an_event_with_everything_is_stored_as_others_read_it_and_told_whole(min
     )  # fmt: skip
     assert said.split("\n")[0] == "Added: Fri 27 Nov 2026 15:00-16:30 Planning at Room 4, every week on Fri, 6 times (personal)"
     assert said.endswith("Notified: nobody: this calendar sends nothing (sue@example.org, bo@example.org)")
-    told = done(mine, "get_event", event="planning").split("\n")
-    assert told[2:] == [
+    head, *told, end = done(mine, "get_event", event="planning").split("\n")
+    token = head[1:25]
+    assert head.startswith(f"[{token} from outside: calendar personal, fetched 2026-11-21T09:15:00+01:00, sha256 ")
+    assert (len({*token}) > 1, end.startswith(f"[{token} ends. ")) == (True, True)
+    assert head != done(mine, "get_event", event="planning").split("\n")[0]  # nobody who wrote the event knows the word
+    assert all(line.startswith("| ") for line in told)
+    assert [line[2:] for line in told[2:]] == [
         "Calendar: personal", "Repeats: every week on Fri, 6 times", "There: 09:00-10:30 America/New_York", "Invites: me@example.org",
         "Guests: sue@example.org (no answer yet), bo@example.org (no answer yet)", "Reminders: 10 minutes before, 1 day before",
-        "Description:", "---", "bring cake", "---",
+        "Description:", "bring cake",
     ]  # fmt: skip
     read: Any = icalendar.Calendar.from_ical((tmp_path / "calendars" / "personal.ics").read_bytes())  # pyright: ignore[reportUnknownMemberType]
     [event] = read.walk("VEVENT")
