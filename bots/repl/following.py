@@ -11,7 +11,7 @@ import anyio
 
 from agent.errors import AgentError, ApprovalError
 from agent.event_parts import Beside
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted, TurnDone, TurnStarted
 from agent.held_events import ToolHeld
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
@@ -178,8 +178,11 @@ class Following:
 
     async def _show(self, events: AsyncIterator[Event], turn: str, view: TurnView) -> None:
         async for event in events:
+            is_new = self._place.seen > 0
             self._place.seen = event.seq or self._place.seen
             if event.turn != turn:
+                if is_new:
+                    self._show_other(event)
                 continue
             self.meter = self.meter.after(event)
             self.held.take(event)
@@ -189,6 +192,13 @@ class Following:
                 view.show(event)
             if event.type in TURN_ENDS:
                 return
+
+    def _show_other(self, event: Event) -> None:
+        """What was said in the conversation meanwhile, from another front-end."""
+        if isinstance(event, TurnStarted):
+            self._screen.line(f"> {event.text}  ({event.who}, meanwhile)", DIM)
+        elif isinstance(event, TurnDone):
+            self._screen.settle(event.answer)
 
     async def _answer(self, needed: ApprovalNeeded, *, granted: bool, typed: Mapping[str, str]) -> None:
         """Give the answer to whichever service is there; one that had taken it before it went says that it is answered."""
@@ -224,7 +234,7 @@ class Following:
                     elif answered is not None and isinstance(event, ToolStarted):
                         break
         if session == self._place.session:
-            self._place.seen = seen
+            self._place.seen = max(self._place.seen, seen)
             if answered is not None and (answered.outcome == "yes" or not has_ended):
                 self.has_turn = True
                 await self._follow(session, partial(_known, answered.turn))

@@ -88,6 +88,7 @@ class Orders:
         service = await self._link.service()
         self._place.move(await service.open_session(resume=session))
         events = events_of(await service.export(session, "jsonl"))
+        self._place.seen = max((event.seq for event in events), default=0)
         last = last_exchange(events)
         if last is not None and last.text:
             self._screen.line(f"> {last.text}", DIM)

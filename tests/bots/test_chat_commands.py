@@ -95,6 +95,17 @@ def test_what_waits_in_another_conversation_is_answered_here(open_chat: OpenChat
     _say(second, "/approvals", "Nothing waits for you.")
 
 
+def test_what_another_front_end_said_in_the_same_conversation_is_shown_before_the_next_answer(open_chat: OpenChat) -> None:
+    first = open_chat()
+    first.see(">")
+    _say(first, "hello", "Hello there")
+    second = open_chat("--session", "s1")
+    second.see_all("> hello", "Hello there")
+    _say(first, "list", "You have two events tomorrow.")
+    shown = _say(second, "long", "> list (cli, meanwhile)", "You have two events tomorrow.", "Paragraph 39")
+    assert shown.count("Hello there") == 1
+
+
 def test_a_prompt_that_was_read_again_takes_one_line(open_chat: OpenChat) -> None:
     chat = open_chat()
     chat.see(">")
