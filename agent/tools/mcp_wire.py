@@ -28,7 +28,7 @@ from agent.view.prompt import canonical_json
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.client.session import ClientRequestContext, ClientSession, IncomingMessage
-    from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
+    from mcp_types import CallToolResult, ContentBlock, ElicitRequestParams, ElicitResult, Tool
 
 log = logging.getLogger(__name__)
 
@@ -205,12 +205,34 @@ class Connection:
 
 
 def _text(result: CallToolResult, warning: str) -> str:
-    parts = [part.text if part.type == "text" else f"[{part.type}]" for part in result.content]
+    parts = [_told(part) for part in result.content]
     text = "\n".join(parts) if parts else canonical_json(result.structured_content or {})
     if not warning:
         return text
     log.warning("kept a result that misses its schema: %s", warning)
     return f"{text}\n(Warning: this is not what the tool says that it returns. {warning})"
+
+
+def _told(part: ContentBlock) -> str:
+    """One part of a result as the model is told of it: a text as it is, of what is no text what and how much it is."""
+    from mcp_types import BlobResourceContents
+
+    match part.type:
+        case "text":
+            return part.text
+        case "resource_link":
+            return f"{part.title or part.name}: {part.uri}"
+        case "resource":
+            inner = part.resource
+            if not isinstance(inner, BlobResourceContents):
+                return inner.text
+            return f"[{inner.mime_type or 'a file'} {inner.uri}, {_bytes_of(inner.blob)} bytes, not shown]"
+        case _:
+            return f"[{part.mime_type}, {_bytes_of(part.data)} bytes, not shown]"
+
+
+def _bytes_of(base64: str) -> int:
+    return len(base64.rstrip("=")) * 3 // 4
 
 
 def is_closed_error(error: BaseException) -> bool:
