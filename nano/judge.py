@@ -100,7 +100,8 @@ async def runtime_of(world: dict[str, Any], url: str) -> AsyncIterator[Runtime]:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="variet-judge-")))
         home = Home.at(root)
         seed(home.data_dir, world)
-        overrides: dict[str, Any] = {"agent": {"zone": world["zone"]}}
+        # Each yes is given at once and means now: nothing is held to be taken back.
+        overrides: dict[str, Any] = {"agent": {"zone": world["zone"], "send_hold_s": 0}}
         if world.get("search"):
             overrides["searxng"] = {"urls": [stack.enter_context(search_instance(world["search"]["results"]))]}
         elif world.get("search") is not None:
