@@ -94,7 +94,7 @@ async def test_a_commands_output_goes_nowhere_but_into_the_message_that_mentions
     assert await offers.attached("what about @!") == [Attached(name="output of echo one; echo two >&2; exit 3", text="one\ntwo")]
 
 
-async def test_a_command_that_is_cancelled_ends_with_all_that_it_started(folder: Path):
+async def test_a_command_that_is_cancelled_ends_with_all_that_it_started(folder: Path, caplog: pytest.LogCaptureFixture):
     async with anyio.create_task_group() as tasks:
 
         def stop(_: str) -> None:
@@ -103,6 +103,7 @@ async def test_a_command_that_is_cancelled_ends_with_all_that_it_started(folder:
         await Offers([folder]).run("(sleep 5; echo late > late.txt) & echo begun; wait", stop)
     await anyio.sleep(0.1)
     assert not (folder / "late.txt").exists()
+    assert caplog.text == "", "asyncio missed whose end it was"
 
 
 def test_what_is_attached_stands_behind_the_message_in_a_fence_that_it_cannot_close():
