@@ -10,6 +10,7 @@ import mailbox
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -103,9 +104,24 @@ def _until_listed(place: Path) -> None:
     command = [sys.executable, "-m", "mcp_servers.calendars", "--store", str(place / "calendars"), "--zone", "Europe/Berlin"]
     messages = (HELLO, {"jsonrpc": "2.0", "method": "notifications/initialized"}, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     said = "".join(json.dumps(message) + "\n" for message in messages)
-    ran = subprocess.run(command, input=said, capture_output=True, text=True, check=True, timeout=START_BOUND_S, env=dict(os.environ))
-    if '"list_events"' not in ran.stdout:
-        raise RuntimeError(f"the server listed no tools: {ran.stdout}{ran.stderr}")
+    heard: list[str] = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as server:
+        late = threading.Timer(START_BOUND_S, server.kill)
+        late.start()
+        try:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(said)
+            server.stdin.flush()
+            # Its input stays open until it has answered: the end of it is the end of the server.
+            for line in server.stdout:
+                heard.append(line)
+                if '"list_events"' in line:
+                    return
+        finally:
+            late.cancel()
+            server.kill()
+    raise RuntimeError(f"the server listed no tools: {''.join(heard)}")
 
 
 def _write_mails(folder: Path, count: int) -> None:

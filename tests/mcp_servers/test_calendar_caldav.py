@@ -131,33 +131,11 @@ def test_what_is_no_answer_of_a_calendar_server_is_said(alone: Calendars, server
     assert refusal_of(alone.list_events) == 'The url of the calendar account "work" leads to no CalDAV server. Check it in agent.toml.'
 
 
-def test_an_answer_without_end_is_cut_off(server: FakeCalDav, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_servers.calendars.backends.dav.MAX_ANSWER_BYTES", 1000)
-    server.before = lambda _: httpx2.Response(207, content=b"x" * 2000)
-    calendars = Calendars(CalDavCalendars(login(), transport=server))
-    assert refusal_of(calendars.list_events) == 'The answer of "work" is too large. Ask for a shorter period.'
-
-
 def test_an_entry_that_cannot_be_read_is_said_and_hides_no_other(alone: Calendars, server: FakeCalDav) -> None:
     server.put(f"{TEAM}broken.ics", "florp")
     listed = text_of(alone.list_events, when="tuesday")
     assert "Meeting" in listed
     assert listed.endswith('1 entries of "work/Team" cannot be read and are left out.')
-
-
-def test_a_server_that_does_not_tell_everything_is_not_taken_for_one_that_did(alone: Calendars, server: FakeCalDav) -> None:
-    cut = "<D:response><D:href>/dav/anna/team/</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status></D:response></D:multistatus>"
-
-    def leave_some_out(request: httpx2.Request) -> httpx2.Response | None:
-        if request.method != "REPORT":
-            return None
-        return httpx2.Response(207, text=server.answer(request).text.replace("</D:multistatus>", cut))
-
-    server.after = leave_some_out
-    listed = done(alone, "list_events", when="tuesday")
-    assert "Meeting" in listed
-    assert listed.endswith('The server of "work/Team" does not tell all of this period. Ask for a shorter one.')
-    assert "Its time is not known to be free." in done(alone, "find_time", when="tuesday")
 
 
 def test_a_change_that_came_in_between_is_refused_and_kept(alone: Calendars, server: FakeCalDav) -> None:

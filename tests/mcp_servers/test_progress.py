@@ -4,19 +4,13 @@ in this process, over its own streams, and tools whose work would go on for minu
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.to_thread
 import pytest
 from mcp import Client
 from mcp_types import ProgressNotification
@@ -26,7 +20,6 @@ from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.catalogue import SERVERS
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.imap import ImapAccount
 from mcp_servers.mailbox.imap_connection import ImapServer
@@ -35,7 +28,7 @@ from mcp_servers.outside import confinement
 from mcp_servers.outside.confinement import Bounds, text_of_file
 from mcp_servers.outside.fetching import Fetcher
 from mcp_servers.protocol import progress
-from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome, Plan
+from mcp_servers.protocol.calls import Call, Outcome
 from mcp_servers.protocol.serving import ToolServer, build, threaded
 from mcp_servers.protocol.signatures import ToolSpec
 from mcp_servers.searxng.pages import Pages, refuse_unreadable
@@ -48,6 +41,7 @@ from mcp_servers.workspace.running import Running
 from tests.fakes import web as fake
 from tests.fakes.searxng import fake_searxng
 from tests.fakes.web import Resolver, ToLoopback
+from tests.mcp_servers.giving_up import Watched, given_up_at, processes_noted, silent_server
 from tests.mcp_servers.test_serving import BOUND_S, text_of
 
 LONG_S = 600.0
@@ -57,111 +51,6 @@ LONG_S = 600.0
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
     monkeypatch.setattr("mcp_servers.protocol.serving.BEAT_S", 0.05)
-
-
-class Watched:
-    """A server of whose call is known when its work has ended."""
-
-    def __init__(self, name: str, handlers: Mapping[str, AsyncHandler]) -> None:
-        self.ended = threading.Event()
-        specs = tuple(spec for spec in SERVERS[name] if spec.name in handlers)
-        self.server = build(ToolServer(name, specs, {key: self._watched(handler) for key, handler in handlers.items()}))
-
-    def _watched(self, handler: AsyncHandler) -> AsyncHandler:
-        def execute(plan: Plan) -> Outcome:
-            try:
-                return plan.execute()
-            finally:
-                self.ended.set()
-
-        async def run(call: Call) -> Outcome | Plan:
-            done = None
-            try:
-                done = await handler(call)
-                return done if isinstance(done, Outcome) else replace(done, execute=partial(execute, done))
-            finally:
-                if not isinstance(done, Plan):
-                    self.ended.set()
-
-        return run
-
-
-@asynccontextmanager
-async def client_of(watched: Watched) -> AsyncGenerator[Client]:
-    """Over the SDK's streams, where a call is given up by a notification."""
-    with anyio.fail_after(BOUND_S):
-        async with Client(watched.server, mode="legacy", read_timeout_seconds=BOUND_S) as client:
-            yield client
-
-
-async def given_up_at(watched: Watched, tool: str, arguments: dict[str, Any], words: str) -> None:
-    """Call, wait until the tool says these words of itself, give the call up, and see it end."""
-    async with client_of(watched) as client, anyio.create_task_group() as tasks:
-        scope = anyio.CancelScope()
-        heard: list[str] = []
-
-        async def hear(progress: float, total: float | None, message: str | None) -> None:
-            assert (progress > 0, total) == (True, None)
-            heard.append(str(message))
-            if words in heard[-1]:
-                scope.cancel()
-
-        async def ask() -> None:
-            with scope:
-                answer = await client.call_tool(tool, arguments, progress_callback=hear)
-                pytest.fail(f"it ended by itself: {text_of(answer)}")
-
-        tasks.start_soon(ask)
-        await anyio.to_thread.run_sync(watched.ended.wait, BOUND_S)
-        assert any(words in one for one in heard)
-
-
-@contextmanager
-def silent_server(answers: Callable[[bytes], bytes | None] = lambda _: None, greeting: bytes = b"") -> Generator[int]:
-    """Takes connections and answers line by line, until there is no answer: then it says nothing, and keeps the line open."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    lines: list[socket.socket] = []
-
-    def talk(line: socket.socket) -> None:
-        line.sendall(greeting)
-        with line.makefile("rb") as said:
-            for request in said:
-                answer = answers(request)
-                if answer is not None:
-                    line.sendall(answer)
-
-    def take() -> None:
-        while True:
-            try:
-                line, _ = listener.accept()
-            except OSError:
-                return
-            lines.append(line)
-            threading.Thread(target=talk, args=(line,), daemon=True).start()
-
-    threading.Thread(target=take, daemon=True).start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        for one in (listener, *lines):
-            one.close()
-
-
-@contextmanager
-def processes_noted(monkeypatch: pytest.MonkeyPatch) -> Generator[list[subprocess.Popen[bytes]]]:
-    """Every child process that is started meanwhile."""
-    started: list[subprocess.Popen[bytes]] = []
-    real = subprocess.Popen[bytes]
-
-    class Noted(real):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            started.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Noted)
-    yield started
-    assert started
-    assert all(one.poll() is not None for one in started)
 
 
 def silent(over: threading.Event) -> None:
