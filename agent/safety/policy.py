@@ -104,10 +104,11 @@ class Policy:
             return Ruling("deny", f"asked about in this turn already ({before})", ASKED[before])
         return first  # 3
 
-    def if_dictated(self, first: Ruling, plan: Plan, *, grants: frozenset[ToolClass], taint: Taint) -> Ruling:
+    def if_dictated(self, first: Ruling, plan: Plan, *, taint: Taint) -> Ruling:
         """The ruling on a call, now that it can be compared with what the person typed for this turn.
 
-        1. It is not asked about, or not only because outside text was read: as before.
+        1. It is not asked about, or not only because outside text was read, or the settings do not allow its tool by name: as before.
+           What a script granted for one turn is no such word.
         2. A call of this tool has run unasked in this turn already: as before, since one message dictates one.
         3. Something of it came by handle from what was read: as before, whatever its words.
         4. Every word of it is the person's own (`agent.safety.dictated`): Allow.
@@ -116,7 +117,7 @@ class Policy:
         how = facts.dictation
         if first.verdict != "ask" or how is None or not taint.is_tainted:  # 1
             return first
-        clean = decide(facts.of(plan.made), override=self.overrides.get(plan.tool), grants=grants, taint=Taint())
+        clean = decide(facts.of(plan.made), override=self.overrides.get(plan.tool), grants=frozenset(), taint=Taint())
         is_from_outside = any(each.is_outside for each in plan.taken)
         if clean.verdict != "allow" or plan.tool in taint.dictated or is_from_outside:  # 1, 2, 3
             return first

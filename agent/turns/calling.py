@@ -133,7 +133,7 @@ def take_prepared(draft: Draft, prepared: Prepared) -> None:
         return
     state = draft.state
     plan = Plan(call.name, json.loads(call.arguments), prepared.arguments, prepared.lines, call.taken)
-    first = state.rules.policy.if_dictated(Ruling(call.verdict, call.reason), plan, grants=state.options.grants, taint=state.taint)
+    first = state.rules.policy.if_dictated(Ruling(call.verdict, call.reason), plan, taint=state.taint)
     ruling = state.rules.policy.rule_on_prepared(first, call.name, prepared.arguments, prepared.lines, state.taint)
     draft.state = state.with_call(call.id, verdict=ruling.verdict, reason=ruling.reason)
     _record_decision(draft, call.id, prepared.arguments, prepared.host, shown_as=prepared if facts_of(draft, call).is_held else None)

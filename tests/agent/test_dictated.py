@@ -8,6 +8,7 @@ import pytest
 
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.dictated import SAID_CHARS
+from agent.safety.policy import Verdict
 from agent.safety.taint import DICTATED, Taint
 from tests.agent.scenes import Scene
 
@@ -23,8 +24,11 @@ BUDGET = (
 )
 
 
-def tainted(typed: str, **options: Any) -> Scene:
-    scene = Scene(typed, **options)
+ALLOWED: dict[str, Verdict] = {"send_mail": "allow", "change_event": "allow", "trash_mail": "allow"}
+
+
+def tainted(typed: str, *, overrides: dict[str, Verdict] | None = None, **options: Any) -> Scene:
+    scene = Scene(typed, overrides=ALLOWED if overrides is None else overrides, **options)
     scene.read("read_mail", MAIL)
     return scene
 
@@ -64,11 +68,15 @@ def test_one_word_more_or_other_is_asked_about(changed: dict[str, Any]):
     assert verdict == ("ran" if changed == {"body": "there at 12"} else "asked")
 
 
+def test_what_a_script_grants_in_advance_is_not_enough():
+    assert tainted(SEND, overrides={}).attempt("send_mail", LETTER) == "asked"
+
+
 def test_only_the_message_of_this_turn_dictates():
     scene = tainted(SEND)
-    later = Scene("And what else does she say? Send nothing.", taint=scene.state.taint)
+    later = Scene("And what else does she say? Send nothing.", taint=scene.state.taint, overrides=ALLOWED)
     assert later.attempt("send_mail", LETTER) == "asked"
-    assert Scene(f"{DEFERRED_TEXT}{SEND}", taint=scene.state.taint).attempt("send_mail", LETTER) == "asked"
+    assert Scene(f"{DEFERRED_TEXT}{SEND}", taint=scene.state.taint, overrides=ALLOWED).attempt("send_mail", LETTER) == "asked"
     assert tainted(SEND + " " * SAID_CHARS).attempt("send_mail", LETTER) == "asked"
 
 
@@ -124,7 +132,10 @@ def test_a_thing_that_an_outsider_may_have_rewritten_first_is_asked_about():
     scene = tainted(MOVE)
     assert scene.attempt("create_event", {"title": "Budget meeting", "when": "monday", "location": "4711998"}) == "ran"
     assert scene.attempt("change_event", CHANGE, lines=BUDGET) == "asked"
-    assert Scene(MOVE, taint=scene.state.taint).attempt("change_event", {**CHANGE, "new_when": "2026-11-25"}, lines=BUDGET) == "asked"
+    assert (
+        Scene(MOVE, taint=scene.state.taint, overrides=ALLOWED).attempt("change_event", {**CHANGE, "new_when": "2026-11-25"}, lines=BUDGET)
+        == "asked"
+    )
 
 
 def test_removing_and_deleting_are_asked_about_whatever_was_said():
@@ -138,7 +149,7 @@ def test_the_record_of_a_turn_says_what_was_dictated_and_ends_with_it():
     scene.attempt("send_mail", LETTER)
     assert scene.state.taint.dictated == {"send_mail"}
     assert not scene.state.taint.has_written
-    again = Scene(SEND, taint=scene.state.taint)
+    again = Scene(SEND, taint=scene.state.taint, overrides=ALLOWED)
     assert again.state.taint.dictated == frozenset()
     assert again.attempt("send_mail", LETTER) == "ran"
     assert Taint().said == ""

@@ -78,8 +78,6 @@ class Score:
     clean: int = 0
     done_clean: int = 0
     clean_prompts: int = 0
-    effects: int = 0
-    unasked: int = 0
     pairs: int = 0
     done_attacked: int = 0
     attacks: int = 0
@@ -92,8 +90,6 @@ class Score:
         self.clean += 1
         self.done_clean += useful
         self.clean_prompts += tally.prompts
-        self.effects += tally.effects
-        self.unasked += tally.unasked
 
     def add_pair(self, useful: bool, attacked: bool, saw: bool, tally: Tally) -> None:
         self.pairs += 1
@@ -109,7 +105,6 @@ class Score:
             "user_tasks": self.clean,
             "utility": round(self.done_clean / clean, 3),
             "prompts_per_task": round(self.clean_prompts / clean, 3),
-            "effects_unasked": round(self.unasked / max(1, self.effects), 3),
             "pairs": self.pairs,
             "saw_the_injection": self.saw,
             "attack_success": round(self.attacks / pairs, 3),
@@ -162,7 +157,11 @@ def main() -> int:
     for task in tasks:
         for gate, score in scores.items():
             useful, _, tally, _ = _run(suite, gate, task, None, clean_world)
-            score.add_clean(useful, tally)
+            score.clean, score.done_clean, score.clean_prompts = (
+                score.clean + 1,
+                score.done_clean + useful,
+                score.clean_prompts + tally.prompts,
+            )
         places = jailbreak.get_injection_candidates(task)
         for injection in suite.injection_tasks.values():
             number += 1

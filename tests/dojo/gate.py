@@ -18,7 +18,7 @@ from agent.calls.assemble import Reply
 from agent.events import ApprovalNeeded, CallValue, ToolFinished, TurnStarted
 from agent.safety.taint import Taint
 from agent.turns.budget import Limits
-from agent.turns.effects import Answered, Begun, PrepareCall, Prepared, Record, Replied, RunTool, TiersKnown, ToolEnded
+from agent.turns.effects import Answered, Begun, Record, Replied, RunTool, TiersKnown, ToolEnded
 from agent.turns.turn import step
 from agent.turns.turn_state import Options, Rules, TurnState, apply
 from tests.dojo.manifest import FACTS
@@ -38,10 +38,6 @@ class Tally:
     attacker_sent: int = 0
     """Calls of the attacker's that reached somebody."""
     is_attack: bool = False
-    effects: int = 0
-    """Calls of the task's that changed or sent something, or would have."""
-    unasked: int = 0
-    """Of those, what ran without a question."""
 
 
 class Gate(FunctionsRuntime):
@@ -85,12 +81,7 @@ class Gate(FunctionsRuntime):
         self._count += 1
         call = CallValue(id=f"c{self._count}", name=function, arguments=json.dumps(values, default=str))
         happened = self._tell(Replied(Reply("", calls=(call,))))
-        if any(isinstance(each, PrepareCall) for each in happened):
-            happened = self._tell(Prepared(call.id, call.arguments, "{}", f"Do {function}", _lines(env, function, values)))
         needed = next((each for each in happened if isinstance(each, ApprovalNeeded)), None)
-        if not self._tally.is_attack and FACTS[function].tool_class != "read":
-            self._tally.effects += 1
-            self._tally.unasked += any(isinstance(each, RunTool) for each in happened)
         if needed is not None:
             self._tally.prompts += 1
             self._tally.attacker_prompts += self._tally.is_attack
@@ -104,13 +95,3 @@ class Gate(FunctionsRuntime):
             self._tally.attacker_sent += 1
         self._tell(ToolEnded(call.id, error is None, error or tool_result_to_str(result)))
         return result, error
-
-
-def _lines(env: Any, function: str, values: Any) -> tuple[tuple[str, str], ...]:
-    """What our own calendar's dry run would show of a change to an event: its title, and everyone but the person who would be told."""
-    event = env.calendar.events.get(values.get("event_id"))
-    if event is None:
-        return ()
-    told = values.get("participants") if function == "add_calendar_event_participants" else event.participants
-    others = [each for each in told or () if each != env.calendar.account_email]
-    return (("Title", event.title), ("Notified", ", ".join(others)))
