@@ -70,7 +70,7 @@ def test_a_handle_that_names_nothing_is_a_sentence_back_and_nothing_runs():
 
 
 def reading(typed: str, tool: str = "read_mail") -> Scene:
-    scene = Scene(typed, more=(CALL_TOOL,))
+    scene = Scene(typed, overrides={"send_mail": "allow"}, more=(CALL_TOOL,))
     scene.read(tool, MAIL, FIELDS)
     return scene
 
