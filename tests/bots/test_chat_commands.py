@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.bots.conftest import OpenChat
 from tests.bots.terminal import Terminal, needs_tmux
@@ -57,17 +61,24 @@ def test_calls_are_folded_and_shown_whole_when_asked_for(open_chat: OpenChat) ->
     assert "15:00-16:00 Dentist ␛[31mred" in shown
 
 
-def test_an_export_is_private_and_overwrites_nothing(open_chat: OpenChat, tmp_path: Path) -> None:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name is short enough to be shown in one line."""
+    with tempfile.TemporaryDirectory(prefix="v") as folder:
+        yield Path(folder)
+
+
+def test_an_export_is_private_and_overwrites_nothing(open_chat: OpenChat, short_path: Path) -> None:
     chat = open_chat(width=160)
     chat.see(">")
     _say(chat, "hello", "Hello there")
-    file = tmp_path / "talk.md"
+    file = short_path / "talk.md"
     _say(chat, f"/export {file}", "Written to")
     assert "## cli" in file.read_text(encoding="utf-8")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     _say(chat, f"/export {file}", "name another file.")
-    _say(chat, f"/export {tmp_path / 'talk.jsonl'}", "talk.jsonl.")
-    assert '"type":"turn_started"' in (tmp_path / "talk.jsonl").read_text(encoding="utf-8")
+    _say(chat, f"/export {short_path / 'talk.jsonl'}", "talk.jsonl.")
+    assert '"type":"turn_started"' in (short_path / "talk.jsonl").read_text(encoding="utf-8")
 
 
 def test_routes_and_tiers_are_told_in_the_chat(open_chat: OpenChat) -> None:

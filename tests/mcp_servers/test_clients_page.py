@@ -23,8 +23,15 @@ COMMAND_LINES: list[Any] = [entry["args"] for entry in SERVERS if "command" in e
 
 
 def test_there_is_a_snippet_for_each_client() -> None:
-    assert re.findall(r"(?m)^## (.*)$", PAGE) == ["Claude Desktop", "VS Code", "Cursor", "llama.cpp's web page", "Over HTTP"]
-    assert len(SNIPPETS) == 4
+    assert re.findall(r"(?m)^## (.*)$", PAGE) == [
+        "Claude Desktop",
+        "VS Code",
+        "Cursor",
+        "llama.cpp's web page",
+        "Over HTTP",
+        "The assistant itself",
+    ]
+    assert len(SNIPPETS) == 5
     assert all(entry.get("command", "variet") == "variet" for entry in SERVERS)
 
 
@@ -41,7 +48,7 @@ def test_the_addresses_are_those_of_a_server_over_http_with_a_token() -> None:
     assert over_http
     for entry in over_http:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/mcp", entry["url"])
-        assert entry["headers"]["Authorization"].startswith("Bearer ${")
+        assert entry["headers"]["Authorization"].startswith(("Bearer ${", "Bearer TOKEN"))
 
 
 def test_the_first_page_links_to_it() -> None:
