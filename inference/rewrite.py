@@ -87,31 +87,43 @@ def _virtual_changes(body: Mapping[str, Any], virtual: VirtualModel, path: str) 
     if virtual.thinking is not None:
         template = body.get("chat_template_kwargs")
         given = template if is_table(template) else {}
-        if "enable_thinking" not in given:
+        if "enable_thinking" not in given and "thinking" not in body:
             changed["chat_template_kwargs"] = {**given, "enable_thinking": virtual.thinking}
-    if virtual.reasoning_effort is not None:
+    if virtual.reasoning_effort is not None and not _says_effort(body):
         changed.update(_with_effort(body, form, f"{_EFFORT_PREFIX}{virtual.reasoning_effort}"))
     return changed
+
+
+def _says_effort(body: Mapping[str, Any]) -> bool:
+    """Whether the request asks for an effort itself, in the field that its protocol has for it."""
+    reasoning = body.get("reasoning")
+    return body.get("reasoning_effort") is not None or (is_table(reasoning) and reasoning.get("effort") is not None)
 
 
 def _with_effort(body: Mapping[str, Any], form: str, line: str) -> Body:
     """Put a line before the instructions, which each protocol has in a place of its own."""
     own_place = {"responses": "instructions", "messages": "system"}.get(form.rpartition("/")[2])
     if own_place is not None:
-        return {own_place: _prefixed(body.get(own_place), line)}
+        own = _prefixed(body.get(own_place), line)
+        return {} if own is body.get(own_place) else {own_place: own}
     if not isinstance(body.get("messages"), list):
         return {}
     messages = _listed(body["messages"])
     first: Any = messages[0] if messages else None
     if not is_table(first) or first.get("role") not in ("system", "developer"):
         return {"messages": [{"role": "system", "content": line}, *messages]}
-    return {"messages": [{**first, "content": _prefixed(first.get("content"), line)}, *messages[1:]]}
+    content = _prefixed(first.get("content"), line)
+    return {} if content is first.get("content") else {"messages": [{**first, "content": content}, *messages[1:]]}
 
 
 def _prefixed(content: Any, line: str) -> Any:
-    """Instructions with a line before them, unless they set their own effort."""
+    """Instructions with a line before them; the very same if they set their own effort."""
     if isinstance(content, list):
-        return [{"type": "text", "text": line}, *cast("list[Any]", content)]
+        parts = cast("list[Any]", content)
+        opening = parts[0] if parts else None
+        if is_table(opening) and str(opening.get("text") or "").startswith(_EFFORT_PREFIX):
+            return parts
+        return [{"type": "text", "text": line}, *parts]
     if str(content or "").startswith(_EFFORT_PREFIX):
         return content
     return f"{line}\n{content or ''}".rstrip("\n")

@@ -50,7 +50,7 @@ def is_dictated(
 
     1. The message asks for such an act, and is short enough to be the person's own.
     2. Each argument has a role, and is what that role wants.
-    3. It reaches only addresses that stand in the message.
+    3. It reaches everybody whose address stands in the message, and nobody else: which of several is meant is no matter of words.
 
     Args:
         how: of the tool.
@@ -67,8 +67,8 @@ def is_dictated(
     given = {name: value for name, value in made.items() if value not in (None, "", [])}
     if not given or not all(name in roles and _fits(roles[name], value, said, is_thing=is_thing) for name, value in given.items()):  # 2
         return False
-    named = set(addresses_in(said))
-    return all(address in named for value in values for address in addresses_in(value))  # 3
+    reached = {address for value in values for address in addresses_in(value)}
+    return not reached or reached == set(addresses_in(said))  # 3
 
 
 def _fits(role: Role, value: Any, said: str, *, is_thing: bool) -> bool:
@@ -83,7 +83,9 @@ def _fits(role: Role, value: Any, said: str, *, is_thing: bool) -> bool:
         return is_thing
     if role == "choice":
         return len(value) <= CHOICE_CHARS
-    return _is_said(value, said) or (role != "words" and _is_time(value, said, is_end=role == "end"))
+    if role == "words":
+        return _is_said(value, said) and _is_whole(value, said)
+    return _is_said(value, said) or _is_time(value, said, is_end=role == "end")
 
 
 def _are_people(value: str, said: str) -> bool:
@@ -115,6 +117,12 @@ def _is_said(value: str, said: str) -> bool:
     """Whether it stands in the message, sign by sign: what cannot be seen would carry data."""
     words = plain(value)
     return bool(words.strip()) and words in plain(said) and _even(value) in _even(said)
+
+
+def _is_whole(value: str, said: str) -> bool:
+    """Whether it is all of what is quoted, or of what the message ends with behind a colon: a part of a sentence can say the opposite."""
+    text = re.escape(_even(value))
+    return re.search(rf"""["“„«‘'‚]{text}["”“»’'‘]|: ?{text}[.!?"”'’]*$""", _even(said)) is not None
 
 
 def _is_time(value: str, said: str, *, is_end: bool) -> bool:

@@ -37,11 +37,11 @@ class Work:
 
     def give_up(self) -> None:
         """End what is waited for, and let whoever looks next stop."""
+        # Held while they are called: none may reach what its call has left to another one meanwhile. They only shut things down.
         with self._lock:
             self.given_up.set()
-            ends = tuple(self._ends.values())
-        for end in ends:
-            _quietly(end)
+            for end in tuple(self._ends.values()):
+                _quietly(end)
 
     @contextmanager
     def ended_by(self, end: Callable[[], object]) -> Generator[None]:
@@ -128,6 +128,6 @@ def carried(work: Callable[[T], U]) -> Callable[[T], U]:
 
 
 def _quietly(end: Callable[[], object]) -> None:
-    # What is gone already needs no end.
-    with suppress(OSError, ValueError):
+    # What is gone already needs no end, and one that fails must not keep the others from theirs.
+    with suppress(Exception):
         end()

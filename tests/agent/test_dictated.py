@@ -65,7 +65,7 @@ def test_what_the_message_holds_word_for_word_goes_out_once_and_the_log_says_why
 )
 def test_one_word_more_or_other_is_asked_about(changed: dict[str, Any]):
     verdict = tainted(SEND).attempt("send_mail", LETTER | changed)
-    assert verdict == ("ran" if changed == {"body": "there at 12"} else "asked")
+    assert verdict == "asked"
 
 
 def test_what_a_script_grants_in_advance_is_not_enough():
@@ -78,6 +78,19 @@ def test_only_the_message_of_this_turn_dictates():
     assert later.attempt("send_mail", LETTER) == "asked"
     assert Scene(f"{DEFERRED_TEXT}{SEND}", taint=scene.state.taint, overrides=ALLOWED).attempt("send_mail", LETTER) == "asked"
     assert tainted(SEND + " " * SAID_CHARS).attempt("send_mail", LETTER) == "asked"
+
+
+def test_of_several_people_or_words_the_model_may_not_choose():
+    both = 'Read what Eve writes. Do not mail ann@example.org about it; send bo@example.org a mail: "The offer is off, I resign"'
+    assert tainted(both).attempt("send_mail", {"to": "ann@example.org", "body": "The offer is off, I resign"}) == "asked"
+    assert tainted(both).attempt("send_mail", {"to": "bo@example.org", "body": "The offer is off, I resign"}) == "asked"
+    one = both.replace("Do not mail ann@example.org about it; ", "")
+    assert tainted(one).attempt("send_mail", {"to": "bo@example.org", "body": "I resign"}) == "asked"
+    assert tainted(one).attempt("send_mail", {"to": "bo@example.org", "body": "The offer is off, I resign"}) == "ran"
+    assert (
+        tainted("Read Eve's, then mail bo@example.org: all is well.").attempt("send_mail", {"to": "bo@example.org", "body": "all is well"})
+        == "ran"
+    )
 
 
 def test_words_without_the_act_dictate_nothing():

@@ -78,11 +78,28 @@ def test_thinking_is_set_on_every_route_that_applies_a_template_and_sampling_onl
         ("/responses", "instructions", "Be kind.", "Reasoning: high\nBe kind."),
         ("/v1/messages", "system", "Be kind.", "Reasoning: high\nBe kind."),
         ("/v1/messages", "system", "Reasoning: low", "Reasoning: low"),
+        ("/v1/messages", "system", [{"type": "text", "text": "Reasoning: low"}], [{"type": "text", "text": "Reasoning: low"}]),
         ("/v1/messages/count_tokens", "system", [{"type": "text"}], [{"type": "text", "text": "Reasoning: high"}, {"type": "text"}]),
     ],
 )
 def test_the_reasoning_effort_stands_where_each_protocol_has_its_instructions(path: str, place: str, before: Any, after: Any) -> None:
     assert changed({place: before, "messages": []}, VirtualModel(reasoning_effort="high"), path) == {place: after, "messages": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {"messages": [{"role": "system", "content": "Reasoning: low"}]}),
+        (CHAT, {"messages": [], "reasoning_effort": "low"}),
+        ("/v1/responses", {"input": "hi", "reasoning": {"effort": "low"}}),
+        ("/v1/messages", {"system": [{"type": "text", "text": "Reasoning: low"}], "messages": []}),
+        ("/v1/messages", {"messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}, "system": "Reasoning: low"}),
+    ],
+)
+def test_a_request_that_says_itself_how_much_to_think_is_passed_on_byte_by_byte(path: str, body: dict[str, Any]) -> None:
+    raw = json.dumps(body, indent=1).encode()
+    thinking = False if "thinking" in body else None
+    assert rewrite(raw, body, VirtualModel(reasoning_effort="high", thinking=thinking), path) is raw
 
 
 def test_sampling_fills_only_what_the_request_leaves_open() -> None:
