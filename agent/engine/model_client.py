@@ -17,7 +17,7 @@ from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import REFUSED, EngineKey
 from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
-from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, NotReached, Wire
+from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
@@ -110,6 +110,8 @@ class ModelClient:
                 return await _assemble(answer, on_text, on_progress)
             finally:
                 answer.close()
+        except CannotBeAsked as error:
+            raise EngineUnreachable(self._url, str(error)) from error
         except NotReached as error:
             raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
         except Silent as error:

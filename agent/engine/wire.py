@@ -26,15 +26,25 @@ END_TIMEOUT_S = 0.25
 """After the last word a server ends its answer at once, or means to keep the line open."""
 KEEP_S = 3.0
 """Servers give an idle connection up after 5 seconds: ours goes before, so that no request is sent into a closing one."""
+RESEND_WITHIN_S = 1.0
+"""A connection that had been closed says so as soon as a request is sent into it; one that fails later may have carried the request."""
 SECOND_ADDRESS_S = 0.25
 """Until a name's next address is tried beside the first."""
 _REFUSAL_BOUND = 1024 * 1024
 """Bytes of an answer that is read whole; only refusals are."""
-_HTTPS_PORT, _HTTP_PORT = 443, 80
+_HTTPS_PORT, _HTTP_PORT, _LAST_PORT = 443, 80, 65535
+_NO_ADDRESS = "The engine's address is none that a server can have. Set engine.url in agent.toml."
+_NO_HEADER = (
+    "The engine's key, or another header, holds a line end or a character outside ASCII, which no request carries. Set the key anew."
+)
 
 
 class NotReached(Exception):
     """Nobody took the connection; the text is what the system said."""
+
+
+class CannotBeAsked(NotReached):
+    """There is no such address, or no such request; the text is a sentence for the person and holds no secret."""
 
 
 class _Place(NamedTuple):
@@ -47,11 +57,32 @@ class _Place(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _parsed(url: str) -> tuple[_Place, bytes]:
-    """A server, and what it is asked for."""
-    parsed = httpx2.URL(url)
+    """A server, and what it is asked for.
+
+    Raises:
+        CannotBeAsked: that is no address.
+    """
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise CannotBeAsked(_NO_ADDRESS) from error
     is_tls = parsed.scheme == "https"
     port = parsed.port or (_HTTPS_PORT if is_tls else _HTTP_PORT)
+    if port > _LAST_PORT:
+        raise CannotBeAsked(_NO_ADDRESS)
     return _Place(parsed.host, port, is_tls, parsed.netloc.decode("ascii")), parsed.raw_path
+
+
+def _request(target: bytes, fields: list[tuple[str, str]]) -> h11.Request:
+    """A request for `target`.
+
+    Raises:
+        CannotBeAsked: a header cannot be sent.
+    """
+    with suppress(h11.LocalProtocolError, UnicodeError):
+        return h11.Request(method="POST", target=target, headers=fields)
+    # Out here, so that it has no cause: theirs quote the header, which may be a key.
+    raise CannotBeAsked(_NO_HEADER)
 
 
 class Wire:
@@ -75,21 +106,23 @@ class Wire:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request; returns when the head of its answer is there. The caller closes what it gets.
 
-        Sent once more where a connection that was kept turns out to be closed: the server had not heard of it.
+        Sent once more where a connection that was kept fails within `RESEND_WITHIN_S` and nothing came back: it was closed most likely
+        before the server read the request. A server that read it and died at once gets it twice, which for a completion costs time only.
 
         Raises:
+            CannotBeAsked: the address is none, or a header cannot be sent.
             NotReached: nobody took the connection.
             Broken: no answer began.
         """
         place, target = _parsed(url)
-        fields = [("Host", place.name), *headers.items(), ("Content-Length", str(len(body)))]
-        request = h11.Request(method="POST", target=target, headers=fields)
-        kept = self._take(place)
+        request = _request(target, [("Host", place.name), *headers.items(), ("Content-Length", str(len(body)))])
+        kept, sent_at = self._take(place), asyncio.get_running_loop().time()
         if kept is not None:
             try:
                 return Answer(kept, await kept.ask(request, body))
             except Broken as error:
-                if kept.has_heard or isinstance(error, Silent):
+                is_late = asyncio.get_running_loop().time() - sent_at > RESEND_WITHIN_S
+                if kept.has_heard or is_late or isinstance(error, Silent):
                     raise
         line = await self._open(place)
         return Answer(line, await line.ask(request, body))
@@ -121,6 +154,9 @@ class Wire:
                 )
         except OSError as error:
             raise NotReached(str(error)) from error
+        except UnicodeError as error:
+            # The name does not pass as one of a host.
+            raise CannotBeAsked(_NO_ADDRESS) from error
         return line
 
     def _context(self) -> ssl.SSLContext:

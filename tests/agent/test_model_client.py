@@ -106,6 +106,12 @@ async def test_an_engine_that_is_not_there_is_told_with_its_address_and_what_to_
             await complete(url)
 
 
+@pytest.mark.parametrize(("url", "key", "told"), [("http://é..b", "k", "address is none"), ("http://127.0.0.1:1", "k\n", "engine's key")])
+async def test_what_cannot_even_be_asked_is_told_as_that(url: str, key: str, told: str):
+    with anyio.fail_after(5), pytest.raises(EngineUnreachable, match=told):
+        await complete(url, key=EngineKey(SecretStr(key)))
+
+
 KEYLESS = Say(status=401, error={"message": "A valid key is needed.", "code": "invalid_key"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -132,6 +133,46 @@ async def test_a_kept_connection_that_the_server_closed_costs_one_more_and_no_an
     async with serving(play) as server, Wire() as wire:
         assert [await read(wire, server.url) for _ in range(2)] == [b"hi", b"hi"]
     assert server.connections == 2
+
+
+async def test_a_kept_connection_that_fails_late_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.engine.wire.RESEND_WITHIN_S", 0.02)
+
+    async def play(stream: SocketStream, _request: bytes) -> None:
+        if len(server.heard) == 1:
+            await stream.send(ANSWER)
+            return
+        # Read whole, worked on, and never answered.
+        await anyio.sleep(0.2)
+        await stream.aclose()
+
+    async with serving(play) as server, Wire() as wire:
+        assert await read(wire, server.url) == b"hi"
+        with pytest.raises(Broken):
+            await read(wire, server.url)
+    assert (len(server.heard), server.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("key", ["secret\nX: y", "secret\r", "secret-ключ"])
+async def test_a_key_that_no_request_can_carry_is_told_without_naming_it(key: str) -> None:
+    async with Wire() as wire:
+        with pytest.raises(NotReached, match="engine's key") as refused:
+            await wire.post("http://127.0.0.1:1/base", {"Authorization": f"Bearer {key}"}, b"{}")
+    assert "secret" not in "".join(traceback.format_exception(refused.value))
+    assert (refused.value.__cause__, refused.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("url", ["http://a..b/base", f"http://{'a' * 70}.b/base", "http://é..b/base", "http://127.0.0.1:99999/base"])
+async def test_an_address_that_is_none_is_nobody_there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, *_: object, **__: object) -> None:
+        # As the real one does before it asks anybody.
+        host.encode("idna")
+        raise AssertionError(host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with Wire() as wire:
+        with pytest.raises(NotReached, match="engine.url"):
+            await read(wire, url)
 
 
 @pytest.mark.parametrize(
