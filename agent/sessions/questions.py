@@ -98,20 +98,21 @@ class Questions:
         return CANCELLED if scope.cancelled_caught else DECLINED  # 2, 4
 
     async def _put(self, waiting: _Open, tell: Callable[[Event], Awaitable[None]]) -> tuple[_Open, Filled]:
-        """Show one question and wait for its answer; how it ended is told whatever happens."""
+        """Show one question and wait for its answer; how it ended is told whatever happens, and as a yes only where its values are sent."""
         needed = waiting.needed
         self._open[needed.approval] = waiting
-        filled = Filled({})
+        filled, is_sent = Filled({}), False
         try:
             await tell(needed)
             await waiting.answered.wait()
             filled = waiting.question.filled(waiting.typed)
+            is_sent = waiting.is_granted and not filled.problems
         finally:
             del self._open[needed.approval]
-            outcome = "expired" if not waiting.answered.is_set() else "yes" if waiting.is_granted and not filled.problems else "no"
+            outcome = "expired" if not waiting.answered.is_set() else "yes" if is_sent else "no"
             answered = ApprovalAnswered(
                 turn=needed.turn, approval=needed.approval, call=needed.call, outcome=outcome, who=waiting.who,
-                given=given_digest(needed.approval, filled.values) if outcome == "yes" else "",
+                given=given_digest(needed.approval, filled.values) if is_sent else "",
             )  # fmt: skip
             with anyio.move_on_after(TELL_BOUND_S, shield=True):
                 await tell(answered)

@@ -143,19 +143,36 @@ def _read(entry: Mapping[str, Any], text: str) -> Value:
     """What was typed as what the field wants; None where it cannot be."""
     choices, kind = _choices(entry), entry.get("type")
     if kind == "array":
-        chosen = [_chosen(choices, part.strip()) for part in text.split(",") if part.strip()]
-        return None if None in chosen else list(dict.fromkeys(each for each in chosen if each is not None))
+        return _several(choices, text)
     if choices:
         return _chosen(choices, text)
     if kind == "boolean":
         said = text.casefold()
         return True if said in YES else False if said in NO else None
     if kind in ("integer", "number"):
+        if len(text) > NUMBER_CHARS:
+            return None
         try:
-            return int(text[:NUMBER_CHARS]) if kind == "integer" else float(text[:NUMBER_CHARS])
+            return int(text) if kind == "integer" else float(text)
         except ValueError:
             return None
     return text
+
+
+def _several(choices: Mapping[str, str], text: str) -> list[str] | None:
+    """The choices that were typed, with commas between; a choice may hold commas itself, and the longest that fits counts."""
+    parts = text.split(",")
+    most = 1 + max((word.count(",") for choice in choices.items() for word in choice), default=0)
+    rests: list[list[str] | None] = [None] * len(parts) + [[]]
+    # From the end: what is left behind a choice must be choices too.
+    for at in reversed(range(len(parts))):
+        if not parts[at].strip():
+            rests[at] = rests[at + 1]
+        for end in range(at + 1, min(at + most, len(parts)) + 1):
+            value, rest = _chosen(choices, ",".join(parts[at:end]).strip()), rests[end]
+            if value is not None and rest is not None:
+                rests[at] = list(dict.fromkeys([value, *rest]))
+    return rests[0]
 
 
 def _chosen(choices: Mapping[str, str], text: str) -> str | None:
@@ -177,7 +194,7 @@ def _keeps(entry: Mapping[str, Any], value: Value) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
     if kind in ("integer", "number"):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
         is_whole = kind == "number" or (is_number and float(cast("float", value)).is_integer())
         return is_number and is_whole and _within(entry, cast("float", value), "minimum", "maximum")
     return (
@@ -186,6 +203,14 @@ def _keeps(entry: Mapping[str, Any], value: Value) -> bool:
         and _has_format(str(entry.get("format") or ""), value)
         and ("const" not in entry or value == entry["const"])
     )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # A whole number that is larger than any other kind can be.
+        return False
 
 
 def _within(entry: Mapping[str, Any], size: float, least: str, most: str) -> bool:

@@ -16,6 +16,8 @@ def one(entry: dict[str, Any], typed: str = "", *, required: bool = True) -> Any
 
 
 TITLED = [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]
+CAPITALS = ["Berlin", "Berlin, DE", "DE", "Rome"]
+CITIES = {"type": "array", "items": {"enum": CAPITALS, "enumNames": [*CAPITALS[:3], "Capital, of Italy"]}}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,11 @@ TITLED = [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]
         ({"type": "number", "maximum": 1}, "0.5", 0.5),
         ({"type": "number"}, "nan", "it: give a number."),
         ({"type": "number"}, "1e999", "it: give a number."),
+        ({"type": "integer"}, "1" * 40, int("1" * 40)),
+        ({"type": "integer"}, "1" * 41, "it: give a whole number."),
+        ({"type": "number"}, "0." + "1" * 41, "it: give a number."),
+        ({"type": "number", "default": 10**400}, "", "it: give a number."),
+        ({"type": "integer", "default": -(10**400)}, "", "it: give a whole number."),
         ({"type": "string", "enum": ["top", "bottom"]}, "TOP", "top"),
         ({"type": "string", "enum": ["top", "bottom"]}, "left", "it: give one of top, bottom."),
         ({"type": "string", "enum": ["a", "b"], "enumNames": ["One", "Two"]}, "two", "b"),
@@ -47,6 +54,13 @@ TITLED = [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]
             "it: give at least 2 of these, with commas: r (Red), g (Green).",
         ),
         ({"type": "array", "items": {"enum": ["x"]}, "default": ["x"]}, "", ["x"]),
+        (CITIES, "Berlin, DE", ["Berlin, DE"]),
+        (CITIES, "rome, berlin, de,", ["Rome", "Berlin, DE"]),
+        (CITIES, "Berlin, Rome", ["Berlin", "Rome"]),
+        (CITIES, "capital, of Italy, DE", ["Rome", "DE"]),
+        (CITIES, "Berlin, FR", "it: give of these, with commas: Berlin, Berlin, DE, DE, Rome (Capital, of Italy)."),
+        ({"type": "array", "items": {"enum": ["a", "a, b", "b, c"]}}, "a, b, c", ["a", "b, c"]),
+        ({"type": "array", "items": {"enum": ["x"]}}, "y" + ",y" * 2000, "it: give of these, with commas: x."),
         ({"type": "string", "minLength": 2, "maxLength": 4}, "abc", "abc"),
         ({"type": "string", "minLength": 2, "maxLength": 4}, "abcde", "it: give a text of from 2 to 4 characters."),
         ({"type": "string", "format": "email"}, "ann@example.org", "ann@example.org"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -13,9 +14,11 @@ import pytest
 from agent.audit.book import BOOK_FILE, look_at
 from agent.audit.chain import missing_from
 from agent.errors import ApprovalError
-from agent.events import ApprovalNeeded, Event, ToolProgress
+from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolProgress
 from agent.safety.manifest import Change
+from agent.sessions.questions import Questions
 from agent.tools.caller import NOBODY, Caller
+from agent.tools.forms import Filled
 from agent.tools.questions import Progress, Question
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
@@ -156,3 +159,24 @@ async def test_a_yes_to_a_call_of_a_changed_tool_accepts_the_change_that_was_sho
     assert [(event.definition, event.lines[-1]) for event in asked] == [("d1", ("Described now as", "New words"))]
     assert tools.accepted == [("list_events", "d1")]
     assert told(events)[0].startswith("list_events:")
+
+
+async def test_a_yes_is_in_the_book_only_where_its_values_could_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_question: Question, _typed: Mapping[str, str]) -> Filled:
+        raise OverflowError
+
+    monkeypatch.setattr(Question, "filled", broken)
+    questions, outcomes = Questions(), list[str]()
+
+    async def tell(event: Event) -> None:
+        if isinstance(event, ApprovalNeeded):
+            assert questions.answer(event.approval, digest=event.digest, granted=True, who="test")
+        elif isinstance(event, ApprovalAnswered):
+            outcomes.append(f"{event.outcome} {event.given}")
+
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(OverflowError):
+        await questions.ask(
+            Question("calendars", "Which shelf?", SHELF), turn="t", call="c", tool="list_events", now=now, within_s=BOUND_S, tell=tell
+        )
+    assert outcomes == ["no "]
