@@ -21,6 +21,10 @@ class AccountFailed(Exception):
     """An account gives no answer. `str()` is a sentence that names it, and what to do."""
 
 
+class AccountAway(AccountFailed):
+    """It cannot be reached, or does not let us in: nothing else can be asked of it just now."""
+
+
 class NotAll(AccountFailed):
     """An account gave a part of its answer; the sentence says what is missing."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import Listing, NotAll
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, folder_names, select
+from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, folder_names, role_folder, select
 from mcp_servers.mailbox.imap_keeping import ImapKeeping
 from mcp_servers.mailbox.imapwire import fetched, quoted_name
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
@@ -124,8 +124,7 @@ class ImapAccount:
 
     def _make(self, wire: imaplib.IMAP4, role: str) -> None:
         if role not in self._names:
-            checked(wire.create(quoted_name(role)))
-            self._names = {**self._names, role: role}
+            self._names = {**self._names, role: role_folder(wire, role)}
 
     def _listed(self, wire: imaplib.IMAP4, name: str) -> Listing:
         validity = select(wire, name, readonly=True)

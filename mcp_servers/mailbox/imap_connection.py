@@ -16,8 +16,8 @@ from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
-from mcp_servers.mailbox.accounts import AccountFailed
-from mcp_servers.mailbox.imapwire import Listed, listed_folders, quoted_name, roles_of
+from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
+from mcp_servers.mailbox.imapwire import Listed, listed_folders, prefix_of, quoted_name, roles_of
 from mcp_servers.mailbox.places import INBOX
 from mcp_servers.protocol import progress
 
@@ -63,6 +63,7 @@ class ImapConnection:
         """An answer that a lost connection does not change: asked on the one that is there, and once more on a new one.
 
         Raises:
+            AccountAway: no connection, or no login.
             AccountFailed: no answer, or a refusal.
         """
         progress.check()
@@ -99,8 +100,8 @@ class ImapConnection:
                 progress.check()  # it may have been lost because nobody wants the answer
             except imaplib.IMAP4.error as error:
                 raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+        wire = self._reached()
         try:
-            wire = self._connected()
             progress.check()  # while it was made, there was nothing to hang up
             return question(wire)
         except (imaplib.IMAP4.abort, OSError) as error:
@@ -108,6 +109,14 @@ class ImapConnection:
             raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error
         except imaplib.IMAP4.error as error:
             raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+
+    def _reached(self) -> imaplib.IMAP4:
+        try:
+            return self._connected()
+        except (imaplib.IMAP4.abort, OSError) as error:
+            raise AccountAway(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error
+        except imaplib.IMAP4.error as error:
+            raise AccountAway(f"{self.name}: its server refused ({_line(error)}).") from error
 
     def _connected(self) -> imaplib.IMAP4:
         if self.wire is None:
@@ -135,7 +144,11 @@ class ImapConnection:
             raise
         except imaplib.IMAP4.error:
             # Without the library's text and its chain: a server may repeat what it was sent.
-            raise AccountFailed(f"{self.name}: {self._server.host} did not take the user name and password.") from None
+            raise AccountAway(f"{self.name}: {self._server.host} did not take the user name and password.") from None
+        except UnicodeError:
+            # The library sends ASCII only; its text quotes what it could not send.
+            said = "its user name or password has letters beyond ASCII, which cannot be sent. Set another, such as an app password."
+            raise AccountAway(f"{self.name}: {said}") from None
         said = b" ".join(line for line in checked(wire.capability()) if isinstance(line, bytes))
         self.abilities = frozenset(said.decode("ascii", "replace").upper().split())
 
@@ -155,7 +168,20 @@ class ImapConnection:
 
 def folder_names(wire: imaplib.IMAP4) -> dict[str, str]:
     """The server's name of each folder by the one that a person sees."""
+    return _names_of(listed_folders(checked(wire.list())))
+
+
+def role_folder(wire: imaplib.IMAP4, role: str) -> str:
+    """The server's name of a role's folder, which is made when it is missing, beside the others."""
     listed = listed_folders(checked(wire.list()))
+    name = _names_of(listed).get(role)
+    if name is None:
+        name = prefix_of(listed) + role
+        checked(wire.create(quoted_name(name)))
+    return name
+
+
+def _names_of(listed: Sequence[Listed]) -> dict[str, str]:
     roles = dict(roles_of([*listed, Listed(INBOX)]))
     taken = {name.lower() for name in roles.values()}
     return {**roles, **{folder.name: folder.name for folder in listed if folder.name.lower() not in taken}}

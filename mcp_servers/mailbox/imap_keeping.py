@@ -7,10 +7,9 @@ never put there a second time on the chance.
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Mapping
 
 from mcp_servers.mailbox.accounts import AccountFailed
-from mcp_servers.mailbox.imap_connection import ImapConnection, checked, folder_names, select
+from mcp_servers.mailbox.imap_connection import ImapConnection, checked, folder_names, role_folder, select
 from mcp_servers.mailbox.imapwire import fetched, quoted_name
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.mime import is_same_letter, parse, quotable_id
@@ -73,22 +72,11 @@ class ImapKeeping:
         return self._connection.asked(drop)
 
     def _put(self, role: str, content: bytes, flags: str) -> None:
-        name = self._place(role)
+        name = self._connection.asked(lambda wire: role_folder(wire, role))
         if self._connection.asked(lambda wire: _held(wire, name, content)):
             return
         date = imaplib.Time2Internaldate(parse(content).sent_at)
         self._connection.asked_once(lambda wire: checked(wire.append(quoted_name(name), flags, date, content)), f"put into {role}")
-
-    def _place(self, role: str) -> str:
-        """The server's name of that folder, which is made when it is missing."""
-
-        def found(wire: imaplib.IMAP4) -> str:
-            names: Mapping[str, str] = folder_names(wire)
-            if role not in names:
-                checked(wire.create(quoted_name(role)))
-            return names.get(role, role)
-
-        return self._connection.asked(found)
 
 
 def _held(wire: imaplib.IMAP4, name: str, content: bytes) -> list[str]:

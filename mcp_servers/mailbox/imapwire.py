@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_LISTED = re.compile(rb'\(([^)]*)\) (?:"(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
+_LISTED = re.compile(rb'\(([^)]*)\) ("(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
 _SHIFTED = re.compile(r"&([^-]*)-")
@@ -42,6 +42,8 @@ class Listed:
     """As the server spells it, decoded."""
     role: str = ""
     """What the server says it is for."""
+    delimiter: str = "/"
+    """Between its name and that of the folder that it lies in; empty where no folder lies in another."""
 
 
 def decoded_name(name: str) -> str:
@@ -84,10 +86,11 @@ def listed_folders(lines: Iterable[object]) -> list[Listed]:
         if match is None:
             continue
         attributes = {attribute.lower() for attribute in match[1].split()}
-        raw = literal if isinstance(literal, bytes) else _unquoted(match[2])
+        raw = literal if isinstance(literal, bytes) else _unquoted(match[3])
         if rb"\noselect" not in attributes and rb"\nonexistent" not in attributes and raw:
             role = next((role for attribute, role in _ROLE_OF.items() if attribute in attributes), "")
-            found.append(Listed(decoded_name(raw.decode("ascii", "replace")), role))
+            delimiter = b"" if match[2] == b"NIL" else _unquoted(match[2])
+            found.append(Listed(decoded_name(raw.decode("ascii", "replace")), role, delimiter.decode("ascii", "replace")))
     return found
 
 
@@ -97,10 +100,18 @@ def roles_of(folders: Iterable[Listed]) -> Mapping[str, str]:
     found = {"Inbox": "INBOX"}
     for role, names in _NAMES.items():
         said = next((folder.name for folder in listed if folder.role == role), None)
-        usual = next((folder.name for name in names for folder in listed if folder.name.rpartition("/")[2].lower() == name), None)
+        usual = next((folder.name for name in names for folder in listed if _last(folder) == name), None)
         if said or usual:
             found[role] = said or usual or ""
     return found
+
+
+def prefix_of(folders: Iterable[Listed]) -> str:
+    """What the name of a new folder begins with: the inbox, where all others lie in it."""
+    others = [folder for folder in folders if folder.name.upper() != "INBOX"]
+    prefixes = {folder.name[: len("INBOX") + len(folder.delimiter)] for folder in others}
+    in_inbox = all(folder.delimiter and folder.name.upper().startswith(f"INBOX{folder.delimiter}".upper()) for folder in others)
+    return min(prefixes) if others and in_inbox else ""
 
 
 def fetched(items: Iterable[object]) -> list[Fetched]:
@@ -119,6 +130,11 @@ def fetched(items: Iterable[object]) -> list[Fetched]:
             found.append(Fetched(int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
         head, content = b"", None
     return found
+
+
+def _last(folder: Listed) -> str:
+    name = folder.name.rpartition(folder.delimiter)[2] if folder.delimiter else folder.name
+    return name.lower()
 
 
 def _unquoted(text: bytes) -> bytes:

@@ -41,5 +41,11 @@ class Unfiled:
                     found[file.name] = file.read_text(encoding="utf-8", errors="replace")
         return found
 
+    def age_s(self, key: str) -> float:
+        """How long ago it was noted, in seconds; 0 when it is gone."""
+        with suppress(FileNotFoundError):
+            return time.time() - (self.folder / key).stat().st_mtime
+        return 0.0
+
     def done(self, key: str) -> None:
         (self.folder / key).unlink(missing_ok=True)
