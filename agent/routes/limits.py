@@ -16,7 +16,7 @@ from agent.errors import AgentError
 from inference.contract.status import ServedModels
 
 LOOK_S = 0.5
-"""It answers from memory; of who needs longer, the settings count."""
+"""For all of them together. They answer from memory; of who needs longer, the settings count."""
 
 
 class _Load(NamedTuple):
@@ -42,14 +42,26 @@ class Limits:
         """Tokens by model, for those that are loaded and say so."""
         loaded = {_Load(each.meta.model, each.meta.n_ctx): each.id for each in served.data if each.meta.state == "ready"}
         self._known = {load: n_ctx for load, n_ctx in self._known.items() if load in loaded}
-        for load, name in loaded.items():
-            if load not in self._known:
-                self._known[load] = await self._asked(name)
+        unknown = {load: name for load, name in loaded.items() if load not in self._known}
+        if unknown:
+            await self._ask(unknown)
         return {load.model: n_ctx for load, n_ctx in self._known.items() if n_ctx}
 
-    async def _asked(self, name: str) -> int:
+    async def _ask(self, unknown: Mapping[_Load, str]) -> None:
+        """Ask side by side, in half of what whoever waits for this has left: not to know it is no reason to fail there.
+
+        Where that cut it short, who did not answer is asked again at the next look.
+        """
+        left_s = (anyio.current_effective_deadline() - anyio.current_time()) / 2
+        with anyio.move_on_after(min(LOOK_S, left_s)):
+            async with anyio.create_task_group() as tasks:
+                for load, name in unknown.items():
+                    tasks.start_soon(self._ask_one, load, name)
+        if left_s >= LOOK_S:
+            self._known = dict.fromkeys(unknown, 0) | self._known
+
+    async def _ask_one(self, load: _Load, name: str) -> None:
         try:
-            with anyio.fail_after(LOOK_S):
-                return await self._engine.context(name)
-        except (AgentError, TimeoutError):
-            return 0
+            self._known[load] = await self._engine.context(name)
+        except AgentError:
+            self._known[load] = 0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from agent.calls.assemble import Reply
 from agent.events import CacheLost, ContextTrimmed, Event, RouteChosen
 from agent.view.messages import Prefix
+from agent.view.pictures import LEFT_OUT, without_pictures
 
 SLACK_TOKENS, SLACK_SHARE = 256, 0.05
 """What a server may read again without a word, the larger of the two: the end of a prompt is read anew, and checkpoints lie apart."""
@@ -57,8 +58,9 @@ class CacheWatch:
 
         1. The server does not say what it had, or this is the first request that it had: nothing is known.
         2. It had what it could have: no loss.
-        3. The request does not begin like the last one: ours.
-        4. It does: the server's.
+        3. Pictures were left out on purpose: no loss.
+        4. The request does not begin like the last one: ours.
+        5. It does: the server's.
         """
         place = f"{self.place}/{reply.model}"
         parts = (prefix.tools, prefix.system, *messages)
@@ -68,10 +70,12 @@ class CacheWatch:
         if reply.cached_tokens >= before.tokens - max(SLACK_TOKENS, round(before.tokens * SLACK_SHARE)):  # 2
             return watch, None
         found = first_difference(before.parts, parts)
+        if found is not None and parts[found.part :][:1] == without_pictures(before.parts[found.part :][:1], LEFT_OUT):  # 3
+            return watch, None
         missing = f"{reply.cached_tokens} of {before.tokens} tokens were still there"
-        if found is None:  # 4
+        if found is None:  # 5
             line = f"Server: {missing} although the request begins with the same bytes; {reply.processed_tokens} were read"
-        else:  # 3
+        else:  # 4
             line = f"Client: {missing}, because {_name(found.part)} differs from its byte {found.at} on; {reply.processed_tokens} were read"
         return watch, CacheLost(
             turn=turn,

@@ -6,11 +6,12 @@ assistant message, also when it was cancelled or failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from agent.event_parts import Picture
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
-from agent.view.pictures import has_pictures, size_of
+from agent.view.pictures import has_pictures, size_of, with_room
 from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
@@ -52,6 +53,7 @@ class Conversation:
         """Append what one stored event means for the model, if anything."""
         match event:
             case TurnStarted(turn=turn, sent_text=text, pictures=pictures):
+                self._make_room(pictures)
                 self._starts[turn] = len(self.messages)
                 self._append(user_message(text, pictures), is_answer=False)
                 self.has_had_pictures = self.has_had_pictures or bool(pictures)
@@ -88,15 +90,26 @@ class Conversation:
         first = self._starts.get(turn) if turn else len(self.messages)
         if first is None:
             return
-        before = self.prefix_size + sum(map(size_of, self.messages))
+        before = self._size()
         # Turns that leave without a summary leave the one of those before them.
         self._summary = summary or self._summary
         self.messages[:first] = self._summary
         moved = first - len(self._summary)
         self._starts = {each: start - moved for each, start in self._starts.items() if start >= first}
         tokens, counted = self._counted
-        share = (self.prefix_size + sum(map(size_of, self.messages))) / max(1, before)
-        self._counted = (round(tokens * share), max(0, counted - moved))
+        self._counted = (round(tokens * self._size() / max(1, before)), max(0, counted - moved))
+
+    def _make_room(self, pictures: Sequence[Picture]) -> None:
+        """Before a message with pictures: what its bytes crowd out is left out for good, so that requests begin alike from then on."""
+        if not pictures or not self.has_had_pictures:
+            return
+        before = self._size()
+        self.messages[:] = with_room(self.messages, pictures)
+        tokens, counted = self._counted
+        self._counted = (round(tokens * self._size() / max(1, before)), counted)
+
+    def _size(self) -> int:
+        return self.prefix_size + sum(map(size_of, self.messages))
 
     def _add_reply(self, reply: ModelReplied) -> None:
         if reply.prompt_tokens:

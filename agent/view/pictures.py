@@ -19,13 +19,18 @@ MAX_PICTURES = 4
 """Beside one message."""
 MAX_PICTURE_BYTES = 5 * 1024 * 1024
 """A photo of a telephone; whoever sends more can make it smaller, and a model looks at a small one anyway."""
+MAX_VIEW_BYTES = 24 * 1024 * 1024
+"""Of all pictures in view. Every request carries all of them, a third longer in base64, and an engine takes 64 MiB."""
+KEPT_VIEW_BYTES = MAX_VIEW_BYTES // 2
+"""What may stay once they were more: as each leaving costs the server's prompt cache, rarely and much is cheaper."""
 MAX_SIDE_PX = 16_384
 MIN_TOKENS, MAX_TOKENS, PX_PER_TOKEN = 256, 4096, 28 * 28
 """Of one picture: most projectors take a fixed number, the others one for each patch of pixels."""
 BYTES_PER_TOKEN = 4
 """As which a picture's tokens count among the bytes of a conversation."""
 UNSEEN = "[a picture, which this model cannot see]"
-_MARK = re.compile(rb'\{"image_url":\{"url":"variet-picture:([0-9a-f]{64}):(image/[a-z]+):(\d+)"\},"type":"image_url"\}')
+LEFT_OUT = "[an earlier picture, which is not shown any more]"
+_MARK = re.compile(rb'\{"image_url":\{"url":"variet-picture:([0-9a-f]{64}):(image/[a-z]+):(\d+):(\d+)"\},"type":"image_url"\}')
 _ANY = b'"variet-picture:'
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG that tell its size."""
@@ -67,7 +72,7 @@ def tokens_of(picture: Picture) -> int:
 
 def parts_of(text: str, pictures: Iterable[Picture]) -> list[dict[str, Any]]:
     """The content of a user message with pictures."""
-    marks = ({"url": f"variet-picture:{each.digest}:{each.media_type}:{tokens_of(each)}"} for each in pictures)
+    marks = ({"url": f"variet-picture:{each.digest}:{each.media_type}:{tokens_of(each)}:{each.size}"} for each in pictures)
     return [{"type": "text", "text": text}, *({"type": "image_url", "image_url": mark} for mark in marks)]
 
 
@@ -81,7 +86,7 @@ def size_of(message: bytes) -> int:
     """Bytes that a message counts as, its pictures as what a model reads them as."""
     if _ANY not in message:
         return len(message)
-    return len(message) + sum(int(tokens) for _, _, tokens in _MARK.findall(message)) * BYTES_PER_TOKEN
+    return len(message) + sum(int(tokens) for _, _, tokens, _ in _MARK.findall(message)) * BYTES_PER_TOKEN
 
 
 def has_pictures(messages: Iterable[bytes]) -> bool:
@@ -91,7 +96,7 @@ def has_pictures(messages: Iterable[bytes]) -> bool:
 
 def digests_in(messages: Iterable[bytes]) -> set[str]:
     """Which."""
-    return {digest.decode() for message in messages if _ANY in message for digest, _, _ in _MARK.findall(message)}
+    return {digest.decode() for message in messages if _ANY in message for digest, *_ in _MARK.findall(message)}
 
 
 def with_pictures(messages: Sequence[bytes], contents: Mapping[str, bytes]) -> tuple[bytes, ...]:
@@ -105,19 +110,44 @@ def with_pictures(messages: Sequence[bytes], contents: Mapping[str, bytes]) -> t
     def shown(match: re.Match[bytes]) -> bytes:
         content = contents.get(match[1].decode())
         if content is None:
-            return _unseen(match)
+            return _told(UNSEEN)
         return b'{"image_url":{"url":"data:' + match[2] + b";base64," + base64.b64encode(content) + b'"},"type":"image_url"}'
 
     return tuple(_MARK.sub(shown, message) if _ANY in message else message for message in messages)
 
 
-def without_pictures(messages: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The messages for a model that cannot see."""
-    return tuple(_MARK.sub(_unseen, message) if _ANY in message else message for message in messages)
+def without_pictures(messages: Sequence[bytes], told: str = UNSEEN) -> tuple[bytes, ...]:
+    """The messages with words where their pictures are, such as for a model that cannot see.
+
+    Args:
+        messages: with marks.
+        told: what stands in each place; needs no escapes in JSON.
+    """
+    return tuple(_MARK.sub(lambda _: _told(told), message) if _ANY in message else message for message in messages)
 
 
-def _unseen(_: re.Match[bytes]) -> bytes:
-    return b'{"text":"' + UNSEEN.encode() + b'","type":"text"}'
+def with_room(messages: Sequence[bytes], pictures: Iterable[Picture]) -> tuple[bytes, ...]:
+    """The messages once a new one brings pictures: where all would be too many bytes, the oldest are left out, whole messages at a time.
+
+    Args:
+        messages: with marks, oldest first.
+        pictures: of the new message; they stay in any case.
+    """
+    size = sum(each.size for each in pictures)
+    if size + sum(map(_bytes_in, messages)) <= MAX_VIEW_BYTES:
+        return tuple(messages)
+    first = len(messages)
+    while first and (size := size + _bytes_in(messages[first - 1])) <= KEPT_VIEW_BYTES:
+        first -= 1
+    return (*without_pictures(messages[:first], LEFT_OUT), *messages[first:])
+
+
+def _bytes_in(message: bytes) -> int:
+    return sum(int(size) for *_, size in _MARK.findall(message)) if _ANY in message else 0
+
+
+def _told(text: str) -> bytes:
+    return b'{"text":"' + text.encode() + b'","type":"text"}'
 
 
 def _png(content: bytes) -> _Size | None:

@@ -1,6 +1,7 @@
 """A conversation summed up by its own model before its oldest turns leave the view, so that what was said in them is not lost to it.
 
-The request for it is the conversation as it stands with one message more, so the server has read all but that message already. The
+The request for it is the conversation as it stands with one message more, so the server has read all but that message already; only
+pictures are left out, because what makes room may not itself be too large. The
 exchange, request and summary, then stands where the oldest turns were: so the summary is the model's own words, not a person's.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.view.messages import assistant_message, user_message
+from agent.view.pictures import LEFT_OUT, without_pictures
 
 REQUEST = (
     "This conversation has grown too long for you to see all of it. Before its oldest part leaves your view, sum up for yourself "
@@ -26,7 +28,7 @@ def to_summarise(messages: Sequence[bytes], running: int) -> list[bytes]:
         messages: in view, oldest first.
         running: where the turn that runs begins among them; it stays, so it is not summed up.
     """
-    return [*messages[:running], user_message(REQUEST)]
+    return [*without_pictures(messages[:running], LEFT_OUT), user_message(REQUEST)]
 
 
 def exchange(summary: str) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ from agent.calls.assemble import Assembly, Reply
 from agent.events import CacheLost, ContextTrimmed, RouteChosen
 from agent.view.cache_watch import CacheWatch, Difference, first_difference
 from agent.view.messages import Prefix, user_message
+from agent.view.pictures import LEFT_OUT, looked_at, without_pictures
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.fakes.scripted_model import Say
@@ -71,6 +72,14 @@ def test_a_summary_another_tier_another_model_and_a_silent_server_are_no_loss():
     assert watch.after(route("balanced")).take("t", PREFIX, [b"one"], reply(2000, 0))[1] is None
     assert watch.take("t", PREFIX, [b"one"], reply(2000, 0, model="other"))[1] is None
     assert watch.take("t", PREFIX, [b"one"], Reply("", model="m", prompt_tokens=2000))[1] is None
+
+
+def test_pictures_that_were_left_out_are_no_loss_and_anything_else_at_their_place_is():
+    said = user_message("look", [looked_at("x.gif", b"GIF89a\x07\x00\x09\x00;")])
+    watch, _ = CacheWatch().after(route()).take("t", PREFIX, [said], reply(2000, 0))
+    assert watch.take("t", PREFIX, without_pictures([said], LEFT_OUT), reply(2000, 0))[1] is None
+    assert watch.take("t", PREFIX, without_pictures([said]), reply(2000, 0))[1] is not None
+    assert watch.take("t", PREFIX, [], reply(2000, 0))[1] is not None
 
 
 @pytest.mark.parametrize(

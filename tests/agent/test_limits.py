@@ -5,9 +5,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from agent.errors import ModelFailed
 from agent.events import Event, RouteChosen
 from agent.routes.limits import Limits
-from agent.routes.scout import tiers_of
+from agent.routes.nodes import NodeState
+from agent.routes.scout import Scout, asks_engine, tiers_of
 from config.paths import Home
 from inference.contract.status import ServedModels
 from tests.agent.runtimes import agent_of
@@ -62,3 +64,57 @@ async def test_it_is_asked_again_after_a_swap_and_with_other_settings_and_never_
     assert engine.asked == ["fast"] * 2
     await limits.of(served("ready", n_ctx=512))
     assert engine.asked == ["fast"] * 3
+
+
+NAMES = "abcdef"
+
+
+class Slow:
+    """An engine with six loaded models that is well, but slow to tell of all but the last what they can hold."""
+
+    def __init__(self, models_s: float = 0.0) -> None:
+        self.models_s = models_s
+        self.asked: list[str] = []
+        self.is_slow = True
+
+    async def models(self) -> ServedModels:
+        await anyio.sleep(self.models_s)
+        meta = {"kind": "tier", "state": "ready", "n_ctx": 4096}
+        return ServedModels.model_validate({"data": [{"id": name, "meta": {**meta, "model": name}} for name in NAMES]})
+
+    async def context(self, name: str) -> int:
+        self.asked.append(name)
+        if self.is_slow and name != "f":
+            await anyio.sleep(30)
+        if name == "c":
+            raise ModelFailed("gone")
+        return 1024
+
+
+async def looked(scout: Scout) -> dict[str, int | None]:
+    async with anyio.create_task_group() as tasks:
+        await scout.look(tasks)
+    assert scout.state.down == ""
+    return {name: tier.n_ctx for name, tier in (scout.state.tiers or {}).items()}
+
+
+def scout_of(engine: Slow) -> Scout:
+    return Scout(NodeState("box"), asks_engine(engine, weighs=False), is_only=True)  # pyright: ignore[reportArgumentType] - as above
+
+
+async def test_models_are_asked_side_by_side_and_slow_ones_do_not_make_their_engine_dead():
+    engine = Slow()
+    scout = scout_of(engine)
+    assert await looked(scout) == dict.fromkeys(NAMES, 4096) | {"f": 1024}
+    assert sorted(engine.asked) == list(NAMES)
+    await looked(scout)
+    assert sorted(engine.asked) == list(NAMES), "of who needs longer, the settings count"
+
+
+async def test_an_engine_that_is_late_itself_is_asked_the_rest_at_the_next_look():
+    engine = Slow(models_s=1.3)
+    scout = scout_of(engine)
+    assert await looked(scout) == dict.fromkeys(NAMES, 4096) | {"f": 1024}
+    engine.models_s, engine.is_slow = 0.0, False
+    assert await looked(scout) == dict.fromkeys(NAMES, 1024) | {"c": 4096}
+    assert sorted(engine.asked) == sorted(NAMES * 2)[:-1]
