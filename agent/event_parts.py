@@ -94,3 +94,16 @@ class CallValue(BaseModel):
     """JSON text as generated: history replays these bytes. Of what was no JSON it is what was made of it: templates fail on other text."""
     repaired: str = ""
     """What was put right in how the model wrote it; empty for a call that was right."""
+
+
+class Taken(BaseModel):
+    """An argument of a call that holds a value of an earlier result, because the model gave its handle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    argument: str
+    tool: str
+    """Whose result it stood in."""
+    value: str
+    """Canonical JSON."""
+    is_outside: bool
+    """Anyone could have written it."""

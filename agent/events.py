@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.event_parts import AskedField, Attached, CallValue, Decision, EventBase, Picture, ToolClass, Usage
+from agent.event_parts import AskedField, Attached, CallValue, Decision, EventBase, Picture, Taken, ToolClass, Usage
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import RouteCost, RouteOption, RouteSignals
 
@@ -155,6 +155,8 @@ class CallDecided(EventBase):
     """One line of what will happen, where the call would be held before it runs."""
     details: tuple[tuple[str, str], ...] = ()
     """Label and value of everything that will happen, there too."""
+    taken: tuple[Taken, ...] = ()
+    """What of its arguments the model gave by handle: a question that is put again says so again."""
 
 
 class ApprovalNeeded(EventBase):

@@ -34,9 +34,10 @@ class Book:
         path.chmod(PRIVATE_FILE_MODE)
         last = self._last_entry()
         self._n, self._prev = (last.n, last.hash) if last else (0, START)
+        self._must_sync = False
 
     def write(self, session: str, events: Iterable[Event], *, at: str) -> None:
-        """Add what the book holds of these events, and wait until it is on the disk.
+        """Add what the book holds of these events, and wait until it is on the disk; where a call has only ended, `sync` waits.
 
         Raises:
             OSError: it could not be written; nothing may be done on it.
@@ -55,12 +56,23 @@ class Book:
         end = os.lseek(self._file, 0, os.SEEK_END)
         try:
             self._append(b"".join(lines))
+            self._must_sync = True
             if must_wait:
-                os.fsync(self._file)
+                self.sync()
         except OSError:
             os.ftruncate(self._file, end)
             raise
         self._n, self._prev = n, prev
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk.
+
+        Raises:
+            OSError: it is not; nothing may be on the disk that the book should hold.
+        """
+        if self._must_sync:
+            os.fsync(self._file)
+            self._must_sync = False
 
     def close(self) -> None:
         os.close(self._file)

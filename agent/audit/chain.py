@@ -71,7 +71,7 @@ class Verdict:
         return self.entries[-1].hash if self.entries else START
 
 
-ADDED = frozenset({"definition", "details", "fields", "given", "headline"})
+ADDED = frozenset({"definition", "details", "fields", "given", "headline", "taken"})
 """Fields of events that came after the first books: where they say nothing, they do not count, so that those stay whole."""
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+from agent.event_parts import Taken
 from agent.events import CallValue
 from agent.view.cutting import handle_of
 from agent.view.prompt import canonical_json
@@ -37,15 +38,6 @@ class Field(NamedTuple):
     """Anyone could have written it."""
 
 
-class Taken(NamedTuple):
-    """An argument of a call that holds a value of an earlier result."""
-
-    argument: str
-    tool: str
-    value: str
-    is_outside: bool
-
-
 class Resolved(NamedTuple):
     """A call with values for its handles, or the `problem` that the model is told."""
 
@@ -54,18 +46,21 @@ class Resolved(NamedTuple):
     problem: str = ""
 
 
-def fields_of(structured: Mapping[str, Any], text: str) -> dict[str, str]:
+def fields_of(structured: Mapping[str, Any], text: str, tool: str) -> dict[str, str]:
     """Texts and numbers of a result, by handle, as canonical JSON; the first ones of a long result.
 
     Args:
         structured: the result's fields.
-        text: the whole result, which gives the handle its name.
+        text: the whole result.
+        tool: whose it is.
     """
+    # Of all of it: two results may say the same in words and hold other values.
+    name = handle_of(canonical_json([tool, text, structured]))
     named: dict[str, str] = {}
     for path, value in _leaves(structured, "", DEPTH):
         if len(named) == KEPT:
             break
-        named[f"@{handle_of(text)}{path}"] = canonical_json(value)
+        named[f"@{name}{path}"] = canonical_json(value)
     return named
 
 
@@ -117,7 +112,7 @@ def _put(value: Any, argument: str, fields: Mapping[str, Field], taken: list[Tak
     if field is None:
         unknown.append(value)
         return value
-    taken.append(Taken(argument, field.tool, field.value, field.is_outside))
+    taken.append(Taken(argument=argument, tool=field.tool, value=field.value, is_outside=field.is_outside))
     return json.loads(field.value)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from agent.calls.handles import Taken
+from agent.event_parts import Taken
 from agent.events import ToolClass
 from agent.safety.asking import Answer, question_of
 from agent.safety.dictated import is_dictated

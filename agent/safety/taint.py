@@ -74,7 +74,7 @@ class Taint:
 
     def _named(self, event: ToolFinished) -> Taint:
         fields = {handle: Field(event.name, value, event.taints) for handle, value in event.fields.items()}
-        # The same text from two tools has one name: then it is from outside if either was.
+        # Logs of before hold one name for the same text of two tools: then it is from outside if either was.
         kept = {handle: each for handle, each in self.fields.items() if handle not in fields or each.is_outside}
         return changed(self, fields={**self.fields, **fields, **kept})
 

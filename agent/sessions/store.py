@@ -55,9 +55,13 @@ class Store:
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
-            if self._book is not None:
-                self._book.close()
+            try:
+                # The last connection's end syncs the log too.
+                self._sync_book()
+            finally:
+                self._db.close()
+                if self._book is not None:
+                    self._book.close()
 
     @contextmanager
     def _transaction(self, *, is_synced: bool = True) -> Generator[sqlite3.Connection]:
@@ -69,6 +73,8 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                if is_synced:
+                    self._sync_book()
                 # Inside: a commit can fail too (a full disk), and would leave the transaction open for whoever comes next.
                 self._db.execute("COMMIT")
             except BaseException:
@@ -80,6 +86,11 @@ class Store:
     def _note(self, session: str, events: Sequence[Event], at: str) -> None:
         if self._book is not None:
             self._book.write(session, events, at=at)
+
+    def _sync_book(self) -> None:
+        """The book before the log: a power cut must not leave here what is missing there."""
+        if self._book is not None:
+            self._book.sync()
 
     def note(self, session: str, event: Event, *, at: str) -> None:
         """Write what is not kept here into the book alone: what a tool server asked the person, and what was said to it.
@@ -160,6 +171,7 @@ class Store:
             db.execute("INSERT INTO said (said) VALUES ('optimize')")
             db.execute("INSERT OR IGNORE INTO to_forget (session) VALUES (?)", (session,))
         with self._lock:
+            self._sync_book()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def to_forget(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.calls.handles import Taken
+from agent.event_parts import Taken
 from agent.events import CallValue, Decision, ToolClass
 from agent.held_events import ToolHeld
 from agent.safety.policy import Verdict

@@ -223,5 +223,6 @@ def _record_decision(draft: Draft, call: str, arguments: str, host: str, *, show
                 reason=decided.reason,
                 headline=shown_as.summary if shown_as is not None else "",
                 details=shown_as.lines if shown_as is not None else (),
+                taken=decided.taken,
             )
         )

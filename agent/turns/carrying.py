@@ -75,7 +75,7 @@ def finish_call(
     bridge also by which handles it may pass the result's fields on.
     """
     state = draft.state
-    fields = fields_of(call.structured, text) if call.structured and ok and CALL_TOOL in state.rules.schemas else {}
+    fields = fields_of(call.structured, text, call.name) if call.structured and ok and CALL_TOOL in state.rules.schemas else {}
     page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
     draft.record(
         ToolFinished(

@@ -254,6 +254,7 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
         host=event.host,
         headline=event.headline,
         details=event.details,
+        taken=event.taken,
         verdict=event.verdict,
         reason=event.reason,
         decision="allow" if event.verdict == "allow" else "denied",

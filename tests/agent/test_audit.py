@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -12,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.audit.book import BOOK_FILE, Book, look_at
-from agent.audit.chain import START, Fault, missing_from, read_book
+from agent.audit.chain import START, Fault, digest_of, missing_from, read_book
 from agent.audit.cli import audit
-from agent.events import ApprovalNeeded, Event, ToolFinished, ToolStarted
+from agent.event_parts import Taken
+from agent.events import AnyEvent, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted, TurnDone, Usage
 from agent.sessions.store import Store
 from config.paths import Home
 from tests.agent.runtimes import agent_of
@@ -157,6 +159,48 @@ def test_what_cannot_be_written_down_is_not_stored_and_leaves_no_half_line(tmp_p
     store.append("s", [started("c1")], at=AT)
     store.close()
     assert [entry.n for entry in look_at(tmp_path / BOOK_FILE).entries] == [1]
+
+
+def test_a_decision_of_before_is_read_and_has_the_digest_that_the_book_has_of_it():
+    old = '{"seq":0,"turn":"t","type":"call_decided","call":"c","name":"x","tool_class":"send","arguments":"{}",'
+    old += '"host":"{}","verdict":"ask","reason":"r"}'
+    decided = AnyEvent.validate_json(old)
+    assert isinstance(decided, CallDecided)
+    assert (decided.taken, digest_of("s", decided)) == ((), hashlib.sha256(f"s\n{old}".encode()).hexdigest())
+    more = decided.model_copy(update={"taken": (Taken(argument="to", tool="read_mail", value='"x"', is_outside=True),)})
+    assert digest_of("s", more) != digest_of("s", decided)
+    assert AnyEvent.validate_json(more.model_dump_json()) == more
+
+
+@pytest.mark.parametrize("how", ["an event", "a session", "its deletion", "the end"])
+def test_what_syncs_the_log_syncs_the_book_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str):
+    """That a call has ended waits for no disk; after a power cut the log may not hold it and the book not."""
+    synced: list[int] = []
+    sync = os.fsync
+    store = Store(tmp_path / "log", book=Book(tmp_path / BOOK_FILE))
+    store.create_session("s", title="", at=AT)
+
+    def watched(file: int) -> None:
+        sync(file)
+        # What of the book is on the disk now, and what the log holds for whoever reads it: its commit is still to come.
+        with sqlite3.connect(tmp_path / "log") as reader:
+            synced.append(reader.execute("SELECT count(*) FROM events").fetchone()[0])
+        reader.close()
+
+    monkeypatch.setattr("agent.audit.book.os.fsync", watched)
+    store.append("s", [finished("c1")], at=AT)
+    assert synced == []
+    steps: dict[str, Callable[[], object]] = {
+        "an event": lambda: store.append("s", [TurnDone(turn="t", answer="", usage=Usage())], at=AT),
+        "a session": lambda: store.create_session("other", title="", at=AT),
+        "its deletion": lambda: store.delete_session("s"),
+        "the end": store.close,
+    }
+    steps[how]()
+    assert synced == [1]
+    if how != "the end":
+        store.close()
+    assert synced == [1]
 
 
 @pytest.mark.anyio

@@ -15,7 +15,6 @@ from agent.events import ApprovalNeeded, CallValue, ToolFinished, ToolStarted
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
-from agent.view.cutting import handle_of
 from agent.view.own_names import CALL_TOOL
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
@@ -24,8 +23,15 @@ from tests.agent.scenes import Scene
 from tests.fakes.scripted_model import Say
 
 MAIL = "m12 from Bo: see you at noon"
-AT = f"@{handle_of(MAIL)}"
 FIELDS = {"mails": [{"from": "bo@example.org", "subject": "Noon", "size": 512}], "untrusted": True}
+
+
+def at(tool: str) -> str:
+    """What the mail is called as a result of that tool."""
+    return next(iter(fields_of(FIELDS, MAIL, tool))).partition(".")[0]
+
+
+AT = at("read_mail")
 KNOWN = {f"{AT}.mails[0].from": Field("read_mail", '"bo@example.org"', is_outside=True), f"{AT}.n": Field("clock", "3", is_outside=False)}
 
 
@@ -34,15 +40,29 @@ def made(arguments: Any) -> CallValue:
 
 
 def test_texts_and_numbers_of_a_result_have_handles_made_of_the_result_itself():
-    assert fields_of(FIELDS, MAIL) == {
+    assert fields_of(FIELDS, MAIL, "read_mail") == {
         f"{AT}.mails[0].from": '"bo@example.org"', f"{AT}.mails[0].subject": '"Noon"', f"{AT}.mails[0].size": "512"
     }  # fmt: skip
-    assert fields_of({"a b": "x", "no": None, "empty": "", "long": "x" * (VALUE_CHARS + 1)}, MAIL) == {}
-    many = fields_of({"rows": [{"id": str(n)} for n in range(KEPT * 2)]}, MAIL)
+    assert fields_of({"a b": "x", "no": None, "empty": "", "long": "x" * (VALUE_CHARS + 1)}, MAIL, "read_mail") == {}
+    many = fields_of({"rows": [{"id": str(n)} for n in range(KEPT * 2)]}, MAIL, "read_mail")
     assert len(many) == KEPT
     assert offer(many).count("@") == NAMED
     assert f"and {KEPT - NAMED} more" in offer(many)
     assert offer({}) == ""
+
+
+def test_results_that_say_the_same_in_words_have_handles_of_their_own():
+    """One text, other fields or another tool: a handle gives the value of the result that it was offered with."""
+    scene = Scene("hi", more=(CALL_TOOL,))
+    handles: list[str] = []
+    for sender in ("anna@old.example", "bob@new.example"):
+        scene.read("read_mail", "1 mail found.", {"from": sender})
+        handles.append(scene.told.partition("for a value: ")[2].removesuffix(".]"))
+    assert len(set(handles)) == 2
+    values = [resolve(made({"to": handle}), scene.state.taint.fields).call.arguments for handle in handles]
+    assert values == ['{"to":"anna@old.example"}', '{"to":"bob@new.example"}']
+    assert at("read_mail") != at("clock")
+    assert at("read_mail") == at("read_mail")
 
 
 def test_a_handle_becomes_its_value_wherever_it_is_a_whole_text():
@@ -105,7 +125,7 @@ def test_a_field_of_something_private_is_not_told_to_the_web_however_short_it_is
 
 def test_a_field_of_the_web_may_go_back_to_the_web_as_its_words_may():
     scene = reading("hi", "web_search")
-    assert scene.attempt("web_search", {"query": f"{AT}.mails[0].subject"}) == "ran"
+    assert scene.attempt("web_search", {"query": f"{at('web_search')}.mails[0].subject"}) == "ran"
 
 
 def test_without_the_bridge_nothing_is_offered_and_nothing_is_a_handle():

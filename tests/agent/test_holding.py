@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.events import Event, ToolClass
 from agent.safety.manifest import MANIFEST
 from agent.safety.policy import Verdict
 from agent.turns.calling import CANCELLED
-from agent.turns.effects import CallModel, CancelAsked, RunTool, TakenBack, Woke
+from agent.turns.effects import CallModel, CancelAsked, RunTool, TakenBack, ToolEnded, Woke
 from agent.turns.holding import LATE_S, MISSED, TAKEN_BACK
 from agent.turns.turn_state import Options
+from agent.view.own_names import CALL_TOOL
 from tests.agent.turns import Turn, call, rules
 
 HOLD_S = 10.0
@@ -105,6 +108,24 @@ def test_a_machine_that_dies_during_the_hold_sends_nothing_by_itself(when: str):
     assert (again.digest, again.summary) == (first.digest, "Do send_mail")
     assert again.lines == (("X", "y"), MISSED)
     assert turn.state.held == ()
+
+
+def test_who_is_asked_again_is_told_again_what_was_taken_from_a_mail():
+    turn = held_turn()
+    bridged = replace(turn.rules, schemas={**turn.rules.schemas, CALL_TOOL: {}})
+    turn.rules, turn.state = bridged, replace(turn.state, rules=bridged)
+    turn.say("", call("read_mail"))
+    turn.tell(ToolEnded("c-read_mail", ok=True, text="mail", structured={"body": "hidden words"}))
+    (handle,) = turn.of("tool_finished")[0].fields
+    turn.say("", call("send_mail", arguments=f'{{"x":"{handle}"}}'))
+    turn.prepare("send_mail")
+    turn.answer("send_mail", granted=True)
+    turn.now += HOLD_S
+    turn.crash()
+    first, again = turn.of("approval_needed")
+    careful = ("Careful", 'x was not written but taken from what read_mail brought: "hidden words"')
+    assert first.lines == (("X", "y"), careful)
+    assert again.lines == (("X", "y"), MISSED, careful)
 
 
 def test_an_overdue_hold_is_asked_about_once_and_goes_out_once_after_another_yes_and_another_hold():
