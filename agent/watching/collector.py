@@ -48,6 +48,7 @@ class Collector:
         resource = Resource.create()
         if str(resource.attributes.get(SERVICE_NAME)).startswith("unknown_service"):
             resource = resource.merge(Resource({SERVICE_NAME: spans.AGENT}))
+        self._exporter = exporter
         self._ids = _Ids()
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=self._ids)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -67,6 +68,9 @@ class Collector:
         last = threading.Thread(target=self._provider.shutdown, name="collector-close", daemon=True)
         last.start()
         last.join(LINGER_S)
+        if last.is_alive():
+            # It would try again for as long as the SDK has it; nobody is there to care.
+            self._exporter.shutdown()
 
     def _begin(self, span: spans.Span, parent: Span | None) -> Span:
         # An invalid parent and not none: whatever else in this process has a span, ours is not below it.

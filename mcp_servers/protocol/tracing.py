@@ -27,7 +27,8 @@ class Telling:
 
     def __init__(self, server: str) -> None:
         self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"variet-{server}"}), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._exporter = OTLPSpanExporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         trace.set_tracer_provider(self._provider)
 
     def close(self) -> None:
@@ -36,3 +37,5 @@ class Telling:
         last = threading.Thread(target=self._provider.shutdown, name="tracing-close", daemon=True)
         last.start()
         last.join(LINGER_S)
+        if last.is_alive():
+            self._exporter.shutdown()
