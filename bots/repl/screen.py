@@ -22,8 +22,6 @@ DRAW_INTERVAL_S = 0.08
 """Between two drawings of a growing answer: faster than one reads, slow enough for a terminal over a network."""
 SPARE_LINES = 3
 """Lines of the screen that a growing answer leaves alone."""
-MIN_WIDTH = 20
-"""Narrower terminals wrap by themselves."""
 
 
 class Screen:

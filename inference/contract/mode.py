@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 Mode = Literal["NORMAL", "GAMING"]
 """`GAMING`: the machine is lent to a game; the engine is there and admits only what was forced."""
-DEFAULT_MODE_PORT = 18000
 
 
 class ModeStatus(BaseModel):

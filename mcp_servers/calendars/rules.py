@@ -5,7 +5,7 @@ Pure. Times here are wall times without a zone: a rule repeats what the wall sho
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from dateutil.rrule import rrulestr
@@ -115,8 +115,3 @@ def _turned(day: str, by: int) -> str:
 
 def without_end(rule: Rule) -> Rule:
     return {name: value for name, value in rule.items() if name not in {"COUNT", "UNTIL"}}
-
-
-def day_code(day: date) -> str:
-    """`MO` for a Monday."""
-    return DAYS[day.weekday()]

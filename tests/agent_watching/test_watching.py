@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agent.events import Event, TurnDone, TurnStarted, Usage
 from agent.watching import collector as collector_module
 from agent.watching.collector import Collector
-from agent.watching.spans import Trace
+from agent.watching.spans import Span, Trace
 from agent.watching.watcher import Watcher, is_watched, open_watch, unwatched
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
@@ -123,6 +124,17 @@ async def test_a_collector_that_never_answers_holds_nobody_up_for_long(home: Hom
         with anyio.fail_after(60):
             events = await turn_with_a_call(home, telemetry=collector.url)
     assert events[-1].type == "turn_done"
+
+
+def test_a_collector_that_is_gone_is_not_tried_again_once_it_was_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(collector_module, "LINGER_S", 0.2)
+    collector = collector_module.collector_at("http://127.0.0.1:9")
+    collector.tell(Trace(7, Span("turn", "internal", 1, 2, {}, id=7), ()))
+    collector.close()
+    last = next((thread for thread in threading.enumerate() if thread.name == "collector-close"), None)
+    if last is not None:
+        last.join(3)
+        assert not last.is_alive(), "it goes on trying"
 
 
 class Breaking(SpanExporter):

@@ -198,3 +198,14 @@ def test_what_comes_too_late_to_be_ended_is_ended_at_its_beginning() -> None:
         work.give_up()
         with progress.ends(lambda: ended.append("x")):
             assert ended == ["x"]
+
+
+def test_an_end_that_fails_keeps_no_other_from_being_called() -> None:
+    work, ended = progress.Work(), list[str]()
+
+    def fails() -> None:
+        raise RuntimeError("Set changed size during iteration")
+
+    with work.ended_by(fails), work.ended_by(lambda: ended.append("other")):
+        work.give_up()
+    assert ended == ["other"]

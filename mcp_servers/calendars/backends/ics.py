@@ -19,7 +19,7 @@ from icalendar.error import BrokenCalendarProperty
 
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
+from mcp_servers.calendars.backends.starts import Start, occurrence_text
 from mcp_servers.calendars.model import LOCAL, Event
 from mcp_servers.calendars.rules import TOO_OFTEN
 from mcp_servers.spans import Span
@@ -197,12 +197,3 @@ def _components_by_uid(calendar: Calendar) -> dict[str, list[Component]]:
 def _original_start(component: Component) -> Start:
     value = component.get("RECURRENCE-ID") or component["DTSTART"]
     return cast("Start", value.dt)
-
-
-def occurrence_start(master: Component, occurrence: str) -> Start:
-    """The original start that an occurrence's text names, in the form in which the series keeps its own.
-
-    Raises:
-        ValueError: it is no such text.
-    """
-    return start_of(occurrence, Starts.of(cast("Start", master["DTSTART"].dt)))
