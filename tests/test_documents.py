@@ -16,8 +16,8 @@ COMMANDS = sorted({match.strip() for match in re.findall(r"variet((?: (?:ask|cha
 
 def test_every_make_target_on_the_first_page_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"(?m)^([a-z]+):", makefile))
-    assert set(re.findall(r"(?:`|\$ )make ([a-z]+)", README)) - targets == set()
+    targets = set(re.findall(r"(?m)^([a-z-]+):", makefile))
+    assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", README)) - targets == set()
 
 
 def test_every_link_on_the_first_page_leads_somewhere():
