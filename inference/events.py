@@ -7,12 +7,13 @@ because each event says all there is to know.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import anyio
 
 from inference.contract import SwapProgress
+from inference.endings import LoadEnd, ObserveEnd, observe_no_end
 
 KEPT = 32
 """Events that one listener may be behind: more than the phases of a swap, so only percentages are ever dropped."""
@@ -62,19 +63,21 @@ class Listener:
 
 
 class EventHub:
-    """Where swaps are announced; to `watch` too, which is called for every event and must not wait."""
+    """Where swaps are announced; the end of each load to `observe_end` too, which must not wait."""
 
-    def __init__(self, watch: Callable[[SwapProgress], None] | None = None) -> None:
+    def __init__(self, observe_end: ObserveEnd = observe_no_end) -> None:
         self._listeners: set[Listener] = set()
-        self._watch = watch
+        self._observe_end = observe_end
         self._is_closed = False
 
     def publish(self, progress: SwapProgress) -> None:
         """Announce to everybody who listens now."""
-        if self._watch is not None:
-            self._watch(progress)
         for listener in self._listeners:
             listener.tell(progress)
+
+    def ended(self, end: LoadEnd) -> None:
+        """Tell who keeps the list of loads that this one is over."""
+        self._observe_end(end)
 
     def close(self) -> None:
         """End every listener's stream, and that of who comes later."""

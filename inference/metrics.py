@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from inference.activity.finished import Finished
-from inference.contract import EngineStatus, Resources, SwapProgress
+from inference.contract import EngineStatus, Resources
+from inference.endings import LoadEnd
 from inference.exposition import Family, Histogram, Sample, page
 
 WAIT_BOUNDS_S = (0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -51,12 +52,12 @@ class Metrics:
         if finished.tokens_per_s is not None:
             self._rates[model].observe(finished.tokens_per_s)
 
-    def observe_swap(self, progress: SwapProgress) -> None:
-        """Count a load that is over."""
-        if progress.phase == "ready":
-            self._loads[progress.model].observe(progress.elapsed_s)
-        elif progress.phase == "failed":
-            self._failed_loads[progress.model] += 1
+    def observe_swap(self, end: LoadEnd) -> None:
+        """Count a load that is over; one that was stopped on its way is neither a swap nor a failure."""
+        if end.outcome == "ready":
+            self._loads[end.model].observe(end.seconds)
+        elif end.outcome == "failed":
+            self._failed_loads[end.model] += 1
 
     def page(self, status: EngineStatus, resources: Resources, lost: int) -> str:
         """The page for a scraper; `lost` is how many records the activity log could not keep."""

@@ -14,7 +14,8 @@ from config.paths import Home
 from inference.activity.finished import Finished
 from inference.activity.log import LOG_FILE, ActivityLog, NoActivityLog
 from inference.cards.card import Card, Look, held_by, no_cards
-from inference.contract import EngineStatus, Gpu, ProcessMemory, Resources, SwapProgress
+from inference.contract import EngineStatus, Gpu, ProcessMemory, Resources
+from inference.endings import LoadEnd
 from inference.memory_use import family, family_mib, resident_mib
 from inference.metrics import Metrics
 from inference.rates import RATES_FILE, RateBook
@@ -51,11 +52,10 @@ class Observatory:
         self.metrics.observe(finished)
         self.log.record(finished)
 
-    def observe_swap(self, progress: SwapProgress) -> None:
-        """Take on the news of a load; the end of one is kept."""
-        self.metrics.observe_swap(progress)
-        if progress.phase in ("ready", "failed"):
-            self.log.record_swap(progress)
+    def observe_swap(self, end: LoadEnd) -> None:
+        """Take on one load that is over."""
+        self.metrics.observe_swap(end)
+        self.log.record_swap(end)
 
     async def resources(self, status: EngineStatus) -> Resources:
         """What the engine and its models use now."""

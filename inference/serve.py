@@ -89,7 +89,6 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     def memory_of(settings: EngineSettings, specs: Mapping[str, ModelSpec]) -> Memory:
         return book.memory(specs, settings.residency.total_mib, settings.residency.vram_margin_mib, look())
 
-    hub = EventHub(observatory.observe_swap)
     mode = ObeyedMode(mode_file(home))
     kept = _warmth_folder(settings, home)
     with (
@@ -104,7 +103,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 policy(settings, catalog.models, memory_of(settings, catalog.models)),
                 launcher,
                 LoadTimes(home.state_dir / "load_times.json"),
-                hub,
+                EventHub(observatory.observe_swap),
                 Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
                 card_memory,
             )

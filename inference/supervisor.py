@@ -22,6 +22,7 @@ from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import Catalog
 from inference.children import STOP_ALL_BOUND_S, Children, Spawn
 from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
+from inference.endings import LoadEnd, ends
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
 from inference.history import LoadTimes
@@ -37,10 +38,8 @@ from inference.schedule import (
     GpusLent,
     Grant,
     Left,
-    LoadFailed,
     Reconfigured,
     Refuse,
-    Restored,
     RestoreWarmth,
     SaveWarmth,
     ShutdownAsked,
@@ -213,12 +212,13 @@ class Supervisor:
                     if isinstance(event, Reconfigured):
                         self.catalog = self._coming.popleft()
                         self._children.adopt(self.catalog.models)
-                    self._state, effects, wake_at = step(before, event, anyio.current_time())
+                    now = anyio.current_time()
+                    self._state, effects, wake_at = step(before, event, now)
                     if isinstance(event, Exited):
                         self._tell_bereaved(event, before)
                     for effect in effects:
                         self._perform(effect, tasks)
-                    self._announce(event)
+                    self._announce(ends(before, event, self._state, now))
                     self._decided += not isinstance(event, Ticked)
                     changed, self._changed = self._changed, anyio.Event()
                     changed.set()
@@ -276,9 +276,12 @@ class Supervisor:
 
     # --- announcements ------------------------------------------------------------------------------------------------------------------
 
-    def _announce(self, event: Event) -> None:
-        if isinstance(event, Restored | LoadFailed) and event.model in self._state.models:
-            self._announcer.tell(self.progress(event.model))
+    def _announce(self, ended: tuple[LoadEnd, ...]) -> None:
+        for end in ended:
+            self.hub.ended(end)
+            # One that was stopped is told of by what comes in its place.
+            if end.outcome != "stopped":
+                self._announcer.tell(self.progress(end.model))
         self._announcer.look(self.swap())
 
     def _announce_percent(self, model: str) -> None:

@@ -60,7 +60,7 @@ PURE = (
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
     *("inference/catalog", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/swapping"),
     *("inference/cards/lending", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
-    *("inference/discretion", "inference/policy", "inference/reasons"),
+    *("inference/discretion", "inference/endings", "inference/policy", "inference/reasons"),
     *("inference/retirement", "inference/views", "inference/waiting_reasons"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),

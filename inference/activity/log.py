@@ -21,7 +21,8 @@ from typing import Any
 import anyio.to_thread
 
 from inference.activity.finished import Finished
-from inference.contract import ActivityAnswer, ActivityRecord, SwapProgress, SwapReason, SwapRecord, SwapsAnswer
+from inference.contract import ActivityAnswer, ActivityRecord, SwapReason, SwapRecord, SwapsAnswer
+from inference.endings import LoadEnd
 
 LOG_FILE = "activity.sqlite3"
 """Its name in the home's folder of state."""
@@ -100,10 +101,11 @@ class ActivityLog:
         """Take on one record, or count it as lost."""
         self._take(_INSERT, astuple(finished))
 
-    def record_swap(self, swap: SwapProgress) -> None:
+    def record_swap(self, end: LoadEnd) -> None:
         """Take on one load that is over, or count it as lost."""
-        reason = (swap.reason or NO_REASON).model_dump_json()
-        self._take(_INSERT_SWAP, (swap.model, swap.phase, swap.elapsed_s, reason, swap.error))
+        told = end.reason
+        reason = NO_REASON if told is None else SwapReason(why=told.why, by=told.by, evicted=told.evicted)
+        self._take(_INSERT_SWAP, (end.model, end.outcome, round(end.seconds, 3), reason.model_dump_json(), end.why))
 
     def _take(self, sql: str, values: tuple[Any, ...]) -> None:
         try:
@@ -202,7 +204,7 @@ class NoActivityLog:
     def record(self, finished: Finished) -> None:
         """Forget it."""
 
-    def record_swap(self, swap: SwapProgress) -> None:
+    def record_swap(self, end: LoadEnd) -> None:
         """Forget it."""
 
     async def swaps(self, limit: int) -> SwapsAnswer:

@@ -145,10 +145,11 @@ def _queue(status: EngineStatus) -> list[RenderableType]:
 def _swaps(swaps: SwapsAnswer) -> Table:
     table = _table("loaded", "model", "took", "why", numbers=0)
     for each in swaps.swaps:
-        took = seconds_text(each.seconds) if each.outcome == "ready" else "failed"
-        style = "" if each.outcome == "ready" else "red"
+        took = seconds_text(each.seconds) if each.outcome == "ready" else each.outcome
+        style = "red" if each.outcome == "failed" else ""
         when = time.strftime("%H:%M:%S", time.localtime(each.at))
-        table.add_row(when, Text(each.model), Text(took, style=style), Text(reason_text(each.reason), style="dim"))
+        why = reason_text(each.reason) + (f": {each.error.splitlines()[0]}" if each.error else "")
+        table.add_row(when, Text(each.model), Text(took, style=style), Text(why, style="dim"))
     return table
 
 

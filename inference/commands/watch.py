@@ -75,7 +75,7 @@ def swaps_text(answer: SwapsAnswer) -> str:
 
 def _swap_line(record: SwapRecord) -> str:
     when = datetime.fromtimestamp(record.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    took = seconds_text(record.seconds) if record.outcome == "ready" else "failed"
+    took = seconds_text(record.seconds) if record.outcome == "ready" else record.outcome
     error = f": {record.error.splitlines()[0]}" if record.error else ""
     return f"{when}  {record.model:16}  {took:>8}  {reason_text(record.reason)}{error}"
 

@@ -11,6 +11,7 @@ from inference.contract.activity import (
     ProcessMemory,
     RatesReport,
     Resources,
+    SwapOutcome,
     SwapRecord,
     SwapsAnswer,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "ServedModel",
     "ServedModels",
     "SessionForgotten",
+    "SwapOutcome",
     "SwapPhase",
     "SwapProgress",
     "SwapReason",

@@ -12,6 +12,9 @@ from inference.contract.status import ModelRates, SwapReason
 Outcome = Literal["ok", "client_gone", "upstream_died", "ended", "refused"]
 """`ended`: a person's switch or unload cut it off. `refused`: by the engine, or by the model itself with an error status."""
 
+SwapOutcome = Literal["ready", "failed", "stopped"]
+"""`failed`: its process did not come, or ended before its conversations were back. `stopped`: the engine ended the load on its way."""
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -58,11 +61,13 @@ class SwapRecord(_Wire):
     at: float
     """When it was over, as seconds since 1970 (UTC)."""
     model: str
-    outcome: Literal["ready", "failed"]
+    outcome: SwapOutcome
     seconds: float
-    """From its start until the model was ready, or had failed."""
+    """From its start until the model was ready, had failed, or was stopped."""
     reason: SwapReason
+    """Why it was loaded."""
     error: str | None = None
+    """Why it is not there, where it is not."""
 
 
 class SwapsAnswer(_Wire):

@@ -22,8 +22,9 @@ from inference.app import Engine
 from inference.cards.card import Look, no_cards
 from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import build_catalog
-from inference.contract import ErrorEnvelope, SwapProgress
+from inference.contract import ErrorEnvelope
 from inference.control import build_control
+from inference.endings import ObserveEnd, observe_no_end
 from inference.events import EventHub
 from inference.gate import Gate
 from inference.history import LoadTimes
@@ -37,6 +38,7 @@ from inference.schedule import (
 )
 from inference.serve import Server
 from inference.supervisor import Supervisor
+from inference.warmth.keeper import Keeper
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Upstream, serve_upstream
 
@@ -59,14 +61,15 @@ async def supervised(
     children: FakeChildren,
     folder: Path,
     change: Callable[[Policy], Policy] = lambda policy: policy,
-    watch: Callable[[SwapProgress], None] | None = None,
+    observe_end: ObserveEnd = observe_no_end,
     memory: CardMemory = NOT_WATCHED,
     models: Mapping[str, Any] = TWO_MODELS,
+    warmth: Keeper | None = None,
 ) -> AsyncIterator[Supervisor]:
     """A running supervisor; its children are ended at the end."""
     catalog = build_catalog(settings(**models))
     policy = change(Policy(catalog.models))
-    supervisor = Supervisor(catalog, policy, children, LoadTimes(folder / "times.json"), EventHub(watch), memory=memory)
+    supervisor = Supervisor(catalog, policy, children, LoadTimes(folder / "times.json"), EventHub(observe_end), warmth, memory)
     async with anyio.create_task_group() as tasks:
         await tasks.start(supervisor.run)
         yield supervisor
