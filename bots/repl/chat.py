@@ -16,6 +16,7 @@ from agent.errors import AgentError
 from bots.lines import waiting_line
 from bots.link import Link
 from bots.repl.commands import Command, parse_command
+from bots.repl.elsewhere import Watch
 from bots.repl.following import Following
 from bots.repl.held import TAKE_BACK
 from bots.repl.offers import Offers
@@ -53,6 +54,7 @@ class Chat:
         self._person = person
         self._place = Place(tier=tier)
         self._following = Following(link, screen, person, self._place, offers)
+        self._watch = Watch(link, self._place, self._following.others)
         self._orders = Orders(link, screen, person, self._place, self._following, offers)
         self._resume = session
         self._is_working = False
@@ -90,7 +92,7 @@ class Chat:
             if self._resume is not None:
                 await self._work(partial(self._orders.resume, self._resume))
             while True:
-                text = await self._person.read()
+                text = await self._read()
                 command = parse_command(text)
                 if command is not None and command.name == LEAVE:
                     return
@@ -99,6 +101,13 @@ class Chat:
                     self._person.show_status(self._following.meter.line() or None)
         except Left:
             return
+
+    async def _read(self) -> str:
+        """The next message; what happens in the conversation meanwhile is shown, where it does not get between the lines of a program."""
+        async with background_tasks() as tasks:
+            if self._screen.is_live:
+                tasks.start_soon(self._watch.run)
+            return await self._person.read()
 
     async def _carry_out(self, text: str, command: Command | None) -> None:
         if command is None:

@@ -6,22 +6,25 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import NamedTuple
 
 import anyio
 
+from agent.background import background_tasks
 from agent.errors import AgentError, ApprovalError
 from agent.event_parts import Beside
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted, TurnDone, TurnStarted
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
 from agent.held_events import ToolHeld
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
 from bots.lines import beside_line, held_line
 from bots.link import Link
 from bots.plain import one_line
+from bots.repl.elsewhere import MARK, OtherTurns
 from bots.repl.held import Held
 from bots.repl.meter import Meter
 from bots.repl.offers import Offers
-from bots.repl.person import Person
+from bots.repl.person import Answer, Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.repl.tints import tinted_approval
@@ -33,6 +36,13 @@ TITLE_WIDTH = 60
 REPLAY_BOUND_S = 2.0
 """A stored event comes at once; one that does not is in another session."""
 Begin = Callable[[], Awaitable[str]]
+
+
+class _Said(NamedTuple):
+    """What a person said to a question."""
+
+    answer: Answer
+    typed: Mapping[str, str]
 
 
 async def _known(turn: str) -> str:
@@ -48,6 +58,8 @@ class Following:
         self._person = person
         self._place = place
         self._offers = offers
+        self.others = OtherTurns(screen, person, place)
+        """Those that were begun elsewhere in the same conversation."""
         self.meter = Meter()
         """Of the turn that was followed last."""
         self.held = Held()
@@ -87,20 +99,30 @@ class Following:
         if self.held.names:
             self._screen.status(self.held.line(time.time()))
 
-    async def ask(self, needed: ApprovalNeeded) -> None:
-        """Show exactly what would happen, and take the answer."""
+    async def ask(self, needed: ApprovalNeeded, *, session: str | None = None) -> None:
+        """Show exactly what would happen, and take the answer.
+
+        Args:
+            needed: what would happen.
+            session: whose question it is: an answer that is given elsewhere takes the question away here. None where that cannot be heard.
+        """
         self._screen.settle()
         self.is_asking = True
         for line, style in tinted_approval(needed):
             self._screen.block(line, style)
-        answer = await self._person.approve(needed)
-        is_form = answer == "yes" and bool(needed.fields)
-        typed = await self._person.fill(needed.fields) if is_form else None
+        said: _Said | None = None
+        async with background_tasks() as tasks:
+            with anyio.CancelScope() as scope:
+                if session is not None and self._screen.is_live:
+                    tasks.start_soon(self._until_answered, session, needed, scope)
+                said = await self._said(needed)
         self.is_asking = False
-        if answer == "interrupt":
+        if said is None:
+            self._screen.line(f"  answered {MARK}", DIM)
+        elif said.answer == "interrupt":
             await self._told(self.cancel)
         else:
-            await self._answer(needed, granted=answer == "yes" and not (is_form and typed is None), typed=typed or {})
+            await self._answer(needed, granted=said.answer == "yes", typed=said.typed)
 
     async def ask_waiting(self, service: ServiceClient, session: str) -> None:
         """Ask what a session still waits for."""
@@ -125,16 +147,40 @@ class Following:
 
     async def ask_late(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
         """Ask what an earlier turn of a session waits for, and show what comes of the answer."""
-        await self.ask(needed)
+        await self.ask(needed, session=session)
         await self._follow_answer(service, session, needed)
+
+    async def ask_unplaced(self, needed: ApprovalNeeded) -> None:
+        """Ask what waits in a conversation that cannot be told; what comes of the answer is shown there."""
+        await self.ask(needed)
 
     async def is_in(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> bool:
         """Whether it was asked in this session."""
         with anyio.move_on_after(REPLAY_BOUND_S):
-            async with aclosing(service.events(session, after=needed.seq - 1)) as events:
+            async with aclosing(service.events(session, after=max(needed.seq - 1, 0))) as events:
                 async for event in events:
                     return isinstance(event, ApprovalNeeded) and event.approval == needed.approval
         return False
+
+    async def _said(self, needed: ApprovalNeeded) -> _Said:
+        """What the person says, with what they type into a form; a form that they leave is a no."""
+        answer = await self._person.approve(needed)
+        if answer != "yes" or not needed.fields:
+            return _Said(answer, {})
+        typed = await self._person.fill(needed.fields)
+        return _Said("no", {}) if typed is None else _Said("yes", typed)
+
+    async def _until_answered(self, session: str, needed: ApprovalNeeded, question: anyio.CancelScope) -> None:
+        """Take a question away once somebody else has answered it; a service that cannot tell leaves it where it is."""
+        try:
+            service = await self._link.service()
+            async with service.listening(session, after=needed.seq or self._place.seen) as events:
+                async for event in events:
+                    if isinstance(event, ApprovalAnswered) and event.approval == needed.approval:
+                        question.cancel()
+                        return
+        except AgentError:
+            return
 
     async def _told(self, do: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -167,7 +213,7 @@ class Following:
             service = await self._link.service()
             try:
                 async with service.listening(session, after=self._place.seen) as events:
-                    turn = turn or await begin()
+                    turn = self._place.turn = turn or await begin()
                     await self._show(events, turn, view)
                     return
             except ServiceGone:
@@ -182,23 +228,16 @@ class Following:
             self._place.seen = event.seq or self._place.seen
             if event.turn != turn:
                 if is_new:
-                    self._show_other(event)
+                    self.others.show(event)
                 continue
             self.meter = self.meter.after(event)
             self.held.take(event)
             if isinstance(event, ApprovalNeeded):
-                await self.ask(event)
+                await self.ask(event, session=self._place.session)
             else:
                 view.show(event)
             if event.type in TURN_ENDS:
                 return
-
-    def _show_other(self, event: Event) -> None:
-        """What was said in the conversation meanwhile, from another front-end."""
-        if isinstance(event, TurnStarted):
-            self._screen.line(f"> {event.text}  ({event.who}, meanwhile)", DIM)
-        elif isinstance(event, TurnDone):
-            self._screen.settle(event.answer)
 
     async def _answer(self, needed: ApprovalNeeded, *, granted: bool, typed: Mapping[str, str]) -> None:
         """Give the answer to whichever service is there; one that had taken it before it went says that it is answered."""

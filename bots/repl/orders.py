@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from agent.errors import AgentError
+from agent.events import ApprovalNeeded
 from agent.routes.candidates import DEEPER, FORCE_TIER
 from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
@@ -155,11 +156,21 @@ class Orders:
             return
         sessions = [row.session for row in await service.sessions() if row.waiting]
         for needed in waiting:
-            for session in sessions:
-                if await self._following.is_in(service, session, needed):
-                    self._screen.line(f"In {session}:", DIM)
-                    await self._following.ask_late(service, session, needed)
-                    break
+            session = await self._whose(service, sessions, needed)
+            if session is None:
+                await self._following.ask_unplaced(needed)
+                continue
+            self._screen.line("In this conversation:" if session == self._place.session else f"In {session}:", DIM)
+            await self._following.ask_late(service, session, needed)
+
+    async def _whose(self, service: ServiceClient, sessions: list[str], needed: ApprovalNeeded) -> str | None:
+        """The conversation that something waits in: what a tool server asks is in no log, and only who has heard it knows."""
+        if needed.approval in self._following.others.open:
+            return self._place.session
+        for session in sessions if needed.seq else ():
+            if await self._following.is_in(service, session, needed):
+                return session
+        return None
 
     async def _sessions(self, words: str) -> None:
         service = await self._link.service()
@@ -189,7 +200,7 @@ class Orders:
 
     async def _fork(self, _: str) -> None:
         service, session = await self._here()
-        self._place.move(await service.fork(session))
+        await self._move_to_copy(service, await service.fork(session))
         self._screen.line(f"You go on in the copy {self._place.session}; {session} stays as it is.", DIM)
 
     async def _undo(self, _: str) -> None:
@@ -197,11 +208,19 @@ class Orders:
         last = last_exchange(events_of(await service.export(session, "jsonl")))
         if last is None:
             raise AgentError(NOTHING_YET)
-        self._place.move(await service.fork(session, until=last.before) if last.before is not None else None)
+        if last.before is None:
+            self._place.move(None)
+        else:
+            await self._move_to_copy(service, await service.fork(session, until=last.before))
         self._person.give_back(last.text)
         self._screen.line(f"The last exchange is dropped; the whole conversation stays as {session}.", DIM)
         for line in last.done:
             self._screen.line(f"Done all the same: {line}", "yellow")
+
+    async def _move_to_copy(self, service: ServiceClient, copy: str) -> None:
+        """Go on in a copy: what is in it has been on the screen."""
+        events = events_of(await service.export(copy, "jsonl"))
+        self._place.move(copy, seen=max((event.seq for event in events), default=0))
 
     async def _compact(self, _: str) -> None:
         service, session = await self._here()

@@ -55,6 +55,10 @@ class Person(Protocol):
         """While something runs, every moment: a key that could have been the beginning of another one counts now."""
         ...
 
+    def write_above(self, write: Callable[[], None]) -> None:
+        """Have something written above what is being typed, which stays as it is: at once or in a moment, in the order asked for."""
+        ...
+
     def show_status(self, text: str | None) -> None:
         """What goes on in the background while the person types."""
         ...

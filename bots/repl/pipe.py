@@ -53,6 +53,10 @@ class PipePerson:
     def look(self) -> None:
         """There are no keys."""
 
+    def write_above(self, write: Callable[[], None]) -> None:
+        """Nothing is being typed."""
+        write()
+
     def show_status(self, text: str | None) -> None:
         """Nobody watches."""
 

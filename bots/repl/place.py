@@ -15,7 +15,9 @@ class Place:
     """The last stored event that was shown."""
     tier: str | None = None
     """Pinned by the person; None where the rules choose."""
+    turn: str | None = None
+    """The turn that the person follows or has followed last; all others were begun elsewhere."""
 
-    def move(self, session: str | None) -> None:
-        """Go on in another one."""
-        self.session, self.seen = session, 0
+    def move(self, session: str | None, *, seen: int = 0) -> None:
+        """Go on in another one, of which the events up to `seen` are known."""
+        self.session, self.seen = session, seen

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -156,6 +157,13 @@ class TerminalPerson:
     def give_back(self, text: str) -> None:
         """Put a text into the next prompt, before what was typed since."""
         self._typed.give_back(text)
+
+    def write_above(self, write: Callable[[], None]) -> None:
+        """The line is taken away, and put back below what was written with all that is in it."""
+        if self._prompt.app.is_running:
+            run_in_terminal(write)
+        else:
+            write()
 
     def show_status(self, text: str | None) -> None:
         """Show it above the prompt, as long as it lasts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from agent.events import (
     ApprovalAnswered,
@@ -26,17 +27,26 @@ from agent.events import (
 from agent.held_events import ToolHeld, ToolTakenBack
 from bots.lines import call_line, held_line, loading_line, missing_lines, progress_line, reading_line, result_line, route_line, trimmed_line
 from bots.repl.held import HINT
-from bots.repl.screen import Screen
 
 DIM = "dim"
 THINKING = "thinking"
 OUTCOMES = {"yes": "approved", "no": "refused", "expired": "not approved in time"}
 
 
+class Canvas(Protocol):
+    """What a turn is drawn on: `Screen` as a rule; each method is described there."""
+
+    def line(self, text: str, style: str = "") -> None: ...
+    def block(self, text: str, style: str = "") -> None: ...
+    def status(self, text: str | None) -> None: ...
+    def grow(self, text: str) -> None: ...
+    def settle(self, final: str | None = None) -> None: ...
+
+
 class TurnView:
     """Renders the events of one turn."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Canvas) -> None:
         self._screen = screen
         self._calls: dict[str, str] = {}
         self._shown = ""

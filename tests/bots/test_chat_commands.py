@@ -47,7 +47,8 @@ def test_a_copy_is_gone_on_with_and_the_conversation_stays(open_chat: OpenChat) 
     chat.see(">")
     _say(chat, "hello", "Hello there")
     _say(chat, "/fork", "s1 stays as it is.")
-    _say(chat, "list", "You have two events tomorrow.")
+    shown = _say(chat, "list", "You have two events tomorrow.")
+    assert shown.count("Hello there") == 1, "the copy was shown again"
     _say(chat, "/sessions hello", "/sessions N goes on with one.")
     _say(chat, "/sessions s1", "> hello", "Hello there", times=2)
     _say(chat, "/show", "No tool has been called here.")
@@ -104,17 +105,6 @@ def test_what_waits_in_another_conversation_is_answered_here(open_chat: OpenChat
     assert "12:00-13:00" in shown
     _say(second, "y", "\napproved")
     _say(second, "/approvals", "Nothing waits for you.")
-
-
-def test_what_another_front_end_said_in_the_same_conversation_is_shown_before_the_next_answer(open_chat: OpenChat) -> None:
-    first = open_chat()
-    first.see(">")
-    _say(first, "hello", "Hello there")
-    second = open_chat("--session", "s1")
-    second.see_all("> hello", "Hello there")
-    _say(first, "list", "You have two events tomorrow.")
-    shown = _say(second, "long", "> list (cli, meanwhile)", "You have two events tomorrow.", "Paragraph 39")
-    assert shown.count("Hello there") == 1
 
 
 def test_a_prompt_that_was_read_again_takes_one_line(open_chat: OpenChat) -> None:

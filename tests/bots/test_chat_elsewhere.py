@@ -1,0 +1,176 @@
+"""Two front-ends on one conversation: what the one does the other shows, above what is being typed, and may answer for it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Any, cast
+
+import anyio
+import pytest
+from rich.console import Console
+
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TextDelta
+from agent.service.faults import ServiceGone
+from bots.link import Link
+from bots.repl.elsewhere import OtherTurns, Watch
+from bots.repl.following import Following
+from bots.repl.person import Answer, Person
+from bots.repl.pipe import PipePerson
+from bots.repl.place import Place
+from bots.repl.screen import Screen
+from tests.bots.conftest import OpenChat
+from tests.bots.terminal import Terminal, needs_tmux
+from tests.fakes.runtime import FakeRuntime, open_fake_runtime
+
+BOUND_S = 20
+
+
+def _say(chat: Terminal, text: str, *seen: str) -> str:
+    chat.type(text)
+    chat.press("Enter")
+    return chat.see_all(*seen)
+
+
+@needs_tmux
+def test_what_another_front_end_does_is_shown_at_once_above_what_is_being_typed_and_answered_here(open_chat: OpenChat) -> None:
+    first = open_chat()
+    first.see(">")
+    _say(first, "hello", "Hello there")
+    second = open_chat("--session", "s1")
+    second.see_all("> hello", "Hello there", ">")
+    second.type("lo")
+    second.see("> lo")
+    _say(first, "list", "You have two events tomorrow.")
+    shown = second.see_all("> list (cli, elsewhere)", "✓ list_events(when: tomorrow)", "You have two events tomorrow.")
+    assert shown.rstrip().endswith("> lo")
+    second.type("ng")
+    second.press("Enter")
+    assert second.see("Paragraph 39").count("Hello there") == 1
+    # The first one saw that answer without having asked for it; now it asks for something that the second one may answer.
+    first.see_all("> long (cli, elsewhere)", "Paragraph 39")
+    _say(first, "add Tea", "Approve?")
+    assert "12:00-13:00" in second.see_all("> add Tea (cli, elsewhere)", "Create: Tea", "/approvals asks you here")
+    _say(second, "/approvals", "In this conversation:", "Approve?")
+    _say(second, "y", "Created: Tea")
+    first.see_all("answered elsewhere", "approved", "✓ create_event(title: Tea) → Created: Tea")
+    _say(first, "hello again", "again", "Hello there")
+
+
+class InProcess:
+    """A link and the client behind it, straight on a runtime."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self._runtime = runtime
+        self.losses = 0
+        """Streams that end at once."""
+        self.opened = 0
+
+    async def service(self) -> Any:
+        return self
+
+    @asynccontextmanager
+    async def listening(self, session: str, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Event]]:
+        self.opened += 1
+        if self.losses:
+            self.losses -= 1
+            raise ServiceGone
+        async with aclosing(cast("AsyncGenerator[Event]", self._runtime.events(session, after=after))) as events:
+            yield events
+
+    async def approve(self, approval: str, **answer: Any) -> None:
+        await self._runtime.approve(approval, **answer)
+
+
+class Typist(PipePerson):
+    """Notes what is said around the line that is being typed; at a question, thinks for ever."""
+
+    def __init__(self) -> None:
+        self.statuses: list[str | None] = []
+        self.pieces = 0
+
+    def show_status(self, text: str | None) -> None:
+        self.statuses.append(text)
+
+    def write_above(self, write: Callable[[], None]) -> None:
+        self.pieces += 1
+        write()
+
+    async def approve(self, needed: ApprovalNeeded) -> Answer:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+async def _ended(runtime: FakeRuntime, session: str, turn: str) -> None:
+    async for event in runtime.events(session):
+        if event.turn == turn and event.type in TURN_ENDS:
+            return
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("losses", [0, 2])
+async def test_the_watch_shows_what_others_do_once_and_marked_and_listens_again_after_a_loss(losses: int) -> None:
+    shown, person, place, opened = io.StringIO(), Typist(), Place(), 0
+    with anyio.fail_after(BOUND_S):
+        async with open_fake_runtime() as runtime, anyio.create_task_group() as tasks:
+            link = InProcess(runtime)
+            link.losses = losses
+            place.session = session = await runtime.open_session()
+            watch = Watch(cast("Link", link), place, OtherTurns(Screen(Console(file=shown, width=80)), person, place))
+            place.turn = await runtime.send(session, "list mine", who="cli")
+            await _ended(runtime, session, place.turn)
+            tasks.start_soon(watch.run)
+            theirs = await runtime.send(session, "hello", who="acp")
+            await _ended(runtime, session, theirs)
+            while not person.statuses or person.statuses[-1] != "fast · 15 tokens":
+                await anyio.lowlevel.checkpoint()
+            opened = link.opened
+            tasks.cancel_scope.cancel()
+    assert shown.getvalue() == "> hello (acp, elsewhere)\nfast: no rule matched\nHello **there**, ␛[2Jyou.\n"
+    assert opened == losses + 1
+    assert any(status and status.startswith("elsewhere: Hell") for status in person.statuses)
+
+
+@pytest.mark.anyio
+async def test_a_service_that_goes_away_again_and_again_is_not_started_for_the_watch() -> None:
+    async with open_fake_runtime() as runtime:
+        link, place = InProcess(runtime), Place(session=await runtime.open_session())
+        link.losses = 100
+        with anyio.fail_after(BOUND_S):
+            await Watch(cast("Link", link), place, OtherTurns(Screen(Console(file=io.StringIO())), Typist(), place)).run()
+        assert link.opened == 3
+
+
+def test_an_answer_that_grows_elsewhere_shows_its_end_in_the_status_line_alone() -> None:
+    shown, person = io.StringIO(), Typist()
+    others = OtherTurns(Screen(Console(file=shown, width=30)), cast("Person", person), Place())
+    for _ in range(20):
+        others.show(TextDelta(turn="t1", text="word "))
+    assert shown.getvalue() == "(a turn that was begun elsewhere goes on)\n"
+    assert person.statuses[-1] == "elsewhere: …ord word word"
+    others.show(ApprovalAnswered(turn="t0", approval="a", call="c", outcome="no", who="acp"))
+    assert shown.getvalue().endswith("(answered elsewhere)\nrefused\n")
+
+
+@pytest.mark.anyio
+async def test_a_question_that_is_answered_elsewhere_goes_away_here_and_gives_no_answer_of_its_own() -> None:
+    shown, person = io.StringIO(), Typist()
+    with anyio.fail_after(BOUND_S):
+        async with open_fake_runtime() as runtime:
+            session = await runtime.open_session()
+            following = Following(
+                cast("Link", InProcess(runtime)), Screen(Console(file=shown, force_terminal=True)), person, Place(session=session), None
+            )
+            await runtime.send(session, "add Tea", who="cli")
+            async for event in runtime.events(session):
+                if isinstance(event, ApprovalNeeded):
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(partial(following.ask, event, session=session))
+                        await anyio.wait_all_tasks_blocked()
+                        assert following.is_asking
+                        await runtime.approve(event.approval, digest=event.digest, granted=True, who="acp")
+                    break
+            assert not following.is_asking
+            assert "answered elsewhere" in shown.getvalue()
