@@ -12,7 +12,7 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.model import Draft
 from mcp_servers.mail.search import find
 from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.draft_keeping import save
+from mcp_servers.mailbox.draft_keeping import cleared, save
 from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
 from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
 from mcp_servers.mailbox.people import recipients
@@ -92,9 +92,16 @@ class Drafting:
             content = marked(content, self._store.thread_of(about) if about and letter.in_reply_to else "")
             kept = save(self._store, content, key=_key(uid), account=self._store.own_account(about.account if about else ""))
             draft = Draft(f"d{kept.number}", letter.everyone, letter.subject, letter.body)
-            problems = (kept.problem,) if kept.problem else ()
-            found = {"draft": {**_fields(draft, letter, files), "account": kept.account}, "problems": list(problems)}
-            return Outcome(shape.with_problems(shape.draft_text(draft), problems), found)
+            failed = (kept.problem,) if kept.problem else ()
+            # An account that gives no answer to this draft is not asked about others.
+            others = () if failed else cleared(self._store)
+            found = {
+                "draft": {**_fields(draft, letter, files), "account": kept.account},
+                "problems": [*failed, *others],
+                "untrusted": about is not None,
+            }
+            text = "\n".join([shape.with_problems(shape.draft_text(draft), failed), *others])
+            return Outcome(text, found)
 
         lines = [("To", ", ".join(letter.to)), ("Cc", ", ".join(letter.cc)), ("Subject", letter.subject), ("Text", letter.body)]
         lines.append(("Attached", ", ".join(file.name for file in files)))

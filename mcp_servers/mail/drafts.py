@@ -6,7 +6,7 @@ import re
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail import shape
-from mcp_servers.mailbox.draft_keeping import discard
+from mcp_servers.mailbox.draft_keeping import cleared, discard, taken_over
 from mcp_servers.mailbox.letters import letter_text, no_draft_text
 from mcp_servers.mailbox.mime import Parsed, parse
 from mcp_servers.mailbox.store import MailStore
@@ -29,11 +29,13 @@ class Drafts:
 
     def list_drafts(self, call: Call) -> Outcome:
         del call
+        problems = taken_over(self._store)
         read = {number: self._store.drafts.read(key) for number, key in self._store.draft_numbers().items()}
         found = {number: parse(content) for number, content in read.items() if content is not None}
         lines = [f"d{number} {_said(draft)}" for number, draft in found.items()]
         fields = [{"id": f"d{number}", "to": _people(draft), "subject": draft.subject} for number, draft in found.items()]
-        return Outcome(shape.found_text(lines, "draft", left=0, cursor=""), {"drafts": fields, "untrusted": True})
+        text = "\n".join([shape.found_text(lines, "draft", left=0, cursor=""), *problems])
+        return Outcome(text, {"drafts": fields, "problems": list(problems), "untrusted": True})
 
     def discard_draft(self, call: Call) -> Plan:
         number, key = self._find(call.text("draft"))
@@ -46,9 +48,9 @@ class Drafts:
 
         def execute() -> Outcome:
             problem = discard(self._store, key)
-            text = f"Discarded draft {said}"
-            fields = {"draft": f"d{number}", "problems": [problem] if problem else [], "untrusted": True}
-            return Outcome(f"{text}\n{problem}" if problem else text, fields)
+            problems = [*([problem] if problem else []), *cleared(self._store)]
+            fields = {"draft": f"d{number}", "problems": problems, "untrusted": True}
+            return Outcome("\n".join([f"Discarded draft {said}", *problems]), fields)
 
         return Plan({"draft": f"d{number}"}, f"Discard draft {said}", (("Draft", said),), execute, host={"version": key})
 

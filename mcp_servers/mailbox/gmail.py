@@ -140,6 +140,10 @@ class GmailAccount:
         with self._speaking():
             return GmailDrafts(self._api).keep(content, is_new=is_new)
 
+    def find_draft(self, content: bytes) -> bytes | None:
+        with self._speaking():
+            return GmailDrafts(self._api).find(content)
+
     def drop_draft(self, content: bytes) -> bool:
         self._known_at = ""
         with self._speaking():

@@ -5,6 +5,9 @@ What is kept here carries Gmail's name of the draft and Gmail's `Message-ID`, wh
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any, cast
 
@@ -17,8 +20,13 @@ from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_dr
 
 Json = dict[str, Any]
 ME = "me"
-RECENT = 20
-"""Of the drafts, how many are looked through for one whose answer was lost."""
+PAGE = 100
+MAX_LOOKED = 200
+"""Of the drafts written since, how many are looked through for one whose answer was lost: each costs 20 of a minute's 6000 units."""
+MARGIN = timedelta(days=2)
+"""A host's clock may be wrong, and Gmail goes by its own."""
+_OURS = re.compile(r"<([0-9a-f]{32})@variet\.invalid>")
+"""The id that a draft of ours has until Gmail puts another in its place."""
 NOT_KNOWN = "It is not known whether the draft is at Gmail. Look there."
 
 
@@ -44,10 +52,19 @@ class GmailDrafts:
         if draft_of(content):
             return content
         key = quotable_id(content).strip("<>").partition("@")[0]
-        draft = None if is_new else self._found(key)
-        draft = draft or self._put(content, key)
-        message_id = self._message_id(draft)
-        return with_draft(content, draft, message_id)
+        draft = None if is_new else self._found(key, content)
+        return self._named(content, draft or self._put(content, key))
+
+    def find(self, content: bytes) -> bytes | None:
+        """The same for a draft that is there; None where it is not.
+
+        Raises:
+            Refusal: nobody knows.
+        """
+        if draft_of(content):
+            return content
+        draft = self._lost(content)
+        return self._named(content, draft) if draft else None
 
     def drop(self, content: bytes) -> bool:
         """Delete a draft there; False where somebody wrote on it since: then it stays.
@@ -55,7 +72,7 @@ class GmailDrafts:
         Raises:
             Refusal: it was not deleted, or nobody knows; one that is gone is no reason.
         """
-        draft, drafts = draft_of(content), self._api.methods.users().drafts()
+        draft, drafts = draft_of(content) or self._lost(content), self._api.methods.users().drafts()
         if not draft:
             return True
         try:
@@ -75,7 +92,7 @@ class GmailDrafts:
             return self._made(message.as_bytes(), mark_of(content))
         except Unanswered as error:
             try:
-                found = self._found(key)
+                found = self._found(key, content)
             except Refusal:
                 raise Refusal(NOT_KNOWN) from error
             if found is None:
@@ -99,23 +116,45 @@ class GmailDrafts:
             content, "message/rfc822", lambda file: drafts.create(userId=ME, body={"message": message}, media_body=file, fields="id")
         )
 
-    def _found(self, key: str) -> str | None:
-        users = self._api.methods.users()
-        page = self._api.ask(users.drafts().list(userId=ME, maxResults=RECENT, fields="drafts(id,message/id)"))
-        drafts = [(str(one["id"]), str(one["message"]["id"])) for one in cast("list[Json]", page.get("drafts") or [])]
-        asked = [
-            users.messages().get(userId=ME, id=message, format="metadata", metadataHeaders=[MARK], fields="payload/headers")
-            for _, message in drafts
-        ]
-        answers = self._api.ask_all(asked)
-        return next(
-            (
-                draft
-                for (draft, _), one in zip(drafts, answers, strict=True)
-                if not isinstance(one, Refusal) and header_of(one, MARK) == key
-            ),
-            None,
-        )
+    def _lost(self, content: bytes) -> str | None:
+        """Gmail's name of a draft of which we do not have it; none of a draft that never was one of ours."""
+        ours = _OURS.fullmatch(quotable_id(content))
+        return self._found(ours[1], content) if ours else None
+
+    def _found(self, key: str, content: bytes) -> str | None:
+        """The draft that carries the key; None where there is none.
+
+        Raises:
+            Refusal: nobody knows.
+        """
+        since, token, looked = int((parse(content).sent_at - MARGIN).timestamp()), "", 0
+        asked = {"userId": ME, "maxResults": PAGE, "q": f"after:{max(0, since)}", "fields": "drafts(id,message/id),nextPageToken"}
+        while True:
+            request = self._api.methods.users().drafts().list(**asked, **({"pageToken": token} if token else {}))
+            page = self._api.ask(request)
+            drafts = [(str(one["id"]), str(one["message"]["id"])) for one in cast("list[Json]", page.get("drafts") or [])]
+            if found := self._among(drafts, key):
+                return found
+            before, looked, token = token, looked + len(drafts), str(page.get("nextPageToken") or "")
+            if not token:
+                return None
+            if looked >= MAX_LOOKED or token == before:
+                raise Refusal(NOT_KNOWN)
+
+    def _among(self, drafts: Sequence[tuple[str, str]], key: str) -> str | None:
+        messages = self._api.methods.users().messages()
+        asked = [messages.get(userId=ME, id=one, format="metadata", metadataHeaders=[MARK], fields="payload/headers") for _, one in drafts]
+        is_known = True
+        for (draft, _), one in zip(drafts, self._api.ask_all(asked), strict=True):
+            if not isinstance(one, Refusal) and header_of(one, MARK) == key:
+                return draft
+            is_known = is_known and (not isinstance(one, Refusal) or isinstance(one, Missing))
+        if not is_known:
+            raise Refusal(NOT_KNOWN)
+        return None
+
+    def _named(self, content: bytes, draft: str) -> bytes:
+        return with_draft(content, draft, self._message_id(draft))
 
     def _message_id(self, draft: str) -> str:
         """Gmail's own id of the mail; empty where it does not say: then the draft is only shown twice."""

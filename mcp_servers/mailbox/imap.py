@@ -116,6 +116,10 @@ class ImapAccount:
         ImapKeeping(self._connection).keep_draft(content)
         return content
 
+    def find_draft(self, content: bytes) -> bytes | None:
+        # Its id is ours, and stays what it is.
+        return content if ImapKeeping(self._connection).has_draft(content) else None
+
     def drop_draft(self, content: bytes) -> bool:
         return ImapKeeping(self._connection).drop_draft(content)
 

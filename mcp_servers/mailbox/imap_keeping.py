@@ -49,6 +49,19 @@ class ImapKeeping:
             self._put(SENT, content, r"(\Seen)")
         self.drop_draft(content)
 
+    def has_draft(self, content: bytes) -> bool:
+        """Whether a draft is among the account's own.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+
+        def has(wire: imaplib.IMAP4) -> bool:
+            name = folder_names(wire).get(DRAFTS)
+            return bool(name and _held(wire, name, content))
+
+        return self._connection.asked(has)
+
     def drop_draft(self, content: bytes) -> bool:
         """Take a draft from among the account's own; False where somebody wrote on it there since: then it stays.
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, LocalAccount, MailAccount, NotAll, SearchingAccount
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, NotAll, SearchingAccount
 from mcp_servers.mailbox.index import Entered, MailIndex, Row, Seen, account_in, key_in, mail_ref
 from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.looks import Look, look_into
 from mcp_servers.mailbox.mime import Parsed, parse
 from mcp_servers.mailbox.people import distinct
@@ -55,7 +56,7 @@ class MailStore:
     """
 
     def __init__(self, folder: Path, accounts: Sequence[MailAccount] = (), *, addresses: Mapping[str, str] | None = None) -> None:
-        private_folder(folder)
+        self.folder = private_folder(folder)
         self._addresses = dict(addresses or {})
         self.local = LocalAccount(folder)
         self.inbox, self.drafts, self.sent = (self.local.maildir(name) for name in (INBOX, "Drafts", "Sent"))

@@ -32,18 +32,32 @@ class FakeDrafts:
             "gmail.users.drafts.delete": self._delete,
         }
 
+    def add(self, raw: bytes) -> str:
+        """A draft that is there; its name."""
+        return self._named(self.mailbox.add(raw, "DRAFT").id)
+
     def _create(self, called: Called) -> Json:
+        return self._shown(self._named(self.mailbox.compose(called.body.get("message") or {}, "DRAFT").id))
+
+    def _named(self, mail: str) -> str:
         name = f"r-{len(self.mails) + len(self.mailbox.mails) + 7000000000000000000}"
-        self.mails[name] = self.mailbox.compose(called.body.get("message") or {}, "DRAFT").id
-        return self._shown(name)
+        self.mails[name] = mail
+        return name
 
     def _get(self, called: Called) -> Json:
         mail = self.mailbox.mails[self._found(called.path["id"])]
         return {"id": called.path["id"], "message": self.mailbox.shown(mail, called.query.get("format", "full"))}
 
     def _list(self, called: Called) -> Json:
-        names = list(reversed(self.mails))[: called.query.get("maxResults", 100)]
-        return {"drafts": [self._shown(name) for name in names], "resultSizeEstimate": len(names)} if names else {"resultSizeEstimate": 0}
+        fitting = [
+            name for name in reversed(self.mails) if self.mailbox.fits(self.mailbox.mails[self.mails[name]], called.query.get("q", ""))
+        ]
+        start = int(called.query.get("pageToken", 0))
+        end = start + min(self.mailbox.page, called.query.get("maxResults", 100))
+        page: Json = {"resultSizeEstimate": len(fitting)}
+        if names := fitting[start:end]:
+            page["drafts"] = [self._shown(name) for name in names]
+        return {**page, **({"nextPageToken": str(end)} if end < len(fitting) else {})}
 
     def _send(self, called: Called) -> Json:
         name = str(called.body.get("id", ""))

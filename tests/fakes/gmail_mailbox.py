@@ -107,13 +107,16 @@ class FakeMailbox:
         self.history += 1
         return {"id": f"Label_{len(self.labels) + 19}", "name": name}
 
+    def fits(self, mail: FakeMail, q: str) -> bool:
+        return all(_fits(mail, term) for term in _TERM.findall(q))
+
     def _list(self, called: Called) -> Json:
         said = called.query
         wanted = said.get("labelIds", [])
         wanted = [wanted] if isinstance(wanted, str) else wanted
         if any(label not in {*SYSTEM, *self.labels} for label in wanted):
             raise Refused(400, "invalidArgument")
-        terms = [] if "q" not in said else _TERM.findall(said["q"])
+        terms = _TERM.findall(said.get("q", ""))
         hidden = set[str]() if said.get("includeSpamTrash") or "in:trash" in terms else {"TRASH", "SPAM"}
         found = [
             mail

@@ -26,6 +26,7 @@ from mcp_servers.mailbox.imapwire import Listed, roles_of
 from mcp_servers.mailbox.mime import is_same_letter, quotable_id
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.unfiled import Unfiled
+from mcp_servers.mailbox.unplaced import Unplaced
 from mcp_servers.outbox.carriers import ByAddress, Parcel
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
@@ -124,11 +125,18 @@ def test_a_draft_is_thrown_away_here_and_among_the_accounts_own(store: MailStore
     draft(store)
     draft(store, "Other")
     tools = MailTools(store).handlers()
+    contents = [store.drafts.read(key) or b"" for key in store.drafts.entries()]
+    # As a process that died right after the account took them left it.
+    for key, content in zip(store.drafts.entries(), contents, strict=True):
+        Unplaced(store.folder).note(key, "work", content)
     assert text_of(tools["list_drafts"]).startswith('2 drafts\nd1 to bruno@example.org, subject "Dinner"')
     assert text_of(tools["discard_draft"], draft="d1").startswith("Discarded draft d1")
     assert (held(wire, "Drafts"), [mail.subject for mail in store.mails("Trash", account="local")]) == (
         [r"\Draft \Seen: Other"], ["Dinner"],
     )  # fmt: skip
+    [account] = [one for one in store.accounts if isinstance(one, ImapAccount)]
+    assert sorted(account.find_draft(content) == content for content in contents) == [False, True]
+    assert Unplaced(store.folder).waiting() == ()
 
 
 def test_a_draft_that_its_account_does_not_take_is_kept_here_and_that_is_said(tmp_path: Path) -> None:

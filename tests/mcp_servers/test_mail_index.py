@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_servers.mailbox.accounts import LocalAccount
+from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import message_of, parse
 from mcp_servers.mailbox.store import MailStore
