@@ -110,9 +110,10 @@ class ContextOverflow(ModelFailed):
     """The request is longer than the model's context."""
 
     def __init__(self, prompt_tokens: int, n_ctx: int) -> None:
-        super().__init__(
-            f"This is longer than the model can read ({prompt_tokens} tokens, it holds {n_ctx}). Begin a new session, or ask a larger tier."
-        )
+        """Sizes in tokens, as the server says; 0 where it does not."""
+        sizes = (f"{prompt_tokens} tokens", f"it holds {n_ctx}" if n_ctx else "") if prompt_tokens else ()
+        told = f" ({', '.join(filter(None, sizes))})" if sizes else ""
+        super().__init__(f"This is longer than the model can read{told}. Begin a new session, or ask a larger tier.")
         self.prompt_tokens = prompt_tokens
         self.n_ctx = n_ctx
 

@@ -16,6 +16,7 @@ import httpx2
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import REFUSED, EngineKey
 from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
+from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
@@ -100,6 +101,7 @@ class ModelClient:
 
         Raises:
             EngineUnreachable: nobody answers there.
+            ContextOverflow: the request is too long for the model.
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
         try:
@@ -147,7 +149,8 @@ async def _assemble(answer: Answer, on_text: Callable[[str], None], on_progress:
             on_progress(SwapProgress.model_validate(payload))
             continue
         if "error" in payload:
-            raise ModelFailed(_sentence(payload))
+            # Here too a request is refused for its length: after the engine has told how far it is with loading, it has no status left.
+            raise _failure(payload)
         if (reading := prompt_progress(payload)) is not None:
             on_progress(reading)
         text = assembly.add(payload)
@@ -181,19 +184,12 @@ def _refusal(status: int, body: bytes) -> ModelFailed:
         payload = {}
     if not isinstance(payload, dict) or "error" not in payload:
         return ModelFailed(f"The engine answered with status {status}.")
-    said = cast("dict[str, Any]", payload)
-    return _overflow(said["error"]) or ModelFailed(_sentence(said))
+    return _failure(cast("dict[str, Any]", payload))
 
 
-def _overflow(error: Any) -> ContextOverflow | None:
-    """llama-server's way to say that a request is too long."""
-    if not isinstance(error, dict):
-        return None
-    said = cast("dict[str, Any]", error)
-    tokens, n_ctx = said.get("n_prompt_tokens"), said.get("n_ctx")
-    if said.get("type") != "exceed_context_size_error" or not isinstance(tokens, int) or not isinstance(n_ctx, int):
-        return None
-    return ContextOverflow(tokens, n_ctx)
+def _failure(payload: dict[str, Any]) -> ModelFailed:
+    too_long = overflow_in(payload["error"])
+    return ContextOverflow(*too_long) if too_long is not None else ModelFailed(_sentence(payload))
 
 
 def _sentence(payload: dict[str, Any]) -> str:

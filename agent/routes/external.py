@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
+from agent.engine.overflow import overflow_in
 from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed
 from agent.routes.forwarding import Forwarded, Passing
 
@@ -24,7 +25,6 @@ CONNECT_TIMEOUT_S = 10.0
 """Over the internet, with TLS."""
 SILENCE_TIMEOUT_S = 300.0
 """Between two pieces of a stream: the largest models think for minutes before their first word."""
-_OVERFLOW_CODE = "context_length_exceeded"
 _OURS = frozenset({"cache_prompt"})
 """Of a request, what only llama.cpp knows: others may refuse it."""
 
@@ -62,6 +62,7 @@ class OpenAIModel:
 
         Raises:
             EngineUnreachable: nobody answers there, or it has no room for us now.
+            ContextOverflow: the request is too long for its model.
             ModelFailed: it refused, or its stream broke off.
         """
         try:
@@ -71,10 +72,13 @@ class OpenAIModel:
         except (openai.RateLimitError, openai.InternalServerError) as error:
             raise EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).") from error
         except openai.APIStatusError as error:
-            if error.code == _OVERFLOW_CODE:
-                raise ContextOverflow(0, 0) from error
+            if (too_long := overflow_in(error.body)) is not None:
+                raise ContextOverflow(*too_long) from error
             raise ModelFailed(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
+            # What a stream says instead of an answer is an error without a status.
+            if isinstance(error, openai.APIError) and (too_long := overflow_in(error.body)) is not None:
+                raise ContextOverflow(*too_long) from error
             raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agent.events import ContextTrimmed, TurnFailed
+from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Draft, Overflowed, Summarise, Summarised
 from agent.view.window import View, cut, is_full
 
@@ -54,13 +55,18 @@ def shorten(draft: Draft, too_long: Overflowed) -> bool:
 
     1. Older turns can leave, and none have left for this request: they do.
     2. They have, or this turn alone is too long: it fails, and says so.
+    Where the server names no sizes, those that are known count; where nothing is, half of the conversation leaves.
 
     Returns:
         Whether the model can be asked again.
     """
-    leaving = cut(too_long.view.turns, tokens=too_long.prompt_tokens, n_ctx=too_long.n_ctx)
+    view = too_long.view
+    tokens = too_long.prompt_tokens or view.tokens or sum(each.size for each in view.turns) // CHARS_PER_TOKEN
+    # What it refused is more than it can hold, whatever it is said to hold.
+    n_ctx = too_long.n_ctx or min(draft.state.n_ctx or tokens, tokens)
+    leaving = cut(view.turns, tokens=tokens, n_ctx=n_ctx)
     if leaving is None or draft.state.was_too_long:  # 2
         draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
         return False
-    take_summary(draft, Summarised(leaving, too_long.n_ctx, ""), cause="refused")  # 1
+    take_summary(draft, Summarised(leaving, n_ctx, ""), cause="refused")  # 1
     return True

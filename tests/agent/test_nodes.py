@@ -23,6 +23,7 @@ from tests.fakes.scripted_model import Say, ScriptedModel, scripted_model
 
 RULES = [{"name": "long", "to": ("big", "cloud"), "min_tokens": 1000, "allow_external": True}]
 LONG = "word " * 1000
+TOO_LONG = "This model's maximum context length is 4096 tokens. However, your request has 5000 input tokens."
 
 
 def settings_of(nodes: dict[str, dict[str, Any]], **routing: Any) -> AgentSettings:
@@ -178,10 +179,20 @@ async def test_money_is_counted_from_what_was_really_read_and_written(home: Home
 
 async def test_what_leaves_the_house_is_said_and_carries_neither_our_name_for_it_nor_what_a_model_thought(home: Home):
     with anyio.fail_after(120):
-        async with scripted_model([Say("outside", reasoning="hm")] * 2) as cloud:
+        said = Say("outside", reasoning="hm")
+        refused = [
+            Say(status=400, error={"code": "1261", "message": "Prompt exceeds max length"}),
+            said,
+            Say(error={"message": TOO_LONG}),
+            said,
+        ]
+        async with scripted_model([said, said, *refused]) as cloud:
             entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "external": True}
             async with agent_of(home, [], settings=settings_of({"cloud": entry})) as agent:
                 first, second = await agent.ask(LONG), await agent.ask("more", tier="cloud")
+                shortened = [await agent.ask("more", tier="cloud") for _ in range(2)]
+    assert [[event.type for event in events if event.seq].count("context_trimmed") for events in shortened] == [1, 1]
+    assert [answer(events) for events in shortened] == ["outside", "outside"]
     assert routes(first)[0].reasons[-1] == 'the conversation is sent to cloud, outside this house: the rule "long" allows it'
     assert routes(second)[0].reasons[-1].endswith("a person named it")
     assert answer(second) == "outside"

@@ -85,10 +85,29 @@ def test_a_request_that_was_too_long_is_cut_and_sent_again_and_one_turn_alone_fa
     assert (turn.end.type, turn.end.error) == ("turn_failed", "too long")
 
 
+def test_a_refusal_without_sizes_frees_half_of_what_is_known_to_be_sent():
+    turn = routed()
+    turn.pending.clear()
+    turn.tell(Overflowed(0, 0, view(1000, 1000, 1000, 1000, tokens=6000), "too long"))
+    assert turn.of("context_trimmed")[0].dropped == 2
+    other = routed()
+    other.tell(Overflowed(0, 0, view(1000, 1000, 1000, 1000), "too long"))
+    assert other.of("context_trimmed")[0].dropped == 2
+
+
+VLLM_TOO_LONG = {
+    "message": "This model's maximum context length is 4096 tokens. However, your request has 5000 input tokens.",
+    "type": "BadRequestError",
+    "code": 400,
+}
+LOADING = {"model": "nano", "phase": "loading", "elapsed_s": 1.5}
+
+
 @pytest.mark.anyio
-async def test_a_conversation_goes_on_after_its_model_has_refused_it_for_its_length(home: Home):
+@pytest.mark.parametrize("refusal", [Say(status=400, error=TOO_LONG), Say(error=VLLM_TOO_LONG, loading=[LOADING])])
+async def test_a_conversation_goes_on_after_its_model_has_refused_it_for_its_length(home: Home, refusal: Say):
     with anyio.fail_after(60):
-        script = [Say("One."), Say("Two."), Say(status=400, error=TOO_LONG), Say("Three."), Say("Four.")]
+        script = [Say("One."), Say("Two."), refusal, Say("Three."), Say("Four.")]
         async with agent_of(home, script) as agent:
             await agent.ask("one")
             await agent.ask("two")
