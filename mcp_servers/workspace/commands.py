@@ -25,6 +25,8 @@ _NAMES = frozenset(
 """What a program needs to run; anything else of the server's environment may be a secret."""
 _FIXED = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 """Nobody is there to page or to answer."""
+_GIT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.bareRepository", "GIT_CONFIG_VALUE_0": "explicit"}
+"""Else git takes any folder with a `HEAD` and a `config` for a repository, and that `config`, which a model may write, names programs."""
 _OURS = "VARIET_"
 _PROBLEM = re.compile(r"(?P<path>[^\s:][^:\n]*):(?P<line>\d+)(?::(?P<column>\d+))?:? (?P<text>.*\S)")
 
@@ -73,6 +75,12 @@ def environment(of_server: Mapping[str, str], allowed: Allowed) -> dict[str, str
             ":".join(part for part in kept["PATH"].split(":") if part.startswith("/")) if ";" not in kept["PATH"] else kept["PATH"]
         )
     return {**kept, **_FIXED}
+
+
+def environment_for(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one command, after what `environment` gave: git looks for no repository where none is meant to be."""
+    is_git = re.split(r"[/\\]", argv[0])[-1].casefold() in {"git", "git.exe"}
+    return {**env, **(_GIT if is_git else {})}
 
 
 @dataclass(frozen=True)

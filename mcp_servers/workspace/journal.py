@@ -1,8 +1,8 @@
 """Every change of the workspace with what was there before, so that it can be undone: in the server's own folder, never in the workspace.
 
 A change is committed here as `planned` before the first file is touched, and as `done` after the last. What a crash left `planned` is
-settled by looking at the files. The same client-made id is one change, however often it comes. A deleted file is nowhere but here: this
-is the trash.
+settled by looking at the files, before the next change is made. The same client-made id is one change, however often it comes. A deleted
+file is nowhere but here: this is the trash.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from mcp_servers.workspace.model import Change, Content, Place, Step
 from mcp_servers.workspace.places import Root
 
 BUSY_TIMEOUT_S = 5.0
-"""A transaction lasts milliseconds."""
+"""A transaction lasts milliseconds, a change well under a second."""
 MAX_KEPT = 1000
 """Changes; older ones are forgotten, and with them what they deleted."""
 MAX_KEPT_BYTES = 256 * 1024 * 1024
 OTHER_CHANGE = "Another change was made under this approval. Ask again."
+BUSY = "Another program is changing the workspace. Try again."
 State = Literal["planned", "done", "undone", "failed"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS changes (
@@ -41,6 +42,10 @@ CREATE TABLE IF NOT EXISTS steps (
     before TEXT, before_mode INTEGER, after TEXT, after_mode INTEGER, PRIMARY KEY (change, position));
 CREATE TABLE IF NOT EXISTS contents (digest TEXT PRIMARY KEY, packed BLOB NOT NULL, size INTEGER NOT NULL);
 """
+
+
+class Busy(Refusal):
+    """Another process is at it; nothing was done."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,13 @@ class Journal:
         self._rows.execute("PRAGMA synchronous=FULL")
         self._rows.execute("PRAGMA foreign_keys=ON")
         self._rows.executescript(_SCHEMA)
+        # Never written: its lock is the turn, on every system, and the system takes it from a process that dies.
+        self._turns = sqlite3.connect(folder / "turn.sqlite", timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         self._roots = roots
         self._clock = clock
 
     def close(self) -> None:
+        self._turns.close()
         self._rows.close()
 
     def plan(self, change: Change, asked: str) -> Kept:
@@ -126,9 +134,29 @@ class Journal:
         """The newest that stands and is no undoing itself."""
         return next(iter(self._kept("state = 'done' AND undoes IS NULL", limit=1)), None)
 
-    def unsettled(self, older_than_s: float) -> list[Kept]:
-        """Those that were begun so long ago that their process must have died."""
-        return self._kept("state = 'planned' AND at < ?", self._clock() - older_than_s)
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """The right to change files, which one process of a home has at a time; it ends with the process.
+
+        Raises:
+            Busy: another process keeps it for too long.
+        """
+        try:
+            self._turns.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise Busy(BUSY) from error
+        try:
+            yield
+        finally:
+            self._turns.execute("ROLLBACK")
+
+    def is_unsettled(self) -> bool:
+        """Whether a change is under way, here or elsewhere, or was when its process died."""
+        return self._rows.execute("SELECT 1 FROM changes WHERE state = 'planned' LIMIT 1").fetchone() is not None
+
+    def unsettled(self) -> list[Kept]:
+        """Those that were begun and have no end. To whoever has the turn: those whose process died."""
+        return self._kept("state = 'planned'")
 
     def finish(self, kept: Kept, state: State) -> None:
         """Note how it ended; what it undoes is undone, or stands again."""
@@ -146,7 +174,7 @@ class Journal:
         try:
             self._rows.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise Refusal("Another program is changing the workspace. Try again.") from error
+            raise Busy(BUSY) from error
         try:
             yield
         except BaseException:

@@ -5,11 +5,14 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["file", "folder", "link", "other"]
 StepKind = Literal["write", "create", "delete", "make_folder", "remove_folder", "move"]
+UNNAMED = re.compile(r"\.variet-[0-9a-f]{16}\.new")
+"""A file that is being written and has not got its name yet."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Pure: names only. That a name is harmless on the disk as well (no link, no devic
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ MAX_NAME_BYTES = 255
 """What the usual file systems take."""
 _DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$", *(f"{kind}{number}" for kind in ("com", "lpt") for number in "0123456789¹²³")}
 """Names that Windows takes for devices, in any folder and with any ending."""
+_SHORT = re.compile(r"[^.]{1,6}~\d{1,6}(\.[^.]{0,3})?")
+"""Second names that Windows makes up: `ENV~1` may be `.env`, and nobody can see that it is."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _check_name(part: str, words: str, *, is_windows: bool) -> None:
         raise Refusal(f"The path holds a name longer than {MAX_NAME_BYTES} bytes. Choose a shorter one.")
     if is_windows:
         stem = part.split(".")[0].rstrip(" ").casefold()
-        if stem in _DEVICES or part != part.rstrip(". ") or any(character in part for character in '<>:"|?*'):
+        if stem in _DEVICES or _SHORT.fullmatch(part) or part != part.rstrip(". ") or any(character in part for character in '<>:"|?*'):
             raise Refusal(f'"{part}" is no name that a file can have on Windows. Choose another.')
 
 

@@ -46,7 +46,8 @@ class Planner:
             else:
                 content, text = self._text(place)
                 steps.append(self._write(place, content, patched(text, part.hunks, place.shown)))
-        if len({step.place for step in steps}) != len(steps):
+        # On a disk that does not know case, `a` and `A` are one file, too.
+        if len({(step.place.root, *map(folded, step.place.parts)) for step in steps}) != len(steps):
             raise Refusal("The patch names a file twice. Give one part for each file.")
         return steps
 

@@ -10,16 +10,18 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 
-from mcp_servers.workspace.model import Content, Entry, Found, Kind
+from mcp_servers.workspace.model import UNNAMED, Content, Entry, Found, Kind
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A FIFO or a device must neither block nor become our terminal, should one appear after the look.
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FOLDER_MODE = 0o777
+_RENAME_NOREPLACE = 1
 _PERMISSIONS = 0o777
 """What is kept of a mode: a file that a model wrote is no longer one that runs as somebody else."""
 _CHUNK_BYTES = 1 << 20
@@ -87,15 +89,7 @@ class RootFiles:
     def create(self, parts: Parts, content: Content) -> None:
         """A new file, there whole or not at all; nothing is ever replaced."""
         with self._above(parts) as (folder, name), _written(folder, content) as fresh:
-            try:
-                os.link(fresh, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
-                    raise
-                # A disk without hard links: the check and the renaming are then two steps.
-                if _is_there(folder, name):
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
-                os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
+            _give_name(folder, fresh, folder, name, is_file=True)
             os.fsync(folder)
 
     def replace(self, parts: Parts, content: Content, expected: bytes) -> bool:
@@ -116,6 +110,12 @@ class RootFiles:
             os.fsync(folder)
             return True
 
+    def sweep(self, parts: Parts) -> None:
+        """Remove from a folder what somebody wrote and died before it had its name."""
+        with self.opened(parts) as folder, os.scandir(folder) as listing:
+            for name in [entry.name for entry in listing if UNNAMED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]:
+                os.unlink(name, dir_fd=folder)
+
     def make_folder(self, parts: Parts, mode: int | None = None) -> None:
         """A new folder, with these permissions (its owner may always enter it) or the usual ones."""
         with self._above(parts) as (folder, name):
@@ -133,13 +133,10 @@ class RootFiles:
         """Give a file or a folder another name, perhaps in another root of the same disk; nothing is ever replaced."""
         with self._above(parts) as (source, name), other._above(target) as (folder, new):
             details = os.stat(name, dir_fd=source, follow_symlinks=False)
-            is_respelled = _is_same(folder, new, details) and new.casefold() == name.casefold()
-            if not is_respelled and _is_there(folder, new):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            if stat.S_ISREG(details.st_mode) and not is_respelled and _linked(source, name, folder, new):
-                os.unlink(name, dir_fd=source)
-            else:
+            if _is_same(folder, new, details) and new.casefold() == name.casefold():
                 os.rename(name, new, src_dir_fd=source, dst_dir_fd=folder)
+            else:
+                _give_name(source, name, folder, new, is_file=stat.S_ISREG(details.st_mode))
             os.fsync(folder)
             os.fsync(source)
 
@@ -155,8 +152,46 @@ def _plain(name: str) -> str:
     return name
 
 
+def _give_name(source: int, name: str, folder: int, new: str, *, is_file: bool) -> None:
+    """Another name for what has one already; nothing is replaced.
+
+    1. In one step, where system and disk can: there is never a file with two names, nor with none.
+    2. Else a file gets the other name beside its own, which then goes.
+    3. Else (a folder, a disk without hard links) the check and the renaming are two steps.
+
+    Raises:
+        OSError: also EEXIST, the name is taken.
+    """
+    if _renamed(source, name, folder, new):  # 1
+        return
+    if is_file and _linked(source, name, folder, new):  # 2
+        os.unlink(name, dir_fd=source)
+        return
+    if _is_there(folder, new):  # 3
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(name, new, src_dir_fd=source, dst_dir_fd=folder)
+
+
+def _renamed(source: int, name: str, folder: int, new: str) -> bool:
+    """Linux's call that Python does not wrap. False where there is none, or the disk does not know it."""
+    if not sys.platform.startswith("linux"):
+        return False
+    # Only when it is needed: a server that waits for its first change has started sooner.
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    if libc.renameat2(source, os.fsencode(name), folder, os.fsencode(new), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+        return False
+    raise OSError(number, os.strerror(number))
+
+
 def _linked(source: int, name: str, folder: int, target: str) -> bool:
-    """Whether the file now has the other name too: the way to rename that replaces nothing. False on a disk without hard links."""
+    """Whether the file now has the other name too. False on a disk without hard links."""
     try:
         os.link(name, target, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:

@@ -49,13 +49,15 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
 
     Raises:
         ValueError: ripgrep does not take the pattern; its text says why.
+        TimeoutError: it was ended before it had looked everywhere.
     """
     argv = [rg, *_FLAGS, *([] if is_regex else ["--fixed-strings"]), *(["--ignore-case"] if ignores_case else []), "-e", pattern, "--", "."]
     environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     process = subprocess.Popen(
         argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )  # fmt: skip
-    bound = threading.Timer(BOUND_S, process.kill)
+    is_late = threading.Event()
+    bound = threading.Timer(BOUND_S, _end_late, (process, is_late))
     bound.daemon = True
     bound.start()
     try:
@@ -65,12 +67,19 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
                 if hit is not None:
                     yield hit
             progress.check()
+            if is_late.is_set():
+                raise TimeoutError
             problem = process.stderr.read(4096) if process.stderr else b""
             if process.wait() == 2 and problem:
                 raise ValueError(" ".join(problem.decode("utf-8", "replace").split()))
     finally:
         bound.cancel()
         process.kill()
+
+
+def _end_late(process: subprocess.Popen[bytes], is_late: threading.Event) -> None:
+    is_late.set()
+    process.kill()
 
 
 def _hit(line: bytes) -> Hit | None:

@@ -26,6 +26,7 @@ MAX_BYTES = 128 * 1024 * 1024
 """Read in one search."""
 BOUND_S = 20.0
 MAX_CONTEXT = 10
+NOT_ALL = "Not all files were searched. Search a smaller folder."
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Search:
                 progress.say(f"{result.files} files searched")
                 budget -= size
                 if budget < 0 or self._clock() > give_up_at:
-                    result.stopped = "Not all files were searched. Search a smaller folder."
+                    result.stopped = NOT_ALL
                     break
                 self._add(result, place, wanted, finder)
                 if len(result.matches) >= MAX_MATCHES:
@@ -128,6 +129,8 @@ class Search:
                 if len(result.matches) >= MAX_MATCHES:
                     result.stopped = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."
                     break
+        except TimeoutError:
+            result.stopped = NOT_ALL
         except ValueError as error:
             raise Refusal(f"The regular expression cannot be read: {error}. Mend it, or search for the words as they are.") from error
         return result

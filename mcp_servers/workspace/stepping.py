@@ -1,25 +1,25 @@
 """Carrying out the steps of a change, taking them back when one fails, and telling after a crash how far it came.
 
-Each step is checked against the file as it is, at the moment it is made: a step that expects what is no longer there does nothing.
+Each step is checked against the file as it is, at the moment it is made: a step that expects what is no longer there does nothing. A change
+is made in the journal's turn, which no other process has meanwhile; so a change that is planned and has no turn is one whose process died.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.workspace import shape
 from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.journal import Journal, Kept
-from mcp_servers.workspace.model import Content, Place, Step
+from mcp_servers.workspace.journal import Busy, Journal, Kept
+from mcp_servers.workspace.model import Change, Content, Place, Step
 from mcp_servers.workspace.refusing import told
 
 log = logging.getLogger(__name__)
 
-DEAD_AFTER_S = 120.0
-"""A change takes well under a second; one that was begun this long ago has no process any more."""
 _INVERSE = {"create": "delete", "delete": "create", "make_folder": "remove_folder", "remove_folder": "make_folder"}
 
 
@@ -42,16 +42,38 @@ class Stepper:
         self._workspace = workspace
         self._journal = journal
 
-    def carry_out(self, kept: Kept) -> Kept:
-        """Do what the journal has planned, all of it or nothing; what was done already is not done again.
+    def make(self, change: Change, asked: str) -> Kept:
+        """Note a change and do it, all of it or nothing.
+
+        Args:
+            change: with a new id.
+            asked: the digest of the call that asks for it.
 
         Raises:
             Stale: a file is no longer what the change is based on.
-            Refusal: the system does not allow a step.
+            Refusal: the system does not allow a step, or another process is changing something.
         """
-        if kept.state == "failed":
-            raise Refusal("This change failed before. Nothing was done. Make it again.")
-        if kept.state == "planned":
+        with self._journal.turn():
+            self._settle()
+            return self._carried_out(self._journal.plan(change, asked))
+
+    def finish(self, kept: Kept) -> Kept:
+        """Do what is left of a change that the journal has; as `make`. What was done already is not done again."""
+        with self._journal.turn():
+            return self._carried_out(self._journal.numbered(kept.number) or kept)
+
+    def settle(self) -> None:
+        """Finish what a process left that died: done if all of it is there, else taken back. Nothing, while another process is at work."""
+        if not self._journal.is_unsettled():
+            return
+        try:
+            with self._journal.turn():
+                self._settle()
+        except Busy:
+            log.info("another process is changing the workspace")
+
+    def _carried_out(self, kept: Kept) -> Kept:
+        if kept.state in {"planned", "failed"}:
             done: list[Step] = []
             try:
                 for step in kept.change.steps:
@@ -65,15 +87,21 @@ class Stepper:
             self._journal.finish(kept, "done")
         return self._journal.numbered(kept.number) or kept
 
-    def settle(self) -> None:
-        """Finish what a process left that died: done if all of it is there, else taken back."""
-        for kept in self._journal.unsettled(DEAD_AFTER_S):
+    def _settle(self) -> None:
+        for kept in self._journal.unsettled():
+            self._sweep(kept)
             done = [step for step in kept.change.steps if self._is_done(step)]
             if len(done) == len(kept.change.steps):
                 self._journal.finish(kept, "done")
                 continue
             self._take_back(done)
             self._journal.finish(kept, "failed")
+
+    def _sweep(self, kept: Kept) -> None:
+        """Remove what the dead process had written and not yet given its name."""
+        for folder in dict.fromkeys(self._workspace.above(step.place) for step in kept.change.steps):
+            with suppress(OSError):
+                self._workspace.files(folder).sweep(folder.parts)
 
     def _take_back(self, done: Sequence[Step]) -> None:
         for step in inverse(done):

@@ -15,7 +15,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mcp_servers.workspace.model import Content, Entry, Found, Kind
+from mcp_servers.workspace.model import UNNAMED, Content, Entry, Found, Kind
 
 _REPARSE_POINT = 0x400
 """`FILE_ATTRIBUTE_REPARSE_POINT`: a link, a junction, or a file that a cloud would fetch."""
@@ -101,6 +101,11 @@ class RootFiles:
             return False
         os.unlink(self._path(parts))
         return True
+
+    def sweep(self, parts: Parts) -> None:
+        folder = self.checked(parts)
+        for name in [name for name in os.listdir(folder) if UNNAMED.fullmatch(name)]:
+            os.unlink(folder / name)
 
     def make_folder(self, parts: Parts, mode: int | None = None) -> None:
         os.mkdir(self._path(parts), 0o777 if mode is None else mode & _PERMISSIONS | 0o700)

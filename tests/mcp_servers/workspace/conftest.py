@@ -10,6 +10,5 @@ from tests.mcp_servers.workspace.desk import Desk
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Generator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.journal.close()
+    with Desk(tmp_path) as desk:
+        yield desk

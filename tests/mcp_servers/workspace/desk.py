@@ -36,6 +36,12 @@ class Desk:
         changing = Changing(self.workspace, self.journal, lambda: TOKEN)
         self.tools: dict[str, Callable[[Call], Outcome | Plan]] = {**reading.handlers(), **changing.handlers()}
 
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
+
     def write(self, name: str, content: str | bytes) -> Path:
         file = self.root / name
         file.parent.mkdir(parents=True, exist_ok=True)

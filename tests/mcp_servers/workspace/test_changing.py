@@ -119,6 +119,10 @@ def test_a_patch_that_fails_half_way_leaves_everything_as_it_was(desk: Desk):
         ("hello", "That is no unified diff. Begin with '--- a/FILE', '+++ b/FILE' and '@@ -1,3 +1,4 @@'."),
         ("@@ -1 +1 @@\n-x\n+y\n", "The patch names no file: lines '--- a/FILE' and '+++ b/FILE' must stand before its hunks."),
         ("--- a/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "The patch deletes. Use delete_file."),
+        (
+            "--- /dev/null\n+++ b/N\n@@ -0,0 +1 @@\n+x\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+y\n",
+            "The patch names a file twice. Give one part for each file.",
+        ),
         ("--- a/a\n+++ b/b\n@@ -1 +1 @@\n-x\n+y\n", "The patch renames. Use move_file."),
         ("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-q\n+y\n", "Hunk 1 does not fit a: its lines stand nowhere in the file. Read it again."),
         ("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-q\n+y\n", '"../x" climbs up with "..". Give a path from the top of the workspace.'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -68,11 +69,18 @@ def test_a_path_that_leads_out_is_refused(said: str):
 
 
 @pytest.mark.parametrize(
-    "said", ["CON", "con.txt", "a/NUL", "x:ads", "C:\\x", "\\\\server\\share\\x", "trailing.", "trailing ", "aux.c/x", "COM1"]
+    "said",
+    ["CON", "con.txt", "a/NUL", "x:ads", "C:\\x", "\\\\server\\share\\x", "trailing.", "trailing ", "aux.c/x", "COM1"]
+    + ["ENV~1", "a/CREDEN~1.JSO", "git~2"],
 )
 def test_names_that_windows_takes_for_something_else_are_refused_there(said: str):
     with pytest.raises(Refusal):
         place_of(said + "/y" if said.endswith(" ") else said, (Root("p", "D:\\p"),), is_windows=True)
+
+
+@pytest.mark.parametrize("said", ["a~b", "notes~", "longer~1.txt.orig", "console.txt", "aux-in/com", "~1"])
+def test_names_that_only_look_like_those_are_taken(said: str):
+    assert "/".join(place_of(said, (Root("p", "D:\\p"),), is_windows=True).parts) == said
 
 
 def test_several_roots_are_told_apart_by_their_names(tmp_path: Path):
@@ -99,9 +107,16 @@ def test_names_that_a_disk_takes_for_the_same_fold_to_the_same(name: str):
     assert folded(name + ".. ") == folded(name)
 
 
-@pytest.fixture(params=[posix_files, windows_files], ids=["posix", "windows"])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> posix_files.RootFiles:
+def _cannot(*_: object) -> bool:
+    return False
+
+
+@pytest.fixture(params=[posix_files, "old", windows_files], ids=["posix", "posix without renameat2", "windows"])
+def files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> posix_files.RootFiles:
     """Both ways to open files. What differs between them (a race) is tested for POSIX alone."""
+    if request.param == "old":
+        monkeypatch.setattr(posix_files, "_renamed", _cannot)
+    way = posix_files if request.param == "old" else request.param
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "outside").mkdir()
@@ -110,7 +125,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> posix_files.RootFil
     (root / "dir" / "file").write_text("mine")
     (root / "out").symlink_to(tmp_path / "outside")
     (root / "dir" / "link").symlink_to(tmp_path / "outside" / "secret")
-    return request.param.RootFiles(str(root))
+    return way.RootFiles(str(root))
 
 
 def test_no_link_is_followed_on_any_way(files: posix_files.RootFiles, tmp_path: Path):
@@ -164,6 +179,26 @@ def test_the_two_ways_do_the_same_with_plain_files(files: posix_files.RootFiles,
     files.remove_folder(("new",))
     assert sorted(os.listdir(tmp_path / "root")) == ["dir", "out"]
     assert (tmp_path / "root" / "dir" / "file").stat().st_mode & 0o777
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a call that only Linux has")
+def test_a_file_never_has_two_names_on_its_way_to_another(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """A crash between two names would leave a file that is refused as one that may lie outside."""
+
+    def linked(*_: object, **__: object) -> None:
+        raise AssertionError("a second name")
+
+    monkeypatch.setattr(os, "link", linked)
+    desk.text("create_file", path="a", text="1\n")
+    desk.text("move_file", path="a", to="deep/b")
+    assert desk.data("deep/b") == b"1\n"
+    late = desk.plan("create_file", path="late", text="mine\n")
+    moved = desk.plan("move_file", path="deep/b", to="late")
+    desk.write("late", "theirs\n")
+    for plan in (late, moved):
+        with pytest.raises(Refusal, match="there already"):
+            plan.execute()
+    assert (desk.data("late"), desk.data("deep/b")) == (b"theirs\n", b"1\n")
 
 
 def test_devices_pipes_and_sockets_neither_block_nor_are_read(desk: Desk):

@@ -169,6 +169,13 @@ def test_what_ripgrep_says_of_anything_outside_is_not_shown(tmp_path: Path):
     desk.journal.close()
 
 
+def test_a_ripgrep_that_was_ended_for_its_time_has_not_searched_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mcp_servers.workspace.ripgrep.BOUND_S", 1.0)
+    with Desk(tmp_path, rg=lying_ripgrep(tmp_path, [("a.py", 1)], goes_on_s=60)) as desk:
+        desk.write("a.py", "needle inside\n")
+        assert desk.text("search_files", pattern="needle").endswith("Not all files were searched. Search a smaller folder.")
+
+
 def test_an_expression_that_never_ends_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mcp_servers.workspace.finding.REGEX_BOUND_S", 1.0)
     desk.write("evil", "a" * 60 + "!\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -81,6 +83,28 @@ def test_only_commands_that_the_settings_name_may_run(desk: Desk):
     assert "(none)" in refusal(running(desk, commands=()), "run_command", command=["ls"])
     assert "There is no program" in refusal(running(desk), "run_command", command=["no-such-program-anywhere"])
     assert refusal(running(desk), "run_command", command=["ls"], folder="../..").startswith('"../.." climbs up')
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_takes_no_folder_that_a_model_wrote_for_a_repository(desk: Desk):
+    """Its `config` would name a program, and a person who allowed `git status` did not allow that."""
+    config = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = touch obeyed; false\n"
+    for name, text in (("HEAD", "ref: refs/heads/main\n"), ("config", config), ("objects/x", ""), ("refs/x", "")):
+        desk.text("create_file", path=f"evil/{name}", text=text)
+    text = ran(running(desk, commands=("git status",)), "git", "status", folder="evil")
+    assert text.startswith("Exit code 128: ")
+    assert not list(desk.root.rglob("obeyed"))
+    subprocess.run(["git", "status"], cwd=desk.root / "evil", check=False, capture_output=True, timeout=60)
+    assert list(desk.root.rglob("obeyed")), "what is held off here is nothing that git does"
+    # A repository of the person's own is one as before.
+    subprocess.run(["git", "init", "-q"], cwd=desk.root, check=True, timeout=60)
+    assert ran(running(desk), "git", "status", "--short").startswith("Exit code 0: ")
+
+
+def test_what_git_is_told_goes_to_git_alone():
+    assert commands.environment_for(["/usr/bin/git", "log"], {"A": "1"})["GIT_CONFIG_KEY_0"] == "safe.bareRepository"
+    assert commands.environment_for(["C:\\x\\Git.EXE"], {})
+    assert commands.environment_for(["pytest", "git"], {"A": "1"}) == {"A": "1"}
 
 
 def test_a_command_that_takes_too_long_is_ended(desk: Desk):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from mcp_servers.errors import Refusal
+from mcp_servers.workspace.model import Change, Step
+from mcp_servers.workspace.stepping import Stepper
 from tests.mcp_servers.workspace.desk import Desk
 from tests.mcp_servers.workspace.patches import PATCH
 
@@ -93,25 +98,60 @@ def test_the_journal_forgets_the_oldest_when_it_is_full(desk: Desk, monkeypatch:
 
 
 @pytest.mark.parametrize("made", [0, 1, 2])
-def test_what_a_crash_left_half_done_is_settled_at_the_next_start(desk: Desk, monkeypatch: pytest.MonkeyPatch, made: int):
+def test_what_a_crash_left_half_done_is_settled_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch, made: int):
     desk.write("a.py", "one\ntwo\n3\n4\n5\n6\n7\n8\nnine\nten\n")
     plan = desk.plan("apply_patch", patch=PATCH)
-    make = desk.stepper._make  # pyright: ignore[reportPrivateUsage]
-    done: list[object] = []
-
-    def crashing(_self: object, step: object) -> None:
-        if len(done) == made:
-            raise KeyboardInterrupt
-        done.append(step)
-        make(step)  # pyright: ignore[reportArgumentType]
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("mcp_servers.workspace.stepping.Stepper._make", crashing)
+    with crashing(monkeypatch, after=made):
         plan.execute()
-    monkeypatch.setattr("mcp_servers.workspace.stepping.DEAD_AFTER_S", -1.0)
+    # As a process has that dies while it writes.
+    desk.write(".variet-0123456789abcdef.new", "half of")
+    desk.write(".variet-mine.new", "the person's own")
     desk.stepper.settle()
     assert desk.data("a.py").startswith(b"one\ntwo\n")
-    assert sorted(os.listdir(desk.root)) == ["a.py"]
+    assert sorted(os.listdir(desk.root)) == [".variet-mine.new", "a.py"]
+
+
+def test_the_next_change_of_another_process_settles_what_a_crash_left(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    desk.write("a.py", "one\ntwo\n3\n4\n5\n6\n7\n8\nnine\nten\n")
+    plan = desk.plan("apply_patch", patch=PATCH)
+    with crashing(monkeypatch, after=1):
+        plan.execute()
+    assert desk.data("a.py").startswith(b"one\none and a half\n")
+    with Desk(tmp_path) as other:
+        other.text("create_file", path="b", text="1\n")
+        assert desk.data("a.py").startswith(b"one\ntwo\n")
+        assert sorted(os.listdir(desk.root)) == ["a.py", "b"]
+        assert "c2" in other.text("list_changes")
+        assert "c1 " not in other.text("list_changes")
+
+
+def test_a_call_that_comes_again_after_it_was_settled_is_made_once(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.write("a.py", "one\ntwo\n3\n4\n5\n6\n7\n8\nnine\nten\n")
+    plan = desk.plan("apply_patch", patch=PATCH)
+    with crashing(monkeypatch, after=1):
+        desk.carry_out("apply_patch", plan)
+    desk.stepper.settle()
+    for _ in range(2):
+        assert desk.carry_out("apply_patch", plan).endswith("change c1.")
+    assert desk.data("a.py").startswith(b"one\none and a half\ntwo\n")
+    assert desk.data("new/b.py") == b"made\nhere\n"
+
+
+def test_two_processes_never_change_files_at_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mcp_servers.workspace.journal.BUSY_TIMEOUT_S", 0.05)
+    desk.write("a", "x\n")
+    with Desk(tmp_path) as other:
+        plan = other.plan("edit_file", path="a", old_text="x", new_text="y")
+        with desk.journal.turn():
+            # Planned by a process that is alive: nobody else may take it for dead.
+            desk.journal.plan(Change("u", "t", ()), "asked")
+            other.stepper.settle()
+            with pytest.raises(Refusal, match=r"^Another program is changing the workspace\. Try again\.$"):
+                plan.execute()
+            assert [kept.change.uid for kept in desk.journal.unsettled()] == ["u"]
+        assert desk.data("a") == b"x\n"
+        plan.execute()
+    assert desk.data("a") == b"y\n"
 
 
 def test_a_call_that_comes_again_after_a_crash_is_finished(desk: Desk, monkeypatch: pytest.MonkeyPatch):
@@ -123,6 +163,23 @@ def test_a_call_that_comes_again_after_a_crash_is_finished(desk: Desk, monkeypat
     assert desk.data("a") == b"xx\n"
     assert desk.carry_out("edit_file", plan).endswith("change c1.")
     assert desk.data("a") == b"xx\n"
+
+
+@contextmanager
+def crashing(monkeypatch: pytest.MonkeyPatch, *, after: int) -> Generator[None]:
+    """What is called within ends as in a crash, after so many steps of a change."""
+    make = Stepper._make  # pyright: ignore[reportPrivateUsage]
+    done: list[object] = []
+
+    def crash(self: Stepper, step: Step) -> None:
+        if len(done) == after:
+            raise KeyboardInterrupt
+        done.append(step)
+        make(self, step)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Stepper, "_make", crash)
+        yield
 
 
 def _crash(*_: object) -> None:
