@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -63,6 +64,42 @@ def load_engine(
     return _validate(EngineSettings, source, _absolute(tree, folder, _ENGINE_PATHS))
 
 
+@dataclass(frozen=True)
+class Overridden:
+    """A key of a file that does not count, because something else says otherwise."""
+
+    key: str
+    """Dotted."""
+    file: object
+    """What the file says."""
+    used: object
+    """What counts."""
+    by: str
+    """Who says that."""
+
+
+def overridden_engine(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    home: Home | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[Overridden, ...]:
+    """What the file says to no effect, by key; arguments as for `load_engine`.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    _, _, tree = _read(path, (home or Home.find(environ)).engine_toml)
+    file = dict(_leaves(tree))
+    used: dict[str, tuple[object, str]] = {}
+    for variable, layer in _layers("VARIET_ENGINE__", environ, tree):
+        used |= {key: (value, f"the environment ({variable})") for key, value in _leaves(layer)}
+    used |= {key: (value, "the command line") for key, value in _leaves(_merge({}, overrides or {}))}
+    there = ((key, file[key], *used[key]) for key in sorted(file.keys() & used.keys()))
+    return tuple(Overridden(*each) for each in there if each[1] != each[2])
+
+
 def load_agent(
     path: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -103,12 +140,20 @@ def _validate(kind: type[Settings], source: str, tree: Tree) -> Settings:
 
 def _add_environment(source: str, tree: Tree, prefix: str, environ: Mapping[str, str]) -> tuple[str, Tree]:
     """`VARIET_ENGINE__MODELS__NANO_WIDE__SLOTS=8` sets `models.nano-wide.slots`, where the file has `nano-wide`."""
+    for variable, layer in _layers(prefix, environ, tree):
+        tree = _merge(tree, layer)
+        source += f" + {variable}"
+    return source, tree
+
+
+def _layers(prefix: str, environ: Mapping[str, str], tree: Tree) -> Iterator[tuple[str, Tree]]:
+    """Each variable with what it sets, spelled as `tree` and the variables before it spell it."""
     for variable in sorted(environ):
         if variable.startswith(prefix):
             keys = _spell_keys(variable.removeprefix(prefix).lower().split("__"), tree)
-            tree = _merge(tree, _nest(keys, _toml_value(environ[variable])))
-            source += f" + {variable}"
-    return source, tree
+            layer = _nest(keys, _toml_value(environ[variable]))
+            tree = _merge(tree, layer)
+            yield variable, layer
 
 
 def _spell_keys(parts: list[str], known: Tree) -> list[str]:
@@ -144,6 +189,14 @@ def _merge(tree: Tree, *layers: Mapping[str, Any]) -> Tree:
             old = merged.get(head)
             merged[head] = _merge(old if is_table(old) else {}, new) if is_table(new) else new
     return merged
+
+
+def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if is_table(value):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _absolute(tree: Tree, folder: Path, patterns: tuple[str, ...]) -> Tree:

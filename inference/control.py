@@ -37,6 +37,7 @@ from inference.discretion import discreet, discreet_status
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
 from inference.files_there import FilesSeen, check_files
 from inference.observatory import Observatory
+from inference.reload import Standing, nothing_stands
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key
 
@@ -52,8 +53,10 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 _EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
-def build_control(supervisor: Supervisor, version: str, observatory: Observatory) -> FastAPI:
-    """The control routes of one engine, as an ASGI application."""
+def build_control(
+    supervisor: Supervisor, version: str, observatory: Observatory, standing: Callable[[], Standing] = nothing_stands
+) -> FastAPI:
+    """The control routes of one engine, as an ASGI application; `standing` is what its settings file says to no effect."""
     app = FastAPI(
         title="Variet engine",
         version=version,
@@ -64,7 +67,7 @@ def build_control(supervisor: Supervisor, version: str, observatory: Observatory
         # Checked by the gate, before a request comes here; this only says so in the description.
         dependencies=[Depends(HTTPBearer(auto_error=False))],
     )
-    routes = _Routes(supervisor, version, observatory)
+    routes = _Routes(supervisor, version, observatory, standing)
     app.get("/v1/models")(routes.models)
     app.get("/models", include_in_schema=False)(routes.models)
     app.get("/v1/models/{name:path}")(routes.model)
@@ -91,7 +94,8 @@ def add_reload(app: FastAPI, reload: Callable[[], Awaitable[ReloadAnswer]]) -> N
 
 
 class _Routes:
-    def __init__(self, supervisor: Supervisor, version: str, observatory: Observatory) -> None:
+    def __init__(self, supervisor: Supervisor, version: str, observatory: Observatory, standing: Callable[[], Standing]) -> None:
+        self._standing = standing
         self._supervisor = supervisor
         self._version = version
         self._observatory = observatory
@@ -109,7 +113,11 @@ class _Routes:
 
     async def status(self, request: Request) -> EngineStatus:
         """Models, queue and the load under way."""
-        status = discreet_status(self._supervisor.status(self._version), key_of(request.scope))
+        standing = self._standing()
+        status = self._supervisor.status(self._version).model_copy(
+            update={"needs_restart": standing.needs_restart, "overridden": standing.overridden}
+        )
+        status = discreet_status(status, key_of(request.scope))
         return await self._files.told(status, tuple(self._supervisor.catalog.models.values()))
 
     async def switch(self, asked: SwitchRequest, request: Request) -> SwitchAnswer:

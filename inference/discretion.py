@@ -18,6 +18,9 @@ def discreet(told: _Told, key: KeyInfo) -> _Told:
 
 
 def discreet_status(status: EngineStatus, key: KeyInfo) -> EngineStatus:
-    """All of it so."""
+    """All of it so; what stands in the settings is for keys without limits."""
     models = tuple(discreet(each, key) for each in status.models)
-    return status.model_copy(update={"models": models, "swap": None if status.swap is None else discreet(status.swap, key)})
+    told: dict[str, object] = {"models": models, "swap": None if status.swap is None else discreet(status.swap, key)}
+    if key.sees_only is not None:
+        told |= {"needs_restart": (), "overridden": ()}
+    return status.model_copy(update=told)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import anyio
 import anyio.to_thread
 
 from config.diff import diff_engines
-from config.load import ConfigError, load_engine
+from config.load import ConfigError, Overridden, load_engine, overridden_engine
 from config.paths import Home
 from config.schema import EngineSettings
 from inference.binaries import missing_runtimes
@@ -56,11 +57,42 @@ class Origin:
             self._path = self.file
         return load_engine(self._path, self._overrides, home=self._home)
 
+    def overridden(self) -> tuple[str, ...]:
+        """What the file says to no effect, in words; nothing where it cannot be read, which reading it tells."""
+        try:
+            return tuple(_overridden_text(each) for each in overridden_engine(self._path, self._overrides, home=self._home))
+        except ConfigError:
+            return ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the settings file says that this engine does not go by."""
+
+    needs_restart: tuple[str, ...] = ()
+    """Keys that count at its next start."""
+    overridden: tuple[str, ...] = ()
+    """In words, what was said otherwise at its start."""
+
+
+def nothing_stands() -> Standing:
+    """It goes by all of it."""
+    return Standing()
+
 
 class Reloader:
     """Takes on new settings, one change at a time."""
 
-    def __init__(self, started_with: EngineSettings, read: Callable[[], EngineSettings], apply: Apply) -> None:
+    def __init__(
+        self,
+        started_with: EngineSettings,
+        read: Callable[[], EngineSettings],
+        apply: Apply,
+        overridden: Callable[[], tuple[str, ...]] = lambda: (),
+    ) -> None:
+        """`read` and `overridden`: as an `Origin` has them."""
+        self.standing = Standing(overridden=overridden())
+        self._overridden = overridden
         self._started_with = started_with
         self._settings = started_with
         self._read = read
@@ -72,7 +104,8 @@ class Reloader:
 
         1. They are read and checked as at a start; what a start would refuse is refused here, and the old ones stay.
         2. What changed against those that hold is handed over.
-        3. What cannot change is compared with those that the engine was started with: it stays told until the next start.
+        3. What cannot change is compared with those that the engine was started with: it stays told until the next start. What the file
+           says to no effect, because the command line or the environment says otherwise, needs no restart and is told apart.
 
         Raises:
             SettingsRefused: by 1.
@@ -92,6 +125,8 @@ class Reloader:
             await self._apply(new, catalog, frozenset(diff.changed))
             self._settings = new
             # 3.
+            needs_restart = diff_engines(self._started_with, new).needs_restart
+            self.standing = Standing(needs_restart, await anyio.to_thread.run_sync(self._overridden))
             return ReloadAnswer(
                 kept=diff.kept,
                 changed=diff.changed,
@@ -99,7 +134,8 @@ class Reloader:
                 removed=diff.removed,
                 names=diff.names,
                 applied=diff.applied,
-                needs_restart=diff_engines(self._started_with, new).needs_restart,
+                needs_restart=needs_restart,
+                overridden=self.standing.overridden,
             )
 
     async def take_change(self) -> None:
@@ -138,6 +174,10 @@ class FileWatch:
             if is_settled and now != self._known:
                 self._known = now
                 await on_change()
+
+
+def _overridden_text(each: Overridden) -> str:
+    return f"{each.key}: {each.by} says {each.used}, which counts; the file's {each.file} counts at a start without it"
 
 
 def _stamp_of(path: Path) -> Stamp:

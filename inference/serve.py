@@ -119,7 +119,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                     memory = await anyio.to_thread.run_sync(memory_of, new, catalog.models)
                     await supervisor.reconfigure(catalog, policy(new, catalog.models, memory), replaced)
 
-                reloader = Reloader(settings, origin.read, apply)
+                reloader = Reloader(settings, origin.read, apply, origin.overridden)
                 engine = Engine(gate, supervisor, proxy, version, mode)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)
@@ -188,7 +188,7 @@ async def _serve_http(server: Server, front: Front, scope: anyio.CancelScope) ->
 async def _load_control(engine: Engine, supervisor: Supervisor, watched: _Watched) -> None:
     """Import the control routes in a thread, so that the engine answers meanwhile."""
     control = await anyio.to_thread.run_sync(importlib.import_module, "inference.control")
-    app = control.build_control(supervisor, watched.version, watched.observatory)
+    app = control.build_control(supervisor, watched.version, watched.observatory, lambda: watched.reloader.standing)
     control.add_reload(app, watched.reloader.reload)
     engine.set_control(app)
 

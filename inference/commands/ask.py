@@ -85,7 +85,13 @@ def _reload_text(answer: ReloadAnswer) -> str:
         "applied": answer.applied,
     }
     lines = [f"{what}: {', '.join(names)}" for what, names in told.items() if names] or ["Nothing is different."]
-    return "\n".join([*lines, *([f"needs a restart: {', '.join(answer.needs_restart)}"] if answer.needs_restart else [])])
+    return "\n".join([*lines, *_standing_lines(answer)])
+
+
+def _standing_lines(told: ReloadAnswer | EngineStatus) -> list[str]:
+    """What the settings file says that the engine does not go by."""
+    restart = [f"needs a restart: {', '.join(told.needs_restart)}"] if told.needs_restart else []
+    return [*restart, *(f"has no effect: {each}" for each in told.overridden)]
 
 
 @contextmanager
@@ -139,6 +145,7 @@ def _status_text(status: EngineStatus) -> str:
     if status.swap:
         lines.append(f"loading {_swap_text(status.swap)}")
     lines.extend(_queued_text(each) for each in status.queue)
+    lines.extend(_standing_lines(status))
     return "\n".join(lines)
 
 

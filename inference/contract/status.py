@@ -180,6 +180,10 @@ class EngineStatus(_Wire):
     """How long a request waits at most before the models that are in its way take no new ones (`queue.age_bound_s`)."""
     lent_mib: Mapping[int, int] = {}
     """By graphics card, what another program has taken of one that is lent to it (`mode.yield_mib`): models keep away from those."""
+    needs_restart: tuple[str, ...] = ()
+    """As in `ReloadAnswer`, of the last reload; empty for a key with limits."""
+    overridden: tuple[str, ...] = ()
+    """The same."""
 
 
 class SwitchRequest(BaseModel):
@@ -236,7 +240,7 @@ class UnloadAnswer(_Wire):
 
 
 class ReloadAnswer(_Wire):
-    """`POST /engine/reload`: what the settings file changed. Without any change only `kept` and `needs_restart` hold something."""
+    """`POST /engine/reload`: what the settings file changed. Without any change only `kept` and what has no effect hold something."""
 
     kept: tuple[str, ...] = ()
     """Models whose process and streams stay."""
@@ -251,6 +255,8 @@ class ReloadAnswer(_Wire):
     """Keys that count from now on."""
     needs_restart: tuple[str, ...] = ()
     """Keys that differ from what this engine was started with, and count at its next start."""
+    overridden: tuple[str, ...] = ()
+    """In words: what the file says to no effect, because the command line or the environment of this engine's start said otherwise."""
 
 
 class SessionForgotten(_Wire):

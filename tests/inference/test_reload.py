@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -19,7 +20,7 @@ from inference.contract import ReloadAnswer
 from inference.control import add_reload
 from inference.errors import SettingsRefused
 from inference.keys import KEY_FILE, add_key, remove_key
-from inference.reload import FileWatch, Origin, Reloader, take_keys
+from inference.reload import FileWatch, Origin, Reloader, Standing, take_keys
 from inference.serve import policy
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange, Upstream
@@ -56,17 +57,17 @@ def _write(file: Path, text: str) -> None:
 
 
 @asynccontextmanager
-async def reloading(folder: Path) -> AsyncIterator[Reloading]:
-    """An engine over fake children whose settings file is `file`."""
+async def reloading(folder: Path, overrides: Mapping[str, Any] | None = None) -> AsyncIterator[Reloading]:
+    """An engine over fake children whose settings file is `file`; `overrides` as from its command line."""
     file = folder / "engine.toml"
     _write(file, BOTH)
-    origin = Origin(Home.at(folder / "home"), file)
+    origin = Origin(Home.at(folder / "home"), file, overrides)
     async with running(folder) as (on, upstream, children):
 
         async def apply(new: EngineSettings, catalog: Catalog, replaced: frozenset[str]) -> None:
             await on.supervisor.reconfigure(catalog, policy(new, catalog.models), replaced)
 
-        reloader = Reloader(origin.read(), origin.read, apply)
+        reloader = Reloader(origin.read(), origin.read, apply, origin.overridden)
         add_reload(on.control, reloader.reload)
         yield Reloading(on, upstream, children, file, reloader)
 
@@ -163,6 +164,19 @@ async def test_what_needs_a_restart_is_told_until_there_was_one(tmp_path: Path) 
         assert await it.reload(moved) == ReloadAnswer(kept=("large", "small"), applied=("queue.limit",), needs_restart=("server.port",))
         assert await it.reload(moved) == ReloadAnswer(kept=("large", "small"), needs_restart=("server.port",))
         assert (await it.reload(BOTH)).needs_restart == ()
+
+
+async def test_a_port_that_the_command_line_says_otherwise_is_told_as_that_and_needs_no_restart(tmp_path: Path) -> None:
+    async with reloading(tmp_path, {"server.port": 9000}) as it:
+        assert it.reloader.standing == Standing()
+        said = await it.reload(BOTH + "[server]\nport = 9001\nmax_body_mib = 5\n")
+        told = "server.port: the command line says 9000, which counts; the file's 9001 counts at a start without it"
+        assert (said.needs_restart, said.overridden) == (("server.max_body_mib",), (told,))
+        assert it.reloader.standing == Standing(said.needs_restart, said.overridden)
+        assert (await it.reload(BOTH + "[server]\nport = 9000\n")).overridden == ()
+        it.file.write_text("[server]\nport = 9001\nprot = 1\n", encoding="utf-8")
+        assert error_of(await it.on.client.post("/engine/reload")) == (422, "settings_refused")
+        assert it.reloader.standing == Standing()
 
 
 async def test_a_file_that_vanished_is_no_wish_for_the_defaults(tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ async def test_an_edit_reaches_the_engine_and_the_stream_its_end(home: Home) -> 
         assert chunks[-1].choices[0].finish_reason == "length"
         assert (await engine.model("one"))["pid"] == pid
 
+        _replace(home.engine_toml, TWO + "[server]\nport = 9001\n")
+        assert (await engine.http.post("/engine/reload")).json()["needs_restart"] == []
+        told = (await engine.status())["overridden"]
+        assert told == ["server.port: the command line says 0, which counts; the file's 9001 counts at a start without it"]
+
         _replace(home.engine_toml, TWO + "[queue]\nlimmit = 1\n")
 
         async def is_refused() -> bool:
