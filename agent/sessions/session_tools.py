@@ -6,6 +6,7 @@ have left the view, when what the server had read of the conversation is lost an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +20,7 @@ from agent.sessions.feed import Feed
 from agent.sessions.world import World
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.own import OWN_FACTS, run_own, shown_tools
-from agent.tools.questions import Answer, Progress, Question
+from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
 from agent.turns.budget import Limits
@@ -29,6 +30,9 @@ from agent.view.messages import Prefix, freeze_prefix
 from agent.view.own_names import CALL_TOOL
 from agent.watching.watcher import told_of
 
+log = logging.getLogger(__name__)
+MOST_QUESTIONS = 8
+"""Of one call of a tool server: more is no form but a siege, and who is asked too often says yes to anything."""
 PROGRESS_CHARS = 200
 """Of what a server says about how far it is: one line."""
 
@@ -125,7 +129,12 @@ class SessionTools:
             await anyio.to_thread.run_sync(partial(self.world.store.note, self.session, event, at=self.world.now()))
             self._feed.publish(event)
 
+        left = iter(range(MOST_QUESTIONS))
+
         async def ask(question: Question) -> Answer:
+            if next(left, None) is None:
+                log.warning("declined a question of server %s: its call has asked %d already", question.server, MOST_QUESTIONS)
+                return DECLINED
             return await self.world.questions.ask(
                 question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
                 within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), tell=tell,

@@ -45,6 +45,8 @@ READ_ATTEMPTS = 3
 QUEUE_SIZE = 256
 PROGRESS_EVERY_S = 0.25
 """A server may say how far it is as often as it likes; nobody reads faster than this."""
+LIST_EVERY_S = 1.0
+"""A server may say that its tools have changed as often as it likes; it is asked for them no more often than this."""
 ASKING_S = 3600.0
 """In which whoever asks the person has an answer: it bounds the wait for a call that does so."""
 
@@ -218,6 +220,7 @@ class ServerConnection:
                     log.info("server %s did not list its changed tools: %s", self.spec.name, _first_line(error))
                     if is_closed_error(error):
                         died.set()
+                await anyio.sleep(LIST_EVERY_S)
 
     async def _ask(self, question: Question) -> Answer:
         """A question of the server goes to whoever made the call that it belongs to; where that cannot be told, it is declined."""

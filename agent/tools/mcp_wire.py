@@ -39,6 +39,8 @@ LIST_PAGES = 100
 SESSION_GONE = "Session terminated"
 """What the library says where an address has forgotten our session."""
 MAX_WARNING_CHARS = 300
+RESULT_CHARS = 1_000_000
+"""Of a result: what is longer than a book would be in the log, in the memory of its session and on its way to every front-end."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,17 @@ async def _heard(ears: Ears, message: IncomingMessage) -> None:
 
 async def list_tools(client: Client) -> tuple[ServedTool, ...]:
     """Everything that the server offers now."""
-    tools: list[ServedTool] = []
+    tools: dict[str, ServedTool] = {}
     cursor: str | None = None
     for _ in range(LIST_PAGES):
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        tools += [_served(tool) for tool in page.tools]
+        for tool in page.tools:
+            # Of two with one name a call reaches one: the model is shown the first.
+            tools.setdefault(tool.name, _served(tool))
         cursor = page.next_cursor
         if cursor is None:
             break
-    return tuple(tools)
+    return tuple(tools.values())
 
 
 async def hear_changes(client: Client, ears: Ears) -> None:
@@ -196,12 +200,25 @@ class Connection:
                     tool, dict(arguments), bound_s, heard, meta=dict(meta) or None,  # pyright: ignore[reportArgumentType]
                 )  # fmt: skip
                 warning = "" if result.is_error else await self.warning(tool, result)
-                return ToolResult(_text(result, warning), is_error=result.is_error, structured=result.structured_content)
+                return ToolResult(bounded(_text(result, warning)), is_error=result.is_error, structured=_bounded_fields(result))
         except MCPError as error:
             if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT) or is_closed_error(error):
                 raise
-            return ToolResult(error.message, is_error=True)
+            return ToolResult(bounded(error.message), is_error=True)
         raise TimeoutError(f"{tool} said nothing in time")
+
+
+def bounded(text: str) -> str:
+    """A result's text, without the end of one that has none."""
+    if len(text) <= RESULT_CHARS:
+        return text
+    log.warning("cut a result of %d characters", len(text))
+    return f"{text[:RESULT_CHARS]}\n(Warning: the result has {len(text)} characters; what follows was left out.)"
+
+
+def _bounded_fields(result: CallToolResult) -> dict[str, Any] | None:
+    fields = result.structured_content
+    return fields if fields is None or len(canonical_json(fields)) <= RESULT_CHARS else None
 
 
 def _text(result: CallToolResult, warning: str) -> str:

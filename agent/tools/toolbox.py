@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -85,13 +86,21 @@ class Toolbox:
         async with self._settling:
             if self._is_stale:
                 self._is_stale = False
-                served = {name: connection.tools for name, connection in sorted(self._connections.items())}
-                specs = {name: connection.spec for name, connection in self._connections.items()}
-                named = name_tools(specs, served, self._names)
-                self._names |= {(tool.server, tool.own_name): tool.name for tool in named}
-                # In a thread: what was kept of them is on the disk.
-                self._tools = await anyio.to_thread.run_sync(partial(self._held, named))
+                try:
+                    await self._settle()
+                except BaseException:
+                    # What was kept of them cannot be used: the next turn is told so too, and is not left without tools.
+                    self._is_stale = True
+                    raise
         return tuple(self._tools.values())
+
+    async def _settle(self) -> None:
+        served = {name: connection.tools for name, connection in sorted(self._connections.items())}
+        specs = {name: connection.spec for name, connection in self._connections.items()}
+        named = name_tools(specs, served, self._names)
+        self._names |= {(tool.server, tool.own_name): tool.name for tool in named}
+        # In a thread: what was kept of them is on the disk.
+        self._tools = await anyio.to_thread.run_sync(partial(self._held, named))
 
     def _held(self, named: Sequence[Tool]) -> dict[str, Tool]:
         """The tools as a model may be shown them: one that has changed is shown as it was, and waits for a person."""
@@ -173,28 +182,41 @@ def name_tools(
     """Every tool under a name of its own, sorted.
 
     1. A name that was settled before stands: sessions know the tool by it.
-    2. A name that one server uses stands, where it means no other tool already.
+    2. A name that one server uses stands, where it means no other tool already; our own servers keep theirs, whoever else uses them.
     3. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
+    4. A name that is taken even so gets a number. Ours are named first, so that no choice of words takes the place of one.
+    A server that names two tools alike has the first of them.
 
     Args:
         specs: the servers by name.
         served: their tools.
         settled: names by server and the server's own name.
     """
+    uses = Counter(name for tools in served.values() for name in {tool.name for tool in tools})
+    ours = Counter(tool.name for server, tools in served.items() if specs[server].builtin is not None for tool in tools)
     taken = {*OWN_NAMES, *settled.values()}
-    uses = Counter(tool.name for tools in served.values() for tool in tools)
-    named = [
-        Tool(
-            name=settled.get((server, tool.name))  # 1
-            or (tool.name if uses[tool.name] == 1 and tool.name not in taken else f"{server}_{tool.name}"),  # 2, 3
-            server=server,
-            own_name=tool.name,
-            description=tool.description,
-            input_schema=tool.input_schema,
-            facts=facts_of(specs[server].builtin, tool.name, tool.hints),
-            is_extended=tool.is_extended,
-        )
-        for server, tools in served.items()
-        for tool in tools
-    ]
-    return sorted(named, key=lambda tool: tool.name)
+    named: dict[tuple[str, str], Tool] = {}
+    for server in sorted(served, key=lambda name: specs[name].builtin is None):
+        is_ours = specs[server].builtin is not None
+        for tool in served[server]:
+            if (server, tool.name) in named:
+                continue
+            stands = uses[tool.name] == 1 or (is_ours and ours[tool.name] == 1)
+            wanted = (tool.name, f"{server}_{tool.name}") if stands else (f"{server}_{tool.name}",)  # 2, 3
+            name = settled.get((server, tool.name)) or _free(wanted, taken)  # 1
+            taken.add(name)
+            named[server, tool.name] = Tool(
+                name=name,
+                server=server,
+                own_name=tool.name,
+                description=tool.description,
+                input_schema=tool.input_schema,
+                facts=facts_of(specs[server].builtin, tool.name, tool.hints),
+                is_extended=tool.is_extended,
+            )
+    return sorted(named.values(), key=lambda tool: tool.name)
+
+
+def _free(wanted: Sequence[str], taken: Container[str]) -> str:
+    numbered = (f"{wanted[-1]}_{number}" for number in count(2))  # 4
+    return next(name for name in chain(wanted, numbered) if name not in taken)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -13,6 +13,10 @@ import pytest
 
 from agent.errors import OutcomeUnknown, ToolUnavailable
 from agent.safety.manifest import MANIFEST, UNKNOWN
+from agent.tools import mcp_client
+from agent.tools.mcp_client import ServerConnection
+from agent.tools.mcp_wire import Connection, Ears
+from agent.tools.pin_book import PinBook
 from agent.tools.served import ServedTool
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox, name_tools
@@ -161,10 +165,11 @@ async def test_calls_that_are_under_way_when_the_toolbox_stops_end(tmp_path: Pat
     assert len(raised) == 1
 
 
-def test_a_name_that_two_servers_use_is_prefixed_for_both_and_the_others_stand():
-    def tool(name: str) -> ServedTool:
-        return ServedTool(name, "", {}, {})
+def tool(name: str, description: str = "") -> ServedTool:
+    return ServedTool(name, description, {}, {})
 
+
+def test_a_name_that_two_servers_use_is_prefixed_for_both_and_the_others_stand():
     specs = {name: ServerSpec(name) for name in ("a", "b")}
     tools = name_tools(specs, {"b": [tool("find"), tool("only")], "a": [tool("find")]})
     assert [(tool.name, tool.server, tool.own_name) for tool in tools] == [
@@ -172,3 +177,54 @@ def test_a_name_that_two_servers_use_is_prefixed_for_both_and_the_others_stand()
         ("b_find", "b", "find"),
         ("only", "b", "only"),
     ]
+
+
+def test_no_server_takes_the_place_of_a_tool_of_ours_by_its_choice_of_names():
+    specs = {"mail": ServerSpec("mail", builtin="mail"), "zeta": ServerSpec("zeta")}
+    served = {"mail": [tool("search_mail")], "zeta": [tool("search_mail"), tool("mail_search_mail"), tool("zeta_search_mail")]}
+    named = {each.name: (each.server, each.own_name) for each in name_tools(specs, served)}
+    assert named["search_mail"] == ("mail", "search_mail")
+    assert len(named) == 4
+    later = {("mail", "search_mail"): "mail_search_mail", ("mail", "find"): "zeta_search_mail"}
+    named = {each.name: (each.server, each.own_name) for each in name_tools(specs, served, later)}
+    assert named["mail_search_mail"] == ("mail", "search_mail")
+    assert "zeta_search_mail" not in named, "it was the name of a tool that may come back"
+    assert len(named) == 4
+
+
+def test_two_tools_of_one_server_with_one_name_are_one():
+    (only,) = name_tools({"a": ServerSpec("a")}, {"a": [tool("find", "the first"), tool("find", "the second")]})
+    assert (only.name, only.description) == ("find", "the first")
+
+
+async def test_kept_descriptions_that_cannot_be_read_are_told_at_every_turn_and_leave_no_turn_without_tools(tmp_path: Path):
+    pins = tmp_path / "pins.json"
+    pins.write_text('{"missing": {"find": 1}}', encoding="utf-8")
+    specs = [ServerSpec("missing", ("no-such-program-anywhere",))]
+    with anyio.fail_after(60):
+        async with Toolbox(specs, pins=PinBook(pins)).running() as box:
+            for _ in range(2):
+                with pytest.raises(ValueError, match="cannot be read"):
+                    await box.tools()
+
+
+async def test_a_server_that_says_without_end_that_its_tools_have_changed_is_asked_for_them_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+    connection = ServerConnection(ServerSpec("restless"))
+
+    async def list_once_more(_: object) -> tuple[ServedTool, ...]:
+        asked.append(1)
+        connection._note_change()  # pyright: ignore[reportPrivateUsage]
+        return (tool("find"),)
+
+    async def hear_nothing(*_: object) -> None:
+        connection._note_change()  # pyright: ignore[reportPrivateUsage]
+
+    monkeypatch.setattr(mcp_client, "list_tools", list_once_more)
+    monkeypatch.setattr(mcp_client, "hear_changes", hear_nothing)
+    monkeypatch.setattr(mcp_client, "LIST_EVERY_S", 1000.0)
+    ears = Ears(connection._ask, connection._note_change)  # pyright: ignore[reportPrivateUsage]
+    wire: Any = Connection(cast("Any", None), cast("Any", None), ears)
+    with anyio.move_on_after(1.0):
+        await connection._follow_tools(wire, anyio.Event())  # pyright: ignore[reportPrivateUsage]
+    assert (len(asked), [each.name for each in connection.tools]) == (1, ["find"])

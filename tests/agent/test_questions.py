@@ -17,6 +17,7 @@ from agent.errors import ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ToolProgress
 from agent.safety.manifest import Change
 from agent.sessions.questions import Questions
+from agent.sessions.session_tools import MOST_QUESTIONS
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.forms import Filled
 from agent.tools.questions import Progress, Question
@@ -148,6 +149,23 @@ async def test_a_no_is_a_no_and_where_nobody_can_be_asked_nobody_is(home: Home) 
             alone = await agent.ask("hi", interactive=False)
     assert (told(refused), told(alone)) == (['["decline", null]'], ['["decline", null]'])
     assert not [event for event in alone if isinstance(event, ApprovalNeeded)]
+
+
+class InsistingTools(MemoryTools):
+    """Its server asks and asks."""
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY
+    ) -> ToolResult:
+        answers = [(await caller.ask(Question("calendars", "Sure?"))).action for _ in range(MOST_QUESTIONS + 2)]
+        return ToolResult(" ".join(answers))
+
+
+async def test_a_call_that_asks_and_asks_is_declined_before_a_person_says_yes_to_be_rid_of_it(home: Home) -> None:
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=InsistingTools()) as agent:
+            events = await agent.ask("hi", agent.answer(granted=True))
+    assert told(events) == [" ".join(["accept"] * MOST_QUESTIONS + ["decline"] * 2)]
 
 
 async def test_a_yes_to_a_call_of_a_changed_tool_accepts_the_change_that_was_shown(home: Home) -> None:
