@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,9 +39,12 @@ WHO = "cli"
 GRANTABLE: tuple[ToolClass, ...] = ("write", "send", "delete")
 CANCEL_BOUND_S = 5.0
 """Telling the service that the turn is over; it does the rest alone."""
+LATENCIES = click.Choice(get_args(Latency))
 SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FAILED = 1
 INTERRUPTED = EXIT_CODES["cancelled"]
+AS_ASKED = frozenset({"pin-option", "force", "deeper"})
+"""Rules by which the tier that was asked for answers."""
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -101,7 +104,7 @@ Exit codes: 0 answered; 1 refused, failed, or something waits for approval
 @click.option("--yes", "grants", type=Classes(), default=frozenset[ToolClass](), help="Approve in advance: write, send, delete.")
 @click.option("--tier", help="Have this tier answer, such as fast or balanced.")
 @click.option("--task", help="The type of task in [routing.tasks], instead of what the words say.")
-@click.option("--latency", type=click.Choice(get_args(Latency)), default="any", show_default=True, help="When the answer must begin.")
+@click.option("--latency", type=LATENCIES, default="any", show_default=True, help="When the answer must begin; a rule may weigh it.")
 @click.option("--session", help="Go on with this session.")
 @click.option("--image", "images", type=SETTINGS_FILE, multiple=True, help="Show it this picture (PNG, JPEG, GIF); several times for more.")
 @click.option("--demo", "is_demo", is_flag=True, help="Use a throw-away home with invented mail and events.")
@@ -142,10 +145,11 @@ def _code(error: AgentError | ConfigError) -> str:
 
 
 async def _ask(asked: Question) -> int:
-    progress = _Progress()
+    progress = _Progress(asked.tier)
     async with AsyncExitStack() as stack:
         home = Home.find()
         settings = load_agent(asked.settings_path, home=home)
+        _check_task(asked.task, settings.routing.tasks)
         if asked.is_demo:
             home = await stack.enter_async_context(demo_home(asked.seed, zone=settings.agent.zone, now=asked.now))
             progress.say(f"an invented week (--seed {asked.seed})")
@@ -153,6 +157,12 @@ async def _ask(asked: Question) -> int:
         tally = await _turn(service, asked, progress)
         _print_outcome(asked, tally)
         return EXIT_CODES[tally.end]
+
+
+def _check_task(task: str | None, tasks: Iterable[str]) -> None:
+    """A type that no rule can mean would be ignored in silence."""
+    if task is not None and task not in tasks:
+        raise click.BadParameter(f'"{task}" is no type of task in [routing.tasks]; there are: {", ".join(tasks)}.', param_hint="--task")
 
 
 def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncContextManager[ServiceClient]:
@@ -186,7 +196,8 @@ async def _turn(service: ServiceClient, asked: Question, progress: _Progress) ->
 class _Progress:
     """What is going on, on standard error, when that is a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, tier: str | None) -> None:
+        self._tier = tier
         self._is_watched = sys.stderr.isatty()
 
     def say(self, text: str) -> None:
@@ -196,7 +207,7 @@ class _Progress:
     def show(self, event: Event) -> None:
         match event:
             case RouteChosen():
-                self.say(route_line(event))
+                self._show_route(event)
             case EngineLoading():
                 self.say(loading_line(event))
             case ServersMissing():
@@ -209,6 +220,13 @@ class _Progress:
                 self.say(f"{event.name}: {result_line(event)}")
             case _:
                 pass
+
+    def _show_route(self, event: RouteChosen) -> None:
+        if self._tier is not None and event.rule not in AS_ASKED:
+            # Also for a script: it asked for another one.
+            click.echo(f"variet ask: {self._tier} was asked for, and this answers: {route_line(event)}", err=True)
+        else:
+            self.say(route_line(event))
 
 
 def _print_outcome(asked: Question, tally: Tally) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.events import RouteCost, RouteOption
+from agent.events import RouteChosen, RouteCost, RouteOption
+from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.desk import explain
 from agent.routes.nodes import NodeState, TierState
 from agent.routes.report import Actual, DecisionRow, ExplainRequest, Explanation, RoutesReport, node_row
@@ -14,7 +15,11 @@ NODES = (
         "cloud", "named", is_external=True, tiers={"glm": TierState("glm", "glm", 128_000)}, main_tier="glm", spent="3 of 3 calls today"
     ),
 )
-RULES = RoutingRules(rules=(Rule("coding", ("cloud",), task="coding"),), tasks={"coding": ("refactor",)})
+RULES = RoutingRules(
+    rules=(Rule("coding", ("cloud",), task="coding"), Rule("quick", ("fast",), latency="1s")), tasks={"coding": ("refactor",)}
+)
+NOWHERE = "nowhere"
+"""A tier that is not served."""
 
 
 class FakeRoutes:
@@ -28,6 +33,14 @@ class FakeRoutes:
             actual=Actual(requests=1, first_token_s=0.6, elapsed_s=3.5, prompt_tokens=400, completion_tokens=200, money=0),
         )  # fmt: skip
         return RoutesReport(nodes=(engine, cloud), decisions=(decision,)[:limit])
+
+    def chosen(self, turn: str, text: str, tier: str | None, wish: RouteWish) -> RouteChosen:
+        """Where a turn goes: what was wished is decided for real, any tier but `NOWHERE` is served, and all else is `fast`."""
+        if tier != NOWHERE and (tier is not None or wish == NO_WISH or wish.forced):
+            name, rule = tier or ("big" if wish.forced else "fast"), "pin-option" if tier else "default"
+            return RouteChosen(turn=turn, tier=name, model=name, rule=rule, reasons=("no rule matched",))
+        found = explain(ExplainRequest(text=text, tier=tier, task=wish.task, latency=wish.latency), NODES, RULES)
+        return RouteChosen(turn=turn, node=found.node, tier=found.tier, model=found.tier, rule=found.rule, reasons=found.reasons)
 
     async def explain(self, asked: ExplainRequest) -> Explanation:
         return explain(asked, NODES, RULES)

@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import TaskGroup
 
+from agent.background import background_tasks
 from agent.errors import ApprovalError, SessionBusy, SessionNotFound
 from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import (
     TURN_ENDS,
     ApprovalNeeded,
     Event,
-    RouteChosen,
     ToolClass,
     TurnStarted,
 )
@@ -82,8 +82,7 @@ class FakeRuntime:
         script = FakeTurn(self, here, session, turn, grants, interactive)
         texts = tuple(each for each in attached if isinstance(each, Attached))
         script.put(TurnStarted(turn=turn, text=text, sent_text=text, now=NOW, who=who, attached=texts, pictures=shown))
-        tier = tier or ("big" if wish.forced else "fast")
-        script.put(RouteChosen(turn=turn, tier=tier, model=tier, rule="default", reasons=("no rule matched",)))
+        script.put(self.routes.chosen(turn, text, tier, wish))
         self.wishes[turn] = wish
         self._tasks.start_soon(script.run, text)
         return turn
@@ -151,6 +150,5 @@ class FakeRuntime:
 @asynccontextmanager
 async def open_fake_runtime() -> AsyncGenerator[FakeRuntime]:
     """A runtime that ends with everything that it does."""
-    async with anyio.create_task_group() as tasks:
+    async with background_tasks() as tasks:
         yield FakeRuntime(tasks)
-        tasks.cancel_scope.cancel()
