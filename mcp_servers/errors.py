@@ -2,6 +2,7 @@
 
     Refusal             the call is understood and cannot be done; the sentence is the whole result
     ├── NotUnderstood   a time or a duration that nothing was made of
+    ├── Quoting         the sentence holds what others wrote, such as the titles that match
     ├── Stale           what the call is based on has changed since
     ├── Missing         a server elsewhere has nothing there
     ├── Exists          it has one already
@@ -21,6 +22,10 @@ class Refusal(Exception):
 
 class NotUnderstood(Refusal):
     """Words that are no time, or no length of time."""
+
+
+class Quoting(Refusal):
+    """The sentence holds what others wrote, so it is fenced like any text from outside."""
 
 
 class Stale(Refusal):

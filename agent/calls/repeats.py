@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agent.view.fences import lasting
+
 WASTED = 3
 """Calls in a row that told nothing new, after which a turn is stuck."""
 NOTE = " (You made this very call before, with this very result. Answer with what you know, or do something else.)"
@@ -23,13 +25,19 @@ class Done(NamedTuple):
     arguments: str
     """As generated."""
     result: str
+    """What of it stays the same when the same is told again."""
+
+
+def done_of(name: str, arguments: str, result: str) -> Done:
+    """A call that has its result, as it was told."""
+    # A block in it has a new token and time with every call.
+    return Done(name, arguments, lasting(result.removesuffix(NOTE)))
 
 
 def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> bool:
     """Whether the same call has had the same result before."""
     # A long turn asks this of each of its calls: `in` goes through them without a step of ours for each.
-    told = bare(result)
-    return Done(name, arguments, told) in done or Done(name, arguments, told + NOTE) in done
+    return done_of(name, arguments, result) in done
 
 
 def is_stuck(done: Sequence[Done]) -> bool:
@@ -39,15 +47,10 @@ def is_stuck(done: Sequence[Done]) -> bool:
     2. The last four calls differ in numbers alone, and gave one result: a counter.
     """
     last = range(max(0, len(done) - WASTED), len(done))
-    if len(done) > WASTED and all(is_repeat(done[:i], *done[i]) for i in last):  # 1
+    if len(done) > WASTED and all(done[i] in done[:i] for i in last):  # 1
         return True
     tail = done[-WASTED - 1 :]
-    return len(tail) > WASTED and len({(d.name, _numberless(d.arguments), bare(d.result)) for d in tail}) == 1  # 2
-
-
-def bare(result: str) -> str:
-    """A result without the note."""
-    return result.removesuffix(NOTE)
+    return len(tail) > WASTED and len({(d.name, _numberless(d.arguments), d.result) for d in tail}) == 1  # 2
 
 
 def _numberless(arguments: str) -> str:

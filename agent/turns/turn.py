@@ -13,7 +13,6 @@ from agent.calls.assemble import Reply
 from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.reading import read_call
-from agent.calls.repeats import bare
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
@@ -41,6 +40,7 @@ from agent.turns.holding import release_due
 from agent.turns.rerouting import climb, reroute, take_route
 from agent.turns.shortening import leave_room, shorten, take_summary
 from agent.turns.turn_state import TurnState
+from agent.view.fences import unfenced
 from agent.view.messages import Manner
 
 EMPTY_ANSWER = "The model gave an empty answer. Try again, or put it another way."
@@ -255,7 +255,8 @@ def _answer(draft: Draft, text: str, *, is_cut: bool) -> None:
     if text.strip():  # 1
         draft.record(TurnDone(turn=state.turn, answer=text + (CUT_NOTE if is_cut else ""), usage=draft.usage()))
     elif state.is_stuck:  # 2
-        _end_with_answer(draft, f"I stopped, because {state.done[-1].name} told me the same again and again: {bare(state.done[-1].result)}")
+        last = state.done[-1]
+        _end_with_answer(draft, f"I stopped, because {last.name} told me the same again and again: {unfenced(last.result)}")
     elif state.empties < EMPTY_REPLIES:  # 3
         _call_model(draft)
     else:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from agent.calls.bridged import inner_of
-from agent.calls.repeats import Done, is_stuck
+from agent.calls.repeats import Done, done_of, is_stuck
 from agent.changing import changed
 from agent.events import (
     TURN_ENDS,
@@ -265,7 +265,7 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
 def _finished(state: TurnState, event: ToolFinished) -> TurnState:
     state = state.with_call(event.call, phase="done", decision=event.decision)
     call = state.call(event.call)
-    done = Done(event.name, call.value.arguments if call else "", event.text)
+    done = done_of(event.name, call.value.arguments if call else "", event.text)
     return changed(
         state,
         results=(*state.results, event.text),

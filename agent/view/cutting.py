@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+from agent.view.fences import closed
 from agent.view.own_names import READ_MORE
 
 SHARE = 0.2
 """Of a context, for one result: a step may make several calls, and the answer needs room too."""
 BYTES_PER_TOKEN = 4
 """Of UTF-8: plain English has more, a script of three bytes a character fewer."""
-MIN_ROOM = 3000
+MIN_ROOM = 3300
 """Bytes; what the core's own tools keep to, so that the smallest context still gets a whole mail."""
-NOTICE_ROOM = 160
-"""Bytes of `room` that are kept for the notice."""
+NOTICE_ROOM = 220
+"""Bytes of `room` that are kept for the notice, and for the end of the block that was cut."""
 
 
 class Page(NamedTuple):
@@ -61,7 +62,7 @@ def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -
     end = start + len(told)
     notice = f"[Cut here: {len(text) - end} of {len(text)} characters are left out."
     notice += f" {READ_MORE}(handle={handle_of(text)}, start={end}) goes on.]" if is_readable else "]"
-    return Page(f"{told.rstrip()}\n{notice}", end)
+    return Page(f"{closed(told.rstrip())}\n{notice}", end)
 
 
 def _fitting(text: str, room: int) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agent.events import Event, ToolFinished, TurnDone, TurnStarted
 from agent.view.cutting import handle_of, page_of
+from agent.view.fences import unfenced
 from agent.view.own_names import OWN_NAMES, READ_MORE
 from agent.view.ranking import rank, words_of
 
@@ -35,7 +36,7 @@ def recalled(events: Sequence[Event], query: str) -> str:
     """
     past = said_in(events, but=events[-1].turn if events else "")
     wanted = frozenset(words_of(query))
-    places = rank(query, [words_of(said.text) for said in past])[:RECALLED]
+    places = rank(query, [words_of(unfenced(said.text)) for said in past])[:RECALLED]
     return "\n\n".join(_shown(past[place], wanted) for place in places) or NOTHING_RECALLED
 
 

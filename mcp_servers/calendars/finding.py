@@ -8,7 +8,7 @@ from mcp_servers.calendars import shape
 from mcp_servers.calendars.accounts import Accounts
 from mcp_servers.calendars.matching import meant
 from mcp_servers.calendars.model import Event
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call
 from mcp_servers.spans import days_of
@@ -47,5 +47,5 @@ def _by_words(accounts: Accounts, call: Call) -> Event:
     if not matches:
         raise Refusal(" ".join([shape.no_event_text(shown, period), *listing.problems]))
     if len(matches) > 1:
-        raise Refusal(shape.several_events_text(shown, matches))
+        raise Quoting(shape.several_events_text(shown, matches))
     return next(iter(matches))

@@ -88,6 +88,8 @@ class Event:
     series_span: Span | None = None
     """Where the series itself would put this occurrence."""
     status: str = ""
+    removed: tuple[tuple[str, int], ...] = ()
+    """Characters that were taken out of its texts, by kind."""
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ from mcp_servers.calendars.matching import filtered
 from mcp_servers.calendars.model import CalendarInfo, Event
 from mcp_servers.calendars.paging import page_of
 from mcp_servers.calendars.ranking import best_times
-from mcp_servers.calendars.structured import event_fields, full_fields, span_fields
+from mcp_servers.calendars.structured import event_fields, full_fields, removed_of, span_fields
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.outside.quoting import clean_line
@@ -83,17 +83,24 @@ class Reading:
         listing = self._accounts.query(period, only)
         events = sorted(_one_per_series(_matching(listing.events, query), call), key=_key)
         page = page_of(events, call.text("cursor"), _key)
-        structured = {"period": span_fields(period), "query": query, "total": len(events), "more": page.more, "cursor": page.cursor}
-        lines = quoted(details.found_lines(page), origin="calendars", at=call.now)
+        removed = removed_of(page.items)
+        structured = {
+            "period": span_fields(period), "query": query, "total": len(events), "more": page.more, "cursor": page.cursor,
+            "removed": removed, "problems": list(listing.problems), "untrusted": True,
+        }  # fmt: skip
+        lines = quoted(details.found_lines(page), origin="calendars", at=call.now, removed=removed)
         return Outcome(
             details.found_text(period, query, page, len(events), listing.problems, lines.block(self._token())),
-            {**structured, "events": [event_fields(event) for event in page.items], "problems": list(listing.problems), "untrusted": True},
+            {**structured, "events": [event_fields(event) for event in page.items]},
+            is_fenced=True,
         )
 
     def get_event(self, call: Call) -> Outcome:
         event = find(self._accounts, call)
-        whole = quoted(details.event_text(event), origin=f"calendar {event.calendar_name}", at=call.now)
-        return Outcome(whole.block(self._token()), {"event": full_fields(event), "quoted": whole.fields(), "untrusted": True})
+        whole = quoted(details.event_text(event), origin=f"calendar {event.calendar_name}", at=call.now, removed=dict(event.removed))
+        return Outcome(
+            whole.block(self._token()), {"event": full_fields(event), "quoted": whole.fields(), "untrusted": True}, is_fenced=True
+        )
 
     def find_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)

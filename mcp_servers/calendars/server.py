@@ -20,7 +20,7 @@ from mcp_servers.calendars.matching import filtered
 from mcp_servers.calendars.model import LOCAL, Change, Event, How
 from mcp_servers.calendars.notices import notice_of
 from mcp_servers.calendars.reading import Reading
-from mcp_servers.calendars.structured import event_fields, span_fields
+from mcp_servers.calendars.structured import event_fields, removed_of, span_fields
 from mcp_servers.calendars.tools import TOOLS
 from mcp_servers.calendars.writing import Writing
 from mcp_servers.errors import Refusal
@@ -71,7 +71,12 @@ class Calendars:
         structured = {"period": span_fields(period), "query": query, "count": len(events), "untrusted": True}
         return Outcome(
             _with_problems(shape.events_text(period, events, query), listing.problems),
-            {**structured, "events": [event_fields(event) for event in events[:MAX_LISTED]], **_problem_fields(listing.problems)},
+            {
+                **structured,
+                "events": [event_fields(event) for event in events[:MAX_LISTED]],
+                "removed": removed_of(events),
+                **_problem_fields(listing.problems),
+            },
         )
 
     def create_event(self, call: Call) -> Plan:
@@ -86,7 +91,11 @@ class Calendars:
             stored = self._accounts.of(event.account).create(event, How(call.now))
             return Outcome(
                 shape.created_text(stored, overlaps),
-                {"event": event_fields(stored), "overlaps": [event_fields(other) for other in overlaps]},
+                {
+                    "event": event_fields(stored),
+                    "overlaps": [event_fields(other) for other in overlaps],
+                    "untrusted": bool(overlaps),
+                },
             )
 
         arguments = {"title": event.title, "when": canonical_text(span)}
@@ -116,7 +125,12 @@ class Calendars:
             stored = pending.carry_out() or event
             return Outcome(
                 shape.updated_text(stored),
-                {"event": event_fields(stored), "before": event_fields(old), "overlaps": [event_fields(other) for other in overlaps]},
+                {
+                    "event": event_fields(stored),
+                    "before": event_fields(old),
+                    "overlaps": [event_fields(other) for other in overlaps],
+                    "untrusted": True,
+                },
             )
 
         lines = (("Was", f"{old.title}, {span_text(old.span)}"), *_lines(event, overlaps), *notice.lines)
@@ -131,7 +145,7 @@ class Calendars:
 
         def execute() -> Outcome:
             pending.carry_out()
-            return Outcome(shape.deleted_text(event), {"event": event_fields(event)})
+            return Outcome(shape.deleted_text(event), {"event": event_fields(event), "untrusted": True})
 
         summary = f"Delete: {event.title}, {span_text(event.span)}"
         lines = (*_lines(event, ()), *notice.lines)

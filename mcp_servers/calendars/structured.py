@@ -5,6 +5,8 @@ Pure.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from mcp_servers.calendars.model import Event
@@ -31,6 +33,14 @@ def event_fields(event: Event) -> dict[str, Any]:
         "busy": event.is_busy,
         "version": event.version,
     }
+
+
+def removed_of(events: Iterable[Event]) -> dict[str, int]:
+    """How many hidden characters were taken out of their texts, by kind."""
+    counts = Counter[str]()
+    for event in events:
+        counts.update(dict(event.removed))
+    return dict(counts)
 
 
 def full_fields(event: Event) -> dict[str, Any]:

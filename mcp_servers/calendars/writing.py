@@ -184,4 +184,4 @@ def _outcome(word: str, event: Event, notes: tuple[str, ...], notice: Notice) ->
     also = [f"Also: {note}" for note in notes]
     named = [] if word == "Removed" else [f"Id: {event.id}"]
     text = "\n".join([f"{word}: {details.event_line(event)}", *named, *also, *told])
-    return Outcome(text, {"event": full_fields(event), "notes": list(notes), "notify": notice.notify})
+    return Outcome(text, {"event": full_fields(event), "notes": list(notes), "notify": notice.notify, "untrusted": True})

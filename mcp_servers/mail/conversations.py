@@ -98,9 +98,8 @@ class Conversations:
         head = f"{count_text(len(thread), 'mail')}, newest first"
         text = shape.with_problems("\n".join([head, *blocks, *more]), self._store.problems)
         problems = list(self._store.problems)
-        return Outcome(
-            text, {"mails": found, "count": len(thread), "cursor": cursor, "left": left, "problems": problems, "untrusted": True}
-        )
+        fields = {"mails": found, "count": len(thread), "cursor": cursor, "left": left, "problems": problems, "untrusted": True}
+        return Outcome(text, fields, is_fenced=True)
 
     def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:
         wanted = call.text("folder")

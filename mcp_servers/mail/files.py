@@ -6,7 +6,7 @@ import re
 import secrets
 from pathlib import PurePosixPath
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.search import find
 from mcp_servers.mail.threads import WRONG_CURSOR
@@ -58,7 +58,9 @@ class Files:
         left = max(0, len(whole.text) - end)
         more = [f'{left} more characters: cursor "{end}"'] if left else []
         shown = "\n".join([shape.attachment_line(file), piece.block(secrets.token_hex(TOKEN_BYTES)), *more])
-        return Outcome(shown, {"attachment": piece.fields(), "left": left, "cursor": str(end) if left else "", "untrusted": True})
+        return Outcome(
+            shown, {"attachment": piece.fields(), "left": left, "cursor": str(end) if left else "", "untrusted": True}, is_fenced=True
+        )
 
     def _files(self, call: Call) -> tuple[Indexed, tuple[Attachment, ...]]:
         mail, _ = find(self._store, call.text("mail"))
@@ -79,7 +81,7 @@ def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachmen
     found = found or [file for file in files if holds(file.name, words_of(said))]
     if len(found) != 1:
         problem = "No attachment matches" if not found else f"{len(found)} attachments match"
-        raise Refusal(f"{problem} that name. There are {'; '.join(map(shape.attachment_line, files))}. Say its number.")
+        raise Quoting(f"{problem} that name. There are {'; '.join(map(shape.attachment_line, files))}. Say its number.")
     return found[0]
 
 
@@ -90,5 +92,5 @@ def _kind(file: Attachment) -> str:
         or ("txt" if file.kind.startswith("text/") else "")
     )
     if not kind:
-        raise Refusal(f"The text of {file.name} ({file.kind}) cannot be read. Open it yourself.")
+        raise Quoting(f"The text of {file.name} ({file.kind}) cannot be read. Open it yourself.")
     return kind

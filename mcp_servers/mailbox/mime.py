@@ -7,6 +7,7 @@ UTF-8. What is written is one plain text with the headers that keep a thread tog
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,7 +72,7 @@ class Parsed:
     is_plain: bool
     """Its readable part is `text` alone: no second form (HTML) that could say something else."""
     removed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What was taken out of the text, by kind."""
+    """What was taken out of the text, the subject and the sender's name, by kind."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def parse(content: bytes) -> Parsed:
         text=text,
         attachments=_attachments(files or ()),
         is_plain=_is_plain(message, files),
-        removed=removed,
+        removed=Counter(removed) + Counter(hidden_counts(_header(message, "Subject") + _header(message, "From"))),
     )
 
 

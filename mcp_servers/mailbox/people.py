@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.letters import Person, is_address, no_address_text, one_line, people_in, several_addresses_text
 from mcp_servers.wording import holds, words_of
 
@@ -63,7 +63,7 @@ def _of_one(name: str, known: tuple[Person, ...]) -> tuple[str, ...]:
     if not people or "@" in name:  # 3.
         raise Refusal(no_address_text(name))
     if len(people) > 1:
-        raise Refusal(several_addresses_text(name, people))
+        raise Quoting(several_addresses_text(name, people))
     return tuple(person.address for person in people)
 
 

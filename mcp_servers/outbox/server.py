@@ -115,14 +115,14 @@ class Outbox:
             return _outcome(self._delivery.send(Sending(uid, letter, sender, content, call.now), grant))
 
         arguments = {"to": ", ".join(to), "body": body, "subject": letter.subject}
-        return Plan(arguments, *_shown(letter), execute, host={"uid": uid})
+        return Plan(arguments, *_shown(letter), execute, host={"uid": uid}, may_be_broken_off=True)
 
     def send_draft(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
         self.clear_sent_drafts()
         sent = self._delivery.sent_letter(uid)
         if sent is not None:  # the draft is gone by now, and need not be there to say so
-            return Plan({"draft": call.text("draft")}, *_shown(sent), lambda: _outcome(sent), host={"uid": uid})
+            return Plan({"draft": call.text("draft")}, *_shown(sent), lambda: _outcome(sent, is_quoting=True), host={"uid": uid})
         draft = self._find(call)
         if call.host_text("version") not in {"", draft.version}:
             raise Stale(DRAFT_CHANGED)
@@ -138,7 +138,7 @@ class Outbox:
                 return _kept(draft.number)
             content, place = draft.content, (mark_of(draft.content), draft_of(draft.content))
             sending = Sending(uid, letter, draft.sender, lambda: unmarked(redated(content, call.now)), call.now, draft.key, *place)
-            outcome = _outcome(self._delivery.send(sending, grant))
+            outcome = _outcome(self._delivery.send(sending, grant), is_quoting=True)
             self.clear_sent_drafts()
             return outcome
 
@@ -149,7 +149,8 @@ class Outbox:
             lines = (*lines, ("Attached", ", ".join(draft.attachments)))
         if self._delivery.is_unsettled(draft.key):
             lines = (*lines, ("Careful", MAY_BE_SENT))
-        return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host={"uid": uid, "version": draft.version})
+        host = {"uid": uid, "version": draft.version}
+        return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host=host, may_be_broken_off=True)
 
     def _grant(self, call: Call) -> Grant | None:
         """The call's grant; None when it comes from a client that has none to give.
@@ -191,6 +192,7 @@ def _kept(number: int) -> Outcome:
     return Outcome(kept_text(number), {"sent": None, "draft": f"d{number}"})
 
 
-def _outcome(letter: Letter) -> Outcome:
+def _outcome(letter: Letter, *, is_quoting: bool = False) -> Outcome:
+    """`is_quoting`: it was written before, perhaps from what others wrote."""
     fields = {"to": list(letter.to), "subject": letter.subject, "body": letter.body}
-    return Outcome(sent_text(letter.to, letter.subject, letter.body), {"sent": fields})
+    return Outcome(sent_text(letter.to, letter.subject, letter.body), {"sent": fields, "untrusted": is_quoting})

@@ -51,6 +51,9 @@ class Outcome:
 
     text: str
     structured: Mapping[str, Any]
+    """`untrusted` is true where anyone could have written some of it."""
+    is_fenced: bool = False
+    """What is from outside stands in a block already; else all of an untrusted text is put in one as it leaves."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ import tzlocal
 
 from config.collectors import is_traced
 from config.logs import set_up_logging
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
+from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.protocol import progress
 from mcp_servers.protocol.bind import Bind, BindRefused
 from mcp_servers.protocol.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
@@ -107,6 +109,8 @@ def build(server: ToolServer) -> Server[Any]:
             if spec is None:
                 raise Refusal(f'There is no tool "{params.name}". There are {", ".join(specs)}.')
             return _result(await _run(server, spec, params.arguments or {}, meta))
+        except Quoting as refusal:
+            return _error(str(refusal), origin=f"{server.name} {params.name}")
         except Refusal as refusal:
             return _error(str(refusal))
         except progress.GivenUp:
@@ -196,11 +200,13 @@ async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any],
     digest = digest_of(spec.name, arguments, host)
     call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
     done = await server.handlers[spec.name](call)
-    if isinstance(done, Outcome):
+    if isinstance(done, Plan):
+        if is_preparing:
+            return Outcome(done.summary, done.prepared())
+        done = await anyio.to_thread.run_sync(done.execute)
+    if done.is_fenced or not done.structured.get("untrusted"):
         return done
-    if is_preparing:
-        return Outcome(done.summary, done.prepared())
-    return await anyio.to_thread.run_sync(done.execute)
+    return replace(done, text=_block(done.text, f"{server.name} {spec.name}", call.now, _removed(done.structured)))
 
 
 def _texts(value: object) -> dict[str, Any]:
@@ -235,9 +241,21 @@ def _result(outcome: Outcome) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=outcome.text)], structured_content=dict(outcome.structured))
 
 
-def _error(sentence: str) -> types.CallToolResult:
-    text = types.TextContent(text=sentence)
-    return types.CallToolResult(content=[text], structured_content={"error": sentence}, is_error=True)
+def _error(sentence: str, *, origin: str = "") -> types.CallToolResult:
+    """`origin` is given where the sentence holds what others wrote."""
+    text = types.TextContent(text=_block(sentence, origin, datetime.now(UTC)) if origin else sentence)
+    fields = {"error": sentence, **({"untrusted": True} if origin else {})}
+    return types.CallToolResult(content=[text], structured_content=fields, is_error=True)
+
+
+def _block(text: str, origin: str, at: datetime, removed: Mapping[str, int] | None = None) -> str:
+    return quoted(text, origin=origin, at=at, removed=removed).block(secrets.token_hex(TOKEN_BYTES))
+
+
+def _removed(structured: Mapping[str, Any]) -> dict[str, int]:
+    """What was taken out of the texts before they became this result: of all of it, or of the one text that it quotes."""
+    told = structured.get("removed") or _texts(structured.get("quoted")).get("removed")
+    return {kind: count for kind, count in _texts(told).items() if isinstance(count, int)}
 
 
 def _version() -> str:

@@ -6,11 +6,11 @@ Pure. The answer is a stranger's text: whatever is missing or of another form is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from mcp_servers.outside.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line, hidden_counts
 from mcp_servers.searxng.model import Answer, Direct, Failed, Infobox, Result
 
 MAX_QUERY_CHARS = 256
@@ -22,6 +22,10 @@ MAX_BESIDE = 8
 MAX_FACTS = 12
 MAX_ENGINES = 5
 MAX_FAILED = 20
+MAX_NAME_CHARS = 40
+"""Of an engine."""
+_NO_NAME = re.compile(r"[^\w .+&/'()-]")
+_SHOWN = frozenset({"title", "content", "answers", "answer", "infobox", "label", "value", "corrections", "suggestions", "url"})
 _COMMAND = re.compile(r"(?<!\S)[!:<?]+")
 
 
@@ -45,6 +49,7 @@ def answer_of(content: object) -> Answer:
         _texts(fields.get("corrections")),
         _texts(fields.get("suggestions")),
         failed[:MAX_FAILED],
+        tuple(hidden_counts("".join(_shown_texts(content))).items()),
     )
 
 
@@ -98,16 +103,26 @@ def _infobox(fields: Mapping[str, Any]) -> Infobox:
 
 
 def _failed(item: object) -> Failed:
-    """`["bing", "timeout"]`, or a name alone."""
+    """`["bing", "timeout"]`, or a name alone. They are shown outside of a block: what is more than a name and a few words is left out."""
     parts = _list(item)
     reason = clean_line(_text(parts[1])) if len(parts) > 1 else ""
-    return Failed(clean_line(_text(parts[0] if parts else item)), reason[:60])
+    return Failed(_NO_NAME.sub("", clean_line(_text(parts[0] if parts else item)))[:MAX_NAME_CHARS].strip(), reason[:60])
 
 
 def _texts(value: object) -> tuple[str, ...]:
     """Texts, or `{"title": ...}` each."""
     texts = [clean_line(_text(item) or _text(_mapping(item).get("title"))) for item in _list(value)]
     return tuple(dict.fromkeys(text for text in texts if text))[:MAX_BESIDE]
+
+
+def _shown_texts(value: object, name: str = "") -> Iterator[str]:
+    """Every text in it of a field that is shown."""
+    if isinstance(value, str) and name in _SHOWN:
+        yield value
+    for key, each in _mapping(value).items():
+        yield from _shown_texts(each, key)
+    for each in _list(value):
+        yield from _shown_texts(each, name)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

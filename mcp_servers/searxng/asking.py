@@ -16,6 +16,15 @@ from mcp_servers.searxng.answers import plain_query
 SAFE_SEARCH = {"off": "0", "moderate": "1", "strict": "2"}
 MAX_PAGE = 50
 MAX_NAMES = 20
+NAMES = {
+    "categories": "news",
+    "engines": "wikipedia",
+    "enabled_engines": "wikipedia__general",
+    "disabled_engines": "bing__general",
+    "enabled_plugins": "oa_doi_rewrite",
+    "disabled_plugins": "calculator",
+}
+"""Parameters that are lists of the instance's own names, and one that there may be."""
 EMPTY_QUERY = "There is nothing to search for. Give a few words."
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(?:[-_][a-zA-Z]{2})?|all|auto")
 _NAME = re.compile(r"[\w .+&/'()-]{1,60}")
@@ -31,7 +40,7 @@ def parameters_of(arguments: Mapping[str, Any]) -> dict[str, str]:
     if not query:
         raise Refusal(EMPTY_QUERY)
     parameters = {"q": query, "format": "json", "pageno": str(_page(str(arguments.get("page", "1"))))}
-    for name in ("categories", "engines"):
+    for name in NAMES:
         if arguments.get(name):
             parameters[name] = _names(name, arguments[name])
     if arguments.get("language"):
@@ -60,5 +69,5 @@ def _names(what: str, said: Sequence[str]) -> str:
     """Names for one parameter; a comma in one would make two of it."""
     names = [clean_line(name) for name in said]
     if len(names) > MAX_NAMES or not all(_NAME.fullmatch(name) for name in names):
-        raise Refusal(f'"{what}" must be names as the instance lists them, such as {"news" if what == "categories" else "wikipedia"}.')
+        raise Refusal(f'"{what}" must be names as the instance lists them, such as {NAMES[what]}.')
     return ",".join(names)

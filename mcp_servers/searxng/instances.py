@@ -29,6 +29,8 @@ ANSWER_TIMEOUT_S = 12.0
 ALL_TIMEOUT_S = 40.0
 """Of one search over all instances: a person has given up by then."""
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
+UNPACKED = {"Accept-Encoding": "identity"}
+"""A few packed bytes may unfold to gigabytes, and what is sent is short."""
 _HTTP_OK, _HTTP_WRONG, _HTTP_FORBIDDEN = 200, 400, 403
 
 
@@ -54,6 +56,9 @@ class Instances:
     async def first_answer(self, parameters: Mapping[str, str]) -> tuple[str, Answer]:
         """Which instance answered, and what.
 
+        1. An instance that fails, or is busy, is passed over.
+        2. So is one that found nothing because its engines failed, as long as there is another to ask.
+
         Raises:
             Refusal: none did.
         """
@@ -61,6 +66,7 @@ class Instances:
         import httpx2
 
         refusal = shape.NO_INSTANCE_ANSWERED
+        poor: tuple[str, Answer] | None = None
         with anyio.move_on_after(ALL_TIMEOUT_S):
             order = self._circuit.order(anyio.current_time())
             for number, url in enumerate(order, start=1):
@@ -69,15 +75,20 @@ class Instances:
                     with anyio.fail_after(ANSWER_TIMEOUT_S):
                         answer = answer_of(await _ask(url, parameters))
                     self._circuit.answered(url)
+                    if answer.is_empty and answer.failed:
+                        poor = poor or (url, answer)
+                        continue
                     return url, answer
                 except Refusal as refused:
                     refusal = str(refused)
                     self._circuit.failed(url, anyio.current_time())
                 except _Declined:
                     log.warning("%s takes the question for a wrong one", url)
-                except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
+                except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
                     log.warning("%s gave no answer: %s", url, type(error).__name__)
                     self._circuit.failed(url, anyio.current_time(), error.rest_s if isinstance(error, _Busy) else 0.0)
+        if poor is not None:
+            return poor
         raise Refusal(refusal)
 
 
@@ -94,7 +105,7 @@ async def _ask(url: str, parameters: Mapping[str, str]) -> Any:
     # No proxy and no password file from the environment: the instance is where the settings say.
     async with (
         httpx2.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
-        client.stream("GET", f"{url.rstrip('/')}/search", params=dict(parameters)) as response,
+        client.stream("GET", f"{url.rstrip('/')}/search", params=dict(parameters), headers=UNPACKED) as response,
     ):
         if response.status_code == _HTTP_FORBIDDEN:
             raise Refusal(shape.NO_JSON)
@@ -103,8 +114,10 @@ async def _ask(url: str, parameters: Mapping[str, str]) -> Any:
         if response.status_code != _HTTP_OK:
             said = response.headers.get("retry-after", "")
             raise _Busy(min(float(said[:9]), LONGEST_REST_S)) if said.isdecimal() else ValueError(f"status {response.status_code}")
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise ValueError("the answer is packed, though it should not be")
         content = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             content += chunk
             if len(content) > MAX_ANSWER_BYTES:
                 raise ValueError("the answer is too long")

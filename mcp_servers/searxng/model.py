@@ -63,6 +63,13 @@ class Answer:
     corrections: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
     failed: tuple[Failed, ...] = ()
+    removed: tuple[tuple[str, int], ...] = ()
+    """Characters that were taken out of all these texts, by kind."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing in it is about what was searched for."""
+        return not (self.results or self.direct or self.infoboxes)
 
 
 @dataclass(frozen=True)

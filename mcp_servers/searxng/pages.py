@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,11 @@ from mcp_servers.protocol.calls import AsyncHandler, Call, Outcome
 from mcp_servers.searxng import shape
 from mcp_servers.searxng.cache import PageCache
 from mcp_servers.searxng.model import Page, Section
+from mcp_servers.searxng.neighbours import NoNeighbours
 from mcp_servers.searxng.reading import budget_of, cursor_of, sections_of, span_of
+
+if TYPE_CHECKING:
+    import httpcore2
 
 MAX_TEXT_CHARS = 1_000_000
 """Of a PDF or a text; more than a long book."""
@@ -50,7 +54,8 @@ class Pages:
     """
 
     def __init__(self, fetcher: Fetcher | None = None, *, cache: PageCache | None = None, token: Callable[[], str] = new_token) -> None:
-        self._fetcher = fetcher or Fetcher(accepts=refuse_unreadable)
+        guarded = cast("httpcore2.AsyncNetworkBackend", NoNeighbours())
+        self._fetcher = fetcher or Fetcher(accepts=refuse_unreadable, network=guarded)
         self._cache = cache or PageCache()
         self._token = token
         self._turns = anyio.Semaphore(MAX_AT_ONCE)
@@ -79,7 +84,7 @@ class Pages:
             "is_cut": page.is_cut,
             "untrusted": True,
         }
-        return Outcome(shape.page_text(page, shown.block(self._token()), left, cursor), fields)
+        return Outcome(shape.page_text(page, shown.block(self._token()), left, cursor), fields, is_fenced=True)
 
     async def _page(self, url: str, now: datetime) -> Page:
         key = destination_of(url).url

@@ -41,15 +41,15 @@ class Search:
         parameters = parameters_of({name: call.text(name) for name in ("query", "time_range")})
         _, answer = await self._instances.first_answer(parameters)
         results = [{"title": r.title, "url": r.url, "site": r.site, "snippet": r.snippet} for r in answer.results]
-        fields = {"query": parameters["q"], "count": len(results), "results": results, "silent": list(answer.silent), "untrusted": True}
-        return Outcome(shape.search_text(answer), fields)
+        fields = {"query": parameters["q"], "count": len(results), "results": results, "silent": list(answer.silent)}
+        return Outcome(shape.search_text(answer), {**fields, "removed": dict(answer.removed), "untrusted": True})
 
     async def metasearch(self, call: Call) -> Outcome:
         if self._instances.is_empty:
             raise Refusal(shape.NOT_SET_UP)
         parameters = parameters_of(call.arguments)
         instance, answer = await self._instances.first_answer(parameters)
-        whole = quoted(shape.everything_text(answer), origin=f"search over {instance}", at=call.now)
+        whole = quoted(shape.everything_text(answer), origin=f"search over {instance}", at=call.now, removed=dict(answer.removed))
         head = shape.everything_head(parameters["q"], int(parameters["pageno"]), answer)
         lines = [head, *([whole.block(self._token())] if whole.text else []), *shape.failed_lines(answer)]
         fields = {
@@ -59,7 +59,7 @@ class Search:
             **_fields(answer),
             "quoted": whole.fields(),
         }
-        return Outcome("\n".join(lines), fields)
+        return Outcome("\n".join(lines), fields, is_fenced=True)
 
 
 def _fields(answer: Answer) -> dict[str, Any]:

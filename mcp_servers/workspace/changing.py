@@ -54,11 +54,12 @@ class Changing:
         }
 
     def list_changes(self, call: Call) -> Outcome:
+        self._stepper.settle()
         kept = self._journal.newest(MAX_LISTED)
         lines = [_listed(each, call) for each in kept]
         fields = [{"change": f"c{each.number}", "title": each.change.title, "undone": each.state == "undone"} for each in kept]
         text = shape.block(self._token(), "\n".join(lines)) if lines else shape.NO_CHANGES
-        return Outcome(text, {"changes": fields, "untrusted": True})
+        return Outcome(text, {"changes": fields, "untrusted": True}, is_fenced=True)
 
     def edit_file(self, call: Call) -> Plan:
         if known := self._known(call, "edit_file"):
@@ -102,6 +103,7 @@ class Changing:
     def undo_change(self, call: Call) -> Plan:
         if known := self._known(call, "undo_change"):
             return known
+        self._stepper.settle()
         kept = self._meant(call.text("change").lower())
         steps = undoing(self._workspace, kept)
         arguments = {"change": f"c{kept.number}"}
@@ -118,13 +120,14 @@ class Changing:
         diff = _diff(steps)
 
         def execute() -> Outcome:
-            return self._done(self._stepper.carry_out(self._journal.plan(change, _asked(tool, call))), diff)
+            return self._done(self._stepper.make(change, _asked(tool, call)), diff)
 
         lines = (*((label, visible(text)) for label, text in _named(steps)), *((("Diff", diff),) if diff else ()))
         if call.arguments.get("preview"):
             shown = Outcome(
                 f"Preview, nothing was written: {change.title}\n{shape.block(self._token(), shape.diff_text(diff))}",
                 {"is_preview": True, "untrusted_diff": diff, "untrusted": True},
+                is_fenced=True,
             )
             return Plan({**arguments, "preview": True}, f"Preview: {change.title}", lines, lambda: shown, host={"uid": uid})
         return Plan(arguments, change.title, lines, execute, host={"uid": uid, "version": version})
@@ -137,14 +140,14 @@ class Changing:
         diff = _diff(kept.change.steps)
 
         def execute() -> Outcome:
-            return self._done(self._stepper.carry_out(kept), diff)
+            return self._done(self._stepper.finish(kept), diff)
 
         return Plan(call.arguments, kept.change.title, _named(kept.change.steps), execute, host=call.host)
 
     def _done(self, kept: Kept, diff: str) -> Outcome:
         added, removed = _size(kept.change.steps)
         fields = {"change": f"c{kept.number}", "title": kept.change.title, "untrusted_diff": diff, "untrusted": True}
-        return Outcome(shape.changed_text(kept.change.title, kept.number, added, removed), fields)
+        return Outcome(shape.changed_text(kept.change.title, kept.number, added, removed), fields, is_fenced=True)
 
     def _meant(self, said: str) -> Kept:
         match = _NUMBER.fullmatch(said)

@@ -56,7 +56,9 @@ class Reading:
         fields: dict[str, Any] = {"path": place.shown, "sha256": digest, "bytes": len(content.data), "untrusted": True}
         text = decoded(content.data)
         if text is None:
-            return Outcome(shape.binary_text(visible(place.shown), size_text(len(content.data)), digest), {**fields, "is_text": False})
+            return Outcome(
+                shape.binary_text(visible(place.shown), size_text(len(content.data)), digest), {**fields, "is_text": False}, is_fenced=True
+            )
         span = _span(text, call.text("lines"), number_of(call, "max_chars", USUAL_CHARS, MAX_CHARS))
         shown = shape.file_text(visible(place.shown), span, digest, text.described, self._token())
         lines = {"first_line": span.first, "last_line": span.first + len(span.lines) - 1, "total_lines": span.total, "is_cut": span.is_cut}
@@ -69,6 +71,7 @@ class Reading:
                 **lines,
                 "untrusted_text": "\n".join(line[: shape.MAX_LINE_CHARS] for line in span.lines),
             },
+            is_fenced=True,
         )
 
     def list_files(self, call: Call) -> Outcome:
@@ -93,7 +96,7 @@ class Reading:
         shown = [leaf if len(tops) == 1 else Leaf(leaf.place, leaf.entry, leaf.depth + 1, leaf.note) for leaf in leaves]
         fields = [{"path": leaf.place.shown, "kind": leaf.entry.kind, "bytes": leaf.entry.size} for leaf in leaves]
         text = shape.tree_text(name, shown, ignored, notes, self._token())
-        return Outcome(text, {"entries": fields, "ignored": ignored, "is_cut": bool(notes), "untrusted": True})
+        return Outcome(text, {"entries": fields, "ignored": ignored, "is_cut": bool(notes), "untrusted": True}, is_fenced=True)
 
     def search_files(self, call: Call) -> Outcome:
         pattern = call.text("pattern")
@@ -113,7 +116,9 @@ class Reading:
             {"path": match.place.shown, "line": match.number, "untrusted_text": match.line[: shape.MAX_LINE_CHARS]} for match in matches
         ]
         text = shape.matches_text(pattern, matches, notes, self._token())
-        return Outcome(text, {"count": len(matches), "matches": fields, "is_cut": any(r.stopped for r in results), "untrusted": True})
+        return Outcome(
+            text, {"count": len(matches), "matches": fields, "is_cut": any(r.stopped for r in results), "untrusted": True}, is_fenced=True
+        )
 
     def _tops(self, said: str) -> list[Place]:
         if said.strip() in {"", "."} and len(self._workspace.roots) > 1:

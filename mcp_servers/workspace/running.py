@@ -25,6 +25,7 @@ from mcp_servers.workspace.commands import (
     check_allowed,
     checks_of,
     environment,
+    environment_for,
     problems_in,
     tests_of,
 )
@@ -123,17 +124,18 @@ class Running:
             fields = {"command": list(argv), "exit_code": ran.code, "seconds": round(ran.seconds, 1), "dropped_bytes": ran.dropped}
             problems = {"problems": problems_in(output)[:MAX_PROBLEMS]} if lists_problems else {}
             text = shape.ran_text(line, ran.code, timeout_s, output, self._token())
-            return Outcome(text, {**fields, **problems, "untrusted_output": output, "untrusted": True})
+            return Outcome(text, {**fields, **problems, "untrusted_output": output, "untrusted": True}, is_fenced=True)
 
         return Plan(arguments, f"Run: {line}", lines, execute, host={"version": version}, may_be_broken_off=True)
 
     def _run(self, argv: tuple[str, ...], folder: Place, timeout_s: float) -> Ran:
+        env = environment_for(argv, self._env)
         with told(folder.shown):
             if os.name != "posix":
                 self._workspace.look(folder)
-                return processes.run(argv, self._workspace.path(folder), self._env, timeout_s=timeout_s, check=progress.check)
+                return processes.run(argv, self._workspace.path(folder), env, timeout_s=timeout_s, check=progress.check)
             with self._workspace.files(folder).opened(folder.parts) as descriptor:
-                return processes.run(argv, descriptor, self._env, timeout_s=timeout_s, check=progress.check)
+                return processes.run(argv, descriptor, env, timeout_s=timeout_s, check=progress.check)
 
     def _place(self, said: str) -> Place:
         if not said and len(self._workspace.roots) > 1:

@@ -45,7 +45,7 @@ def test_a_model_without_the_tool_is_not_told_of_it():
     assert page_of(LINES, room=3000, is_readable=False).text.endswith("characters are left out.]")
 
 
-@given(st.text(alphabet=st.sampled_from("aé漢😀\n "), max_size=3000), st.integers(200, 900))
+@given(st.text(alphabet=st.sampled_from("aé漢😀\n "), max_size=3000), st.integers(300, 900))
 def test_pages_fit_their_room_and_together_are_the_whole(text: str, room: int):
     start, parts = 0, list[str]()
     while start < len(text):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import UTC, datetime
+
 import pytest
 
-from agent.calls.repeats import NOTE, WASTED, Done, is_repeat, is_stuck
+from agent.calls.repeats import NOTE, WASTED, Done, done_of, is_repeat, is_stuck
+from mcp_servers.outside.quotes import quoted
 
 
 def calls(*letters: str) -> list[Done]:
@@ -46,6 +50,15 @@ def test_a_repeat_between_steps_that_tell_something_is_none():
 
 
 def test_the_note_behind_a_result_does_not_make_it_another():
-    done = [Done("look", "{}", "Nothing."), Done("look", "{}", "Nothing." + NOTE)]
+    done = [done_of("look", "{}", "Nothing."), done_of("look", "{}", "Nothing." + NOTE)]
     assert is_repeat(done[:1], "look", "{}", "Nothing.")
     assert is_stuck([*done, done[1], done[1]])
+
+
+def test_a_block_whose_token_and_time_are_new_with_each_call_does_not_make_it_another():
+    def told(call: int, text: str = "3 events\n09:00 Standup") -> str:
+        at = datetime(2026, 11, 21, 9, call, tzinfo=UTC)
+        return quoted(text, origin="calendars list_events", at=at).block(secrets.token_hex(12))
+
+    assert is_stuck([done_of("list_events", "{}", told(call)) for call in range(4)])
+    assert not is_stuck([done_of("list_events", "{}", told(call, f"{call} events")) for call in range(4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
 from agent.safety.grants import KEY_VARIABLE, granted
+from agent.view.fences import unfenced
 from mcp_servers.catalogue import SERVERS, all_tools
 from mcp_servers.worlds import plant, world_of
 from tests.fakes.searxng import fake_searxng
@@ -27,6 +29,9 @@ from tests.mcp_servers.granting import KEY
 
 CONTEXT = {"variet/context": {"now": "2026-11-21T09:15:00+01:00", "zone": "Europe/Berlin"}}
 PREPARE = {"variet/prepare": True}
+BLOCK = re.compile(
+    r"(?m)^\[([0-9a-f]{24}) from outside: .+, fetched \S+, sha256 [0-9a-f]{16}.*\](\n\|.*)+\n\[\1 ends\.|^<<<([0-9a-f]{24})\n"
+)
 BOUND_S = 60.0
 """A start on a busy machine takes many seconds."""
 
@@ -50,6 +55,13 @@ async def call(client: Client, tool: str, arguments: Mapping[str, Any], **meta: 
 
 
 def text_of(result: CallToolResult) -> str:
+    """What a result says, which stands in a block of its own call where anyone could have written some of it."""
+    told = whole_text(result)
+    assert (BLOCK.search(told) is not None) is bool((result.structured_content or {}).get("untrusted"))
+    return unfenced(told)
+
+
+def whole_text(result: CallToolResult) -> str:
     [content] = result.content
     assert isinstance(content, TextContent)
     return content.text
@@ -95,6 +107,7 @@ async def test_calendars_over_the_wire(data: Path) -> None:
         listed = await call(client, "list_events", {"when": "tomorrow", "query": "dentist"})
         assert text_of(listed) == 'Sun 22 Nov 2026 matching "dentist": 1 event\n15:00-16:00 Dentist at Main St 4'
         assert structured(listed)["untrusted"] is True
+        assert "from outside: calendars list_events, fetched 2026-11-21T09:15:00+01:00, sha256 " in whole_text(listed)
 
         prepared = structured(await call(client, "create_event", {"title": "coffee", "when": "next friday at 10"}, **PREPARE))["prepared"]
         assert prepared["summary"] == "Create: Coffee, Fri 27 Nov 2026 10:00-11:00"
@@ -110,6 +123,10 @@ async def test_calendars_over_the_wire(data: Path) -> None:
         stale = await call(client, "update_event", change["arguments"], **{"variet/host": change["host"]})
         assert (stale.is_error, text_of(stale)) == (True, "The event has changed since. Look again.")
         assert structured(stale) == {"error": "The event has changed since. Look again."}
+        await call(client, "create_event", {"title": "tea", "when": "in 5 days at 10"})
+        several = await call(client, "delete_event", {"event": "tea"})
+        assert (several.is_error, structured(several)["untrusted"]) == (True, True)
+        assert text_of(several).endswith(" Say which one.")
         await check_garbage(client, "calendars")
 
 
@@ -144,10 +161,13 @@ async def test_a_draft_of_the_mail_server_is_sent_by_the_outbox(data: Path) -> N
 
 
 async def test_web_search_over_the_wire() -> None:
-    with fake_searxng(results=[{"url": "https://example.org/", "title": "T", "content": "c"}]) as fake:
+    with fake_searxng(results=[{"url": "https://example.org/", "title": "T\u200b", "content": "\u202ec\u200b"}]) as fake:
         async with connected("searxng", "--url", fake.url) as client:
             await check_list(client, "searxng")
-            assert text_of(await call(client, "web_search", {"query": "x"})) == "1 result\n1. T (example.org): c"
+            found = await call(client, "web_search", {"query": "x"})
+            assert text_of(found) == "1 result\n1. T (example.org): c"
+            assert ", removed: 2 zero-width, 1 bidirectional]" in whole_text(found)
+            assert structured(found)["removed"] == {"zero-width": 2, "bidirectional": 1}
             refused = await call(client, "web_search", {"query": "x"}, **PREPARE)
             assert (refused.is_error, text_of(refused)) == (True, "web_search only reads. There is nothing to prepare.")
             await check_garbage(client, "searxng")

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from pydantic import SecretStr
 
+from mcp_servers.abandoning import Trace, Wait
 from mcp_servers.calendars.shape import STALE
 from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
 from mcp_servers.protocol import progress
@@ -145,17 +146,16 @@ class Dav:
 
     def _bounded(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth) -> Reply:
         progress.check()
-        with progress.ends(self._lines.hang_up):
-            reply = self._answered(method, url, body, headers, auth)
+        wait = Wait(self._lines.hang_up)
+        trace = wait.unless_left(self._lines.trace)
+        reply = wait.of(lambda: self._answered(method, url, body, headers, auth, trace))
         progress.check()
         return reply
 
-    def _answered(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth) -> Reply:
-        give_up_at = time.monotonic() + TOTAL_TIMEOUT_S
+    def _answered(self, method: str, url: str, body: bytes, headers: Mapping[str, str], auth: httpx2.Auth, trace: Trace) -> Reply:
+        give_up_at, told = time.monotonic() + TOTAL_TIMEOUT_S, {"trace": trace}
         try:
-            with self._http.stream(
-                method, url, content=body, headers=dict(headers), auth=auth, extensions={"trace": self._lines.trace}
-            ) as response:
+            with self._http.stream(method, url, content=body, headers=dict(headers), auth=auth, extensions=told) as response:
                 parts: list[bytes] = []
                 size = 0
                 for part in response.iter_bytes():

@@ -5,6 +5,7 @@ What is not written stays as it was: other programs keep things in a component t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, cast
@@ -13,7 +14,7 @@ import icalendar
 
 from mcp_servers.calendars.backends.starts import Start, Starts
 from mcp_servers.calendars.model import Change, Event, Guest, Notify
-from mcp_servers.outside.quoting import clean_line, clean_text
+from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 from mcp_servers.spans import Span
 
 Component = Any
@@ -47,7 +48,17 @@ def read(component: Component, zone: tzinfo) -> Event:
         reminders=reminders_of(component),
         zone=_zone_name(component),
         status=status,
+        removed=tuple(hidden_counts("".join(_texts(component))).items()),
     )
+
+
+def _texts(component: Component) -> Iterator[str]:
+    """What others may have written of it."""
+    for name in ("SUMMARY", "LOCATION", "ORGANIZER"):
+        yield str(component.get(name, ""))
+    yield str(component.get("DESCRIPTION", ""))[:MAX_DESCRIPTION_CHARS]
+    for person in _people(component, "ATTENDEE"):
+        yield f"{person}{person.params.get('CN', '')}"
 
 
 def placed(event: Event, **where: Any) -> Event:
