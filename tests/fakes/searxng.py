@@ -42,11 +42,14 @@ class FakeSearxng:
     status: int = 200
     location: str = ""
     retry_after: str = ""
+    packing: str = ""
+    """Its answers' content encoding."""
     silent: threading.Event | None = None
     """When given, an answer waits until it is set."""
     queries: list[str] = field(default_factory=list[str])
     commands: list[str] = field(default_factory=list[str])
     parameters: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
 
 @contextmanager
@@ -75,6 +78,7 @@ def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             given = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            fake.headers.append({name.lower(): value for name, value in self.headers.items()})
             if fake.silent is not None:
                 fake.silent.wait(timeout=30)
             if parts.path != "/search":
@@ -88,6 +92,8 @@ def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             if fake.location:
                 self.send_header("Location", fake.location)
+            if fake.packing:
+                self.send_header("Content-Encoding", fake.packing)
             if fake.retry_after:
                 self.send_header("Retry-After", fake.retry_after)
             self.end_headers()

@@ -40,7 +40,7 @@ BESIDE: dict[str, Any] = {
 }  # fmt: skip
 TOKEN = "ab" * 12
 TEXT = f"""everest height: 2 results
-[{TOKEN} from outside: search over URL, fetched 2026-11-21T09:15:00+01:00, sha256 HASH]
+[{TOKEN} from outside: search over URL, fetched 2026-11-21T09:15:00+01:00, sha256 HASH, removed: 1 zero-width]
 | Did you mean: mount everest
 | Answer: 8,849 m (wikidata), https://w.example/e
 | Answer: 29,032 ft
@@ -84,11 +84,16 @@ async def test_every_option_reaches_the_instance_in_its_own_words() -> None:
             page="3",
             time_range="week",
             safe_search="strict",
+            enabled_engines=("wikipedia__general",),
+            disabled_engines=("bing__general", "qwant__news"),
+            enabled_plugins=("oa_doi_rewrite",),
+            disabled_plugins=("calculator",),
         )
     assert fake.parameters == [
         {
             "q": "everest height", "format": "json", "pageno": "3", "categories": "news,social media", "engines": "bing news",
-            "language": "pt-BR", "time_range": "week", "safesearch": "2",
+            "language": "pt-BR", "time_range": "week", "safesearch": "2", "enabled_engines": "wikipedia__general",
+            "disabled_engines": "bing__general,qwant__news", "enabled_plugins": "oa_doi_rewrite", "disabled_plugins": "calculator",
         }
     ]  # fmt: skip
     assert done.text == "everest height, page 3: no results"
@@ -113,7 +118,13 @@ async def test_what_would_command_the_instance_is_only_words() -> None:
             {"language": "en&q=x"},
             {"query": " !! : "},
         ),
-        *({"engines": ("bing,google",)}, {"engines": ("x" * 61,)}, {"categories": ("news&format=html",)}, {"categories": ("!g",)}),
+        *(
+            {"engines": ("bing,google",)},
+            {"engines": ("x" * 61,)},
+            {"categories": ("news&format=html",)},
+            {"categories": ("!g",)},
+            {"disabled_plugins": ("a,b",)},
+        ),
     ],
 )
 async def test_an_option_that_cannot_be_meant_is_refused_before_anybody_is_asked(arguments: dict[str, Any]) -> None:
