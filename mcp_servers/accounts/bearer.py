@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from config.credentials import CredentialError, read_secret
 from config.google_settings import GoogleSection
 from config.paths import Home
+from mcp_servers.abandoning import Wait
 from mcp_servers.accounts.asking import TOTAL_TIMEOUT_S, GrantGone, TokenAddress
 from mcp_servers.accounts.book import Book
 from mcp_servers.accounts.failing import LoginNeeded, Unavailable
@@ -81,12 +82,22 @@ class Bearers:
         grant = self._book.read().serving(account, scopes)
         if grant is None:
             raise LoginNeeded(f"The Google account {account} does not allow Variet to {MEANINGS[scopes]}. {_run(account, scopes)}")
+        held = self._held(grant, refused)
+        return held if held is not None else Wait().of(lambda: self._asked(grant, refused))
+
+    def _asked(self, grant: Grant, refused: SecretStr | None) -> SecretStr:
+        """Finished also when nobody waits for it any more: Google may have put another token in the place of the one that it took."""
         with self._alone(grant):
-            known = self._known.get(grant.key)
-            if known is not None and known.token != refused and known.ends_at - SPARE_S > self._clock():
-                return known.token
+            held = self._held(grant, refused)  # another call may have asked for it meanwhile
+            if held is not None:
+                return held
             self._known.pop(grant.key, None)
             return self._refreshed(grant)
+
+    def _held(self, grant: Grant, refused: SecretStr | None) -> SecretStr | None:
+        known = self._known.get(grant.key)
+        is_good = known is not None and known.token != refused and known.ends_at - SPARE_S > self._clock()
+        return known.token if known is not None and is_good else None
 
     @contextmanager
     def _alone(self, grant: Grant) -> Iterator[None]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import SecretStr
 
+from mcp_servers.abandoning import Trace, Wait
 from mcp_servers.accounts.google_faults import Unanswered
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
@@ -91,19 +92,19 @@ class GoogleHttp:
 
     def _once(self, method: str, uri: str, content: bytes, headers: dict[str, str], token: SecretStr) -> tuple[int, dict[str, str], bytes]:
         progress.check()
-        with progress.ends(self._lines.hang_up):
-            answered = self._answered(method, uri, content, headers, token)
+        wait = Wait(self._lines.hang_up)
+        trace = wait.unless_left(self._lines.trace)
+        answered = wait.of(lambda: self._answered(method, uri, content, headers, token, trace))
         progress.check()
         return answered
 
     def _answered(
-        self, method: str, uri: str, content: bytes, headers: dict[str, str], token: SecretStr
+        self, method: str, uri: str, content: bytes, headers: dict[str, str], token: SecretStr, trace: Trace
     ) -> tuple[int, dict[str, str], bytes]:
         give_up_at = time.monotonic() + TOTAL_TIMEOUT_S
         shown = {**headers, "Authorization": f"Bearer {token.get_secret_value()}"}
         try:
-            told = {"trace": self._lines.trace}
-            with self._client.stream(method, uri, content=content, headers=shown, extensions=told) as response:
+            with self._client.stream(method, uri, content=content, headers=shown, extensions={"trace": trace}) as response:
                 parts: list[bytes] = []
                 size = 0
                 for part in response.iter_bytes():

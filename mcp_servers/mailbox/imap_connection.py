@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
+from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
 from mcp_servers.mailbox.imapwire import Listed, listed_folders, prefix_of, quoted_name, roles_of
 from mcp_servers.mailbox.places import INBOX
@@ -102,7 +103,7 @@ class ImapConnection:
                 raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
         wire = self._reached()
         try:
-            progress.check()  # while it was made, there was nothing to hang up
+            progress.check()
             return question(wire)
         except (imaplib.IMAP4.abort, OSError) as error:
             self._drop()
@@ -120,24 +121,27 @@ class ImapConnection:
 
     def _connected(self) -> imaplib.IMAP4:
         if self.wire is None:
-            server = self._server
-            tls = self._tls or ssl.create_default_context()
-            if server.security == "tls":
-                wire: imaplib.IMAP4 = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=tls, timeout=ANSWER_TIMEOUT_S)
-            else:
-                wire = imaplib.IMAP4(server.host, server.port, timeout=ANSWER_TIMEOUT_S)
-            try:
-                if server.security == "starttls":
-                    wire.starttls(tls)
-                self._log_in(wire)
-            except BaseException:
-                with suppress(OSError):
-                    wire.shutdown()
-                raise
-            self.wire = wire
+            self.wire, self.abilities = Wait().of(self._made, lambda made: made[0].shutdown())
         return self.wire
 
-    def _log_in(self, wire: imaplib.IMAP4) -> None:
+    def _made(self) -> tuple[imaplib.IMAP4, frozenset[str]]:
+        """A connection, and what its server can do. Nothing of ours is touched: who waited for it may have left."""
+        server = self._server
+        tls = self._tls or ssl.create_default_context()
+        if server.security == "tls":
+            wire: imaplib.IMAP4 = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=tls, timeout=ANSWER_TIMEOUT_S)
+        else:
+            wire = imaplib.IMAP4(server.host, server.port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            if server.security == "starttls":
+                wire.starttls(tls)
+            return wire, self._log_in(wire)
+        except BaseException:
+            with suppress(OSError):
+                wire.shutdown()
+            raise
+
+    def _log_in(self, wire: imaplib.IMAP4) -> frozenset[str]:
         try:
             wire.login(self._server.user, self._server.password.get_secret_value())
         except imaplib.IMAP4.abort:
@@ -150,7 +154,7 @@ class ImapConnection:
             said = "its user name or password has letters beyond ASCII, which cannot be sent. Set another, such as an app password."
             raise AccountAway(f"{self.name}: {said}") from None
         said = b" ".join(line for line in checked(wire.capability()) if isinstance(line, bytes))
-        self.abilities = frozenset(said.decode("ascii", "replace").upper().split())
+        return frozenset(said.decode("ascii", "replace").upper().split())
 
     def _hang_up(self) -> None:
         """From another thread: what is waited for is over at once."""

@@ -41,7 +41,7 @@ class Carrier(Protocol):
     """One way out."""
 
     def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
-        """Take the mail away.
+        """Take the mail away. It may be broken off before `on_leaving`, and not after it.
 
         Args:
             parcel: the mail.
@@ -66,7 +66,7 @@ class LocalCarrier:
 
     def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
         on_leaving()
-        self._sent.add(parcel.content, key=sent_key(parcel.uid))
+        self._sent.add(parcel.content, key=sent_key(parcel.uid))  # nothing in it can be broken off
 
     def was_carried(self, uid: str) -> bool | None:
         return sent_key(uid) in self._sent.entries()

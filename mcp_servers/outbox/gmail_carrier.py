@@ -20,6 +20,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
 from mcp_servers.mailbox.letters import people_in
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+from mcp_servers.protocol import progress
 
 Json = dict[str, Any]
 ME = "me"
@@ -54,6 +55,9 @@ class GmailCarrier:
         self._clock = clock
 
     def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        progress.whole(lambda: self._carry(parcel, on_leaving))
+
+    def _carry(self, parcel: Parcel, on_leaving: Callable[[], None]) -> None:
         content = _marked(parcel)
         try:
             self._api.methods  # noqa: B018 - what is missing to ask at all is said before anything leaves

@@ -17,10 +17,12 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import quotable_id
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+from mcp_servers.protocol import progress
 
 log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 30.0
@@ -60,7 +62,11 @@ class SmtpCarrier:
 
     def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
         parcel = replace(parcel, content=_identified(parcel))
-        wire = self._connected()
+        # Until there is a connection the call may be given up, and nothing has happened.
+        wire = Wait().of(self._connected, lambda wire: wire.close())
+        progress.whole(lambda: self._carried(wire, parcel, on_leaving))
+
+    def _carried(self, wire: smtplib.SMTP, parcel: Parcel, on_leaving: Callable[[], None]) -> None:
         try:
             self._announce(wire, parcel)
             on_leaving()

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -106,8 +106,27 @@ def silent_server(answers: Callable[[bytes], bytes | None] = lambda _: None, gre
     try:
         yield int(listener.getsockname()[1])
     finally:
+        for line in lines:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)  # whoever still waits at either end is let go
         for one in (listener, *lines):
             one.close()
+
+
+@contextmanager
+def deaf_server() -> Generator[int]:
+    """Takes no connection: whoever connects waits, as for a machine behind a wall that swallows everything."""
+    fillers = [socket.socket() for _ in range(4)]
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = int(listener.getsockname()[1])
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        try:
+            yield port
+        finally:
+            for filler in fillers:
+                filler.close()
 
 
 @contextmanager

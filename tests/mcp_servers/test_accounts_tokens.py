@@ -19,6 +19,8 @@ from mcp_servers.accounts.bearer import bearers_of
 from mcp_servers.accounts.failing import LoginNeeded, Unavailable
 from mcp_servers.accounts.keeping import Keepers
 from mcp_servers.accounts.model import SCOPES, Grant, Keeping
+from mcp_servers.accounts.oauth import Client, Tokens
+from mcp_servers.protocol import progress
 from tests.fakes.google_oauth import fake_google_oauth
 from tests.fakes.keyrings import LockedKeyring, MemoryKeyring
 from tests.mcp_servers.accounts_desk import Desk, desk_of
@@ -63,6 +65,26 @@ def test_a_token_that_was_not_taken_is_replaced_once_for_all_who_ask(desk: Desk)
     assert len(tokens) == 1
     assert bad not in tokens
     assert len(desk.google.asked) == 2
+
+
+def test_a_token_is_kept_that_comes_when_the_call_that_waited_for_it_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    work, go_on = progress.Work(), threading.Event()
+    refresh = asking.TokenAddress.refresh
+
+    def slow(address: asking.TokenAddress, client: Client, token: SecretStr) -> Tokens:
+        work.give_up()
+        assert go_on.wait(60)
+        return refresh(address, client, token)
+
+    monkeypatch.setattr(asking.TokenAddress, "refresh", slow)
+    desk.has_allowed("work", "calendar")
+    bearers = desk.bearers()
+    with progress.under_way(work), pytest.raises(progress.GivenUp):
+        bearers.bearer("work", "calendar")
+    assert desk.google.asked == []
+    go_on.set()
+    assert desk.google.is_good(bearers.bearer("work", "calendar").get_secret_value(), CALENDAR)
+    assert desk.google.asked == ["/token"]
 
 
 def test_each_kind_of_work_has_its_own_token(desk: Desk):
