@@ -129,6 +129,7 @@ class Children:
             case Start():
                 self._lives[model] = life = _Life(generation, self._specs[model])
                 tasks.start_soon(partial(self._live, life.spec, life), name=f"{model} #{generation}")
+                tasks.start_soon(self._foresee, life, name=f"foresee {model} #{generation}")
             case Stop():
                 tasks.start_soon(partial(self._stop, model, self._lives[model]), name=f"stop {model} #{generation}")
             case SaveWarmth():
@@ -208,6 +209,12 @@ class Children:
                 return child
         raise AssertionError
 
+    async def _foresee(self, life: _Life) -> None:
+        # Not before it has been spawned: nothing is to hold that up.
+        await life.is_spawned.wait()
+        if life.child is not None:
+            await self._warmth.foresee(life.spec)
+
     async def _save(self, effect: SaveWarmth) -> None:
         await self._warmth.save(self._lives[effect.model].spec, URGENT_BOUND_S if effect.is_urgent else STAGE_BOUND_S)
         self._post(Saved(effect.model, effect.generation))
@@ -221,6 +228,7 @@ class Children:
         await life.is_spawned.wait()
         if life.child is not None:
             life.owed = await self._memory.owed(life.spec, life.child.pid)
+            self._warmth.leave(life.child.port)
             await self._end(life.child)
         self._learn(model, pid=None, port=None, percent=None)
         _LOG.info("%s has stopped", model)

@@ -46,7 +46,8 @@ class Launcher:
 
         def tell(progress: Progress) -> None:
             on_progress(progress)
-            if progress.phase == "ready":
+            # Beside the load, which is not delayed by it: once the model is ready, somebody waits for the processor.
+            if progress.phase != "starting":
                 self._leash.prepare_soon()
 
         log_path = self._log_dir / f"model-{spec.name}.log"

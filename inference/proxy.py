@@ -26,14 +26,15 @@ from inference.errors import EngineError, UpstreamDied
 from inference.files_there import check_files
 from inference.hang import Pulse, guarded
 from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
+from inference.outgoing import Request
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
 from inference.tap import PROMPT_PROGRESS, Tap
 from inference.tickets import Ticket
-from inference.warmth.keeper import NO_BERTH, Berth
+from inference.warmth.berth import NO_BERTH, Berth
 from inference.warmth.records import session_key
 from inference.warmth.trail import trail_of
-from inference.wire import Broken, Connection, Connections, Request
+from inference.wire import Broken, Connection, Connections
 
 LOADING_GRACE_S = 0.25
 """A load shorter than this is not worth an event, and a failure this early can still be a true status."""

@@ -98,16 +98,18 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
 
         async def run() -> None:
             card_memory = CardMemory(book, look)
-            supervisor = Supervisor(
-                catalog,
-                policy(settings, catalog.models, memory_of(settings, catalog.models)),
-                launcher,
-                LoadTimes(home.state_dir / "load_times.json"),
-                EventHub(observatory.observe_swap),
-                Keeper(None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20), launcher.identity),
-                card_memory,
-            )
             async with open_connections() as connections:
+                shelf = None if kept is None else Shelf(kept, settings.warmth.max_mib * 2**20)
+                keeper = Keeper(shelf, launcher.identity, connections)
+                supervisor = Supervisor(
+                    catalog,
+                    policy(settings, catalog.models, memory_of(settings, catalog.models)),
+                    launcher,
+                    LoadTimes(home.state_dir / "load_times.json"),
+                    EventHub(observatory.observe_swap),
+                    keeper,
+                    card_memory,
+                )
                 proxy = Proxy(
                     supervisor, connections, settings.server.max_body_mib * 2**20, observatory.observe, hung_s=settings.load.hung_s
                 )

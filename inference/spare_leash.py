@@ -1,7 +1,7 @@
 """Keep one launcher started and waiting, so that a swap does not pay for the start of an interpreter (15 to 30 ms).
 
-It is made when a model is ready, outside of any swap, and is only ever an advantage: without one, with one that died, or where launchers
-are not needed (Windows), a process is started as if there were none.
+It is made while a model loads, beside the start and the first answer that people wait for, and is only ever an advantage: without one,
+with one that died, or where launchers are not needed (Windows), a process is started as if there were none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class SpareLeash:
 
     def prepare_soon(self) -> None:
         """Have one wait in a moment: starting it takes a millisecond or two that the event loop is not to lose."""
-        threading.Thread(target=self.prepare, name="spare leash", daemon=True).start()
+        if self._spare is None:
+            threading.Thread(target=self.prepare, name="spare leash", daemon=True).start()
 
     def prepare(self) -> None:
         """Have one wait from now on."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import anyio
 
 from inference.incoming import RawHeaders
+from inference.outgoing import Request
 from inference.response import BadResponse, ResponseReader
 from inference.tickets import CHILD_HOST
 
@@ -36,35 +37,23 @@ class Broken(Exception):
     """A connection to a model's server did not hold, or did not carry an answer."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a server is asked."""
-
-    method: str
-    target: bytes
-    headers: RawHeaders
-    """All but its address and the body's length."""
-    body: bytes
-
-    def head(self, port: int) -> bytes:
-        """The bytes before the body."""
-        first = b"%b %b HTTP/1.1\r\nhost: %b:%d\r\n" % (self.method.encode(), self.target, CHILD_HOST.encode(), port)
-        return first + b"".join(b"%b: %b\r\n" % field for field in self.headers) + b"content-length: %d\r\n\r\n" % len(self.body)
-
-
 class Connections:
     """All of them, kept per child: no limit but the scheduler's. Closed with its context."""
 
     def __init__(self, silence_bound_s: float = SILENCE_BOUND_S) -> None:
         self._idle: dict[int, list[Connection]] = {}
         self._silence_bound_s = silence_bound_s
-        self._now = asyncio.get_running_loop().time
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for connection in [connection for kept in self._idle.values() for connection in kept]:
+            connection.close()
+
+    def hang_up(self, port: int) -> None:
+        """Close what is kept of a server that is to leave: it would look for another request there for some milliseconds more."""
+        for connection in [*self._idle.get(port, ())]:
             connection.close()
 
     async def ask(self, port: int, request: Request) -> Connection:
@@ -87,7 +76,7 @@ class Connections:
     def _take(self, port: int) -> Connection | None:
         """The connection that was used last; those that nobody has needed for long are closed."""
         kept = self._idle.get(port, [])
-        since = self._now() - KEEP_ALIVE_S
+        since = time.monotonic() - KEEP_ALIVE_S
         while kept and kept[0].idle_since <= since:
             kept[0].close()
         return kept.pop() if kept else None
@@ -193,7 +182,7 @@ class Connection(asyncio.Protocol):
         self._is_asked = False
         self._unread = b""
         if is_free:
-            self.idle_since = self._loop.time()
+            self.idle_since = time.monotonic()
             self._keep(self)
             return
         self._forget(self)

@@ -16,9 +16,10 @@ def gpu_mib(lines: Iterable[str]) -> int | None:
     """GPU memory of the last load in `lines`, in MiB; None where it says nothing of buffers. 0: all of it is in main memory."""
     total: float | None = None
     for line in lines:
-        if _BEGIN.search(line):
+        # Looked at with every load, while the first request waits for the same processor: nearly all lines are of requests.
+        if "loading" in line and _BEGIN.search(line):
             total = None
-        elif found := _BUFFER.search(line):
+        elif "buffer size" in line and (found := _BUFFER.search(line)):
             device = found["device"]
             is_host = device.startswith(_NOT_ON_A_GPU) or device.endswith("_Host")
             total = (total or 0.0) + (0.0 if is_host else float(found["mib"]))

@@ -6,6 +6,7 @@ and no failure of theirs ever holds up a swap: it is logged, said in the status,
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,14 @@ from inference.contract import WarmthStatus
 from inference.errors import EngineError
 from inference.tap import Measured
 from inference.warmth import records, server_slots, slots
+from inference.warmth.ahead import Ahead, Identify
+from inference.warmth.berth import NO_BERTH, Berth
 from inference.warmth.records import Saved
 from inference.warmth.server_slots import SlotRefused
 from inference.warmth.shelf import Shelf
 from inference.warmth.slots import Table
 from inference.warmth.trail import Counted, Mark, Trail, counted, mark_of
+from inference.wire import Connections
 
 STAGE_BOUND_S = 15.0
 """For all slots of one model: a person waits for the swap. What is not done by then stays cold."""
@@ -43,19 +47,6 @@ class _Notes:
     restore_ms: float | None = None
     reused: float | None = None
     verdict: records.Verdict | None = None
-
-
-class Berth:
-    """The null object: a request that takes any slot or none."""
-
-    slot: int | None = None
-    """None leaves the choice to the server."""
-
-    async def learn(self, measured: Measured) -> None:
-        """The answer is complete; `measured` is what its end said."""
-
-
-NO_BERTH = Berth()
 
 
 class _OwnBerth(Berth):
@@ -82,10 +73,16 @@ class _OwnBerth(Berth):
 class Keeper:
     """One engine's. Without a shelf conversations keep their slots, and nothing is saved."""
 
-    def __init__(self, shelf: Shelf | None = None, identify: Callable[[ModelSpec], str] = lambda spec: spec.name) -> None:
-        """`identify` says in one text all that a slot's content depends on; it may read files, and is called in a thread."""
+    def __init__(
+        self,
+        shelf: Shelf | None = None,
+        identify: Identify = lambda spec: spec.name,
+        connections: Connections | None = None,
+    ) -> None:
+        """`connections` are best the proxy's own: the first request then finds the one open that the restore was asked over."""
         self._shelf = shelf
-        self._identify = identify
+        self._ahead = Ahead(identify)
+        self._connections = connections or Connections()
         self._tables: dict[str, Table] = {}
         self._notes: dict[str, _Notes] = {}
         self._is_open = False
@@ -106,18 +103,31 @@ class Keeper:
 
         await self._stage(spec, "save_ms", work, bound_s)
 
+    async def foresee(self, spec: ModelSpec) -> None:
+        """A model has begun to load: find out what there is to restore. Never raises; the restore will say what is wrong."""
+        if self._shelf is None or not spec.warm:
+            return
+        with contextlib.suppress(OSError, EngineError):
+            async with self._one_at_a_time:
+                await self._opened()
+                identity = await self._ahead.look(spec)
+            self._ahead.fetch([self._shelf.folder / each.file for each in _latest(self._shelf, spec, identity)])
+
     async def restore(self, spec: ModelSpec, port: int) -> None:
         """Restore the latest conversations of a model that has just been loaded; otherwise as `save`."""
         self._tables[spec.name] = slots.empty(spec.slots)
         self._note(spec.name, port=port, trouble=None)
 
         async def work(shelf: Shelf) -> None:
-            self._note(spec.name, identity=await anyio.to_thread.run_sync(self._identify, spec))
-            if self._is_tried(spec.name, shelf):
-                for slot, record in enumerate(records.of_model(shelf.ledger, self._notes[spec.name].identity)[: spec.slots]):
-                    await self._restore_slot(shelf, spec.name, slot, record)
+            self._note(spec.name, identity=(identity := await self._ahead.identity(spec)))
+            for slot, record in enumerate(_latest(shelf, spec, identity)):
+                await self._restore_slot(shelf, spec.name, slot, record)
 
         await self._stage(spec, "restore_ms", work)
+
+    def leave(self, port: int) -> None:
+        """A model's server is about to stop."""
+        self._connections.hang_up(port)
 
     async def forget(self, session: str) -> int:
         """Delete what is saved of a conversation and free its slots; how many files there were.
@@ -209,7 +219,7 @@ class Keeper:
             self._tables[model] = slots.without(table, session)
             if not table.seats[slot].busy:
                 try:
-                    await server_slots.erase(self._notes[model].port, slot)
+                    await server_slots.erase(self._connections, self._notes[model].port, slot)
                 except SlotRefused as error:
                     _LOG.warning("%s: %s", model, error)
 
@@ -219,7 +229,7 @@ class Keeper:
         await anyio.to_thread.run_sync(shelf.check_room, notes.identity)
         part = await anyio.to_thread.run_sync(shelf.part, file)
         try:
-            moved = await server_slots.save(notes.port, slot, part)
+            moved = await server_slots.save(self._connections, notes.port, slot, part)
             record = Saved(
                 file=file,
                 model=model,
@@ -244,7 +254,7 @@ class Keeper:
 
     async def _restore_slot(self, shelf: Shelf, model: str, slot: int, record: Saved) -> None:
         try:
-            moved = await server_slots.restore(self._notes[model].port, slot, record.file)
+            moved = await server_slots.restore(self._connections, self._notes[model].port, slot, record.file)
         except SlotRefused as error:
             if error.is_about_file:
                 await anyio.to_thread.run_sync(shelf.discard, (record.file,))
@@ -277,3 +287,8 @@ class Keeper:
     def _note(self, model: str, **changes: object) -> _Notes:
         self._notes[model] = notes = replace(self._notes.get(model, _Notes()), **changes)  # pyright: ignore[reportArgumentType]
         return notes
+
+
+def _latest(shelf: Shelf, spec: ModelSpec, identity: str) -> tuple[records.Saved, ...]:
+    """What is restored of a model, by slot; nothing where that was found not to work."""
+    return () if identity in shelf.ledger.unsupported else records.of_model(shelf.ledger, identity)[: spec.slots]

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 import anyio
 
 from config.vocabulary import is_table
-from inference.wire import Broken, Connection, Connections, Request
+from inference.outgoing import Request
+from inference.wire import Broken, Connection, Connections
 
 ANSWER_BOUND_S = 10.0
 """For one slot: some gigabytes at the pace of a disk. A busy slot makes the server wait, but nothing runs when this is asked."""
@@ -38,45 +39,45 @@ class Moved(NamedTuple):
     """Bytes."""
 
 
-async def save(port: int, slot: int, file: str) -> Moved:
+async def save(connections: Connections, port: int, slot: int, file: str) -> Moved:
     """Write a slot to a file in the server's folder.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    said = await _ask(port, slot, "save", file)
+    said = await _ask(connections, port, slot, "save", file)
     return Moved(_number(said, "n_saved"), _number(said, "n_written"))
 
 
-async def restore(port: int, slot: int, file: str) -> Moved:
+async def restore(connections: Connections, port: int, slot: int, file: str) -> Moved:
     """Read a slot from a file in the server's folder.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    said = await _ask(port, slot, "restore", file)
+    said = await _ask(connections, port, slot, "restore", file)
     return Moved(_number(said, "n_restored"), _number(said, "n_read"))
 
 
-async def erase(port: int, slot: int) -> None:
+async def erase(connections: Connections, port: int, slot: int) -> None:
     """Empty a slot.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    await _ask(port, slot, "erase", None)
+    await _ask(connections, port, slot, "erase", None)
 
 
-async def _ask(port: int, slot: int, action: Literal["save", "restore", "erase"], file: str | None) -> dict[str, Any]:
+async def _ask(
+    connections: Connections, port: int, slot: int, action: Literal["save", "restore", "erase"], file: str | None
+) -> dict[str, Any]:
     what = f"{action} of slot {slot}"
     body = json.dumps({} if file is None else {"filename": file}).encode()
     request = Request("POST", f"/slots/{slot}?action={action}".encode(), [(b"content-type", b"application/json")], body)
     try:
         with anyio.fail_after(ANSWER_BOUND_S):
-            # The proxy's own way to a server: a general client costs five times as much, inside a swap that a person waits for.
-            async with Connections() as connections:
-                with closing(await connections.ask(port, request)) as answer:
-                    status, text = answer.status, await _text(answer)
+            with closing(await connections.ask(port, request)) as answer:
+                status, text = answer.status, await _text(answer)
     except (Broken, TimeoutError) as error:
         raise SlotRefused(f"{what}: {str(error) or 'no answer in time'}") from error
     if status != _OK:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from inference.wire import Broken, Connection, Connections, Request
+from inference.outgoing import Request
+from inference.wire import Broken, Connection, Connections
 from tests.fakes.upstream import BreakOff, Exchange, serve_upstream
 
 pytestmark = pytest.mark.anyio
@@ -238,3 +239,22 @@ async def test_a_server_that_closes_a_fresh_connection_without_an_answer_is_not_
         with pytest.raises(Broken, match="without an answer"):
             await connections.ask(upstream.port, ASKED)
         assert len(upstream.heard) == 1
+
+
+async def test_a_server_that_is_to_leave_is_hung_up_on_and_one_that_comes_in_its_place_is_called_anew() -> None:
+    with anyio.fail_after(BOUND_S):
+        async with serve_upstream() as upstream, Connections() as connections:
+            (await _answered(connections, upstream.port)).close()
+            connections.hang_up(upstream.port + 1)
+            (await _answered(connections, upstream.port)).close()
+            assert upstream.connections == 1
+            connections.hang_up(upstream.port)
+            (await _answered(connections, upstream.port)).close()
+            assert upstream.connections == 2
+
+
+async def _answered(connections: Connections, port: int) -> Connection:
+    answer = await connections.ask(port, ASKED)
+    while await answer.read():
+        pass
+    return answer
