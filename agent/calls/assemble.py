@@ -7,11 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from agent.calls.leaked import may_be_call
 from agent.calls.thoughts import Thoughts
 from agent.events import CallValue
+from agent.view.prompt import canonical_json
+from config.vocabulary import is_table
+
+_FIRST_HALF, _SECOND_HALF = "\ud800", "\udc00"
+
+
+def sound(text: str) -> str:
+    """A text whose characters are whole: two halves of one, as some servers send them, are put together; a half alone is U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _text_of(content: Any) -> str:
+    """A text, or the texts of a list of parts, as some servers send one."""
+    if isinstance(content, list):
+        parts = [part for part in cast("list[Any]", content) if is_table(part)]
+        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    return content if isinstance(content, str) else ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,8 @@ class Assembly:
     _is_shown: bool = False
     _reasoning: list[str] = field(default_factory=list[str])
     _calls: dict[int, _CallPieces] = field(default_factory=dict[int, _CallPieces])
+    _half: str = ""
+    """The first half of a character that came in two pieces."""
     _is_cut: bool = False
     _model: str = ""
     _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -84,9 +107,15 @@ class Assembly:
         pieces: list[dict[str, Any]] = delta.get("tool_calls") or []
         for piece in pieces:
             self._add_call_piece(piece)
-        text: str = delta.get("content") or ""
+        text = self._whole(_text_of(delta.get("content")))
         self._text.append(text)
         return self._shown(self._thoughts.feed(text)) if text else ""
+
+    def _whole(self, piece: str) -> str:
+        piece, self._half = self._half + piece, ""
+        if _FIRST_HALF <= piece[-1:] < _SECOND_HALF:
+            piece, self._half = piece[:-1], piece[-1]
+        return sound(piece)
 
     def _shown(self, said: str) -> str:
         if self._is_shown:
@@ -106,7 +135,9 @@ class Assembly:
         function: Mapping[str, Any] = piece.get("function") or {}
         call.id = call.id or piece.get("id") or ""
         call.name += function.get("name") or ""
-        call.arguments.append(function.get("arguments") or "")
+        arguments: Any = function.get("arguments") or ""
+        # Some servers send them as the object that they are.
+        call.arguments.append(arguments if isinstance(arguments, str) else canonical_json(arguments))
 
     def reply(self, *, model: str = "") -> Reply:
         """What came in so far.
@@ -121,10 +152,11 @@ class Assembly:
         cached: int | None = details.get("cached_tokens", self._timings.get("cache_n"))
         return Reply(
             text=said,
-            reasoning="".join(self._reasoning) or thought,
+            reasoning=sound("".join(self._reasoning)) or thought,
             raw="".join(self._text),
             calls=tuple(
-                CallValue(id=pieces.id, name=pieces.name, arguments="".join(pieces.arguments)) for _, pieces in sorted(self._calls.items())
+                CallValue(id=sound(pieces.id), name=sound(pieces.name), arguments=sound("".join(pieces.arguments)))
+                for _, pieces in sorted(self._calls.items())
             ),
             is_cut=self._is_cut,
             model=model or self._model,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, cast
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -21,9 +21,30 @@ class Fitted(NamedTuple):
     changes: tuple[str, ...] = ()
 
 
+_CHANNEL = re.compile(r"<\|.*", re.DOTALL)
+"""What a model's own marks leave behind a name: `list_events<|channel|>commentary`."""
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W\d_])|(?<=[^\W\d_])[\s_-]+(?=[^\W_])")
+
+
 def plain(name: str) -> str:
-    """A name without what people and models vary: case, and what parts its words."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A name without what people and models vary: case, and what parts its words. Empty for one that is nothing but signs."""
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def known_name(name: str, names: Collection[str]) -> str:
+    """The one of some names that is meant by one that differs in case, separators or what stands before or behind it; itself if none is."""
+    if name in names:
+        return name
+    bare = _CHANNEL.sub("", name)
+    last = re.sub(r"/|:|__", ".", bare).rsplit(".", 1)[-1]
+    meant = {plain(bare), plain(last)} - {""}
+    alike = [known for known in names if plain(known) in meant]
+    return alike[0] if len(alike) == 1 else name
+
+
+def _spelt(choice: str) -> str:
+    """One of a few words without what people and models vary. Signs stay: `-1` is not `1`, nor `c#` `c`."""
+    return _BETWEEN_WORDS.sub("", choice.strip().casefold())
 
 
 def fit(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> Fitted:
@@ -59,7 +80,7 @@ def fit(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> Fitted:
 def _known(name: str, properties: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     if name in properties:
         return name
-    alike = [known for known in properties if plain(known) == plain(name) and known not in given]
+    alike = [known for known in properties if plain(name) and plain(known) == plain(name) and known not in given]
     return alike[0] if len(alike) == 1 else name
 
 
@@ -97,12 +118,11 @@ def _is_of(value: object, types: tuple[str, ...]) -> bool:
 def _text(value: str, rule: Mapping[str, Any], types: tuple[str, ...]) -> tuple[Any, str]:
     if "string" in types:
         choices = [str(each) for each in cast("list[Any]", rule.get("enum") or [])]
-        alike = [each for each in choices if plain(each) == plain(value)]
+        alike = [each for each in choices if _spelt(each) == _spelt(value)]
         return (alike[0], f'"{value}" taken as "{alike[0]}"') if value not in choices and len(alike) == 1 else (value, "")
     said = value.strip()
     if ("integer" in types or "number" in types) and _NUMBER.fullmatch(said):
-        number = float(said)
-        return (int(said) if "." not in said else number), "the number in it"
+        return (float(said) if "." in said else int(said)), "the number in it"
     if "boolean" in types and said.lower() in _TRUTH:
         return _TRUTH[said.lower()], "yes or no"
     if said[:1] in ("{", "[") and ("object" in types or "array" in types):

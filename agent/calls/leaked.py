@@ -11,24 +11,30 @@ import re
 from collections.abc import Collection
 from typing import Any, cast
 
+from agent.calls.dialects import OPENERS, Written, gemma, glm, python
+from agent.calls.fitting import known_name
 from agent.calls.mending import mend
 from agent.events import CallValue
+from config.vocabulary import is_table
 
 LEAKED = "it was written as text"
-_OPENERS = ("<tool_call>", "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
+_OPENERS = (*OPENERS, "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
 _FENCE_MARK = "```"
 _XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _TAGGED = re.compile(r"<(tool_call|function_call)>(.*?)(?:</\1>|\Z)", re.DOTALL)
-_MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
+_MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?(?:\[ARGS\])?\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
 _NAMED = r'\{\s*"(?:name|function)"\s*:\s*"([\w.:-]+)"'
 _BEGUN = re.compile(
     r"(?:<tool_call>\s*)?<function=([\w.:-]+)>"
     rf"|(?:<tool_call>|<function_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\]\s*\[?)\s*{_NAMED}"
-    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?\[ARGS\]"
+    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?(?:\[ARGS\]|\s*\{)"
+    r"|<\|tool_call>\s*call:([\w.:-]+)\s*\{"
+    r"|<tool_call>\s*([\w.:-]+)\s*<arg_key>"
 )
-_CLOSERS = ("</function>", "</tool_call>", "</function_call>")
+_CLOSERS = ("</function>", "</tool_call>", "</function_call>", "<tool_call|>")
 _FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
+_CODE = re.compile(r"```tool_code\s*\n(.*?)\n?\s*```", re.DOTALL)
 
 
 def may_be_call(text: str) -> bool:
@@ -45,6 +51,8 @@ def _may_be_fenced(begun: str) -> bool:
     language = language.strip().lower()
     if not end:
         return any(known.startswith(language) for known in ("json", "tool")) or language.startswith("tool")
+    if language == "tool_code":
+        return re.match(r"[\w\[{(]|\Z", inside.lstrip()) is not None
     return (language in ("", "json") or language.startswith("tool")) and inside.lstrip()[:1] in ("", "{", "[")
 
 
@@ -54,9 +62,11 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     1. Qwen's tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`, within `<tool_call>` or bare.
     2. Hermes' tags: `<tool_call>{"name": …, "arguments": …}</tool_call>`, one or several.
     3. Mistral's: `[TOOL_CALLS][{…}]`, or `[TOOL_CALLS]NAME[ARGS]{…}`.
-    4. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
-    5. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
+    4. Gemma's and GLM's tags, and Python in a fence of its own (`agent.calls.dialects`).
+    5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
+    6. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
        refused, so that the model can write it again; as an answer it would be no use to anybody.
+    A tool's name counts; in tags, which no answer has, also one that is spelt otherwise and can only be that tool's.
 
     Args:
         text: the whole answer, without the model's thoughts.
@@ -65,10 +75,13 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     said = text.strip()
     if not may_be_call(said):
         return ()
-    for read in (_qwen, _hermes, _mistral, _json):
+    for read in (_qwen, _hermes, _mistral, _dialect):
         calls = read(said)
         if calls:
-            return calls if all(call.name in names for call in calls) else ()
+            return calls if all(known_name(call.name, names) in names for call in calls) else ()
+    calls = _json(said)
+    if calls:
+        return calls if all(call.name in names for call in calls) else ()
     return _half(said, names)
 
 
@@ -77,7 +90,7 @@ def _half(said: str, names: Collection[str]) -> tuple[CallValue, ...]:
     begun = _BEGUN.match(said)
     if begun is None or (any(closer in said for closer in _CLOSERS) and not said.endswith(_CLOSERS)):
         return ()
-    name = next(name for name in begun.groups() if name)
+    name = known_name(next(name for name in begun.groups() if name), names)
     return (_call(name, said),) if name in names else ()
 
 
@@ -117,9 +130,15 @@ def _hermes(said: str) -> tuple[CallValue, ...]:
 def _mistral(said: str) -> tuple[CallValue, ...]:
     if not said.startswith("[TOOL_CALLS]"):
         return ()
-    if "[ARGS]" in said:
-        return tuple(_call(name, arguments) for name, arguments in _MISTRAL.findall(said)) if _covers(_MISTRAL, said) else ()
+    if _covers(_MISTRAL, said):
+        return tuple(_call(name, arguments) for name, arguments in _MISTRAL.findall(said))
     return _all([said.removeprefix("[TOOL_CALLS]")])
+
+
+def _dialect(said: str) -> tuple[CallValue, ...]:
+    code = _CODE.fullmatch(said)
+    found: tuple[Written, ...] = gemma(said) or glm(said) or (python(code[1]) if code else ())
+    return tuple(_call(*each) for each in found)
 
 
 def _json(said: str) -> tuple[CallValue, ...]:
@@ -137,7 +156,8 @@ def _all(texts: list[str]) -> tuple[CallValue, ...]:
         read = mend(text.strip())
         if read is None or read.is_open:
             return ()
-        items: list[Any] = cast("list[Any]", read.value) if isinstance(read.value, list) else [read.value]
+        value: Any = read.value.get("tool_calls", read.value) if is_table(read.value) and len(read.value) == 1 else read.value
+        items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
         for item in items:
             call = _from_object(item)
             if call is None:

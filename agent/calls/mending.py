@@ -8,6 +8,7 @@ missing is not known, so only the caller can say whether that may run.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -33,6 +34,42 @@ class Mended(NamedTuple):
     """The text ended before its last bracket or quote."""
 
 
+def loads(text: str, twice: list[str] | None = None) -> Any:
+    """JSON as every reader takes it: without the `NaN` and the endless numbers that Python's own takes, and others fail at.
+
+    Args:
+        text: what is read.
+        twice: gets a slip for each name that an object gives two values.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, value in found:
+            _put(out, name, value, [] if twice is None else twice)
+        return out
+
+    return json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=pairs)
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _finite(written: str) -> float:
+    value = float(written)
+    return value if math.isfinite(value) else _no_number(written)
+
+
+def _put(into: dict[str, Any], name: str, value: Any, slips: list[str]) -> None:
+    """The last value counts, as for every reader; that there was another is said, since nobody knows which was meant."""
+    if name in into and into[name] != value:
+        slips.append(f"{name} given twice, the last taken")
+    into[name] = value
+
+
 def mend(text: str) -> Mended | None:
     """Read JSON that may have slips in it.
 
@@ -44,13 +81,14 @@ def mend(text: str) -> Mended | None:
     Args:
         text: arguments as generated.
     """
+    twice: list[str] = []
     try:
-        value: Any = json.loads(text)
+        value = loads(text, twice)
     except (ValueError, RecursionError):
         pass
     else:  # 1
         inner = mend(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "`") else None
-        return inner._replace(slips=("JSON inside a text", *inner.slips)) if inner else Mended(value, ())
+        return inner._replace(slips=("JSON inside a text", *inner.slips)) if inner else Mended(value, tuple(twice))
     fenced = _FENCE.match(text.strip())
     if fenced:  # 2
         inner = _read(fenced.group(1))
@@ -129,7 +167,7 @@ class _Reader:
             if not self._peek():
                 self.is_open = True
                 break
-            out[key] = self.value(depth + 1)
+            _put(out, key, self.value(depth + 1), self.slips)
         return out
 
     def _array(self, depth: int) -> list[Any]:
@@ -193,10 +231,13 @@ class _Reader:
         self._at = found.end()
         written = found.group()
         try:
-            return json.loads(written)
+            return loads(written)
         except ValueError:
             self.slips.append("a number in another notation")
-            return int(written) if re.fullmatch(r"[+-]?\d+", written) else float(written)
+        try:
+            return int(written) if re.fullmatch(r"[+-]?\d+", written) else _finite(written)
+        except ValueError:
+            raise _Unreadable from None
 
     def _string(self) -> str:
         opener = self._peek()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-from agent.calls.mending import mend
+from agent.calls.mending import loads, mend
 from agent.calls.reading import UNREADABLE
 from agent.events import CallValue
 from agent.view.own_names import FIND_TOOLS
@@ -53,7 +53,7 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
     if schema is None:  # 2
         return Checked(None, _unknown(call.name, schemas))
     try:
-        arguments: Any = json.loads(call.arguments or "{}")
+        arguments = loads(call.arguments or "{}")
         # Half of a character written in two halves is JSON, and no text that could be stored or hashed.
         canonical_json(arguments).encode()
     except (ValueError, RecursionError) as error:  # 3
@@ -82,7 +82,7 @@ def _unreadable(name: str, written: str) -> str:
     if read is not None and read.is_open:
         return f"The arguments of {name} end in the middle. Nothing was done. Write the whole call."
     try:
-        json.loads(written)
+        canonical_json(loads(written)).encode()
     except (ValueError, RecursionError) as error:
         return f"The arguments of {name} are not valid JSON ({error}). Nothing was done."
     return f"The arguments of {name} must be a JSON object. Nothing was done."

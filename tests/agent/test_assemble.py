@@ -51,6 +51,24 @@ def test_an_answer_that_hit_the_length_limit_is_marked_as_cut():
     assert assembly.reply().is_cut
 
 
+def test_a_character_in_two_halves_is_put_together_and_half_of_one_breaks_nothing():
+    assembly = Assembly()
+    shown = [assembly.add({"choices": [{"delta": {"content": piece}}]}) for piece in ("Hi \ud83d", "\ude00!", " \ude00.", "\ud83d")]
+    for piece in ('{"title": "\ud83d', '\ude00 \ud83d"}'):
+        assembly.add({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": piece}}]}}]})
+    assert shown == ["Hi ", "\U0001f600!", " \ufffd.", ""]
+    assert assembly.reply().text == "Hi \U0001f600! \ufffd."
+    assert assembly.reply().calls[0].arguments == '{"title": "\U0001f600 \ufffd"}'
+
+
+def test_arguments_that_come_as_an_object_and_text_in_parts_are_read():
+    assembly = Assembly()
+    function = {"name": "create_event", "arguments": {"title": "A"}}
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "So "}, {"type": "text", "text": "be it."}]
+    assert assembly.add({"choices": [{"delta": {"content": parts, "tool_calls": [{"id": "x", "function": function}]}}]}) == "So be it."
+    assert assembly.reply().calls[0].arguments == '{"title":"A"}'
+
+
 # A tag that ends thoughts ends them wherever it stands, as where a chat template has opened them: that is not what this is about.
 @given(st.text().filter(lambda text: "</" not in text and "[/" not in text), st.lists(st.integers(1, 9), max_size=20))
 def test_any_split_of_any_text_gives_the_text_back(text: str, cuts: list[int]):

@@ -31,6 +31,12 @@ ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
         '{"type": "function", "function": {"name": "list_events", "arguments": "{\\"when\\": \\"tomorrow\\"}"}}',
         "<|python_tag|>" + ONE,
         "{'name': 'list_events', 'arguments': {'when': 'tomorrow'},}",
+        f'{{"tool_calls": [{{"id": "1", "type": "function", "function": {ONE}}}]}}',
+        '[TOOL_CALLS]list_events{"when": "tomorrow"}',
+        '<|tool_call>call:list_events{when:<|"|>tomorrow<|"|>}<tool_call|>',
+        "<tool_call>list_events\n<arg_key>when</arg_key>\n<arg_value>tomorrow</arg_value>\n</tool_call>",
+        '```tool_code\nlist_events(when="tomorrow")\n```',
+        '```tool_code\nprint(list_events(when="tomorrow"))\n```',
     ],
 )
 def test_every_common_form_is_read(text: str):
@@ -45,9 +51,40 @@ def test_several_calls_stay_in_their_order():
     assert [call.name for call in calls_in(f"[{ONE}, {ONE}]", NAMES)] == ["list_events", "list_events"]
 
 
+def test_a_text_inside_a_call_keeps_its_quotes_and_brackets():
+    (call,) = calls_in('<|tool_call>call:create_event{title:<|"|>Say "no" {now}<|"|>,count:2}<tool_call|>', NAMES)
+    assert json.loads(call.arguments) == {"title": 'Say "no" {now}', "count": 2}
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        '<tool_call>{"name": "functions.list_events", "arguments": {}}</tool_call>',
+        "<function=ListEvents></function>",
+        "[TOOL_CALLS]calendars__list_events[ARGS]{}",
+    ],
+)
+def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
+    (call,) = calls_in(text, NAMES)
+    read = read_call(call, dict.fromkeys(NAMES, SCHEMA), only_reads=frozenset())
+    assert (read.name, "taken as list_events" in read.repaired) == ("list_events", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "ListEvents", "arguments": {}}',
+        '{"tool_calls": 3}',
+        '{"tool_calls": ["list_events"]}',
+        '```tool_code\nimport os\nlist_events(when="x")\n```',
+        "```tool_code\nlist_events(when=open('x'))\n```",
+        "```tool_code\nlist_events('tomorrow')\n```",
+        "```tool_code\nlist_events(**{'when': 1})\n```",
+        '```tool_code\nformat_disk(when="x")\n```',
+        '```python\nlist_events(when="x")\n```',
+        '<|tool_call>call:format_disk{when:<|"|>x<|"|>}<tool_call|>',
+        "<tool_call>format_disk\n<arg_key>when</arg_key><arg_value>x</arg_value></tool_call>",
+        "<tool_call>list_events\n</tool_call> is how it is done",
         f"I would call this:\n```json\n{ONE}\n```",
         f"```json\n{ONE}\n```\nThat is how it works.",
         '{"name": "format_disk", "arguments": {}}',
@@ -78,6 +115,9 @@ def test_an_answer_stays_an_answer(text: str):
         '<|python_tag|>{"name": "create_event", "arg',
         '[TOOL_CALLS][{"name": "create_event", "arguments": {"ti',
         '[TOOL_CALLS]create_event[ARGS]{"title": "Te',
+        '[TOOL_CALLS]create_event{"title": "Te',
+        '<|tool_call>call:create_event{title:<|"|>Te',
+        "<tool_call>create_event\n<arg_key>title</arg_key><arg_value>Te",
     ],
 )
 def test_half_a_call_in_tags_is_no_answer_and_cannot_be_run(text: str):
@@ -85,6 +125,13 @@ def test_half_a_call_in_tags_is_no_answer_and_cannot_be_run(text: str):
     assert (call.name, call.arguments) == ("create_event", text)
     read = read_call(call, {"create_event": SCHEMA, "list_events": SCHEMA}, only_reads=frozenset({"create_event"}))
     assert check_call(read, {"create_event": SCHEMA}).arguments is None
+
+
+def test_a_long_half_of_a_call_is_looked_at_in_no_time():
+    pairs = "<arg_key>a</arg_key>\n<arg_value>b</arg_value>\n" * 400
+    (call,) = calls_in(f"<tool_call>create_event\n{pairs}", NAMES)
+    assert call.name == "create_event"
+    assert calls_in("[TOOL_CALLS]" + "a" * 2000, NAMES) == ()
 
 
 def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():

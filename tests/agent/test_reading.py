@@ -123,3 +123,69 @@ def test_what_nobody_can_read_is_told_and_kept_as_an_object_that_templates_take(
     call = read("create_event", written)
     assert json.loads(call.arguments) == {UNREADABLE: written}
     assert check_call(call, SCHEMAS).problem == sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ('{"title": "A", "count": NaN}', "NaN is no number of JSON"),
+        ('{"title": "A", "count": -Infinity}', "-Infinity is no number of JSON"),
+        ('{"title": "A", "count": 1e999}', "1e999 is no number of JSON"),
+        ('{"title": "A \\ud83d"}', "surrogates not allowed"),
+    ],
+)
+def test_what_python_alone_takes_for_json_is_kept_from_templates_that_would_fail_at_it_from_then_on(written: str, sentence: str):
+    call = read("create_event", written)
+    assert json.loads(call.arguments) == {UNREADABLE: written}
+    assert sentence in check_call(call, SCHEMAS).problem
+    assert sentence in check_call(call.model_copy(update={"arguments": written}), SCHEMAS).problem
+
+
+def test_a_name_with_two_values_has_the_last_and_that_is_said():
+    call = read("create_event", '{"title": "A", "guests": ["Anna"], "title": "B", "guests": ["Anna"]}')
+    assert check_call(call, SCHEMAS).arguments == {"title": "B", "guests": ["Anna"]}
+    assert call.repaired == "title given twice, the last taken"
+    assert "title given twice, the last taken" in read("create_event", "{'title': 'A', 'title': 'B'}").repaired
+
+
+def test_a_whole_call_in_the_place_of_its_arguments_is_taken_out_and_that_is_said():
+    call = read("create_event", '{"name": "create_event", "arguments": {"title": "A"}}')
+    assert (check_call(call, SCHEMAS).arguments, call.repaired) == ({"title": "A"}, "a call inside the call")
+    for other in ('{"name": "list_events", "arguments": {"title": "A"}}', '{"name": "create_event", "arguments": "A"}'):
+        assert "do not fit" in check_call(read("create_event", other), SCHEMAS).problem
+
+
+def test_what_a_models_own_marks_leave_behind_a_name_is_no_part_of_it():
+    assert read("create_event<|channel|>commentary", '{"title":"A"}').name == "create_event"
+    assert read("<|channel|>", "{}").name == "<|channel|>"
+
+
+@pytest.mark.parametrize(
+    ("choices", "given"),
+    [(["1", "2"], "-1"), (["15"], "1.5"), (["c#", "python"], "c"), (["+", "x"], "-"), (["日", "x"], "月"), (["1-5"], "15"), (["5"], "5%")],
+)
+def test_signs_of_a_choice_are_never_dropped(choices: list[str], given: str):
+    schema = {"properties": {"kind": {"type": "string", "enum": choices}}}
+    assert fit({"kind": given}, schema) == ({"kind": given}, ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "given", "meant"),
+    [(["in_progress", "done"], "In Progress", "in_progress"), (["weekly"], " Weekly", "weekly"), (["да", "нет"], "Да", "да")],
+)
+def test_a_choice_that_differs_in_case_and_spacing_is_that_choice(choices: list[str], given: str, meant: str):
+    schema = {"properties": {"kind": {"type": "string", "enum": choices}}}
+    assert fit({"kind": given}, schema) == ({"kind": meant}, (f'kind: "{given}" taken as "{meant}"',))
+
+
+def test_names_of_signs_and_of_other_scripts_are_not_taken_for_each_other():
+    schemas: dict[str, dict[str, Any]] = {"天気": {"properties": {"町": {"type": "string"}}}}
+    call = read_call(CallValue(id="c", name="メール", arguments='{"国": "x"}'), schemas, only_reads=frozenset())
+    assert (call.name, call.repaired) == ("メール", "")
+    assert fit({"国": "x"}, schemas["天気"]) == ({"国": "x"}, ())
+
+
+def test_digits_without_end_are_no_number():
+    digits = "9" * 9000
+    assert fit({"count": digits}, SCHEMAS["create_event"]).arguments == {"count": digits}
+    assert "Nothing was done" in check_call(read("create_event", f'{{"title": "A", "count": {digits}}}'), SCHEMAS).problem

@@ -1,0 +1,86 @@
+"""The forms of a call that belong to one family of models and look like nothing else: Gemma's, GLM's, Python's.
+
+Pure; part of `agent.calls.leaked`, which decides whether what was found is a call at all. Each reads a whole answer, and gives a name with
+its arguments as JSON for every call in it, or nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any, NamedTuple
+
+from agent.calls.mending import mend
+
+OPENERS = ("<|tool_call>", "<tool_call>")
+"""How they begin, where that is not Python."""
+MOST_CHARS = 20_000
+"""Of Python that is looked at: a call is shorter."""
+_GEMMA = re.compile(r"<\|tool_call>\s*call:([\w.:-]+)\s*(\{.*?\})\s*(?:<tool_call\|>|\Z)", re.DOTALL)
+_GEMMA_QUOTE = '<|"|>'
+_PAIR = r"<arg_key>([^<]*)</arg_key>\s*<arg_value>((?:(?!</arg_value>).)*)</arg_value>\s*"
+_GLM = re.compile(rf"<tool_call>\s*([\w.:-]+)\s*((?:{_PAIR})*)</tool_call>", re.DOTALL)
+_GLM_PAIR = re.compile(_PAIR, re.DOTALL)
+
+
+class Written(NamedTuple):
+    """A call as it was found."""
+
+    name: str
+    arguments: str
+
+
+def gemma(said: str) -> tuple[Written, ...]:
+    """`<|tool_call>call:NAME{key:<|"|>text<|"|>,other:5}<tool_call|>`: JSON but for its quotes and the names without any."""
+    if _GEMMA.sub("", said).strip():
+        return ()
+    read = [(name, mend(_with_quotes(arguments))) for name, arguments in _GEMMA.findall(said)]
+    whole = [Written(name, json.dumps(each.value, ensure_ascii=False)) for name, each in read if each is not None and not each.is_open]
+    return tuple(whole) if len(whole) == len(read) else ()
+
+
+def glm(said: str) -> tuple[Written, ...]:
+    """`<tool_call>NAME<arg_key>key</arg_key><arg_value>text</arg_value></tool_call>`: each value a text, as its schema reads it."""
+    if _GLM.sub("", said).strip():
+        return ()
+    return tuple(Written(found[1], _table(_GLM_PAIR.findall(found[2]))) for found in _GLM.finditer(said))
+
+
+def python(code: str) -> tuple[Written, ...]:
+    """`NAME(key="text")`, one on a line, in a list or in `print`: of such names and plain values alone, never run."""
+    if not code.strip() or len(code) > MOST_CHARS:
+        return ()
+    try:
+        body = ast.parse(code.strip()).body
+        return tuple(_call(each) for line in body for each in _calls(line))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+
+
+def _with_quotes(arguments: str) -> str:
+    parts = arguments.split(_GEMMA_QUOTE)
+    return "".join(json.dumps(part, ensure_ascii=False) if place % 2 else part for place, part in enumerate(parts))
+
+
+def _table(pairs: list[tuple[str, str]]) -> str:
+    return json.dumps({key.strip(): value for key, value in pairs}, ensure_ascii=False)
+
+
+def _calls(line: ast.stmt) -> list[ast.expr]:
+    if not isinstance(line, ast.Expr):
+        raise ValueError("not a call")
+    value = line.value
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print" and len(value.args) == 1:
+        value = value.args[0]
+    return value.elts if isinstance(value, ast.List) else [value]
+
+
+def _call(value: ast.expr) -> Written:
+    if not isinstance(value, ast.Call) or value.args or any(each.arg is None for each in value.keywords):
+        raise ValueError("not a call with named values")
+    given: dict[str, Any] = {str(each.arg): ast.literal_eval(each.value) for each in value.keywords}
+    try:
+        return Written(ast.unparse(value.func), json.dumps(given, ensure_ascii=False, allow_nan=False))
+    except TypeError as error:
+        raise ValueError("a value that JSON has not") from error
