@@ -112,11 +112,16 @@ class Bearers:
     def _refreshed(self, grant: Grant) -> SecretStr:
         account = f"The Google account {grant.account}"
         try:
-            token = self._keepers.token(grant)
-            if token is None:
-                raise LoginNeeded(f"its token is no longer in the {grant.kept}. {_run(grant.account, grant.scopes)}")
+            token = self._kept(grant)
             began_at = self._clock()
-            tokens = self._address.refresh(self._client(), token)
+            try:
+                tokens = self._address.refresh(self._client(), token)
+            except GrantGone:
+                newer = self._kept(grant)
+                if newer == token:
+                    raise
+                # Another process was quicker: Google took the token from it, and gave it another one.
+                tokens = self._address.refresh(self._client(), newer)
             if tokens.refresh_token is not None:
                 self._keepers.of(grant.kept).keep(grant.key, tokens.refresh_token)
         except GrantGone:
@@ -128,6 +133,12 @@ class Bearers:
             raise Unavailable(f"{account}: {error}") from None
         self._known[grant.key] = _Bearer(tokens.access_token, began_at + tokens.life_s)
         return tokens.access_token
+
+    def _kept(self, grant: Grant) -> SecretStr:
+        token = self._keepers.token(grant)
+        if token is None:
+            raise LoginNeeded(f"its token is no longer in the {grant.kept}. {_run(grant.account, grant.scopes)}")
+        return token
 
 
 def bearers_of(section: GoogleSection, home: Home) -> Bearers:

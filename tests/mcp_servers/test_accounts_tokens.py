@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from config.google_settings import GoogleSection
 from config.paths import Home
 from mcp_servers.accounts import asking
+from mcp_servers.accounts.asking import TokenAddress
 from mcp_servers.accounts.bearer import bearers_of
 from mcp_servers.accounts.failing import LoginNeeded, Unavailable
 from mcp_servers.accounts.keeping import Keepers
@@ -117,6 +118,27 @@ def test_a_refresh_token_that_google_replaces_is_kept_in_its_place(desk: Desk, m
     assert list(desk.google.refresh_tokens) == [token.get_secret_value()]
     desk.bearers().bearer("work", "mail")
     assert len(memory.kept) == (kept == "keyring")
+
+
+def test_a_process_that_was_not_the_first_takes_the_token_that_the_other_one_got(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Two servers of one account renew at once: the second one's token is spent, and the first one's is in its place."""
+    desk.has_allowed("work", "mail")
+    desk.google.rotates = True
+    first, second = desk.bearers(), desk.bearers()
+    refresh = TokenAddress.refresh
+
+    def slowly(self: TokenAddress, client: Client, token: SecretStr) -> Tokens:
+        monkeypatch.setattr(TokenAddress, "refresh", refresh)
+        first.bearer("work", "mail")
+        return refresh(self, client, token)
+
+    monkeypatch.setattr(TokenAddress, "refresh", slowly)
+    assert desk.google.is_good(second.bearer("work", "mail").get_secret_value(), SCOPES["mail"][0])
+    assert len(desk.google.asked) == 3
+    desk.google.refresh_tokens.clear()
+    with pytest.raises(LoginNeeded, match="no longer takes its login"):
+        desk.bearers().bearer("work", "mail")
+    assert len(desk.google.asked) == 4
 
 
 def test_a_login_that_google_has_ended_names_the_command(desk: Desk):
