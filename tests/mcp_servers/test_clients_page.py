@@ -27,11 +27,11 @@ def test_there_is_a_snippet_for_each_client() -> None:
         "Claude Desktop",
         "VS Code",
         "Cursor",
-        "llama.cpp's web page",
+        "llama.cpp",
         "Over HTTP",
         "The assistant itself",
     ]
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
     assert all(entry.get("command", "variet") == "variet" for entry in SERVERS)
 
 
@@ -51,5 +51,10 @@ def test_the_addresses_are_those_of_a_server_over_http_with_a_token() -> None:
         assert entry["headers"]["Authorization"].startswith(("Bearer ${", "Bearer TOKEN"))
 
 
-def test_the_first_page_links_to_it() -> None:
-    assert "(docs/clients.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_first_page_links_to_it_and_has_the_two_forms_that_clients_take() -> None:
+    first = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/clients.md)" in first
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", first, re.DOTALL)]
+    assert [set(each) for each in shown] == [{"mcpServers"}, {"servers"}]
+    for entry in [entry for each in shown for table in each.values() for entry in table.values()]:
+        assert (entry["command"], entry["args"][0], entry["args"][1] in COMMANDS) == ("variet", "mcp", True)
