@@ -41,6 +41,23 @@ class OneTokenClient:
         self._connection.close()
 
 
+def post_timed(connection: http.client.HTTPConnection, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[float, Any]:
+    """Seconds from a request to the whole of its answer, which is JSON, and the answer.
+
+    Raises:
+        RuntimeError: it was refused.
+    """
+    text = json.dumps(body)
+    began = time.perf_counter()
+    connection.request("POST", path, text, {"Content-Type": "application/json", **headers})
+    answer = connection.getresponse()
+    raw = answer.read()
+    took = time.perf_counter() - began
+    if answer.status != http.client.OK:
+        raise RuntimeError(f"{path} was answered {answer.status}: {raw.decode(errors='replace')}")
+    return took, json.loads(raw)
+
+
 async def stream_arrivals(url: str, model: str, *, tokens: int | None = None) -> list[float]:
     """Ask for one stream and return when each of its events arrived.
 

@@ -1,11 +1,22 @@
-"""What a conversation pays when its model comes back: from ready to the first token, restored and with a cold prompt, in the same run."""
+"""What a conversation pays when its model comes back: from ready to the first token, restored and with a cold prompt, in the same run.
+
+Beside it stands what the model's own server takes for the same two steps when it is asked directly, one after the other over one connection:
+that much is not the engine's.
+"""
 
 from __future__ import annotations
 
+import http.client
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import anyio.to_thread
+
+from bench.clients import ANSWER_BOUND_S, model_url, post_timed
 from bench.figures import Figure, percentile
 from config.paths import Home
 from inference.contract import SESSION
@@ -16,10 +27,24 @@ WORDS = 60
 """Sentences of the prompt: about 2,000 tokens of the model that ships."""
 WARM_SHARE = 0.05
 """Of the cold prompt's time, at most."""
+_CHAT = "/v1/chat/completions"
 _TALK = [
     {"role": "system", "content": " ".join(f"Item {number} is on the list of things to buy this week." for number in range(WORDS))},
     {"role": "user", "content": "hello"},
 ]
+_ASKED: dict[str, Any] = {"model": "fast", "messages": _TALK, "max_tokens": 1, "temperature": 0}
+
+
+@dataclass(frozen=True)
+class _Return:
+    """One return of a conversation; all in seconds."""
+
+    first_s: float
+    """From ready to the first token, with the restore in it."""
+    swap_s: float
+    """The whole swap."""
+    direct_s: float = 0.0
+    """Restore and first token of its server by itself."""
 
 
 async def measure_warm(place: Path, returns: int) -> list[Figure]:
@@ -30,40 +55,74 @@ async def measure_warm(place: Path, returns: int) -> list[Figure]:
     ).replace("context = 1024", "context = 2048")
     async with running_engine(Home.at(place / "warm").prepare(), settings) as engine:
         await _ask(engine, "warm")
-        warm = [await _return(engine, "warm") for _ in range(returns)]
-        cold = [await _return(engine, f"cold {number}") for number in range(returns)]
-    restored, read = (1e3 * percentile([each[0] for each in kind], 50) for kind in (warm, cold))
-    swap_warm, swap_cold = (1e3 * percentile([each[1] for each in kind], 50) for kind in (warm, cold))
+        warm = [await _warm_return(engine) for _ in range(returns)]
+        cold = [await _cold_return(engine, f"cold {number}") for number in range(returns)]
+    read = _p50_ms([each.first_s for each in cold])
     return [
-        Figure("conversation back, ready to first token, p50", "ms", restored, None, WARM_SHARE * read),
+        Figure(
+            "conversation back, ready to first token, p50",
+            "ms",
+            _p50_ms([each.first_s for each in warm]),
+            _p50_ms([each.direct_s for each in warm]),
+            limit=WARM_SHARE * read,
+        ),
         Figure("conversation back, the same with a cold prompt", "ms", read),
-        Figure("conversation back, whole swap, p50", "ms", swap_warm, swap_cold),
+        Figure(
+            "conversation back, whole swap, p50", "ms", _p50_ms([each.swap_s for each in warm]), _p50_ms([each.swap_s for each in cold])
+        ),
     ]
 
 
-async def _return(engine: RunningEngine, session: str) -> tuple[float, float]:
-    """Seconds from ready to the first token with the restore in it, and of the whole swap."""
+async def _warm_return(engine: RunningEngine) -> _Return:
+    began = await _swapped(engine)
+    took, timings = await _ask(engine, "warm")
+    if timings["cache_n"] < timings["prompt_n"]:
+        raise RuntimeError(f"the conversation was not restored: {timings}")
+    ended = time.perf_counter()
+    restore_s = ((await engine.model("nano"))["warmth"]["restore_ms"] or 0.0) / 1e3
+    url = model_url(await engine.status(), "nano")
+    file = next((engine.home.state_dir / "warmth").glob("*.slot")).name
+    return _Return(took + restore_s, ended - began, await anyio.to_thread.run_sync(_direct, url, file))
+
+
+async def _cold_return(engine: RunningEngine, session: str) -> _Return:
+    """Another conversation than the restored one, in a slot that is empty."""
+    began = await _swapped(engine)
+    took, _ = await _ask(engine, session)
+    ended = time.perf_counter()
+    await engine.http.delete(f"/engine/sessions/{session}")
+    return _Return(took, ended - began)
+
+
+async def _swapped(engine: RunningEngine) -> float:
+    """The model goes and comes; when it set out to come."""
     await engine.http.post("/engine/switch", json={"tier": "balanced"})
     began = time.perf_counter()
     await engine.http.post("/engine/switch", json={"tier": "fast"})
-    asked = time.perf_counter()
-    if session.startswith("cold"):
-        # Another conversation than the restored one, in a slot that is empty.
-        await _ask(engine, session)
-    else:
-        timings = await _ask(engine, session)
-        if timings["cache_n"] < timings["prompt_n"]:
-            raise RuntimeError(f"the conversation was not restored: {timings}")
-    answered = time.perf_counter()
-    restore_s = ((await engine.model("nano"))["warmth"]["restore_ms"] or 0.0) / 1e3
-    if session.startswith("cold"):
-        await engine.http.delete(f"/engine/sessions/{session}")
-        restore_s = 0.0
-    return answered - asked + restore_s, answered - began
+    return began
 
 
-async def _ask(engine: RunningEngine, session: str) -> dict[str, Any]:
-    body = {"model": "fast", "messages": _TALK, "max_tokens": 1, "temperature": 0}
-    answer = await engine.http.post("/v1/chat/completions", json=body, headers={SESSION: session})
-    answer.raise_for_status()
-    return answer.json()["timings"]
+async def _ask(engine: RunningEngine, session: str) -> tuple[float, dict[str, Any]]:
+    def ask() -> tuple[float, dict[str, Any]]:
+        with _connected(engine.url) as connection:
+            took, answer = post_timed(connection, _CHAT, _ASKED, {SESSION: session})
+        return took, answer["timings"]
+
+    return await anyio.to_thread.run_sync(ask)
+
+
+def _direct(url: str, file: str) -> float:
+    with _connected(url) as connection:
+        restored_s, _ = post_timed(connection, "/slots/0?action=restore", {"filename": file}, {})
+        first_s, _ = post_timed(connection, _CHAT, {**_ASKED, "id_slot": 0}, {})
+    return restored_s + first_s
+
+
+def _connected(url: str) -> closing[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_BOUND_S)
+    connection.connect()
+    return closing(connection)
+
+
+def _p50_ms(seconds: list[float]) -> float:
+    return 1e3 * percentile(seconds, 50)
