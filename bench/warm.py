@@ -1,7 +1,7 @@
 """What a conversation pays when its model comes back: from ready to the first token, restored and with a cold prompt, in the same run.
 
-Beside it stands what the model's own server takes for the same two steps when it is asked directly, one after the other over one connection:
-that much is not the engine's.
+Beside it stands what the model's own server takes for the same two steps when it is asked directly, over one connection: that much is not
+the engine's.
 """
 
 from __future__ import annotations
