@@ -24,7 +24,7 @@ from mcp_servers.calendars.structured import event_fields, removed_of, span_fiel
 from mcp_servers.calendars.tools import TOOLS
 from mcp_servers.calendars.writing import Writing
 from mcp_servers.errors import Refusal
-from mcp_servers.outside.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import Span, days_of, span_text
 from mcp_servers.when import USUAL_LENGTH, canonical_text, duration_of, later, resolve
@@ -68,16 +68,13 @@ class Calendars:
         query = clean_line(call.text("query")).replace('"', "")
         listing = self._accounts.query(period)
         events = filtered(listing.events, query) if query else listing.events
-        structured = {"period": span_fields(period), "query": query, "count": len(events), "untrusted": True}
-        return Outcome(
-            _with_problems(shape.events_text(period, events, query), listing.problems),
-            {
-                **structured,
-                "events": [event_fields(event) for event in events[:MAX_LISTED]],
-                "removed": removed_of(events),
-                **_problem_fields(listing.problems),
-            },
-        )
+        problems = listing.problems
+        if (left := len(events) - MAX_LISTED) > 0:
+            problems = (*problems, f"Not told one by one: {count_text(left, 'later event')}. Ask for a shorter period.")
+        structured = {"period": span_fields(period), "query": query, "count": len(events), "left": max(0, left), "untrusted": True}
+        shown = {"events": [event_fields(event) for event in events[:MAX_LISTED]], "removed": removed_of(events)}
+        text = _with_problems(shape.events_text(period, events, query), problems)
+        return Outcome(text, {**structured, **shown, **_problem_fields(problems)})
 
     def create_event(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())

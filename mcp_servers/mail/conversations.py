@@ -57,9 +57,10 @@ class Conversations:
         related = self._store.related(mail)
         if related is None:
             related = self._store.mails(*dict.fromkeys((*THREAD_FOLDERS, mail.folder)), account=mail.account)
-        problems = (*self._store.problems, *self._store.left_out)
+        problems, left_out = self._store.problems, self._store.left_out
         local = () if mail.account == self._store.local.name else self._store.mails(SENT, account=self._store.local.name)
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
+        self._store.left_out = tuple(dict.fromkeys((*left_out, *self._store.left_out)))
         # What was sent from an account is kept here; and a mail in the trash is still one of its conversation.
         threads = threads_of(without_copies({one.number: one for one in (mail, *related, *local)}.values(), but=mail.number))
         thread = next(thread for thread in threads if any(one.number == mail.number for one in thread))
@@ -96,9 +97,10 @@ class Conversations:
                 break
         more = [f'{count_text(left, "mail")} not shown whole: cursor "{cursor}"'] if cursor else []
         head = f"{count_text(len(thread), 'mail')}, newest first"
-        text = shape.with_problems("\n".join([head, *blocks, *more]), self._store.problems)
-        problems = list(self._store.problems)
-        fields = {"mails": found, "count": len(thread), "cursor": cursor, "left": left, "problems": problems, "untrusted": True}
+        problems, left_out = self._store.problems, self._store.left_out
+        text = shape.with_problems("\n".join([head, *blocks, *more, *left_out]), problems)
+        state = {"left": left, "cursor": cursor, "problems": list(problems), "left_out": list(left_out)}
+        fields = {"mails": found, "count": len(thread), **state, "untrusted": True}
         return Outcome(text, fields, is_fenced=True)
 
     def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:

@@ -14,6 +14,7 @@ from mcp_servers.mail.search import find
 from mcp_servers.mailbox.attachments import attachments_of
 from mcp_servers.mailbox.draft_keeping import cleared, save
 from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
+from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import Indexed, MailStore
@@ -63,8 +64,10 @@ class Drafting:
         mail, parsed = find(self._store, call.text("mail"))
         to = recipients(call.text("to"), self._store.people())
         body = clean_text(call.text("body"))
-        files = [attachment.enclosure for attachment in attachments_of(self._store.content(mail) or b"")]
-        if sum(len(file.content) for file in files) > MAX_PASSED_ON_BYTES:
+        content = self._store.content(mail) or b""
+        files = [attachment.enclosure for attachment in attachments_of(content)]
+        # Of a larger mail only the beginning is read: its last file would go on cut off.
+        if len(content) >= MAX_MAIL_BYTES or sum(len(file.content) for file in files) > MAX_PASSED_ON_BYTES:
             raise Refusal(f"The files of m{mail.number} are too big to be passed on. Send it with a mail program.")
         letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
         arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}

@@ -11,6 +11,7 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.search import find
 from mcp_servers.mail.threads import WRONG_CURSOR
 from mcp_servers.mailbox.attachments import Attachment, attachments_of
+from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.confinement import text_of_file
 from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted
@@ -19,6 +20,7 @@ from mcp_servers.wording import holds, words_of
 
 BUDGET_CHARS = 8000
 """Of a file's text in one answer; the cursor shows the rest."""
+CUT = f"The mail is longer than {shape.size_text(MAX_MAIL_BYTES)} and is read up to there: its last file is cut off, and more may follow."
 _BY_TYPE = {
     "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
@@ -39,14 +41,15 @@ class Files:
         return {"list_attachments": self.list_attachments, "read_attachment": self.read_attachment}
 
     def list_attachments(self, call: Call) -> Outcome:
-        mail, files = self._files(call)
+        mail, files, cut = self._files(call)
         head = f"m{mail.number} has {len(files)} attachments" if len(files) != 1 else f"m{mail.number} has 1 attachment"
-        text = "\n".join([head, *map(shape.attachment_line, files)]) if files else f"m{mail.number} has no attachments"
+        lines = [head, *map(shape.attachment_line, files)] if files else [f"m{mail.number} has no attachments"]
         fields = [{"number": file.number, "name": file.name, "type": file.kind, "bytes": file.size} for file in files]
-        return Outcome(text, {"mail": f"m{mail.number}", "attachments": fields, "untrusted": True})
+        found = {"mail": f"m{mail.number}", "attachments": fields, "left_out": list(cut), "untrusted": True}
+        return Outcome("\n".join([*lines, *cut]), found)
 
     def read_attachment(self, call: Call) -> Outcome:
-        mail, files = self._files(call)
+        mail, files, cut = self._files(call)
         file = _named(files, call.text("attachment"), mail)
         cursor = call.text("cursor") or "0"
         if not re.fullmatch(r"\d{1,9}", cursor):
@@ -57,14 +60,16 @@ class Files:
         end = int(cursor) + len(piece.text)
         left = max(0, len(whole.text) - end)
         more = [f'{left} more characters: cursor "{end}"'] if left else []
-        shown = "\n".join([shape.attachment_line(file), piece.block(secrets.token_hex(TOKEN_BYTES)), *more])
-        return Outcome(
-            shown, {"attachment": piece.fields(), "left": left, "cursor": str(end) if left else "", "untrusted": True}, is_fenced=True
-        )
+        cut = cut if file is files[-1] else ()
+        shown = "\n".join([shape.attachment_line(file), piece.block(secrets.token_hex(TOKEN_BYTES)), *more, *cut])
+        state = {"left": left, "cursor": str(end) if left else "", "left_out": list(cut)}
+        return Outcome(shown, {"attachment": piece.fields(), **state, "untrusted": True}, is_fenced=True)
 
-    def _files(self, call: Call) -> tuple[Indexed, tuple[Attachment, ...]]:
+    def _files(self, call: Call) -> tuple[Indexed, tuple[Attachment, ...], tuple[str, ...]]:
+        """The mail, its files, and what is missing of them."""
         mail, _ = find(self._store, call.text("mail"))
-        return mail, attachments_of(self._store.content(mail) or b"")
+        content = self._store.content(mail) or b""
+        return mail, attachments_of(content), (CUT,) if len(content) >= MAX_MAIL_BYTES else ()
 
 
 def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachment:

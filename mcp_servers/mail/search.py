@@ -57,7 +57,9 @@ def find(store: MailStore, said: str) -> tuple[Indexed, Parsed]:
         parsed = store.read(mail)
         if parsed is not None:
             return mail, parsed
-    raise Refusal(shape.no_mail_text(clean_line(said).replace('"', "")))
+    # Where not everything was looked at, that there is none is not known.
+    missing = (*store.problems, *store.left_out)
+    raise Refusal(" ".join([shape.no_mail_text(clean_line(said).replace('"', "")), *missing]))
 
 
 def significant(text: str) -> tuple[str, ...]:

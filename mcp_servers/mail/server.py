@@ -18,6 +18,7 @@ from mcp_servers.mail.labelling import Labelling
 from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.tools import TOOLS
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outside.quoting import count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome
 
 __all__ = ["TOOLS", "MailTools"]
@@ -44,8 +45,14 @@ class MailTools:
         mails = tuple(listed(mail, call.now) for mail in filtered(self._store, self._store.mails(wanted=wanted_by(call)), call))
         problems, left_out = self._store.problems, self._store.left_out
         found: dict[str, Any] = {"count": len(mails), "mails": [fields(mail) for mail in mails[:MAX_LISTED]], "untrusted": True}
+        if len(mails) > MAX_LISTED:
+            left_out = (
+                *left_out,
+                f"Not told one by one: {count_text(len(mails) - MAX_LISTED, 'more mail')}. find_mails shows all in pages.",
+            )
         said = {"problems": list(problems), "left_out": list(left_out)}
-        return Outcome(shape.with_problems(shape.mails_text(mails), problems), {**found, **said})
+        text = "\n".join([shape.mails_text(mails), *left_out])
+        return Outcome(shape.with_problems(text, problems), {**found, **said})
 
     def read_mail(self, call: Call) -> Outcome:
         indexed, parsed = find(self._store, call.text("mail"))

@@ -42,7 +42,7 @@ def read(component: Component, zone: tzinfo) -> Event:
         location=clean_line(str(component.get("LOCATION", ""))),
         guests=tuple(guest.shown_name for guest in attendees),
         is_busy=transparent.upper() != "TRANSPARENT" and status != "cancelled",
-        description=clean_text(str(component.get("DESCRIPTION", ""))[:MAX_DESCRIPTION_CHARS]),
+        description=_description(component),
         attendees=attendees,
         organizer=_address(component.get("ORGANIZER", "")),
         reminders=reminders_of(component),
@@ -50,6 +50,12 @@ def read(component: Component, zone: tzinfo) -> Event:
         status=status,
         removed=tuple(hidden_counts("".join(_texts(component))).items()),
     )
+
+
+def _description(component: Component) -> str:
+    text = str(component.get("DESCRIPTION", ""))
+    shown, left = clean_text(text[:MAX_DESCRIPTION_CHARS]), len(text) - MAX_DESCRIPTION_CHARS
+    return f"{shown}\n[{left} more characters]" if left > 0 else shown
 
 
 def _texts(component: Component) -> Iterator[str]:
