@@ -47,7 +47,7 @@ def verify(head: str | None, *, as_json: bool) -> None:
     try:
         began = look_at(book).entries[:1]
         # The log first: a step is in the book before it is there.
-        stored = stored_events(home.state_dir / LOG_FILE, since=began[0].at) if began else []
+        stored = stored_events(home.state_dir / LOG_FILE, since=began[0].at if began else None)
         found = look_at(book)
     except (AgentError, OSError) as error:
         click.echo(f"variet audit: {error}", err=True)

@@ -5,8 +5,9 @@ It decides nothing: what it found goes into `agent.routes.routing`, and what was
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from agent.engine.client import EngineClient, Served
 from agent.engine.model_client import ModelClient, timeouts
 from agent.engine.progress import OnProgress
 from agent.engine.wire import Wire
-from agent.errors import EngineUnreachable
+from agent.errors import AgentError, EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Zone
 from agent.routes.at_work import Node, open_node
@@ -37,6 +38,7 @@ from config.paths import Home
 from config.schema import AgentSettings
 from config.trust import trust_of
 
+log = logging.getLogger(__name__)
 LEDGER_FILE = "routes.sqlite3"
 REFUSED_FROM = 400
 """Statuses from here on cost nothing."""
@@ -76,6 +78,34 @@ class Router:
     def engines(self) -> dict[str, EngineClient]:
         """The nodes that are engines of ours, as they are asked about themselves."""
         return {name: node.engine for name, node in self._nodes.items() if node.engine is not None}
+
+    async def forget(self, session: str, *, but: Collection[str] = ()) -> frozenset[str]:
+        """Have every engine throw away what it keeps of a conversation, side by side.
+
+        Args:
+            session: its id.
+            but: nodes that are not asked.
+
+        Returns:
+            The nodes that have not been told: those, and who did not answer or is taken for dead.
+        """
+        untold: set[str] = set()
+
+        async def tell(name: str, node: Node, engine: EngineClient) -> None:
+            if name in but or (node.scout.circuit.is_open and len(self._nodes) > 1):
+                untold.add(name)
+                return
+            try:
+                await engine.forget(session)
+            except AgentError as error:
+                log.info("%s has not been told of a deleted conversation: %s", name, error)
+                untold.add(name)
+
+        async with anyio.create_task_group() as tasks:
+            for name, node in self._nodes.items():
+                if node.engine is not None:
+                    tasks.start_soon(tell, name, node, node.engine)
+        return frozenset(untold)
 
     async def look(self, memory: RouteMemory) -> Served | None:
         """What can answer now; None when the only engine does not say.

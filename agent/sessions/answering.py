@@ -6,7 +6,9 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from weakref import WeakValueDictionary
 
+import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
@@ -38,11 +40,18 @@ class Answering:
         self._sessions = sessions
         self._holds = holds
         self._tasks = tasks
+        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        """Of the approvals that are being answered."""
 
     async def answer(self, approval: str, *, digest: str, granted: bool, who: str, typed: Mapping[str, str] | None = None) -> None:
         """Answer an approval, as `Runtime.approve` says."""
         if self._world.questions.answer(approval, digest=digest, granted=granted, who=who, typed=typed):
             return
+        # One after the other: what a yes does besides is not done for one that comes after another front-end's no.
+        async with self._locks.setdefault(approval, anyio.Lock()):
+            await self._answer(approval, digest=digest, granted=granted, who=who)
+
+    async def _answer(self, approval: str, *, digest: str, granted: bool, who: str) -> None:
         stored = await anyio.to_thread.run_sync(self._world.store.approval, approval)
         is_shown = stored is not None and (stored.outcome, stored.needed.digest) == ("yes", digest)
         if is_shown and not granted and await self._holds.take_back_approved(approval, who=who):

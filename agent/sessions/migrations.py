@@ -61,6 +61,11 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (session, digest)
     ) STRICT;
     """,
+    """
+    CREATE TABLE book (since TEXT NOT NULL) STRICT;  -- every step from then on is in the audit book, whatever has become of that file
+    INSERT INTO book SELECT CASE WHEN EXISTS (SELECT 1 FROM events)
+        THEN strftime('%Y-%m-%dT%H:%M:%SZ', 'now') ELSE '1970-01-01T00:00:00Z' END;
+    """,
 )
 
 

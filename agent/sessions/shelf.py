@@ -5,20 +5,18 @@ What runs in a conversation is `agent.sessions.session`'s business; here it only
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 from functools import partial
 
 import anyio.to_thread
 
-from agent.errors import AgentError, SessionNotFound, TurnNotFound
+from agent.errors import SessionNotFound, TurnNotFound
 from agent.events import TURN_ENDS
 from agent.sessions.exporting import Form, exported
 from agent.sessions.rows import Found, SessionInfo
 from agent.sessions.world import World
 
-log = logging.getLogger(__name__)
 COPY = " (copy)"
 """Behind a title; a copy of a copy has it once."""
 FOUND = 50
@@ -29,7 +27,7 @@ class Shelf:
     """The conversations of one home.
 
     Args:
-        world: its store and its engine.
+        world: its store and its nodes.
     """
 
     def __init__(self, world: World) -> None:
@@ -75,7 +73,7 @@ class Shelf:
         return exported(form, info.title or session, await anyio.to_thread.run_sync(self._world.store.events, session))
 
     async def delete(self, session: str) -> None:
-        """Throw a conversation away, and have the engine throw away what it keeps of it, now or when it can be reached.
+        """Throw a conversation away, and have every engine throw away what it keeps of it, now or when it can be reached.
 
         Raises:
             SessionNotFound: no such session.
@@ -85,14 +83,13 @@ class Shelf:
         await self.tell_engine()
 
     async def tell_engine(self) -> None:
-        """Have the engine forget what was deleted; what it cannot be told now, it is told at the next start or the next deletion."""
+        """Have the engines forget what was deleted; who cannot be told now, is told at the next start or the next deletion."""
+        silent: frozenset[str] = frozenset()
         for session in await anyio.to_thread.run_sync(self._world.store.to_forget):
-            try:
-                await self._world.engine.forget(session)
-            except AgentError as error:
-                log.info("the engine has not been told of a deleted conversation: %s", error)
-                return
-            await anyio.to_thread.run_sync(self._world.store.forgotten, session)
+            untold = await self._world.router.forget(session, but=silent)
+            silent |= untold
+            if not untold:
+                await anyio.to_thread.run_sync(self._world.store.forgotten, session)
 
     async def _info(self, session: str) -> SessionInfo:
         for info in await anyio.to_thread.run_sync(self._world.store.sessions):

@@ -147,7 +147,6 @@ class Store:
         """
         events = [renamed(event, turns) for event in self.events(source) if event.turn in turns]
         with self._transaction() as db:
-            self._note(copy.session, events, at)
             db.execute(
                 "INSERT INTO sessions (id, title, created_at, system, tools) SELECT ?, ?, ?, system, tools FROM sessions WHERE id = ?",
                 (copy.session, copy.title, copy.created_at, source),
@@ -160,6 +159,7 @@ class Store:
             for digest in {picture.digest for event in events if isinstance(event, TurnStarted) for picture in event.pictures}:
                 db.execute("INSERT INTO pictures (session, digest, content) SELECT ?, digest, content FROM pictures"
                            " WHERE session = ? AND digest = ?", (copy.session, source, digest))  # fmt: skip
+            self._note(copy.session, events, at)
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
@@ -210,11 +210,12 @@ class Store:
             }
         )
         with self._transaction() as db:
-            self._note(turn.session, events, at)
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
             for digest, content in pictures.items():
                 db.execute("INSERT OR IGNORE INTO pictures (session, digest, content) VALUES (?, ?, ?)", (turn.session, digest, content))
-            return [insert(db, turn.session, event, at) for event in events]
+            stored = [insert(db, turn.session, event, at) for event in events]
+            self._note(turn.session, events, at)
+            return stored
 
     def append(self, session: str, events: Sequence[Event], *, at: str) -> list[Event]:
         """Add events, all or none; returned with their places in the log.
@@ -223,8 +224,10 @@ class Store:
             ApprovalError: one of them answers an approval that has its answer; nothing was added.
         """
         with self._transaction(is_synced=must_outlive_power(events)) as db:
+            stored = [insert(db, session, event, at) for event in events]
+            # Before the commit, and after all that may refuse it: the book must not tell of a second answer that counted for nothing.
             self._note(session, events, at)
-            return [insert(db, session, event, at) for event in events]
+            return stored
 
     def events(self, session: str, *, after: int = 0) -> list[Event]:
         rows = self._rows("SELECT body FROM events WHERE session = ? AND seq > ? ORDER BY seq", session, after)

@@ -179,6 +179,39 @@ async def test_a_yes_to_a_call_of_a_changed_tool_accepts_the_change_that_was_sho
     assert told(events)[0].startswith("list_events:")
 
 
+async def test_of_two_front_ends_the_first_counts_and_the_other_changes_nothing(home: Home) -> None:
+    begun, goes_on = anyio.Event(), anyio.Event()
+
+    class SlowTools(ChangedTools):
+        async def accept(self, name: str, digest: str) -> None:
+            begun.set()
+            await goes_on.wait()
+            await super().accept(name, digest)
+
+    outcomes, events = list[str](), list[Event]()
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=SlowTools()) as agent, anyio.create_task_group() as people:
+
+            async def say(event: ApprovalNeeded, granted: bool, who: str) -> None:
+                try:
+                    await agent.runtime.approve(event.approval, digest=event.digest, granted=granted, who=who)
+                    outcomes.append(f"{who} counts")
+                except ApprovalError as error:
+                    outcomes.append(f"{who}: {error.problem}")
+
+            async def both(event: ApprovalNeeded) -> None:
+                people.start_soon(say, event, True, "one")
+                await begun.wait()
+                people.start_soon(say, event, False, "other")
+                # The no would be through by now if it did not wait.
+                await anyio.wait_all_tasks_blocked()
+                goes_on.set()
+
+            events = await agent.ask("hi", lambda event: both(event) if isinstance(event, ApprovalNeeded) else None)
+    assert outcomes == ["one counts", "other: answered"]
+    assert told(events)[0].startswith("list_events:")
+
+
 async def test_a_yes_is_in_the_book_only_where_its_values_could_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_question: Question, _typed: Mapping[str, str]) -> Filled:
         raise OverflowError

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import pytest
 
-from agent.errors import SessionBusy, SessionNotFound, TurnNotFound
+from agent.errors import EngineUnreachable, SessionBusy, SessionNotFound, TurnNotFound
 from agent.events import AnyEvent, TurnStarted
+from agent.routes.at_work import Node
+from agent.routes.nodes import NodeState
+from agent.routes.router import Router
+from agent.routes.scout import Scout
 from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.sessions.session import LOG_FILE
+from agent.sessions.shelf import Shelf
+from agent.sessions.store import Store
 from config.paths import Home
 from tests.agent.runtimes import Agent, agent_of
 from tests.fakes.scripted_model import Say
@@ -20,6 +28,8 @@ from tests.fakes.scripted_model import Say
 pytestmark = pytest.mark.anyio
 COFFEE = ("create_event", {"title": "Coffee", "when": "friday"})
 SECRET = "Zanzibar-4711"
+AT = "2026-11-21T09:00:00+01:00"
+NEVER: Any = None
 
 
 async def turns_of(agent: Agent, session: str) -> list[str]:
@@ -76,6 +86,36 @@ async def test_a_deleted_conversation_is_nowhere_any_more_and_the_engine_is_told
     # The scripted engine does not know the route: it will be told again.
     with sqlite3.connect(home.state_dir / LOG_FILE) as db:
         assert db.execute("SELECT session FROM to_forget").fetchall() == [(agent.session,)]
+
+
+class FakeEngine:
+    def __init__(self, *, answers: bool = True) -> None:
+        self.told: list[str] = []
+        self.answers = answers
+
+    async def forget(self, session: str) -> None:
+        self.told.append(session)
+        if not self.answers:
+            raise EngineUnreachable("http://big")
+
+
+async def test_every_engine_that_may_keep_something_of_a_conversation_is_told_and_a_dead_one_is_asked_once(tmp_path: Path):
+    store = Store(tmp_path / "log")
+    for session in ("s-1", "s-2"):
+        store.create_session(session, title="", at=AT)
+        store.delete_session(session)
+    near, big = FakeEngine(), FakeEngine(answers=False)
+    engines: dict[str, Any] = {"engine": near, "big": big}
+    nodes = {name: Node(Scout(NodeState(name), None), NEVER, engine=engine) for name, engine in engines.items()}
+    async with anyio.create_task_group() as tasks:
+        router = Router(nodes, NEVER, NEVER, today=lambda: AT, sticky_s=1, tasks=tasks)
+        shelf = Shelf(cast("Any", SimpleNamespace(store=store, router=router)))
+        await shelf.tell_engine()
+        assert (near.told, big.told, store.to_forget()) == (["s-1", "s-2"], ["s-1"], ["s-1", "s-2"])
+        big.answers = True
+        await shelf.tell_engine()
+        assert (big.told[1:], store.to_forget()) == (["s-1", "s-2"], [])
+    store.close()
 
 
 async def test_nothing_is_thrown_away_under_a_turn_that_runs(home: Home):
