@@ -125,7 +125,9 @@ class SealedKeeper:
             with _installed():
                 return unseal(sealed.get_secret_value(), key, passphrase)
         except WrongPassphrase:
-            raise LoginNeeded(f"The passphrase in {PASSPHRASE_VARIABLE} does not open the token's file.") from None
+            raise LoginNeeded(
+                f"The passphrase in {PASSPHRASE_VARIABLE} does not open the token's file. Set the right one, or log in again."
+            ) from None
 
     def forget(self, key: str) -> None:
         forget_secret(_name("sealed", key), home=self._home)
@@ -185,7 +187,7 @@ def _write(name: str, value: SecretStr, home: Home) -> None:
     try:
         write_secret(name, value, home=home)
     except OSError as error:
-        raise LoginNeeded(f"The token's file cannot be written: {error.strerror}.") from None
+        raise LoginNeeded(f"The token's file cannot be written: {error.strerror}. Make that right and log in again.") from None
 
 
 def _read(name: str, home: Home) -> SecretStr | None:

@@ -106,7 +106,7 @@ class Workspace:
             Refusal: version control's own, Variet's own, or a file that holds secrets.
         """
         if self.is_private(place):
-            raise Refusal(f"{place.shown} belongs to version control or to Variet itself and is left alone.")
+            raise Refusal(f"{place.shown} belongs to version control or to Variet itself and is left alone. Choose another place.")
         if self.is_secret(place):
             raise Refusal(f"{place.shown} looks like a place of secrets and is left alone. The person can open it in workspace.secrets.")
 
@@ -137,7 +137,8 @@ class Workspace:
         with told(place.shown):
             found, data = self.files(place).read(place.parts, limit)
         if found.names > 1 and not self.rights.hard_links:
-            raise Refusal(f"{place.shown} has a second name (a hard link), perhaps outside the workspace. It is left alone.")
+            where = "perhaps outside the workspace. The person can allow that in workspace.hard_links."
+            raise Refusal(f"{place.shown} has a second name (a hard link), {where}")
         if len(data) > limit:
             what = f"{place.shown} is too long: {size_text(found.size)}, and {size_text(limit)} is the most."
             raise Refusal(f"{what} Search it with search_files, or run a command that shows a part.")

@@ -30,7 +30,7 @@ def replaced(text: Text, old: str, new: str, shown: str, *, is_everywhere: bool 
     if not old:
         raise Refusal("Say which text to replace: old_text is empty.")
     if old == new:
-        raise Refusal("Nothing to change: old_text and new_text are the same.")
+        raise Refusal("Nothing to change: old_text and new_text are the same. Give another new_text.")
     whole = text.whole
     for end in ("\n", "\r\n", "\r"):
         sought = _with_end(old, end)

@@ -21,10 +21,10 @@ _REFUSED = {
     "rename to": "renames. Use move_file",
     "copy from": "copies. Create the file instead",
     "deleted file mode": "deletes. Use delete_file",
-    "GIT binary patch": "holds binary data. That cannot be applied here",
-    "Binary files": "holds binary data. That cannot be applied here",
-    "old mode": "changes a mode. That cannot be applied here",
-    "new file mode 120000": "makes a link. That cannot be applied here",
+    "GIT binary patch": "holds binary data. Leave that file out",
+    "Binary files": "holds binary data. Leave that file out",
+    "old mode": "changes a mode. Run chmod instead",
+    "new file mode 120000": "makes a link. Create a file instead",
 }
 """What a line of a git patch begins with, and what is said of it."""
 

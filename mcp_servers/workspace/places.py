@@ -111,7 +111,7 @@ def _below_a_root(path: PurePath, roots: Sequence[Root], *, is_windows: bool) ->
         if is_below and (best is None or len(own) - len(top) < len(best[1])):
             best = number, own[len(top) :]
     if best is None:
-        raise Refusal(f'"{path}" is outside the workspace. It holds {_list(roots)}.')
+        raise Refusal(f'"{path}" is outside the workspace. Choose a place in {_list(roots)}.')
     return best
 
 

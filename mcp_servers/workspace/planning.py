@@ -66,7 +66,7 @@ class Planner:
         if found is None:
             raise Refusal(f"There is no {place.shown}. Look with list_files.")
         if found.kind not in {"file", "folder"}:
-            raise Refusal(f"{place.shown} is neither a file nor a folder. It is left alone.")
+            raise Refusal(f"{place.shown} is neither a file nor a folder. Choose another.")
         self._check_free(target, but=place)
         return [*self._folders(target, ()), Step("move", place, target=target)]
 
@@ -90,7 +90,7 @@ class Planner:
             yield Step("delete", place, before=self.workspace.read(place, MAX_DELETED_BYTES))
             return
         if kind != "folder":
-            raise Refusal(f"{place.shown} is a link or a device. It is left alone.")
+            raise Refusal(f"{place.shown} is a link or a device. The person must delete it.")
         self.workspace.check(place)
         for entry in self.workspace.entries(place):
             below = self.workspace.below(place, entry.name)
@@ -103,7 +103,7 @@ class Planner:
         content = self.workspace.read(place)
         text = decoded(content.data)
         if text is None:
-            raise Refusal(f"{place.shown} is no text. It cannot be edited here.")
+            raise Refusal(f"{place.shown} is no text. Run a command that changes it.")
         return content, text
 
     def _write(self, place: Place, content: Content, text: Text) -> Step:
@@ -114,10 +114,10 @@ class Planner:
 
     def _check_movable(self, place: Place) -> None:
         if not place.parts:
-            raise Refusal("That is the workspace itself. It is left alone.")
+            raise Refusal("That is the workspace itself. Name something in it.")
         self.workspace.check(place)
         if self.workspace.holds_private(place):
-            raise Refusal(f"{place.shown} holds Variet's own files and is left alone.")
+            raise Refusal(f"{place.shown} holds Variet's own files and is left alone. Choose another place.")
 
     def _check_free(self, place: Place, but: Place | None = None) -> None:
         """Nothing of this name is there, nor of one that other disks take for the same."""

@@ -10,8 +10,8 @@ from mcp_servers.errors import Refusal
 
 _SENTENCES = {
     errno.ENOENT: "There is no {place}. Look with list_files.",
-    errno.ELOOP: "{place} is a link, or lies behind one. Links are not followed.",
-    errno.ENOTDIR: "{place} lies behind something that is no folder, or behind a link. Links are not followed.",
+    errno.ELOOP: "{place} is a link, or lies behind one. Links are not followed: give the path of the file itself.",
+    errno.ENOTDIR: "{place} lies behind something that is no folder, or behind a link. Look with list_files.",
     errno.EISDIR: "{place} is a folder. Name a file.",
     errno.EEXIST: "{place} is there already. Choose another name.",
     errno.ENOTEMPTY: "{place} is not empty. Look with list_files.",
@@ -24,7 +24,7 @@ _SENTENCES = {
     errno.EXDEV: "{place} lies on another disk than where it should go. Create it there instead.",
     errno.EINVAL: "{place} is no name that this disk takes. Choose another.",
     errno.EILSEQ: "{place} is no name that this disk takes. Choose another.",
-    errno.ENXIO: "{place} is neither a file nor a folder: a device, a pipe or a socket. It is left alone.",
+    errno.ENXIO: "{place} is neither a file nor a folder: a device, a pipe or a socket. Choose another.",
     errno.EMFILE: "Too many files are open. Try again.",
     errno.ENFILE: "Too many files are open. Try again.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.journal import Kept
 from mcp_servers.workspace.model import Place, Step
@@ -37,21 +37,27 @@ def _check(workspace: Workspace, step: Step, kept: Kept, steps: Sequence[Step]) 
             raise Refusal(f"{step.place.shown} is there again since c{kept.number}. Move it away first.")
     elif step.kind == "move":
         if workspace.look(step.place) is None:
-            raise Refusal(f"{step.place.shown} is not there any more, so c{kept.number} cannot be undone.")
+            raise Refusal(_gone(step, kept))
         if step.target is not None and workspace.look(step.target) is not None:
             raise Refusal(f"{step.target.shown} is there again since c{kept.number}. Move it away first.")
 
 
 def _check_unchanged(workspace: Workspace, step: Step, kept: Kept) -> None:
     if workspace.look(step.place) is None:
-        raise Refusal(f"{step.place.shown} is not there any more, so c{kept.number} cannot be undone.")
+        raise Refusal(_gone(step, kept))
     now = workspace.read(step.place).data
     expected = step.before.data if step.before else b""
     if now == expected:
         return
     texts = decoded(expected), decoded(now)
     diff = unified(texts[0].lines, texts[1].lines, visible(step.place.shown)) if texts[0] and texts[1] else "(no text)"
-    raise Refusal(f"{step.place.shown} has changed since c{kept.number}. Undoing it would lose this:\n{diff_text(diff)}")
+    raise Quoting(
+        f"{step.place.shown} has changed since c{kept.number}. Edit it instead, because undoing it would lose this:\n{diff_text(diff)}"
+    )
+
+
+def _gone(step: Step, kept: Kept) -> str:
+    return f"{step.place.shown} is not there any more, so c{kept.number} cannot be undone. Look with list_files."
 
 
 def _is_above_there(workspace: Workspace, place: Place, steps: Sequence[Step]) -> bool:

@@ -127,7 +127,7 @@ def test_a_patch_that_fails_half_way_leaves_everything_as_it_was(desk: Desk):
         ("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-q\n+y\n", "Hunk 1 does not fit a: its lines stand nowhere in the file. Read it again."),
         ("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-q\n+y\n", '"../x" climbs up with "..". Give a path from the top of the workspace.'),
         ("--- a/a\n+++ b/a\n", "The patch has no hunk for a: '@@ -1,3 +1,4 @@' begins one."),
-        ("new file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n", "The patch makes a link. That cannot be applied here."),
+        ("new file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n", "The patch makes a link. Create a file instead."),
     ],
 )
 def test_a_patch_that_cannot_be_is_refused(desk: Desk, patch: str, sentence: str):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.workspace.model import Change, Step
 from mcp_servers.workspace.stepping import Stepper
 from tests.mcp_servers.workspace.desk import Desk
@@ -39,8 +39,8 @@ def test_a_folder_with_what_is_left_alone_is_not_deleted(desk: Desk, tmp_path: P
     (desk.root / "three" / "link").symlink_to(tmp_path)
     assert "left alone" in desk.refusal("delete_file", path="one")
     assert "place of secrets" in desk.refusal("delete_file", path="two")
-    assert desk.refusal("delete_file", path="three") == "three/link is a link or a device. It is left alone."
-    assert desk.refusal("delete_file", path=".") == "That is the workspace itself. It is left alone."
+    assert desk.refusal("delete_file", path="three") == "three/link is a link or a device. The person must delete it."
+    assert desk.refusal("delete_file", path=".") == "That is the workspace itself. Name something in it."
     assert (desk.root / "three" / "x").exists()
 
 
@@ -49,8 +49,12 @@ def test_undo_refuses_with_a_diff_when_somebody_changed_the_file_since(desk: Des
     desk.text("edit_file", path="a", old_text="two", new_text="2")
     desk.write("a", "one\n2\nby hand\n")
     assert desk.refusal("undo_change") == (
-        "a has changed since c1. Undoing it would lose this:\n--- a/a\n+++ b/a\n@@ -1,2 +1,3 @@\n one\n 2\n+by hand"
+        "a has changed since c1. Edit it instead, because undoing it would lose this:\n"
+        "--- a/a\n+++ b/a\n@@ -1,2 +1,3 @@\n one\n 2\n+by hand"
     )
+    # What stands in the file may be anybody's words.
+    with pytest.raises(Quoting):
+        desk.call("undo_change")
     assert desk.data("a") == b"one\n2\nby hand\n"
 
 

@@ -18,7 +18,7 @@ from mcp import Client, StdioServerParameters
 from agent.tools.launches import server_specs
 from config.load import load_agent
 from config.paths import Home
-from tests.mcp_servers.test_serving import BOUND_S, PREPARE, call, check_garbage, check_list, structured, text_of
+from tests.mcp_servers.test_serving import BOUND_S, PREPARE, call, check_garbage, check_list, structured, text_of, whole_text
 
 
 @pytest.fixture
@@ -52,10 +52,11 @@ async def test_a_change_is_shown_carried_out_once_and_undone(project: Path):
         assert "return 1" in (project / "app.py").read_text()
         for _ in range(2):
             done = await call(client, "edit_file", prepared["arguments"], **{"variet/host": prepared["host"]})
-            assert text_of(done) == "Done: Edit app.py (1 line added, 1 removed), change c1."
+            # Nothing in it is anybody else's but the diff beside it.
+            assert whole_text(done) == "Done: Edit app.py (1 line added, 1 removed), change c1."
         assert "return 2" in (project / "app.py").read_text()
         undone = await call(client, "undo_change", {})
-        assert text_of(undone) == "Done: Undo c1 (Edit app.py) (1 line added, 1 removed), change c2."
+        assert whole_text(undone) == "Done: Undo c1 (Edit app.py) (1 line added, 1 removed), change c2."
         assert "return 1" in (project / "app.py").read_text()
         await check_garbage(client, "workspace")
 
