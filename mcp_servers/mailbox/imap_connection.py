@@ -12,30 +12,27 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import SecretStr
 
+from config.mail_settings import Security
 from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
 from mcp_servers.mailbox.imapwire import Listed, listed_folders, prefix_of, quoted_name, roles_of
+from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.places import INBOX
 from mcp_servers.protocol import progress
 
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 20.0
 """For each read of the connection; a server that is asked for a long list sends something meanwhile."""
-Security = Literal["tls", "starttls", "none"]
 
 
 @dataclass(frozen=True)
-class ImapServer:
-    """Where an account's mail is, and who asks."""
+class ImapServer(MailServer):
+    """Where an account's mail is."""
 
-    name: str
-    host: str
-    port: int
-    user: str
     password: SecretStr
     security: Security = "tls"
 

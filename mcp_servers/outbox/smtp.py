@@ -13,11 +13,10 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from pydantic import SecretStr
-
+from config.mail_settings import Security
 from mcp_servers.abandoning import Wait
+from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import quotable_id
 from mcp_servers.mailbox.unfiled import Unfiled
@@ -28,19 +27,12 @@ log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 30.0
 """For each answer: half of what the host gives the whole call. A server that thinks about a mail for longer leaves it unknown."""
 OK = 250
-Security = Literal["tls", "starttls", "none"]
 
 
 @dataclass(frozen=True)
-class SmtpServer:
-    """Where an account's mail goes out, and who sends."""
+class SmtpServer(MailServer):
+    """Where an account's mail goes out."""
 
-    name: str
-    host: str
-    port: int
-    user: str
-    password: SecretStr | None
-    """None for a server that wants none."""
     security: Security = "starttls"
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
@@ -17,7 +18,10 @@ from mcp_servers.outbox.carriers import LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.worlds import plant, world_of
+from tests.fakes.caldav import FakeCalDav
 from tests.fakes.google_api import FakeGoogle, google_on_loopback
+from tests.mcp_servers.caldav_desk import MEETING as DAV_MEETING
+from tests.mcp_servers.caldav_desk import PATH, login
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.google_desk import MEETING, GoogleDesk
 from tests.mcp_servers.granting import KEY
@@ -88,6 +92,20 @@ def outbox(mails: MailStore, delivery: Delivery) -> Outbox:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture
+def server() -> FakeCalDav:
+    """A CalDAV server with one meeting."""
+    fake = FakeCalDav()
+    fake.put(PATH, DAV_MEETING.format(more=""))
+    return fake
+
+
+@pytest.fixture
+def alone(server: FakeCalDav) -> Calendars:
+    """The tools over that server and nothing else."""
+    return Calendars(CalDavCalendars(login(), transport=server))
 
 
 @pytest.fixture

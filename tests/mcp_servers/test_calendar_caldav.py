@@ -6,41 +6,16 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from pydantic import SecretStr
 
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Dav, Login
+from mcp_servers.calendars.backends.dav import Dav
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.caldav import TEAM, FakeCalDav
+from tests.mcp_servers.caldav_desk import GUESTS, INVITED, MEETING, PASSWORD, PATH, login
 from tests.mcp_servers.calling import NOW, call, carried_out, refusal_of, text_of
-
-PASSWORD = "planted-canary-8d1f"
-MEETING = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:meeting@example.org\r\nDTSTAMP:20260101T000000Z\r\n"
-    "SUMMARY:Meeting\r\nDTSTART:20261124T080000Z\r\nDTEND:20261124T090000Z\r\nX-OWN:1\r\n{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
-)
-GUESTS = "ORGANIZER:mailto:anna@example.org\r\nATTENDEE;CN=Sue:mailto:sue@example.org\r\nATTENDEE:mailto:anna@example.org\r\n"
-INVITED = "ORGANIZER:mailto:sue@example.org\r\nATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@example.org\r\n"
-PATH = f"{TEAM}meeting.ics"
-
-
-def login(url: str = "https://dav.example.org/", password: str | None = PASSWORD) -> Login:
-    return Login("work", url, "anna", lambda: SecretStr(password) if password else None)
-
-
-@pytest.fixture
-def server() -> FakeCalDav:
-    fake = FakeCalDav()
-    fake.put(PATH, MEETING.format(more=""))
-    return fake
-
-
-@pytest.fixture
-def alone(server: FakeCalDav) -> Calendars:
-    return Calendars(CalDavCalendars(login(), transport=server))
 
 
 @pytest.fixture

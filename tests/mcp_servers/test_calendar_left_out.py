@@ -8,20 +8,9 @@ import pytest
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.server import Calendars
 from tests.fakes.caldav import FakeCalDav
+from tests.mcp_servers.caldav_desk import login
 from tests.mcp_servers.calling import refusal_of
-from tests.mcp_servers.test_calendar_caldav import MEETING, PATH, done, login
-
-
-@pytest.fixture
-def server() -> FakeCalDav:
-    fake = FakeCalDav()
-    fake.put(PATH, MEETING.format(more=""))
-    return fake
-
-
-@pytest.fixture
-def alone(server: FakeCalDav) -> Calendars:
-    return Calendars(CalDavCalendars(login(), transport=server))
+from tests.mcp_servers.test_calendar_caldav import done
 
 
 def test_an_answer_without_end_is_cut_off(server: FakeCalDav, monkeypatch: pytest.MonkeyPatch) -> None:
