@@ -25,6 +25,8 @@ from agent.service.client import ServiceClient
 WHO = "acp"
 CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
+SEES_BOUND_S = 10.0
+"""For the first look at the nodes, the start of the service included: an editor that waits for longer takes the agent for dead."""
 log = logging.getLogger(__name__)
 Write = Callable[[bytes], Awaitable[None]]
 _OF_SESSION = frozenset(
@@ -101,7 +103,7 @@ class AcpAgent:
     async def _answer(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
         match method:
             case "initialize":
-                return wire.initialized(own_version())
+                return wire.initialized(own_version(), sees=await self._sees())
             case "authenticate":
                 return {}
             case "session/new":
@@ -116,6 +118,17 @@ class AcpAgent:
                 return wire.listed(await (await self._link.service()).sessions(), wire.cwd_of(params), params.get("cursor"))
             case _:
                 return await self._of_session(method, params) if method in _OF_SESSION else None
+
+    async def _sees(self) -> bool:
+        """Whether a model is configured that can be shown pictures; the editor asks once, so the nodes are waited for, but not for long."""
+        with anyio.move_on_after(SEES_BOUND_S):
+            try:
+                report = await (await self._link.service()).routes(limit=0)
+            except AgentError as error:
+                log.info("the nodes are not known: %s", error)
+            else:
+                return any(tier.sees for node in report.nodes for tier in node.tiers)
+        return False
 
     async def _of_session(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """What is done with a conversation that is there already."""

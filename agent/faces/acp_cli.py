@@ -21,8 +21,8 @@ from config.logs import set_up_logging
 from config.paths import Home
 
 FAILED = 1
-MAX_LINE_BYTES = 16 << 20
-"""A prompt with some files in it; a line that is longer is cut, and then no JSON."""
+MAX_LINE_BYTES = 32 << 20
+"""A prompt with as many pictures as may stand beside one; a line that is longer is cut, and then no JSON."""
 EPILOG = """\b
 Example, in Zed's settings:
   "agent_servers": {"Variet": {"command": "variet", "args": ["acp"]}}

@@ -7,10 +7,14 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
+from agent.errors import PictureRefused
+from agent.event_parts import Beside, PictureFile
 from agent.events import ApprovalNeeded, Attached, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
+from agent.faces.given_pictures import name_in, picture_given
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
+from agent.view.fences import unfenced
 
 VERSION = 1
 YES, NO = "yes", "no"
@@ -38,9 +42,14 @@ class BadParams(Exception):
     """What a request carries is not what its method takes."""
 
 
-def initialized(version: str) -> dict[str, Any]:
-    """The answer to `initialize`: the one version that is spoken here; the client ends where it cannot speak it."""
-    prompts = {"image": False, "audio": False, "embeddedContext": True}
+def initialized(version: str, *, sees: bool = False) -> dict[str, Any]:
+    """The answer to `initialize`: the one version that is spoken here; the client ends where it cannot speak it.
+
+    Args:
+        version: of the agent.
+        sees: a model is configured that can be shown pictures.
+    """
+    prompts = {"image": sees, "audio": False, "embeddedContext": True}
     return {
         "protocolVersion": VERSION,
         "agentCapabilities": {
@@ -93,7 +102,8 @@ def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     for event in events:
         if isinstance(event, TurnStarted):
             outcome = Outcome(session, event.turn)
-            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": event.text}}
+            pictures = (f"[picture: {each.name}]" for each in event.pictures)
+            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "\n".join((event.text, *pictures))}}
         if told := outcome.take(event):
             yield said(told)
         if (update := update_of(event)) is not None:
@@ -104,27 +114,27 @@ class Prompt(NamedTuple):
     """What was typed, with links by their address; and the files that the editor put beside it, which anybody may have written."""
 
     text: str
-    attached: tuple[Attached, ...]
+    attached: tuple[Beside, ...]
 
 
 def prompt_of(params: Mapping[str, Any]) -> Prompt:
     """A request's prompt.
 
     Raises:
-        BadParams: nothing was typed, a part is of a kind that is not taken, or a file is too long.
+        BadParams: nothing was typed, a part is of a kind that is not taken, a file is too long, or a picture cannot be read.
     """
     blocks = params.get("prompt")
-    parts = [_block(block) for block in cast("list[Any]", blocks)] if isinstance(blocks, list) else []
+    parts = [_block(block, at) for at, block in enumerate(cast("list[Any]", blocks), 1)] if isinstance(blocks, list) else []
     text = "\n".join(part for part in parts if isinstance(part, str) and part).strip()
     if not text:
         raise BadParams("The prompt holds no text.")
-    attached = tuple(part for part in parts if isinstance(part, Attached))
+    attached = tuple(part for part in parts if not isinstance(part, str))
     if len(attached) > MAX_ATTACHED:
         raise BadParams(f"The prompt holds {len(attached)} files; {MAX_ATTACHED} are taken.")
     return Prompt(text, attached)
 
 
-def _block(block: Any) -> str | Attached:
+def _block(block: Any, at: int) -> str | Beside:
     if not isinstance(block, dict):
         raise BadParams("A part of the prompt is no object.")
     part = cast("dict[str, Any]", block)
@@ -136,9 +146,28 @@ def _block(block: Any) -> str | Attached:
         case "resource":
             inside: Any = part.get("resource")
             held: dict[str, Any] = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {}
-            return _attached(str(held.get("uri", "")), str(held.get("text", "")))
+            return _held(held, at)
+        case "image":
+            return _picture(part.get("data"), name_in(part.get("uri"), f"picture {at}"))
         case _:
             raise BadParams(f"The agent takes no {part.get('type')!r} in a prompt.")
+
+
+def _held(held: Mapping[str, Any], at: int) -> Beside:
+    """A file that the editor sends whole: text, or a picture."""
+    if "blob" not in held:
+        return _attached(str(held.get("uri", "")), str(held.get("text", "")))
+    name = name_in(held.get("uri"), f"file {at}")
+    if str(held.get("mimeType", "")).startswith("image/"):
+        return _picture(held["blob"], name)
+    raise BadParams(f"{name[:TITLE_CHARS]} is neither text nor a picture, and nothing else is taken beside a prompt.")
+
+
+def _picture(data: object, name: str) -> PictureFile:
+    try:
+        return picture_given(data, name)
+    except PictureRefused as error:
+        raise BadParams(str(error)) from error
 
 
 def _attached(name: str, text: str) -> Attached:
@@ -168,7 +197,7 @@ def update_of(event: Event) -> dict[str, Any] | None:
         case ToolStarted():
             return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
         case ToolFinished():
-            text = {"type": "content", "content": {"type": "text", "text": event.text[:MAX_TEXT]}}
+            text = {"type": "content", "content": {"type": "text", "text": unfenced(event.text)[:MAX_TEXT]}}
             status = "completed" if event.ok else "failed"
             return {
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [text],

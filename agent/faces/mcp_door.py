@@ -14,8 +14,8 @@ from config.paths import Home
 
 TOKEN = "mcp_agent_token"
 PATH = "/mcp"
-MAX_BODY_BYTES = 1 << 20
-"""The longest task fits some times over."""
+MAX_BODY_BYTES = 28 << 20
+"""A task with as many pictures as may stand beside one."""
 UNAUTHORIZED = 401
 INVALID_REQUEST = -32600
 """JSON-RPC's number for a request that is none; a client of the protocol shows the sentence beside it."""

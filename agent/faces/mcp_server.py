@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import AgentError, ApprovalError
 from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
 from agent.faces.approval_form import form_of, is_yes, typed_in
+from agent.faces.given_pictures import picture_given
 from agent.faces.link import Link
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.outcome import Outcome
@@ -95,12 +96,13 @@ class AgentServer:
     async def _turn(
         self, context: Context, service: ServiceClient, session: str, text: str, asked: RunTask | ContinueTask
     ) -> types.CallToolResult | types.InputRequiredResult:
+        shown = [picture_given(each.data, each.name) for each in asked.pictures]
         async with service.listening(session) as events:
             # A cancel that comes while the service is taking the turn must find it: it is cancelled as soon as it has a name.
             outcome = Outcome(session, turn="")
             with anyio.CancelScope(shield=True):
                 outcome.turn = await service.send(
-                    session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context),
+                    session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context), attached=shown,
                     wish=RouteWish(task=asked.task_type, latency=asked.latency),
                 )  # fmt: skip
             return await self._follow(context, service, outcome, events)

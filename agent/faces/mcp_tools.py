@@ -7,10 +7,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.route_parts import TASK_CHARS
+from agent.view.pictures import MAX_PICTURES
 from config.routing_settings import Latency
 
 MAX_TEXT = 200_000
-"""Characters of one message; the service takes no more than a megabyte."""
+"""Characters of one message; a model with a small context holds less, and says so."""
 MAX_ROWS = 100
 TaskType = Annotated[str | None, Field(max_length=TASK_CHARS, description="A type of task that the routing knows; absent: by the words.")]
 Wanted = Annotated[Latency, Field(description="When the answer should begin; the routing weighs it.")]
@@ -20,11 +21,22 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class GivenPicture(_Arguments):
+    name: str = Field(default="picture", max_length=100)
+    data: str = Field(min_length=1, description="The file (PNG, JPEG or GIF) as base64.")
+
+
+Pictures = Annotated[
+    tuple[GivenPicture, ...], Field(max_length=MAX_PICTURES, description="Shown to the assistant, where a model of it can see.")
+]
+
+
 class RunTask(_Arguments):
     task: str = Field(min_length=1, max_length=MAX_TEXT, description="What to do, in plain words.")
     tier: str | None = Field(default=None, description="Have this tier answer, such as fast or balanced; absent: the routing chooses.")
     task_type: TaskType = None
     latency: Wanted = "any"
+    pictures: Pictures = ()
 
 
 class ContinueTask(_Arguments):
@@ -33,6 +45,7 @@ class ContinueTask(_Arguments):
     tier: str | None = Field(default=None, description="Have this tier answer; absent: the routing chooses.")
     task_type: TaskType = None
     latency: Wanted = "any"
+    pictures: Pictures = ()
 
 
 class ListSessions(_Arguments):

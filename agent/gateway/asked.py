@@ -49,10 +49,16 @@ class Asked:
 
     def newest_text(self) -> str:
         """The newest text that the person typed: of the last message of the role `user`, never of results or of history."""
-        for message in reversed(_tables(self.body.get("messages"))):
-            if message.get("role") == "user":
-                return _text_of(message.get("content"))
-        return ""
+        return _text_of(self._newest_said())
+
+    def newest_pictures(self) -> tuple[object, ...]:
+        """The addresses of the pictures in the same message, as they were written."""
+        urls = (part.get("image_url") for part in _tables(self._newest_said()) if part.get("type") == "image_url")
+        return tuple(cast("dict[str, object]", url).get("url") if isinstance(url, dict) else url for url in urls)
+
+    def _newest_said(self) -> object:
+        messages = reversed(_tables(self.body.get("messages")))
+        return next((message.get("content") for message in messages if message.get("role") == "user"), "")
 
     def chars(self) -> int:
         """How much text a model would have to read, about: what was said, calls and tools, without pictures and sounds."""

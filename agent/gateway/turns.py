@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from agent.background import background_tasks
-from agent.errors import AgentError, SessionBusy, SessionNotFound
+from agent.errors import AgentError, PictureRefused, SessionBusy, SessionNotFound
 from agent.events import Event
 from agent.facade import Facade
+from agent.faces.given_pictures import picture_in_address
 from agent.faces.outcome import Outcome
 from agent.gateway.answers import ALIVE, DONE, Failure, Reply, about_turn, chunk, completion, usage_chunk
 from agent.gateway.asked import Asked, NotUnderstood
@@ -58,14 +59,18 @@ class TurnAnswer(Response):
             ensure_engine: makes sure that an engine of our own runs.
 
         Raises:
-            NotUnderstood: there is no text, or there are tools, which the agent has of its own.
+            NotUnderstood: there is no text, a picture that is not in the request, or tools, which the agent has of its own.
         """
         super().__init__()
         self._text = asked.newest_text().strip()
         if not self._text:
-            raise NotUnderstood("There is no message of the user.")
+            raise NotUnderstood("There is no message of the user with a text in it.")
         if asked.body.get("tools") or asked.body.get("functions"):
             raise NotUnderstood('The model "variet" has tools of its own and takes none. Ask "auto" or a tier to use yours.')
+        try:
+            self._pictures = tuple(picture_in_address(each, f"picture {at}") for at, each in enumerate(asked.newest_pictures(), 1))
+        except PictureRefused as error:
+            raise NotUnderstood(str(error)) from error
         self._is_streamed = asked.is_streamed
         options = asked.body.get("stream_options")
         self._counts = isinstance(options, dict) and bool(cast("dict[str, Any]", options).get("include_usage"))
@@ -83,7 +88,7 @@ class TurnAnswer(Response):
             await self._ensure_engine()
             session = await self._facade.open_session(resume=self._session, title="" if self._session else self._text[:TITLE_CHARS])
             async with _heard(self._facade, session) as events:
-                turn = await self._facade.send(session, self._text, who=WHO, interactive=False, wish=self._wish)
+                turn = await self._facade.send(session, self._text, who=WHO, interactive=False, wish=self._wish, attached=self._pictures)
                 await self._tell(send, Outcome(session, turn), events)
         except AgentError as error:
             failure = _refusal(error)
@@ -200,6 +205,8 @@ def _refusal(error: AgentError) -> Failure:
             return Failure(404, "session_not_found", str(error))
         case SessionBusy():
             return Failure(409, "session_busy", str(error))
+        case PictureRefused():
+            return Failure(400, "picture_refused", str(error))
         case _:
             return failure_of(error)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.events import RouteCost, RouteOption, RouteSignals
 from agent.routes.nodes import NodeState, TierState
+from agent.routes.seeing import VISION
 
 DECISIONS = 20
 """How many of the last decisions are told when nobody says otherwise."""
@@ -28,6 +29,8 @@ class TierRow(_Wire):
     load_s: float | None
     prefill_tps: float | None
     decode_tps: float | None
+    sees: bool = False
+    """It says that it can be shown pictures."""
 
 
 class NodeRow(_Wire):
@@ -147,4 +150,5 @@ def _tier_row(tier: TierState) -> TierRow:
     return TierRow(
         name=tier.name, model=tier.model, n_ctx=tier.n_ctx, is_resident=tier.is_resident, unavailable=tier.unavailable,
         load_s=tier.load_s, prefill_tps=tier.prefill_tps, decode_tps=tier.decode_tps,
+        sees=VISION in tier.capabilities,
     )  # fmt: skip

@@ -196,7 +196,7 @@ def test_a_file_that_the_editor_puts_beside_a_prompt_was_not_typed() -> None:
     ("blocks", "says"),
     [
         ([], "no text"),
-        ([{"type": "image"}], "takes no 'image'"),
+        ([{"type": "audio"}], "takes no 'audio'"),
         ([TYPED, resource("file:///b", "x" * 100_001)], "file:///b is too long"),
         ([TYPED, *[resource("u", "x")] * 17], "17 files; 16 are taken"),
     ],

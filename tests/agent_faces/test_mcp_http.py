@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from agent.route_parts import RouteWish
 from agent.service.address import Address
 from agent.service.service import Service
 from config.paths import HOME_VARIABLE, Home
+from tests.agent.test_pictures import png
 from tests.agent_faces.test_mcp_server import text_of, told_of
 from tests.fakes.runtime import FakeRuntime, open_fake_runtime
 
@@ -116,6 +118,14 @@ async def test_a_task_is_one_call_with_progress_and_its_approval_is_asked_throug
         routes = told_of(await client.call_tool("routes", {"session": told_of(done)["session"]}))
         assert [row["tier"] for row in routes["routes"]] == ["fast", "fast"]
     assert served.runtime.created == ["Tea"]
+
+
+async def test_pictures_of_a_task_are_shown_to_the_assistant_and_what_is_none_is_told(served: Served) -> None:
+    picture = {"name": "photo.png", "data": base64.b64encode(png(4, 3)).decode()}
+    async with asking(served, MODES[0]) as (client, _):
+        assert text_of(await client.call_tool("run_task", {"task": "see", "pictures": [picture]})) == "I see photo.png, 4 by 3"
+        refused = await client.call_tool("run_task", {"task": "see", "pictures": [picture | {"data": "§"}]})
+        assert (refused.is_error, text_of(refused)) == (True, "photo.png holds no picture: its data is no base64.")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import anyio
@@ -9,6 +10,7 @@ import openai
 import pytest
 
 from agent.route_parts import RouteWish
+from tests.agent.test_pictures import png
 from tests.agent_gateway.conftest import Served
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +55,20 @@ async def test_the_headers_about_task_and_latency_reach_the_agents_routing(serve
     assert list(served.runtime.wishes.values()) == [RouteWish(latency="10s", task="research")]
     with pytest.raises(openai.BadRequestError, match="X-Variet-Latency"):
         await create(model="variet", messages=says("hello"), extra_headers={"X-Variet-Latency": "soon"})
+
+
+async def test_pictures_of_the_newest_message_are_shown_to_the_agent_and_none_is_fetched(served: Served) -> None:
+    def seeing(url: str) -> Any:
+        return [{"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": url}}]}]
+
+    address = f"data:image/png;base64,{base64.b64encode(png(4, 3)).decode()}"
+    answer = await served.openai.chat.completions.create(model="variet", messages=seeing(address))
+    assert answer.choices[0].message.content == "I see picture 1, 4 by 3"
+    with pytest.raises(openai.BadRequestError, match="fetched from nowhere"):
+        await served.openai.chat.completions.create(model="variet", messages=seeing("https://example.org/a.png"))
+    no_picture = f"data:image/png;base64,{base64.b64encode(b'hello').decode()}"
+    with pytest.raises(openai.BadRequestError, match="is no picture that a model can be shown"):
+        await served.openai.chat.completions.create(model="variet", messages=seeing(no_picture))
 
 
 async def test_a_stream_tells_the_decision_in_its_headers(served: Served) -> None:
