@@ -23,4 +23,4 @@ class WorkspaceSection(Section):
     checks: Listed[str] = ()
     """The command that checks the code. Empty: found (ruff, npm, cargo, go)."""
     timeout_s: float = Field(default=50, ge=1, le=3600)
-    """Seconds that a command may take; while it runs, the agent hears so and waits."""
+    """Seconds that a command may take, unless its call says how many, up to an hour; while it runs, the agent hears so and waits."""

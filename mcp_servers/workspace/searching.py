@@ -26,6 +26,7 @@ MAX_BYTES = 128 * 1024 * 1024
 """Read in one search."""
 BOUND_S = 20.0
 MAX_CONTEXT = 10
+MORE = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."
 NOT_ALL = "Not all files were searched. Search a smaller folder."
 
 
@@ -85,7 +86,8 @@ class Search:
         budget = MAX_BYTES
         words = Words(wanted.pattern, ignores_case=wanted.ignores_case)
         with expression(wanted.pattern, ignores_case=wanted.ignores_case) if wanted.is_regex else nullcontext(words) as finder:
-            for place, size in self._candidates(wanted):
+            walk = Walk(self._workspace)
+            for place, size in self._candidates(wanted, walk):
                 if not _is_in_glob(place, wanted.glob):
                     continue
                 progress.check()
@@ -96,15 +98,18 @@ class Search:
                     break
                 self._add(result, place, wanted, finder)
                 if len(result.matches) >= MAX_MATCHES:
-                    result.stopped = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."
+                    result.stopped = MORE
                     break
+            result.left_out += len(walk.unread)
+            if walk.is_cut and not result.stopped:
+                result.stopped = NOT_ALL
         return result
 
-    def _candidates(self, wanted: Wanted) -> Iterator[tuple[Place, int]]:
+    def _candidates(self, wanted: Wanted, walk: Walk) -> Iterator[tuple[Place, int]]:
         if self._is_file(wanted.top):
             yield wanted.top, 0
             return
-        for step in Walk(self._workspace).below(wanted.top):
+        for step in walk.below(wanted.top):
             if step.entry.kind == "file":
                 yield step.place, min(step.entry.size, MAX_FILE_BYTES)
 
@@ -127,7 +132,7 @@ class Search:
                 progress.say(f"{result.files} files with matches")
                 self._add(result, place, wanted, _Given([hit.number for hit in lines]))
                 if len(result.matches) >= MAX_MATCHES:
-                    result.stopped = f"There may be more: only {MAX_MATCHES} matches are shown. Narrow the search."
+                    result.stopped = MORE
                     break
         except TimeoutError:
             result.stopped = NOT_ALL

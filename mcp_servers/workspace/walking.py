@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol import progress
 from mcp_servers.workspace import ignoring
-from mcp_servers.workspace.access import Workspace
+from mcp_servers.workspace.access import MAX_ENTRIES, Workspace
 from mcp_servers.workspace.ignoring import Rules
 from mcp_servers.workspace.model import Entry, Place
 from mcp_servers.workspace.textual import visible
@@ -60,6 +60,7 @@ class Walk:
                     raise
                 self.unread.append(visible(folder.shown))
                 continue
+            self.is_cut = self.is_cut or len(entries) >= MAX_ENTRIES
             rules = self._rules_of(folder, entries, rules)
             for entry in entries:
                 place = self._workspace.below(folder, entry.name)

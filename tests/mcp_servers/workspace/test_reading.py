@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mcp_servers.errors import Refusal
 from mcp_servers.workspace.access import Rights
+from mcp_servers.workspace.model import Entry, Place
 from tests.fakes.ripgrep import lying_ripgrep
 from tests.mcp_servers.workspace.desk import Desk
 
@@ -167,6 +169,28 @@ def test_what_ripgrep_says_of_anything_outside_is_not_shown(tmp_path: Path):
     text = desk.text("search_files", pattern="needle")
     assert text.startswith('1 match for "needle" in 1 file\n<<<abc\na.py\n  1: needle inside\n>>>abc')
     desk.journal.close()
+
+
+@pytest.mark.parametrize("bound", ["walking.MAX_WALKED", "walking.MAX_ENTRIES"])
+def test_a_search_that_left_files_out_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch, bound: str):
+    for name in "abcdef":
+        desk.write(name, "needle\n")
+    assert desk.text("search_files", pattern="needle").endswith(">>>abc")
+    monkeypatch.setattr(f"mcp_servers.workspace.{bound}", 3)
+    assert desk.text("search_files", pattern="needle").endswith("Not all files were searched. Search a smaller folder.")
+
+
+def test_a_search_counts_the_folders_that_it_may_not_enter(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.write("closed/a", "needle\n")
+    entries = desk.workspace.entries
+
+    def closed(place: Place) -> list[Entry]:
+        if place.name == "closed":
+            raise Refusal("closed may not be touched.")
+        return entries(place)
+
+    monkeypatch.setattr(desk.workspace, "entries", closed)
+    assert "Not searched: 1 that" in desk.text("search_files", pattern="needle")
 
 
 def test_a_ripgrep_that_was_ended_for_its_time_has_not_searched_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
