@@ -7,7 +7,7 @@ words. A counter that grows while nothing changes is one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from agent.view.fences import lasting
@@ -40,16 +40,23 @@ def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> b
     return done_of(name, arguments, result) in done
 
 
-def is_stuck(done: Sequence[Done]) -> bool:
+def is_stuck(done: Sequence[Done], effects: Collection[Done] = ()) -> bool:
     """Whether the last calls told nothing new.
 
     1. Each of the last three calls repeats an earlier one with its result: one call, or a cycle of any length.
-    2. The last four calls differ in numbers alone, and gave one result: a counter.
+    2. The last four calls differ in numbers alone, gave one result and changed nothing: a counter. Four mails that are archived one after
+       the other are none, though each says no more than that it is done.
+
+    Args:
+        done: oldest first.
+        effects: those that changed something.
     """
     last = range(max(0, len(done) - WASTED), len(done))
     if len(done) > WASTED and all(done[i] in done[:i] for i in last):  # 1
         return True
     tail = done[-WASTED - 1 :]
+    if any(each in effects for each in tail):
+        return False
     return len(tail) > WASTED and len({(d.name, _numberless(d.arguments), d.result) for d in tail}) == 1  # 2
 
 

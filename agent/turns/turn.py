@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from agent.calls.assemble import Reply
 from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
+from agent.calls.mending import mend
 from agent.calls.reading import read_call
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, time_spent
@@ -78,7 +79,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     draft.count_time()
     out_of_time = time_spent(state.rules.limits, draft.state.active_s)
     if out_of_time and not isinstance(event, CancelAsked):  # 2
-        _end_with_answer(draft, out_of_time)
+        _end_with_answer(draft, out_of_time + _unknown(draft.state))
         return draft.finish()
     _take(draft, event)
     if draft.state.stage == "tools" and not draft.state.has_open_calls:
@@ -150,9 +151,9 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
     state = draft.state
     if state.stage != "model":
         return
-    leaked = () if reply.calls else calls_in(reply.text, state.rules.schemas)
+    leaked = calls_in(reply.text, state.rules.schemas)
     text = "" if leaked else reply.text
-    calls = () if state.is_stuck else _with_own_ids(_read(reply.calls or leaked, reply, state), state)
+    calls = () if state.is_stuck else _with_own_ids(_read(_together(reply.calls, leaked), reply, state), state)
     draft.record(
         ModelReplied(
             turn=state.turn,
@@ -176,6 +177,12 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
     # The taint of before this reply counts for all its calls: what they read cannot have made it.
     for index, call in enumerate(draft.state.calls):
         start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
+
+
+def _together(calls: tuple[CallValue, ...], leaked: tuple[CallValue, ...]) -> tuple[CallValue, ...]:
+    """The calls of a reply, and those that its server left in the text beside them; one that stands in both places is one."""
+    known = [(call.name, mend(call.arguments)) for call in calls]
+    return (*calls, *(call for call in leaked if (call.name, mend(call.arguments)) not in known))
 
 
 def _read(calls: tuple[CallValue, ...], reply: Reply, state: TurnState) -> tuple[CallValue, ...]:
@@ -261,6 +268,12 @@ def _answer(draft: Draft, text: str, *, is_cut: bool) -> None:
         _call_model(draft)
     else:
         draft.record(TurnFailed(turn=state.turn, error=EMPTY_ANSWER, code="model_failed"))
+
+
+def _unknown(state: TurnState) -> str:
+    """What a turn that stops now leaves open, behind its answer; empty for nothing."""
+    names = [call.name for call in state.calls if call.phase == "running" and call.tool_class != "read"]
+    return f" It is not known whether {' and '.join(names)} took effect: check before you ask for it again." if names else ""
 
 
 def _end_with_answer(draft: Draft, answer: str) -> None:

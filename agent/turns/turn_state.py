@@ -114,6 +114,8 @@ class TurnState:
     """Texts of the current step's results, in the order in which they came."""
     done: tuple[Done, ...] = ()
     """Every call of the turn that has its result, oldest first."""
+    effects: frozenset[Done] = frozenset()
+    """Those that did not only read, and did what they were to do."""
     was_too_long: bool = False
     """The server refused the last request for its length, and older turns have left since."""
     misses: int = 0
@@ -146,7 +148,7 @@ class TurnState:
     @property
     def is_stuck(self) -> bool:
         """Its last calls told nothing new."""
-        return is_stuck(self.done)
+        return is_stuck(self.done, self.effects)
 
     @property
     def is_working(self) -> bool:
@@ -270,5 +272,6 @@ def _finished(state: TurnState, event: ToolFinished) -> TurnState:
         state,
         results=(*state.results, event.text),
         done=(*state.done, done),
+        effects=state.effects | {done} if event.ok and call and call.tool_class != "read" else state.effects,
         misses=state.misses if event.is_invalid else 0,
     )

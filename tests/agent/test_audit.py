@@ -15,11 +15,9 @@ from click.testing import CliRunner
 from agent.audit.book import BOOK_FILE, Book, look_at
 from agent.audit.chain import START, Fault, digest_of, missing_from, read_book
 from agent.audit.cli import audit
-from agent.audit.stored import stored_events
 from agent.errors import ApprovalError
 from agent.event_parts import Taken
 from agent.events import AnyEvent, ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted, TurnDone, Usage
-from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.sessions.store import Store
 from config.paths import Home
 from tests.agent.runtimes import agent_of
@@ -267,37 +265,6 @@ def test_a_second_answer_that_counts_for_nothing_is_not_in_the_book(tmp_path: Pa
         store.append("s", [answered.model_copy(update={"outcome": "yes", "who": "other"})], at=AT)
     store.close()
     assert [(entry.what, entry.word) for entry in look_at(tmp_path / BOOK_FILE).entries] == [("asked", ""), ("answered", "no")]
-
-
-@pytest.mark.anyio
-async def test_a_book_that_was_taken_away_is_missed_also_where_a_new_one_was_begun(home: Home):
-    with anyio.fail_after(60):
-        async with agent_of(home, [Say(calls=[SEND]), Say("Sent.")]) as agent:
-            await agent.ask("hi", agent.answer(granted=False))
-    runner, environment = CliRunner(), home.environment()
-    assert runner.invoke(audit, ["verify"], env=environment).exit_code == 0
-    (home.state_dir / BOOK_FILE).unlink()
-    gone = runner.invoke(audit, ["verify"], env=environment)
-    assert (gone.exit_code, "not in the book" in gone.output) == (1, True)
-    book = Book(home.state_dir / BOOK_FILE)
-    book.write("s", [started("c0")], at="2099-01-01T00:00:00+00:00")
-    book.close()
-    assert runner.invoke(audit, ["verify"], env=environment).exit_code == 1
-
-
-def test_what_is_older_than_the_book_is_not_missed(tmp_path: Path):
-    db = sqlite3.connect(tmp_path / "log", isolation_level=None)
-    db.executescript(f"{''.join(MIGRATIONS[:-1])} PRAGMA user_version = {len(MIGRATIONS) - 1};")
-    db.execute("INSERT INTO sessions (id, title, created_at) VALUES ('s', '', '')")
-    before = started("c0").model_dump_json()
-    db.execute("INSERT INTO events VALUES ('s', 1, 't', 'tool_started', ?, '2020-01-01T00:00:00+00:00')", (before,))
-    assert stored_events(tmp_path / "log", since=None) == []
-    migrate(db)
-    after = started("c1").model_dump_json()
-    db.execute("INSERT INTO events VALUES ('s', 2, 't', 'tool_started', ?, '2099-01-01T00:00:00+00:00')", (after,))
-    db.close()
-    assert [event for _, event in stored_events(tmp_path / "log", since=None)] == [started("c1")]
-    assert len(stored_events(tmp_path / "log", since="2019-01-01T00:00:00+00:00")) == 2
 
 
 @pytest.mark.anyio

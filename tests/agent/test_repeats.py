@@ -33,6 +33,14 @@ def test_a_counter_that_grows_while_nothing_changes_is_seen():
     assert [is_stuck(grows[:n]) for n in range(1, 6)] == [False, False, False, True, True]
 
 
+def test_a_row_of_effects_that_each_say_the_same_is_no_circle_and_one_that_fails_again_and_again_is():
+    row = [Done("archive_mail", f'{{"mail": {n}}}', "Done.") for n in range(1, 9)]
+    assert not any(is_stuck(row[:n], row[:n]) for n in range(1, 9))
+    assert is_stuck(row)
+    again = [Done("archive_mail", '{"mail": 1}', "Done.")] * 4
+    assert is_stuck(again, again), "the very same effect once more is a circle"
+
+
 def test_polling_that_changes_is_no_circle():
     assert not any(is_stuck([Done("job", "{}", f"{p} % done") for p in range(n)]) for n in range(1, 50))
 

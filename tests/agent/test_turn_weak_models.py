@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.calls.assemble import Reply
 from agent.events import ToolFinished
 from agent.turns.budget import Limits
-from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool
+from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool, Woke
 from tests.agent.turns import Turn, call, routed
 
 HERMES = '<tool_call>{"name": "list_events", "arguments": {"x": "y"}}</tool_call>'
@@ -28,6 +28,23 @@ def test_a_call_that_was_written_as_text_runs_and_its_text_is_no_answer():
     assert (replied.text, replied.raw, replied.calls[0].repaired) == ("", HERMES, "it was written as text")
     turn.run("list_events")
     assert told(turn)[-1].text == "list_events did it (The call was put right: it was written as text.)"
+
+
+def test_a_call_that_the_server_left_in_the_text_beside_another_runs_too_and_one_that_stands_in_both_places_once():
+    turn = routed()
+    other = '<tool_call>{"name": "read_mail", "arguments": {"x": "1"}}</tool_call>'
+    (replied, *_) = turn.tell(Replied(Reply(HERMES + other, raw=HERMES + other, calls=(call("list_events"),))))
+    assert replied.type == "model_replied"
+    assert replied.text == "", "no tags on the screen"
+    assert running(turn) == ['list_events{"x":"y"}', 'read_mail{"x":"1"}']
+
+
+def test_half_a_call_in_the_text_beside_a_whole_one_is_told_and_the_whole_one_runs():
+    turn = routed()
+    half = '<tool_call>{"name": "send_mail", "arguments": {"x": "'
+    turn.tell(Replied(Reply(half, raw=half, calls=(call("list_events"),))))
+    assert running(turn) == ['list_events{"x":"y"}']
+    assert [(event.name, event.is_invalid) for event in told(turn)] == [("send_mail", True)]
 
 
 def test_slips_are_put_right_and_marked_and_half_a_write_never_runs():
@@ -95,3 +112,22 @@ def test_a_turn_that_goes_on_in_circles_ends_with_an_answer_that_says_so():
     turn.say("", call("list_events", "once-more"))
     assert turn.end.answer == "I stopped, because list_events told me the same again and again: list_events did it"
     assert not running(turn)
+
+
+def test_four_effects_in_a_row_with_the_same_word_are_work_and_no_circle():
+    turn = routed(limits=Limits(max_steps=50), grants=("write",))
+    for n in range(5):
+        turn.say("", call("archive_mail", f"c{n}", f'{{"x": "{n}"}}'))
+        turn.prepare("archive_mail")
+        turn.run("archive_mail")
+    assert turn.pending == [CallModel("fast")]
+
+
+def test_a_turn_whose_time_is_up_says_what_may_have_taken_effect():
+    turn = routed(limits=Limits(turn_timeout_s=30), grants=("write",))
+    turn.say("", call("draft_mail"), call("list_events"))
+    turn.prepare("draft_mail")
+    turn.now += 31
+    turn.tell(Woke())
+    assert turn.end.answer.startswith("I stopped after 30 seconds")
+    assert turn.end.answer.endswith("It is not known whether draft_mail took effect: check before you ask for it again.")
