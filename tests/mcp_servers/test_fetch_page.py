@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -122,6 +123,14 @@ async def test_a_pdf_is_read_in_a_process_of_its_own(site: Web) -> None:
     assert "cannot be read" in await refusal(pages(site), "http://example.org/bad.pdf")
 
 
+async def test_a_pdf_that_unfolds_without_end_is_given_up(site: Web) -> None:
+    """Not even the process that reads it may hold what it unfolds to."""
+    bomb = _pdf_of(zlib.compress(b"\0" * 120_000_000), b"/Filter /FlateDecode ")
+    assert len(bomb) < 200_000
+    site.pages["/bomb.pdf"] = fake.page(bomb, "application/pdf")
+    assert "cannot be read" in await refusal(pages(site), "http://example.org/bomb.pdf")
+
+
 async def test_other_texts_are_shown_as_they_are_and_files_are_not(site: Web) -> None:
     site.pages |= {
         "/a.json": fake.page('{"a": "<b>\u202e"}', "application/ld+json"),
@@ -237,12 +246,15 @@ def test_a_kind_is_known_by_its_type_or_its_first_bytes() -> None:
 
 def _pdf(text: str) -> bytes:
     """The smallest PDF that says something."""
-    stream = f"BT /F1 12 Tf 10 50 Td ({text}) Tj ET".encode()
+    return _pdf_of(f"BT /F1 12 Tf 10 50 Td ({text}) Tj ET".encode())
+
+
+def _pdf_of(stream: bytes, packing: bytes = b"") -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< %s/Length %d >>\nstream\n%s\nendstream" % (packing, len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     body, offsets = b"%PDF-1.4\n", list[int]()
