@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line
-from mcp_servers.searxng.answers import plain_query
+from mcp_servers.searxng.answers import MAX_QUERY_CHARS, plain_query
 
 SAFE_SEARCH = {"off": "0", "moderate": "1", "strict": "2"}
 MAX_PAGE = 50
@@ -43,6 +43,9 @@ def parameters_of(arguments: Mapping[str, Any]) -> dict[str, str]:
     for name in NAMES:
         if arguments.get(name):
             parameters[name] = _names(name, arguments[name])
+    # They leave the house as the query does, and are a few words as it is.
+    if sum(len(parameters.get(name, "")) for name in NAMES) > MAX_QUERY_CHARS:
+        raise Refusal(f"All names together are longer than {MAX_QUERY_CHARS} characters. Give fewer.")
     if arguments.get("language"):
         parameters["language"] = _language(str(arguments["language"]))
     if arguments.get("time_range"):

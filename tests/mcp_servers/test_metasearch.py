@@ -124,6 +124,7 @@ async def test_what_would_command_the_instance_is_only_words() -> None:
             {"categories": ("news&format=html",)},
             {"categories": ("!g",)},
             {"disabled_plugins": ("a,b",)},
+            {"engines": ("x" * 60,) * 3, "disabled_engines": ("y" * 60,) * 3},
         ),
     ],
 )
