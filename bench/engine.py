@@ -30,6 +30,7 @@ from tests.fakes.tiny_gguf import write_tiny_gguf
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
 
 STREAMS = (1, 8, 32)
+IDLE_S = 4
 PACE_MS = 40
 """25 tokens a second and stream: what a large model does on a good card."""
 LATENCY_TARGET_MS = 1.0
@@ -123,6 +124,10 @@ async def _streams(place: Path, chunks: int) -> list[Figure]:
     async with running_engine(Home.at(place / "paced").prepare(), settings) as engine:
         await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
         child_url = model_url(await engine.status(), "paced")
+        with cpu_of(engine.process.pid) as idle:
+            await anyio.sleep(IDLE_S)
+        # Part of what a chunk costs where few come: at one stream, a twenty-fifth of it.
+        figures.append(Figure("engine that does nothing, CPU per second", "us", idle[0] / IDLE_S / 1e3))
         for count in STREAMS:
             direct = await _arrivals(child_url, "paced", count)
             with bare_relay(child_url) as relay, cpu_of(relay.pid) as bare:

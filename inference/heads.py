@@ -7,20 +7,31 @@ refuses it; this is for one that goes on and on. An answer's head leaves with th
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from typing import Any, cast
 
 import h11
+from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from inference.errors import HeadersTooLarge
 
 _TOO_LARGE = 431
 _HEAD = b"HTTP/1.1 "
+_IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 
 
 class HeadProtocol(H11Protocol):
     """uvicorn's, with one more answer and fewer packets."""
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        bound = config.h11_max_incomplete_event_size
+        self.conn = Chunking(h11.SERVER) if bound is None else Chunking(h11.SERVER, bound)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         super().connection_made(transport)
@@ -37,6 +48,21 @@ class HeadProtocol(H11Protocol):
         for event in (h11.Response(status_code=_TOO_LARGE, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+class Chunking(h11.Connection):
+    """h11's, which checks all that is said; but a part of a body in chunks has nothing to check, and comes once per token of a stream."""
+
+    _is_in_chunks = False
+
+    def send(self, event: h11.Event) -> bytes | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # h11 overloads it by event
+        """The bytes of an event."""
+        if self._is_in_chunks and type(event) is h11.Data and self.our_state is h11.SEND_BODY:
+            # An empty chunk would be the end.
+            return b"%x\r\n%b\r\n" % (len(event.data), event.data) if event.data else b""
+        said = super().send(event)
+        self._is_in_chunks = type(event) is h11.Response and said is not None and _IN_CHUNKS.search(said) is not None
+        return said
 
 
 class _HeadsWithBodies:

@@ -25,12 +25,11 @@ from inference.contract import ReloadAnswer
 from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
 from inference.gate import Gate
 from inference.keys import load_keys
+from inference.watched_file import FileWatch
 
-POLL_S = 1.0
-"""Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
 KEYS_POLL_S = 0.25
-"""The same for the keys: one that was taken away is to open nothing any more, and its streams are to end, before its owner looks again."""
-Stamp = tuple[int, int, int] | None
+"""Between two looks at the keys: one that was taken away is to open nothing any more, and its streams are to end, before its owner looks
+again."""
 Apply = Callable[[EngineSettings, Catalog, frozenset[str]], Awaitable[None]]
 """Lets new settings hold from now on; the names are those of models whose process must be another."""
 _LOG = logging.getLogger(__name__)
@@ -157,32 +156,5 @@ async def take_keys(path: Path, gate: Gate) -> None:
         _LOG.error("The keys stay as they were. %s", error.message)
 
 
-class FileWatch:
-    """Notices when a file has changed since this watch was made, also when it was replaced or is new."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._known = _stamp_of(path)
-
-    async def run(self, on_change: Callable[[], Awaitable[None]], *, every_s: float = POLL_S) -> None:
-        """Call `on_change` after every change, for as long as the task lives."""
-        last = self._known
-        while True:
-            await anyio.sleep(every_s)
-            now = await anyio.to_thread.run_sync(_stamp_of, self.path)
-            is_settled, last = now == last, now
-            if is_settled and now != self._known:
-                self._known = now
-                await on_change()
-
-
 def _overridden_text(each: Overridden) -> str:
     return f"{each.key}: {each.by} says {each.used}, which counts; the file's {each.file} counts at a start without it"
-
-
-def _stamp_of(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

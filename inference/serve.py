@@ -42,11 +42,12 @@ from inference.policy import Policy
 from inference.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
 from inference.read_ahead import ReadAhead
-from inference.reload import KEYS_POLL_S, FileWatch, Origin, Reloader, take_keys
+from inference.reload import KEYS_POLL_S, Origin, Reloader, take_keys
 from inference.residency import UNMEASURED, Limits, Memory
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
 from inference.warmth.shelf import Shelf
+from inference.watched_file import FileWatch
 
 _LOG = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Ma
             await stop.first.wait()
             tasks.start_soon(_hurry, stop, supervisor)
             await supervisor.shut_down()
-        server.should_exit = True
+        server.end()
 
 
 async def _serve_http(server: Server, front: Front, scope: anyio.CancelScope) -> None:

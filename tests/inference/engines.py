@@ -147,7 +147,7 @@ async def engine(
             tasks.start_soon(server.serve, [listener])
             async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
                 yield RunningEngine(supervisor, client, url, gate, observatory, control)
-            server.should_exit = True
+            server.end()
 
 
 def limited(**changes: Any) -> Callable[[Policy], Policy]:

@@ -20,8 +20,9 @@ from inference.contract import ReloadAnswer
 from inference.control import add_reload
 from inference.errors import SettingsRefused
 from inference.keys import KEY_FILE, add_key, remove_key
-from inference.reload import FileWatch, Origin, Reloader, Standing, take_keys
+from inference.reload import Origin, Reloader, Standing, take_keys
 from inference.serve import policy
+from inference.watched_file import FileWatch
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange, Upstream
 from tests.inference.engines import ASKED, RunningEngine, error_of, frame, running, until

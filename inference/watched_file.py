@@ -1,0 +1,64 @@
+"""Notice when a file has changed, by looking at its path again and again in a thread that wakes nobody as long as it stays the same.
+
+Two looks per second in the event loop, each by way of a worker thread, were a tenth of what a stream costs. The file is not held open,
+because editors write a new one and rename it over the old one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+
+POLL_S = 1.0
+"""Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
+Stamp = tuple[int, int, int] | None
+
+
+class FileWatch:
+    """Notices when a file has changed since this watch was made, also when it was replaced or is new."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = _stamp_of(path)
+
+    async def run(self, on_change: Callable[[], Awaitable[None]], *, every_s: float = POLL_S) -> None:
+        """Call `on_change` after every change, for as long as the task lives; a change meanwhile is noticed afterwards."""
+        while True:
+            await self._changed(every_s)
+            await on_change()
+
+    async def _changed(self, every_s: float) -> None:
+        token = anyio.lowlevel.current_token()
+        news, is_over = anyio.Event(), threading.Event()
+
+        def look() -> None:
+            last = self._known
+            while not is_over.wait(every_s):
+                now = _stamp_of(self.path)
+                is_settled, last = now == last, now
+                if is_settled and now != self._known:
+                    self._known = now
+                    # A RuntimeError says that the event loop has ended: nobody waits any more.
+                    with contextlib.suppress(RuntimeError):
+                        anyio.from_thread.run_sync(news.set, token=token)
+                    return
+
+        threading.Thread(target=look, name=f"watch {self.path.name}", daemon=True).start()
+        try:
+            await news.wait()
+        finally:
+            is_over.set()
+
+
+def _stamp_of(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
