@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 from agent.calls.mending import loads, mend
+from agent.calls.patterns import are_quick, is_quick
 from agent.calls.reading import UNREADABLE
 from agent.events import CallValue
 from agent.view.own_names import FIND_TOOLS
 from agent.view.prompt import canonical_json
+from config.vocabulary import is_table
 
 KEPT_SCHEMAS = 512
 """Of tools; more than a model is ever shown."""
@@ -108,10 +110,34 @@ def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, A
 @lru_cache(maxsize=KEPT_SCHEMAS)
 def _validator(schema: str) -> Any:
     """What checks arguments; kept, because to check the schema itself takes fifty times as long as the arguments do."""
-    from jsonschema import Draft202012Validator
     from referencing import Registry
 
     described: Any = json.loads(schema)
-    Draft202012Validator.check_schema(described)
-    # A registry of nothing: the usual one would fetch whatever address a server's schema names.
-    return Draft202012Validator(described, registry=Registry())
+    kind = _bounded_kind()
+    kind.check_schema(described)
+    # The usual registry would fetch whatever address a server's schema names.
+    nothing: Registry[Any] = Registry()
+    return kind(described, registry=nothing)
+
+
+@lru_cache(maxsize=1)
+def _bounded_kind() -> Any:
+    """The validator of JSON Schema, without the patterns that could hold it up."""
+    import jsonschema.validators
+
+    library: Any = jsonschema.validators
+    usual: Mapping[str, Any] = library.Draft202012Validator.VALIDATORS
+
+    def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if not isinstance(instance, str) or is_quick(value, (instance,)):
+            yield from usual["pattern"](validator, value, instance, schema) or ()
+
+    def by_name(rule: str) -> Any:
+        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+            if not is_table(instance) or are_quick(schema, instance):
+                yield from usual[rule](validator, value, instance, schema) or ()
+
+        return check
+
+    names = ("patternProperties", "additionalProperties", "unevaluatedProperties")
+    return library.extend(library.Draft202012Validator, {"pattern": pattern, **{rule: by_name(rule) for rule in names}})

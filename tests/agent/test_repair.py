@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -71,3 +72,35 @@ def test_a_schema_that_makes_no_sense_is_told_and_fetches_nothing(schema: dict[s
     checked = check_call(call('{"title": "A"}'), {"create_event": schema})
     assert checked.arguments is None
     assert checked.problem.startswith("The arguments of create_event cannot be checked")
+
+
+SLOW = "a" * 24 + "!"
+"""Takes Python seconds to hold against the pattern, and twice as long with each letter more."""
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"title": {"type": "string", "pattern": "^(a+)+$"}}},
+        {"properties": {"title": {"type": "string", "pattern": "^(a|a)*$"}}},
+        {"propertyNames": {"pattern": "^(a+)+$"}},
+        {"patternProperties": {"^(a+)+$": {"type": "integer"}}, "additionalProperties": False},
+    ],
+)
+def test_a_servers_pattern_cannot_hold_up_the_conversations_with_a_models_words(schema: dict[str, Any]):
+    words = json.dumps({"title" if "properties" in schema else SLOW: SLOW})
+    assert check_call(call(words), {"create_event": schema}).arguments == json.loads(words)
+
+
+@pytest.mark.parametrize(
+    ("schema", "fits"),
+    [
+        ({"properties": {"title": {"pattern": r"^\d{4}-\d{2}$"}}}, "2026-11"),
+        ({"properties": {"title": {"pattern": "^[a-z]+$"}}}, "abc"),
+        ({"patternProperties": {"^ti": {"enum": ["yes"]}}, "additionalProperties": False}, "yes"),
+    ],
+)
+def test_a_simple_pattern_is_checked(schema: dict[str, Any], fits: str):
+    assert check_call(call(json.dumps({"title": fits})), {"create_event": schema}).arguments == {"title": fits}
+    for bad in ({"title": "Not so!"}, {"other": fits} if "patternProperties" in schema else {"title": "?"}):
+        assert "do not fit" in check_call(call(json.dumps(bad)), {"create_event": schema}).problem
