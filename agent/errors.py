@@ -11,7 +11,8 @@ AgentError
 ├── ModelError            the turn ends, with a sentence for the person
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
-│       └── ContextOverflow       the turn: older turns leave the model's view, once
+│       ├── ContextOverflow       the turn: older turns leave the model's view, once
+│       └── RequestTooLarge       the conversation: earlier pictures are left out, once
 └── ToolError             the model is told, and goes on
     ├── ToolUnavailable       the call did not reach a server: nothing was done
     └── OutcomeUnknown        the call was sent and no answer came back
@@ -116,6 +117,17 @@ class ContextOverflow(ModelFailed):
         super().__init__(f"This is longer than the model can read{told}. Begin a new session, or ask a larger tier.")
         self.prompt_tokens = prompt_tokens
         self.n_ctx = n_ctx
+
+
+class RequestTooLarge(ModelFailed):
+    """A server on the way takes no request of this size."""
+
+    def __init__(self, size: int, said: str = "") -> None:
+        """`size`: of the request, in bytes. `said`: the server's own words."""
+        super().__init__(
+            f"The request has {size / 2**20:.1f} MiB with the pictures of the conversation, more than the model's server takes. "
+            f"{said or 'It did not say how much it takes.'} Send fewer or smaller pictures, or raise server.max_body_mib in engine.toml."
+        )
 
 
 class PictureRefused(AgentError):

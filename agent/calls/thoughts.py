@@ -79,6 +79,29 @@ class Thoughts:
         return ("", begun[end.end() :].lstrip()) if end else ("", raw)
 
 
+@dataclass
+class Inside:
+    """Takes an answer that begins inside thoughts, because its prompt ended there, and gives on what comes after their end."""
+
+    _held: str = ""
+    _is_thinking: bool = True
+    _has_spoken: bool = False
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece in; what of it was said."""
+        if self._has_spoken:
+            return piece
+        self._held += piece
+        if self._is_thinking:
+            end = _ENDS.search(self._held)
+            if end is None:
+                return ""
+            self._is_thinking, self._held = False, self._held[end.end() :]
+        said = self._held.lstrip()
+        self._has_spoken = bool(said)
+        return said
+
+
 def parted_at_end(text: str) -> tuple[str, str] | None:
     """An answer whose thinking the template may have opened: thoughts, and what was said; None where no thinking ends in it."""
     end = _ENDS.search(text)

@@ -19,12 +19,13 @@ from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
 from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
-from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, RequestTooLarge
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
 
+TOO_LARGE = 413
 MAX_LINE_CHARS = 4 * 1024 * 1024
 """A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
 
@@ -102,13 +103,14 @@ class ModelClient:
         Raises:
             EngineUnreachable: nobody answers there.
             ContextOverflow: the request is too long for the model.
+            RequestTooLarge: it has more bytes than the engine takes.
             ModelFailed: the engine refused, the model died, or its stream broke off.
         """
         try:
             answer = await self._ask(asking_for_progress(body), {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
             try:
                 if answer.status != 200:
-                    raise _refusal(answer.status, await answer.read())
+                    raise _refusal(answer.status, await answer.read(), len(body))
                 return await _assemble(answer, on_text, on_progress)
             finally:
                 answer.close()
@@ -177,13 +179,15 @@ def _parse(data: str) -> dict[str, Any]:
     return cast("dict[str, Any]", payload)
 
 
-def _refusal(status: int, body: bytes) -> ModelFailed:
+def _refusal(status: int, body: bytes, asked_bytes: int) -> ModelFailed:
     try:
         payload: Any = json.loads(body)
     except ValueError:
         payload = {}
     if not isinstance(payload, dict) or "error" not in payload:
-        return ModelFailed(f"The engine answered with status {status}.")
+        return RequestTooLarge(asked_bytes) if status == TOO_LARGE else ModelFailed(f"The engine answered with status {status}.")
+    if status == TOO_LARGE:
+        return RequestTooLarge(asked_bytes, _sentence(cast("dict[str, Any]", payload)))
     return _failure(cast("dict[str, Any]", payload))
 
 

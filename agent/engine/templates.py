@@ -33,6 +33,8 @@ FRESH_S = 60.0
 MAX_KEPT = 200
 """Verdicts in the file; the oldest leave."""
 TEMPLATES_FILE = "templates.json"
+INSIDE = "inside"
+"""What the file says of a place instead of a verdict."""
 log = logging.getLogger(__name__)
 
 
@@ -78,14 +80,48 @@ class Templates:
         self._clock = clock
         self._known: dict[tuple[str, str, Carriage], _Known] = {}
         self._openers: dict[tuple[str, str], _Opens] = {}
+        self._inside: dict[str, bool] | None = None
+        """Places whose last answer began inside thoughts that their server passed on as text; None before the file was read."""
         self._lock = anyio.Lock()
+
+    async def begins_inside(self, route: RouteChosen | None) -> bool:
+        """Whether an answer of this place is taken to begin inside thoughts, so that they are not shown while they stream.
+
+        The last answer decides, which `settle` has looked at: a server that tells thoughts apart by itself must not be held up.
+        """
+        if route is None or route.node not in self._engines:
+            return False
+        async with self._lock:
+            return (await self._places()).get(_place(route), False)
+
+    async def _places(self) -> dict[str, bool]:
+        if self._inside is None:
+            kept = await anyio.to_thread.run_sync(_read_all, self._path)
+            self._inside = {place: True for place, said in kept.items() if said == INSIDE}
+        return self._inside
+
+    async def _note(self, route: RouteChosen, *, is_inside: bool) -> None:
+        """Keep how an answer of this place began, where that is news."""
+        async with self._lock:
+            places = await self._places()
+            if places.get(_place(route), False) == is_inside:
+                return
+            places[_place(route)] = is_inside
+            try:
+                kept = await anyio.to_thread.run_sync(_read_all, self._path)
+                kept.pop(_place(route), None)
+                newest = {**kept, **({_place(route): INSIDE} if is_inside else {})}
+                await anyio.to_thread.run_sync(write_whole, self._path, json.dumps(newest, indent=1))
+            except OSError as error:
+                log.info("how answers of %s begin is not kept: %s", route.model, error)
 
     async def settle(self, route: RouteChosen | None, reply: Reply) -> Reply:
         """An answer with its thoughts apart, and with the word on whether they are sent again."""
         if route is None or (engine := self._engines.get(route.node)) is None:
             return reply
         at = _At(route.node, engine, route.model, reply.model)
-        reply = await self._parted(at, reply)
+        as_it_came, reply = reply, await self._parted(at, reply)
+        await self._note(route, is_inside=reply is not as_it_came)
         if not reply.reasoning:
             return reply
         carriage: Carriage = "inline" if reply.raw and not reply.calls and reply.raw != reply.text else "field"
@@ -126,9 +162,9 @@ class Templates:
             if not await at.is_loaded():
                 return None
             identity = _identity(await at.engine.template(at.name), carriage)
-            kept = await anyio.to_thread.run_sync(_read, self._path)
-            if identity in kept:
-                return kept[identity]
+            kept = await anyio.to_thread.run_sync(_read_all, self._path)
+            if (known := _VERDICTS.get(kept.get(identity, ""))) is not None:
+                return known
             verdict = worst([await _render(at, scene) for scene in scenes(carriage)])
             log.info("the template of %s: thoughts (%s) are %s", at.model, carriage, verdict)
             newest = dict(list({**kept, identity: verdict}.items())[-MAX_KEPT:])
@@ -156,11 +192,18 @@ def _identity(template: str, carriage: Carriage) -> str:
     return hashlib.sha256(f"{carriage}\0{template}".encode()).hexdigest()
 
 
-def _read(path: Path) -> dict[str, Verdict]:
-    """Verdicts by identity; a file that is missing or no such file holds none."""
+def _place(route: RouteChosen) -> str:
+    return f"{route.node}/{route.model}"
+
+
+_VERDICTS: Mapping[str, Verdict] = {"kept": "kept", "dropped": "dropped", "moved": "moved"}
+
+
+def _read_all(path: Path) -> dict[str, str]:
+    """Verdicts by identity, and the places whose answers begin inside thoughts; a file that is missing or no such file holds none."""
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     rows = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    return {identity: verdict for identity, verdict in rows.items() if verdict in ("kept", "dropped", "moved")}
+    return {name: said for name, said in rows.items() if said == INSIDE or said in _VERDICTS}

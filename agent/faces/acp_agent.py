@@ -25,6 +25,8 @@ from agent.service.client import ServiceClient
 WHO = "acp"
 CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
+NODES_LOOK_S = 60.0
+"""Between two looks at what can answer: nobody chooses among them more often, and each asks every node."""
 SEES_BOUND_S = 10.0
 """For the first look at the nodes, the start of the service included: an editor that waits for longer takes the agent for dead."""
 log = logging.getLogger(__name__)
@@ -58,10 +60,13 @@ class AcpAgent:
         self._sending = anyio.Lock()
         self._chosen: dict[str, Chosen] = {}
         """Of the sessions that this editor has opened."""
+        self._told: dict[str, tuple[str, ...]] = {}
+        """What could answer, as each of them was told."""
 
     async def run(self, lines: AsyncIterator[bytes]) -> None:
         """Serve until the client has gone; what still runs for it is cancelled."""
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_nodes)
             async for line in lines:
                 if line.strip():
                     await self._take(line, tasks)
@@ -144,6 +149,7 @@ class AcpAgent:
                 return await self._opened(service, await service.fork(session), is_new=True)
             case "session/delete":
                 await service.delete(session)
+                self._told.pop(session, None)
                 return {}
             case "session/load":
                 # Before anything is told: what is not there must be an error alone.
@@ -160,13 +166,30 @@ class AcpAgent:
 
     async def _choose(self, service: ServiceClient, session: str, params: dict[str, Any]) -> dict[str, Any]:
         before = self._of(session)
-        self._chosen[session] = chosen = changed(params, before, await _named(service))
+        self._chosen[session] = chosen = changed(params, before, await _named(service) or ())
         if chosen.mode != before.mode:
             await self._update(session, {"sessionUpdate": "current_mode_update", "currentModeId": chosen.mode})
         return await self._options(service, session)
 
     async def _options(self, service: ServiceClient, session: str) -> dict[str, Any]:
-        return options(self._of(session), await _named(service))
+        named = await _named(service) or ()
+        self._told[session] = named
+        return options(self._of(session), named)
+
+    async def _watch_nodes(self) -> None:
+        """Tell the sessions when other places can answer than they were told; looked at only once there is a session."""
+        while True:
+            await anyio.sleep(NODES_LOOK_S)
+            if not self._told:
+                continue
+            try:
+                named = await _named(await self._link.service())
+            except AgentError as error:
+                log.info("the nodes are not looked at any more: %s", error)
+                return
+            for session in [each for each, told in self._told.items() if named is not None and told != named]:
+                self._told[session] = named or ()
+                await self._update(session, {"sessionUpdate": "config_option_update", **options(self._of(session), named or ())})
 
     def _of(self, session: str) -> Chosen:
         return self._chosen.get(session, Chosen())
@@ -222,10 +245,10 @@ class AcpAgent:
             await self._write(json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode() + b"\n")
 
 
-async def _named(service: ServiceClient) -> tuple[str, ...]:
-    """What a person can have answer now; nothing where that cannot be told."""
+async def _named(service: ServiceClient) -> tuple[str, ...] | None:
+    """What a person can have answer now; None where that cannot be told."""
     try:
         return places(await service.routes(limit=0))
     except AgentError as error:
         log.info("the nodes are not known: %s", error)
-        return ()
+        return None

@@ -14,8 +14,9 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
+from agent.calls.thoughts import Inside
 from agent.engine.progress import PromptProgress
-from agent.errors import AgentError, ModelFailed, SessionBusy
+from agent.errors import AgentError, ModelFailed, RequestTooLarge, SessionBusy
 from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
@@ -30,7 +31,7 @@ from agent.turns.loop import Ports, TurnLoop
 from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
-from agent.view.messages import Manner, request_body
+from agent.view.messages import Manner, Prefix, request_body
 from agent.view.pictures import has_pictures, without_pictures
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, cut_at_rest
@@ -221,8 +222,26 @@ class OpenSession:
         messages = tuple(
             self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages
         )
-        max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
-        body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
+        ask = partial(self._ask, tier, turn, manner, prefix)
+        try:
+            reply = await ask(messages)
+        except RequestTooLarge:
+            if is_summary or not self.conversation.leave_out_earlier_pictures():
+                raise
+            messages = tuple(self.conversation.messages)
+            reply = await ask(messages)
+        if not is_summary:
+            reply = await self.world.templates.settle(self.routes.last, reply)
+        if leaving is not None:
+            return reply  # It leaves out the end of the conversation on purpose, which is no loss.
+        self._watch, lost = self._watch.take(turn, prefix, messages, reply)
+        if lost is not None:
+            await self.commit([lost])
+        return reply
+
+    async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, messages: tuple[bytes, ...]) -> Reply:
+        is_summary = manner == "summary"
+        inside = Inside() if await self.world.templates.begins_inside(self.routes.last) else None
 
         def show_progress(progress: SwapProgress | PromptProgress) -> None:
             if isinstance(progress, PromptProgress):
@@ -233,21 +252,16 @@ class OpenSession:
             self._feed.publish(EngineLoading(turn=turn, **shown))
 
         def show_text(text: str) -> None:
-            if not is_summary:
-                self._feed.publish(TextDelta(turn=turn, text=text))
+            said = inside.feed(text) if inside is not None else text
+            if said and not is_summary:
+                self._feed.publish(TextDelta(turn=turn, text=said))
 
-        reply = await self.world.router.complete(
+        max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
+        body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
+        return await self.world.router.complete(
             self.routes.last,
             body,
             session=self.session,
             on_text=show_text,
             on_progress=show_progress,
         )
-        if not is_summary:
-            reply = await self.world.templates.settle(self.routes.last, reply)
-        if leaving is not None:
-            return reply  # It leaves out the end of the conversation on purpose, which is no loss.
-        self._watch, lost = self._watch.take(turn, prefix, messages, reply)
-        if lost is not None:
-            await self.commit([lost])
-        return reply

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from agent.event_parts import Picture
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
-from agent.view.pictures import has_pictures, size_of, with_room
+from agent.view.pictures import LEFT_OUT, has_pictures, size_of, with_room, without_pictures
 from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
@@ -98,6 +98,20 @@ class Conversation:
         self._starts = {each: start - moved for each, start in self._starts.items() if start >= first}
         tokens, counted = self._counted
         self._counted = (round(tokens * self._size() / max(1, before)), max(0, counted - moved))
+
+    def leave_out_earlier_pictures(self) -> bool:
+        """Before another try of a request that was too large: pictures of all turns but the newest go for good; whether there were any.
+
+        As the log still has them, it happens once more when the conversation is read from there.
+        """
+        newest = next(reversed(self._starts.values()), 0)
+        if not has_pictures(self.messages[:newest]):
+            return False
+        before = self._size()
+        self.messages[:newest] = without_pictures(self.messages[:newest], LEFT_OUT)
+        tokens, counted = self._counted
+        self._counted = (round(tokens * self._size() / max(1, before)), counted)
+        return True
 
     def _make_room(self, pictures: Sequence[Picture]) -> None:
         """Before a message with pictures: what its bytes crowd out is left out for good, so that requests begin alike from then on."""

@@ -266,3 +266,26 @@ async def test_what_is_left_out_is_no_loss_and_a_summary_goes_without_pictures(h
             assert [event for event in await agent.stored() if isinstance(event, CacheLost)] == []
             assert (await agent.runtime.compact(agent.session)).is_summed_up
             assert [each for each in images(agent.model.requests[3]) if each in (*encoded, LEFT_OUT)] == [LEFT_OUT] * 2
+
+
+@pytest.mark.anyio
+async def test_a_request_that_is_too_large_goes_once_more_without_earlier_pictures_and_else_ends_in_one_sentence(home: Home):
+    other = PictureFile(name="other.png", content=png(5, 4))
+    said = "The request is larger than 20 MiB (server.max_body_mib)."
+    refused = Say(status=413, error={"message": said, "code": "body_too_large"})
+    with anyio.fail_after(90):
+        async with agent_of(home, [Say("A dot."), refused, Say("A bar."), Say("Well.")]) as agent:
+            agent.model.meta = {"capabilities": SEES}
+            for text, beside in (("what is it?", [PHOTO]), ("and this?", [other]), ("and?", [])):
+                assert isinstance((await agent.ask(text, attached=beside))[-1], TurnDone)
+            encoded = [base64.b64encode(each.content).decode() for each in (PHOTO, other)]
+            sent = [[each for each in images(request) if each in (*encoded, LEFT_OUT)] for request in agent.model.requests]
+            assert sent == [[encoded[0]], encoded, [LEFT_OUT, encoded[1]], [LEFT_OUT, encoded[1]]]
+            assert [event for event in await agent.stored() if isinstance(event, CacheLost)] == []
+        async with agent_of(home, [refused], tools=agent.tools) as fresh:
+            fresh.model.meta = {"capabilities": SEES}
+            (failed,) = [event for event in await fresh.ask("what is it?", attached=[PHOTO]) if isinstance(event, TurnFailed)]
+    assert failed.error == (
+        "The request has 0.0 MiB with the pictures of the conversation, more than the model's server takes. "
+        f"{said} Send fewer or smaller pictures, or raise server.max_body_mib in engine.toml."
+    )

@@ -9,9 +9,10 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.abc import TaskStatus
 
 from agent.engine.templates import TEMPLATES_FILE
-from agent.events import ModelReplied
+from agent.events import ModelReplied, TextDelta
 from agent.view.context import Conversation
 from agent.view.replay import Carriage, Verdict, scenes, verdict_on, worst
 from config.paths import Home
@@ -119,6 +120,39 @@ async def test_an_end_of_thoughts_that_nothing_began_counts_only_where_the_templ
             replied = [event for event in events if isinstance(event, ModelReplied)]
             assert [(event.reasoning, event.text) for event in replied] == [expected, expected]
             assert not template or agent.model.looks.count("/apply-template 0") <= 5
+
+
+async def streamed(agent: Agent, text: str) -> str:
+    """What of an answer is on the screen before it is whole, with no listener slower than the model."""
+    pieces: list[str] = []
+
+    async def listen(*, task_status: TaskStatus[None]) -> None:
+        task_status.started()
+        async for event in agent.runtime.events(agent.session):
+            if isinstance(event, TextDelta):
+                pieces.append(event.text)  # noqa: PERF401 - it never ends, so it is no list
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(listen)
+        await anyio.wait_all_tasks_blocked()
+        await agent.ask(text)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    return "".join(pieces)
+
+
+@pytest.mark.anyio
+async def test_thoughts_that_the_template_begins_are_not_shown_while_they_stream_once_that_is_known(home: Home):
+    async with thinking(home, templates.opens_thoughts, [Say(UNOPENED), Say(UNOPENED)]) as agent:
+        assert await streamed(agent, "first") == UNOPENED
+        assert await streamed(agent, "second") == "One."
+    # As it stands in the file, the next service knows it from the start; another answer is whole in the end, and then forgets it.
+    async with thinking(home, templates.opens_thoughts, [Say(UNOPENED), Say("Plain."), Say("Plain again.")]) as agent:
+        assert await streamed(agent, "first") == "One."
+        assert await streamed(agent, "second") == ""
+        assert await streamed(agent, "third") == "Plain again."
+        assert [event.text for event in await agent.stored() if isinstance(event, ModelReplied)] == ["One.", "Plain.", "Plain again."]
+    assert "inside" not in (home.state_dir / TEMPLATES_FILE).read_text(encoding="utf-8")
 
 
 @pytest.mark.anyio

@@ -26,7 +26,7 @@ from tests.agent.test_pictures import png
 
 DATA = base64.b64encode(png(4, 3)).decode()
 TYPED = {"type": "text", "text": "What is it?"}
-IMAGE = {"type": "image", "mimeType": "image/png", "data": DATA, "uri": "file:///home/a/photo.png?x"}
+IMAGE = {"type": "image", "mimeType": "image/png", "data": DATA, "uri": "file:///a/photo.png?x"}
 
 
 def beside(*blocks: dict[str, Any]) -> tuple[Beside, ...]:
