@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from typing import Any, cast
 
 from mcp_servers.accounts.google_api import GoogleApi
@@ -17,6 +17,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, decoded, encoded, header_of
 from mcp_servers.mailbox.mime import parse, quotable_id
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
+from mcp_servers.mailbox.writing import WRITING
 
 Json = dict[str, Any]
 ME = "me"
@@ -85,7 +86,7 @@ class GmailDrafts:
         return True
 
     def _put(self, content: bytes, key: str) -> str:
-        message = message_from_bytes(unmarked(content), policy=policy.SMTP)
+        message = message_from_bytes(unmarked(content), policy=WRITING)
         del message[MARK]
         message[MARK] = key
         try:

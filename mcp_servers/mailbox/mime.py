@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
+from mcp_servers.mailbox.writing import WRITING
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 
@@ -115,7 +116,7 @@ class Enclosure:
 
 def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclosures: Sequence[Enclosure] = ()) -> bytes:
     """The mail as it goes out; a sender that is not known is left to whoever delivers it."""
-    message = EmailMessage(policy=policy.SMTP)
+    message = EmailMessage(policy=WRITING)
     if sender:
         message["From"] = sender
     message["To"] = ", ".join(letter.to)
@@ -142,7 +143,7 @@ def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
 
 def redated(content: bytes, at: datetime) -> bytes:
     """The same mail with the time at which it is sent, and without Bcc."""
-    message = message_from_bytes(content, policy=policy.SMTP)
+    message = message_from_bytes(content, policy=WRITING)
     del message["Date"], message["Bcc"]
     message["Date"] = format_datetime(at)
     return message.as_bytes()

@@ -17,6 +17,8 @@ from mcp_servers.mailbox.letters import Person, is_address, no_address_text, one
 from mcp_servers.wording import holds, words_of
 
 MAX_RECIPIENTS = 20
+_ONE = re.compile(r'(?:"[^"]*"|[^,;])+')
+"""Up to the next comma or semicolon; one within quotation marks is part of a name."""
 
 
 def recipients(to: str, known: tuple[Person, ...]) -> tuple[str, ...]:
@@ -30,7 +32,7 @@ def recipients(to: str, known: tuple[Person, ...]) -> tuple[str, ...]:
         Refusal: somebody is unknown, or could be several people.
     """
     line = one_line(to, "recipient")
-    names = [name.strip() for name in re.split(r"[,;]", line) if name.strip()]
+    names = [name.strip() for name in _ONE.findall(line) if name.strip()]
     found = [address for name in names for address in _of_one(name, known)]
     if not found:
         raise Refusal(no_address_text(line))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from typing import Any, cast
 
 from mcp_servers.accounts.failing import AccountUnusable
@@ -19,6 +19,7 @@ from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
 from mcp_servers.mailbox.letters import people_in
+from mcp_servers.mailbox.writing import WRITING
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 
@@ -139,7 +140,7 @@ def message_id_of(key: str) -> str:
 
 
 def _marked(parcel: Parcel) -> bytes:
-    message = message_from_bytes(parcel.content, policy=policy.SMTP)
+    message = message_from_bytes(parcel.content, policy=WRITING)
     del message[MARK], message["Message-ID"]
     # A draft has the id of when it was written; what it is looked for by is of this sending.
     written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}

@@ -53,3 +53,9 @@ def test_too_many_recipients_are_refused() -> None:
 def test_an_address_is_one_person_under_the_first_name_that_comes_with_it() -> None:
     seen = [Person("", "A@example.org"), Person("Anna", "a@example.org"), Person("A. Keller", "a@example.org")]
     assert distinct(seen) == (Person("Anna", "a@example.org"),)
+
+
+def test_a_comma_within_quotation_marks_is_part_of_a_name_and_adds_nobody() -> None:
+    known = (Person("Anna Keller", "anna@example.org"), Person("Bruno Rossi", "bruno@example.org"))
+    assert recipients('"Keller, Anna" <other@example.org>; bruno', known) == ("other@example.org", "bruno@example.org")
+    assert recipients('"bruno", anna', known) == ("bruno@example.org", "anna@example.org")
