@@ -58,8 +58,8 @@ def after(days: tuple[FreeDay, ...], now: datetime, length: timedelta) -> tuple[
 
 
 def _left(spans: tuple[Span, ...], start: datetime, length: timedelta) -> tuple[Span, ...]:
-    left = [Span(max(span.start, start), span.end) for span in spans]
-    return tuple(span for span in left if span.end - span.start >= length)
+    left = [Span(max(span.start, start, key=datetime.timestamp), span.end) for span in spans]
+    return tuple(span for span in left if _between(span.start, span.end) >= length)
 
 
 def _next_quarter(now: datetime) -> datetime:
@@ -70,10 +70,15 @@ def _next_quarter(now: datetime) -> datetime:
 def _gaps(window: Span, events: tuple[Event, ...], length: timedelta) -> tuple[Span, ...]:
     gaps: list[Span] = []
     start = window.start
-    for event in sorted(clashes(events, window), key=lambda event: event.span.start):
-        if event.span.start - start >= length:
+    for event in sorted(clashes(events, window), key=lambda event: event.span.start.timestamp()):
+        if _between(start, event.span.start) >= length:
             gaps.append(Span(start, event.span.start))
-        start = max(start, event.span.end)
-    if window.end - start >= length:
+        start = max(start, event.span.end, key=datetime.timestamp)
+    if _between(start, window.end) >= length:
         gaps.append(Span(start, window.end))
     return tuple(gaps)
+
+
+def _between(start: datetime, end: datetime) -> timedelta:
+    """How long it really is: two wall times of one zone subtract by the wall, which loses or adds an hour twice a year."""
+    return timedelta(seconds=end.timestamp() - start.timestamp())

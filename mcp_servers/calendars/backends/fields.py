@@ -16,6 +16,7 @@ from mcp_servers.calendars.backends.starts import Start, Starts
 from mcp_servers.calendars.model import Change, Event, Guest, Notify
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 from mcp_servers.spans import Span
+from mcp_servers.when import later
 
 Component = Any
 MAX_DESCRIPTION_CHARS = 20_000
@@ -166,8 +167,16 @@ def put_answer(component: Component, addresses: frozenset[str], answer: str) -> 
 
 
 def _span(start: Start, end: Start, zone: tzinfo) -> Span:
-    first = _moment(start, zone)
-    return Span(first, max(_moment(end, zone), first), not isinstance(start, datetime))
+    first, last = _moment(start, zone), _moment(end, zone)
+    if isinstance(start, datetime) and _is_skipped(start, zone):
+        last = later(first, cast("Any", end) - start)  # it takes as long as it says
+    return Span(first, max(last, first, key=datetime.timestamp), not isinstance(start, datetime))
+
+
+def _is_skipped(value: datetime, zone: tzinfo) -> bool:
+    """Whether clocks that go forward pass over that wall time."""
+    there = value if value.tzinfo else value.replace(tzinfo=zone)
+    return there.astimezone(UTC).astimezone(there.tzinfo).replace(tzinfo=None) != there.replace(tzinfo=None)
 
 
 def _end_of(component: Component) -> Start:
@@ -181,8 +190,8 @@ def _end_of(component: Component) -> Start:
 def _moment(value: Start, zone: tzinfo) -> datetime:
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=zone)
-    # A time without a zone is the wall time wherever the person is.
-    return value.astimezone(zone) if value.tzinfo else value.replace(tzinfo=zone)
+    # A time without a zone is the wall time wherever the person is; one that clocks skip is when it would have been.
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC).astimezone(zone)
 
 
 def _people(component: Component, name: str) -> list[Any]:

@@ -31,6 +31,7 @@ PRODUCT = "-//Variet//calendars//EN"
 Calendar = Any
 _KEPT_PERIODS = 32
 """Of one calendar: the weeks and days that a conversation is about."""
+_SHIFT = timedelta(hours=1)
 _AROUND = timedelta(days=2)
 """An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
 _UNREADABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, BrokenCalendarProperty)
@@ -85,11 +86,22 @@ class Unfolded:
         return self._periods[asked]
 
     def _occurrences(self, period: Span, zone: tzinfo) -> Iterator[Event]:
-        for component in self._query.between(period.start, period.end):
+        # The library goes by the wall, on which what clocks pass over is an hour away from when it takes place.
+        around = _SHIFT if _clocks_change(period) else timedelta()
+        for component in self._query.between(period.start - around, period.end + around):
             series = self._series.get(str(component.get("UID", "")), [])
             event = event_of(component, self._name, zone, series, self._account)
-            if event is not None and (event.span.overlaps(period) or event.span.start == event.span.end):
+            if event is not None and (event.span.overlaps(period) or _is_moment_in(event.span, period)):
                 yield event
+
+
+def _clocks_change(period: Span) -> bool:
+    day = timedelta(days=1)
+    return (period.start - day).utcoffset() != (period.end + day).utcoffset()
+
+
+def _is_moment_in(span: Span, period: Span) -> bool:
+    return span.start == span.end and period.start.timestamp() <= span.start.timestamp() < period.end.timestamp()
 
 
 def occurrences(calendar: Calendar, name: str, period: Span, zone: tzinfo, account: str = LOCAL) -> list[Event]:
