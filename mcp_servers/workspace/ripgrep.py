@@ -56,6 +56,7 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
     process = subprocess.Popen(
         argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )  # fmt: skip
+    progress.say("ripgrep is searching")
     is_late = threading.Event()
     bound = threading.Timer(BOUND_S, _end_late, (process, is_late))
     bound.daemon = True

@@ -84,6 +84,7 @@ def silent_server(answers: Callable[[bytes], bytes | None] = lambda _: None, gre
     """Takes connections and answers line by line, until there is no answer: then it says nothing, and keeps the line open."""
     listener = socket.create_server(("127.0.0.1", 0))
     lines: list[socket.socket] = []
+    is_over = threading.Event()
 
     def talk(line: socket.socket) -> None:
         line.sendall(greeting)
@@ -100,13 +101,17 @@ def silent_server(answers: Callable[[bytes], bytes | None] = lambda _: None, gre
             except OSError:
                 return
             lines.append(line)
+            if is_over.is_set():  # taken while the others were closed
+                line.close()
+                return
             threading.Thread(target=talk, args=(line,), daemon=True).start()
 
     threading.Thread(target=take, daemon=True).start()
     try:
         yield int(listener.getsockname()[1])
     finally:
-        for line in lines:
+        is_over.set()
+        for line in (listener, *lines):
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)  # whoever still waits at either end is let go
         for one in (listener, *lines):

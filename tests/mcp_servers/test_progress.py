@@ -110,7 +110,7 @@ async def test_a_search_through_files_is_given_up_with_what_it_started(tmp_path:
         await given_up_at(watched, "search_files", arguments, " files searched")
     else:
         with processes_noted(monkeypatch):
-            await given_up_at(watched, "search_files", arguments, "search_files has run for")
+            await given_up_at(watched, "search_files", arguments, "ripgrep is searching" if way == "ripgrep" else " files searched")
 
 
 def slowly(_: bytes) -> None:
