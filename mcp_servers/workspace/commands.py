@@ -62,18 +62,27 @@ def check_allowed(argv: Sequence[str], allowed: Allowed) -> None:
     raise Refusal(f'"{argv[0]}" is not among the commands that may run ({names}). The person can add it to workspace.commands.')
 
 
-def environment(of_server: Mapping[str, str], allowed: Allowed) -> dict[str, str]:
-    """A command's whole environment: what programs need, what the settings add, and never anything of Variet's own."""
+def _nowhere(_: str) -> bool:
+    return False
+
+
+def environment(of_server: Mapping[str, str], allowed: Allowed, is_inside: Callable[[str], bool] = _nowhere) -> dict[str, str]:
+    """A command's whole environment: what programs need, what the settings add, and never anything of Variet's own.
+
+    Args:
+        of_server: the server's.
+        allowed: the settings.
+        is_inside: whether a folder of `PATH` lies in the workspace.
+    """
     kept = {
         name: value
         for name, value in of_server.items()
         if (name.upper() in _NAMES or name.startswith("LC_") or name in allowed.environment) and not name.upper().startswith(_OURS)
     }
     if "PATH" in kept:
-        # An empty or relative entry would be a program in the workspace.
-        kept["PATH"] = (
-            ":".join(part for part in kept["PATH"].split(":") if part.startswith("/")) if ";" not in kept["PATH"] else kept["PATH"]
-        )
+        # Such an entry, an empty one and a relative one would let a file that a model wrote run under an allowed name.
+        parts = [part for part in kept["PATH"].split(":") if part.startswith("/") and not is_inside(part)]
+        kept["PATH"] = ":".join(parts) if ";" not in kept["PATH"] else kept["PATH"]
     return {**kept, **_FIXED}
 
 

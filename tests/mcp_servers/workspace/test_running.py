@@ -101,6 +101,20 @@ def test_git_takes_no_folder_that_a_model_wrote_for_a_repository(desk: Desk):
     assert ran(running(desk), "git", "status", "--short").startswith("Exit code 0: ")
 
 
+def test_no_file_of_the_workspace_runs_under_the_name_of_an_allowed_program(desk: Desk, tmp_path: Path):
+    """A model may edit a script that runs, and move it to where `PATH` leads."""
+    desk.write("scripts/deploy", "#!/bin/sh\necho deployed\n").chmod(0o755)
+    desk.text("edit_file", path="scripts/deploy", old_text="deployed", new_text="obeyed")
+    desk.text("move_file", path="scripts/deploy", to="venv/bin/harmless")
+    (tmp_path / "link").symlink_to(desk.root)
+    for folder in (desk.root / "venv" / "bin", tmp_path / "link" / "venv" / "bin"):
+        server = {**SERVER, "PATH": f"{folder}:{SERVER['PATH']}"}
+        tools = Running(desk.workspace, Allowed(commands=("harmless", "venv/bin/harmless")), lambda: TOKEN, server)
+        assert "There is no program" in refusal(tools, "run_command", command=["harmless"])
+    # By its path it is what the person allowed.
+    assert "obeyed" in ran(tools, "venv/bin/harmless")
+
+
 def test_what_git_is_told_goes_to_git_alone():
     assert commands.environment_for(["/usr/bin/git", "log"], {"A": "1"})["GIT_CONFIG_KEY_0"] == "safe.bareRepository"
     assert commands.environment_for(["C:\\x\\Git.EXE"], {})
