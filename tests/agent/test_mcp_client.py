@@ -165,6 +165,30 @@ async def test_calls_that_are_under_way_when_the_toolbox_stops_end(tmp_path: Pat
     assert len(raised) == 1
 
 
+async def test_a_server_that_dies_at_once_is_started_slower_each_time_and_one_that_lived_at_once(monkeypatch: pytest.MonkeyPatch):
+    waits: list[float] = []
+    lives_s = [0.0] * 7 + [mcp_client.HEALTHY_S, 0.0]
+    time_s = 0.0
+
+    async def wait(wait_s: float) -> None:
+        if len(waits) == len(lives_s):
+            enough.cancel()
+            await anyio.lowlevel.checkpoint()
+        waits.append(wait_s)
+
+    async def live(_: object) -> None:
+        nonlocal time_s
+        time_s += lives_s[len(waits) - 1]
+
+    connection = ServerConnection(ServerSpec("restless"))
+    monkeypatch.setattr(connection, "_live_once", live)
+    monkeypatch.setattr(mcp_client.anyio, "sleep", wait)
+    monkeypatch.setattr(mcp_client.anyio, "current_time", lambda: time_s)
+    with anyio.CancelScope() as enough:
+        await connection.run()
+    assert waits == [0.0, 0.5, 2.0, 5.0, 15.0, 60.0, 60.0, 60.0, 0.0]
+
+
 def tool(name: str, description: str = "") -> ServedTool:
     return ServedTool(name, description, {}, {})
 
