@@ -64,6 +64,10 @@ class Accounts:
         problems = [problem for listing in answers.of for problem in listing.problems]
         return Listing(tuple(sorted(events, key=in_order)), (*problems, *answers.problems))
 
+    def attended(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Those that the person has not declined: the others take up no time."""
+        return tuple(event for event in events if not self._is_declined(event))
+
     def get(self, event_id: str, zone: tzinfo) -> Listing:
         """The event with that id, wherever it is; several when several calendars have it."""
         answers = self._ask(lambda backend: backend.get(event_id, zone))
@@ -114,6 +118,10 @@ class Accounts:
 
     def _first(self) -> CalendarInfo:
         return self._backends[0].calendars()[0]
+
+    def _is_declined(self, event: Event) -> bool:
+        declined = {guest.address.lower() for guest in event.attendees if guest.status == "declined"}
+        return bool(declined and declined & self.of(event.account).addresses)
 
     def _ask(self, question: Callable[[Backend], T], is_asked: Callable[[Backend], bool] = lambda _: True) -> Answers[T]:
         asked = [backend for backend in self._backends if is_asked(backend)]

@@ -112,7 +112,7 @@ class Reading:
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         period = when.span if when.precision != "time" else Span(when.usual_start, later(when.usual_start, length))
         listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
-        busy = tuple(_padded(event, buffer) for event in listing.events if not self._is_declined(event))
+        busy = tuple(_padded(event, buffer) for event in self._accounts.attended(listing.events))
         looked = details.looked_at_text(self._names(only), _hours_text(hours), buffer)
         tail = "\n".join([looked, *(f"{problem} Its time is not known to be free." for problem in listing.problems)])
         if when.precision == "time" or (when.precision == "span" and not call.text("duration")):
@@ -129,10 +129,6 @@ class Reading:
     def _names(self, only: tuple[CalendarInfo, ...]) -> tuple[str, ...]:
         infos = only or self._accounts.calendars()[0]
         return tuple(shown_names(self._accounts.calendars()[0], infos))
-
-    def _is_declined(self, event: Event) -> bool:
-        me = self._accounts.of(event.account).addresses
-        return any(guest.status == "declined" and guest.address.lower() in me for guest in event.attendees)
 
 
 def _matching(events: tuple[Event, ...], query: str) -> tuple[Event, ...]:

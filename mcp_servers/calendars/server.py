@@ -155,21 +155,25 @@ class Calendars:
             has_end = when.precision == "span" and not call.text("duration")
             span = when.span if has_end else Span(when.usual_start, later(when.usual_start, length))
             listing = self._accounts.query(span)
-            clashes = free.clashes(listing.events, span)
-            fields = {"span": span_fields(span), "is_free": not clashes, "clashes": [event_fields(event) for event in clashes]}
+            clashes = free.clashes(self._accounts.attended(listing.events), span)
+            # An account that gives no answer may have something then.
+            is_free = not clashes and not listing.problems
+            fields = {"span": span_fields(span), "is_free": is_free, "clashes": [event_fields(event) for event in clashes]}
             text = _with_problems(shape.span_free_text(span, clashes), listing.problems)
             return Outcome(text, {**fields, "untrusted": bool(clashes), **_problem_fields(listing.problems)})
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         listing = self._accounts.query(when.span)
-        days = free.free_days(when.span, listing.events, length, self._hours)
+        days = free.free_days(when.span, self._accounts.attended(listing.events), length, self._hours)
         days = free.after(days, call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
         text = _with_problems(shape.free_text(days), listing.problems)
         return Outcome(text, {"days": found, "untrusted": False, **_problem_fields(listing.problems)})
 
     def _overlaps(self, event: Event) -> tuple[Event, ...]:
-        return free.clashes(self._accounts.query(event.span).events, event.span, but=event.id) if event.is_busy else ()
+        if not event.is_busy:
+            return ()
+        return free.clashes(self._accounts.attended(self._accounts.query(event.span).events), event.span, but=event.id)
 
 
 def _with_problems(text: str, problems: tuple[str, ...]) -> str:

@@ -142,9 +142,9 @@ class Writing:
         if event.occurrence:
             lines.append(("Meant", details.SCOPES[scope]))
         lines += [("Also", note) for note in notes]
-        if event.is_busy and (overlaps := clashes(self._accounts.query(event.span).events, event.span, but=event.id)):
-            others = tuple(other for other in overlaps if other.uid != event.uid)
-            lines += [("Overlaps", clashes_text(others))] if others else []
+        others = self._accounts.attended(self._accounts.query(event.span).events) if event.is_busy else ()
+        if overlaps := tuple(other for other in clashes(others, event.span, but=event.id) if other.uid != event.uid):
+            lines.append(("Overlaps", clashes_text(overlaps)))
         return (*lines, ("Calendar", event.calendar_name), *notice.lines)
 
 
