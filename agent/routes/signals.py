@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from agent.events import RouteSignals
@@ -17,7 +18,13 @@ SMALL, LARGE = 2_000, 16_000
 def task_of(text: str, tasks: Mapping[str, Sequence[str]]) -> str:
     """The first type of task with a word that occurs in the text; empty for none."""
     lowered = text.lower()
-    return next((task for task, words in tasks.items() if any(word.lower() in lowered for word in words)), "")
+    return next((task for task, words in tasks.items() if any(_occurs(word.lower(), lowered) for word in words)), "")
+
+
+def _occurs(word: str, text: str) -> bool:
+    """Where a word of the text begins with it: `refactor` is in `refactoring`, `plan` in no `explanation`, which may be a private one."""
+    begins = r"(?<!\w)" if word[:1].isalnum() else ""
+    return re.search(begins + re.escape(word), text) is not None
 
 
 def size_of(tokens: int) -> str:

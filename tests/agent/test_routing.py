@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.routes.routing import Facts, RoutingRules, choose, without_tags
+from agent.routes.signals import task_of
 
 RULES = RoutingRules("fast", "big", {"#deep": "balanced", "#fast": "fast"})
 ALL = frozenset({"fast", "balanced", "big"})
@@ -55,3 +56,17 @@ def test_an_engine_that_serves_nothing_is_asked_anyway():
 def test_the_model_does_not_see_tags_but_everything_else_as_it_was_typed():
     assert without_tags("#deep what is\n  on  tomorrow? #1", RULES) == "what is\n  on  tomorrow? #1"
     assert without_tags("  two  spaces ", RULES) == "  two  spaces "
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("An explanation, please", ""),
+        ("Planning the week", "planning"),
+        ("the PLAN?", "planning"),
+        ("look:```x```", "coding"),
+        ("deplan c++ now", "coding"),
+    ],
+)
+def test_a_word_of_a_type_of_task_counts_where_a_word_of_the_text_begins_with_it(text: str, task: str):
+    assert task_of(text, {"planning": ("plan",), "coding": ("```", "c++")}) == task
