@@ -51,7 +51,7 @@ def test_gaps_are_between_neighbours() -> None:
 @pytest.mark.anyio
 async def test_a_short_run_measures_requests_swaps_and_streams(tmp_path: Path) -> None:
     figures = await measure(tmp_path, requests=3, chunks=5, swaps=2)
-    assert len(as_json(figures, {})["figures"]) == len(figures) == 13
+    assert len(as_json(figures, {})["figures"]) == len(figures) == 14
     assert all(figure.engine > 0 for figure in figures)
     assert all(figure.direct is None or figure.direct > 0 for figure in figures)
 
