@@ -14,6 +14,7 @@ from mcp_servers.mailbox.mime import Enclosure, file_parts, message_of
 from mcp_servers.outside.quoting import clean_line
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
+_CHARSET = re.compile(r"[a-z0-9][a-z0-9_.:+-]{0,40}")
 _ANY_KIND = "application/octet-stream"
 _MAX_NAME_CHARS = 120
 
@@ -28,6 +29,8 @@ class Attachment:
     kind: str
     """Its content type, as its sender says."""
     content: bytes
+    charset: str = ""
+    """Of a text, as its sender says; empty where nothing that could be one is said."""
 
     @property
     def size(self) -> int:
@@ -38,7 +41,7 @@ class Attachment:
     def enclosure(self) -> Enclosure:
         """The same file, to go with another mail."""
         is_container = self.kind.startswith(("multipart/", "message/"))
-        return Enclosure(self.name, _ANY_KIND if is_container else self.kind, self.content)
+        return Enclosure(self.name, _ANY_KIND if is_container else self.kind, self.content, self.charset)
 
 
 def attachments_of(content: bytes) -> tuple[Attachment, ...]:
@@ -53,12 +56,13 @@ def attachments_of(content: bytes) -> tuple[Attachment, ...]:
 
 def _attachment(number: int, part: EmailMessage) -> Attachment:
     try:
-        kind = part.get_content_type().lower()
+        kind, charset = part.get_content_type().lower(), part.get_content_charset("") or ""
         # No path, whatever is in it: some programs of senders put one there.
         name = clean_line((part.get_filename() or "").replace("\\", "/").rpartition("/")[2])[:_MAX_NAME_CHARS]
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
-        kind, name = _ANY_KIND, ""
-    return Attachment(number, name or f"attachment {number}", kind if _KIND.fullmatch(kind) else _ANY_KIND, _content(part))
+        kind, name, charset = _ANY_KIND, "", ""
+    kind, charset = kind if _KIND.fullmatch(kind) else _ANY_KIND, charset if _CHARSET.fullmatch(charset) else ""
+    return Attachment(number, name or f"attachment {number}", kind, _content(part), charset if kind.startswith("text/") else "")
 
 
 def _content(part: EmailMessage) -> bytes:

@@ -112,6 +112,8 @@ class Enclosure:
     kind: str
     """Its content type, such as `application/pdf`."""
     content: bytes
+    charset: str = ""
+    """Of a text, where its sender says it."""
 
 
 def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclosures: Sequence[Enclosure] = ()) -> bytes:
@@ -131,7 +133,8 @@ def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclo
     message.set_content(letter.body.rstrip("\n") + "\n")
     for enclosure in enclosures:
         main, _, sub = enclosure.kind.partition("/")
-        message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=enclosure.name)
+        said = {"charset": enclosure.charset} if enclosure.charset else None
+        message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=enclosure.name, params=said)
     return message.as_bytes()
 
 

@@ -110,3 +110,16 @@ def test_what_goes_on_from_a_mail_of_ones_own_goes_to_whom_that_went_to(store: M
 
 def test_a_note_to_oneself_is_answered_to_oneself(store: MailStore) -> None:
     assert str(answered(store, "draft_reply", From="me@home.example", To="me@home.example")["To"]) == "me@home.example"
+
+
+@pytest.mark.parametrize(("said", "kept"), [("iso-8859-1", "iso-8859-1"), ('"x; y=z"', None), ("", None)])
+def test_a_text_that_is_passed_on_is_still_read_as_it_was_written(tmp_path: Path, said: str, kept: str | None) -> None:
+    store = MailStore(tmp_path / "mail")
+    charset = f"; charset={said}" if said else ""
+    text = f"Content-Type: text/plain{charset}\r\nContent-Disposition: attachment; filename=note.txt\r\n\r\nGr\u00fc\u00dfe"
+    (store.inbox.folder / "new" / "a").write_bytes((HEAD + container("mixed", PLAIN, text)).encode("latin-1"))
+    text_of(MailTools(store).handlers()["draft_forward"], mail="papers", to="bo@example.org")
+    [key] = store.drafts.entries()
+    [file] = message_from_bytes(store.drafts.read(key) or b"", policy=policy.default).iter_attachments()
+    assert (file.get_param("charset"), file.get_payload(decode=True)) == (kept, "Gr\u00fc\u00dfe".encode("latin-1"))
+    store.close()
