@@ -42,6 +42,10 @@ class AskedField(BaseModel):
     is_required: bool = False
     suggested: str = ""
     """What counts where nothing is given."""
+    kind: Literal["text", "integer", "number", "boolean", "choice"] = "text"
+    """For a front-end that has a box of its own for each; what is given travels as text all the same."""
+    choices: tuple[str, ...] = ()
+    """Of a `choice`, the values."""
 
 
 MediaType = Literal["image/png", "image/jpeg", "image/gif"]

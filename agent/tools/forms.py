@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from agent.event_parts import AskedField
@@ -24,6 +24,8 @@ TEXT_CHARS = 2000
 """Of what a server says of a field."""
 NUMBER_CHARS = 40
 SHOWN_CHOICES = 20
+MOST_CHOICES, CHOICE_CHARS = 100, 200
+"""In a box to choose from."""
 _MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 _FORMATS: Mapping[str, str] = {
     "email": "a mail address",
@@ -51,6 +53,8 @@ def asked_fields(schema: Mapping[str, Any]) -> tuple[AskedField, ...]:
             wants=shown(_wants(entry))[:TEXT_CHARS],
             is_required=name in required,
             suggested=shown(_written(_usual(name, entry, required)))[:TEXT_CHARS],
+            kind=_kind(entry),
+            choices=tuple(_choices(entry)) if _kind(entry) == "choice" else (),
         )
         for name, entry in _fields(schema).items()
     )
@@ -130,6 +134,15 @@ def _wants(entry: Mapping[str, Any]) -> str:
         wants = _FORMATS.get(str(entry.get("format")), "a text") + (f" of {length}characters" if length else "")
     said = entry.get("description")
     return f"{wants.strip()} ({said})" if said else wants.strip()
+
+
+def _kind(entry: Mapping[str, Any]) -> Literal["text", "integer", "number", "boolean", "choice"]:
+    """What a front-end may show it as; a list of choices that cannot be shown as it is stays a text."""
+    choices, kind = _choices(entry), entry.get("type")
+    if kind == "array" or choices:
+        is_shown = len(choices) <= MOST_CHOICES and all(0 < len(each) <= CHOICE_CHARS and shown(each) == each for each in choices)
+        return "choice" if kind != "array" and is_shown else "text"
+    return cast("Any", kind) if kind in ("integer", "number", "boolean") else "text"
 
 
 def _span(entry: Mapping[str, Any], least: str, most: str) -> str:
