@@ -49,9 +49,9 @@ async def measure_two_clients(place: Path, requests: int = REQUESTS) -> list[Fig
     in_order = _InOrder(files, binary)
     theirs = await _run(in_order.ask, requests)
     in_order.stop()
-    # No wait is longer than the bound, the answer that ran then, and the load. Nothing is allowed for the old server's stop: one that answers
-    # nobody and is hung up on is gone in milliseconds. Answer and load as long as they were without the engine in this very run, since a
-    # busy machine stretches what the servers do by themselves.
+    # No wait is longer than the bound, the answer that ran then, and the load. For the old server's stop nothing is allowed: one that
+    # answers nobody and is hung up on is gone in milliseconds. Answer and load as long as they were without the engine in this very run,
+    # since a busy machine stretches what the servers do by themselves.
     wait_limit_s = BOUND_S + in_order.longest_answer_s + in_order.longest_load_s
     return [
         Figure("two clients, two models, swaps", "", loads - 1, in_order.loads - 1, limit=SWAPS_LIMIT),
