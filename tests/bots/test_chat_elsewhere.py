@@ -14,9 +14,12 @@ from rich.console import Console
 
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TextDelta
 from agent.service.faults import ServiceGone
+from agent.service.wire import SessionRow
 from bots.link import Link
+from bots.repl.commands import Command
 from bots.repl.elsewhere import OtherTurns, Watch
 from bots.repl.following import Following
+from bots.repl.orders import Orders
 from bots.repl.person import Answer, Person
 from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
@@ -174,3 +177,46 @@ async def test_a_question_that_is_answered_elsewhere_goes_away_here_and_gives_no
                     break
             assert not following.is_asking
             assert "answered elsewhere" in shown.getvalue()
+
+
+class Asking(InProcess):
+    """One whose tool server waits for a person, in a conversation that nobody can tell: such a question is in no log."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        super().__init__(runtime)
+        self.answers: list[tuple[str, bool]] = []
+
+    async def approvals(self) -> list[ApprovalNeeded]:
+        return [] if self.answers else [QUESTION]
+
+    async def sessions(self) -> list[SessionRow]:
+        return [SessionRow(session="s1", waiting=1)]
+
+    async def approve(self, approval: str, **answer: Any) -> None:
+        self.answers.append((approval, answer["granted"]))
+
+
+class Agreeing(Typist):
+    async def approve(self, needed: ApprovalNeeded) -> Answer:
+        return "yes"
+
+
+QUESTION = ApprovalNeeded(
+    turn="t9", approval="q-1", call="c", name="print", tool_class="send", summary="printer asks you something", lines=(), digest="d",
+    expires_at="2026-11-21T12:00:00+01:00",
+)  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_what_a_tool_server_asks_in_another_conversation_can_be_answered_too() -> None:
+    shown, person, place = io.StringIO(), Agreeing(), Place()
+    with anyio.fail_after(BOUND_S):
+        async with open_fake_runtime() as runtime:
+            service = Asking(runtime)
+            link, screen = cast("Link", service), Screen(Console(file=shown, width=80))
+            following = Following(link, screen, person, place, None)
+            orders = Orders(link, screen, person, place, following, None)
+            await orders.obey(Command("/approvals", ""))
+            await orders.obey(Command("/approvals", ""))
+    assert service.answers == [("q-1", True)]
+    assert shown.getvalue() == "printer asks you something\nNothing waits for you.\n"
