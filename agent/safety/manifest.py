@@ -79,6 +79,13 @@ class ToolFacts:
 _READ = ToolFacts("read", taints=True)
 # What is asked of the web is told to the web.
 _SEARCH = ToolFacts("read", taints=True, outward=("query",))
+_METASEARCH = replace(
+    _SEARCH,
+    outward=(
+        *("query", "language", "categories", "engines"),
+        *("enabled_engines", "disabled_engines", "enabled_plugins", "disabled_plugins"),
+    ),
+)
 _FETCH = ToolFacts("read", taints=True, outward=("url",))
 _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
@@ -156,7 +163,7 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("outbox", "send_mail"): _SEND_MAIL,
         ("outbox", "send_draft"): _SEND_STORED,
         ("searxng", "web_search"): _SEARCH,
-        ("searxng", "metasearch"): _SEARCH,
+        ("searxng", "metasearch"): _METASEARCH,
         ("searxng", "fetch_page"): _FETCH,
         ("workspace", "read_file"): _READ,
         ("workspace", "list_files"): _READ,

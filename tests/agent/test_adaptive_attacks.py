@@ -86,6 +86,12 @@ def test_a_search_tells_nothing_of_what_was_read(query: str, verdict: str):
     assert tainted().attempt("web_search", {"query": query}) == verdict
 
 
+@pytest.mark.parametrize("name", ["categories", "engines", "enabled_engines", "disabled_engines", "enabled_plugins", "disabled_plugins"])
+def test_no_other_parameter_of_a_search_tells_it_either(name: str):
+    assert tainted().attempt("metasearch", {"query": "house prices", name: ["bing", "vault 4711998"]}) == "asked"
+    assert tainted().attempt("metasearch", {"query": "house prices", name: ["bing", "wikipedia"]}) == "ran"
+
+
 def test_a_search_for_just_what_the_person_typed_is_theirs():
     scene = tainted("Look up the vault code 4711998 for me")
     assert scene.attempt("web_search", {"query": "vault code 4711998"}) == "ran"
