@@ -64,7 +64,8 @@ class Result:
 def engine(model: Path | None, folder: Path) -> Iterator[str]:
     """The engine on a free port, serving `model` (default: the shipped one)."""
     config = folder / "engine.toml"
-    path = f'"{model}"' if model else '"builtin:nano"'
+    # The engine takes a path from its own settings' folder.
+    path = f'"{model.resolve(strict=True)}"' if model else '"builtin:nano"'
     config.write_text(f'[models.nano]\npath = {path}\ncontext = 2048\nslots = 3\nthreads = 1\n\n[tiers]\nfast = "nano"\n', encoding="utf-8")
     port_file = folder / "engine.json"
     command = [
