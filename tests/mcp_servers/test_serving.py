@@ -57,7 +57,8 @@ async def call(client: Client, tool: str, arguments: Mapping[str, Any], **meta: 
 def text_of(result: CallToolResult) -> str:
     """What a result says, which stands in a block of its own call where anyone could have written some of it."""
     told = whole_text(result)
-    assert (BLOCK.search(told) is not None) is bool((structured(result) or {}).get("untrusted"))
+    fields: Any = structured(result) or {}
+    assert (BLOCK.search(told) is not None) is bool(fields.get("untrusted"))
     return unfenced(told)
 
 
