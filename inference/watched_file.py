@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ import anyio.lowlevel
 
 POLL_S = 1.0
 """Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
+COARSE_S = 3.0
+"""For so long after a change the file's text is compared too: some file systems tell its time to two seconds, and a second change may be as
+long as the first."""
 Stamp = tuple[int, int, int] | None
 
 
@@ -25,7 +29,7 @@ class FileWatch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known = _stamp_of(path)
+        self._known = _look_at(path)
 
     async def run(self, on_change: Callable[[], Awaitable[None]], *, every_s: float = POLL_S) -> None:
         """Call `on_change` after every change, for as long as the task lives; a change meanwhile is noticed afterwards."""
@@ -38,9 +42,11 @@ class FileWatch:
         news, is_over = anyio.Event(), threading.Event()
 
         def look() -> None:
-            last = self._known
+            last, fresh_until = self._known, time.monotonic() + COARSE_S
             while not is_over.wait(every_s):
-                now = _stamp_of(self.path)
+                # Else by its stamp alone: it costs less, and on Windows nobody can replace a file that is being read.
+                is_still = last == self._known and _stamp_of(self.path) == last[0] and time.monotonic() >= fresh_until
+                now = last if is_still else _look_at(self.path)
                 is_settled, last = now == last, now
                 if is_settled and now != self._known:
                     self._known = now
@@ -54,6 +60,14 @@ class FileWatch:
             await news.wait()
         finally:
             is_over.set()
+
+
+def _look_at(path: Path) -> tuple[Stamp, bytes]:
+    stamp = _stamp_of(path)
+    try:
+        return stamp, path.read_bytes()
+    except OSError:
+        return stamp, b""
 
 
 def _stamp_of(path: Path) -> Stamp:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from inference.errors import SettingsRefused
 from inference.keys import KEY_FILE, add_key, remove_key
 from inference.reload import Origin, Reloader, Standing, take_keys
 from inference.serve import policy
-from inference.watched_file import FileWatch
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange, Upstream
 from tests.inference.engines import ASKED, RunningEngine, error_of, frame, running, until
@@ -192,33 +190,6 @@ async def test_a_file_that_vanished_is_no_wish_for_the_defaults(tmp_path: Path) 
         await reloader.reload()
 
 
-async def test_a_change_is_noticed_also_when_the_file_is_replaced_or_new(tmp_path: Path) -> None:
-    file, other = tmp_path / "engine.toml", tmp_path / "engine.toml~"
-    noticed = _Noticed()
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_watch, FileWatch(file), noticed)
-            file.write_text("one", encoding="utf-8")
-            await noticed.wait(1)
-            other.write_text("two", encoding="utf-8")
-            os.replace(other, file)
-            await noticed.wait(2)
-            file.unlink()
-            await noticed.wait(3)
-            tasks.cancel_scope.cancel()
-
-
-async def test_a_change_between_reading_and_watching_is_noticed(tmp_path: Path) -> None:
-    origin = Origin(Home.at(tmp_path).prepare())
-    origin.file.write_text(BOTH, encoding="utf-8")
-    noticed = _Noticed()
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_watch, origin.watch, noticed)
-            await noticed.wait(1)
-            tasks.cancel_scope.cancel()
-
-
 async def test_a_file_that_cannot_be_used_is_logged_and_the_next_one_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with reloading(tmp_path) as it:
         it.file.write_text("[server]\nprot = 1\n", encoding="utf-8")
@@ -245,25 +216,6 @@ async def test_a_key_that_was_taken_away_stops_at_once(tmp_path: Path, caplog: p
         await take_keys(path, on.gate)
         assert "The keys stay as they were" in caplog.text
         assert (await on.client.get("/v1/models")).status_code == 401
-
-
-class _Noticed:
-    def __init__(self) -> None:
-        self.count = 0
-        self._news = anyio.Event()
-
-    async def __call__(self) -> None:
-        self.count += 1
-        self._news.set()
-
-    async def wait(self, count: int) -> None:
-        while self.count < count:
-            self._news = anyio.Event()
-            await self._news.wait()
-
-
-async def _watch(watch: FileWatch, noticed: _Noticed) -> None:
-    await watch.run(noticed, every_s=0.02)
 
 
 async def _never(_settings: EngineSettings, _catalog: Catalog, _replaced: frozenset[str]) -> None:
