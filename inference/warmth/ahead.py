@@ -30,6 +30,8 @@ class Ahead:
         Raises:
             OSError, EngineError: it cannot be.
         """
+        # An earlier start may have ended before anybody asked what was found, and its files may be others now.
+        self._found.pop(spec.name, None)
         identity = await anyio.to_thread.run_sync(self._identify, spec)
         self._found[spec.name] = (spec, identity)
         return identity

@@ -63,6 +63,21 @@ async def test_a_model_is_identified_once_per_start_and_what_was_found_of_anothe
     assert await ahead.identity(replace(SPEC, context=2048)) == "m 2048"
 
 
+async def test_what_a_start_has_found_that_never_came_does_not_count_for_the_next() -> None:
+    found: list[str] = ["the old file", "", "the new file"]
+
+    def identify(_spec: ModelSpec) -> str:
+        if not (text := found.pop(0)):
+            raise OSError("not there at the moment")
+        return text
+
+    ahead = Ahead(identify)
+    await ahead.look(SPEC)
+    with pytest.raises(OSError, match="not there"):
+        await ahead.look(SPEC)
+    assert await ahead.identity(SPEC) == "the new file"
+
+
 async def test_files_are_read_until_the_model_is_there() -> None:
     reading = Reading()
     ahead = Ahead(Identified(), reading)
