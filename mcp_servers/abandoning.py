@@ -18,6 +18,10 @@ from mcp_servers.protocol import progress
 T = TypeVar("T")
 Trace = Callable[[str, Mapping[str, Any]], None]
 """What an HTTP client tells of a request, by the name of what happened."""
+MAX_LEFT = 64
+"""Threads that were left and are not over. Who would leave one more waits with it: giving up again and again must not pile them up."""
+_ROOM = threading.BoundedSemaphore(MAX_LEFT)
+_CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 
 
 class Abandoned(BaseException):
@@ -52,12 +56,14 @@ class Wait:
 
         def leave() -> None:
             self._is_left.set()
-            over.set()
+            if _ROOM.acquire(blocking=False):
+                future.add_done_callback(lambda _: _ROOM.release())
+                over.set()
             self._hang_up()
 
         with progress.ends(leave):
             over.wait()
-        if future.done():
+        if future.done() and not isinstance(future.exception(), Abandoned):
             return future.result()
         future.add_done_callback(partial(_undone, undo))
         raise progress.GivenUp
@@ -67,7 +73,7 @@ class Wait:
 
         def told(event: str, info: Mapping[str, Any]) -> None:
             trace(event, info)
-            if self._is_left.is_set() and event.endswith("connect_tcp.complete"):
+            if self._is_left.is_set() and event.endswith(_CONNECTED):
                 info["return_value"].close()
                 raise Abandoned
 

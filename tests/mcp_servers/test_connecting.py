@@ -127,7 +127,8 @@ def test_what_comes_of_work_that_was_left_is_undone_and_its_failure_reaches_nobo
         Wait().of(lambda: _raise(ConnectionRefusedError("nobody")))
 
 
-def test_no_request_is_sent_over_a_connection_that_comes_when_nobody_waits() -> None:
+@pytest.mark.parametrize("event", ["connect_tcp.complete", "start_tls.complete"])
+def test_no_request_is_sent_over_a_connection_that_comes_when_nobody_waits(event: str) -> None:
     class Line:
         is_closed = False
 
@@ -137,13 +138,56 @@ def test_no_request_is_sent_over_a_connection_that_comes_when_nobody_waits() -> 
     work, line, heard = progress.Work(), Line(), list[str]()
     wait = Wait()
     trace = wait.unless_left(lambda event, _: heard.append(event))
-    trace("connection.connect_tcp.complete", {"return_value": line})
+    trace(f"connection.{event}", {"return_value": line})
     assert not line.is_closed
     with progress.under_way(work), pytest.raises(progress.GivenUp):
         wait.of(lambda: (work.give_up(), threading.Event().wait(0.5)))
     with pytest.raises(Abandoned):
-        trace("connection.connect_tcp.complete", {"return_value": line})
+        trace(f"connection.{event}", {"return_value": line})
     assert (line.is_closed, len(heard)) == (True, 2)
+
+
+def test_a_connection_that_comes_in_the_moment_of_leaving_ends_the_call_as_any_other() -> None:
+    """The end of the thread that is left must not reach the server, which would end with it."""
+    work, is_over = progress.Work(), threading.Event()
+    wait = Wait(lambda: is_over.wait(BOUND_S))
+
+    def connects() -> None:
+        threading.Thread(target=work.give_up, daemon=True).start()
+        assert work.given_up.wait(BOUND_S)
+        try:
+            raise Abandoned
+        finally:
+            threading.Timer(0.2, is_over.set).start()
+
+    with progress.under_way(work), pytest.raises(progress.GivenUp):
+        wait.of(connects)
+
+
+def test_giving_up_again_and_again_leaves_no_more_threads_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_servers.abandoning._ROOM", threading.BoundedSemaphore(1))
+    first, second, left = threading.Event(), threading.Event(), list[str]()
+
+    def call(name: str, go_on: threading.Event) -> threading.Thread:
+        def run() -> None:
+            work = progress.Work()
+            with progress.under_way(work), pytest.raises(progress.GivenUp):
+                Wait().of(lambda: (work.give_up(), go_on.wait(BOUND_S)))
+                progress.check()
+            left.append(name)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    call("first", first).join(BOUND_S)
+    waits = call("second", second)
+    waits.join(0.2)
+    assert (left, waits.is_alive()) == (["first"], True)
+    second.set()
+    waits.join(BOUND_S)
+    first.set()
+    assert left == ["first", "second"]
 
 
 def _raise(error: Exception) -> None:
