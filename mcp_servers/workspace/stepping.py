@@ -74,6 +74,8 @@ class Stepper:
 
     def _carried_out(self, kept: Kept) -> Kept:
         if kept.state in {"planned", "failed"}:
+            if kept.state == "failed":
+                self._journal.finish(kept, "planned")  # a crash from here on is to be settled again
             done: list[Step] = []
             try:
                 for step in kept.change.steps:

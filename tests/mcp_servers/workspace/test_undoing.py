@@ -141,6 +141,19 @@ def test_a_call_that_comes_again_after_it_was_settled_is_made_once(desk: Desk, m
     assert desk.data("new/b.py") == b"made\nhere\n"
 
 
+def test_a_change_that_failed_and_is_made_again_is_settled_as_any_other_after_a_crash(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.write("a.py", "one\ntwo\n3\n4\n5\n6\n7\n8\nnine\nten\n")
+    plan = desk.plan("apply_patch", patch=PATCH)
+    with crashing(monkeypatch, after=1):
+        desk.carry_out("apply_patch", plan)
+    desk.stepper.settle()
+    with crashing(monkeypatch, after=1):
+        desk.carry_out("apply_patch", plan)
+    desk.stepper.settle()
+    assert desk.data("a.py").startswith(b"one\ntwo\n")
+    assert os.listdir(desk.root) == ["a.py"]
+
+
 def test_two_processes_never_change_files_at_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mcp_servers.workspace.journal.BUSY_TIMEOUT_S", 0.05)
     desk.write("a", "x\n")
