@@ -22,6 +22,10 @@ def told(calendars: Calendars, now: datetime, name: str, **arguments: Any) -> st
     return (done.execute() if isinstance(done, Plan) else done).text
 
 
+def test_the_last_day_but_one_that_there_is_can_be_asked_for(tmp_path: Path) -> None:
+    assert "9999" in told(Calendars(write(tmp_path)), MARCH, "list_events", when="9999-12-30")
+
+
 @pytest.mark.parametrize(
     ("now", "night", "real_minutes"),
     [

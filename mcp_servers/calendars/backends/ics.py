@@ -96,8 +96,12 @@ class Unfolded:
 
 
 def _clocks_change(period: Span) -> bool:
+    """Whether they do near one of its ends. Where the calendar itself ends, no clock changes."""
     day = timedelta(days=1)
-    return (period.start - day).utcoffset() != (period.end + day).utcoffset()
+    try:
+        return any((moment - day).utcoffset() != (moment + day).utcoffset() for moment in (period.start, period.end))
+    except OverflowError:
+        return False
 
 
 def _is_moment_in(span: Span, period: Span) -> bool:
