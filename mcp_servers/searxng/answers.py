@@ -115,14 +115,15 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))[:MAX_BESIDE]
 
 
-def _shown_texts(value: object, name: str = "") -> Iterator[str]:
-    """Every text in it of a field that is shown."""
-    if isinstance(value, str) and name in _SHOWN:
-        yield value
-    for key, each in _mapping(value).items():
-        yield from _shown_texts(each, key)
-    for each in _list(value):
-        yield from _shown_texts(each, name)
+def _shown_texts(content: object) -> Iterator[str]:
+    """Every text in it of a field that is shown. Without recursion: a stranger's answer may be as deep as it likes."""
+    left: list[tuple[str, object]] = [("", content)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, str) and name in _SHOWN:
+            yield value
+        left += _mapping(value).items()
+        left += ((name, each) for each in _list(value))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
