@@ -83,9 +83,9 @@ class Workspace:
         """For a message or another program, never to be opened here."""
         return str(PurePath(self.roots[place.root].path, *place.parts))
 
-    def is_inside(self, folder: str) -> bool:
-        """Whether a folder of the disk, links resolved, lies in a root."""
-        path = PurePath(os.path.realpath(folder))
+    def is_inside(self, there: str) -> bool:
+        """Whether a path of the disk, links resolved, lies in a root."""
+        path = PurePath(os.path.realpath(there))
         return any(_is_below(path, PurePath(root.path)) for root in self.roots)
 
     def files(self, place: Place) -> RootFiles:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
 
 from mcp_servers.errors import Refusal
 
@@ -66,13 +67,16 @@ def _nowhere(_: str) -> bool:
     return False
 
 
-def environment(of_server: Mapping[str, str], allowed: Allowed, is_inside: Callable[[str], bool] = _nowhere) -> dict[str, str]:
+def environment(
+    of_server: Mapping[str, str], allowed: Allowed, is_inside: Callable[[str], bool] = _nowhere, separator: str = ":"
+) -> dict[str, str]:
     """A command's whole environment: what programs need, what the settings add, and never anything of Variet's own.
 
     Args:
         of_server: the server's.
         allowed: the settings.
         is_inside: whether a folder of `PATH` lies in the workspace.
+        separator: between the folders of `PATH`; `;` on Windows.
     """
     kept = {
         name: value
@@ -81,8 +85,8 @@ def environment(of_server: Mapping[str, str], allowed: Allowed, is_inside: Calla
     }
     if "PATH" in kept:
         # Such an entry, an empty one and a relative one would let a file that a model wrote run under an allowed name.
-        parts = [part for part in kept["PATH"].split(":") if part.startswith("/") and not is_inside(part)]
-        kept["PATH"] = ":".join(parts) if ";" not in kept["PATH"] else kept["PATH"]
+        kind = PureWindowsPath if separator == ";" else PurePosixPath
+        kept["PATH"] = separator.join(part for part in kept["PATH"].split(separator) if kind(part).is_absolute() and not is_inside(part))
     return {**kept, **_FIXED}
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mcp_servers.errors import Refusal
@@ -37,13 +38,13 @@ class Reading:
 
     Args:
         workspace: where.
-        rg: ripgrep's program, or None; asked for at every search, as it may be installed meanwhile.
+        rg: ripgrep's program, or None; asked for at every search, as it may be installed meanwhile. Absent: the system's.
         token: makes the word around a block.
     """
 
-    def __init__(self, workspace: Workspace, rg: Callable[[], str | None] = ripgrep.program, token: Callable[[], str] = new_token) -> None:
+    def __init__(self, workspace: Workspace, rg: Callable[[], str | None] | None = None, token: Callable[[], str] = new_token) -> None:
         self._workspace = workspace
-        self._rg = rg
+        self._rg = rg or partial(ripgrep.program, workspace.is_inside)
         self._token = token
 
     def handlers(self) -> dict[str, Handler]:

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -33,8 +33,14 @@ class Hit:
     """Of the line, from 1."""
 
 
-def program() -> str | None:
-    return shutil.which("rg")
+def program(is_inside: Callable[[str], bool]) -> str | None:
+    """Where ripgrep is; None where there is none, or only a file of that name in the workspace, which a model may have written.
+
+    Args:
+        is_inside: whether a path of the disk, links resolved, lies in the workspace.
+    """
+    found = shutil.which("rg")
+    return found if found and os.path.isabs(found) and not is_inside(found) else None
 
 
 def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bool) -> Iterator[Hit]:

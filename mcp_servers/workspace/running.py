@@ -63,7 +63,7 @@ class Running:
         self._workspace = workspace
         self._allowed = allowed
         self._token = token
-        self._env = environment(of_server, allowed, workspace.is_inside)
+        self._env = environment(of_server, allowed, workspace.is_inside, os.pathsep)
 
     def handlers(self) -> dict[str, Handler]:
         return {"run_command": self.run_command, "run_tests": self.run_tests, "run_checks": self.run_checks}

@@ -16,6 +16,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Call, Plan, checked
 from mcp_servers.workspace import commands, processes
 from mcp_servers.workspace.commands import Allowed, Known, check_allowed, environment, problems_in
+from mcp_servers.workspace.reading import Reading
 from mcp_servers.workspace.running import Running
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.workspace.desk import SPECS, TOKEN, Desk
@@ -113,6 +114,29 @@ def test_no_file_of_the_workspace_runs_under_the_name_of_an_allowed_program(desk
         assert "There is no program" in refusal(tools, "run_command", command=["harmless"])
     # By its path it is what the person allowed.
     assert "obeyed" in ran(tools, "venv/bin/harmless")
+
+
+def test_no_file_of_the_workspace_is_run_by_a_search(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Reading is not asked for: what it starts must be nothing that a model may have put there."""
+    desk.write("bin/rg", f"#!/bin/sh\ntouch '{desk.root}/obeyed'\n").chmod(0o755)
+    monkeypatch.chdir(desk.root / "bin")
+    for folder in (str(desk.root / "bin"), "", "."):
+        monkeypatch.setenv("PATH", f"{folder}:{SERVER['PATH']}")
+        found = Reading(desk.workspace).search_files(Call({"pattern": "touch"}, NOW))
+        assert found.structured["count"] == 1
+    assert not (desk.root / "obeyed").exists()
+
+
+@pytest.mark.parametrize(
+    ("separator", "path", "kept"),
+    [
+        (":", "/bin:/opt/a;b:.::/project/venv/bin:/usr/bin", "/bin:/opt/a;b:/usr/bin"),
+        (";", r"C:\Windows;.;;bin;C:\project\bin;\bin;D:\tools", r"C:\Windows;D:\tools"),
+    ],
+)
+def test_only_whole_paths_outside_of_the_workspace_lead_to_programs(separator: str, path: str, kept: str):
+    env = environment({"PATH": path}, Allowed(), lambda folder: "project" in folder, separator)
+    assert env["PATH"] == kept
 
 
 def test_what_git_is_told_goes_to_git_alone():
