@@ -7,6 +7,7 @@ the engine's.
 from __future__ import annotations
 
 import http.client
+import struct
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,16 +21,24 @@ from bench.clients import ANSWER_BOUND_S, model_url, post_timed
 from bench.figures import Figure, percentile
 from config.paths import Home
 from inference.contract import SESSION
+from inference.embedded.flags import BUILTIN_MODELS
 from tests.fakes.tiny_gguf import write_tiny_gguf
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
 
-WORDS = 60
-"""Sentences of the prompt: about 2,000 tokens of the model that ships."""
+TOKENS = 4000
+"""What the conversation holds at least."""
+SENTENCES = 180
+"""Of the prompt, which make that many."""
+CONTEXT = 8192
+RUN_BOUND_S = 600
+"""For all of it: a busy processor takes 10 s for a cold prompt."""
+_LENGTH = b"llama.context_length"
+_UINT32 = 4
 WARM_SHARE = 0.05
 """Of the cold prompt's time, at most."""
 _CHAT = "/v1/chat/completions"
 _TALK = [
-    {"role": "system", "content": " ".join(f"Item {number} is on the list of things to buy this week." for number in range(WORDS))},
+    {"role": "system", "content": " ".join(f"Item {number} is on the list of things to buy this week." for number in range(SENTENCES))},
     {"role": "user", "content": "hello"},
 ]
 _ASKED: dict[str, Any] = {"model": "fast", "messages": _TALK, "max_tokens": 1, "temperature": 0}
@@ -48,19 +57,25 @@ class _Return:
 
 
 async def measure_warm(place: Path, returns: int) -> list[Figure]:
-    """Swap a conversation out and back, `returns` times with what was kept of it and as often without."""
+    """Swap a conversation out and back, `returns` times with what was kept of it and as often without.
+
+    Raises:
+        RuntimeError: it was too short, or not restored.
+    """
     settings = settings_for(
-        {"nano": (Path("builtin:nano"), ()), "other": (write_tiny_gguf(place / "other.gguf"), ("--no-warmup",))},
+        {"nano": (_write_long(place / "long.gguf"), ()), "other": (write_tiny_gguf(place / "other.gguf"), ("--no-warmup",))},
         {"fast": "nano", "balanced": "other"},
-    ).replace("context = 1024", "context = 2048")
-    async with running_engine(Home.at(place / "warm").prepare(), settings) as engine:
-        await _ask(engine, "warm")
+    ).replace("context = 1024", f"context = {CONTEXT}")
+    async with running_engine(Home.at(place / "warm").prepare(), settings, bound_s=RUN_BOUND_S) as engine:
+        _, timings = await _ask(engine, "warm")
+        if timings["prompt_n"] < TOKENS:
+            raise RuntimeError(f"the conversation is too short: {timings}")
         warm = [await _warm_return(engine) for _ in range(returns)]
         cold = [await _cold_return(engine, f"cold {number}") for number in range(returns)]
     read = _p50_ms([each.first_s for each in cold])
     return [
         Figure(
-            "conversation back, ready to first token, p50",
+            f"conversation of {TOKENS:,} tokens back, ready to first token, p50",
             "ms",
             _p50_ms([each.first_s for each in warm]),
             _p50_ms([each.direct_s for each in warm]),
@@ -109,6 +124,18 @@ async def _ask(engine: RunningEngine, session: str) -> tuple[float, dict[str, An
         return took, answer["timings"]
 
     return await anyio.to_thread.run_sync(ask)
+
+
+def _write_long(path: Path) -> Path:
+    """The model that ships, trained on half of such a conversation: what it says then is no matter, how long it reads is."""
+    data = bytearray(BUILTIN_MODELS["builtin:nano"].read_bytes())
+    # Behind its name: what kind of value it is, and the value.
+    kind, _ = struct.unpack_from("<II", data, at := data.index(_LENGTH) + len(_LENGTH))
+    if kind != _UINT32:
+        raise RuntimeError("the model that ships tells its length in another way than expected")
+    struct.pack_into("<II", data, at, _UINT32, CONTEXT)
+    path.write_bytes(data)
+    return path
 
 
 def _direct(url: str, file: str) -> float:
