@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from agent.calls.mending import mend
+from agent.calls.mending import TWICE, mend
 
 OPENERS = ("<|tool_call>", "<tool_call>")
 """How they begin, where that is not Python."""
@@ -29,6 +30,23 @@ class Written(NamedTuple):
 
     name: str
     arguments: str
+    slips: tuple[str, ...] = ()
+    """What of it was dropped."""
+
+
+def table(pairs: Iterable[tuple[str, Any]]) -> str:
+    """Arguments as JSON, as they were written: of two with one name both, for the reader of every call to tell of.
+
+    Raises:
+        ValueError, TypeError: JSON has no such value.
+    """
+    written = (f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in pairs)
+    return f"{{{', '.join(written)}}}"
+
+
+def dropping(slips: Iterable[str]) -> tuple[str, ...]:
+    """Those of a reader's slips that the call's own reader cannot see any more; the others are how the form is written."""
+    return tuple(slip for slip in slips if slip.endswith(TWICE))
 
 
 def gemma(said: str) -> tuple[Written, ...]:
@@ -36,7 +54,11 @@ def gemma(said: str) -> tuple[Written, ...]:
     if _GEMMA.sub("", said).strip():
         return ()
     read = [(name, mend(_with_quotes(arguments))) for name, arguments in _GEMMA.findall(said)]
-    whole = [Written(name, json.dumps(each.value, ensure_ascii=False)) for name, each in read if each is not None and not each.is_open]
+    whole = [
+        Written(name, json.dumps(each.value, ensure_ascii=False), dropping(each.slips))
+        for name, each in read
+        if each is not None and not each.is_open
+    ]
     return tuple(whole) if len(whole) == len(read) else ()
 
 
@@ -44,7 +66,8 @@ def glm(said: str) -> tuple[Written, ...]:
     """`<tool_call>NAME<arg_key>key</arg_key><arg_value>text</arg_value></tool_call>`: each value a text, as its schema reads it."""
     if _GLM.sub("", said).strip():
         return ()
-    return tuple(Written(found[1], _table(_GLM_PAIR.findall(found[2]))) for found in _GLM.finditer(said))
+    calls = ((found[1], _GLM_PAIR.findall(found[2])) for found in _GLM.finditer(said))
+    return tuple(Written(name, table((key.strip(), value) for key, value in pairs)) for name, pairs in calls)
 
 
 def python(code: str) -> tuple[Written, ...]:
@@ -63,10 +86,6 @@ def _with_quotes(arguments: str) -> str:
     return "".join(json.dumps(part, ensure_ascii=False) if place % 2 else part for place, part in enumerate(parts))
 
 
-def _table(pairs: list[tuple[str, str]]) -> str:
-    return json.dumps({key.strip(): value for key, value in pairs}, ensure_ascii=False)
-
-
 def _calls(line: ast.stmt) -> list[ast.expr]:
     if not isinstance(line, ast.Expr):
         raise ValueError("not a call")
@@ -79,8 +98,8 @@ def _calls(line: ast.stmt) -> list[ast.expr]:
 def _call(value: ast.expr) -> Written:
     if not isinstance(value, ast.Call) or value.args or any(each.arg is None for each in value.keywords):
         raise ValueError("not a call with named values")
-    given: dict[str, Any] = {str(each.arg): ast.literal_eval(each.value) for each in value.keywords}
+    given: list[tuple[str, Any]] = [(str(each.arg), ast.literal_eval(each.value)) for each in value.keywords]
     try:
-        return Written(ast.unparse(value.func), json.dumps(given, ensure_ascii=False, allow_nan=False))
+        return Written(ast.unparse(value.func), table(given))
     except TypeError as error:
         raise ValueError("a value that JSON has not") from error

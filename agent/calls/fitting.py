@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, cast
 
+from agent.calls.mending import loads
+
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -131,9 +133,10 @@ def _text(value: str, rule: Mapping[str, Any], types: tuple[str, ...]) -> tuple[
 
 
 def _parsed(value: str, said: str, types: tuple[str, ...]) -> tuple[Any, str]:
+    twice: list[str] = []
     try:
-        parsed: Any = json.loads(said)
+        parsed: Any = loads(said, twice)
     except (ValueError, RecursionError):
         return value, ""
     fits = (isinstance(parsed, dict) and "object" in types) or (isinstance(parsed, list) and "array" in types)
-    return (cast("object", parsed), "the JSON in it") if fits else (value, "")
+    return (cast("object", parsed), ", ".join(("the JSON in it", *twice))) if fits else (value, "")

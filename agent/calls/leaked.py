@@ -11,9 +11,9 @@ import re
 from collections.abc import Collection
 from typing import Any, cast
 
-from agent.calls.dialects import OPENERS, Written, gemma, glm, python
+from agent.calls.dialects import OPENERS, Written, dropping, gemma, glm, python, table
 from agent.calls.fitting import known_name
-from agent.calls.mending import mend
+from agent.calls.mending import loads, mend
 from agent.events import CallValue
 from config.vocabulary import is_table
 
@@ -23,18 +23,21 @@ _FENCE_MARK = "```"
 _XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _TAGGED = re.compile(r"<(tool_call|function_call)>(.*?)(?:</\1>|\Z)", re.DOTALL)
-_MISTRAL = re.compile(r"(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?(?:\[ARGS\])?\s*(\{.*?\})\s*(?=\[TOOL_CALLS\]|\Z)", re.DOTALL)
+_MISTRAL_MARK = "[TOOL_CALLS]"
+_BETWEEN_MISTRAL = re.compile(r"(?<=\})\s*\[TOOL_CALLS\]")
+# Here and below no two parts that stand side by side can take the same characters: a model that writes blanks without end holds nobody up.
+_MISTRAL = re.compile(r"\s*([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+\s*+)?(?:\[ARGS\]\s*+)?(\{.*\})", re.DOTALL)
 _NAMED = r'\{\s*"(?:name|function)"\s*:\s*"([\w.:-]+)"'
 _BEGUN = re.compile(
     r"(?:<tool_call>\s*)?<function=([\w.:-]+)>"
-    rf"|(?:<tool_call>|<function_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\]\s*\[?)\s*{_NAMED}"
-    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*)?(?:\[ARGS\]|\s*\{)"
+    rf"|(?:<tool_call>|<function_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\](?:\s*\[)?)\s*{_NAMED}"
+    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*\s*)?(?:\[ARGS\]|\{)"
     r"|<\|tool_call>\s*call:([\w.:-]+)\s*\{"
     r"|<tool_call>\s*([\w.:-]+)\s*<arg_key>"
 )
 _CLOSERS = ("</function>", "</tool_call>", "</function_call>", "<tool_call|>")
-_FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
-_CODE = re.compile(r"```tool_code\s*\n(.*?)\n?\s*```", re.DOTALL)
+_FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
+_CODE = re.compile(r"```tool_code[^\S\n]*\n(.*)```", re.DOTALL)
 
 
 def may_be_call(text: str) -> bool:
@@ -104,20 +107,19 @@ def _qwen(said: str) -> tuple[CallValue, ...]:
     # What is no whole parameter is the beginning of one: half a call is none.
     if not found or not _covers(_XML, said) or not all(_covers(_PARAMETER, inner) for _, inner in found):
         return ()
-    return tuple(_call(name, json.dumps(_parameters(inner), ensure_ascii=False)) for name, inner in found)
-
-
-def _parameters(inner: str) -> dict[str, Any]:
-    return {key: _literal(value) for key, value in _PARAMETER.findall(inner)}
+    return tuple(_call(name, table((key, _literal(value)) for key, value in _PARAMETER.findall(inner))) for name, inner in found)
 
 
 def _literal(value: str) -> Any:
     """Only structures are read as JSON: `5` may be a text, and the schema says which."""
+    twice: list[str] = []
     if value[:1] in ("{", "["):
         try:
-            return json.loads(value)
+            read = loads(value, twice)
         except (ValueError, RecursionError):
-            pass
+            return value
+        # What is named twice in it stays as written, for the schema's reader to tell of.
+        return value if twice else read
     return value
 
 
@@ -128,11 +130,12 @@ def _hermes(said: str) -> tuple[CallValue, ...]:
 
 
 def _mistral(said: str) -> tuple[CallValue, ...]:
-    if not said.startswith("[TOOL_CALLS]"):
+    if not said.startswith(_MISTRAL_MARK):
         return ()
-    if _covers(_MISTRAL, said):
-        return tuple(_call(name, arguments) for name, arguments in _MISTRAL.findall(said))
-    return _all([said.removeprefix("[TOOL_CALLS]")])
+    inner = said.removeprefix(_MISTRAL_MARK)
+    found = [_MISTRAL.fullmatch(each) for each in _BETWEEN_MISTRAL.split(inner)]
+    named = [each for each in found if each is not None]
+    return tuple(_call(each[1], each[2]) for each in named) if len(named) == len(found) else _all([inner])
 
 
 def _dialect(said: str) -> tuple[CallValue, ...]:
@@ -159,14 +162,14 @@ def _all(texts: list[str]) -> tuple[CallValue, ...]:
         value: Any = read.value.get("tool_calls", read.value) if is_table(read.value) and len(read.value) == 1 else read.value
         items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
         for item in items:
-            call = _from_object(item)
+            call = _from_object(item, dropping(read.slips))
             if call is None:
                 return ()
             out.append(call)
     return tuple(out)
 
 
-def _from_object(item: Any) -> CallValue | None:
+def _from_object(item: Any, slips: tuple[str, ...]) -> CallValue | None:
     if not isinstance(item, dict):
         return None
     given = cast("dict[str, Any]", item)
@@ -177,8 +180,8 @@ def _from_object(item: Any) -> CallValue | None:
     if not isinstance(name, str) or (place is None and len(given) > 1):
         return None
     arguments: Any = given[place] if place else {}
-    return _call(name, arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False))
+    return _call(name, arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False), slips)
 
 
-def _call(name: str, arguments: str) -> CallValue:
-    return CallValue(id="", name=name, arguments=arguments, repaired=LEAKED)
+def _call(name: str, arguments: str, slips: tuple[str, ...] = ()) -> CallValue:
+    return CallValue(id="", name=name, arguments=arguments, repaired="; ".join((LEAKED, *slips)))

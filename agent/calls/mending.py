@@ -17,9 +17,11 @@ _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "True": Tr
 _WORD = re.compile(r"[A-Za-z_$][\w$.-]*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SPACE = re.compile(r"(?:\s+|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_FENCE = re.compile(r"^```[\w-]*\s*\n?(.*?)\n?\s*```$", re.DOTALL)
+_FENCE = re.compile(r"```[\w-]*+(.*)```", re.DOTALL)
 _NEXT_PAIR = re.compile(r"""["'][\w -]{1,40}["']\s*:""")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
+TWICE = "given twice, the last taken"
+"""The end of the one slip that drops something which was written."""
 _DEPTH = 40
 """Arguments nested deeper than this are no slip."""
 
@@ -66,7 +68,7 @@ def _finite(written: str) -> float:
 def _put(into: dict[str, Any], name: str, value: Any, slips: list[str]) -> None:
     """The last value counts, as for every reader; that there was another is said, since nobody knows which was meant."""
     if name in into and into[name] != value:
-        slips.append(f"{name} given twice, the last taken")
+        slips.append(f"{name} {TWICE}")
     into[name] = value
 
 
@@ -89,7 +91,7 @@ def mend(text: str) -> Mended | None:
     else:  # 1
         inner = mend(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "`") else None
         return inner._replace(slips=("JSON inside a text", *inner.slips)) if inner else Mended(value, tuple(twice))
-    fenced = _FENCE.match(text.strip())
+    fenced = _FENCE.fullmatch(text.strip())
     if fenced:  # 2
         inner = _read(fenced.group(1))
         return inner and inner._replace(slips=("a fence", *inner.slips))

@@ -23,6 +23,8 @@ _TAGS = {
 }
 _BOUNDS = (*_TAGS, *_TAGS.values())
 _ENDS = re.compile("|".join(re.escape(end) for end in _TAGS.values()))
+_LONGEST = max(len(end) for end in _TAGS.values())
+"""Only the end of what was thought may be the beginning of a tag: to look through all of it at each piece would take longer and longer."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Thoughts:
             self.is_thinking, self._closer = True, _TAGS.get(opener, opener)
         _, end, rest = self._held.partition(self._closer)
         if not end:
+            self._held = self._held[-_LONGEST:]
             return ""
         self.is_thinking = False
         return self._speak(rest.lstrip()) if rest.strip() else self._wait()
@@ -95,6 +98,7 @@ class Inside:
         if self._is_thinking:
             end = _ENDS.search(self._held)
             if end is None:
+                self._held = self._held[-_LONGEST:]
                 return ""
             self._is_thinking, self._held = False, self._held[end.end() :]
         said = self._held.lstrip()

@@ -153,7 +153,7 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
         return
     leaked = calls_in(reply.text, state.rules.schemas)
     text = "" if leaked else reply.text
-    calls = () if state.is_stuck else _with_own_ids(_read(_together(reply.calls, leaked), reply, state), state)
+    calls = () if state.is_stuck else _with_own_ids(_together(_read((*reply.calls, *leaked), reply, state), len(reply.calls)), state)
     draft.record(
         ModelReplied(
             turn=state.turn,
@@ -179,8 +179,9 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
         start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
 
 
-def _together(calls: tuple[CallValue, ...], leaked: tuple[CallValue, ...]) -> tuple[CallValue, ...]:
-    """The calls of a reply, and those that its server left in the text beside them; one that stands in both places is one."""
+def _together(read: tuple[CallValue, ...], placed: int) -> tuple[CallValue, ...]:
+    """Calls as they were meant: the first `placed` came in their place, the others stood in the text; what stands in both places is one."""
+    calls, leaked = read[:placed], read[placed:]
     known = [(call.name, mend(call.arguments)) for call in calls]
     return (*calls, *(call for call in leaked if (call.name, mend(call.arguments)) not in known))
 

@@ -134,6 +134,44 @@ def test_a_long_half_of_a_call_is_looked_at_in_no_time():
     assert calls_in("[TOOL_CALLS]" + "a" * 2000, NAMES) == ()
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "```tool_code\n",
+        "```json\n{",
+        "```",
+        "```json\n{}",
+        "[TOOL_CALLS]",
+        "[TOOL_CALLS]create_event",
+        '<tool_call>{"name": "create_event",',
+    ],
+)
+@pytest.mark.parametrize("filler", ["\n", " ", "a", " \n"])
+def test_a_model_that_repeats_one_character_until_it_is_stopped_holds_nobody_up(begun: str, filler: str):
+    # Where two parts of a pattern can take the same characters, each of these took minutes.
+    for end in ("", "x", "``", "{"):
+        half = begun + filler * 8000 + end
+        assert all(
+            "unreadable" in read_call(each, {"create_event": SCHEMA}, only_reads=frozenset()).arguments for each in calls_in(half, NAMES)
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<tool_call>{"name": "create_event", "arguments": {"title": "a", "title": "b"}}</tool_call>',
+        "<function=create_event><parameter=title>a</parameter><parameter=title>b</parameter></function>",
+        "<tool_call>create_event<arg_key>title</arg_key><arg_value>a</arg_value><arg_key>title</arg_key><arg_value>b</arg_value></tool_call>",
+        '<|tool_call>call:create_event{title:<|"|>a<|"|>,title:<|"|>b<|"|>}<tool_call|>',
+        '```tool_code\ncreate_event(title="a", title="b")\n```',
+    ],
+)
+def test_what_a_call_names_twice_is_told_in_every_form(text: str):
+    (call,) = calls_in(text, NAMES)
+    read = read_call(call, {"create_event": SCHEMA}, only_reads=frozenset())
+    assert (json.loads(read.arguments), read.repaired) == ({"title": "b"}, f"{LEAKED}; title given twice, the last taken")
+
+
 def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():
     assert may_be_call("<to")
     assert not may_be_call("<b")

@@ -185,6 +185,17 @@ def test_names_of_signs_and_of_other_scripts_are_not_taken_for_each_other():
     assert fit({"国": "x"}, schemas["天気"]) == ({"国": "x"}, ())
 
 
+@pytest.mark.parametrize(("given", "kept"), [('{"a": NaN}', '{"a": NaN}'), ("[1e999]", "[1e999]")])
+def test_what_is_json_nowhere_else_is_not_taken_out_of_a_text(given: str, kept: str):
+    schema = {"properties": {"what": {"type": ["object", "array"]}}}
+    assert fit({"what": given}, schema) == ({"what": kept}, ())
+
+
+def test_what_json_in_a_text_names_twice_is_told():
+    schema = {"properties": {"what": {"type": "object"}}}
+    assert fit({"what": '{"a": 1, "a": 2}'}, schema) == ({"what": {"a": 2}}, ("what: the JSON in it, a given twice, the last taken",))
+
+
 def test_digits_without_end_are_no_number():
     digits = "9" * 9000
     assert fit({"count": digits}, SCHEMAS["create_event"]).arguments == {"count": digits}

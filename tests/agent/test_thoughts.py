@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.calls.assemble import Assembly
-from agent.calls.thoughts import Thoughts, opens_thoughts, parted_at_end
+from agent.calls.thoughts import Inside, Thoughts, opens_thoughts, parted_at_end
 
 THOUGHT = [
     ("<think>\nHm.\n</think>\n\nHello.", "Hm.", "Hello."),
@@ -39,6 +39,13 @@ def test_where_the_template_opened_the_thinking_everything_before_its_end_was_th
     assert parted_at_end("Hm.\n</think>\n\nHello.") == ("Hm.", "Hello.")
     assert parted_at_end("Hello.") is None
     assert parted_at_end("It is <think> and </think>.") is None
+
+
+@pytest.mark.parametrize("thoughts", [Inside(), Thoughts(is_thinking=True, _closer="</think>")])
+def test_long_thoughts_cost_no_more_at_their_end_than_at_their_beginning(thoughts: Inside | Thoughts):
+    # Were all of it looked through at each piece, this would take half an hour.
+    shown = [thoughts.feed(piece) for piece in (*["hm, "] * 150_000, "so. </th", "ink>", "\n", "Hello.")]
+    assert "".join(shown) == "Hello."
 
 
 def test_a_template_that_opens_the_thinking_is_known_by_how_its_prompt_ends():

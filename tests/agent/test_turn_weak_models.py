@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.calls.assemble import Reply
 from agent.events import ToolFinished
 from agent.turns.budget import Limits
@@ -37,6 +39,20 @@ def test_a_call_that_the_server_left_in_the_text_beside_another_runs_too_and_one
     assert replied.type == "model_replied"
     assert replied.text == "", "no tags on the screen"
     assert running(turn) == ['list_events{"x":"y"}', 'read_mail{"x":"1"}']
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<tool_call><function=list_events><parameter=x>5</parameter></function></tool_call>",
+        '<tool_call>{"name": "functions.list_events", "arguments": {"x": 5}}</tool_call>',
+        "<tool_call>list_events<arg_key>x</arg_key><arg_value>5</arg_value></tool_call>",
+    ],
+)
+def test_a_call_that_stands_in_both_places_is_one_also_where_it_is_written_otherwise(text: str):
+    turn = routed()
+    turn.tell(Replied(Reply(text, raw=text, calls=(call("list_events", arguments='{"x": 5}'),))))
+    assert running(turn) == ['list_events{"x":"5"}']
 
 
 def test_half_a_call_in_the_text_beside_a_whole_one_is_told_and_the_whole_one_runs():
