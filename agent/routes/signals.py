@@ -15,6 +15,12 @@ SMALL, LARGE = 2_000, 16_000
 """Tokens between the three sizes of a task."""
 
 
+_WITHOUT_SPACES = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that write no spaces between words, where none is seen to begin: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+
+
 def task_of(text: str, tasks: Mapping[str, Sequence[str]]) -> str:
     """The first type of task with a word that occurs in the text; empty for none."""
     lowered = text.lower()
@@ -23,7 +29,7 @@ def task_of(text: str, tasks: Mapping[str, Sequence[str]]) -> str:
 
 def _occurs(word: str, text: str) -> bool:
     """Where a word of the text begins with it: `refactor` is in `refactoring`, `plan` in no `explanation`, which may be a private one."""
-    begins = r"(?<!\w)" if word[:1].isalnum() else ""
+    begins = r"(?<!\w)" if word[:1].isalnum() and not _WITHOUT_SPACES.match(word) else ""
     return re.search(begins + re.escape(word), text) is not None
 
 

@@ -66,7 +66,10 @@ def test_the_model_does_not_see_tags_but_everything_else_as_it_was_typed():
         ("the PLAN?", "planning"),
         ("look:```x```", "coding"),
         ("deplan c++ now", "coding"),
+        ("请看我的病历吧", "private"),
+        ("これは診断書です", "private"),
+        ("ใบสั่งยาของฉัน", "private"),
     ],
 )
 def test_a_word_of_a_type_of_task_counts_where_a_word_of_the_text_begins_with_it(text: str, task: str):
-    assert task_of(text, {"planning": ("plan",), "coding": ("```", "c++")}) == task
+    assert task_of(text, {"planning": ("plan",), "coding": ("```", "c++"), "private": ("病历", "診断", "ยา")}) == task
