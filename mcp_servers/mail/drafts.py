@@ -48,7 +48,8 @@ class Drafts:
 
         def execute() -> Outcome:
             problem = discard(self._store, key)
-            problems = [*([problem] if problem else []), *cleared(self._store)]
+            # An account that gives no answer to this draft is not asked about others.
+            problems = [problem] if problem else list(cleared(self._store))
             fields = {"draft": f"d{number}", "problems": problems, "untrusted": True}
             return Outcome("\n".join([f"Discarded draft {said}", *problems]), fields)
 

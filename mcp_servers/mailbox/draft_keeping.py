@@ -87,13 +87,13 @@ def discard(store: MailStore, key: str) -> str:
     mail = next((one for one in store.mails(DRAFTS, account=store.local.name) if one.key == key), None)
     if content is None or mail is None:
         raise Refusal("The draft is gone. Look again.")
-    problem = _dropped(store, content)
-    if not problem:
+    dropped = _dropped(store, content)
+    if not dropped.is_open:
         Unplaced(store.folder).done(key)
     # What is in the trash is no account's draft any more.
     store.drafts.rewrite(key, unmarked(content))
     store.move(mail, TRASH)
-    return problem
+    return dropped.said
 
 
 class _Verdict(NamedTuple):
@@ -105,15 +105,16 @@ _Gone = Callable[[DraftingAccount, Note], _Verdict]
 
 
 def _settled(store: MailStore, gone: _Gone) -> tuple[str, ...]:
-    unplaced, said = Unplaced(store.folder), list[str]()
+    unplaced, said, silent = Unplaced(store.folder), list[str](), set[str]()
     for note in unplaced.waiting():
         home = next((one for one in store.accounts if one.name == note.account), None)
-        if not isinstance(home, DraftingAccount):
+        if not isinstance(home, DraftingAccount) or note.account in silent:
             continue
         try:
             verdict = _looked_for(store, home, note, gone)
         except AccountFailed as error:
             verdict = _Verdict(str(error), is_open=True)
+            silent.add(note.account)  # it is not waited for once more for each of its drafts
         if not verdict.is_open:
             unplaced.done(note.key)
         said += [verdict.said] if verdict.said else []
@@ -141,15 +142,15 @@ def _taken_away(home: DraftingAccount, note: Note) -> _Verdict:
     return _Verdict("" if home.drop_draft(note.content) else _changed_there_text(home.name))
 
 
-def _dropped(store: MailStore, content: bytes) -> str:
+def _dropped(store: MailStore, content: bytes) -> _Verdict:
     sender = parse(content).sender.address.lower()
     home = next((one for one in store.accounts if isinstance(one, DraftingAccount) and store.own_address(one.name).lower() == sender), None)
     if home is None:
-        return ""
+        return _Verdict()
     try:
-        return "" if home.drop_draft(content) else _changed_there_text(home.name)
+        return _Verdict("" if home.drop_draft(content) else _changed_there_text(home.name))
     except AccountFailed as error:
-        return str(error)
+        return _Verdict(str(error), is_open=True)
 
 
 def _changed_there_text(account: str) -> str:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from mcp_servers.files import private_folder, write_whole
 
+LONGEST_S = 30 * 86_400.0
+"""What was not settled for so long is not looked for any more, nor is a text kept for it: its account is gone, or cannot say."""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -46,6 +49,9 @@ class Unplaced:
                 continue
             with suppress(FileNotFoundError):  # another process was faster
                 age_s = time.time() - file.stat().st_mtime
+                if age_s > LONGEST_S:
+                    file.unlink()
+                    continue
                 account, _, content = file.read_bytes().partition(b"\n")
                 notes.append(Note(file.name, account.decode("utf-8", "replace"), content, age_s))
         return tuple(notes)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox import draft_keeping, gmail_drafts
+from mcp_servers.mailbox import draft_keeping, gmail_drafts, unplaced
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import draft_of
+from mcp_servers.mailbox.unplaced import Unplaced
 from mcp_servers.protocol.calls import Handler, Outcome, Plan
 from tests.fakes.gmail import FakeGmail, gmail_on_loopback
 from tests.fakes.gmail_mailbox import FakeMail
@@ -128,8 +129,9 @@ def test_one_that_somebody_wrote_on_at_gmail_meanwhile_stays_there_and_that_is_s
     [there] = drafts(google)
     there.raw = there.raw.replace(b"Yes.", b"Yes, and I bring wine.")
     said = "work: somebody has changed the draft there since. It stays there."
-    assert text_of(tools_of(store)["discard_draft"], draft="d1").endswith(f"\n{said}")
+    assert text_of(tools_of(store)["discard_draft"], draft="d1").split("\n")[1:] == [said]
     assert len(drafts(google)) == 1
+    assert listed(store).structured["problems"] == []
 
 
 @pytest.mark.usefixtures("plan")
@@ -167,3 +169,30 @@ def test_gmail_that_gives_no_answer_is_asked_again_the_next_time(store: MailStor
     assert listed(store).structured["problems"][0].startswith("work: Gmail failed")
     google.before = lambda _: None
     assert listed(store).structured["problems"] == []
+
+
+@pytest.mark.usefixtures("plan")
+def test_an_account_that_gives_no_answer_is_not_waited_for_once_more_for_each_draft(store: MailStore, google: FakeGmail) -> None:
+    [key] = store.drafts.entries()
+    notes = Unplaced(store.folder)
+    for other in ("0", "1", "2"):
+        notes.note(other, "work", store.drafts.read(key) or b"")
+    google.before = at("gmail.users.drafts.list", refusal(500))
+    before = google.ids().count("drafts.list")
+    [said] = listed(store).structured["problems"]
+    asked = google.ids().count("drafts.list") - before
+    assert said.startswith("work: Gmail failed")
+    text_of(tools_of(store)["discard_draft"], draft="d1")
+    assert google.ids().count("drafts.list") - before == 2 * asked
+    assert len(notes.waiting()) == 4
+
+
+def test_the_note_of_an_account_that_is_gone_goes_as_well(store: MailStore) -> None:
+    notes = Unplaced(store.folder)
+    notes.note("0", "gone", b"Subject: private\r\n\r\nx")
+    assert listed(store).structured["problems"] == []
+    assert len(notes.waiting()) == 1
+    [file] = (store.folder / "unplaced").iterdir()
+    os.utime(file, times=(0, file.stat().st_mtime - unplaced.LONGEST_S - 60))
+    listed(store)
+    assert list((store.folder / "unplaced").iterdir()) == []
