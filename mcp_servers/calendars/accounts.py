@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from mcp_servers.calendars.backends.contract import Backend, Listing
 from mcp_servers.calendars.model import CalendarInfo, Event, in_order
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.protocol import progress
 from mcp_servers.spans import Span
 from mcp_servers.wording import words_of
@@ -107,9 +107,9 @@ class Accounts:
         if len(found) == 1:
             return found[0]
         if found:
-            raise Refusal(f'"{words}" could be {" or ".join(shown_names(infos, found))}. Say which one.')
+            raise Quoting(f'"{words}" could be {" or ".join(shown_names(infos, found))}. Say which one.')
         missing = f" {' '.join(problems)}" if problems else ""
-        raise Refusal(f'There is no calendar "{words}". There are {", ".join(shown_names(infos, infos))}.{missing}')
+        raise Quoting(f'There is no calendar "{words}". There are {", ".join(shown_names(infos, infos))}.{missing}')
 
     def name_of(self, info: CalendarInfo) -> str:
         """The name by which that very calendar is found again."""

@@ -20,7 +20,7 @@ from mcp_servers.calendars.notices import Notice, notice_of
 from mcp_servers.calendars.quick import sketch_of
 from mcp_servers.calendars.shape import NOTHING_TO_CHANGE, clashes_text
 from mcp_servers.calendars.structured import full_fields
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import span_text
 
@@ -108,7 +108,7 @@ class Writing:
     def _creation(self, call: Call, event: Event, info: CalendarInfo, resolved: dict[str, str]) -> Plan:
         arguments = {**resolved, "calendar": self._accounts.name_of(info)}
         if not info.is_writable:
-            raise Refusal(f'"{info.full_name}" can only be read. Name another calendar.')
+            raise Quoting(f'"{info.full_name}" can only be read. Name another calendar.')
         backend = self._accounts.of(event.account)
         notice = notice_of(call, info, event, me=backend.addresses)
         if event.attendees:
@@ -131,7 +131,7 @@ class Writing:
     def _writable(self, event: Event) -> CalendarInfo:
         info = self._accounts.info(event)
         if not info.is_writable:
-            raise Refusal(f'"{info.full_name}" can only be read. Nothing was done: who shares it has to let you write.')
+            raise Quoting(f'"{info.full_name}" can only be read. Nothing was done: who shares it has to let you write.')
         return info
 
     def _lines(self, event: Event, scope: Scope, notes: tuple[str, ...], notice: Notice) -> Lines:
@@ -153,7 +153,7 @@ def _scope(call: Call, event: Event) -> Scope:
     if not event.occurrence:
         return "this"
     if not said:
-        raise Refusal(f'"{event.title}" repeats ({details.repeats_text(event)}). Say scope: this, following or all.')
+        raise Quoting(f'"{event.title}" repeats ({details.repeats_text(event)}). Say scope: this, following or all.')
     return cast("Scope", said)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ from mcp_servers.calendars.backends.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.server import Calendars
+from mcp_servers.errors import Quoting
 from tests.fakes.caldav import HOME, FakeCalDav
 from tests.fakes.google_api import FakeGoogle
 from tests.mcp_servers.google_desk import GoogleDesk, done, planned, refused
@@ -89,3 +91,21 @@ def test_names_are_told_apart_whatever_servers_call_them(named: list[tuple[str, 
     names = told_apart(named)
     assert len(set(names)) == len(names) == len(named)
     assert told_apart([("Team", "a"), ("Home", "b")]) == ["Team", "Home"]
+
+
+def test_a_refusal_that_names_what_others_named_says_so(tmp_path: Path) -> None:
+    """Who shares a calendar names it, and who invites names the event: such a sentence leaves the server in a block."""
+    tools = Calendars(local(tmp_path), on_server("work", twice=True))
+    done(tools, "add_event", title="standup", when="monday at 9", repeat="every week", calendar="personal")
+    for name, arguments in (
+        ("add_event", {"title": "talk", "when": "monday at 10", "calendar": "Team"}),
+        ("add_event", {"title": "talk", "when": "monday at 10", "calendar": "nothing"}),
+        ("remove_event", {"event": "standup", "when": "monday"}),
+    ):
+        with pytest.raises(Quoting):
+            done(tools, name, **arguments)
+    fake = FakeCalDav()
+    fake.is_read_only = True
+    shared = Calendars(CalDavCalendars(Login("work", "https://dav.example.org/", "anna", lambda: SecretStr("x")), transport=fake))
+    with pytest.raises(Quoting, match="can only be read"):
+        done(shared, "add_event", title="x", when="friday")
