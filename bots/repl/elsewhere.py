@@ -87,8 +87,8 @@ class OtherTurns:
         self._turn = ""
         self._view = TurnView(self._above)
         self._meter = Meter()
-        self.open: dict[str, ApprovalNeeded] = {}
-        """What they wait for, by approval, also where the service lists it under no conversation."""
+        self.open: dict[str, str] = {}
+        """In which conversation each approval that they wait for was heard, also where the service lists it under none."""
 
     def show(self, event: Event) -> None:
         """Show one event of the conversation, if it is of such a turn."""
@@ -118,7 +118,8 @@ class OtherTurns:
             self._above.line(f"(a turn that was begun {MARK} goes on)", DIM)
 
     def _ask(self, needed: ApprovalNeeded) -> None:
-        self.open[needed.approval] = needed
+        if self._place.session is not None:
+            self.open[needed.approval] = self._place.session
         for line, style in tinted_approval(needed):
             self._above.block(line, style)
         self._above.line(ANSWER_HINT, "yellow")

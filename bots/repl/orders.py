@@ -165,8 +165,8 @@ class Orders:
 
     async def _whose(self, service: ServiceClient, sessions: list[str], needed: ApprovalNeeded) -> str | None:
         """The conversation that something waits in: what a tool server asks is in no log, and only who has heard it knows."""
-        if needed.approval in self._following.others.open:
-            return self._place.session
+        if (heard := self._following.others.open.get(needed.approval)) is not None:
+            return heard
         for session in sessions if needed.seq else ():
             if await self._following.is_in(service, session, needed):
                 return session

@@ -192,6 +192,9 @@ class Asking(InProcess):
     async def sessions(self) -> list[SessionRow]:
         return [SessionRow(session="s1", waiting=1)]
 
+    async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
+        yield ApprovalAnswered(turn="t9", approval="q-1", call="c", outcome="yes", who="cli")
+
     async def approve(self, approval: str, **answer: Any) -> None:
         self.answers.append((approval, answer["granted"]))
 
@@ -220,3 +223,21 @@ async def test_what_a_tool_server_asks_in_another_conversation_can_be_answered_t
             await orders.obey(Command("/approvals", ""))
     assert service.answers == [("q-1", True)]
     assert shown.getvalue() == "printer asks you something\nNothing waits for you.\n"
+
+
+@pytest.mark.anyio
+async def test_a_question_that_was_heard_in_another_conversation_is_that_ones_also_after_a_move() -> None:
+    shown, person, place = io.StringIO(), Agreeing(), Place()
+    with anyio.fail_after(BOUND_S):
+        async with open_fake_runtime() as runtime:
+            service = Asking(runtime)
+            link, screen = cast("Link", service), Screen(Console(file=shown, width=80))
+            following = Following(link, screen, person, place, None)
+            place.move(await runtime.open_session())
+            heard_in = place.session
+            following.others.show(QUESTION)
+            place.move(await runtime.open_session())
+            orders = Orders(link, screen, person, place, following, None)
+            await orders.obey(Command("/approvals", ""))
+    assert f"In {heard_in}:" in shown.getvalue()
+    assert "In this conversation:" not in shown.getvalue()
