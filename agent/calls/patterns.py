@@ -13,13 +13,22 @@ MOST_CHARS = 200
 """Of a pattern, and of what it is held against."""
 MOST_QUANTIFIERS = 2
 """Without end: with three, the time already grows with the fourth power of the length."""
+MOST_CHOICES = 12
+"""What may be there or not, and alternatives: each doubles the time. One without end takes the place of `CHOICES_PER_ENDLESS`."""
+CHOICES_PER_ENDLESS = 5
 _ENDLESS = re.compile(r"[*+]|\{\d*,\d*\}")
+_CHOICE = re.compile(r"(?<!\()\?|\|")
+_SPREAD = re.compile(r"\(\?[a-zA-Z]*x")
+"""A pattern that may have comments and blanks between a group and what repeats it."""
 _REPEATED_GROUP = re.compile(r"\)\s*(?:[*+]|\{)")
 
 
 def is_quick(pattern: str, words: Iterable[str]) -> bool:
     """Whether a pattern says in no time whether some words fit: nothing in it repeats what can be read in two ways."""
-    if len(pattern) > MOST_CHARS or _REPEATED_GROUP.search(pattern) or len(_ENDLESS.findall(pattern)) > MOST_QUANTIFIERS:
+    endless, choices = len(_ENDLESS.findall(pattern)), len(_CHOICE.findall(pattern))
+    if len(pattern) > MOST_CHARS or endless > MOST_QUANTIFIERS or choices + CHOICES_PER_ENDLESS * endless > MOST_CHOICES:
+        return False
+    if _REPEATED_GROUP.search(pattern) or _SPREAD.search(pattern):
         return False
     return all(len(word) <= MOST_CHARS for word in words)
 

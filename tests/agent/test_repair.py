@@ -83,6 +83,9 @@ SLOW = "a" * 24 + "!"
     [
         {"properties": {"title": {"type": "string", "pattern": "^(a+)+$"}}},
         {"properties": {"title": {"type": "string", "pattern": "^(a|a)*$"}}},
+        {"properties": {"title": {"type": "string", "pattern": "^" + "a?" * 50 + "a" * 50 + "$"}}},
+        {"properties": {"title": {"type": "string", "pattern": "^" + "(a|a)" * 30 + "$"}}},
+        {"properties": {"title": {"type": "string", "pattern": "(?x)^(a+) # twice\n+$"}}},
         {"propertyNames": {"pattern": "^(a+)+$"}},
         {"patternProperties": {"^(a+)+$": {"type": "integer"}}, "additionalProperties": False},
     ],
@@ -97,6 +100,8 @@ def test_a_servers_pattern_cannot_hold_up_the_conversations_with_a_models_words(
     [
         ({"properties": {"title": {"pattern": r"^\d{4}-\d{2}$"}}}, "2026-11"),
         ({"properties": {"title": {"pattern": "^[a-z]+$"}}}, "abc"),
+        ({"properties": {"title": {"pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"}}}, "2026-11-21T12:00Z"),
+        ({"properties": {"title": {"pattern": "^(GET|POST|PUT|DELETE|PATCH|HEAD)$"}}}, "PUT"),
         ({"patternProperties": {"^ti": {"enum": ["yes"]}}, "additionalProperties": False}, "yes"),
     ],
 )
