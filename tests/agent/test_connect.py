@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from agent.errors import EngineUnreachable
 from config.credentials import read_secret, write_secret
 from config.load import load_agent
 from config.paths import HOME_VARIABLE, Home
-from inference.contract.status import ServedMeta, ServedModel, ServedModels
+from inference.contract.status import ModelRates, ServedMeta, ServedModel, ServedModels
 from tests.fakes.certificate import make_certificate
 
 URL = "http://192.168.1.10:8000"
@@ -72,6 +73,20 @@ def test_the_key_is_kept_privately_and_the_address_beside_the_comments(home: Hom
     assert "vk_1" not in out + err
     assert load_agent(home=home).engine.url == URL
     assert home.agent_toml.read_text(encoding="utf-8").startswith('# mine\n[engine]\nurl = "http://192.168.1.10:8000"\n# url = "x"\n')
+
+
+def test_what_the_tiers_can_do_and_how_fast_they_were_measured_is_told(run: Run, monkeypatch: pytest.MonkeyPatch):
+    rates = ModelRates(prefill_tps=800.0, decode_tps=74.65, load_s=6.0)
+    meta = ServedMeta(kind="tier", model="gemma", state="unloaded", n_ctx=32768, capabilities=("chat", "tools", "vision"), rates=rates)
+    paired = Paired(url=URL, version="0.1.0", contract=1, served=ServedModels(data=(ServedModel(id="fast", meta=meta),)))
+
+    def get_to_know(_url: str, _key: SecretStr | None, _http: httpx2.Client) -> Paired:
+        return paired
+
+    monkeypatch.setattr(agent.engine.connect, "get_to_know", get_to_know)
+    assert "gemma; 32768 tokens of context; chat, tools, vision; 75 tokens/s; unloaded" in run(URL, "--key-stdin", stdin="vk_1\n")[1]
+    (served,) = json.loads(run(URL, "--key-stdin", "--json", stdin="vk_1\n")[1])["served"]
+    assert (served["capabilities"], served["rates"]["prefill_tps"]) == (["chat", "tools", "vision"], 800.0)
 
 
 def test_a_refused_key_leaves_everything_as_it_was(home: Home, run: Run):

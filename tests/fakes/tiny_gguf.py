@@ -61,7 +61,13 @@ _NORMAL_TOKEN, _CONTROL_TOKEN, _USER_DEFINED_TOKEN = 1, 3, 4
 
 
 def write_tiny_gguf(
-    path: Path, *, says: Sequence[str] = GREETING, is_endless: bool = False, context: int = 4096, padding_mib: int = 0
+    path: Path,
+    *,
+    says: Sequence[str] = GREETING,
+    is_endless: bool = False,
+    context: int = 4096,
+    padding_mib: int = 0,
+    window: int | None = None,
 ) -> Path:
     """Write a model that answers everything with `says` (its pieces must differ) and return `path`.
 
@@ -71,6 +77,7 @@ def write_tiny_gguf(
         is_endless: begin again after the last piece instead of stopping.
         context: the trained context length that the file claims.
         padding_mib: extra weights that change nothing, for tests that need a load to take a while.
+        window: tokens that most layers look back at; such a model repeats its prompt's last token instead of saying anything.
     """
     pieces = [piece for piece in says if len(piece) > 1]
     if len(set(pieces)) != len(says):
@@ -78,8 +85,12 @@ def write_tiny_gguf(
     letters = _byte_letters()
     tokens = [*_CONTROL, *letters, "he", "in", *pieces]
     kinds = [_CONTROL_TOKEN] * len(_CONTROL) + [_NORMAL_TOKEN] * (len(letters) + 2) + [_USER_DEFINED_TOKEN] * len(pieces)
-    tensors = _tensors(tokens, pieces, is_endless=is_endless, blocks=1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES)
-    keys = _keys(tokens, kinds, context, blocks=1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES)
+    # Of a window's architecture every fourth block looks back at everything.
+    blocks = 4 if window else 1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES
+    tensors = _tensors(tokens, pieces, is_endless=is_endless, blocks=blocks)
+    keys = _keys(tokens, kinds, context, blocks=blocks, window=window)
+    if window:
+        tensors = {name: tensor for name, tensor in tensors.items() if name != "output.weight" and "ffn_norm" not in name}
     path.write_bytes(_file(keys, tensors))
     return path
 
@@ -131,24 +142,26 @@ def _tensors(tokens: list[str], pieces: list[str], *, is_endless: bool, blocks: 
     return tensors
 
 
-def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int) -> list[bytes]:
+def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int, window: int | None) -> list[bytes]:
+    kind = "cohere2" if window else "llama"
     numbers = {
-        "llama.context_length": context,
-        "llama.embedding_length": _WIDTH,
-        "llama.block_count": blocks,
-        "llama.feed_forward_length": _HIDDEN,
-        "llama.attention.head_count": _HEADS,
-        "llama.attention.head_count_kv": _HEADS,
-        "llama.rope.dimension_count": _WIDTH // _HEADS,
-        "llama.vocab_size": len(tokens),
+        f"{kind}.context_length": context,
+        f"{kind}.embedding_length": _WIDTH,
+        f"{kind}.block_count": blocks,
+        f"{kind}.feed_forward_length": _HIDDEN,
+        f"{kind}.attention.head_count": _HEADS,
+        f"{kind}.attention.head_count_kv": _HEADS,
+        f"{kind}.rope.dimension_count": _WIDTH // _HEADS,
+        f"{kind}.vocab_size": len(tokens),
         "tokenizer.ggml.bos_token_id": tokens.index("<|pad|>"),
         "tokenizer.ggml.padding_token_id": tokens.index("<|pad|>"),
         "tokenizer.ggml.eos_token_id": tokens.index("<|end|>"),
         "tokenizer.ggml.eot_token_id": tokens.index("<|end|>"),
         "general.alignment": _ALIGNMENT,
+        **({f"{kind}.attention.sliding_window": window} if window else {}),
     }
     texts = {
-        "general.architecture": "llama",
+        "general.architecture": kind,
         "general.name": "tiny",
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "gpt-2",
@@ -157,7 +170,8 @@ def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int) -> 
     return [
         *(_text(key) + struct.pack("<I", _STRING) + _text(value) for key, value in texts.items()),
         *(_text(key) + struct.pack("<II", _UINT32, value) for key, value in numbers.items()),
-        _text("llama.attention.layer_norm_rms_epsilon") + struct.pack("<If", _FLOAT32, 1e-5),
+        _text(f"{kind}.attention.layer_norm_{'' if window else 'rms_'}epsilon") + struct.pack("<If", _FLOAT32, 1e-5),
+        *([_text(f"{kind}.logit_scale") + struct.pack("<If", _FLOAT32, 1.0)] if window else []),
         _text("tokenizer.ggml.add_bos_token") + struct.pack("<I?", _BOOL, False),
         _text("tokenizer.ggml.tokens") + _texts(tokens),
         # llama.cpp refuses an empty list of merges.

@@ -11,7 +11,8 @@ import pytest
 from config.paths import Home
 from inference.contract import SESSION
 from inference.embedded.flags import BUILTIN_MODELS
-from tests.journeys.engine_process import TWO_TIERS, RunningEngine, running_engine
+from tests.fakes.tiny_gguf import write_tiny_gguf
+from tests.journeys.engine_process import TWO_TIERS, RunningEngine, running_engine, settings_for
 from tests.journeys.servers import ServerKind
 
 pytestmark = [
@@ -100,6 +101,30 @@ async def test_a_saved_conversation_that_is_damaged_costs_its_warmth_and_nothing
         status = (await engine.model("nano"))["warmth"]
         assert status["state"] == "on" and "restore of slot 0" in status["reason"]
         assert files(home) == []
+
+
+async def test_a_model_with_a_sliding_window_is_brought_back_or_found_out_once(home: Home, server: ServerKind, tmp_path: Path) -> None:
+    """Which of the two is the server's affair: newer ones keep what such a cache needs beside the slot, older ones do not."""
+    window = write_tiny_gguf(tmp_path / "window.gguf", window=32), ("--no-warmup",)
+    other = write_tiny_gguf(tmp_path / "other.gguf"), ("--no-warmup",)
+    settings = settings_for({"window": window, "other": other}, {"fast": "window", "balanced": "other"})
+    async with running_engine(home, settings, server=server) as engine:
+        cold = await ask(engine, "fast", TALK, "a")
+        prompt = cold["cache_n"] + cold["prompt_n"]
+        assert cold["cache_n"] == 0 and prompt > 5 * 32
+        await swap_away(engine)
+        spared = (await ask(engine, "fast", TALK, "a"))["cache_n"] + 1
+        assert spared >= 0.99 * prompt or spared < 0.5 * prompt
+
+        async def is_known() -> bool:
+            status = (await engine.model("window"))["warmth"]
+            if spared >= 0.99 * prompt:
+                return status["state"] == "on" and status["reason"] is None and status["reused"] is not None
+            return status["state"] == "unsupported" and "cannot be restored" in status["reason"]
+
+        await engine.until(is_known)
+        await swap_away(engine)
+        assert len(files(home)) == (1 if spared >= 0.99 * prompt else 0)
 
 
 async def test_a_model_where_a_restore_spares_nothing_is_not_tried_again(home: Home, server: ServerKind, tmp_path: Path) -> None:
