@@ -200,10 +200,14 @@ _VERDICTS: Mapping[str, Verdict] = {"kept": "kept", "dropped": "dropped", "moved
 
 
 def _read_all(path: Path) -> dict[str, str]:
-    """Verdicts by identity, and the places whose answers begin inside thoughts; a file that is missing or no such file holds none."""
+    """Verdicts by identity, and the places whose answers begin inside thoughts; a file that cannot be read, or is none, holds none."""
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        # No turn fails for what can be found out again.
+        log.info("what is known of templates cannot be read: %s", error)
         return {}
     rows = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    return {name: said for name, said in rows.items() if said == INSIDE or said in _VERDICTS}
+    return {name: said for name, said in rows.items() if isinstance(said, str) and (said == INSIDE or said in _VERDICTS)}
