@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -68,7 +69,7 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
     bound.daemon = True
     bound.start()
     try:
-        with progress.ends(process.kill), process:
+        with progress.ends(process.kill), process, _ended(process):
             for line in iter(lambda: process.stdout.readline(MAX_LINE_BYTES) if process.stdout else b"", b""):
                 hit = _hit(line)
                 if hit is not None:
@@ -81,6 +82,14 @@ def hits(rg: str, folder: str, pattern: str, *, is_regex: bool, ignores_case: bo
                 raise ValueError(" ".join(problem.decode("utf-8", "replace").split()))
     finally:
         bound.cancel()
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Generator[None]:
+    """Whoever has seen enough does not wait for the rest of the search."""
+    try:
+        yield
+    finally:
         process.kill()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -198,6 +199,16 @@ def test_a_ripgrep_that_was_ended_for_its_time_has_not_searched_everything(tmp_p
     with Desk(tmp_path, rg=lying_ripgrep(tmp_path, [("a.py", 1)], goes_on_s=60)) as desk:
         desk.write("a.py", "needle inside\n")
         assert desk.text("search_files", pattern="needle").endswith("Not all files were searched. Search a smaller folder.")
+
+
+def test_a_search_that_has_found_enough_does_not_wait_for_ripgrep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mcp_servers.workspace.ripgrep.BOUND_S", 600.0)
+    monkeypatch.setattr("mcp_servers.workspace.searching.MAX_MATCHES", 1)
+    with Desk(tmp_path, rg=lying_ripgrep(tmp_path, [("a.py", 1), ("b.py", 1)], goes_on_s=60)) as desk:
+        desk.write("a.py", "needle inside\n")
+        began = time.monotonic()
+        assert desk.text("search_files", pattern="needle").startswith("1 match")
+        assert time.monotonic() - began < 40
 
 
 def test_an_expression_that_never_ends_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch):
