@@ -14,6 +14,8 @@ from config.vocabulary import is_table
 LLAMA_TYPE, OPENAI_CODE = "exceed_context_size_error", "context_length_exceeded"
 MOST_CHARS = 4000
 """Of a sentence that is looked at: some servers quote the request."""
+MOST_TOKENS = 1_000_000_000
+"""What a server names beyond this is no size: nothing is reckoned with it."""
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE | re.DOTALL)
     for form in (
@@ -65,12 +67,15 @@ def overflow_in(error: object) -> Overflow | None:
         error: the `error` of an answer, or all of it; a table or a sentence.
     """
     said: dict[str, Any] = error if is_table(error) else {"message": error}
-    tokens, n_ctx = said.get("n_prompt_tokens"), said.get("n_ctx")
     if said.get("type") == LLAMA_TYPE:  # 1
-        return Overflow(tokens if isinstance(tokens, int) else 0, n_ctx if isinstance(n_ctx, int) else 0)
+        return Overflow(_size(said.get("n_prompt_tokens")), _size(said.get("n_ctx")))
     message = said.get("message")
     found = _in_words(message[:MOST_CHARS]) if isinstance(message, str) else None  # 2
     return found or (Overflow() if OPENAI_CODE in (said.get("code"), said.get("type")) else None)
+
+
+def _size(said: object) -> int:
+    return said if isinstance(said, int) and 0 < said <= MOST_TOKENS else 0
 
 
 def _in_words(message: str) -> Overflow | None:
@@ -79,6 +84,6 @@ def _in_words(message: str) -> Overflow | None:
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", message)
     for form in _FORMS:
         if found := form.search(plain):
-            sizes = {name: int(value) for name, value in found.groupdict().items() if value}
+            sizes = {name: _size(int(value)) for name, value in found.groupdict().items() if value}
             return Overflow(sizes.get("tokens", 0), sizes.get("n_ctx", 0))
     return None

@@ -57,6 +57,18 @@ def test_each_servers_words_for_too_long_are_known(error: Any, sizes: tuple[int,
 @pytest.mark.parametrize(
     "error",
     [
+        {"type": "exceed_context_size_error", "n_prompt_tokens": 10**400, "n_ctx": -1},
+        {"type": "exceed_context_size_error", "n_prompt_tokens": "many"},
+        f"{VLLM.replace('8192', '9' * 400)}you requested {'9' * 400} tokens.",
+    ],
+)
+def test_what_can_be_no_size_is_none_and_nothing_is_reckoned_with_it(error: Any):
+    assert overflow_in(error) == Overflow()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
         None,
         {},
         {"message": None, "code": 400},
