@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from agent.view.fences import closed
+from agent.view.fences import closed, reopened
 from agent.view.own_names import READ_MORE
 
 SHARE = 0.2
@@ -20,6 +20,10 @@ MIN_ROOM = 3300
 """Bytes; what the core's own tools keep to, so that the smallest context still gets a whole mail."""
 NOTICE_ROOM = 220
 """Bytes of `room` that are kept for the notice, and for the end of the block that was cut."""
+
+
+HEAD_SHARE = 0.25
+"""Of `room`, for the beginning of a block that goes on."""
 
 
 class Page(NamedTuple):
@@ -46,6 +50,7 @@ def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -
 
     1. What is left fits: all of it.
     2. It is cut at the last line end that there is room for; in the middle of a line only where that line fills half the room.
+    A block of outside text that goes on is begun again, and one that is cut is ended.
 
     Args:
         text: the whole.
@@ -53,8 +58,13 @@ def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -
         room: bytes, the notice included; None for no bound.
         is_readable: the model has a tool to read on with.
     """
+    again = reopened(text[:start])
+    if room is not None:
+        # A text that imitates a block may begin it with a line of any length.
+        again = again if _size(again) <= room * HEAD_SHARE else ""
+        room -= _size(again)
     if room is None or _size(text[start : start + room + 1]) <= room:  # 1
-        return Page(text[start:], len(text))
+        return Page(again + text[start:], len(text))
     told = _fitting(text[start : start + room], room - NOTICE_ROOM)
     line_end = told.rfind("\n")
     if line_end >= len(told) // 2:  # 2
@@ -62,7 +72,7 @@ def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -
     end = start + len(told)
     notice = f"[Cut here: {len(text) - end} of {len(text)} characters are left out."
     notice += f" {READ_MORE}(handle={handle_of(text)}, start={end}) goes on.]" if is_readable else "]"
-    return Page(f"{closed(told.rstrip())}\n{notice}", end)
+    return Page(f"{closed(again + told.rstrip())}\n{notice}", end)
 
 
 def _fitting(text: str, room: int) -> str:

@@ -1,4 +1,4 @@
-"""Blocks of outside text in results of our tool servers: taken off for a person, left out when results are compared, closed where cut.
+"""Blocks of outside text in results of our tool servers: taken off for a person, left out when results are compared, whole where cut.
 
 Pure. What a block looks like stands in docs/tools.md. Its token and its time are new with every call, so two results that tell the same
 are the same only without them. Nothing is decided by a block: a text that imitates one is shown with a line more or less.
@@ -21,6 +21,8 @@ MARK = "| "
 class _Open(NamedTuple):
     """The block that a line of text stands in."""
 
+    head: str
+    """The line that begins it."""
     end: str
     """How the line begins that ends it."""
     mark: str
@@ -58,19 +60,39 @@ def lasting(text: str) -> str:
 
 def closed(text: str) -> str:
     """A part of a result with the end of the block that it was cut in, if it was."""
+    within = _within(text)
+    if within is None:
+        return text
+    return f"{text.rstrip()}\n{within.end}" + (" here, where it is cut.]" if within.mark else "")
+
+
+def reopened(before: str) -> str:
+    """What belongs before the rest of a result: the beginning of the block that the rest goes on in; empty where it stands in none.
+
+    Args:
+        before: of the result, what was told already.
+    """
+    within = _within(before)
+    if within is None:
+        return ""
+    return f"{within.head}\n" + ("" if before.endswith("\n") else within.mark)
+
+
+def _within(text: str) -> _Open | None:
+    """The block that a text ends in."""
+    if "[" not in text and "<<<" not in text:
+        return None
     within: _Open | None = None
     for line in text.split("\n"):
         if within is None:
             within = _opened(line)
         elif line.startswith(within.end):
             within = None
-    if within is None:
-        return text
-    return f"{text.rstrip()}\n{within.end}" + (" here, where it is cut.]" if within.mark else "")
+    return within
 
 
 def _opened(line: str) -> _Open | None:
     if head := _HEAD.fullmatch(line):
-        return _Open(f"[{head[1]} ends", MARK)
+        return _Open(line, f"[{head[1]} ends", MARK)
     bare = _BARE.fullmatch(line)
-    return _Open(f">>>{bare[1]}", "") if bare else None
+    return _Open(line, f">>>{bare[1]}", "") if bare else None

@@ -63,6 +63,38 @@ def test_a_result_that_is_cut_in_a_block_still_ends_it():
     assert "ends" not in unfenced(page.text)
 
 
+def test_a_block_that_is_read_on_is_begun_again_on_each_page_and_nothing_is_lost():
+    long = block("\n".join(f"line {n}" for n in range(1000))) + "\nbehind it"
+    head, start, shown, told = long.split("\n")[0], 0, list[str](), ""
+    while start < len(long):
+        page = page_of(long, start=start, room=3300, is_readable=True)
+        assert len(page.text.encode()) <= 3300
+        shown.append(unfenced(page.text))
+        assert page.text.startswith(f"{head}\n| line ")
+        assert head[:25] not in shown[-1]
+        told, start = told + long[start : page.end], page.end
+    assert len(shown) > 2
+    assert told == long
+    assert shown[-1].endswith("line 999\nbehind it")
+
+
+def test_a_line_of_a_block_that_is_cut_in_its_middle_goes_on_as_one_of_it():
+    long = block("x" * 5000)
+    first = page_of(long, room=3300, is_readable=True)
+    rest = page_of(long, start=first.end, room=3300, is_readable=True)
+    assert rest.text.split("\n")[1] == "| " + "x" * (long.index("\n[") - first.end)
+
+
+def test_a_block_that_somebody_imitates_with_an_endless_first_line_takes_no_room_from_what_follows():
+    long = f"[{'a' * 24} from outside: {'b' * 3000}]\n" + "| line\n" * 2000
+    start = 0
+    while start < len(long):
+        page = page_of(long, start=start, room=3300, is_readable=True)
+        assert page.end > start
+        assert len(page.text.encode()) <= 3300
+        start = page.end
+
+
 def test_a_result_that_is_cut_behind_its_block_is_not_closed_twice():
     text = block("short") + "\n" + "more\n" * 1000
     assert page_of(text, room=3300, is_readable=True).text.count("ends") == 1
