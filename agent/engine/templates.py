@@ -91,13 +91,14 @@ class Templates:
         """
         if route is None or route.node not in self._engines:
             return False
-        async with self._lock:
-            return (await self._places()).get(_place(route), False)
+        # Not behind the lock: another conversation's look at a template, which asks its engine, would hold this request up.
+        return (await self._places()).get(_place(route), False)
 
     async def _places(self) -> dict[str, bool]:
         if self._inside is None:
             kept = await anyio.to_thread.run_sync(_read_all, self._path)
-            self._inside = {place: True for place, said in kept.items() if said == INSIDE}
+            if self._inside is None:  # Nobody has read it meanwhile, and noted more.
+                self._inside = {place: True for place, said in kept.items() if said == INSIDE}
         return self._inside
 
     async def _note(self, route: RouteChosen, *, is_inside: bool) -> None:
