@@ -41,7 +41,7 @@ def hold_lease(file: Path, *, where: Path) -> Generator[None]:
     Raises:
         HomeBusy: another process holds it.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             _lock(descriptor)

@@ -83,7 +83,7 @@ class Maildir:
         """
         key = key or f"{time.time_ns()}.{os.getpid()}_{os.urandom(4).hex()}.{socket.gethostname().replace('/', '_').replace(':', '_')}"
         fresh = self.folder / "tmp" / key
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), PRIVATE_FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

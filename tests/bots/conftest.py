@@ -16,6 +16,8 @@ from agent.service.address import Address
 from config.paths import Home
 from tests.bots.terminal import Terminal, terminal
 
+START_BOUND_S = 90.0
+"""On a busy machine."""
 LEAVE_BOUND_S = 20.0
 LOOK_S = 0.05
 
@@ -32,6 +34,14 @@ def open_chat(home: Home) -> Iterator[OpenChat]:
 
         yield _open
     end_leftover(home)
+
+
+def await_service(home: Home) -> None:
+    """Wait until the home's service can be reached, so that no front-end starts another or goes by the settings alone."""
+    end = time.monotonic() + START_BOUND_S
+    while Address.read(home) is None:
+        assert time.monotonic() < end, "the service did not start"
+        time.sleep(LOOK_S)
 
 
 def end_leftover(home: Home) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from config.paths import Home
 from tests.agent.test_pictures import png
-from tests.bots.conftest import end_leftover
+from tests.bots.conftest import await_service, end_leftover
 
 RUN_BOUND_S = 60.0
 
@@ -33,6 +33,7 @@ def run_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunAsk]:
             ask = [sys.executable, "-m", "tests.fakes.variet", "ask", *arguments]
             return subprocess.run(ask, env=environment, input=stdin, capture_output=True, text=True, timeout=RUN_BOUND_S, check=False)
 
+        await_service(home)
         yield _run
         service.terminate()
     end_leftover(home)

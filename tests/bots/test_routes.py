@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from config.paths import Home
-from tests.bots.conftest import end_leftover
+from tests.bots.conftest import await_service, end_leftover
 
 RUN_BOUND_S = 90.0
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -30,6 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             command = [sys.executable, "-m", "tests.fakes.variet", *arguments]
             return subprocess.run(command, env=environment, input=text, capture_output=True, text=True, timeout=RUN_BOUND_S, check=False)
 
+        await_service(home)
         yield _run
         service.terminate()
     end_leftover(home)

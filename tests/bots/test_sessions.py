@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.paths import Home
-from tests.bots.conftest import end_leftover
+from tests.bots.conftest import await_service, end_leftover
 
 RUN_BOUND_S = 60.0
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -31,6 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             command = [sys.executable, "-m", "tests.fakes.variet", *arguments]
             return subprocess.run(command, env=environment, input="", capture_output=True, text=True, timeout=RUN_BOUND_S, check=False)
 
+        await_service(home)
         assert _run("ask", "list").returncode == 0
         yield _run
         service.terminate()
