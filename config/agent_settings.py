@@ -29,8 +29,8 @@ class AgentSection(Section):
     """The person's time zone, such as `Europe/Berlin`. Absent: this machine's."""
     max_steps: int = Field(default=8, ge=1, le=100)
     """Model calls in one turn."""
-    max_tokens: int = Field(default=512, ge=16)
-    """Tokens that one model call may generate."""
+    max_tokens: int | None = Field(default=None, ge=16)
+    """Tokens that one model call may generate. Absent: a quarter of the model's context, at most 4096."""
     turn_timeout_s: float = Field(default=300, gt=0)
     """Seconds for one turn, time spent waiting for a person not counted."""
     approval_ttl_s: float = Field(default=3600, gt=0)

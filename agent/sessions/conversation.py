@@ -34,7 +34,7 @@ from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, request_body
 from agent.view.pictures import has_pictures, without_pictures
 from agent.view.summary import SUMMARY_TOKENS
-from agent.view.window import Cut, cut_at_rest
+from agent.view.window import Cut, answer_room, cut_at_rest
 from inference.contract.status import SwapProgress
 
 LONG_PROMPT_TOKENS = 256
@@ -256,7 +256,9 @@ class OpenSession:
             if said and not is_summary:
                 self._feed.publish(TextDelta(turn=turn, text=said))
 
-        max_tokens = SUMMARY_TOKENS if is_summary else self.world.settings.agent.max_tokens
+        route = self.routes.last
+        usual = self.world.settings.agent.max_tokens or answer_room(route.n_ctx if route is not None else 0)
+        max_tokens = SUMMARY_TOKENS if is_summary else usual
         body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
         return await self.world.router.complete(
             self.routes.last,

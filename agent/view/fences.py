@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 _HEAD = re.compile(r"\[([0-9a-f]{24}) from outside: .*\]")
 _TOKEN = re.compile(r"(?m)^(\[|<<<|>>>)[0-9a-f]{24}\b")
-_TIME = re.compile(r"(?m)(?<=, fetched )[^,\]]+(?=, sha256 [0-9a-f]*[^\n]*\]$)")
-_BARE = re.compile(r"<<<([0-9a-f]{24})")
+_TIME = re.compile(r"(?m)(?<=, fetched )[^,\]]+(?=, sha256 [0-9a-f]*[^\n]*\]$)|(?<= read )[^ ,]+(?=, sha256 [0-9a-f]+$)")
+_BARE = re.compile(r"<<<([0-9a-f]{24})(?: read .*)?")
 _NO_TOKEN = "0" * 24
 MARK = "| "
 """Before each line of a block."""

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 FULL = 0.8
 """Of a context; beyond it there is hardly room for tool results and an answer."""
+ANSWER, LONGEST_ANSWER = 0.25, 4096
+"""Of a context for what a model writes at a time, and the most tokens of it: thoughts and a file to be written take thousands."""
+UNKNOWN_ANSWER = 1024
+"""Tokens, where nobody knows the context."""
 KEPT = 0.5
 """Of a context, for what stays in view."""
 SUMMARY_SIZE = 2_500
@@ -42,7 +46,12 @@ class Cut(NamedTuple):
 
 def is_full(view: View, n_ctx: int) -> bool:
     """Whether the next request would leave the model too little room."""
-    return view.tokens > n_ctx * FULL
+    return view.tokens > min(n_ctx * FULL, n_ctx - answer_room(n_ctx))
+
+
+def answer_room(n_ctx: int) -> int:
+    """Tokens that a model may write at a time in a context of so many, 0 for one that nobody knows."""
+    return min(LONGEST_ANSWER, int(n_ctx * ANSWER)) if n_ctx else UNKNOWN_ANSWER
 
 
 def cut(turns: Sequence[TurnSize], *, tokens: int, n_ctx: int) -> Cut | None:

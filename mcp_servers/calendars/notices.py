@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcp_servers.calendars.model import CalendarInfo, Event, Guest, Notify
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.outside.quoting import MAX_ITEMS
 from mcp_servers.protocol.calls import Call
 
@@ -48,7 +48,7 @@ def notice_of(call: Call, info: CalendarInfo, event: Event, *, after: tuple[Gues
         return Notice(lines=(("Notified", f"nobody: this calendar sends nothing ({shown})"),))
     notify = _said(call)
     if not notify:
-        raise Refusal(_unsaid_text(event.title, shown))
+        raise Quoting(_unsaid_text(event.title, shown))
     line = ("Notified", shown if notify == "all" else f"nobody ({shown})")
     return Notice(notify, (line,), {"notify": notify}, {"notify": notify} if "notify" in call.arguments else {})
 

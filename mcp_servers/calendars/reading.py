@@ -114,7 +114,7 @@ class Reading:
         listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
         busy = tuple(_padded(event, buffer) for event in self._accounts.attended(listing.events))
         looked = details.looked_at_text(self._names(only), _hours_text(hours), buffer)
-        tail = "\n".join([looked, *(f"{problem} Its time is not known to be free." for problem in listing.problems)])
+        tail = "\n".join([looked, *shape.not_known_free(listing.problems)])
         if when.precision == "time" or (when.precision == "span" and not call.text("duration")):
             clashes = free.clashes(busy, period)
             fields = {"span": span_fields(period), "is_free": not clashes and not listing.problems}

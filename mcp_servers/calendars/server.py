@@ -159,16 +159,17 @@ class Calendars:
             # An account that gives no answer may have something then.
             is_free = not clashes and not listing.problems
             fields = {"span": span_fields(span), "is_free": is_free, "clashes": [event_fields(event) for event in clashes]}
-            text = _with_problems(shape.span_free_text(span, clashes), listing.problems)
-            return Outcome(text, {**fields, "untrusted": bool(clashes), **_problem_fields(listing.problems)})
+            text = _with_problems(shape.span_free_text(span, clashes), shape.not_known_free(listing.problems))
+            is_outside = bool(clashes or listing.problems)
+            return Outcome(text, {**fields, "untrusted": is_outside, **_problem_fields(listing.problems)})
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         listing = self._accounts.query(when.span)
         days = free.free_days(when.span, self._accounts.attended(listing.events), length, self._hours)
         days = free.after(days, call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
-        text = _with_problems(shape.free_text(days), listing.problems)
-        return Outcome(text, {"days": found, "untrusted": False, **_problem_fields(listing.problems)})
+        text = _with_problems(shape.free_text(days), shape.not_known_free(listing.problems))
+        return Outcome(text, {"days": found, "untrusted": bool(listing.problems), **_problem_fields(listing.problems)})
 
     def _overlaps(self, event: Event) -> tuple[Event, ...]:
         if not event.is_busy:

@@ -63,6 +63,11 @@ def no_event_text(event: str, period: Span) -> str:
     return f'No event matches "{event}" ' + (f"on {first}." if first == last else f"from {first} to {last}.")
 
 
+def not_known_free(problems: tuple[str, ...]) -> tuple[str, ...]:
+    """What is said below free time of accounts that gave no answer."""
+    return tuple(f"{problem} Its time is not known to be free." for problem in problems)
+
+
 def several_events_text(event: str, matches: tuple[Event, ...]) -> str:
     """The error when more than one event matches the words."""
     shown = [f"{span_text(match.span)} {match.title}" for match in matches[:MAX_ITEMS]]

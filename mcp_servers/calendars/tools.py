@@ -65,7 +65,11 @@ _EXTENDED: tuple[ToolSpec, ...] = (
         "quick_add",
         "Add an event that one sentence describes.",
         "write",
-        (Param("text", "lunch with Anna friday at noon at Cafe Nord", is_required=True), Param("calendar", "which one")),
+        (
+            Param("text", "lunch with Anna friday at noon at Cafe Nord", is_required=True),
+            Param("calendar", "which one"),
+            Param("preview", "only show what is understood", type="boolean"),
+        ),
         is_extended=True,
     ),
     ToolSpec(

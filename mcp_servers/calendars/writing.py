@@ -58,7 +58,8 @@ class Writing:
         meant = replace(
             sketch, title=event.title, when=resolved["when"], repeat=resolved.get("repeat", ""), remind=resolved.get("reminders", "")
         )
-        return self._creation(call, event, info, {"text": meant.canonical(), "calendar": event.calendar_name})
+        plan = self._creation(call, event, info, {"text": meant.canonical(), "calendar": event.calendar_name})
+        return _preview(plan, event) if call.arguments.get("preview") else plan
 
     def change_event(self, call: Call) -> Plan:
         old = find(self._accounts, call)
@@ -166,6 +167,15 @@ def _after(old: Event, change: Change) -> Event:
     new = replace(old, **{name: value for name, value in vars(change).items() if value is not None})
     span = details.span_in(new.span, old.span.start.tzinfo)
     return replace(new, span=span, guests=tuple(guest.shown_name for guest in new.attendees))
+
+
+def _preview(plan: Plan, event: Event) -> Plan:
+    """What was understood, for a client that cannot have a call prepared."""
+    lines = "\n".join(f"{name}: {value}" for name, value in plan.lines)
+    shown = Outcome(
+        f"Preview, nothing was written: {plan.summary}\n{lines}", {"is_preview": True, "event": full_fields(event), "untrusted": True}
+    )
+    return replace(plan, arguments={**plan.arguments, "preview": True}, summary=f"Preview: {plan.summary}", execute=lambda: shown)
 
 
 def _described(event: Event) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed
 from mcp_servers.mail.search import find
@@ -46,7 +46,7 @@ class Filing:
             (name for name in known if name.lower() == said.lower()), None
         )
         if folder is None:
-            raise Refusal(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}.')
+            raise Quoting(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}.')
         return self._plan(call, mail, folder, {"mail": f"m{mail.number}", "folder": folder})
 
     def archive_mail(self, call: Call) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed
 from mcp_servers.mail.search import find
@@ -104,7 +104,7 @@ def _named(said: Iterable[str], known: Sequence[str], *, is_new: bool) -> tuple[
         name = one_line(text, "label").strip()
         label = next((one for one in known if one == name), None) or next((one for one in known if one.lower() == name.lower()), None)
         if not name or label is None and not is_new:
-            raise Refusal(f'There is no label "{name}". There are {", ".join(map(clean_line, known))}.')
+            raise Quoting(f'There is no label "{name}". There are {", ".join(map(clean_line, known))}.')
         found[label or name] = None
     return tuple(found)
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox import gmail_words as words
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, NotAll
 from mcp_servers.mailbox.gmail_drafts import GmailDrafts
@@ -183,7 +183,7 @@ class GmailAccount:
 
     def _check_move(self, has: set[str], target: str, own: Mapping[str, str]) -> None:
         if target not in (*ROLES, words.SPAM, *own):
-            raise Refusal(f'There is no folder "{target}". There are {", ".join((*ROLES, words.SPAM, *own))}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join((*ROLES, words.SPAM, *own))}.')
         is_own = bool({"SENT", "DRAFT"} & has) and "TRASH" not in has
         if target in (SENT, DRAFTS) and words.ROLE_LABELS[target] not in has or is_own and target not in (SENT, DRAFTS, TRASH):
             raise Refusal("Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. The mail was not moved.")

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import Listing, NotAll
 from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, folder_names, role_folder, select
@@ -80,7 +80,7 @@ class ImapAccount:
     def move(self, key: str, target: str) -> str:
         self._names = self._looked_up()
         if target not in self._names and target not in ROLES:
-            raise Refusal(f'There is no folder "{target}". There are {", ".join(self._names)}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join(self._names)}.')
         self._connection.asked(lambda wire: self._make(wire, target))
         # Opening the folder may find the connection gone and make another one; the move itself is sent once.
         if self._connection.asked(lambda wire: self._open(wire, key, readonly=False)) is None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.imap_connection import NotWritable, checked, select
 from mcp_servers.mailbox.places import FLAGGED, UNREAD
 
@@ -71,7 +71,7 @@ def store(wire: imaplib.IMAP4, uid: int, folder: Offered, added: Collection[str]
 
 def _check_new(name: str, folder: Offered) -> None:
     if not folder.takes_new:
-        raise Refusal(f"This server takes no new labels. There are {', '.join(folder.names)}.")
+        raise Quoting(f"This server takes no new labels. There are {', '.join(folder.names)}.")
     if not _KEYWORD.fullmatch(name):
         raise Refusal(f'"{name}" can be no label here: one word of letters, digits and $ _ . + : # - can.')
 

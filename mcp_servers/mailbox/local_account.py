@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.accounts import Listing
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.places import FLAGGED, INBOX, LOCAL, ROLES, UNREAD
@@ -60,7 +60,7 @@ class LocalAccount:
         if source is None:
             raise Refusal("The mail is gone. Look again.")
         if target not in self.folders():
-            raise Refusal(f'There is no folder "{target}". There are {", ".join(self.folders())}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join(self.folders())}.')
         if source != target and not self.maildir(source).hand_over(key, self.maildir(target)):
             raise Refusal("The mail is gone. Look again.")
         return key

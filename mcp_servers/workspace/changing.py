@@ -58,7 +58,7 @@ class Changing:
         kept = self._journal.newest(MAX_LISTED)
         lines = [_listed(each, call) for each in kept]
         fields = [{"change": f"c{each.number}", "title": each.change.title, "undone": each.state == "undone"} for each in kept]
-        text = shape.block(self._token(), "\n".join(lines)) if lines else shape.NO_CHANGES
+        text = shape.block(shape.Fence(self._token(), call.now), "\n".join(lines)) if lines else shape.NO_CHANGES
         return Outcome(text, {"changes": fields, "untrusted": True}, is_fenced=True)
 
     def edit_file(self, call: Call) -> Plan:
@@ -125,7 +125,7 @@ class Changing:
         lines = (*((label, visible(text)) for label, text in _named(steps)), *((("Diff", diff),) if diff else ()))
         if call.arguments.get("preview"):
             shown = Outcome(
-                f"Preview, nothing was written: {change.title}\n{shape.block(self._token(), shape.diff_text(diff))}",
+                f"Preview, nothing was written: {change.title}\n{shape.block(shape.Fence(self._token(), call.now), shape.diff_text(diff))}",
                 {"is_preview": True, "untrusted_diff": diff, "untrusted": True},
                 is_fenced=True,
             )

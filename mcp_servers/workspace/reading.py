@@ -61,7 +61,7 @@ class Reading:
                 shape.binary_text(visible(place.shown), size_text(len(content.data)), digest), {**fields, "is_text": False}, is_fenced=True
             )
         span = _span(text, call.text("lines"), number_of(call, "max_chars", USUAL_CHARS, MAX_CHARS))
-        shown = shape.file_text(visible(place.shown), span, digest, text.described, self._token())
+        shown = shape.file_text(visible(place.shown), span, digest, text.described, shape.Fence(self._token(), call.now))
         lines = {"first_line": span.first, "last_line": span.first + len(span.lines) - 1, "total_lines": span.total, "is_cut": span.is_cut}
         return Outcome(
             shown,
@@ -96,7 +96,7 @@ class Reading:
         name = tops[0].shown if len(tops) == 1 else "The workspace, " + " and ".join(top.shown for top in tops)
         shown = [leaf if len(tops) == 1 else Leaf(leaf.place, leaf.entry, leaf.depth + 1, leaf.note) for leaf in leaves]
         fields = [{"path": leaf.place.shown, "kind": leaf.entry.kind, "bytes": leaf.entry.size} for leaf in leaves]
-        text = shape.tree_text(name, shown, ignored, notes, self._token())
+        text = shape.tree_text(name, shown, ignored, notes, shape.Fence(self._token(), call.now))
         return Outcome(text, {"entries": fields, "ignored": ignored, "is_cut": bool(notes), "untrusted": True}, is_fenced=True)
 
     def search_files(self, call: Call) -> Outcome:
@@ -116,7 +116,7 @@ class Reading:
         fields = [
             {"path": match.place.shown, "line": match.number, "untrusted_text": match.line[: shape.MAX_LINE_CHARS]} for match in matches
         ]
-        text = shape.matches_text(pattern, matches, notes, self._token())
+        text = shape.matches_text(pattern, matches, notes, shape.Fence(self._token(), call.now))
         return Outcome(
             text, {"count": len(matches), "matches": fields, "is_cut": any(r.stopped for r in results), "untrusted": True}, is_fenced=True
         )

@@ -123,7 +123,7 @@ class Running:
             output = visible(ran.output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")).rstrip("\n")
             fields = {"command": list(argv), "exit_code": ran.code, "seconds": round(ran.seconds, 1), "dropped_bytes": ran.dropped}
             problems = {"problems": problems_in(output)[:MAX_PROBLEMS]} if lists_problems else {}
-            text = shape.ran_text(line, ran.code, timeout_s, output, self._token())
+            text = shape.ran_text(line, ran.code, timeout_s, output, shape.Fence(self._token(), call.now))
             return Outcome(text, {**fields, **problems, "untrusted_output": output, "untrusted": True}, is_fenced=True)
 
         return Plan(arguments, f"Run: {line}", lines, execute, host={"version": version}, may_be_broken_off=True)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
+from mcp_servers.outside.quotes import digest
 from mcp_servers.outside.quoting import count_text
 from mcp_servers.workspace.model import Entry, Match, Place
 from mcp_servers.workspace.textual import count_hidden, visible
@@ -35,9 +38,19 @@ class Span:
     """It ends where the budget does."""
 
 
-def block(token: str, text: str) -> str:
+class Fence(NamedTuple):
+    """What a block of one call is made with."""
+
+    token: str
+    """A word that nobody could know before."""
+    at: datetime
+    """When it was read."""
+
+
+def block(fence: Fence, text: str) -> str:
     """Text from outside between two lines that it cannot hold."""
-    return f"<<<{token}\n{text}\n>>>{token}"
+    head = f"{fence.token} read {fence.at.isoformat(timespec='seconds')}, sha256 {digest(text)[:16]}"
+    return f"<<<{head}\n{text}\n>>>{fence.token}"
 
 
 def cut_line(line: str) -> str:
@@ -46,7 +59,7 @@ def cut_line(line: str) -> str:
     return shown if len(line) <= MAX_LINE_CHARS else f"{shown}… ({len(line) - MAX_LINE_CHARS} more characters)"
 
 
-def file_text(name: str, span: Span, digest: str, odd: str, token: str) -> str:
+def file_text(name: str, span: Span, digest: str, odd: str, fence: Fence) -> str:
     """`src/app.py, lines 1-20 of 300, sha256 1a2b3c4d5e6f` and the numbered lines."""
     if not span.total:
         return f"{name} is empty."
@@ -58,7 +71,7 @@ def file_text(name: str, span: Span, digest: str, odd: str, token: str) -> str:
     notes = [f"{count_text(hidden, 'hidden character')} spelled out as <U+…>."] if hidden else []
     if last < span.total:
         notes.append(f'Read on with lines "{last + 1}-".')
-    return "\n".join([head, block(token, body), *notes])
+    return "\n".join([head, block(fence, body), *notes])
 
 
 def binary_text(name: str, size: str, digest: str) -> str:
@@ -75,11 +88,11 @@ class Leaf:
     note: str = ""
 
 
-def tree_text(name: str, leaves: Sequence[Leaf], ignored: int, notes: Sequence[str], token: str) -> str:
+def tree_text(name: str, leaves: Sequence[Leaf], ignored: int, notes: Sequence[str], fence: Fence) -> str:
     """`src: 12 files and folders`, and the tree."""
     head = f"{visible(name)}: {count_text(len(leaves), 'name')}" + (f", {ignored} left out by .gitignore" if ignored else "")
     lines = [f"{'  ' * leaf.depth}{visible(leaf.entry.name)}{_mark(leaf)}" for leaf in leaves]
-    return "\n".join([head, *([block(token, "\n".join(lines))] if lines else []), *notes])
+    return "\n".join([head, *([block(fence, "\n".join(lines))] if lines else []), *notes])
 
 
 def _mark(leaf: Leaf) -> str:
@@ -87,7 +100,7 @@ def _mark(leaf: Leaf) -> str:
     return mark + (f" ({leaf.note})" if leaf.note else "")
 
 
-def matches_text(pattern: str, matches: Sequence[Match], notes: Sequence[str], token: str) -> str:
+def matches_text(pattern: str, matches: Sequence[Match], notes: Sequence[str], fence: Fence) -> str:
     """`3 matches for "foo" in 2 files`, and the lines under their files."""
     quoted = visible(pattern).replace("\n", " ")
     if not matches:
@@ -97,7 +110,7 @@ def matches_text(pattern: str, matches: Sequence[Match], notes: Sequence[str], t
     for place, found in groups:
         lines += [visible(place.shown), *_match_lines(found)]
     number = f"{len(matches)} match" + ("" if len(matches) == 1 else "es")
-    return "\n".join([f'{number} for "{quoted}" in {count_text(len(groups), "file")}', block(token, "\n".join(lines)), *notes])
+    return "\n".join([f'{number} for "{quoted}" in {count_text(len(groups), "file")}', block(fence, "\n".join(lines)), *notes])
 
 
 def _match_lines(matches: Sequence[Match]) -> list[str]:
@@ -133,7 +146,7 @@ def changed_text(title: str, number: int, added: int, removed: int) -> str:
     return f"Done: {title}{size}, change c{number}."
 
 
-def ran_text(line: str, code: int | None, timeout_s: float, output: str, token: str) -> str:
+def ran_text(line: str, code: int | None, timeout_s: float, output: str, fence: Fence) -> str:
     """`Exit code 0: pytest -q`, and what the command said."""
     head = f"Ended after {timeout_s:g} s: {line}" if code is None else f"Exit code {code}: {line}"
-    return f"{head}\n{block(token, output)}" if output else f"{head}\n(no output)"
+    return f"{head}\n{block(fence, output)}" if output else f"{head}\n(no output)"

@@ -11,7 +11,7 @@ from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.dav import Dav
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.errors import Refusal, Stale
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.caldav import TEAM, FakeCalDav
 from tests.mcp_servers.caldav_desk import GUESTS, INVITED, MEETING, PASSWORD, PATH, login
@@ -181,6 +181,8 @@ def test_who_is_told_must_be_said_where_a_server_writes_to_guests(alone: Calenda
     for name in ("update_event", "change_event"):
         assert refused(alone, name, event="meeting", new_when="11:00") == unsaid
     assert refused(alone, "delete_event", event="meeting") == unsaid
+    with pytest.raises(Quoting):  # who invites named it, so it leaves the server in a block
+        done(alone, "delete_event", event="meeting")
     new = {"title": "x", "when": "friday", "guests": "sue@example.org"}
     assert refused(alone, "add_event", **new) == unsaid.replace("Meeting", "X")
     assert server.methods().count("PUT") == 0

@@ -164,6 +164,10 @@ def test_a_sentence_becomes_an_event_and_what_was_understood_is_shown_first(mine
         ("Title", "Lunch with Anna"), ("When", "Fri 27 Nov 2026 12:00-13:30"), ("Where", "Cafe Nord"), ("Reminders", "10 minutes before"),
         ("Calendar", "personal"),
     )  # fmt: skip
+    shown = done(mine, "quick_add", text="Lunch with Anna friday 12-13:30 at Cafe Nord, remind me 10 minutes before", preview="true")
+    assert shown.startswith("Preview, nothing was written: ")
+    assert "\nWhen: Fri 27 Nov 2026 12:00-13:30\nWhere: Cafe Nord\nReminders: 10 minutes before\n" in shown
+    assert "no events" in done(mine, "list_events", when="friday")
     assert done(mine, "quick_add", text="yoga every tuesday and thursday at 6pm, 4 times").startswith(
         "Added: Tue 24 Nov 2026 18:00-19:00 Yoga, every week on Tue and Thu, 4 times (personal)"
     )

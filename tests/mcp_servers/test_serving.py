@@ -30,7 +30,8 @@ from tests.mcp_servers.granting import KEY
 CONTEXT = {"variet/context": {"now": "2026-11-21T09:15:00+01:00", "zone": "Europe/Berlin"}}
 PREPARE = {"variet/prepare": True}
 BLOCK = re.compile(
-    r"(?m)^\[([0-9a-f]{24}) from outside: .+, fetched \S+, sha256 [0-9a-f]{16}.*\](\n\|.*)+\n\[\1 ends\.|^<<<([0-9a-f]{24})\n"
+    r"(?m)^\[([0-9a-f]{24}) from outside: .+, fetched \S+, sha256 [0-9a-f]{16}.*\](\n\|.*)+\n\[\1 ends\."
+    r"|^<<<[0-9a-f]{24} read \S+, sha256 [0-9a-f]{16}\n"
 )
 BOUND_S = 60.0
 """A start on a busy machine takes many seconds."""

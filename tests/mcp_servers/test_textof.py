@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import socket
+import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,18 @@ from mcp_servers.errors import Refusal
 from mcp_servers.outside.confinement import Bounds, text_of_file
 
 WORD = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{}</w:body></w:document>'
+TRIES = """
+import signal, socket
+from mcp_servers.outside.textof import give_up
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+give_up(512, 10)
+for reach in (lambda: socket.create_connection(("127.0.0.1", PORT), 5), lambda: open("FILE", "wb", 0).write(b"x")):
+    try:
+        reach()
+        print("reached")
+    except OSError:
+        print("refused")
+"""
 INVITATION = b"""BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:x\r
@@ -85,3 +100,14 @@ def test_a_file_that_takes_too_long_says_too_much_or_needs_too_much_memory_is_en
     if sys.platform == "linux":
         with pytest.raises(Refusal, match="too big"):
             text_of_file(b"x" * 400_000_000, "txt", Bounds(time_s=100, memory_mib=300))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no system call takes the network away")
+def test_what_reads_a_strangers_file_has_no_network_and_writes_no_file(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "--user", "--net", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this system lets nobody have a network of their own")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        script = TRIES.replace("PORT", str(port)).replace("FILE", str(tmp_path / "written"))
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["refused", "refused"]

@@ -27,7 +27,7 @@ from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import NO_VERSIONS, STALE
-from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
+from mcp_servers.errors import Exists, Missing, Quoting, Refusal, Stale, Unanswered
 from mcp_servers.spans import Span
 
 log = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ class CalDavCalendars:
     def _collection(self, name: str) -> Collection:
         collections = self._found().collections
         if name not in collections:
-            raise Refusal(f'"{self.account}" has no calendar "{name}". There are {", ".join(collections)}.')
+            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(collections)}.')
         return collections[name]
 
     def _named(self, uid: str) -> list[_Resource]:

@@ -27,7 +27,7 @@ from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.backends.starts import occurrence_text
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
-from mcp_servers.errors import Missing, Refusal
+from mcp_servers.errors import Missing, Quoting, Refusal
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.spans import Span
 
@@ -237,7 +237,7 @@ class GoogleCalendars:
     def _calendar(self, name: str) -> GoogleCalendar:
         calendars = self._calendars()
         if name not in calendars:
-            raise Refusal(f'"{self.account}" has no calendar "{name}". There are {", ".join(calendars)}.')
+            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(calendars)}.')
         return calendars[name]
 
     def _calendars(self) -> dict[str, GoogleCalendar]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,8 @@ class Desk:
         with pytest.raises(Refusal) as refused:
             self.text(tool, **arguments)
         return str(refused.value)
+
+
+def fence(text: str) -> str:
+    """The line that opens a block of that text."""
+    return f"<<<abc read 2026-11-21T09:15:00+01:00, sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]}"

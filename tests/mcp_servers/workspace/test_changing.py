@@ -9,7 +9,7 @@ import pytest
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Plan
-from tests.mcp_servers.workspace.desk import Desk
+from tests.mcp_servers.workspace.desk import Desk, fence
 from tests.mcp_servers.workspace.patches import PATCH
 
 
@@ -86,7 +86,8 @@ def test_an_edit_keeps_the_mode(desk: Desk, mode: int):
 def test_a_preview_writes_nothing_even_when_it_is_carried_out(desk: Desk):
     desk.write("a", "x\n")
     text = desk.text("edit_file", path="a", old_text="x", new_text="y", preview=True)
-    assert text == "Preview, nothing was written: Edit a\n<<<abc\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n>>>abc"
+    diff = "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y"
+    assert text == f"Preview, nothing was written: Edit a\n{fence(diff)}\n{diff}\n>>>abc"
     assert desk.data("a") == b"x\n"
     assert desk.text("list_changes") == "Nothing was changed yet."
 

@@ -14,14 +14,14 @@ from mcp_servers.errors import Refusal
 from mcp_servers.workspace.access import Rights
 from mcp_servers.workspace.model import Entry, Place
 from tests.fakes.ripgrep import lying_ripgrep
-from tests.mcp_servers.workspace.desk import Desk
+from tests.mcp_servers.workspace.desk import Desk, fence
 
 
 def test_a_file_is_read_with_its_line_numbers_in_a_block(desk: Desk):
     desk.write("src/app.py", "import os\n\nprint(os)\n")
     text = desk.text("read_file", path="src/app.py").split("\n")
     assert text[0].startswith("src/app.py, lines 1-3 of 3, sha256 ")
-    assert text[1:] == ["<<<abc", "1\timport os", "2\t", "3\tprint(os)", ">>>abc"]
+    assert text[1:] == [fence("1\timport os\n2\t\n3\tprint(os)"), "1\timport os", "2\t", "3\tprint(os)", ">>>abc"]
 
 
 @pytest.mark.parametrize(("lines", "shown"), [("2-3", [2, 3]), ("9-", [9, 10]), ("4", [4]), ("lines 8 to 20", [8, 9, 10])])
@@ -142,10 +142,8 @@ def searched(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[Desk]:
 
 def test_a_search_shows_each_line_under_its_file_with_lines_around_it(searched: Desk):
     text = searched.text("search_files", pattern="needle", context="1").split("\n")
-    assert text[:9] == [
-        '2 matches for "needle" in 2 files', "<<<abc", "a.py", "  1- one", "  2: two needle", "  3- three",
-        "sub/b.txt", "  1: needle (x)", ">>>abc",
-    ]  # fmt: skip
+    shown = ["a.py", "  1- one", "  2: two needle", "  3- three", "sub/b.txt", "  1: needle (x)"]
+    assert text[:9] == ['2 matches for "needle" in 2 files', fence("\n".join(shown)), *shown, ">>>abc"]
     assert "3 matches" in searched.text("search_files", pattern="needle", ignore_case=True)
     assert "in 1 file" in searched.text("search_files", pattern="needle", glob="*.py")
     assert "in 1 file" in searched.text("search_files", pattern="needle", path="sub")
@@ -168,7 +166,8 @@ def test_what_ripgrep_says_of_anything_outside_is_not_shown(tmp_path: Path):
     for name in ("a.py", ".git/config", ".env"):
         desk.write(name, "needle inside\n")
     text = desk.text("search_files", pattern="needle")
-    assert text.startswith('1 match for "needle" in 1 file\n<<<abc\na.py\n  1: needle inside\n>>>abc')
+    shown = "a.py\n  1: needle inside"
+    assert text.startswith(f'1 match for "needle" in 1 file\n{fence(shown)}\n{shown}\n>>>abc')
     desk.journal.close()
 
 
