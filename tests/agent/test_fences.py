@@ -48,7 +48,7 @@ def test_a_result_without_a_block_is_left_as_it_is(text: str):
 
 
 def test_a_block_of_a_file_is_taken_off_and_closed_too():
-    text = shape.block("a" * 24, "1\timport os\n2\t")
+    text = shape.block(shape.Fence("a" * 24, AT), "1\timport os\n2\t")
     assert unfenced(text) == "1\timport os\n2\t"
     assert closed(text[:40]).endswith("\n>>>" + "a" * 24)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.events import ContextTrimmed, Event, ModelReplied, TurnDone, TurnStarted, Usage
 from agent.turns.effects import CallModel, LookUpTiers, Overflowed, TiersKnown
 from agent.view.context import Conversation
-from agent.view.window import KEPT, TurnSize, View, cut
+from agent.view.window import KEPT, TurnSize, View, answer_room, cut, is_full
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.agent.turns import Turn, routed
@@ -33,6 +33,17 @@ def talk(*turns: str) -> list[Event]:
         log.append(ModelReplied(turn=turn, text=f"Yes, {turn}.", prompt_tokens=100, completion_tokens=10))
         log.append(TurnDone(turn=turn, answer=f"Yes, {turn}.", usage=Usage()))
     return log
+
+
+@pytest.mark.parametrize(("n_ctx", "room"), [(0, 1024), (2048, 512), (8192, 2048), (131_072, 4096)])
+def test_an_answer_gets_a_quarter_of_the_context_and_at_most_a_long_file(n_ctx: int, room: int):
+    assert answer_room(n_ctx) == room
+
+
+@given(st.integers(256, 200_000))
+def test_what_is_not_full_leaves_room_for_a_whole_answer(n_ctx: int):
+    assert not is_full(view(1, tokens=n_ctx // 2), n_ctx)
+    assert is_full(view(1, tokens=n_ctx - answer_room(n_ctx) + 1), n_ctx)
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=12), st.integers(1, 9000), st.integers(256, 8192))
