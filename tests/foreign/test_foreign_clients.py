@@ -18,6 +18,7 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
+from agent.view.fences import unfenced
 from mcp_servers.catalogue import SERVERS
 from tests.agent_faces.test_mcp_http import Served, served
 from tests.agent_service.conftest import home
@@ -95,7 +96,8 @@ async def test_the_inspector_calls_a_tool_over_http_and_is_refused_without_the_t
     bearer = f"Authorization: Bearer {token.get_secret_value()}"
     asked = ("--method", "tools/call", "--tool-name", "list_events", "--tool-arg", "when=1 May 2027")
     answer = await inspected(url, "--transport", "http", "--header", bearer, *asked, home=tmp_path)
-    assert answer["content"] == [{"type": "text", "text": "Sat 1 May 2027: no events"}]
+    [told] = answer["content"]
+    assert unfenced(told["text"]) == "Sat 1 May 2027: no events"
     refused = await node(INSPECTOR, "--cli", url, "--transport", "http", *asked, home=tmp_path)
     assert refused.returncode != 0
 
