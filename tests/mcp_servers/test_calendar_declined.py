@@ -38,5 +38,5 @@ def test_a_span_is_not_said_to_be_free_where_an_account_gave_no_answer(server: F
     assert both.find_free_time(call(when="tuesday 3pm")).structured["is_free"] is True
     server.before = lambda _: httpx2.Response(500)
     answer = both.find_free_time(call(when="tuesday 3pm"))
-    assert answer.text.endswith('The calendar server of "work" failed (HTTP 500). Try again later.')
+    assert answer.text.endswith('The calendar server of "work" failed (HTTP 500). Try again later. Its time is not known to be free.')
     assert answer.structured["is_free"] is False

@@ -114,7 +114,7 @@ def test_a_damaged_calendar_is_named_hides_no_other_and_is_not_written_over(tmp_
     sentence = 'The calendar "personal" cannot be read: personal.ics is damaged. Mend the file, or move it away.'
     listed = text_of(tools.list_events, when="tuesday").split("\n")
     assert listed[1:] == ["09:00-09:00 at home", sentence]
-    assert text_of(tools.find_free_time, when="tuesday").endswith(sentence)
+    assert text_of(tools.find_free_time, when="tuesday").endswith(f"{sentence} Its time is not known to be free.")
     assert refusal_of(tools.create_event, title="x", when="tuesday at 12") == sentence
     assert "personal (new events go here, read only)" in text_of(tools.handlers()["list_calendars"])
     assert (tmp_path / "personal.ics").read_bytes() == damaged
