@@ -14,6 +14,7 @@ from agent.turns.effects import CallModel, LookUpTiers, Overflowed, TiersKnown
 from agent.view.context import Conversation
 from agent.view.window import KEPT, TurnSize, View, answer_room, cut, is_full
 from config.paths import Home
+from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
 from tests.agent.turns import Turn, routed
 from tests.fakes.scripted_model import Say
@@ -140,3 +141,16 @@ async def test_a_text_that_is_too_long_by_itself_is_said_with_numbers(home: Home
             failed = (await agent.ask("x" * 9000))[-1]
     assert failed.type == "turn_failed"
     assert "5000 tokens, it holds 4096" in failed.error
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("said", "asked_for"), [(None, 2000), (64, 64)])
+async def test_a_model_is_asked_for_as_much_as_its_context_has_room_for_unless_the_settings_say_it(
+    home: Home, said: int | None, asked_for: int
+):
+    settings = AgentSettings(agent=AgentSection(send_hold_s=0, max_tokens=said))
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One.")], settings=settings) as agent:
+            agent.model.meta, agent.model.real_n_ctx = {"n_ctx": 8000}, 8000
+            await agent.ask("one")
+            assert [body["max_tokens"] for body in agent.model.requests] == [asked_for]
