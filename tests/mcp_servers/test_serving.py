@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -216,13 +217,26 @@ def test_lines_that_are_no_messages_do_not_end_a_server(data: Path) -> None:
         '{"jsonrpc":"2.0"}',
     ]
     asked = '{"jsonrpc": "2.0", "id": 2, "method": "tools/list"}'
-    ran = subprocess.run(
+    server = subprocess.Popen(
         [sys.executable, "-m", "mcp_servers.calendars", "--store", str(data / "calendars")],
-        input="\n".join([*lines, asked, ""]), capture_output=True, text=True, timeout=BOUND_S, check=False,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
-    answers = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert ran.returncode == 0
-    assert [len(answer["result"]["tools"]) for answer in answers if answer.get("id") == 2] == [len(SERVERS["calendars"])]
+    watch = threading.Timer(BOUND_S, server.kill)
+    watch.start()
+    assert server.stdin is not None and server.stdout is not None
+    try:
+        # An end of input gives up what is still being answered, as the protocol has it: it is kept open until then.
+        server.stdin.write("\n".join([*lines, asked, ""]))
+        server.stdin.flush()
+        answers = (json.loads(line) for line in server.stdout)
+        answer = next(answer for answer in answers if answer.get("id") == 2)
+        server.stdin.close()
+        assert server.wait(timeout=BOUND_S) == 0
+    finally:
+        server.kill()
+        watch.cancel()
+        server.stdout.close()
+    assert len(answer["result"]["tools"]) == len(SERVERS["calendars"])
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
