@@ -11,8 +11,9 @@ from typing import Any
 
 from agent.view.prompt import user_text
 from mcp_servers.catalogue import core_tools
-from nano import fill, noise, replies, times
-from nano.grammar import Piece, bank, expand, lines
+from nano import fill, noise, replies
+from nano.grammar import WHOLE, Piece, bank, expand, lines, whole_banks
+from nano.joints import DAY_SLOTS, with_on
 
 _PARAMS = {
     t["name"]: (
@@ -22,6 +23,10 @@ _PARAMS = {
     for t in core_tools()
 }
 """Arguments in the order that llama.cpp's grammar demands: required ones first, each group as the request lists them."""
+WHOLE_SHARE = 0.4
+"""How many requests of an intent are whole lines, where it has some."""
+_AS_WRITTEN = 0.5
+"""How many of these are typed as their writer typed them, case and all."""
 
 
 @dataclass
@@ -37,15 +42,17 @@ class Dialogue:
     """What was typed last, without its fillings."""
 
     def typed(self, name: str, given: dict[str, str] | None = None, *, polite: bool = True) -> dict[str, str]:
-        """The person types a request of bank `name`; returns what each slot was as typed."""
-        pieces = fill.fill(expand(self.rng.choice(bank(name)), self.rng), self.rng, given)
+        """The person types a request of bank `name`, often a whole line of it; returns what each slot was as typed."""
+        is_whole = name in whole_banks() and self.rng.random() < WHOLE_SHARE
+        pieces = fill.fill(expand(self.rng.choice(bank(WHOLE + name if is_whole else name)), self.rng), self.rng, given)
         self.wording = "".join(p.text for p in pieces if p.slot is None)
-        return self.types(_with_on(pieces, self.rng), polite=polite)
+        as_written = is_whole and self.rng.random() < _AS_WRITTEN
+        return self.types(with_on(pieces, self.rng), polite=polite and not is_whole, as_written=as_written)
 
-    def types(self, pieces: list[Piece], *, polite: bool = True) -> dict[str, str]:
+    def types(self, pieces: list[Piece], *, polite: bool = True, as_written: bool = False) -> dict[str, str]:
         if polite:
             pieces = _polite(pieces, self.rng)
-        out = noise.type_out(pieces, self.rng)
+        out = pieces if as_written else noise.type_out(pieces, self.rng)
         text = " ".join("".join(p.text for p in out).split(" ")).strip()
         while "  " in text:
             text = text.replace("  ", " ")
@@ -113,50 +120,7 @@ def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
     return out
 
 
-_BEFORE_ON = re.compile(
-    r"(^|calendar|diary|agenda|schedule|it|event|appointment|entry|me|up|i'm|is|in|down|free|busy|available|time|anything)\s+$",
-    re.IGNORECASE,
-)
-"""Words after which people say `on` before a weekday or a date; after a filling they do so too."""
-
-
-_AFTER_WORD = re.compile(r"\b(for|of|about|does|is|are|at|through|see|show|list|me|check|like|how's|and|so|from|to|did)\s+$", re.IGNORECASE)
-"""Words that a period follows without a preposition of its own."""
-
-
-def _with_on(pieces: list[Piece], rng: random.Random) -> list[Piece]:
-    """`on` before weekdays and dates, where people say it; it is not part of the argument."""
-    out: list[Piece] = []
-    for p in pieces:
-        before = out[-1] if out else Piece("")
-        if p.slot == "period" and before.slot is None and _AFTER_WORD.search(before.text):
-            p = Piece(re.sub(r"^(on|in|at|over|from)\s+(?!the next|a |an )", "", p.text), "period")
-        follows_filling = before.slot is None and before.text == " " and len(out) > 1
-        if p.slot in _DAY_SLOTS and _is_dated(p.text) and (follows_filling or _BEFORE_ON.search(before.text)) and rng.random() < 0.75:
-            out.append(Piece("on "))
-        out.append(p)
-    return out
-
-
-_DAY_SLOTS = frozenset({"when", "day", "now_day", "new_when", "new_day", "period"})
-_DAY_WORDS = {*times.WEEKDAYS, "mon", "tue", "tues", "wed", "weds", "thu", "thurs", "fri", "sat", "sun"}
-
-
-def _is_dated(text: str) -> bool:
-    words = text.lower().replace(",", "").split()
-    if not words:
-        return False
-    if words[0] in _DAY_WORDS:
-        return True
-    months = {*times.MONTHS, *(m[:3] for m in times.MONTHS)}
-    return (
-        words[0] in months
-        or (words[0] == "the" and len(words) > 1 and words[1][0].isdigit())
-        or (words[0][0].isdigit() and len(words) > 1 and words[1] in months)
-    )
-
-
 def _argument(piece: Piece) -> str:
     """What a slot becomes: as typed, without a leading `on` and without what closes a phrase."""
     text = piece.text.strip().rstrip(",")
-    return re.sub(r"^on\s+", "", text, flags=re.IGNORECASE) if piece.slot in _DAY_SLOTS or piece.slot == "past" else text
+    return re.sub(r"^on\s+", "", text, flags=re.IGNORECASE) if piece.slot in DAY_SLOTS or piece.slot == "past" else text

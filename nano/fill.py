@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 
-from nano import times
-from nano.grammar import Piece, expand, lines, parse
+from nano import joints, times
+from nano.grammar import Piece, expand, lines, parse, written
 from nano.names import address, city, company, first_name, made_up, number, person, real, word
 
 _OCCASIONS = (
@@ -29,6 +30,18 @@ _TAKES_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 """Words before a title after which people say `a`, `my` or `the`; it is not part of the title."""
+KEPT = 0.65
+"""How many written fillings stay where they are written."""
+_ALIKE = (
+    frozenset({"title", "event", "new_title"}),
+    frozenset({"place", "new_place"}),
+    frozenset({"when", "new_when"}),
+    frozenset({"day", "new_day", "now_day"}),
+    frozenset({"time", "new_time"}),
+    frozenset({"duration", "new_duration"}),
+    frozenset({"person", "to"}),
+)
+"""Slots whose written fillings may stand for each other."""
 _UNTIL = 8
 """Nested slots deeper than this are a mistake in a bank."""
 
@@ -124,7 +137,7 @@ def recipient(rng: random.Random) -> str:
     return address(rng) if rng.random() < 0.4 else person(rng)
 
 
-_SLOTS = {
+_SLOTS: dict[str, Callable[[random.Random], str]] = {
     "title": title,
     "event": event,
     "place": place,
@@ -168,16 +181,32 @@ def value(slot: str, rng: random.Random, depth: int = 0) -> str:
     return _SLOTS[slot](rng)
 
 
+def slots() -> frozenset[str]:
+    """Every slot that there is."""
+    return frozenset(_SLOTS)
+
+
+def _another(slot: str, rng: random.Random) -> str:
+    """A filling in the place of a written one: one that is written elsewhere, or any."""
+    alike = next((group for group in _ALIKE if slot in group), frozenset({slot}))
+    choices = written(alike)
+    return rng.choice(choices) if choices and rng.random() < 0.5 else value(slot, rng)
+
+
 def fill(pieces: list[Piece], rng: random.Random, given: dict[str, str] | None = None) -> list[Piece]:
-    """The pieces with every slot filled, from `given` where it has one."""
+    """The pieces with every slot filled: as written there for `KEPT` of those that are, else from `given` where it has one."""
     given = given or {}
     out: list[Piece] = []
     for i, p in enumerate(pieces):
         after = pieces[i + 1].text if i + 1 < len(pieces) else ""
-        if p.slot is None:
+        if p.slot is None or (p.is_written and rng.random() < KEPT):
             out.append(p)
         elif p.slot in ("day", "now_day", "period") and after.startswith("'s"):
             out.append(Piece(_possessor(rng), p.slot))
+        elif p.is_written:
+            before, text = joints.exchanged(out[-1] if out else Piece(""), p, given.get(p.slot) or _another(p.slot, rng))
+            out = [*out[:-1], before] if out else []
+            out += _without_article(text, p.slot)
         else:
             text = given.get(p.slot) or value(p.slot, rng)
             if p.slot == "title" and _TAKES_ARTICLE.search(out[-1].text if out else "") and (article := _article(text, rng)):

@@ -1,4 +1,8 @@
-"""Reads the phrase banks: a pattern such as `(add|put in) {title} [on] {when}` becomes one of the sentences that it stands for."""
+"""Reads the phrase banks: a pattern such as `(add|put in) {title} [on] {when}` becomes one of the sentences that it stands for.
+
+Whole banks are lines with the fillings written out: `lunch with Sue` is the title in `{title=lunch with Sue} on {when=friday at noon}`.
+A backslash takes the next character as it is.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 PHRASES = Path(__file__).with_name("phrases")
+WHOLE = "whole_"
+"""How the file of a whole bank begins."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +22,14 @@ class Piece:
 
     text: str
     slot: str | None = None
+    is_written: bool = False
+    """The filling is the one that the line was written with."""
 
 
 @dataclass(frozen=True)
 class _Slot:
     name: str
+    written: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,12 @@ def _sequence(pattern: str, at: int, closers: str) -> tuple[tuple[object, ...], 
         c = pattern[at]
         if c == "{":
             end = pattern.index("}", at)
-            parts += [text, _Slot(pattern[at + 1 : end])]
+            name, _, written = pattern[at + 1 : end].partition("=")
+            parts += [text, _Slot(name, written)]
             text, at = "", end + 1
+        elif c == "\\":
+            text += pattern[at + 1 : at + 2]
+            at += 2
         elif c in "([":
             closer = ")" if c == "(" else "]"
             options: list[tuple[object, ...]] = [()] if c == "[" else []
@@ -71,13 +84,13 @@ def _sequence(pattern: str, at: int, closers: str) -> tuple[tuple[object, ...], 
 
 
 def expand(node: tuple[object, ...], rng: random.Random) -> list[Piece]:
-    """One sentence of the pattern; slots stay empty pieces that carry their name."""
+    """One sentence of the pattern; a slot is a piece that carries its name and what is written in it, mostly nothing."""
     out: list[Piece] = []
     for part in node:
         if isinstance(part, str):
             out.append(Piece(part))
         elif isinstance(part, _Slot):
-            out.append(Piece("", part.name))
+            out.append(Piece(part.written, part.name, is_written=bool(part.written)))
         elif isinstance(part, _Choice):
             out += expand(rng.choice(part.options), rng)
     return out
@@ -87,6 +100,29 @@ def expand(node: tuple[object, ...], rng: random.Random) -> list[Piece]:
 def bank(name: str) -> tuple[tuple[object, ...], ...]:
     """The patterns of `phrases/NAME.txt`."""
     return tuple(parse(line) for line in lines(name))
+
+
+@cache
+def whole_banks() -> tuple[str, ...]:
+    """The banks that have whole lines beside their patterns, in `phrases/whole_NAME.txt`."""
+    return tuple(sorted(file.stem.removeprefix(WHOLE) for file in PHRASES.glob(f"{WHOLE}*.txt")))
+
+
+@cache
+def written(slots: frozenset[str]) -> tuple[str, ...]:
+    """All fillings of these slots that are written out in whole lines."""
+    found = {text for name in whole_banks() for node in bank(WHOLE + name) for text in _written_in(node, slots)}
+    return tuple(sorted(found))
+
+
+def _written_in(node: tuple[object, ...], slots: frozenset[str]) -> list[str]:
+    out: list[str] = []
+    for part in node:
+        if isinstance(part, _Slot) and part.written and part.name in slots:
+            out.append(part.written)
+        elif isinstance(part, _Choice):
+            out += [text for option in part.options for text in _written_in(option, slots)]
+    return out
 
 
 @cache

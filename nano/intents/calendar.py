@@ -55,8 +55,7 @@ def _ask_when(title: str) -> str:
 
 
 def ask_create_when(d: Dialogue) -> None:
-    title = fill.title(d.rng)
-    slots = d.typed("ask_create_when", {"title": title})
+    slots = d.typed("ask_create_when")
     if not d.has("create_event"):
         return d.cannot()
     d.says(_ask_when(slots["title"]))

@@ -31,8 +31,7 @@ def _an_event_first(d: Dialogue) -> str:
             if text.startswith("Created: ") and "\n" not in text and text.count(", ") == 1
             else ""
         )
-    name = fill.event(d.rng)
-    slots = d.typed("find_event", {"event": name})
+    slots = d.typed("find_event")
     if not d.has("list_events"):
         d.cannot()
         return ""
