@@ -61,7 +61,7 @@ PURE = (
     *("inference/catalog", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/swapping"),
     *("inference/cards/lending", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
     *("inference/discretion", "inference/endings", "inference/policy", "inference/reasons"),
-    *("inference/retirement", "inference/views", "inference/waiting_reasons"),
+    *("inference/audio_length", "inference/commands/bench_report", "inference/retirement", "inference/views", "inference/waiting_reasons"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *("mcp_servers/calendars/backends/naming", "mcp_servers/calendars/backends/starts", "mcp_servers/calendars/ranking"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from config.schema import ServerSection
 from config.trust import CertificatesRefused, trust_of, why_untrusted
 from inference.bind import is_loopback
 from inference.commands import options
-from inference.contract import ErrorEnvelope
+from inference.contract import CONTRACT, MODEL, ErrorEnvelope
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -34,6 +35,8 @@ LONGEST_SWITCH_S = 3600.0
 """A load is bounded by the engine, which knows whether it goes on; this only ends a wait for an engine that hangs."""
 _KEY = "engine_key"
 _SETTINGS_REFUSED = "settings_refused"
+_MOST_WORDS = 300
+"""Characters of a refusal in a form of its own."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the engine's answer as one JSON object.")
 ca_option = click.option(
@@ -64,6 +67,15 @@ def whereabouts(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, where=Whereabouts(config, url, ca), **rest)
 
     return with_where
+
+
+class Timed(NamedTuple):
+    """An answer's body, and how long it took. Seconds from the request."""
+
+    content_type: str
+    body: bytes
+    first_byte_s: float
+    whole_s: float
 
 
 class AskedEngine:
@@ -98,6 +110,27 @@ class AskedEngine:
                 if line.startswith("data: "):
                     yield form.model_validate_json(line.removeprefix("data: "))
 
+    def timed(self, path: str, body: dict[str, object], most_bytes: int) -> Timed:
+        """Ask for what is no JSON, and see when it comes.
+
+        Raises:
+            Failure: as above, and when the answer is longer than `most_bytes`.
+        """
+        began = time.perf_counter()
+        first_byte_s = 0.0
+        found = bytearray()
+        with self._told(), self._client.stream("POST", path, json=body) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer)
+            for part in answer.iter_bytes():
+                first_byte_s = first_byte_s or time.perf_counter() - began
+                found += part
+                if len(found) > most_bytes:
+                    raise options.Failure(f"The answer is longer than {most_bytes // 2**20} MiB.")
+        whole_s = time.perf_counter() - began
+        return Timed(answer.headers.get("content-type", ""), bytes(found), first_byte_s or whole_s, whole_s)
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """What can go wrong on the way, as what a person is told."""
@@ -112,7 +145,14 @@ class AskedEngine:
 
 
 def _refusal(answer: httpx2.Response) -> options.Failure:
-    said = ErrorEnvelope.model_validate_json(answer.content).error
+    try:
+        said = ErrorEnvelope.model_validate_json(answer.content).error
+    except ValidationError:
+        if CONTRACT not in answer.headers:
+            raise
+        # It came through an engine: a model's own server, which refuses in a form of its own.
+        words = "".join(each if each.isprintable() else " " for each in answer.text[:_MOST_WORDS])
+        return options.Failure(f"{answer.headers.get(MODEL, 'The model')} refused with status {answer.status_code}: {words}")
     return options.WrongSettings(said.message) if said.code == _SETTINGS_REFUSED else options.Failure(said.message)
 
 

@@ -93,6 +93,8 @@ class RatesReport(ModelRates):
     prefill_tps: float | None = Field(default=None, gt=0)
     decode_tps: float | None = Field(default=None, gt=0)
     load_s: float | None = Field(default=None, ge=0)
+    first_byte_s: float | None = Field(default=None, ge=0)
+    real_time_factor: float | None = Field(default=None, gt=0)
 
 
 class ProcessMemory(_Wire):

@@ -40,6 +40,10 @@ class ModelRates(_Wire):
     """Tokens that it writes per second."""
     load_s: float | None = None
     """Seconds from its start to its first answer."""
+    first_byte_s: float | None = None
+    """Of a model that speaks: seconds from a request to the first byte of its answer."""
+    real_time_factor: float | None = None
+    """Of a model that speaks: seconds that it takes for one second of sound."""
 
 
 class ServedMeta(_Wire):
@@ -53,6 +57,8 @@ class ServedMeta(_Wire):
     """Tokens of context per conversation."""
     capabilities: tuple[Capability, ...] = ()
     """What can be asked of it, as far as its settings tell."""
+    max_tools: int | None = None
+    """Tools that the model copes with at once; None where nobody says."""
     available: bool = True
     """Whether it can be run on this machine."""
     reason: str | None = None

@@ -82,14 +82,14 @@ async def until(supervisor: Supervisor, holds: Callable[[State], bool]) -> None:
     await supervisor.wait_until(holds)
 
 
-def with_files(folder: Path) -> Mapping[str, Any]:
-    """`TWO_MODELS` with files that are there, since nothing is loaded for one that is not."""
+def with_files(folder: Path, settings: Mapping[str, Any] = TWO_MODELS) -> Mapping[str, Any]:
+    """The settings with files that are there, since nothing is loaded for one that is not."""
     models: dict[str, Any] = {}
-    for name, model in TWO_MODELS["models"].items():
+    for name, model in settings["models"].items():
         file = folder / f"{name}.gguf"
         file.touch()
         models[name] = {**model, "path": str(file)}
-    return {**TWO_MODELS, "models": models}
+    return {**settings, "models": models}
 
 
 @asynccontextmanager
@@ -120,6 +120,7 @@ async def engine(
     look: Look = no_cards,
     memory: CardMemory = NOT_WATCHED,
     hung_s: float = HUNG_S,
+    models: Mapping[str, Any] = TWO_MODELS,
 ) -> AsyncIterator[RunningEngine]:
     """An engine on a real port, with a client."""
     observatory = Observatory.at(Home.at(folder / "home").prepare(), retention_days=1, look=look)
@@ -134,7 +135,7 @@ async def engine(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with (
             _watching(observatory),
-            supervised(children, folder, change, observatory.observe_swap, memory, with_files(folder)) as supervisor,
+            supervised(children, folder, change, observatory.observe_swap, memory, with_files(folder, models)) as supervisor,
             open_connections() as connections,
             anyio.create_task_group() as tasks,
         ):
@@ -175,6 +176,7 @@ async def running(
     mode: ObeyedMode = NO_MODE,
     look: Look = no_cards,
     hung_s: float = HUNG_S,
+    models: Mapping[str, Any] = TWO_MODELS,
     **changes: Any,
 ) -> AsyncIterator[tuple[RunningEngine, Upstream, FakeChildren]]:
     async with serve_upstream() as upstream:
@@ -182,7 +184,7 @@ async def running(
         with anyio.fail_after(bound_s):
             change = limited(**changes)
             async with engine(
-                children, tmp_path, keys=keys, mode=mode, look=look, change=change, observe=observe, hung_s=hung_s
+                children, tmp_path, keys=keys, mode=mode, look=look, change=change, observe=observe, hung_s=hung_s, models=models
             ) as running:
                 yield running, upstream, children
 

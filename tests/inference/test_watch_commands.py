@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +18,6 @@ from inference.activity.finished import Finished
 from inference.activity.model_logs import log_path
 from inference.cli import engine
 from inference.commands import top as top_command
-from inference.commands.bench import Measured, comparison, held_mib
 from inference.commands.top import Look, screen
 from inference.contract import (
     ActivityAnswer,
@@ -149,22 +147,6 @@ def test_the_screen_shows_cards_queue_and_the_load_with_what_is_left() -> None:
         "a request waited 2.1 s",
     ):
         assert expected in captured.get()
-
-
-def test_a_card_that_is_hardly_faster_than_the_processor_is_told_as_a_wrong_placement() -> None:
-    processor = Measured("on-cpu", 1.0, 100.0, 10.0, 512, 128, 900.0, 0)
-    good, poor = (replace(processor, model="on-card", decode_tps=rate, prefill_tps=900.0, vram_mib=8000) for rate in (60.0, 30.0))
-    assert comparison([good, processor]) == ["on-card reads 9.0 times and writes 6.0 times as fast as on-cpu."]
-    assert "the placement is wrong" in comparison([processor, poor])[1]
-    assert comparison([processor, replace(processor, model="other")]) == []
-    assert comparison([good]) == []
-
-
-def test_what_a_model_holds_is_summed_over_its_cards() -> None:
-    held: list[dict[str, int]] = [{"small": 4000, "voice": 1}, {"small": 5000}]
-    gpus = [{"index": index, "name": "Card", "total_mib": 12288, "free_mib": 288, "used_by": each} for index, each in enumerate(held)]
-    used = Resources.model_validate({"engine": {"name": "engine", "pid": 1, "resident_mib": 60.0}, "models": [], "gpus": gpus})
-    assert (held_mib(used, "small"), held_mib(used, "large")) == (9000, None)
 
 
 async def test_logs_are_printed_and_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -232,8 +232,8 @@ async def test_measured_rates_are_kept_and_served_with_every_name_of_the_model(t
         wrong = await on.client.post("/engine/rates", json={"model": "large", "decode_tps": -1})
         listed = {each["id"]: each["meta"]["rates"] for each in (await on.client.get("/v1/models")).json()["data"]}
         book = RateBook(tmp_path / "home" / "state" / "rates.json")
-    assert first.json() == {"prefill_tps": 400.0, "decode_tps": None, "load_s": 2.0}
-    assert second.json() == listed["thinker"] == listed["balanced"] == {"prefill_tps": 400.0, "decode_tps": 25.5, "load_s": 2.0}
+    assert first.json() == {**ModelRates().model_dump(), "prefill_tps": 400.0, "load_s": 2.0}
+    assert second.json() == listed["thinker"] == listed["balanced"] == {**first.json(), "decode_tps": 25.5}
     assert listed["fast"] is None
     assert error_of(wrong) == (400, "invalid_request")
     assert book.rates == {"large": ModelRates(prefill_tps=400.0, decode_tps=25.5, load_s=2.0)}
