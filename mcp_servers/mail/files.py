@@ -79,7 +79,7 @@ def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachmen
         Refusal: none, or several.
     """
     if not files:
-        raise Refusal(f"m{mail.number} has no attachments.")
+        raise Refusal(f"m{mail.number} has no attachments. Read its text with read_mail, or name another mail.")
     number = said.strip().lower().removeprefix("#")
     found = [file for file in files if number.isdecimal() and file.number == int(number)]
     found = found or [file for file in files if file.name.lower() == said.strip().lower()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_servers.errors import Quoting, Refusal, Stale
+from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed
 from mcp_servers.mail.search import find
@@ -46,7 +46,7 @@ class Filing:
             (name for name in known if name.lower() == said.lower()), None
         )
         if folder is None:
-            raise Quoting(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}.')
+            raise Quoting(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}. Name one of them.')
         return self._plan(call, mail, folder, {"mail": f"m{mail.number}", "folder": folder})
 
     def archive_mail(self, call: Call) -> Plan:
@@ -58,7 +58,7 @@ class Filing:
     def restore_mail(self, call: Call) -> Plan:
         mail, _ = find(self._store, call.text("mail"))
         if mail.folder != TRASH:
-            raise Refusal(f"m{mail.number} is not in the trash. It is in {mail.folder}.")
+            raise Quoting(f"m{mail.number} is not in the trash. It is in {clean_line(mail.folder)}. Move it with move_mail.")
         return self._plan(call, mail, self._store.origin(mail), {"mail": f"m{mail.number}"})
 
     def _to(self, call: Call, folder: str) -> Plan:

@@ -52,7 +52,7 @@ class Labelling:
         if not added and not removed:
             raise Refusal("Nothing to change. Say which labels to add or to remove.")
         if both := {*added} & {*removed}:
-            raise Refusal(f"A label cannot be both added and removed: {', '.join(sorted(both))}.")
+            raise Refusal(f"A label cannot be both added and removed: {', '.join(sorted(both))}. Say which of the two.")
         made = [name for name in added if name not in known]
         arguments = {"mail": f"m{mail.number}", **_given("add", added), **_given("remove", removed), **({"new": True} if made else {})}
 
@@ -82,7 +82,7 @@ class Labelling:
     def _account(self, mail: Indexed) -> LabellingAccount:
         [account] = self._store.named(mail.account)
         if not isinstance(account, LabellingAccount):
-            raise Refusal(f"{account.name} has no labels.")
+            raise Refusal(f"The mails of {account.name} can have no labels. Move them to a folder with move_mail.")
         return account
 
 
@@ -104,7 +104,9 @@ def _named(said: Iterable[str], known: Sequence[str], *, is_new: bool) -> tuple[
         name = one_line(text, "label").strip()
         label = next((one for one in known if one == name), None) or next((one for one in known if one.lower() == name.lower()), None)
         if not name or label is None and not is_new:
-            raise Quoting(f'There is no label "{name}". There are {", ".join(map(clean_line, known))}.')
+            raise Quoting(
+                f'There is no label "{name}". There are {", ".join(map(clean_line, known))}. Name one of them, or give new to make it.'
+            )
         found[label or name] = None
     return tuple(found)
 

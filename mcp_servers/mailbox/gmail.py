@@ -183,10 +183,11 @@ class GmailAccount:
 
     def _check_move(self, has: set[str], target: str, own: Mapping[str, str]) -> None:
         if target not in (*ROLES, words.SPAM, *own):
-            raise Quoting(f'There is no folder "{target}". There are {", ".join((*ROLES, words.SPAM, *own))}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join((*ROLES, words.SPAM, *own))}. Name one of them.')
         is_own = bool({"SENT", "DRAFT"} & has) and "TRASH" not in has
         if target in (SENT, DRAFTS) and words.ROLE_LABELS[target] not in has or is_own and target not in (SENT, DRAFTS, TRASH):
-            raise Refusal("Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. The mail was not moved.")
+            other = f"the {TRASH.lower()} for it, or leave it there" if is_own else "another folder"
+            raise Refusal(f"Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. Not moved. Choose {other}.")
 
     def _change(self, request: Any, was_made: Callable[[], bool], done: str) -> None:
         self._known_at = ""

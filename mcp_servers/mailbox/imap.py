@@ -80,7 +80,7 @@ class ImapAccount:
     def move(self, key: str, target: str) -> str:
         self._names = self._looked_up()
         if target not in self._names and target not in ROLES:
-            raise Quoting(f'There is no folder "{target}". There are {", ".join(self._names)}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join(self._names)}. Name one of them.')
         self._connection.asked(lambda wire: self._make(wire, target))
         # Opening the folder may find the connection gone and make another one; the move itself is sent once.
         if self._connection.asked(lambda wire: self._open(wire, key, readonly=False)) is None:
@@ -106,7 +106,9 @@ class ImapAccount:
             imap_labels.store(wire, _uid(key), offered, added, removed)
             has = imap_labels.names_of(self._flags(wire, key), offered)
             if has is not None and (lacking := [name for name in added if name.lower() not in {one.lower() for one in has}]):
-                raise Refusal(f"{self.name}: its server does not keep the label {', '.join(lacking)}.")
+                raise Refusal(
+                    f"{self.name}: its server does not keep the label {', '.join(lacking)}. Name another one; list_labels shows them."
+                )
 
         # Done twice, it is as done once.
         self._connection.asked(change)
@@ -178,7 +180,7 @@ class ImapAccount:
             checked(wire.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
             checked(wire.uid("EXPUNGE", uid))
         else:
-            raise Refusal(f"{self.name}: its server cannot move single mails.")
+            raise Refusal(f"{self.name}: its server cannot move single mails (neither MOVE nor UIDPLUS). Move it with a mail program.")
         copied = wire.untagged_responses.pop("COPYUID", [b""])[-1]
         match = re.fullmatch(rb"(\d+) \d+ (\d+)", copied) if isinstance(copied, bytes) else None
         return f"{int(match[1])}.{int(match[2])}.{name}" if match else f"0.0.{name}"

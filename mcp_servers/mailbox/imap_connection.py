@@ -27,6 +27,9 @@ from mcp_servers.protocol import progress
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 20.0
 """For each read of the connection; a server that is asked for a long list sends something meanwhile."""
+_LATER = "Try again later, or do it with a mail program."
+_LOGIN = "Set them right in the settings."
+_WHERE = "Look at the network and at the account's host and port in the settings, or try again later."
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class ImapConnection:
             self._drop()
             raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} ({_line(error)}). Look again.") from error
         except imaplib.IMAP4.error as error:
-            raise AccountFailed(f"{self.name}: its server says that the mail was not {what} ({_line(error)}).") from error
+            raise AccountFailed(f"{self.name}: its server says that the mail was not {what} ({_line(error)}). {_LATER}") from error
 
     def _answered(self, question: Callable[[imaplib.IMAP4], T]) -> T:
         if self.wire is not None:
@@ -97,24 +100,24 @@ class ImapConnection:
                 self._drop()
                 progress.check()  # it may have been lost because nobody wants the answer
             except imaplib.IMAP4.error as error:
-                raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+                raise AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
         wire = self._reached()
         try:
             progress.check()
             return question(wire)
         except (imaplib.IMAP4.abort, OSError) as error:
             self._drop()
-            raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error
+            raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}). Try again later.") from error
         except imaplib.IMAP4.error as error:
-            raise AccountFailed(f"{self.name}: its server refused ({_line(error)}).") from error
+            raise AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
 
     def _reached(self) -> imaplib.IMAP4:
         try:
             return self._connected()
         except (imaplib.IMAP4.abort, OSError) as error:
-            raise AccountAway(f"{self.name}: no answer from {self._server.host} ({_line(error)}).") from error
+            raise AccountAway(f"{self.name}: no answer from {self._server.host} ({_line(error)}). {_WHERE}") from error
         except imaplib.IMAP4.error as error:
-            raise AccountAway(f"{self.name}: its server refused ({_line(error)}).") from error
+            raise AccountAway(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
 
     def _connected(self) -> imaplib.IMAP4:
         if self.wire is None:
@@ -145,7 +148,7 @@ class ImapConnection:
             raise
         except imaplib.IMAP4.error:
             # Without the library's text and its chain: a server may repeat what it was sent.
-            raise AccountAway(f"{self.name}: {self._server.host} did not take the user name and password.") from None
+            raise AccountAway(f"{self.name}: {self._server.host} did not take the user name and password. {_LOGIN}") from None
         except UnicodeError:
             # The library sends ASCII only; its text quotes what it could not send.
             said = "its user name or password has letters beyond ASCII, which cannot be sent. Set another, such as an app password."

@@ -100,7 +100,7 @@ def _held(wire: imaplib.IMAP4, name: str, content: bytes) -> list[str]:
     """
     message_id = quotable_id(content)
     if not message_id:
-        raise AccountFailed("A mail without an id cannot be looked for.")
+        raise AccountFailed("A mail without an id cannot be looked for. Look for it with a mail program.")
     select(wire, name, readonly=True)
     answer = checked(wire.uid("SEARCH", "HEADER", "Message-ID", f'"{message_id}"'))
     return [uid.decode("ascii") for line in answer if isinstance(line, bytes) for uid in line.split()]

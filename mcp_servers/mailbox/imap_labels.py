@@ -71,9 +71,9 @@ def store(wire: imaplib.IMAP4, uid: int, folder: Offered, added: Collection[str]
 
 def _check_new(name: str, folder: Offered) -> None:
     if not folder.takes_new:
-        raise Quoting(f"This server takes no new labels. There are {', '.join(folder.names)}.")
+        raise Quoting(f"This server takes no new labels. There are {', '.join(folder.names)}. Name one of them.")
     if not _KEYWORD.fullmatch(name):
-        raise Refusal(f'"{name}" can be no label here: one word of letters, digits and $ _ . + : # - can.')
+        raise Refusal(f'"{name}" can be no label here. Give one word of at most 60 letters, digits and $ _ . + : # -.')
 
 
 def _flag(name: str) -> str:

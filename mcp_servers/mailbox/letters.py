@@ -89,7 +89,7 @@ def one_line(text: str, what: str) -> str:
         Refusal: it has one.
     """
     if any(character in text for character in "\r\n\0\x0b\x0c\x85\u2028\u2029"):
-        raise Refusal(f"The {what} must be one line.")
+        raise Refusal(f"The {what} must be one line. Leave out the line breaks.")
     return clean_line(text)
 
 

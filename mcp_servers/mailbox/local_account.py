@@ -60,7 +60,7 @@ class LocalAccount:
         if source is None:
             raise Refusal("The mail is gone. Look again.")
         if target not in self.folders():
-            raise Quoting(f'There is no folder "{target}". There are {", ".join(self.folders())}.')
+            raise Quoting(f'There is no folder "{target}". There are {", ".join(self.folders())}. Name one of them.')
         if source != target and not self.maildir(source).hand_over(key, self.maildir(target)):
             raise Refusal("The mail is gone. Look again.")
         return key
@@ -78,7 +78,10 @@ class LocalAccount:
 
     def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
         if strange := {*added, *removed} - {FLAGGED, UNREAD}:
-            raise Refusal(f"Mails of the local folder can be {FLAGGED} and {UNREAD}, and not {', '.join(sorted(strange))}.")
+            asked = ", ".join(sorted(strange))
+            raise Refusal(
+                f"Mails of the local folder can be {FLAGGED} and {UNREAD}, and not {asked}. Name one of the two, or use a folder."
+            )
         folder = self.folder_of(key)
         marks = ("F" if FLAGGED in added else "") + ("S" if UNREAD in removed else "")
         gone = ("F" if FLAGGED in removed else "") + ("S" if UNREAD in added else "")

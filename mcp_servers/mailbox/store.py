@@ -239,7 +239,9 @@ class MailStore:
             return self.accounts
         found = tuple(one for one in self.accounts if one.name == account)
         if not found:
-            raise Refusal(f'There is no mail account "{account}". There are {", ".join(one.name for one in self.accounts)}.')
+            raise Refusal(
+                f'There is no mail account "{account}". There are {", ".join(one.name for one in self.accounts)}. Name one of them.'
+            )
         return found
 
     def _place(self, ref: str) -> tuple[MailAccount | None, str]:

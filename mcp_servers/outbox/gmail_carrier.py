@@ -145,7 +145,7 @@ def _marked(parcel: Parcel) -> bytes:
     # A draft has the id of when it was written; what it is looked for by is of this sending.
     written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}
     if unasked := written_to - {*parcel.recipients}:
-        raise NotSent(f"The mail names {', '.join(sorted(unasked))}, who was not approved. Nothing was sent.")
+        raise NotSent(f"The mail names {', '.join(sorted(unasked))}, who was not approved. Nothing was sent. Write it again.")
     # Gmail goes by the head alone. Who is written to unseen stands in this line, which it does not pass on.
     del message["Bcc"]
     if unseen := [address for address in parcel.recipients if address not in written_to]:

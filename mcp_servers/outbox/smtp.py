@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 30.0
 """For each answer: half of what the host gives the whole call. A server that thinks about a mail for longer leaves it unknown."""
 OK = 250
+LOGIN = "Set them right in the settings."
+LATER = "Try again later, or send it with a mail program."
 
 
 @dataclass(frozen=True)
@@ -85,28 +87,31 @@ class SmtpCarrier:
         """Say who writes to whom; all of them are taken, or nothing is sent."""
         is_plain = all(address.isascii() for address in (parcel.sender, *parcel.recipients))
         if not is_plain and not wire.has_extn("smtputf8"):
-            raise NotSent(f"{self._server.host} does not take addresses with letters beyond ASCII. Nothing was sent.")
+            raise NotSent(f"{self._server.host} does not take addresses with letters beyond ASCII. Nothing was sent. Give another address.")
         options = [] if is_plain else ["SMTPUTF8"]
         try:
             code, reply = wire.mail(parcel.sender, options)
             if code != OK:
-                raise NotSent(f"{self._server.host} does not take mail from {parcel.sender} ({_said(reply)}). Nothing was sent.")
+                said = f"does not take mail from {parcel.sender} ({_said(reply)}). Nothing was sent."
+                raise NotSent(f"{self._server.host} {said} Set the account's address right in the settings.")
             answers = {address: wire.rcpt(address) for address in parcel.recipients}
         except (smtplib.SMTPException, OSError) as error:
             raise self._lost(error) from error
         refused = [f"{address} ({_said(reply)})" for address, (code, reply) in answers.items() if code not in (250, 251)]
         if refused:
-            raise NotSent(f"{self._server.host} does not take mail to {', '.join(refused)}. Nothing was sent, to nobody.")
+            raise NotSent(
+                f"{self._server.host} does not take mail to {', '.join(refused)}. Nothing was sent, to nobody. Give other addresses."
+            )
 
     def _hand_over(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
         try:
             code, reply = wire.data(parcel.content)
         except smtplib.SMTPDataError as error:
-            raise NotSent(f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent.") from error
+            raise NotSent(f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent. {LATER}") from error
         except (smtplib.SMTPException, OSError) as error:
             raise Unsure(str(error)) from error
         if code != OK:
-            raise NotSent(f"{self._server.host} does not take the mail ({_said(reply)}). Nothing was sent.")
+            raise NotSent(f"{self._server.host} does not take the mail ({_said(reply)}). Nothing was sent. {LATER}")
 
     def _connected(self) -> smtplib.SMTP:
         server, tls = self._server, self._tls or ssl.create_default_context()
@@ -127,14 +132,14 @@ class SmtpCarrier:
         except smtplib.SMTPAuthenticationError:
             wire.close()
             # Without the library's text and its chain: a server may repeat what it was sent.
-            raise NotSent(f"{server.host} did not take the user name and password of {server.name}. Nothing was sent.") from None
+            raise NotSent(f"{server.host} did not take the user name and password of {server.name}. Nothing was sent. {LOGIN}") from None
         except (smtplib.SMTPException, OSError) as error:
             wire.close()
             raise self._lost(error) from error
         return wire
 
     def _lost(self, error: Exception) -> NotSent:
-        return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent.")
+        return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent. {LATER}")
 
 
 def _identified(parcel: Parcel) -> bytes:

@@ -105,7 +105,7 @@ def test_a_wrong_password_is_said_and_not_shown(port: int) -> None:
     account = ImapAccount(ImapServer("work", "127.0.0.1", port, USER, SecretStr("canary-4711"), "none"))
     with pytest.raises(AccountFailed) as failed:
         account.listing("Inbox")
-    assert str(failed.value) == "work: 127.0.0.1 did not take the user name and password."
+    assert str(failed.value) == "work: 127.0.0.1 did not take the user name and password. Set them right in the settings."
     assert "canary" not in repr(failed.value.__context__) + repr(account.__dict__)
 
 

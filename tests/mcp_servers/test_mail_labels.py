@@ -78,7 +78,10 @@ def test_a_local_mail_is_flagged_and_read_and_stays_where_it_is(mails: MailStore
     assert "(unread)" in text_of(tools["search_mail"], sender="keller")
     labelled(tools, mail="m3", remove=["flagged", "unread"])
     assert text_of(tools["list_labels"], mail="m3") == "m3 has no labels: Budget for March, from Anna Keller"
-    assert refusal_of(tools["label_mail"], mail="m3", add=["Projects"]) == 'There is no label "Projects". There are flagged, unread.'
+    assert (
+        refusal_of(tools["label_mail"], mail="m3", add=["Projects"])
+        == 'There is no label "Projects". There are flagged, unread. Name one of them, or give new to make it.'
+    )
     assert "and not Projects" in refusal_of(tools["label_mail"], mail="m3", add=["Projects"], new=True)
     assert "Nothing to change" in refusal_of(tools["label_mail"], mail="m3")
     assert "both added and removed: flagged" in refusal_of(tools["label_mail"], mail="m3", add=["flagged"], remove=["flagged"])

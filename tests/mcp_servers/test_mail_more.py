@@ -117,7 +117,7 @@ def test_a_mail_is_archived_trashed_and_restored_under_its_own_id(tools: Tools, 
     assert text(tools, "find_mails", folder="Trash") == "1 mail\nm3 Sat 21 Nov 2026 09:12 from Anna Keller: Budget for March (unread)"
     assert text(tools, "read_mail", mail="m3").startswith("m3 from Anna Keller")
     assert text(tools, "restore_mail", mail="m3") == "Moved m3 to Inbox: Budget for March, from Anna Keller"
-    assert refusal_of(tools["restore_mail"], mail="m3") == "m3 is not in the trash. It is in Inbox."
+    assert refusal_of(tools["restore_mail"], mail="m3") == "m3 is not in the trash. It is in Inbox. Move it with move_mail."
     text(tools, "archive_mail", mail="m3")
     text(tools, "trash_mail", mail="m3")
     assert text(tools, "restore_mail", mail="m3").startswith("Moved m3 to Archive")
@@ -138,7 +138,7 @@ def test_folders_are_listed_and_mails_moved_between_them_and_nowhere_else(tools:
     for folder in ("../../etc", "Bills/../..", "/tmp", "florp", "."):
         assert refusal_of(tools["move_mail"], mail="m1", folder=folder).startswith("There is no folder")
         assert text(tools, "find_mails", folder=folder) == "No mails found"
-    assert refusal_of(tools["find_mails"], account="work") == 'There is no mail account "work". There are local.'
+    assert refusal_of(tools["find_mails"], account="work") == 'There is no mail account "work". There are local. Name one of them.'
 
 
 def test_a_reply_to_all_goes_to_everyone_but_the_person_and_keeps_the_thread(tools: Tools, mails: MailStore) -> None:

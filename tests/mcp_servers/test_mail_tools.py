@@ -12,6 +12,7 @@ from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
 
 NEWEST = "m3 Sat 21 Nov 2026 09:12 from Anna Keller: Budget for March (unread)"
 INVOICE = "m2 Wed 18 Nov 2026 08:00 from Anna Brandt: Invoice"
+ONE_LINE = "must be one line. Leave out the line breaks."
 DINNER = "m1 Mon 16 Nov 2026 19:00 from Bruno Rossi: Dinner on Friday"
 
 
@@ -115,10 +116,8 @@ def test_a_reply_keeps_the_thread_and_goes_where_answers_are_wanted(mails: MailS
 
 
 def test_a_line_break_in_a_header_is_refused(mail_tools: MailTools) -> None:
-    assert refusal_of(mail_tools.draft_mail, to="a@example.org\r\nBcc: x@example.org", body="x") == "The recipient must be one line."
-    assert (
-        refusal_of(mail_tools.draft_mail, to="a@example.org", body="x", subject="a\nBcc: b@example.org") == "The subject must be one line."
-    )
+    assert refusal_of(mail_tools.draft_mail, to="a@example.org\r\nBcc: x@example.org", body="x") == f"The recipient {ONE_LINE}"
+    assert refusal_of(mail_tools.draft_mail, to="a@example.org", body="x", subject="a\nBcc: b@example.org") == f"The subject {ONE_LINE}"
 
 
 def test_headers_of_a_hostile_mail_make_no_header_of_the_reply(mails: MailStore) -> None:

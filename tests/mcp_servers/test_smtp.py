@@ -73,7 +73,7 @@ def test_a_mail_goes_out_once_from_the_accounts_address_and_a_copy_is_kept(
 def test_one_recipient_that_is_refused_stops_the_mail_for_all(outbox: Outbox, plan: Plan, sink: Sink, store: MailStore) -> None:
     sink.refuses = "eve@example.org"
     assert refused(outbox, plan) == (
-        "127.0.0.1 does not take mail to eve@example.org (nobody of that name here). Nothing was sent, to nobody."
+        "127.0.0.1 does not take mail to eve@example.org (nobody of that name here). Nothing was sent, to nobody. Give other addresses."
     )
     assert (sink.mails, store.sent.entries()) == ([], {})
     sink.refuses = ""
@@ -83,7 +83,10 @@ def test_one_recipient_that_is_refused_stops_the_mail_for_all(outbox: Outbox, pl
 
 def test_a_mail_that_the_server_does_not_take_was_not_sent_and_may_be_sent_again(outbox: Outbox, plan: Plan, sink: Sink) -> None:
     sink.data_answer = "451 try later"
-    assert refused(outbox, plan) == "127.0.0.1 does not take the mail (try later). Nothing was sent."
+    assert (
+        refused(outbox, plan)
+        == "127.0.0.1 does not take the mail (try later). Nothing was sent. Try again later, or send it with a mail program."
+    )
     sink.data_answer = ""
     approved(outbox.send_mail, plan)
     assert len(sink.mails) == 1
