@@ -6,7 +6,8 @@ their own row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -136,3 +137,27 @@ class Nano(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits over the vocabulary for hidden states of any leading shape (the embedding is tied)."""
         return F.linear(hidden, self.embed.weight.to(hidden.dtype)).float()
+
+
+def deeper(model: Nano, layers: int) -> Nano:
+    """The same function with more layers: copies that add nothing yet, spread evenly behind their originals.
+
+    Args:
+        model: of fewer layers, but at least half as many.
+        layers: of the result.
+    """
+    old = list(model.blocks)
+    more = layers - len(old)
+    followed = {(i + 1) * len(old) // more - 1 for i in range(more)}
+    blocks: list[nn.Module] = []
+    for i, block in enumerate(old):
+        blocks.append(block)
+        if i in followed:
+            copy = deepcopy(block)
+            nn.init.zeros_(copy.o.weight)
+            nn.init.zeros_(copy.down.weight)
+            blocks.append(copy)
+    grown = Nano(replace(model.shape, layers=layers))
+    grown.blocks = nn.ModuleList(blocks)
+    grown.embed, grown.norm = model.embed, model.norm
+    return grown

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 
 from nano import batches, generate, progress, tokens
 from nano.export import export
-from nano.model import Nano, Shape
+from nano.model import Nano, Shape, deeper
 
 WORK = Path(__file__).with_name("work")
 SEED = 20261121
@@ -30,9 +29,14 @@ CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-CYCLES = ((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6))
+CYCLES = (
+    *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
+    (32000, 36000, 0.7),
+)
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
+DEPTHS = ((0, 6), (31000, 9))
+"""Layers from which step on: a deeper model begins as the one before it, with layers between that change nothing yet."""
 ROWS, LENGTH = 8, 256
 """Of a batch of first acts: rows of conversations, and tokens in each."""
 FULL = (5, 384)
@@ -143,28 +147,44 @@ def rate(step: int) -> float:
     return 0.0
 
 
+def layers(step: int) -> int:
+    """How many the model has when it takes this step."""
+    return [count for begins, count in DEPTHS if begins <= max(step, 0)][-1]
+
+
 class Run:
     """Weights, optimizers and how far they have come; all of it is in the checkpoint."""
 
     def __init__(self, shape: Shape, folder: Path) -> None:
-        self.model = Nano(shape)
         self.folder = folder
         self.step = 0
         self.seen = 0
         self.seconds = 0.0
-        matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
-        others = [p for n, p in self.model.named_parameters() if p.dim() != 2 or "embed" in n]
+        state = folder / "checkpoint.pt"
+        if not state.exists():
+            self._take(Nano(replace(shape, layers=layers(0))))
+            return
+        saved = torch.load(state, weights_only=True)
+        self.step, self.seen, self.seconds = saved["step"], saved["seen"], saved["seconds"]
+        # A checkpoint of the step at which the model gets deeper holds the one before it.
+        self._take(Nano(replace(shape, layers=layers(self.step - 1))))
+        self.model.load_state_dict(saved["model"])
+        for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(each)
+
+    def _take(self, model: Nano) -> None:
+        matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
+        others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
+        self.model = model
         self.optimizers = (
             Muon(matrices, MATRIX_RATE),
             torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
         )
-        state = folder / "checkpoint.pt"
-        if state.exists():
-            saved = torch.load(state, weights_only=True)
-            self.model.load_state_dict(saved["model"])
-            for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=True):
-                optimizer.load_state_dict(each)
-            self.step, self.seen, self.seconds = saved["step"], saved["seen"], saved["seconds"]
+
+    def deepen(self) -> None:
+        """Add the layers that this step brings; what the optimizers remember begins anew."""
+        if (wanted := layers(self.step)) != self.model.shape.layers:
+            self._take(deeper(self.model, wanted))
 
     def learn(self, batch: batches.Batch, rate: float) -> float:
         """One step; gives its loss."""
@@ -192,7 +212,6 @@ class Run:
 def train(folder: Path, steps: int) -> None:
     """Run or go on with a run of `steps`, then export it to `nano.gguf` in the folder."""
     torch.manual_seed(SEED)
-    torch.set_num_threads(os.cpu_count() or 1)
     words = folder / "tokenizer.json"
     if not words.exists():
         vocabulary(words)
@@ -203,6 +222,7 @@ def train(folder: Path, steps: int) -> None:
     began = time.monotonic() - run.seconds
     losses: list[float] = []
     for job in jobs(steps)[run.step :]:  # made here: a process beside would halve the speed, because the threads wait for each other
+        run.deepen()
         losses.append(run.learn(batches.batch(str(words), job), rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:
@@ -228,6 +248,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         "parameters": sum(p.numel() for p in model.parameters()),
         **asdict(model.shape),
         "steps": steps,
+        "depth": f"layers from which step on: {DEPTHS}",
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",
