@@ -60,6 +60,7 @@ READS: dict[str, tuple[tuple[str, ...], str]] = {
     "follow_read": ((), ""),
     "follow_reply": (("body",), ""),
 }
+ARTICLES = ("a ", "an ", "the ", "my ", "our ")
 LENGTHS = ("duration", "new_duration")
 
 
@@ -87,6 +88,8 @@ def _is_wrong(name: str, pieces: list[Piece]) -> str:
         return f"nothing of {missing}"
     if any(p.text != p.text.strip(" ,") for p in pieces if p.slot):
         return "a filling that begins or ends with what is no part of it"
+    if any(p.slot in ("title", "event", "topic", "new_title") and p.text.lower().startswith(ARTICLES) for p in pieces):
+        return "an article or a possessive inside"
     return _is_no_time({p.slot: p.text for p in pieces if p.slot})
 
 
