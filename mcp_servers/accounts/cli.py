@@ -54,7 +54,7 @@ def login(
       variet login google --account work --scope compose      to send drafts that lie at Gmail, too
     """
     if encrypted_file and insecure_file_token:
-        raise click.UsageError("--encrypted-file and --insecure-file-token exclude each other.")
+        raise click.UsageError("--encrypted-file and --insecure-file-token exclude each other. Give one of them.")
     home = Home.find().prepare()
     configured = settings()
     said = configured.google
@@ -147,7 +147,7 @@ def _grant(account: str, scope: ScopeSet, kept: Keeping) -> Grant:
     try:
         return Grant(account=account, scopes=scope, kept=kept)
     except ValidationError:
-        raise click.UsageError("An account's name is lower-case letters, digits and _, such as work.") from None
+        raise click.UsageError("An account's name is lower-case letters, digits and _. Give one such as work.") from None
 
 
 def _passphrase(*, is_new: bool = False) -> SecretStr | None:

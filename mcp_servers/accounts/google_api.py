@@ -24,7 +24,7 @@ Request = Any
 """One call of the library, not made yet."""
 MAX_TRIES = 4
 LONGEST_WAIT_S = 16.0
-_NO_LIBRARY = "Google accounts need their library. Install it: pip install 'variet[google]'"
+_NO_LIBRARY = "Google accounts need their library. Install it: `pip install 'variet[google]'`."
 
 
 class GoogleApi:

@@ -20,6 +20,7 @@ _USED_UP = frozenset({"dailyLimitExceeded", "quotaExceeded", "calendarUsageLimit
 _NOT_GRANTED = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
 _NOT_ON = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _NOT_YOURS = frozenset({"forbiddenForNonOrganizer"})
+_OTHERWISE = "Try other values, or do it at Google itself."
 _REASON = re.compile(r"[A-Za-z_]{1,60}")
 
 
@@ -74,7 +75,7 @@ def fault_of(service: Service, account: str, scopes: ScopeSet, answer: Answer) -
         scopes: what the request needed to be allowed.
         answer: what came.
     """
-    who, login = service.title, f"Log in again: variet login google --account {account} --scope {service.login or scopes}"
+    who, login = service.title, f"Log in again: `variet login google --account {account} --scope {service.login or scopes}`."
     match answer.status:
         case 401:
             return Refusal(f"{who} does not take the login any more. {login}")
@@ -94,7 +95,7 @@ def fault_of(service: Service, account: str, scopes: ScopeSet, answer: Answer) -
             return Failed(f"{who} failed (HTTP {status}). Try again later.")
         case status:
             shown = ", ".join(sorted(answer.reasons))
-            return Refusal(f"{who} refused the request (HTTP {status}{f', {shown}' if shown else ''}). Nothing was done.")
+            return Refusal(f"{who} refused the request (HTTP {status}{f', {shown}' if shown else ''}). {_OTHERWISE} Nothing was done.")
 
 
 def _forbidden(service: Service, login: str, reasons: frozenset[str]) -> Refusal:
@@ -108,8 +109,8 @@ def _forbidden(service: Service, login: str, reasons: frozenset[str]) -> Refusal
     if reasons & _NOT_ON:
         return Refusal(f"{who} is not switched on for your client. Enable {service.api} in the Google Cloud console.")
     if reasons & _NOT_YOURS:
-        return Refusal("Only who invites may change this event. Nothing was done.")
-    return Refusal(f"{who} does not allow that. Nothing was done.")
+        return Refusal("Only who invites may change this event. Ask them to change it. Nothing was done.")
+    return Refusal(f"{who} does not allow that. Ask whose it is to let you, or do it at Google itself. Nothing was done.")
 
 
 def _later(answer: Answer) -> str:

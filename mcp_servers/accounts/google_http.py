@@ -80,7 +80,7 @@ class GoogleHttp:
             Refusal: it was not made.
         """
         if urlsplit(uri)[:2] != self._origin or self.scopes is None:
-            raise Refusal(f"{self._who} would have been asked elsewhere than at its address. Nothing was done.")
+            raise Refusal(f"{self._who} would have been asked at another address. Set its url in agent.toml right. Nothing was done.")
         content = body.encode() if isinstance(body, str) else body or b""
         given = {name: str(value) for name, value in (headers or {}).items() if name.lower() not in {"content-length", "accept-encoding"}}
         token = self._tokens.bearer(self._account, self.scopes)

@@ -22,7 +22,7 @@ from mcp_servers.accounts.sealing import WrongPassphrase, seal, unseal
 KEYRING_TIMEOUT_S = 30.0
 """A person has to find the window that asks for the keyring's password."""
 PASSPHRASE_VARIABLE = "VARIET_TOKENS_PASSPHRASE"
-INSTALL = 'Install it with: pip install "variet[google]"'
+INSTALL = 'Install it: `pip install "variet[google]"`.'
 _SERVICE = "variet"
 _LEAST_PRIORITY = 1.0
 """What the library itself calls recommended: below it are keyrings that forget everything, and files without a lock."""

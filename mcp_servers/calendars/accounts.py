@@ -77,7 +77,8 @@ class Accounts:
         for backend in self._backends:
             if backend.account == account:
                 return backend
-        raise Refusal(f'There is no calendar account "{account}". There are {", ".join(each.account for each in self._backends)}.')
+        known = ", ".join(each.account for each in self._backends)
+        raise Refusal(f'There is no calendar account "{account}". There are {known}. Name one of them.')
 
     def info(self, event: Event) -> CalendarInfo:
         """What is known of the calendar that an event is in."""
@@ -109,7 +110,7 @@ class Accounts:
         if found:
             raise Quoting(f'"{words}" could be {" or ".join(shown_names(infos, found))}. Say which one.')
         missing = f" {' '.join(problems)}" if problems else ""
-        raise Quoting(f'There is no calendar "{words}". There are {", ".join(shown_names(infos, infos))}.{missing}')
+        raise Quoting(f'There is no calendar "{words}". There are {", ".join(shown_names(infos, infos))}. Name one of them.{missing}')
 
     def name_of(self, info: CalendarInfo) -> str:
         """The name by which that very calendar is found again."""

@@ -124,7 +124,7 @@ def zone_named(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (ValueError, ZoneInfoNotFoundError, OSError) as error:
-        raise Refusal(f'"{clean_line(name)}" is no time zone. America/New_York is one.') from error
+        raise Refusal(f'"{clean_line(name)}" is no time zone. Name one such as America/New_York.') from error
 
 
 def _guests(text: str, known: tuple[Guest, ...]) -> tuple[Guest, ...]:

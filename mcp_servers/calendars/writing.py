@@ -132,7 +132,7 @@ class Writing:
     def _writable(self, event: Event) -> CalendarInfo:
         info = self._accounts.info(event)
         if not info.is_writable:
-            raise Quoting(f'"{info.full_name}" can only be read. Nothing was done: who shares it has to let you write.')
+            raise Quoting(f'"{info.full_name}" can only be read. Nothing was done. Ask who shares it to let you write.')
         return info
 
     def _lines(self, event: Event, scope: Scope, notes: tuple[str, ...], notice: Notice) -> Lines:

@@ -20,10 +20,10 @@ MAX_URL_CHARS = 2048
 """No page that a person reads has a longer one; what is longer carries something else."""
 PORTS = {"http": 80, "https": 443}
 NOT_AN_ADDRESS = "That is no address of a web page. Give one such as https://example.org/page."
-NOT_PUBLIC = "That address is not on the public internet. Only public pages can be read."
-NO_SUCH_PORT = "Only pages on the usual ports of the web (80 and 443) can be read."
+NOT_PUBLIC = "That address is not on the public internet. Only public pages can be read. Try another one."
+NO_SUCH_PORT = "Only pages on the usual ports of the web (80 and 443) can be read. Give an address without a port."
 NO_CREDENTIALS = "An address with a name or a password in it is not opened. Give it without them."
-NOT_THE_WEB = "Only http and https addresses can be read."
+NOT_THE_WEB = "Only http and https addresses can be read. Give one of these."
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "home.arpa", "onion", "alt", "test", "invalid")
 """Names that never are on the public internet."""
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -90,7 +90,7 @@ def moved_to(here: Destination, location: str) -> Destination:
     """
     there = destination_of(urljoin(here.url, location.strip()))
     if here.scheme == "https" and there.scheme == "http":
-        raise Refusal("The page leads from an encrypted address to one that is not. It is not opened.")
+        raise Refusal("The page leads from an encrypted address to one that is not. It is not opened. Try another one.")
     return there
 
 

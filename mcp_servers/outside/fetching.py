@@ -117,7 +117,7 @@ class Fetcher:
             raise Refusal(UNREACHABLE) from error
         except (httpcore2.ProtocolError, zlib.error) as error:
             raise Refusal(DAMAGED) from error
-        raise Refusal("The page leads from one address to the next without end. It is not opened.")
+        raise Refusal("The page leads from one address to the next without end. It is not opened. Try another one.")
 
     async def _ask(self, here: Destination) -> Fetched | Destination:
         """One hop: the page, or where it has gone."""

@@ -70,7 +70,7 @@ def check_bind(bind: Bind) -> None:
     # 1.
     if (bind.tls_cert is None) != (bind.tls_key is None):
         missing = "--tls-key" if bind.tls_key is None else "--tls-cert"
-        raise BindRefused(f"{missing} is missing: TLS needs the certificate and its key.")
+        raise BindRefused(f"{missing} is missing: TLS needs the certificate and its key. Give both.")
     # 2.
     for origin in bind.origins:
         if not _is_origin(origin):
@@ -85,7 +85,8 @@ def check_bind(bind: Bind) -> None:
     if address.is_unspecified:
         raise BindRefused(f"{bind.host} would listen on every network. Give the private address to listen on.")
     if address.is_global or address.is_multicast:
-        raise BindRefused(f"{bind.host} is a public address. A tool server serves this machine and its private network only.")
+        private = "A tool server serves this machine and its private network only"
+        raise BindRefused(f"{bind.host} is a public address. {private}: give a private address.")
     # 6.
     if bind.tls_cert is None and not bind.allows_plain_http:
         raise BindRefused(

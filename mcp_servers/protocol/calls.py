@@ -127,7 +127,7 @@ def _value(param: Param, value: object) -> Any:
         raise Refusal(f'"{param.name}" must be a text.')
     text = str(value) if param.is_verbatim else str(value).strip()
     if len(text) > MAX_ARGUMENT_CHARS:
-        raise Refusal(f'"{param.name}" is too long.')
+        raise Refusal(_too_long_text(param, len(text)))
     if param.choices and text not in param.choices:
         raise Refusal(f'"{param.name}" must be {", ".join(param.choices[:-1])} or {param.choices[-1]}.')
     return text
@@ -137,6 +137,13 @@ def _list(param: Param, value: object) -> tuple[str, ...]:
     items = cast("list[object]", value) if isinstance(value, list) else []
     if not items or not all(isinstance(item, str) for item in items):
         raise Refusal(f'"{param.name}" must be a list of texts.')
-    if len(items) > MAX_ITEMS or sum(len(str(item)) for item in items) > MAX_ARGUMENT_CHARS:
-        raise Refusal(f'"{param.name}" is too long.')
+    if len(items) > MAX_ITEMS:
+        raise Refusal(f'"{param.name}" has {len(items)} texts, and {MAX_ITEMS} are the most. Give fewer.')
+    chars = sum(len(str(item)) for item in items)
+    if chars > MAX_ARGUMENT_CHARS:
+        raise Refusal(_too_long_text(param, chars))
     return tuple(str(item) for item in items)
+
+
+def _too_long_text(param: Param, chars: int) -> str:
+    return f'"{param.name}" is too long: {chars} characters, and {MAX_ARGUMENT_CHARS} are the most. Give less.'

@@ -65,7 +65,7 @@ class Door:
             return _refused(HTTPStatus.FORBIDDEN, "Pages of this origin may not use this server. --allow-origin allows one.")
         # 3.
         if scope["path"] != PATH:
-            return _refused(HTTPStatus.NOT_FOUND, f"There is nothing here. The tools are at {PATH}.")
+            return _refused(HTTPStatus.NOT_FOUND, f"There is nothing here. Ask at {PATH}, where the tools are.")
         # 4.
         scheme, _, said = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(said.strip().encode("utf-8", "surrogateescape"), self._token):

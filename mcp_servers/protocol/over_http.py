@@ -138,7 +138,8 @@ def listening(bind: Bind) -> Iterator[socket.socket]:
         try:
             listener.bind((bind.host, bind.port))
         except OSError as error:
-            raise BindRefused(f"Cannot listen on {bind.host} port {bind.port}: {error.strerror}. Is another one running there?") from error
+            hint = "Is another one running there? End it, or give another port."
+            raise BindRefused(f"Cannot listen on {bind.host} port {bind.port}: {error.strerror}. {hint}") from error
         listener.listen(BACKLOG)
         yield listener
 
@@ -159,7 +160,8 @@ def _token(name: str, home: Home) -> tuple[SecretStr, str]:
     kept = variable if os.environ.get(variable) else str(secret_file(secret, home=home))
     value = token.get_secret_value() if token else ""
     if token is None or len(value) < MIN_TOKEN_CHARS or not value.isascii() or not value.isprintable() or " " in value:
-        raise BindRefused(f"The token in {kept} cannot be used: it needs {MIN_TOKEN_CHARS} letters, digits or signs, without blanks.")
+        needed = f"{MIN_TOKEN_CHARS} letters, digits or signs, without blanks"
+        raise BindRefused(f"The token in {kept} cannot be used: it needs {needed}. Set another one.")
     return token, kept
 
 
@@ -180,7 +182,7 @@ def tls_context(bind: Bind) -> ssl.SSLContext | None:
         why = "the key does not belong to the certificate" if error.reason == "KEY_VALUES_MISMATCH" else error.reason or str(error)
         raise BindRefused(f"{bind.tls_cert} and {bind.tls_key} cannot be used: {why}. Both must be PEM files.") from error
     except OSError as error:
-        raise BindRefused(f"{error.filename or bind.tls_cert} cannot be read: {error.strerror}.") from error
+        raise BindRefused(f"{error.filename or bind.tls_cert} cannot be read: {error.strerror}. Name a file that can.") from error
     return context
 
 

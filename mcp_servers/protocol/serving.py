@@ -107,7 +107,7 @@ def build(server: ToolServer) -> Server[Any]:
         try:
             spec = specs.get(params.name)
             if spec is None:
-                raise Refusal(f'There is no tool "{params.name}". There are {", ".join(specs)}.')
+                raise Refusal(f'There is no tool "{params.name}". There are {", ".join(specs)}. Call one of them.')
             return _result(await _run(server, spec, params.arguments or {}, meta))
         except Quoting as refusal:
             return _error(str(refusal), origin=f"{server.name} {params.name}")
@@ -115,7 +115,7 @@ def build(server: ToolServer) -> Server[Any]:
             return _error(str(refusal))
         except progress.GivenUp:
             await anyio.lowlevel.checkpoint()  # where the library ends a call that is given up
-            return _error("The call was given up.")
+            return _error("The call was given up. Make it again if it is still wanted.")
         except Exception:
             log.exception("%s failed", params.name)
             return _error(f"The {server.name} server failed at this. Its log says why. Try something else.")
@@ -195,7 +195,7 @@ async def _beat(context: ServerRequestContext[Any, Any], tool: str, work: progre
 async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Outcome:
     is_preparing = bool(meta.get(PREPARE_KEY))
     if is_preparing and spec.tool_class == "read":
-        raise Refusal(f"{spec.name} only reads. There is nothing to prepare.")
+        raise Refusal(f"{spec.name} only reads. There is nothing to prepare. Make the call itself.")
     host = _texts(meta.get(HOST_KEY))
     digest = digest_of(spec.name, arguments, host)
     call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
@@ -220,7 +220,8 @@ def _now(context: object, zone: tzinfo | None) -> datetime:
         home = ZoneInfo(str(said["zone"])) if said.get("zone") else zone or tzlocal.get_localzone()
         moment = datetime.fromisoformat(str(said["now"])) if said.get("now") else datetime.now(UTC)
     except (ValueError, ZoneInfoNotFoundError, OSError) as error:
-        raise Refusal(f"The call's {CONTEXT_KEY} is not a time with a zone.") from error
+        hint = "Leave it out, or give now with its offset, and a zone such as Europe/Berlin."
+        raise Refusal(f"The call's {CONTEXT_KEY} is not a time with a zone. {hint}") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=home)).astimezone(home)
 
 

@@ -60,7 +60,7 @@ def test_a_failing_account_is_said_and_hides_no_other(both: Calendars, server: F
 
 TROUBLES = {
     'The calendar server of "work" refuses the user or the password. Set the secret caldav_work_password again.': httpx2.Response(401),
-    'The calendar server of "work" does not allow that. Nothing was done.': httpx2.Response(403),
+    'The calendar server of "work" does not allow that. Ask whose calendar it is to let you. Nothing was done.': httpx2.Response(403),
     'The calendar server of "work" is busy. Try again in 30 s.': httpx2.Response(429, headers={"Retry-After": "30"}),
     'The calendar server of "work" is busy. Try again later.': httpx2.Response(503),
     'The calendar server of "work" has no room left. Delete something there.': httpx2.Response(507),
@@ -169,7 +169,7 @@ def test_a_calendar_that_can_only_be_read_is_not_written(server: FakeCalDav) -> 
     assert done(alone, "list_calendars") == "1 calendar\nwork/Team (new events go here, read only)"
     assert (
         refused(alone, "remove_event", event="meeting")
-        == '"work/Team" can only be read. Nothing was done: who shares it has to let you write.'
+        == '"work/Team" can only be read. Nothing was done. Ask who shares it to let you write.'
     )
     assert refused(alone, "add_event", title="x", when="friday") == '"work/Team" can only be read. Name another calendar.'
 

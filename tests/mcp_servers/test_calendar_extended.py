@@ -153,7 +153,7 @@ def test_guests_come_and_go_and_keep_their_answers(mine: Calendars) -> None:
 
 def test_an_answer_needs_an_invitation_and_an_address(mine: Calendars, calendars: Calendars) -> None:
     done(mine, "add_event", title="dinner", when="friday at 7pm", guests="sue@example.org")
-    assert refused(mine, "respond_to_invitation", event="dinner", answer="accept").startswith("None of your addresses is invited")
+    assert refused(mine, "respond_to_invitation", event="dinner", answer="accept").startswith("None of your addresses (")
     done(calendars, "create_event", title="Tea", when="friday at 4")
     assert refused(calendars, "respond_to_invitation", event="tea", answer="accept").startswith('Your address in "local" is not known.')
 
@@ -219,7 +219,9 @@ def test_free_time_keeps_a_distance_from_events_and_to_other_hours(week: Calenda
         "Mon 23 Nov 2026 13:15-14:15: busy, Lunch with Sue 12:00-13:00\n"
     )
     assert refused(week, "find_time", when="monday", hours="late").endswith("Say them such as 9:00-17:00.")
-    assert refused(week, "find_time", when="monday", calendars="work") == 'There is no calendar "work". There are personal.'
+    assert (
+        refused(week, "find_time", when="monday", calendars="work") == 'There is no calendar "work". There are personal. Name one of them.'
+    )
 
 
 def test_the_best_times_touch_other_events_split_nothing_and_come_early(mine: Calendars) -> None:
@@ -257,12 +259,12 @@ def test_a_declined_invitation_takes_no_time(mine: Calendars) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"title": "x", "when": "friday", "zone": "Mars/Base"}, '"Mars/Base" is no time zone. America/New_York is one.'),
+        ({"title": "x", "when": "friday", "zone": "Mars/Base"}, '"Mars/Base" is no time zone. Name one such as America/New_York.'),
         ({"title": "x", "when": "friday", "guests": "Bob"}, 'No address is known for "Bob". Give an address.'),
         ({"title": "x", "when": "friday", "repeat": "now and then"}, 'Cannot understand how often "now and then" is.'),
         ({"title": "x", "when": "friday", "repeat": "FREQ=SECONDLY"}, '"FREQ=SECONDLY" is no rule to repeat by.'),
         ({"title": "x", "when": "friday", "repeat": "every monday"}, 'The first time, Fri 27 Nov 2026, is none of "every monday".'),
-        ({"title": "x", "when": "friday", "calendar": "work"}, 'There is no calendar "work". There are personal.'),
+        ({"title": "x", "when": "friday", "calendar": "work"}, 'There is no calendar "work". There are personal. Name one of them.'),
         ({"title": "x", "when": "friday", "reminders": "florp"}, 'Cannot understand the duration "florp".'),
     ],
 )

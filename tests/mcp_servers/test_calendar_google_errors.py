@@ -23,22 +23,23 @@ INSERT = "calendar.events.insert"
 PATCH = "calendar.events.patch"
 DELETE = "calendar.events.delete"
 WHO = 'Google Calendar of "work"'
-LOGIN = "Log in again: variet login google --account work --scope calendar"
+REFUSED = "Try other values, or do it at Google itself. Nothing was done."
+LOGIN = "Log in again: `variet login google --account work --scope calendar`."
 ENABLE = "Enable the Google Calendar API in the Google Cloud console."
 TROUBLES: list[tuple[Answer, str]] = [
-    (refusal(400, "invalid"), f"{WHO} refused the request (HTTP 400, invalid). Nothing was done."),
-    (Answer(400), f"{WHO} refused the request (HTTP 400). Nothing was done."),
+    (refusal(400, "invalid"), f"{WHO} refused the request (HTTP 400, invalid). {REFUSED}"),
+    (Answer(400), f"{WHO} refused the request (HTTP 400). {REFUSED}"),
     (refusal(403, "insufficientPermissions"), f"{WHO} was not allowed to do that. {LOGIN}"),
     (refusal(403, "accessNotConfigured"), f"{WHO} is not switched on for your client. {ENABLE}"),
     (refusal(403, "dailyLimitExceeded"), f"{WHO} has been asked as much as it allows. Try again tomorrow."),
     (refusal(403, "userRateLimitExceeded"), f"{WHO} is asked too often. Try again later."),
-    (refusal(403, "forbidden"), f"{WHO} does not allow that. Nothing was done."),
+    (refusal(403, "forbidden"), f"{WHO} does not allow that. Ask whose it is to let you, or do it at Google itself. Nothing was done."),
     (refusal(404, "notFound"), f"{WHO} has no such calendar or event. Look again."),
     (refusal(410, "fullSyncRequired"), f"{WHO} says that it is gone. Look again."),
     (Answer(429, None, {"Retry-After": "30"}), f"{WHO} is asked too often. Try again in 30 s."),
     (refusal(500, "backendError"), f"{WHO} failed (HTTP 500). Try again later."),
     (refusal(503), f"{WHO} failed (HTTP 503). Try again later."),
-    (Answer(302, None, {"Location": "https://evil.example.com/"}), f"{WHO} refused the request (HTTP 302). Nothing was done."),
+    (Answer(302, None, {"Location": "https://evil.example.com/"}), f"{WHO} refused the request (HTTP 302). {REFUSED}"),
 ]  # fmt: skip
 
 
@@ -214,4 +215,4 @@ def test_without_the_library_it_is_said_what_to_install(desk: GoogleDesk, monkey
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert refusal_of(desk.tools().list_events) == "Google accounts need their library. Install it: pip install 'variet[google]'"
+    assert refusal_of(desk.tools().list_events) == "Google accounts need their library. Install it: `pip install 'variet[google]'`."

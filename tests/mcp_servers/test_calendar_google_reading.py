@@ -18,7 +18,10 @@ def test_one_calendar_that_fails_is_named_and_the_others_are_shown(tools: Calend
     team = google.account.add("Team")
     google.before = lambda called: refusal(403, "forbidden") if called.path.get("calendarId") == team.id else None
     said = text_of(tools.list_events, when="tuesday").split("\n")
-    assert said[1:] == ["09:00-10:00 Meeting", f"work/Team: {WHO} does not allow that. Nothing was done."]
+    assert said[1:] == [
+        "09:00-10:00 Meeting",
+        f"work/Team: {WHO} does not allow that. Ask whose it is to let you, or do it at Google itself. Nothing was done.",
+    ]
 
 
 def test_many_calendars_are_asked_together_and_no_batch_is_too_long(desk: GoogleDesk, google: FakeGoogle) -> None:
@@ -49,7 +52,7 @@ def test_a_calendar_that_can_only_be_read_is_not_written(tools: Calendars, googl
     google.account.add("Holidays", "reader").items["x"] = {**MEETING, "id": "x", "summary": "Eid"}
     assert (
         refused(tools, "remove_event", event="eid")
-        == '"work/Holidays" can only be read. Nothing was done: who shares it has to let you write.'
+        == '"work/Holidays" can only be read. Nothing was done. Ask who shares it to let you write.'
     )
     assert refused(tools, "add_event", title="x", when="friday", calendar="Holidays").endswith("Name another calendar.")
 

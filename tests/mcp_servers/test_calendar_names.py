@@ -65,7 +65,7 @@ def test_a_name_that_two_accounts_have_is_refused_with_the_choices(tmp_path: Pat
         done(tools, "add_event", title=f"in {name}", when="monday at 10", calendar=name)
         assert f"in {name}".lower() in done(tools, "search_events", query="in", calendar=name).lower()
     assert refused(tools, "add_event", title="talk", when="monday at 10", calendar="florp") == (
-        'There is no calendar "florp". There are personal, local/Team, work/Team, club/Team.'
+        'There is no calendar "florp". There are personal, local/Team, work/Team, club/Team. Name one of them.'
     )
 
 

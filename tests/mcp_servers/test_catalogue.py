@@ -63,7 +63,7 @@ def test_annotations_follow_from_the_class() -> None:
         ("list_events", {"day": "x"}, 'list_events has no parameter "day". It takes when, query.'),
         ("search_mail", {"unread": "maybe"}, '"unread" must be true or false.'),
         ("search_mail", {"sender": ["Anna"]}, '"sender" must be a text.'),
-        ("read_mail", {"mail": "x" * 200_000}, '"mail" is too long.'),
+        ("read_mail", {"mail": "x" * 200_000}, '"mail" is too long: 200000 characters, and 100000 are the most. Give less.'),
         ("web_search", {"query": "x", "time_range": "hour"}, '"time_range" must be day, week, month or year.'),
     ],
 )

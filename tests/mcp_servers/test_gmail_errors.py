@@ -25,22 +25,23 @@ from tests.mcp_servers.google_desk import IMPATIENT, at
 LIST = "gmail.users.messages.list"
 GET = "gmail.users.messages.get"
 MODIFY = "gmail.users.messages.modify"
-LOGIN = "Log in again: variet login google --account work --scope mail-read"
+REFUSED = "Try other values, or do it at Google itself. Nothing was done."
+LOGIN = "Log in again: `variet login google --account work --scope mail-read`."
 TROUBLES: list[tuple[Answer, str]] = [
-    (refusal(400, "invalidArgument"), "Gmail refused the request (HTTP 400, invalidArgument). Nothing was done."),
+    (refusal(400, "invalidArgument"), f"Gmail refused the request (HTTP 400, invalidArgument). {REFUSED}"),
     (refusal(401, "authError"), f"Gmail does not take the login any more. {LOGIN}"),
     (refusal(403, "insufficientPermissions"), f"Gmail was not allowed to do that. {LOGIN}"),
     (refusal(403, "accessNotConfigured"), "Gmail is not switched on for your client. Enable its API in the Google Cloud console."),
     (refusal(403, "dailyLimitExceeded"), "Gmail has been asked as much as it allows. Try again tomorrow."),
     (refusal(403, "userRateLimitExceeded"), "Gmail is asked too often. Try again later."),
-    (refusal(403, "forbidden"), "Gmail does not allow that. Nothing was done."),
+    (refusal(403, "forbidden"), "Gmail does not allow that. Ask whose it is to let you, or do it at Google itself. Nothing was done."),
     (refusal(404, "notFound"), "Gmail has no such thing any more. Look again."),
     (refusal(410, "deleted"), "Gmail has no such thing any more. Look again."),
     (refusal(412, "conditionNotMet"), "Gmail says that it has changed since. Look again."),
     (Answer(429, None, {"Retry-After": "30"}), "Gmail is asked too often. Try again in 30 s."),
     (refusal(500, "backendError"), "Gmail failed (HTTP 500). Try again later."),
     (refusal(503), "Gmail failed (HTTP 503). Try again later."),
-    (Answer(302, None, {"Location": "https://evil.example.com/"}), "Gmail refused the request (HTTP 302). Nothing was done."),
+    (Answer(302, None, {"Location": "https://evil.example.com/"}), f"Gmail refused the request (HTTP 302). {REFUSED}"),
 ]  # fmt: skip
 
 

@@ -98,12 +98,15 @@ def test_a_mail_goes_out_once_with_the_right_to_send_and_no_other(store: MailSto
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (refusal(400, "invalidArgument"), "work: Gmail refused the request (HTTP 400, invalidArgument). Nothing was sent."),
+        (
+            refusal(400, "invalidArgument"),
+            "work: Gmail refused the request (HTTP 400, invalidArgument). Try other values, or do it at Google itself. Nothing was sent.",
+        ),
         (refusal(403, "dailyLimitExceeded"), "work: Gmail has been asked as much as it allows. Try again tomorrow. Nothing was sent."),
         (refusal(429), "work: Gmail is asked too often. Try again later. Nothing was sent."),
         (
             refusal(403, "insufficientPermissions"),
-            "work: Gmail was not allowed to do that. Log in again: variet login google --account work --scope send Nothing was sent.",
+            "work: Gmail was not allowed to do that. Log in again: `variet login google --account work --scope send`. Nothing was sent.",
         ),
     ],
 )

@@ -172,7 +172,10 @@ async def test_web_search_over_the_wire() -> None:
             assert ", removed: 2 zero-width, 1 bidirectional]" in whole_text(found)
             assert structured(found)["removed"] == {"zero-width": 2, "bidirectional": 1}
             refused = await call(client, "web_search", {"query": "x"}, **PREPARE)
-            assert (refused.is_error, text_of(refused)) == (True, "web_search only reads. There is nothing to prepare.")
+            assert (refused.is_error, text_of(refused)) == (
+                True,
+                "web_search only reads. There is nothing to prepare. Make the call itself.",
+            )
             await check_garbage(client, "searxng")
     async with connected("searxng", "--no-settings") as client:
         assert text_of(await call(client, "web_search", {"query": "x"})) == "Web search is not set up. Set searxng.urls in agent.toml."

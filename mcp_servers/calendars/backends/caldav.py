@@ -231,7 +231,7 @@ class CalDavCalendars:
     def _collection(self, name: str) -> Collection:
         collections = self._found().collections
         if name not in collections:
-            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(collections)}.')
+            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(collections)}. Name one of them.')
         return collections[name]
 
     def _named(self, uid: str) -> list[_Resource]:

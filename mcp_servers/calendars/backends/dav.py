@@ -106,7 +106,7 @@ class Dav:
         given = dict(headers or {})
         reply = self._once(method, url, body, {"Content-Type": "text/calendar; charset=utf-8", **given})
         if reply.status in _STALE_CODES and "If-None-Match" in given:
-            raise Exists(f'"{self.account}" already has an event of that name.')
+            raise Exists(f'"{self.account}" already has an event of that name. Look at it there.')
         if reply.status in _STALE_CODES:
             raise Stale(STALE)
         if reply.status in _REDIRECTS:
@@ -190,7 +190,7 @@ class Dav:
         if reply.status == 401:
             return f"{who} refuses the user or the password. Set the secret {secret_name(self.account)} again."
         if reply.status == 403:
-            return f"{who} does not allow that. Nothing was done."
+            return f"{who} does not allow that. Ask whose calendar it is to let you. Nothing was done."
         if reply.status in _BUSY_CODES:
             after = reply.headers.get("retry-after", "")
             return f"{who} is busy. Try again {f'in {after} s' if after.isdecimal() else 'later'}."

@@ -237,7 +237,7 @@ class GoogleCalendars:
     def _calendar(self, name: str) -> GoogleCalendar:
         calendars = self._calendars()
         if name not in calendars:
-            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(calendars)}.')
+            raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(calendars)}. Name one of them.')
         return calendars[name]
 
     def _calendars(self) -> dict[str, GoogleCalendar]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 _UNKNOWN = "Whether the change was made is not known: look at the event before trying again."
-_REMOVED = "That event was created before and has been removed since. Nothing was created."
+_REMOVED = "That event was created before and has been removed since. Nothing was created. Ask for it anew."
 
 
 class GoogleWrites:

@@ -102,7 +102,9 @@ def answered(series: list[Component], event: Event, answer: Answer, me: frozense
         raise Refusal("An invitation is answered for this time or for all. Say scope: this or all.")
     targets = [exceptions.of(master, event.occurrence)] if is_one else [master, *exceptions.components]
     if not [target for target in targets if fields.put_answer(target, me, answer)]:
-        raise Refusal("None of your addresses is invited to this event. Nothing was answered.")
+        mine = ", ".join(sorted(me))
+        hint = "Set the one that is invited as the account's address in agent.toml."
+        raise Refusal(f"None of your addresses ({mine}) is invited to this event. Nothing was answered. {hint}")
     for target in targets:
         fields.stamp(target, how.now)
     return _edited(master, exceptions, how, event.id)
