@@ -191,7 +191,7 @@ def test_the_token_goes_to_no_other_house(google: FakeGoogle) -> None:
     http = GoogleHttp("work", WHO, tokens, "https://www.googleapis.com/calendar/v3/", dict)
     http.scopes = "calendar-read"
     for url in (google.url, "http://www.googleapis.com/batch", "https://www.googleapis.com.evil.example/x"):
-        with pytest.raises(Refusal, match="elsewhere"):
+        with pytest.raises(Refusal, match="another address"):
             http.request(url)
     assert (tokens.asked, google.requests) == ([], [])
     http.close()
