@@ -33,7 +33,7 @@ PURE = (
     *("agent/changing", "agent/engine/overflow", "agent/held_events"),
     *("agent/route_parts", "agent/tools/forms", "agent/tools/pins", "agent/tools/questions", "agent/tools/report", "agent/tools/served"),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory", "meter")),
-    *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "seeing", "signals")),
+    *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "seeing", "showing", "signals")),
     *(
         "agent/service/wire",
         "agent/sessions/compacting",
@@ -48,7 +48,7 @@ PURE = (
     *(f"agent/turns/{name}" for name in ("budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
     *(f"agent/turns/{name}" for name in ("rerouting", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/route_lines", "bots/tool_lines", "bots/tally"),
-    *(f"bots/repl/{name}" for name in ("blocks", "commands", "mentions", "meter", "past", "tints", "typeahead")),
+    *(f"bots/repl/{name}" for name in ("blocks", "choices", "commands", "mentions", "meter", "past", "tints", "typeahead")),
     *("config/calendar_settings", "config/collectors", "config/google_settings", "mcp_servers/calendars/backends/multistatus"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/google_faults", "mcp_servers/accounts/oauth"),
     *("mcp_servers/mailbox/gmail_words", "mcp_servers/mailbox/places", "mcp_servers/mailbox/thread_mark"),

@@ -126,7 +126,7 @@ class Chat:
                     await self._told(do)
                 tasks.cancel_scope.cancel()
         finally:
-            self._is_working = self._following.is_asking = False
+            self._is_working = False
             self._screen.settle()
 
     async def _told(self, do: Work) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import NamedTuple
 
 import anyio
 
-from agent.background import background_tasks
-from agent.errors import AgentError, ApprovalError
+from agent.errors import AgentError, SessionBusy
 from agent.event_parts import Beside
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
 from agent.held_events import ToolHeld
@@ -20,29 +18,29 @@ from agent.service.faults import ServiceGone
 from bots.lines import beside_line, held_line
 from bots.link import Link
 from bots.plain import one_line
-from bots.repl.elsewhere import MARK, OtherTurns
+from bots.repl.asking import WHO, Asking, Decided, OpenCalls
+from bots.repl.elsewhere import OtherTurns
 from bots.repl.held import Held
 from bots.repl.meter import Meter
 from bots.repl.offers import Offers
-from bots.repl.person import Answer, Person
+from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
-from bots.repl.tints import tinted_approval
 from bots.repl.turn_view import DIM, OUTCOMES, TurnView
 from bots.taking_back import take_back
 
-WHO = "cli"
 TITLE_WIDTH = 60
 REPLAY_BOUND_S = 2.0
 """A stored event comes at once; one that does not is in another session."""
 Begin = Callable[[], Awaitable[str]]
 
 
-class _Said(NamedTuple):
-    """What a person said to a question."""
-
-    answer: Answer
-    typed: Mapping[str, str]
+def by_turn(waiting: Sequence[ApprovalNeeded]) -> list[list[ApprovalNeeded]]:
+    """What waits, the calls of one turn together."""
+    turns: dict[str, list[ApprovalNeeded]] = {}
+    for needed in waiting:
+        turns.setdefault(needed.turn, []).append(needed)
+    return list(turns.values())
 
 
 async def _known(turn: str) -> str:
@@ -64,10 +62,16 @@ class Following:
         """Of the turn that was followed last."""
         self.held = Held()
         """What of the turn that is followed can be taken back."""
-        self.is_asking = False
-        """An approval is on the screen, which nothing may redraw."""
+        self._asking = Asking(link, screen, person, place, self.cancel)
+        self._ended: set[str] = set()
+        """Turns that were shown to their end."""
         self.has_turn = False
         """A turn has begun in what is done now, so that it can be cancelled."""
+
+    @property
+    def is_asking(self) -> bool:
+        """An approval is on the screen, which nothing may redraw."""
+        return self._asking.is_asking
 
     async def say(self, text: str, *, tier: str | None) -> None:
         """Send a message and show what comes of it; one that could not be sent is given back."""
@@ -99,36 +103,11 @@ class Following:
         if self.held.names:
             self._screen.status(self.held.line(time.time()))
 
-    async def ask(self, needed: ApprovalNeeded, *, session: str | None = None) -> None:
-        """Show exactly what would happen, and take the answer.
-
-        Args:
-            needed: what would happen.
-            session: whose question it is: an answer that is given elsewhere takes the question away here. None where that cannot be heard.
-        """
-        self._screen.settle()
-        self.is_asking = True
-        for line, style in tinted_approval(needed):
-            self._screen.block(line, style)
-        said: _Said | None = None
-        async with background_tasks() as tasks:
-            with anyio.CancelScope() as scope:
-                if session is not None and self._screen.is_live:
-                    tasks.start_soon(self._until_answered, session, needed, scope)
-                said = await self._said(needed)
-        self.is_asking = False
-        if said is None:
-            self._screen.line(f"  answered {MARK}", DIM)
-        elif said.answer == "interrupt":
-            await self._told(self.cancel)
-        else:
-            await self._answer(needed, granted=said.answer == "yes", typed=said.typed)
-
     async def ask_waiting(self, service: ServiceClient, session: str) -> None:
         """Ask what a session still waits for."""
-        for needed in await service.approvals():
-            if await self.is_in(service, session, needed):
-                await self.ask_late(service, session, needed)
+        waiting = [needed for needed in await service.approvals() if await self.is_in(service, session, needed)]
+        for asked in by_turn(waiting):
+            await self.ask_late(service, session, asked)
 
     async def follow_held(self, service: ServiceClient, session: str, events: Sequence[Event]) -> None:
         """Show what comes of a mail that a session has on its way, so that it can be taken back.
@@ -145,14 +124,25 @@ class Following:
                 await self._follow(session, partial(_known, event.turn))
                 return
 
-    async def ask_late(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
-        """Ask what an earlier turn of a session waits for, and show what comes of the answer."""
-        await self.ask(needed, session=session)
-        await self._follow_answer(service, session, needed)
+    async def ask_late(self, service: ServiceClient, session: str, asked: Sequence[ApprovalNeeded]) -> None:
+        """Ask what an earlier turn of a session waits for, and show what comes of the answers."""
+        given: list[ApprovalNeeded] = []
+
+        async def give(decided: Decided) -> None:
+            try:
+                await self._asking.give(decided)
+            except SessionBusy:
+                # Each call of a turn that has ended runs in a turn of its own.
+                await self._follow_answers(service, session, given)
+                await self._asking.give(decided)
+            given.append(decided.needed)
+
+        await self._asking.ask(asked, session=session, give=give)
+        await self._follow_answers(service, session, given or asked[:1])
 
     async def ask_unplaced(self, needed: ApprovalNeeded) -> None:
         """Ask what waits in a conversation that cannot be told; what comes of the answer is shown there."""
-        await self.ask(needed)
+        await self._asking.ask([needed], session=None, give=self._asking.give)
 
     async def is_in(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> bool:
         """Whether it was asked in this session."""
@@ -161,33 +151,6 @@ class Following:
                 async for event in events:
                     return isinstance(event, ApprovalNeeded) and event.approval == needed.approval
         return False
-
-    async def _said(self, needed: ApprovalNeeded) -> _Said:
-        """What the person says, with what they type into a form; a form that they leave is a no."""
-        answer = await self._person.approve(needed)
-        if answer != "yes" or not needed.fields:
-            return _Said(answer, {})
-        typed = await self._person.fill(needed.fields)
-        return _Said("no", {}) if typed is None else _Said("yes", typed)
-
-    async def _until_answered(self, session: str, needed: ApprovalNeeded, question: anyio.CancelScope) -> None:
-        """Take a question away once somebody else has answered it; a service that cannot tell leaves it where it is."""
-        try:
-            service = await self._link.service()
-            async with service.listening(session, after=needed.seq or self._place.seen) as events:
-                async for event in events:
-                    if isinstance(event, ApprovalAnswered) and event.approval == needed.approval:
-                        question.cancel()
-                        return
-        except AgentError:
-            return
-
-    async def _told(self, do: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await do()
-        except AgentError as error:
-            self._screen.settle()
-            self._screen.block(str(error), "red")
 
     async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Beside]) -> str:
         try:
@@ -223,6 +186,7 @@ class Following:
                 self._screen.status("the agent service is gone; starting it again")
 
     async def _show(self, events: AsyncIterator[Event], turn: str, view: TurnView) -> None:
+        open_calls = OpenCalls()
         async for event in events:
             is_new = self._place.seen > 0
             self._place.seen = event.seq or self._place.seen
@@ -232,28 +196,18 @@ class Following:
                 continue
             self.meter = self.meter.after(event)
             self.held.take(event)
+            open_calls.take(event)
             if isinstance(event, ApprovalNeeded):
-                await self.ask(event, session=self._place.session)
+                await self._asking.ask_of_turn(event, open_calls)
             else:
                 view.show(event)
             if event.type in TURN_ENDS:
+                self._ended.add(turn)
                 return
 
-    async def _answer(self, needed: ApprovalNeeded, *, granted: bool, typed: Mapping[str, str]) -> None:
-        """Give the answer to whichever service is there; one that had taken it before it went says that it is answered."""
-        is_repeated = False
-        while True:
-            service = await self._link.service()
-            try:
-                await service.approve(needed.approval, digest=needed.digest, granted=granted, who=WHO, typed=typed)
-            except ServiceGone:
-                is_repeated = True
-            except ApprovalError as error:
-                if not (is_repeated and error.problem == "answered"):
-                    self._screen.line(str(error), "red")
-                return
-            else:
-                return
+    async def _follow_answers(self, service: ServiceClient, session: str, asked: Sequence[ApprovalNeeded]) -> None:
+        for needed in asked:
+            await self._follow_answer(service, session, needed)
 
     async def _follow_answer(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
         """Show what came of an answer: in the turn that asked if it still runs, else in the one that runs the call."""
@@ -274,7 +228,7 @@ class Following:
                         break
         if session == self._place.session:
             self._place.seen = max(self._place.seen, seen)
-            if answered is not None and (answered.outcome == "yes" or not has_ended):
+            if answered is not None and answered.turn not in self._ended and (answered.outcome == "yes" or not has_ended):
                 self.has_turn = True
                 await self._follow(session, partial(_known, answered.turn))
         elif answered is not None:

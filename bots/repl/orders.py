@@ -15,7 +15,7 @@ from bots.lines import compacted_lines
 from bots.link import Link
 from bots.plain import neutralise, one_line
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
-from bots.repl.following import TITLE_WIDTH, WHO, Following
+from bots.repl.following import TITLE_WIDTH, WHO, Following, by_turn
 from bots.repl.offers import Offers
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.person import Person
@@ -23,7 +23,7 @@ from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.route_lines import decision_lines, explanation_lines, names_of, node_lines
 from bots.taking_back import NOTHING_HELD, take_back
-from bots.tool_lines import server_lines, tool_lines
+from bots.tool_lines import server_lines, shown_lines, tool_lines
 
 RECENT_SESSIONS = 10
 CANCEL_BOUND_S = 2.0
@@ -139,7 +139,10 @@ class Orders:
             self._lines(decision_lines(decision))
 
     async def _tools(self, _: str) -> None:
-        self._lines(tool_lines(await (await self._link.service()).tools()))
+        service = await self._link.service()
+        self._lines(tool_lines(await service.tools()))
+        if (session := self._place.session) is not None:
+            self._lines(shown_lines(events_of(await service.export(session, "jsonl"))))
 
     async def _servers(self, _: str) -> None:
         self._lines(server_lines(await (await self._link.service()).tools()))
@@ -155,13 +158,14 @@ class Orders:
             self._screen.line("Nothing waits for you.", DIM)
             return
         sessions = [row.session for row in await service.sessions() if row.waiting]
-        for needed in waiting:
-            session = await self._whose(service, sessions, needed)
+        for asked in by_turn(waiting):
+            session = next(filter(None, [await self._whose(service, sessions, needed) for needed in asked]), None)
             if session is None:
-                await self._following.ask_unplaced(needed)
+                for needed in asked:
+                    await self._following.ask_unplaced(needed)
                 continue
             self._screen.line("In this conversation:" if session == self._place.session else f"In {session}:", DIM)
-            await self._following.ask_late(service, session, needed)
+            await self._following.ask_late(service, session, asked)
 
     async def _whose(self, service: ServiceClient, sessions: list[str], needed: ApprovalNeeded) -> str | None:
         """The conversation that something waits in: what a tool server asks is in no log, and only who has heard it knows."""

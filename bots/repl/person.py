@@ -10,6 +10,8 @@ from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 
 Answer = Literal["yes", "no", "interrupt"]
+Choice = frozenset[str] | Literal["each", "interrupt"]
+"""The ids of those that are granted and no others, or that each is to be asked alone."""
 
 
 class Left(Exception):
@@ -29,6 +31,10 @@ class Person(Protocol):
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """Yes or no to exactly what was shown; no is the default."""
+        ...
+
+    async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
+        """Which of several, shown together under the numbers 1, 2, …, may happen; none is the default."""
         ...
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:

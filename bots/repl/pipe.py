@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
-from bots.repl.person import Answer, Left
+from bots.repl.person import Answer, Choice, Left
 
 YES = ("y", "yes")
 
@@ -31,6 +31,10 @@ class PipePerson:
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """The next line, if it is a yes."""
         return "yes" if (await _read_line()).strip().lower() in YES else "no"
+
+    async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
+        """One line for each: whoever wrote the lines could not know how many would wait at once."""
+        return "each"
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """One line for each field; an empty one leaves it as it was suggested."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import is_searching
@@ -19,14 +20,18 @@ from prompt_toolkit.styles import Style
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from bots.plain import one_line
+from bots.repl.choices import ANSWERS, HINT, chosen
 from bots.repl.completing import ChatCompleter
-from bots.repl.person import Answer, Left
+from bots.repl.person import Answer, Choice, Left
 from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
 
 PROMPT = "> "
 MEANING_WIDTH = 40
 APPROVE = "Approve? [y]es [N]o: "
+APPROVE_ALL = "Approve these {}? [a]ll, numbers (1 2), [o]ne by one, [N]one: "
+TAKEN = "The question before was answered elsewhere. Press Enter, then answer this one: "
+NO_MESSAGE = 'Not sent: "{}" was for the question that was answered elsewhere.'
 YES = ("y", "yes")
 STYLE = Style.from_dict({"status": "ansibrightblack", "prompt": "bold"})
 
@@ -47,6 +52,10 @@ class TerminalPerson:
         self._typed = TypeAhead()
         self._flush: Callable[[], None] | None = None
         """While something runs."""
+        self._drain: Callable[[], None] = _nothing
+        """While something runs: take in what was typed up to now."""
+        self._was_taken = False
+        """A question was answered elsewhere while the person looked at it: their next line may have been meant for it."""
         self._has_interrupted = False
         self._is_leaving = False
         """Ctrl-D was pressed while something ran: it counts once that has ended."""
@@ -65,7 +74,10 @@ class TerminalPerson:
         """The next message, asked for until there is one."""
         while True:
             if self._typed.queue:
-                return self._queued()
+                text = self._queued()
+                if self._is_message(text):
+                    return text
+                continue
             if self._is_leaving:
                 raise Left
             try:
@@ -79,8 +91,16 @@ class TerminalPerson:
             except EOFError:
                 raise Left from None
             self._has_interrupted = False
-            if text.strip():
+            if text.strip() and self._is_message(text.strip()):
                 return text.strip()
+
+    def _is_message(self, text: str) -> bool:
+        """An answer that comes too late for its question is no message."""
+        was_taken, self._was_taken = self._was_taken, False
+        if was_taken and text.lower() in ANSWERS:
+            self._screen.line(NO_MESSAGE.format(text), "dim")
+            return False
+        return True
 
     def _queued(self) -> str:
         """The next message that was typed while something ran: shown where its prompt would stand."""
@@ -91,21 +111,49 @@ class TerminalPerson:
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """One line: y or yes is a yes, Ctrl-C ends the turn, everything else is a no. What was typed before it was asked is no answer."""
-        self._screen.type_ahead([])
         try:
-            return "yes" if (await self._approval.prompt_async(APPROVE)).strip().lower() in YES else "no"
+            return "yes" if (await self._answer(APPROVE)).lower() in YES else "no"
         except KeyboardInterrupt:
             self._typed.unqueue()
             return "interrupt"
         except EOFError:
             return "no"
 
+    async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
+        """A line as `choices.chosen` reads it; one that it cannot read is asked for again, Ctrl-C ends the turn."""
+        try:
+            while (found := chosen(await self._answer(APPROVE_ALL.format(len(asked))), len(asked))) is None:
+                self._screen.line(HINT, "dim")
+        except KeyboardInterrupt:
+            self._typed.unqueue()
+            return "interrupt"
+        except EOFError:
+            return frozenset()
+        return "each" if isinstance(found, str) else frozenset(asked[number - 1].approval for number in found)
+
+    async def _answer(self, prompt: str) -> str:
+        """One line that answers what is on the screen now, and nothing that was there before it."""
+        self._drain()
+        self._screen.type_ahead([])
+        if self._was_taken:
+            # Fingers that were about to answer that one would answer this one.
+            await self._line(TAKEN)
+            self._was_taken = False
+        return (await self._line(prompt)).strip()
+
+    async def _line(self, prompt: str) -> str:
+        try:
+            return await self._approval.prompt_async(prompt)
+        except anyio.get_cancelled_exc_class():
+            self._was_taken = True
+            raise
+
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """A line for each field; an empty one leaves it as it was suggested, Ctrl-C or Ctrl-D sends nothing."""
         typed: dict[str, str] = {}
         try:
             for each in fields:
-                typed[each.name] = await self._approval.prompt_async(f"  {one_line(each.label)}: ")
+                typed[each.name] = await self._line(f"  {one_line(each.label)}: ")
         except (KeyboardInterrupt, EOFError):
             return None
         return typed
@@ -126,14 +174,15 @@ class TerminalPerson:
             self._screen.type_ahead(self._typed.lines())
 
         self._flush = lambda: take(source.flush_keys())
+        self._drain = lambda: take([*get_typeahead(source), *source.read_keys()])
         with source.raw_mode(), source.attach(lambda: take(source.read_keys())):
             # Typed so fast that the prompt had read it before it ended: it comes before what is read from here on.
-            take(get_typeahead(source))
+            self._drain()
             try:
                 yield
             finally:
                 take(source.read_keys())
-                self._flush = None
+                self._flush, self._drain = None, _nothing
                 self._screen.type_ahead([])
 
     def take_queued(self, texts: Container[str]) -> bool:
@@ -176,6 +225,10 @@ class TerminalPerson:
             return [("class:prompt", PROMPT)]
         status = one_line(self._status, self._screen.console.width - 3)
         return [("class:status", f"· {status}\n"), ("class:prompt", PROMPT)]
+
+
+def _nothing() -> None:
+    """Nothing runs."""
 
 
 def _history(file: Path | None) -> History:

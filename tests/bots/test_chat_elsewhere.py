@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any, cast
 
@@ -13,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TextDelta
-from agent.service.faults import ServiceGone
 from agent.service.wire import SessionRow
 from bots.link import Link
+from bots.repl.asking import Asking
 from bots.repl.commands import Command
 from bots.repl.elsewhere import OtherTurns, Watch
 from bots.repl.following import Following
@@ -25,6 +24,7 @@ from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from tests.bots.conftest import OpenChat
+from tests.bots.in_process import InProcess
 from tests.bots.terminal import Terminal, needs_tmux
 from tests.fakes.runtime import FakeRuntime, open_fake_runtime
 
@@ -60,31 +60,6 @@ def test_what_another_front_end_does_is_shown_at_once_above_what_is_being_typed_
     _say(second, "y", "Created: Tea")
     first.see_all("answered elsewhere", "approved", "✓ create_event(title: Tea) → Created: Tea")
     _say(first, "hello again", "again", "Hello there")
-
-
-class InProcess:
-    """A link and the client behind it, straight on a runtime."""
-
-    def __init__(self, runtime: FakeRuntime) -> None:
-        self._runtime = runtime
-        self.losses = 0
-        """Streams that end at once."""
-        self.opened = 0
-
-    async def service(self) -> Any:
-        return self
-
-    @asynccontextmanager
-    async def listening(self, session: str, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Event]]:
-        self.opened += 1
-        if self.losses:
-            self.losses -= 1
-            raise ServiceGone
-        async with aclosing(cast("AsyncGenerator[Event]", self._runtime.events(session, after=after))) as events:
-            yield events
-
-    async def approve(self, approval: str, **answer: Any) -> None:
-        await self._runtime.approve(approval, **answer)
 
 
 class Typist(PipePerson):
@@ -163,23 +138,22 @@ async def test_a_question_that_is_answered_elsewhere_goes_away_here_and_gives_no
     with anyio.fail_after(BOUND_S):
         async with open_fake_runtime() as runtime:
             session = await runtime.open_session()
-            following = Following(
-                cast("Link", InProcess(runtime)), Screen(Console(file=shown, force_terminal=True)), person, Place(session=session), None
-            )
+            link, screen, place = cast("Link", InProcess(runtime)), Screen(Console(file=shown, force_terminal=True)), Place(session=session)
+            asking = Asking(link, screen, person, place, anyio.sleep_forever)
             await runtime.send(session, "add Tea", who="cli")
             async for event in runtime.events(session):
                 if isinstance(event, ApprovalNeeded):
                     async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(partial(following.ask, event, session=session))
+                        tasks.start_soon(partial(asking.ask, [event], session=session, give=asking.give))
                         await anyio.wait_all_tasks_blocked()
-                        assert following.is_asking
+                        assert asking.is_asking
                         await runtime.approve(event.approval, digest=event.digest, granted=True, who="acp")
                     break
-            assert not following.is_asking
+            assert not asking.is_asking
             assert "answered elsewhere" in shown.getvalue()
 
 
-class Asking(InProcess):
+class Unplaced(InProcess):
     """One whose tool server waits for a person, in a conversation that nobody can tell: such a question is in no log."""
 
     def __init__(self, runtime: FakeRuntime) -> None:
@@ -215,7 +189,7 @@ async def test_what_a_tool_server_asks_in_another_conversation_can_be_answered_t
     shown, person, place = io.StringIO(), Agreeing(), Place()
     with anyio.fail_after(BOUND_S):
         async with open_fake_runtime() as runtime:
-            service = Asking(runtime)
+            service = Unplaced(runtime)
             link, screen = cast("Link", service), Screen(Console(file=shown, width=80))
             following = Following(link, screen, person, place, None)
             orders = Orders(link, screen, person, place, following, None)
@@ -230,7 +204,7 @@ async def test_a_question_that_was_heard_in_another_conversation_is_that_ones_al
     shown, person, place = io.StringIO(), Agreeing(), Place()
     with anyio.fail_after(BOUND_S):
         async with open_fake_runtime() as runtime:
-            service = Asking(runtime)
+            service = Unplaced(runtime)
             link, screen = cast("Link", service), Screen(Console(file=shown, width=80))
             following = Following(link, screen, person, place, None)
             place.move(await runtime.open_session())

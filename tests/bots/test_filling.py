@@ -6,13 +6,14 @@ import io
 from collections.abc import Mapping
 from typing import Any, cast
 
+import anyio
 import pytest
 from rich.console import Console
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from bots.link import Link
-from bots.repl.following import Following
+from bots.repl.asking import Asking
 from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
 from bots.repl.screen import Screen
@@ -49,12 +50,12 @@ async def test_a_yes_brings_what_was_typed(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
     service, shown = Service(), io.StringIO()
-    following = Following(cast("Link", service), Screen(Console(file=shown)), PipePerson(), Place(), None)
+    asking = Asking(cast("Link", service), Screen(Console(file=shown)), PipePerson(), Place(), anyio.sleep_forever)
     needed = ApprovalNeeded(
         turn="t", approval="q-1", call="c", name="print", tool_class="send", summary="printer asks you something",
         lines=(("Copies", "a whole number, needed"),), digest="d", expires_at="2026-11-21T12:00:00+01:00", fields=fields,
     )  # fmt: skip
-    await following.ask(needed)
+    await asking.ask([needed], session=None, give=asking.give)
     assert service.answers == [answer]
     assert "a whole number, needed" in shown.getvalue()
-    assert not following.is_asking
+    assert not asking.is_asking

@@ -78,7 +78,7 @@ class FakeTurn:
     async def run(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         plays = {"list": self._list, "add": self._add, "add2": self._add_two, "send": self._send, "slow": self._slow, "load": self._load}
-        plays |= {"lost": self._lost, "edit": self._edit, "see": self._see, "post": self._post}
+        plays |= {"lost": self._lost, "edit": self._edit, "see": self._see, "post": self._post, "adds": self._add_all}
         try:
             if word == "fail":
                 self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
@@ -129,6 +129,21 @@ class FakeTurn:
         first = await self._ask("c1", "create_event", "write", "One")
         await self._say(f"{first} {await self._ask('c2', 'create_event', 'write', 'Two')}")
 
+    async def _add_all(self, names: str) -> None:
+        """Several calls of one reply that all wait at once, and are done one after the other."""
+        calls = {f"c{number}": name for number, name in enumerate(names.split(), 1)}
+        values = tuple(CallValue(id=call, name="create_event", arguments=f'{{"title":"{name}"}}') for call, name in calls.items())
+        self.put(ModelReplied(turn=self._turn, text="", calls=values, model="nano"))
+        done: dict[str, str] = {}
+
+        async def ask(call: str, name: str) -> None:
+            done[call] = self._end(call, "create_event", name, await self._wait_for_person(call, "create_event", "write", name, ""))
+
+        async with anyio.create_task_group() as tasks:
+            for call, name in calls.items():
+                tasks.start_soon(ask, call, name)
+        await self._say(" ".join(done[call] for call in calls))
+
     async def _send(self, _: str) -> None:
         await self._say(await self._ask("c1", "send_mail", "send", "Mail"))
 
@@ -149,6 +164,10 @@ class FakeTurn:
         if ok and hold_s and await self._is_taken_back(call, tool, name, hold_s):
             self.put(ToolFinished(turn=self._turn, call=call, name=tool, ok=False, decision="asked-no", text=TAKEN_BACK))
             return TAKEN_BACK
+        return self._end(call, tool, name, decision)
+
+    def _end(self, call: str, tool: str, name: str, decision: Decision) -> str:
+        ok = decision in ("allow", "asked-yes")
         if ok:
             self._runtime.created.append(name)
             self.put(ToolStarted(turn=self._turn, call=call, name=tool, arguments=f'{{"title":"{name}"}}'))
