@@ -145,6 +145,7 @@ TOOLS: tuple[ToolSpec, ...] = (
             Param("new_title", "the new title"),
             Param("new_location", "the new place"),
         ),
+        is_open_world=True,
         is_overwriting=True,
     ),
     ToolSpec(
@@ -155,6 +156,7 @@ TOOLS: tuple[ToolSpec, ...] = (
             Param("event", "words of the event's title, or its id", is_required=True),
             Param("when", "the day it is on"),
         ),
+        is_open_world=True,
     ),
     ToolSpec(
         "find_free_time",

@@ -44,7 +44,7 @@ class ToolSpec:
     tool_class: ToolClass
     params: tuple[Param, ...]
     is_open_world: bool = False
-    """It touches people or sites outside this home."""
+    """It may touch people or sites outside this home; the worst that a call of it can do counts, such as writing to an event's guests."""
     is_overwriting: bool = False
     """A write that replaces something, as against one that only adds."""
     is_extended: bool = False

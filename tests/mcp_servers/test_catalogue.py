@@ -13,8 +13,6 @@ from mcp_servers.protocol.calls import checked
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 _ROW = re.compile(r"^\| (\w+) \| `(\w+)\(([^)]*)\)` \| (\w+) \|", re.MULTILINE)
-OPEN = {"web_search", "metasearch", "fetch_page"}
-OVERWRITING = {"update_event", "edit_file", "apply_patch", "undo_change"}
 SPECS = {spec.name: spec for specs in SERVERS.values() for spec in specs}
 
 
@@ -46,13 +44,6 @@ def test_schemas_are_small_and_closed() -> None:
         for property_schema in schema["properties"].values():
             assert set(property_schema) <= {"type", "description", "enum", "items"}
             assert len(property_schema["description"]) < 80
-
-
-def test_annotations_follow_from_the_class() -> None:
-    for tool in all_tools():
-        assert tool["annotations"]["readOnlyHint"] == (tool["class"] == "read")
-        assert tool["annotations"]["destructiveHint"] == (tool["class"] in {"delete", "send", "run"} or tool["name"] in OVERWRITING)
-        assert tool["annotations"]["openWorldHint"] == (tool["class"] in {"send", "run"} or tool["name"] in OPEN)
 
 
 @pytest.mark.parametrize(
