@@ -49,10 +49,10 @@ DAMAGED = "The page's answer is damaged. Try again later."
 class Limits:
     """Of one fetch, its redirects included."""
 
-    time_s: float = 20.0
+    time_s: float = 10.0
     """A page that a person would wait for is there by then."""
     connect_s: float = 5.0
-    body_bytes: int = 8 * 1024 * 1024
+    body_bytes: int = 5 * 1024 * 1024
     """Unpacked; on the wire it may not be more either."""
     redirects: int = 5
 

@@ -19,6 +19,7 @@ from tests.fakes.certificate import make_certificate
 from tests.fakes.https_server import https_server
 from tests.fakes.web import PUBLIC, Resolver, ToLoopback, Web
 
+PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 MIB = 1024 * 1024
 QUICK = Limits(time_s=30, body_bytes=MIB)
 
@@ -129,6 +130,13 @@ async def test_a_body_that_is_too_big_is_not_read_to_its_end(site: Web) -> None:
     assert await refusal(site, "http://example.org/endless") == TOO_BIG
     assert await refusal(site, "http://example.org/said") == TOO_BIG
     assert len((await fetcher(site)[0].fetch("http://example.org/just")).content) == MIB
+
+
+def test_the_bounds_are_those_that_the_page_of_the_tools_names() -> None:
+    bounds = Limits()
+    said = f"{bounds.time_s:.0f} seconds, redirects included, and {bounds.body_bytes // MIB} MiB, packed or not"
+    assert said in PAGE.read_text(encoding="utf-8")
+    assert (bounds.time_s, bounds.body_bytes, bounds.redirects) == (10, 5 * MIB, 5)
 
 
 async def test_a_page_that_dribbles_is_given_up(site: Web) -> None:
