@@ -32,7 +32,7 @@ SEES_BOUND_S = 10.0
 log = logging.getLogger(__name__)
 Write = Callable[[bytes], Awaitable[None]]
 _OF_SESSION = frozenset(
-    {"session/set_mode", "session/set_config_option", "session/fork", "session/delete", "session/load", "session/resume"}
+    {"session/set_mode", "session/set_config_option", "session/fork", "session/close", "session/delete", "session/load", "session/resume"}
 )
 
 
@@ -147,9 +147,13 @@ class AcpAgent:
                 return await self._choose(service, session, params)
             case "session/fork":
                 return await self._opened(service, await service.fork(session), is_new=True)
+            case "session/close":
+                await service.cancel(session, who=WHO)
+                self._forget(session)
+                return {}
             case "session/delete":
                 await service.delete(session)
-                self._told.pop(session, None)
+                self._forget(session)
                 return {}
             case "session/load":
                 # Before anything is told: what is not there must be an error alone.
@@ -159,6 +163,11 @@ class AcpAgent:
             case _:
                 await service.open_session(resume=session)
         return await self._opened(service, session, is_new=False)
+
+    def _forget(self, session: str) -> None:
+        """The editor is done with it: what it chose there is not kept, and it is told nothing any more."""
+        self._chosen.pop(session, None)
+        self._told.pop(session, None)
 
     async def _opened(self, service: ServiceClient, session: str, *, is_new: bool) -> dict[str, Any]:
         told = modes(self._chosen.setdefault(session, Chosen()).mode) | await self._options(service, session)

@@ -56,7 +56,7 @@ def initialized(version: str, *, sees: bool = False) -> dict[str, Any]:
             "loadSession": True,
             "promptCapabilities": prompts,
             "mcpCapabilities": {"http": False, "sse": False},
-            "sessionCapabilities": {"list": {}, "resume": {}, "fork": {}, "delete": {}},
+            "sessionCapabilities": {"list": {}, "resume": {}, "fork": {}, "close": {}, "delete": {}},
         },
         "agentInfo": {"name": "variet", "title": "Variet", "version": version},
         "authMethods": [],

@@ -110,7 +110,7 @@ async def test_cancel_ends_the_prompt_and_leaves_nothing_running(attached: Attac
 async def test_a_conversation_is_listed_loaded_with_all_that_was_said_and_gone_on_with(attached: Attach) -> None:
     async with editing(attached) as editor:
         able = (await editor.call("initialize", protocolVersion=1))["agentCapabilities"]
-        assert (able["loadSession"], sorted(able["sessionCapabilities"])) == (True, ["delete", "fork", "list", "resume"])
+        assert (able["loadSession"], sorted(able["sessionCapabilities"])) == (True, ["close", "delete", "fork", "list", "resume"])
         session = (await editor.call("session/new", cwd="/p", mcpServers=[]))["sessionId"]
         await editor.call("session/prompt", sessionId=session, prompt=typed("list"))
         told, editor.updates = editor.updates, []
