@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from agent.event_parts import AskedField, Attached, CallValue, Decision, EventBase, Picture, Taken, ToolClass, Usage
 from agent.held_events import ToolHeld, ToolTakenBack
-from agent.route_parts import RouteCost, RouteOption, RouteSignals
+from agent.route_parts import RouteCost, RouteOption, RouteSignals, Shown
 
 
 class TurnStarted(EventBase):
@@ -50,6 +50,9 @@ class RouteChosen(EventBase):
     predicted: RouteCost | None = None
     hides_pictures: bool = False
     """It cannot see, and is told of the pictures of earlier turns only that there were some."""
+    shown: Shown | None = None
+    """Which tools it is shown; None in a conversation from before this was asked."""
+    shown_why: str = ""
 
 
 class ContextTrimmed(EventBase):

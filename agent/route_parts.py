@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.routing_settings import Latency
 
 TASK_CHARS = 100
+Shown = Literal["core", "all", "bridge"]
+"""Which tools a model is shown: the core; all that there are; the core and the bridge to the others."""
 
 
 class RouteWish(BaseModel):

@@ -47,7 +47,7 @@ class Adding(Toolbox):
 
 async def _measure(place: Path, url: str, steps: int) -> dict[str, float]:
     # More steps than a person may set: the peers' limits are raised too.
-    section = AgentSection(zone="Europe/Berlin").model_copy(update={"max_steps": steps + 1})
+    section = AgentSection(zone="Europe/Berlin", tools="core").model_copy(update={"max_steps": steps + 1})
     settings = AgentSettings(agent=section)
     async with open_runtime(Home.at(place), settings, engine_url=url, engine_key=None, tools=Adding()) as runtime:
         await _turn(runtime, 1)

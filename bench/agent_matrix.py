@@ -137,7 +137,7 @@ async def _calls_of(place: Path, title: Callable[[int], str], tell: Callable[[in
 
 
 def _settings() -> AgentSettings:
-    return AgentSettings(agent=AgentSection(zone="Europe/Berlin", max_steps=STEPS))
+    return AgentSettings(agent=AgentSection(zone="Europe/Berlin", max_steps=STEPS, tools="core"))
 
 
 async def _played(agent: Agent, say: Say) -> list[Event]:

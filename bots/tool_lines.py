@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 
+from agent.events import Event, RouteChosen
 from agent.tools.report import ToolRow, ToolsReport
 from bots.plain import one_line
 
@@ -16,6 +18,18 @@ ASKED = {
     "run": "runs a program, asked about",
     "forbidden": "never done",
 }
+
+SHOWN = {
+    "core": "the few tools that every model can hold",
+    "all": "every tool",
+    "bridge": "those few, and two that find and call all others",
+}
+
+
+def shown_lines(events: Iterable[Event]) -> list[str]:
+    """Which of the tools the model of a conversation has before it, and why; nothing before its first turn."""
+    routes = [event for event in events if isinstance(event, RouteChosen) and event.shown]
+    return [f"{one_line(route.tier)} is shown {SHOWN[route.shown]}: {one_line(route.shown_why)}." for route in routes[-1:] if route.shown]
 
 
 def tool_lines(report: ToolsReport) -> list[str]:

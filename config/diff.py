@@ -12,7 +12,7 @@ from typing import Any
 from config.schema import EngineSettings, ModelSettings
 from config.vocabulary import Section
 
-LIVE_FIELDS = frozenset({"kind", "concurrency", "queue_policy", "max_stream_s", "estimate_mib", "warm"})
+LIVE_FIELDS = frozenset({"kind", "concurrency", "queue_policy", "max_stream_s", "max_tools", "estimate_mib", "warm"})
 """What the engine itself decides by for each model; the other fields are its process's command line, which a running one keeps."""
 RESTART_SECTIONS = ("server", "warmth", "activity", "mode")
 """What is built once, when the engine starts."""

@@ -43,6 +43,9 @@ class ModelSettings(Section):
     """A small model that drafts tokens for this one."""
     extra_args: Listed[str] = ()
     """More arguments for the runtime, passed on as they are."""
+    max_tools: int | None = Field(default=None, ge=1)
+    """Tools that the model copes with at once: the agent shows one that copes with fewer than 20 its core alone. Absent: no bound that is
+    known, and 16, on which it was trained, for the one that ships."""
     queue_policy: QueuePolicy | None = None
     """What a request does while this model is not loaded: `wait` or `fail-fast`. Absent: as `queue.policy` says."""
     max_stream_s: float | None = Field(default=None, gt=0)

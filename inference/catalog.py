@@ -21,6 +21,8 @@ PriorityClass = Literal["asr", "tts", "llm"]
 """Who is evicted for whom: an LLM gives way first, speech recognition last."""
 BUILTIN_FILE = Path(__file__).parent / "embedded" / "nano.gguf"
 """Where the model that ships lies."""
+BUILTIN_TOOLS = 16
+"""That it was trained on at once (nano/REPORT.md)."""
 ALL_INSTALLED: Mapping[str, str] = MappingProxyType({})
 """No runtime is missing."""
 _OWNED_FLAGS = frozenset({"--port", "--host", "-m", "--model", "--api-key", "--api-key-file", "-c", "--ctx-size", "-np", "--parallel"})
@@ -50,6 +52,8 @@ class ModelSpec:
     draft: Path | None = None
     extra_args: tuple[str, ...] = ()
     priority: PriorityClass = "llm"
+    max_tools: int | None = None
+    """That it copes with at once; None where nobody says."""
     queue_policy: QueuePolicy | None = None
     """What its requests do while it is not loaded; None leaves it to the policy for all."""
     max_stream_s: float | None = None
@@ -198,5 +202,6 @@ def _spec(name: str, model: ModelSettings, unavailable: str | None) -> ModelSpec
         queue_policy=model.queue_policy,
         max_stream_s=model.max_stream_s,
         estimate_mib=model.estimate_mib,
+        max_tools=BUILTIN_TOOLS if model.max_tools is None and model.path == BUILTIN_MODEL else model.max_tools,
         unavailable=unavailable,
     )

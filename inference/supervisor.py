@@ -187,7 +187,8 @@ class Supervisor:
 
     def served_models(self, rates: Mapping[str, ModelRates] = views.UNMEASURED) -> ServedModels:
         """Every name that can be asked for, with what was measured of its model."""
-        return views.served_models(self.catalog, self._state, rates)
+        loads = {name: self._children.facts(name).loads for name in self.catalog.models}
+        return views.served_models(self.catalog, self._state, rates, loads)
 
     def swap(self) -> SwapProgress | None:
         """The load under way, or the next; None when nobody waits for one."""

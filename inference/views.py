@@ -36,6 +36,7 @@ _STATES: Mapping[Phase, ModelState] = {
     "returning": "stopping",
 }
 UNMEASURED: Mapping[str, ModelRates] = MappingProxyType({})
+NO_LOADS: Mapping[str, int] = MappingProxyType({})
 ALMOST = 99.0
 """The most that a guess from earlier loads may claim."""
 
@@ -134,8 +135,10 @@ def _queued(state: State, waiter: Waiter, position: int, now: float) -> QueuedRe
     )
 
 
-def served_models(catalog: Catalog, state: State, rates: Mapping[str, ModelRates] = UNMEASURED) -> ServedModels:
-    """`/v1/models`: every name, loaded or not, with the rates that were measured of its model."""
+def served_models(
+    catalog: Catalog, state: State, rates: Mapping[str, ModelRates] = UNMEASURED, loads: Mapping[str, int] = NO_LOADS
+) -> ServedModels:
+    """`/v1/models`: every name, loaded or not, with the rates that were measured of its model and how often that was loaded."""
     return ServedModels(
         data=tuple(
             ServedModel(
@@ -146,6 +149,8 @@ def served_models(catalog: Catalog, state: State, rates: Mapping[str, ModelRates
                     state=model_state(state.models[served.spec.name]),
                     n_ctx=served.spec.context,
                     capabilities=capabilities_of(catalog, served),
+                    max_tools=served.spec.max_tools,
+                    loads=loads.get(served.spec.name, 0),
                     available=(reason := _unavailable(state, served.spec)) is None,
                     reason=reason,
                     rates=rates.get(served.spec.name),

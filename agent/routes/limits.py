@@ -24,6 +24,8 @@ class _Load(NamedTuple):
 
     model: str
     n_ctx: int
+    loads: int
+    """Which of its loads since the engine started: it may have gone and come back between two looks."""
 
 
 class Limits:
@@ -38,9 +40,13 @@ class Limits:
         self._known: dict[_Load, int] = {}
         """0: it does not say."""
 
+    def forget(self) -> None:
+        """The engine did not answer: it may be another one when it does, which counts its loads anew."""
+        self._known = {}
+
     async def of(self, served: ServedModels) -> Mapping[str, int]:
         """Tokens by model, for those that are loaded and say so."""
-        loaded = {_Load(each.meta.model, each.meta.n_ctx): each.id for each in served.data if each.meta.state == "ready"}
+        loaded = {_Load(each.meta.model, each.meta.n_ctx, each.meta.loads): each.id for each in served.data if each.meta.state == "ready"}
         self._known = {load: n_ctx for load, n_ctx in self._known.items() if load in loaded}
         unknown = {load: name for load, name in loaded.items() if load not in self._known}
         if unknown:

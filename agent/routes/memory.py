@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent.events import Event, RouteChosen, TurnStarted
+from agent.events import ContextTrimmed, Event, RouteChosen, TurnStarted
 from agent.routes.candidates import Kept
+from agent.routes.showing import Showing
 
 PASSING = frozenset({"force", "pin-option", "pin-tag", "default", "served"})
 """What counts for one message only, and what needs no keeping."""
@@ -24,19 +26,28 @@ class RouteMemory:
     """Time of the newest turn, ISO 8601."""
     before: str = ""
     """Time of the one before it."""
+    shown: Mapping[str, Showing] = field(default_factory=dict[str, Showing])
+    """Which tools each place (`node/tier`) was shown since turns have left the view last; it is shown the same again."""
 
     def after(self, event: Event) -> RouteMemory:
         """What is remembered once this event has happened."""
         match event:
             case TurnStarted():
                 return replace(self, now=event.now, before=self.now)
-            case RouteChosen(rule="kept"):
-                return replace(self, last=event)
             case RouteChosen():
-                home = event if event.rule not in PASSING else self.home if self._is_one_message(event) else None
-                return replace(self, last=event, home=home)
+                shown = {**self.shown, f"{event.node}/{event.tier}": Showing(event.shown, event.shown_why)}
+                return replace(self, last=event, home=self._home_after(event), shown=shown)
+            case ContextTrimmed():
+                return replace(self, shown={})
             case _:
                 return self
+
+    def _home_after(self, event: RouteChosen) -> RouteChosen | None:
+        if event.rule == "kept":
+            return self.home
+        if event.rule not in PASSING:
+            return event
+        return self.home if self._is_one_message(event) else None
 
     def kept(self, sticky_s: float) -> Kept | None:
         """Where the conversation is; None before its first route.

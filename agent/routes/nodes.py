@@ -27,6 +27,8 @@ class TierState:
     """Tokens that it holds; 0 where that is not known."""
     capabilities: frozenset[str] = frozenset()
     """Empty where nothing is known."""
+    max_tools: int | None = None
+    """That its model copes with at once; None where nobody says."""
     is_resident: bool = True
     """It answers without being loaded first."""
     unavailable: str = ""

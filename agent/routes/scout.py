@@ -177,7 +177,11 @@ def asks_engine(engine: EngineClient, *, weighs: bool) -> Asked:
     limits = Limits(engine)
 
     async def ask() -> Tiers:
-        models = await engine.models()
+        try:
+            models = await engine.models()
+        except AgentError:
+            limits.forget()
+            raise
         real = await limits.of(models)
         is_loading = weighs and any(model.meta.state == "loading" for model in models.data)
         return tiers_of(models, await engine.status() if is_loading else None, real)
@@ -219,6 +223,7 @@ def _tier(served: ServedModel, left_s: float | None, limit: int | None) -> TierS
         model=meta.model,
         n_ctx=min(meta.n_ctx, limit or meta.n_ctx),
         capabilities=frozenset(meta.capabilities),
+        max_tools=meta.max_tools,
         is_resident=meta.state == "ready",
         unavailable="" if meta.available else (meta.reason or "not available"),
         load_s=left_s if left_s is not None else rates.load_s if rates else None,

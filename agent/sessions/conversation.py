@@ -60,16 +60,17 @@ class OpenSession:
     _tools: SessionTools = field(init=False)
 
     def __post_init__(self) -> None:
-        self._tools = SessionTools(self.session, self.world, lambda: self.turn, self._feed)
+        self._tools = SessionTools(self.session, self.world, lambda: self.turn, lambda: self.routes, self._feed)
 
     @classmethod
     async def load(cls, session: str, world: World) -> OpenSession:
         """Read a session from the log."""
         events = await anyio.to_thread.run_sync(world.store.events, session)
-        prefix = await anyio.to_thread.run_sync(world.store.prefix, session)
+        prefixes = await anyio.to_thread.run_sync(world.store.prefixes, session)
         taint, routes = Taint(), RouteMemory()
         for event in events:
             taint, routes = taint.after(event), routes.after(event)
+        prefix = prefixes.get((routes.last.shown or "") if routes.last is not None else "")
         size = len(prefix.system) + len(prefix.tools) if prefix is not None else 0
         return cls(session, world, Conversation(events, prefix_size=size), taint, routes)
 
@@ -216,7 +217,7 @@ class OpenSession:
         return await put_in(self.world, self.session, messages)
 
     async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
-        prefix = await self._tools.prefix(())
+        prefix = await self._tools.prefix()
         self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
         is_summary = manner == "summary"
         messages = tuple(

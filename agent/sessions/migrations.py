@@ -66,6 +66,18 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO book SELECT CASE WHEN EXISTS (SELECT 1 FROM events)
         THEN strftime('%Y-%m-%dT%H:%M:%SZ', 'now') ELSE '1970-01-01T00:00:00Z' END;
     """,
+    """
+    CREATE TABLE prefixes (
+        session TEXT NOT NULL REFERENCES sessions (id),
+        shown TEXT NOT NULL,         -- which tools: 'core', 'all', 'bridge'; empty for what was frozen when a session had one list
+        system BLOB NOT NULL,
+        tools BLOB NOT NULL,
+        PRIMARY KEY (session, shown)
+    ) STRICT;
+    INSERT INTO prefixes SELECT id, '', system, tools FROM sessions WHERE system IS NOT NULL;
+    ALTER TABLE sessions DROP COLUMN system;
+    ALTER TABLE sessions DROP COLUMN tools;
+    """,
 )
 
 

@@ -1,7 +1,8 @@
 """The tools of one session: which its prompt names, what applies to them, and how a call reaches the one that does it.
 
-The prefix with the tool list is frozen at the session's first turn. It changes at one point alone: with the first turn after older ones
-have left the view, when what the server had read of the conversation is lost anyway.
+The prefix with the tool list is frozen when its model is first asked. It changes at one point alone: with the first turn after older ones
+have left the view, when what the server had read of the conversation is lost anyway. Models that are shown other tools have a prefix each,
+so that going back to one finds its server with every byte that it has read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import anyio.to_thread
 
 from agent.events import ContextTrimmed, Event, ServersMissing, ToolProgress
+from agent.route_parts import Shown
+from agent.routes.memory import RouteMemory
 from agent.safety.approvals import shown
 from agent.sessions.feed import Feed
 from agent.sessions.world import World
@@ -33,6 +36,7 @@ from agent.watching.watcher import told_of
 log = logging.getLogger(__name__)
 MOST_QUESTIONS = 8
 """Of one call of a tool server: more is no form but a siege, and who is asked too often says yes to anything."""
+_KINDS: Mapping[str, Shown] = {"core": "core", "all": "all", "bridge": "bridge"}
 PROGRESS_CHARS = 200
 """Of what a server says about how far it is: one line."""
 
@@ -45,9 +49,11 @@ class SessionTools:
     world: World
     running: Callable[[], TurnLoop | None]
     """The session's turn."""
+    routes: Callable[[], RouteMemory]
+    """Where it was answered last, and what was shown there."""
     _feed: Feed
-    _frozen: Prefix | None = None
-    """The session's prefix, once it was read or frozen."""
+    _frozen: dict[str, Prefix] | None = None
+    """The session's prefixes by what they show, once they were read."""
     _may_renew: bool = False
     """Older turns have left the view since the tool list was frozen."""
     _missing: dict[str, str] = field(default_factory=dict[str, str])
@@ -63,14 +69,20 @@ class SessionTools:
         self._tell_missing()
         if self._may_renew:
             await self._renew(tools)
-        schemas = (await self.prefix(tools)).parameters()
+        routes = self.routes()
+        # Before its first route nobody knows the model, and what it is offered only tells that it is offered something.
+        prefix = _made_of(tools, "core") if routes.last is None else await self.prefix(tools)
+        schemas = prefix.parameters()
         if CALL_TOOL in schemas:
             schemas |= {tool.name: dict(tool.input_schema) for tool in tools if tool.name not in schemas}
         agent = self.world.settings.agent
         return Rules(
             schemas=schemas,
-            facts={name: facts for name, facts in OWN_FACTS.items() if name in schemas}
-            | {tool.name: tool.facts for tool in tools if tool.name in schemas},
+            shows=None if routes.last is None else _shown_in(routes),
+            to_show=agent.tools,
+            shown=routes.shown,
+            # Of all: a call that another model of this conversation made may have its yes only now.
+            facts={**OWN_FACTS, **{tool.name: tool.facts for tool in tools}},
             overrides=self.world.settings.policy.tools,
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.max_turn_money, agent.turn_timeout_s),
             routing=self.world.routing,
@@ -88,30 +100,42 @@ class SessionTools:
             self._missing = problems
             self._feed.publish(ServersMissing(turn=turn.turn, problems=problems))
 
-    async def prefix(self, tools: Sequence[Tool]) -> Prefix:
-        """The session's prefix, frozen at its first turn: tools that come later wait for the next session, or for room to be made."""
-        self._frozen = self._frozen or await anyio.to_thread.run_sync(self.world.store.prefix, self.session)
-        if self._frozen is not None:
-            return self._frozen
-        prefix = self._made_of(tools)
-        await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, prefix)
-        self._frozen = prefix
-        return prefix
+    async def prefix(self, tools: Sequence[Tool] | None = None) -> Prefix:
+        """The prefix for the model that answers now: tools that come later wait for the next session, or for room to be made.
+
+        Args:
+            tools: what there is to be shown; None to ask for it where nothing is frozen yet.
+        """
+        listed, frozen = _shown_in(self.routes()), await self._prefixes()
+        if listed not in frozen:
+            prefix = _made_of(await self.world.toolbox.tools() if tools is None else tools, self._kind(listed))
+            if frozen:
+                prefix = replace(prefix, system=next(iter(frozen.values())).system)
+            await anyio.to_thread.run_sync(self.world.store.freeze_prefix, self.session, listed, prefix)
+            frozen[listed] = prefix
+        return frozen[listed]
+
+    async def _prefixes(self) -> dict[str, Prefix]:
+        if self._frozen is None:
+            self._frozen = await anyio.to_thread.run_sync(self.world.store.prefixes, self.session)
+        return self._frozen
 
     async def _renew(self, tools: Sequence[Tool]) -> None:
         """Take up what the servers have changed since. A server that is not there has changed nothing: its tools stay until it is back."""
-        before = await self.prefix(tools)
         if self.world.toolbox.problems():
             return
         self._may_renew = False
-        now = replace(before, tools=self._made_of(tools).tools)
-        if now != before:
-            await anyio.to_thread.run_sync(self.world.store.renew_prefix, self.session, now)
-            self._frozen = now
+        frozen = await self._prefixes()
+        for listed, before in list(frozen.items()):
+            now = replace(before, tools=_made_of(tools, self._kind(listed)).tools)
+            if now != before:
+                await anyio.to_thread.run_sync(self.world.store.renew_prefix, self.session, listed, now)
+                frozen[listed] = now
 
-    def _made_of(self, tools: Sequence[Tool]) -> Prefix:
-        shown = shown_tools(self.world.settings.agent.tools, tools)
-        return freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in shown)
+    def _kind(self, listed: str) -> Shown:
+        """What a list shows; one from when every model was shown the same goes by the settings, as it did then."""
+        setting = self.world.settings.agent.tools
+        return _KINDS.get(listed, "core" if setting == "auto" else setting)
 
     def _caller(self, name: str, call: str) -> Caller:
         """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
@@ -150,10 +174,20 @@ class SessionTools:
                 meta = {**meta, **told_of(self.world.watch, turn.turn, call)}
             return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
         tools = await self.world.toolbox.tools()
-        shown = (await self.prefix(tools)).parameters()
-        hidden = [tool for tool in tools if tool.name not in shown]
+        listed = (await self.prefix(tools)).parameters()
+        hidden = [tool for tool in tools if tool.name not in listed]
         # In a thread: a long log is read and ranked whole.
         return await anyio.to_thread.run_sync(partial(self._run_own, name, arguments, hidden))
 
     def _run_own(self, name: str, arguments: Mapping[str, Any], hidden: Sequence[Tool]) -> ToolResult:
         return run_own(name, arguments, events=self.world.store.events(self.session), hidden=hidden)
+
+
+def _shown_in(routes: RouteMemory) -> str:
+    """Which tools the model is shown that answers now; empty in a conversation from before this was asked."""
+    return (routes.last.shown or "") if routes.last is not None else ""
+
+
+def _made_of(tools: Sequence[Tool], kind: Shown) -> Prefix:
+    listed = shown_tools(kind, tools)
+    return freeze_prefix({"name": t.name, "description": t.description, "input_schema": t.input_schema} for t in listed)

@@ -148,9 +148,10 @@ class Store:
         events = [renamed(event, turns) for event in self.events(source) if event.turn in turns]
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO sessions (id, title, created_at, system, tools) SELECT ?, ?, ?, system, tools FROM sessions WHERE id = ?",
-                (copy.session, copy.title, copy.created_at, source),
+                "INSERT INTO sessions (id, title, created_at) VALUES (?, ?, ?)",
+                (copy.session, copy.title, copy.created_at),
             )
+            db.execute("INSERT INTO prefixes SELECT ?, shown, system, tools FROM prefixes WHERE session = ?", (copy.session, source))
             for old, new in turns.items():
                 db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
                            (new, copy.session, old))  # fmt: skip
@@ -164,7 +165,7 @@ class Store:
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""
         with self._transaction() as db:
-            for table in ("said", "approvals", "pictures", "events", "turns"):
+            for table in ("said", "approvals", "pictures", "events", "turns", "prefixes"):
                 db.execute(f"DELETE FROM {table} WHERE session = ?", (session,))
             db.execute("DELETE FROM sessions WHERE id = ?", (session,))
             # The index keeps words of deleted rows until its parts are merged.
@@ -183,19 +184,20 @@ class Store:
         with self._transaction() as db:
             db.execute("DELETE FROM to_forget WHERE session = ?", (session,))
 
-    def prefix(self, session: str) -> Prefix | None:
-        """The session's frozen prefix; None before its first turn."""
-        rows = self._rows("SELECT system, tools FROM sessions WHERE id = ? AND system IS NOT NULL", session)
-        return Prefix(*rows[0]) if rows else None
+    def prefixes(self, session: str) -> dict[str, Prefix]:
+        """The session's frozen prefixes by which tools they show; none before its first turn, more where several models answered."""
+        rows = self._rows("SELECT shown, system, tools FROM prefixes WHERE session = ?", session)
+        return {shown: Prefix(system, tools) for shown, system, tools in rows}
 
-    def freeze_prefix(self, session: str, prefix: Prefix) -> None:
+    def freeze_prefix(self, session: str, shown: str, prefix: Prefix) -> None:
+        """Keep a prefix, unless there is one already that shows these tools."""
         with self._transaction() as db:
-            db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ? AND system IS NULL", (prefix.system, prefix.tools, session))
+            db.execute("INSERT OR IGNORE INTO prefixes VALUES (?, ?, ?, ?)", (session, shown, prefix.system, prefix.tools))
 
-    def renew_prefix(self, session: str, prefix: Prefix) -> None:
-        """Put another prefix in the place of the frozen one."""
+    def renew_prefix(self, session: str, shown: str, prefix: Prefix) -> None:
+        """Put another prefix in the place of a frozen one."""
         with self._transaction() as db:
-            db.execute("UPDATE sessions SET system = ?, tools = ? WHERE id = ?", (prefix.system, prefix.tools, session))
+            db.execute("INSERT OR REPLACE INTO prefixes VALUES (?, ?, ?, ?)", (session, shown, prefix.system, prefix.tools))
 
     # --- turns and events ---
 

@@ -7,9 +7,10 @@ nothing. `call_tool` is none of them to run: it is read as the call that it stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from agent.events import Event, RouteChosen
+from agent.route_parts import Shown
 from agent.safety.manifest import ToolFacts
 from agent.tools.toolbox import Tool, ToolResult
 from agent.view.cutting import room_for
@@ -18,8 +19,6 @@ from agent.view.past import read_on, recalled
 from agent.view.prompt import canonical_json
 from agent.view.ranking import rank, words_of
 
-Shown = Literal["core", "all", "bridge"]
-"""Which tools a model is shown: the core; all that there are; the core and the bridge to the others."""
 FOUND, NAMED = 4, 12
 """Tools that a search describes, and after them those that it names."""
 NAME_WEIGHT = 3

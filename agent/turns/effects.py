@@ -17,7 +17,7 @@ from agent.held_events import ToolTakenBack
 from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
 from agent.turns.budget import Limits
-from agent.turns.turn_state import Stage, TurnState, apply
+from agent.turns.turn_state import Rules, Stage, TurnState, apply
 from agent.view.messages import Manner
 from agent.view.prompt import canonical_json
 from agent.view.window import Cut, View
@@ -98,6 +98,13 @@ def prepared_from(call: str, told: Mapping[str, Any]) -> Prepared:
 
 
 @dataclass(frozen=True)
+class RulesKnown:
+    """The model that was chosen is shown other tools than the rules spoke of."""
+
+    rules: Rules
+
+
+@dataclass(frozen=True)
 class PrepareRefused:
     call: str
     text: str
@@ -139,8 +146,8 @@ class Woke:
 
 
 TurnInput = (
-    Begun | TiersKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | TakenBack | ToolEnded
-    | CancelAsked | Woke
+    Begun | TiersKnown | RulesKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | TakenBack
+    | ToolEnded | CancelAsked | Woke
 )  # fmt: skip
 
 

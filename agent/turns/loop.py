@@ -37,6 +37,7 @@ from agent.turns.effects import (
     PrepareRefused,
     Record,
     Replied,
+    RulesKnown,
     RunTool,
     Summarise,
     Summarised,
@@ -219,6 +220,8 @@ class TurnLoop:
         return TiersKnown(served.names, served.contexts, view, served.nodes, served.kept) if served else TiersKnown(None, view=view)
 
     async def _call_model(self, effect: CallModel) -> TurnInput:
+        if self._state.shown != self._state.rules.shows:
+            self._post(RulesKnown(await self._ports.find_rules()))
         try:
             return Replied(await self._ports.complete(effect.tier, self.turn, effect.manner))
         except ContextOverflow as error:

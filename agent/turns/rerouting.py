@@ -14,6 +14,7 @@ from agent.routes.candidates import Kept
 from agent.routes.nodes import TierState
 from agent.routes.routing import Facts, Route, choose, escalate
 from agent.routes.seeing import NOBODY_SEES, VISION, can_see
+from agent.routes.showing import Showing, shown_to
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
 from agent.turns.turn_state import TurnState
@@ -115,13 +116,20 @@ def _tier_of(route: Route, known: TiersKnown) -> TierState | None:
 def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bool = False) -> None:
     tier = _tier_of(route, known)
     n_ctx = tier.n_ctx if tier is not None else known.contexts.get(route.tier) or 0
+    showing = _showing(draft.state, route, n_ctx, tier.max_tools if tier is not None else None)
     draft.record(
         RouteChosen(
             turn=draft.state.turn, node=route.node, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons,
             n_ctx=n_ctx, signals=route.signals, alternatives=route.alternatives, predicted=route.predicted,
-            hides_pictures=hides_pictures,
+            hides_pictures=hides_pictures, shown=showing.shown, shown_why=showing.why,
         )
     )  # fmt: skip
+
+
+def _showing(state: TurnState, route: Route, n_ctx: int, max_tools: int | None) -> Showing:
+    """A place that was shown tools before is shown the same: its server still has what it read."""
+    before = state.rules.shown.get(f"{route.node}/{route.tier}")
+    return before or shown_to(state.rules.to_show, n_ctx=n_ctx, max_tools=max_tools)
 
 
 def _begin_afresh(draft: Draft, known: TiersKnown) -> None:

@@ -14,6 +14,7 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.mending import mend
 from agent.calls.reading import read_call
+from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
@@ -29,6 +30,7 @@ from agent.turns.effects import (
     Prepared,
     PrepareRefused,
     Replied,
+    RulesKnown,
     Step,
     Summarised,
     TakenBack,
@@ -59,7 +61,8 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     2. Its time is up: it ends with an answer that says so.
     3. A person cancels: every open call gets a result, and it ends.
     4. It begins, or goes on after a restart: whatever the log says is next.
-    5. Tiers are known: the route is chosen, and the model called; a view that is full loses its oldest turns first.
+    5. Tiers are known: the route is chosen, and the model called; a view that is full loses its oldest turns first. Where the model there
+        is shown other tools, the rules follow before it has answered.
     6. The model replied: its calls are decided, or its text is the answer.
     7. The request was too long for it: older turns leave its view, and it is asked again.
     8. The conversation was summed up: its oldest turns leave its view, and the model is called.
@@ -96,6 +99,8 @@ def _take(draft: Draft, event: TurnInput) -> None:
             _begin(draft)
         case TiersKnown():  # 5
             _route(draft, event)
+        case RulesKnown():
+            draft.state = changed(draft.state, rules=event.rules)
         case Replied():  # 6
             _take_reply(draft, event.reply)
         case Overflowed() | Summarised():  # 7, 8

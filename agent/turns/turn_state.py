@@ -34,6 +34,7 @@ from agent.events import (
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.routing import RoutingRules
+from agent.routes.showing import Setting, Showing
 from agent.safety.manifest import ToolFacts
 from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint
@@ -49,6 +50,12 @@ class Rules:
 
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any])
     """Arguments of each tool that the session's model was shown."""
+    shows: str | None = None
+    """Which list that is, as `RouteChosen.shown` names it; None where none was frozen yet."""
+    to_show: Setting = "auto"
+    """The settings' word on what a model is shown."""
+    shown: Mapping[str, Showing] = field(default_factory=dict[str, Showing])
+    """What each place (`node/tier`) was shown before in this conversation."""
     facts: Mapping[str, ToolFacts] = field(default_factory=dict[str, ToolFacts])
     """Of each tool that can be called now."""
     overrides: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
@@ -102,6 +109,8 @@ class TurnState:
     has_other_nodes: bool = False
     n_ctx: int = 0
     """Tokens that the tier's model can hold; 0 when nobody said."""
+    shown: str = ""
+    """Which tools it is shown; empty in a conversation from before this was asked."""
     calls: tuple[CallState, ...] = ()
     seen_calls: frozenset[str] = frozenset()
     answer: str = ""
@@ -204,7 +213,10 @@ def _call_moved(state: TurnState, event: Event) -> TurnState:
 
 
 def _routed(state: TurnState, event: RouteChosen) -> TurnState:
-    state = changed(state, stage="model", node=event.node, tier=event.tier, n_ctx=event.n_ctx, routes=state.routes + 1, climbs="")
+    state = changed(
+        state, stage="model", node=event.node, tier=event.tier, n_ctx=event.n_ctx, shown=event.shown or "",
+        routes=state.routes + 1, climbs="",
+    )  # fmt: skip
     # Another model is not to blame for what the last one wrote.
     return changed(state, misses=0, done=(), empties=0) if event.rule == "escalation" else state
 

@@ -18,6 +18,8 @@ from tests.agent.runtimes import agent_of
 from tests.agent.test_audit import SEND, started
 from tests.fakes.scripted_model import Say
 
+BEFORE_THE_BOOK = next(at for at, change in enumerate(MIGRATIONS) if "CREATE TABLE book" in change)
+
 
 @pytest.mark.anyio
 async def test_a_book_that_was_taken_away_is_missed_also_where_a_new_one_was_begun(home: Home):
@@ -37,7 +39,7 @@ async def test_a_book_that_was_taken_away_is_missed_also_where_a_new_one_was_beg
 
 def test_what_is_older_than_the_book_is_not_missed(tmp_path: Path):
     db = sqlite3.connect(tmp_path / "log", isolation_level=None)
-    db.executescript(f"{''.join(MIGRATIONS[:-1])} PRAGMA user_version = {len(MIGRATIONS) - 1};")
+    db.executescript(f"{''.join(MIGRATIONS[:BEFORE_THE_BOOK])} PRAGMA user_version = {BEFORE_THE_BOOK};")
     db.execute("INSERT INTO sessions (id, title, created_at) VALUES ('s', '', '')")
     before = started("c0").model_dump_json()
     db.execute("INSERT INTO events VALUES ('s', 1, 't', 'tool_started', ?, '2020-01-01T00:00:00+00:00')", (before,))

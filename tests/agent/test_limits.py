@@ -47,8 +47,8 @@ class Asked:
         return self.n_ctx
 
 
-def served(state: str, n_ctx: int = 4096) -> ServedModels:
-    meta = {"kind": "tier", "model": "m", "state": state, "n_ctx": n_ctx}
+def served(state: str, n_ctx: int = 4096, loads: int = 1) -> ServedModels:
+    meta = {"kind": "tier", "model": "m", "state": state, "n_ctx": n_ctx, "loads": loads}
     return ServedModels.model_validate({"data": [{"id": "fast", "meta": meta}]})
 
 
@@ -64,6 +64,30 @@ async def test_it_is_asked_again_after_a_swap_and_with_other_settings_and_never_
     assert engine.asked == ["fast"] * 2
     await limits.of(served("ready", n_ctx=512))
     assert engine.asked == ["fast"] * 3
+
+
+async def test_it_is_asked_again_where_a_model_went_and_came_back_between_two_looks_and_after_the_engine_was_away():
+    engine = Asked()
+    limits = Limits(engine)  # pyright: ignore[reportArgumentType] - of the client only what is asked
+    assert await limits.of(served("ready")) == {"m": 1024}
+    engine.n_ctx = 2048
+    assert await limits.of(served("ready", loads=2)) == {"m": 2048}
+    assert await limits.of(served("ready", loads=2)) == {"m": 2048}
+    limits.forget()
+    engine.n_ctx = 512
+    assert await limits.of(served("ready", loads=2)) == {"m": 512}
+    assert engine.asked == ["fast"] * 3
+
+
+async def test_an_engine_that_did_not_answer_may_be_another_one_when_it_does(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One."), Say("Two."), Say("Three.")]) as agent:
+            agent.model.template, agent.model.real_n_ctx = (lambda _: ""), 1024
+            assert routes(await agent.ask("one")) == [1024]
+            agent.model.key, agent.model.real_n_ctx = "another", 2048
+            await agent.ask("two")
+            agent.model.key = ""
+            assert routes(await agent.ask("three")) == [2048]
 
 
 NAMES = "abcdef"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import anyio
 import pytest
 
+from agent.events import ContextTrimmed, Event, RouteChosen
+from agent.routes.memory import RouteMemory
+from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, Setting, shown_to
+from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.tools.toolbox import Tool
+from agent.view.own_names import OWN_NAMES
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
-from tests.agent.runtimes import MemoryTools, agent_of
+from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.fakes.scripted_model import Say
 
 pytestmark = pytest.mark.anyio
@@ -46,3 +53,85 @@ async def test_a_tool_server_that_is_not_there_is_told_once_and_again_only_when_
             turns.append(await agent.ask())
     told = [[event.problems for event in events if event.type == "servers_missing"] for events in turns]
     assert told == [[{"mail": "it did not start within 20 s"}], [], [{}]]
+
+
+@pytest.mark.parametrize(
+    ("setting", "n_ctx", "max_tools", "shown"),
+    [
+        ("core", 131_072, None, "core"),
+        ("all", 2048, 16, "all"),
+        ("bridge", 0, None, "bridge"),
+        ("auto", 2048, 16, "core"),
+        ("auto", 131_072, 16, "core"),
+        ("auto", 131_072, BRIDGE_TOOLS, "bridge"),
+        ("auto", BRIDGE_TOKENS, None, "bridge"),
+        ("auto", BRIDGE_TOKENS - 1, None, "core"),
+        ("auto", 0, None, "core"),
+    ],
+)
+def test_what_a_model_is_shown_goes_by_the_settings_then_by_what_is_known_of_it(
+    setting: Setting, n_ctx: int, max_tools: int | None, shown: str
+):
+    decided = shown_to(setting, n_ctx=n_ctx, max_tools=max_tools)
+    assert decided.shown == shown
+    assert decided.why
+
+
+def test_what_was_shown_is_remembered_until_turns_leave_the_view():
+    route = RouteChosen(turn="t", tier="fast", model="fast", rule="default", reasons=(), shown="core", shown_why="small")
+    memory = RouteMemory().after(route)
+    assert memory.shown["engine/fast"] == ("core", "small")
+    assert memory.after(ContextTrimmed(turn="t", kept_from="", dropped=1, n_ctx=0)).shown == {}
+
+
+def listed(agent: Agent, request: int) -> set[str]:
+    return {tool["function"]["name"] for tool in agent.model.requests[request]["tools"]}
+
+
+def shown_in(events: list[Event]) -> list[str | None]:
+    return [event.shown for event in events if isinstance(event, RouteChosen)]
+
+
+async def test_by_default_a_larger_model_has_the_bridge_and_a_small_one_never_and_the_list_of_each_stays(home: Home):
+    script = [Say("", [("recall", {"query": "hi"})]), *(Say(f"{number}.") for number in range(6))]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, tools=RoomyTools()) as agent:
+            agent.model.meta = {"n_ctx": 2048}
+            assert shown_in(await agent.ask("one", tier="fast")) == ["core"]
+            assert not OWN_NAMES & listed(agent, 0), "recall is not there, and calling it is refused"
+            agent.model.meta = {"n_ctx": 32_768}
+            assert shown_in(await agent.ask("two", tier="balanced")) == ["bridge"], "another model, with room"
+            assert shown_in(await agent.ask("three", tier="fast")) == ["core"], "the list of a conversation stays, whatever grows"
+        async with agent_of(home, script[4:], session=agent.session, tools=RoomyTools()) as later:
+            later.model.meta = {"n_ctx": 2048}
+            assert shown_in(await later.ask("four", tier="balanced")) == ["bridge"], "and after a restart"
+    assert listed(agent, 2) >= OWN_NAMES | {"list_events"}
+    bodies = [body.partition(b'"tools":')[2].partition(b',"cache_prompt"')[0] for body in (*agent.model.bodies, *later.model.bodies)]
+    assert bodies[0] == bodies[1] == bodies[3], "to the byte, on the way back too"
+    assert bodies[2] == bodies[4]
+    assert bodies[2] != bodies[0]
+
+
+async def test_a_call_that_one_model_made_has_its_yes_after_another_was_asked(home: Home):
+    script = [Say("", [("call_tool", {"name": "strange", "arguments": {"title": "tea"}})]), Say("It waits."), Say("Two.")]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, tools=RoomyTools()) as agent:
+            agent.model.meta = {"n_ctx": 32_768}
+            await agent.ask("do it", tier="balanced", interactive=False)
+            agent.model.meta = {"n_ctx": 2048}
+            assert shown_in(await agent.ask("two", tier="fast")) == ["core"]
+            (needed,) = agent.runtime.approvals()
+            before = len(await agent.stored())
+            await agent.runtime.approve(needed.approval, digest=needed.digest, granted=True, who="test")
+            await agent.hear(before)
+    assert [effect["tool"] for effect in agent.effects] == ["strange"]
+
+
+def test_what_was_frozen_before_models_had_lists_of_their_own_stays(tmp_path: Path):
+    before = next(at for at, change in enumerate(MIGRATIONS) if "CREATE TABLE prefixes" in change)
+    db = sqlite3.connect(tmp_path / "log", isolation_level=None)
+    db.executescript(f"{''.join(MIGRATIONS[:before])} PRAGMA user_version = {before};")
+    db.execute("INSERT INTO sessions VALUES ('s', '', '', ?, ?), ('new', '', '', NULL, NULL)", (b"system", b"[]"))
+    migrate(db)
+    assert db.execute("SELECT * FROM prefixes").fetchall() == [("s", "", b"system", b"[]")]
+    db.close()

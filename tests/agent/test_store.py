@@ -146,10 +146,10 @@ def test_a_commit_that_fails_leaves_nothing_open_and_nothing_behind(store: Store
 
 
 def test_the_prefix_is_frozen_by_the_first_who_sets_it(store: Store):
-    assert store.prefix("s") is None
-    store.freeze_prefix("s", Prefix(b"first", b"[]"))
-    store.freeze_prefix("s", Prefix(b"second", b"[]"))
-    assert store.prefix("s") == Prefix(b"first", b"[]")
+    assert store.prefixes("s") == {}
+    store.freeze_prefix("s", "core", Prefix(b"first", b"[]"))
+    store.freeze_prefix("s", "core", Prefix(b"second", b"[]"))
+    assert store.prefixes("s") == {"core": Prefix(b"first", b"[]")}
 
 
 def test_sessions_are_listed_with_what_was_said_last(store: Store):

@@ -28,7 +28,7 @@ from bots.repl.completing import ChatCompleter
 from bots.repl.meter import Meter
 from bots.repl.past import events_of, last_exchange, last_typed, unfolded
 from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
-from bots.tool_lines import ASKED, server_lines, tool_lines
+from bots.tool_lines import ASKED, server_lines, shown_lines, tool_lines
 from tests.fakes.sayings import TOOLS
 
 
@@ -127,6 +127,16 @@ def test_tools_are_told_by_server_with_what_is_asked_about():
     ]
     assert server_lines(TOOLS) == ["calendars: 1 tool", "outbox: 1 tool", "mail: not there: it did not start within 10 s"]
     assert set(ASKED) == set(get_args(Kind))
+
+
+def test_what_a_conversations_model_is_shown_is_told_with_the_reason():
+    chosen = RouteChosen(
+        turn="t", tier="fast", model="fast", rule="default", reasons=(), shown="core", shown_why="its model holds 2,048 tokens"
+    )
+    newer = chosen.model_copy(update={"tier": "deep", "shown": "bridge"})
+    assert shown_lines([]) == shown_lines([chosen.model_copy(update={"shown": None})]) == []
+    assert shown_lines([newer, chosen]) == ["fast is shown the few tools that every model can hold: its model holds 2,048 tokens."]
+    assert shown_lines([chosen, newer])[0].startswith("deep is shown those few, and two that find and call all others")
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:

@@ -31,6 +31,7 @@ LIVE: tuple[tuple[str, Any], ...] = (
     ("concurrency", 9),
     ("queue_policy", "fail-fast"),
     ("max_stream_s", 60.0),
+    ("max_tools", 12),
     ("estimate_mib", 4000),
     ("warm", False),
 )

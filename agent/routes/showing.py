@@ -1,0 +1,49 @@
+"""Which tools a place's model is shown, where the settings leave that to what is known of it: the core, or the core with the bridge.
+
+Decided with a conversation's first route to that place, kept with the route, and not looked at again before turns have left the view: the
+list stands before everything else in each prompt, and a server reads all of it again when it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from agent.route_parts import Shown
+
+Setting = Literal["auto", "core", "all", "bridge"]
+BRIDGE_TOKENS = 8192
+"""Of context, from which on the bridge has room: its list takes up to 2,000 of them, and what a search finds half as many again."""
+BRIDGE_TOOLS = 20
+"""That a model has before it with the bridge: the core's twelve, four of the host's own, and four that a search describes."""
+SETTINGS_SAY = "the settings say so"
+
+
+class Showing(NamedTuple):
+    """What was decided, and why."""
+
+    shown: Shown | None
+    """None in a conversation that is older than the question."""
+    why: str
+
+
+def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None) -> Showing:
+    """Which tools a model is shown.
+
+    1. The settings say it.
+    2. The model is said to cope with fewer tools than the bridge puts before it: the core.
+    3. Nobody knows what it can hold, or it is too little: the core.
+    4. Else the core and the bridge.
+
+    Args:
+        setting: `agent.tools`.
+        n_ctx: tokens that it can hold; 0 where nobody says.
+        max_tools: that it copes with at once; None where nobody says.
+    """
+    if setting != "auto":  # 1
+        return Showing(setting, SETTINGS_SAY)
+    if max_tools is not None and max_tools < BRIDGE_TOOLS:  # 2
+        return Showing("core", f"its model is said to cope with {max_tools} tools at once, and the bridge takes {BRIDGE_TOOLS}")
+    if n_ctx < BRIDGE_TOKENS:  # 3
+        held = f"its model holds {n_ctx:,} tokens" if n_ctx else "what its model can hold is not known"
+        return Showing("core", f"{held}, and the bridge takes {BRIDGE_TOKENS:,}")
+    return Showing("bridge", f"its model holds {n_ctx:,} tokens")  # 4
