@@ -1,5 +1,8 @@
 """Judges the shipped model on requests that were written without sight of the generator: `python -m nano.judge [--model FILE]`.
 
+With `--floor` only the sample that `tests/judged/floor.json` names is judged, and the exit code is 1 where less of it is right than
+stands there.
+
 Every request goes through the whole product: the engine with its embedded server, the agent's runtime, the real tool servers over a
 fresh home. A person who says yes to every approval is the only part that is played.
 """
@@ -199,10 +202,16 @@ def summary(results: list[Result]) -> dict[str, Any]:
     }
 
 
+def below(report: dict[str, Any], least: dict[str, float]) -> list[str]:
+    """A sentence for each share of a sample that is lower than it may be."""
+    return [f"{name} {report['all'][name]}, at least {share}" for name, share in least.items() if report["all"][name] < share]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a GGUF file (default: the shipped one)")
     parser.add_argument("--only", help="intents, by comma")
+    parser.add_argument("--floor", action="store_true", help="only the sample with a floor, and fail below it")
     parser.add_argument("--out", type=Path, help="write the scores as JSON")
     parser.add_argument("--details", type=Path, help="write every case's outcome as JSON lines")
     args = parser.parse_args()
@@ -210,6 +219,9 @@ def main() -> None:
     cases = [json.loads(line) for line in (JUDGED / "requests.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
     if args.only:
         cases = [c for c in cases if c["intent"] in args.only.split(",")]
+    floor = json.loads((JUDGED / "floor.json").read_text(encoding="utf-8"))
+    if args.floor:
+        cases = cases[floor["first"] :: floor["every"]]
     with tempfile.TemporaryDirectory(prefix="variet-judge-engine-") as folder, engine(args.model, Path(folder)) as url:
         results = anyio.run(judge_all, cases, worlds, url)
     report = summary(results)
@@ -229,6 +241,9 @@ def main() -> None:
             for r in results
         ]
         args.details.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    missed = below(report, floor["least"]) if args.floor else []
+    if missed:
+        sys.exit(f"The model that ships does worse than it did: {'; '.join(missed)}. See tests/judged/README.md.")
 
 
 if __name__ == "__main__":

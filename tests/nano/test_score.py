@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mcp_servers.catalogue import core_tools
+from nano.judge import below
 from nano.score import score
 
 JUDGED = Path(__file__).parents[1] / "judged"
@@ -74,3 +75,19 @@ def test_the_judged_set_is_large_enough_and_names_only_served_tools():
         assert case["world"] in worlds
         for act in [*case["acts"], *(act for acts in case.get("alternatives", []) for act in acts)]:
             assert set(act["arguments"]) <= tools[act["tool"]], case["id"]
+
+
+def test_a_sample_of_which_less_is_right_than_its_floor_fails_by_name():
+    floor = json.loads((JUDGED / "floor.json").read_text(encoding="utf-8"))
+    cases = (JUDGED / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(cases[floor["first"] :: floor["every"]]) == 47
+    least = floor["least"]
+    assert below({"all": least}, least) == []
+    assert below({"all": {**least, "reply": 0.5}}, least) == [f"reply 0.5, at least {least['reply']}"]
+
+
+def test_what_the_report_says_of_the_whole_set_is_no_less_than_the_floor_of_its_sample():
+    report = (Path(__file__).parents[2] / "nano" / "REPORT.md").read_text(encoding="utf-8")
+    row = next(line for line in report.splitlines() if line.startswith("| **all** |"))
+    shares = dict(zip(("act", "arguments", "reply"), map(float, row.strip("| ").split(" | ")[-3:]), strict=True))
+    assert below({"all": shares}, json.loads((JUDGED / "floor.json").read_text(encoding="utf-8"))["least"]) == []
