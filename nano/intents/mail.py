@@ -84,6 +84,47 @@ def send_mail(d: Dialogue) -> None:
     return _letter(d, slots, send=True) if d.has("send_mail") else d.cannot()
 
 
+_ASKING = {
+    "draft_mail": (
+        ("draft a mail to ", " asking "),
+        ("draft an email to ", " to ask "),
+        ("draft something to ", " asking "),
+        ("write to ", " and ask "),
+        ("write to ", " to find out "),
+        ("write ", " a mail asking "),
+        ("write ", " and ask "),
+        ("prepare a mail for ", ", asking "),
+        ("compose an email to ", " that asks "),
+    ),
+    "send_mail": (
+        ("ask ", " "),
+        ("ask ", " "),
+        ("ask ", " by mail "),
+        ("ask ", " via email "),
+        ("can you ask ", " "),
+        ("could you ask ", " "),
+        ("please ask ", " "),
+        ("email ", " and ask "),
+        ("email ", " asking "),
+        ("email ", " to find out "),
+        ("mail ", " to ask "),
+        ("send ", " a mail asking "),
+        ("send an email to ", " asking "),
+        ("shoot ", " an email asking "),
+        ("i need to know from ", " by mail "),
+    ),
+    "draft_reply": (
+        ("reply to ", " asking "),
+        ("reply to ", " and ask "),
+        ("answer ", " and ask "),
+        ("write back to ", " to ask "),
+        ("write back to ", " asking "),
+        ("ask ", " in a reply "),
+    ),
+}
+"""What stands before and after the name when somebody is asked something."""
+
+
 def ask_if(d: Dialogue) -> None:
     """`ask Anna if she can come at 5`: the indirect question becomes a direct one."""
     said, _, asked = d.rng.choice(lines("fill_ask_if")).partition(" => ")
@@ -102,44 +143,32 @@ def ask_if(d: Dialogue) -> None:
     low = d.rng.random() < 0.5
     for slot, text in given.items():
         said, asked = said.replace("{" + slot + "}", text), asked.replace("{" + slot + "}", text)
-    send = d.rng.random() < 0.5
-    form = d.rng.choice(
-        (
-            ("draft a mail to ", " asking "),
-            ("draft an email asking ", " "),
-            ("write to ", " and ask "),
-            ("write ", " a mail asking "),
-        )
-        if not send
-        else (
-            ("email ", " and ask "),
-            ("send ", " a mail asking "),
-            ("ask ", " by mail "),
-            ("mail ", " to ask "),
-            ("shoot ", " an email asking "),
-            ("send an email to ", " asking "),
-        )
-    )
-    who = fill.recipient(d.rng)
-    pieces = [Piece(form[0]), Piece(who, "to"), Piece(form[1]), Piece(said)]
+    tool = d.rng.choice(("draft_mail", "draft_mail", "send_mail", "send_mail", "draft_reply"))
+    before, after = d.rng.choice(_ASKING[tool])
+    who = names.person(d.rng) if tool == "draft_reply" else fill.recipient(d.rng)
+    pieces = [Piece(before), Piece(who, "to"), Piece(after), Piece(said)]
     pieces = [Piece(p.text.lower(), p.slot) for p in pieces] if low else pieces
     slots = d.types(pieces, polite=False)
-    if form[1].strip() == "":
-        return None
     slots["body"] = asked.lower() if low else asked
-    tool = "send_mail" if send else "draft_mail"
-    return _letter(d, slots, send=send) if d.has(tool) else d.cannot()
+    if not d.has(tool):
+        return d.cannot()
+    if tool == "draft_reply":
+        return _reply(d, slots["to"], slots["body"])
+    return _letter(d, slots, send=tool == "send_mail")
 
 
 def draft_reply(d: Dialogue, mail: str | None = None, bank: str = "draft_reply") -> None:
     slots = d.typed(bank)
     if not d.has("draft_reply"):
         return d.cannot()
-    words = mail or join(slots.get("person"), slots.get("topic"))
-    d.call("draft_reply", mail=words, body=slots["body"])
+    return _reply(d, mail or join(slots.get("person"), slots.get("topic")), slots["body"])
+
+
+def _reply(d: Dialogue, mail: str, body: str) -> None:
+    d.call("draft_reply", mail=mail, body=body)
     if d.rng.random() < 0.05:
-        return d.answers("draft_reply", f'No mail matches "{words}".')
-    text, _ = results.draft(d.rng, "", slots["body"], f"Re: {fill.subject(d.rng)}")
+        return d.answers("draft_reply", f'No mail matches "{mail}".')
+    text, _ = results.draft(d.rng, "", body, f"Re: {fill.subject(d.rng)}")
     return d.answers("draft_reply", text)
 
 
