@@ -42,6 +42,8 @@ _ALIKE = (
     frozenset({"person", "to"}),
 )
 """Slots whose written fillings may stand for each other."""
+_AS_IN_A_LINE = 0.35
+"""How many of the titles from banks are those that a whole line was written with."""
 _UNTIL = 8
 """Nested slots deeper than this are a mistake in a bank."""
 
@@ -60,9 +62,9 @@ def fill_text(pattern: str, rng: random.Random, depth: int = 0) -> str:
 def title(rng: random.Random) -> str:
     r = rng.random()
     if r < real(rng, 0.66):
-        return _from_bank("fill_title", rng)
+        return rng.choice(written(_ALIKE[0])) if rng.random() < _AS_IN_A_LINE else _from_bank("fill_title", rng)
     if r < real(rng, 0.8):
-        return f"{rng.choice(_OCCASIONS)} {rng.choice(('with', 'with', 'with', 'for', 'about', 'at'))} {person(rng)}"
+        return f"{rng.choice(_OCCASIONS)} {rng.choice(('with', 'with', 'with', 'for', 'about'))} {person(rng)}"
     if r < real(rng, 0.94):
         return " ".join(word(rng) for _ in range(rng.choice((1, 2, 2, 3))))
     return f"{word(rng)} {rng.choice(('#', 'v', 'no. ', 'Q', 'phase ', ''))}{number(rng)}"
