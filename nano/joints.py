@@ -49,6 +49,8 @@ def exchanged(before: Piece, old: Piece, text: str) -> tuple[Piece, str]:
     """
     if before.slot is not None:
         return before, text
+    if old.slot == "body":
+        return before, text
     if old.slot not in _TIMES:
         return before, _ARTICLE.sub("", text) if _ENDS_IN_ARTICLE.search(before.text) else text
     if _ENDS_IN_PREPOSITION.search(before.text):

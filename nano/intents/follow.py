@@ -102,9 +102,9 @@ def _mails_first(d: Dialogue) -> list[str]:
         return []
     d.call(
         "search_mail",
-        sender=slots.get("person"),
+        sender=slots.get("person") or slots.get("address"),
         query=slots.get("topic"),
-        when=slots.get("period"),
+        when=slots.get("past") or slots.get("period"),
         unread=True if name.endswith("unread") or re.search(r"\bnew\b", d.wording) else None,
     )
     at_least = d.rng.choice((1, 2, 3))

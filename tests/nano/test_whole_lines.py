@@ -156,6 +156,7 @@ def test_some_written_fillings_are_exchanged_for_others():
         ("to ", Piece("5", "new_when"), "at 6", "to 6"),
         ("for ", Piece("noon", "when"), "in 2 hours", "for in 2 hours"),
         ("my ", Piece("dentist", "event"), "the gym", "my gym"),
+        ("tell him that ", Piece("it's fine", "body"), "the gym is shut", "tell him that the gym is shut"),
     ],
 )
 def test_an_exchanged_filling_fits_the_words_before_it(before: str, old: Piece, new: str, said: str):
