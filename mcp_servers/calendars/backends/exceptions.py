@@ -15,7 +15,7 @@ from mcp_servers.errors import Refusal
 
 TOO_INVOLVED = "This series is kept in a form that can only be changed time by time here. Say scope: this."
 _DATES = ("EXDATE", "RDATE")
-Holds = Callable[[datetime], bool]
+WallOf = Callable[[Start], datetime]
 
 
 class Exceptions:
@@ -75,12 +75,13 @@ class Exceptions:
             if values:
                 fields.write(component, Change(**values), now)
 
-    def follow(self, before: Component, series: Component, by: timedelta, *, is_exact: bool) -> list[str]:
+    def follow(self, before: Component, series: Component, wall_of: WallOf, by: timedelta, *, is_exact: bool) -> list[str]:
         """After the series has moved: move along, or go where there is no telling where to.
 
         Args:
             before: the series as it was.
             series: as it is now.
+            wall_of: the wall time at which the series had a start.
             by: how far the wall time of each occurrence has moved.
             is_exact: every occurrence has moved by as much.
 
@@ -91,14 +92,14 @@ class Exceptions:
             return self._drop(series, lambda _: False)
         old, new = Starts.of(before["DTSTART"].dt), Starts.of(series["DTSTART"].dt)
         for name in _DATES:
-            _put_dates(series, name, [new.start(old.wall(value) + by) for value in _dates(series, name)])
+            _put_dates(series, name, [new.start(wall_of(value) + by) for value in _dates(series, name)])
         own_times = 0
         for component in self.components:
-            original = _wall(component, old)
-            moved = new.start(original + by)
+            original = component["RECURRENCE-ID"].dt
+            moved = new.start(wall_of(original) + by)
             component.pop("RECURRENCE-ID")
             component.add("recurrence-id", moved)
-            if old.wall(component["DTSTART"].dt) != original:
+            if old.wall(component["DTSTART"].dt) != old.wall(original):
                 own_times += 1
                 continue
             has_own_length = fields.length_of(component) != fields.length_of(before)
@@ -107,17 +108,15 @@ class Exceptions:
         keeps = "keeps its own time" if own_times == 1 else "keep their own times"
         return [f"{_times(own_times)} that {_was(own_times)} moved before {keeps}"] if own_times else []
 
-    def keep_those_of(self, series: Component, starts: Starts, holds: Holds) -> list[str]:
+    def keep_those_of(self, series: Component, gives: Callable[[Start], bool]) -> list[str]:
         """After the series' rule has changed: drop the exceptions of times that no longer come up."""
-        return self._drop(series, lambda value: holds(starts.wall(value)), starts)
+        return self._drop(series, gives, names=("EXDATE",))
 
-    def _drop(self, series: Component, is_kept: Callable[[Start], bool], starts: Starts | None = None) -> list[str]:
+    def _drop(self, series: Component, is_kept: Callable[[Start], bool], *, names: tuple[str, ...] = _DATES) -> list[str]:
         kept = [component for component in self.components if is_kept(component["RECURRENCE-ID"].dt)]
         changed = len(self.components) - len(kept)
         self.components = kept
-        dropped = (
-            {name: _keep(series, name, is_kept) for name in _DATES} if starts is None else {"EXDATE": _keep(series, "EXDATE", is_kept)}
-        )
+        dropped = {name: _keep(series, name, is_kept) for name in names}
         removed, added = dropped["EXDATE"], dropped.get("RDATE", 0)
         return [
             *([f"{_times(changed)} that {_was(changed)} changed {_was(changed)} reset"] if changed else []),
@@ -130,6 +129,18 @@ class Exceptions:
         """Of the removed and the added times, keep those for which that holds."""
         for name in _DATES:
             _keep(component, name, lambda value: is_kept(starts.wall(value)))
+
+    @staticmethod
+    def remove_dates(component: Component, starts: list[Start]) -> None:
+        """Let the series not come up then."""
+        _put_dates(component, "EXDATE", [*_dates(component, "EXDATE"), *starts])
+
+    @staticmethod
+    def has_only_removed(component: Component, earlier: list[Start], wall: datetime, starts: Starts) -> bool:
+        """Whether nothing of the series comes up before a time: all that its rule gives is removed, and none was added."""
+        removed = {occurrence_text(value) for value in _dates(component, "EXDATE")}
+        is_added = any(starts.wall(value) < wall for value in _dates(component, "RDATE"))
+        return not is_added and all(occurrence_text(value) in removed for value in earlier)
 
 
 def _keep(component: Component, name: str, is_kept: Callable[[Start], bool]) -> int:

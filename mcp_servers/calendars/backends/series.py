@@ -4,7 +4,8 @@ Pure but for copying components. The decision tree of a change:
 1. a single event is changed itself;
 2. `this`: an exception holds what differs at that time, a removed time is taken out of the series;
 3. `following`: the series ends before that time, and a series of its own, with an id of its own, goes on from there;
-   from the first time on that is `all`;
+   from the first time on that is `all`. A series cannot begin at a wall time that clocks skip and be understood alike
+   everywhere: it begins before, at a time that is removed from it;
 4. `all`: the series is changed. A new time moves every time by as much as the named one; times that were changed by
    themselves keep what they have of their own, and move along unless their time is their own. Where the rule does
    not allow that, or is a new one, times that no longer come up are dropped, and it is said.
@@ -21,10 +22,11 @@ from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends import fields, ics
 from mcp_servers.calendars.backends.exceptions import Exceptions
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Starts, occurrence_text, start_of
+from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
 from mcp_servers.calendars.model import Answer, Change, Event, How
 from mcp_servers.calendars.repeats import words_of_rule
 from mcp_servers.errors import Refusal
+from mcp_servers.spans import Span
 
 ADDED_BY_HAND = "This time was added to the series by hand. Say scope: this or all."
 
@@ -58,7 +60,7 @@ def changed(series: list[Component], event: Event, change: Change, how: How) -> 
         return _edited(master, exceptions, how, event.id)
     head: tuple[Component, ...] = ()
     if how.scope == "following" and not _is_first(master, event):  # 3.
-        head, master, exceptions = _split(master, exceptions, event, how)
+        head, master, exceptions = _split(master, exceptions, event, how, change)
     notes, wall = _change_all(master, exceptions, event, change, how)  # 4.
     starts = Starts.of(master["DTSTART"].dt)
     after = f"{master['UID']}#{occurrence_text(starts.start(wall))}" if ics.is_recurring([master]) else str(master["UID"])
@@ -79,7 +81,7 @@ def removed(series: list[Component], event: Event, how: How) -> Edited:
         exceptions.take_out(master, event.occurrence)
         fields.stamp(master, how.now)
         return _edited(master, exceptions, how, "")
-    head, _, _ = _split(master, exceptions, event, how)
+    head, _, _ = _split(master, exceptions, event, how, Change())
     return _edited(head[0], Exceptions(list(head[1:])), how, "")
 
 
@@ -134,7 +136,13 @@ def _first_id(master: Component) -> str:
 
 
 def _is_first(master: Component, event: Event) -> bool:
-    return occurrence_text(master["DTSTART"].dt) == event.occurrence
+    if occurrence_text(master["DTSTART"].dt) == event.occurrence:
+        return True
+    course = _Course.of(master)
+    if not course.rule or " " in fields.rule_text(master):
+        return False
+    wall = course.wall_of(start_of(event.occurrence, course.starts))
+    return Exceptions.has_only_removed(master, [course.starts.start(each) for each in course.before(wall)], wall, course.starts)
 
 
 @dataclass(frozen=True)
@@ -162,35 +170,72 @@ class _Course:
     def holds(self, wall: datetime) -> bool:
         return rules.holds(self.rule, self.first, wall, self.until)
 
+    def wall_of(self, start: Start) -> datetime:
+        """The wall time at which the rule gives a start: clocks that skip it show a later one."""
+        wall, skipped = self.starts.wall(start), self.starts.skipped(start)
+        return skipped if skipped is not None and self.rule and not self.holds(wall) and self.holds(skipped) else wall
 
-def _split(master: Component, exceptions: Exceptions, event: Event, how: How) -> tuple[tuple[Component, ...], Component, Exceptions]:
-    """The part before the event, and the series that begins with it."""
+    def gives(self, start: Start) -> bool:
+        return self.holds(self.wall_of(start))
+
+
+def _split(
+    master: Component, exceptions: Exceptions, event: Event, how: How, change: Change
+) -> tuple[tuple[Component, ...], Component, Exceptions]:
+    """The part before the event, and the series that begins with it, not yet changed."""
     exceptions.check_editable(master)
     course = _Course.of(master)
-    wall = course.starts.wall(start_of(event.occurrence, course.starts))
+    wall = course.wall_of(start_of(event.occurrence, course.starts))
     if not course.rule or not course.holds(wall):
         raise Refusal(ADDED_BY_HAND)
     tail = copy.deepcopy(master)
     tail["UID"] = type(master["UID"])(how.uid)
     length = fields.length_of(master)
-    fields.put_start(tail, course.starts.start(wall), cast("Any", course.starts.start(wall)) + length)
+    before = course.before(wall)
+    start, removed = _beginning(course, before, wall, change, event)
+    fields.put_start(tail, start, cast("Any", start) + length)
     later = dict(course.rule)
     if "COUNT" in later:
-        later["COUNT"] = str(int(later["COUNT"]) - len(course.before(wall)))
+        later["COUNT"] = str(int(later["COUNT"]) - len(before) + len(removed))
     fields.put_rule(tail, rules.written(later))
-    fields.put_rule(master, rules.written({**rules.without_end(course.rule), "UNTIL": course.starts.until(course.before(wall)[-1])}))
+    fields.put_rule(master, rules.written({**rules.without_end(course.rule), "UNTIL": course.starts.until(before[-1])}))
     earlier, after = exceptions.parted(course.starts, wall, how.uid)
     Exceptions.keep_dates(master, course.starts, lambda moment: moment < wall)
     Exceptions.keep_dates(tail, course.starts, lambda moment: moment >= wall)
+    Exceptions.remove_dates(tail, removed)
     fields.stamp(master, how.now)
     return (master, *earlier.components), tail, after
+
+
+def _beginning(course: _Course, before: list[datetime], wall: datetime, change: Change, event: Event) -> tuple[Start, list[Start]]:
+    """Where a series begins that is split off, and its times that are removed because they are before that.
+
+    1. At the time itself; so too where clocks skip it and the change moves it on.
+    2. Skipped, and repeating by a new rule: at the time that clocks show, which that rule begins with.
+    3. Skipped, and to stay so: at the last time before it that clocks do show.
+    """
+    starts = course.starts
+    is_moved = change.span is not None and not _is_start_of(change.span, event)
+    if not starts.is_skipped(wall) or is_moved:  # 1.
+        return starts.start(wall), []
+    if change.rule is not None:  # 2.
+        return starts.shown(wall), []
+    shown = [number for number, each in enumerate(before) if not starts.is_skipped(each)][-1:]  # 3.
+    removed = [starts.start(each) for each in before[shown[0] :]] if shown else []
+    return (removed[0] if removed else starts.start(wall)), removed
+
+
+def _is_start_of(span: Span, event: Event) -> bool:
+    """Whether that begins when the series has the event."""
+    own = event.series_span or event.span
+    return span.start == own.start and span.is_all_day == own.is_all_day
 
 
 def _change_all(master: Component, exceptions: Exceptions, event: Event, change: Change, how: How) -> tuple[tuple[str, ...], datetime]:
     """Change a whole series; what is to be said of it, and the wall time at which the named event is then."""
     exceptions.check_editable(master)
     course = _Course.of(master)
-    old_wall = course.starts.wall(start_of(event.occurrence, course.starts))
+    old_wall = course.wall_of(start_of(event.occurrence, course.starts))
     inherited = copy.deepcopy(master)
     plain = replace(change, span=None, zone=None, rule=None)
     fields.write(master, plain, how.now)
@@ -199,12 +244,12 @@ def _change_all(master: Component, exceptions: Exceptions, event: Event, change:
     new_wall = old_wall
     if change.span is not None:
         new_wall, is_exact = _move(master, course, old_wall, change, event)
-        notes += exceptions.follow(inherited, master, new_wall - old_wall, is_exact=is_exact)
+        notes += exceptions.follow(inherited, master, course.wall_of, new_wall - old_wall, is_exact=is_exact)
         notes += _rule_notes(inherited, master) if change.rule is None else []
     if change.rule is not None:
         fields.put_rule(master, change.rule)
         new_course = _Course.of(master)
-        notes += exceptions.keep_those_of(master, new_course.starts, new_course.holds)
+        notes += exceptions.keep_those_of(master, new_course.gives)
         if not new_course.holds(new_wall):
             new_wall = new_course.first
     return tuple(notes), new_wall
@@ -228,6 +273,9 @@ def _move(master: Component, course: _Course, old_wall: datetime, change: Change
     is_other_kind = span.is_all_day != (course.starts.kind == "days")
     starts = Starts.of_span(span) if is_other_kind or change.zone is not None else course.starts
     new_wall = starts.of_moment(span.start, event.span.start.tzinfo)
+    length = starts.of_moment(span.end, span.end.tzinfo) - new_wall
+    if starts == course.starts and _is_start_of(span, event):
+        new_wall = old_wall
     first = course.first + (new_wall - old_wall)
     is_exact = not is_other_kind
     if course.rule and change.rule is None:
@@ -237,7 +285,6 @@ def _move(master: Component, course: _Course, old_wall: datetime, change: Change
             last = course.before(course.until + timedelta(seconds=1))[-1:] or [course.first]
             rule["UNTIL"] = starts.until(last[0] + (new_wall - old_wall))
         fields.put_rule(master, rules.written(rule))
-    length = starts.of_moment(span.end, span.end.tzinfo) - new_wall
     start = starts.start(first)
     fields.put_start(master, start, cast("Any", start) + length)
     return new_wall, is_exact

@@ -16,6 +16,8 @@ Start = date | datetime
 _UTC_FORM = "%Y%m%dT%H%M%SZ"
 _FLOATING_FORM = "%Y%m%dT%H%M%S"
 _DAY_FORM = "%Y%m%d"
+_DAY = timedelta(days=1)
+"""No clock is changed by more, nor twice within one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,28 @@ class Starts:
         if self.kind == "days":
             return wall.date()
         return wall.replace(tzinfo=self.zone) if self.kind == "zoned" else wall
+
+    def is_skipped(self, wall: datetime) -> bool:
+        """Whether clocks go over that wall time; it means the moment that clocks before the change would give it (RFC 5545, 3.3.5)."""
+        return self.wall(self._real(wall)) != wall
+
+    def skipped(self, value: Start) -> datetime | None:
+        """The wall time that clocks went over and that means this moment."""
+        if self.kind != "zoned" or not isinstance(value, datetime) or value.tzinfo is None:
+            return None
+        moment = value.astimezone(UTC)
+        day_before = (moment - _DAY).astimezone(self.zone).utcoffset() or timedelta()
+        wall = (moment + day_before).replace(tzinfo=None)
+        return wall if self.is_skipped(wall) and self._real(wall) == moment else None
+
+    def shown(self, wall: datetime) -> Start:
+        """The start as clocks show it, also where they go over the wall time."""
+        real = self._real(wall)
+        return real.astimezone(self.zone) if isinstance(real, datetime) and self.kind == "zoned" else real
+
+    def _real(self, wall: datetime) -> Start:
+        start = self.start(wall)
+        return start.astimezone(UTC) if isinstance(start, datetime) and self.kind == "zoned" else start
 
     def of_moment(self, moment: datetime, here: tzinfo | None) -> datetime:
         """The wall time of a moment: in the series' own zone; for days and floating times, where the person is."""
