@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed
-from mcp_servers.mail.search import find
+from mcp_servers.mail.search import asked_for, find
+from mcp_servers.mail.several import MOVED_SINCE, file_plan, meant
 from mcp_servers.mailbox.places import ARCHIVE, TRASH
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
-MOVED_SINCE = "The mail has been moved since. Look again."
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Filing:
@@ -39,31 +43,49 @@ class Filing:
         return Outcome(shape.with_problems(text, problems), {"folders": by_account, "problems": list(problems), "untrusted": True})
 
     def move_mail(self, call: Call) -> Plan:
-        mail, _ = find(self._store, call.text("mail"))
         said = call.text("folder").strip()
-        known = [folder for _, folder in self._store.folders(mail.account)]
+        folder_in: dict[str, str] = {}
+
+        def target_of(mail: Indexed) -> str:
+            if mail.account not in folder_in:
+                folder_in[mail.account] = self._folder(mail.account, said)
+            return folder_in[mail.account]
+
+        return self._filed(call, target_of, {"folder": said})
+
+    def archive_mail(self, call: Call) -> Plan:
+        return self._filed(call, lambda _: ARCHIVE)
+
+    def trash_mail(self, call: Call) -> Plan:
+        return self._filed(call, lambda _: TRASH)
+
+    def restore_mail(self, call: Call) -> Plan:
+        return self._filed(call, self._origin)
+
+    def _filed(self, call: Call, target_of: Callable[[Indexed], str], arguments: Mapping[str, str] = _NOTHING) -> Plan:
+        said = asked_for(call)
+        if call.arguments.get("mails"):
+            return file_plan(self._store, call, meant(self._store, call, said), target_of, arguments)
+        mail, _ = find(self._store, said[0])
+        folder = target_of(mail)
+        given = {"mail": f"m{mail.number}", **({"folder": folder} if arguments else {})}
+        return self._plan(call, mail, folder, given)
+
+    def _origin(self, mail: Indexed) -> str:
+        if mail.folder != TRASH:
+            raise Quoting(f"m{mail.number} is not in the trash. It is in {clean_line(mail.folder)}. Move it with move_mail.")
+        return self._store.origin(mail)
+
+    def _folder(self, account: str, said: str) -> str:
+        """The folder of that name, as its account spells it."""
+        known = [folder for _, folder in self._store.folders(account)]
         folder = next((name for name in known if name == said), None) or next(
             (name for name in known if name.lower() == said.lower()), None
         )
         if folder is None:
-            raise Quoting(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}. Name one of them.')
-        return self._plan(call, mail, folder, {"mail": f"m{mail.number}", "folder": folder})
-
-    def archive_mail(self, call: Call) -> Plan:
-        return self._to(call, ARCHIVE)
-
-    def trash_mail(self, call: Call) -> Plan:
-        return self._to(call, TRASH)
-
-    def restore_mail(self, call: Call) -> Plan:
-        mail, _ = find(self._store, call.text("mail"))
-        if mail.folder != TRASH:
-            raise Quoting(f"m{mail.number} is not in the trash. It is in {clean_line(mail.folder)}. Move it with move_mail.")
-        return self._plan(call, mail, self._store.origin(mail), {"mail": f"m{mail.number}"})
-
-    def _to(self, call: Call, folder: str) -> Plan:
-        mail, _ = find(self._store, call.text("mail"))
-        return self._plan(call, mail, folder, {"mail": f"m{mail.number}"})
+            there = ", ".join(map(clean_line, known))
+            raise Quoting(f'There is no folder "{clean_line(said)}". There are {there}. Name one of them.')
+        return folder
 
     def _plan(self, call: Call, mail: Indexed, folder: str, arguments: dict[str, str]) -> Plan:
         # What is based on where it was: somebody else may have moved it since.

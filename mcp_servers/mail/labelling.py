@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from mcp_servers.errors import Quoting, Refusal
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed
-from mcp_servers.mail.search import find
+from mcp_servers.mail.search import asked_for, find
+from mcp_servers.mail.several import GONE, Labels, Meant, label_plan, meant
 from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
 from mcp_servers.mailbox.letters import one_line
 from mcp_servers.mailbox.places import INBOX
@@ -17,7 +18,15 @@ from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 T = TypeVar("T")
-GONE = "The mail is gone. Look again."
+
+
+class Change(NamedTuple):
+    """What is asked for, as one account spells it."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    made: tuple[str, ...]
+    """Those of the added ones that it does not have yet."""
 
 
 class Labelling:
@@ -44,16 +53,12 @@ class Labelling:
         return Outcome(shape.with_problems(text, tuple(problems)), {"labels": found, "problems": problems, "untrusted": True})
 
     def label_mail(self, call: Call) -> Plan:
-        mail, _ = find(self._store, call.text("mail"))
+        said = asked_for(call)
+        if call.arguments.get("mails"):
+            return self._several(call, meant(self._store, call, said))
+        mail, _ = find(self._store, said[0])
         account = self._account(mail)
-        known = _asked(lambda: account.labels(mail.folder))
-        removed = _named(call.arguments.get("remove", ()), known, is_new=False)
-        added = _named(call.arguments.get("add", ()), known, is_new=bool(call.arguments.get("new")))
-        if not added and not removed:
-            raise Refusal("Nothing to change. Say which labels to add or to remove.")
-        if both := {*added} & {*removed}:
-            raise Refusal(f"A label cannot be both added and removed: {', '.join(sorted(both))}. Say which of the two.")
-        made = [name for name in added if name not in known]
+        added, removed, made = self._change(call, account, mail.folder)
         arguments = {"mail": f"m{mail.number}", **_given("add", added), **_given("remove", removed), **({"new": True} if made else {})}
 
         def execute() -> Outcome:
@@ -66,6 +71,28 @@ class Labelling:
         changes = " and ".join([*([_said("put on", added)] if added else []), *([_said("take off", removed)] if removed else [])])
         summary = f"Labels of {shown.id}: {changes}. {shown.subject}, from {shown.sender.shown_name}"
         return Plan(arguments, summary, tuple(line for line in lines if line[1]), execute)
+
+    def _several(self, call: Call, mails: Meant) -> Plan:
+        changes: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Labels] = {}
+        known: dict[tuple[str, str], Change] = {}
+        for mail in mails.mails:
+            account, place = self._account(mail), (mail.account, mail.folder)
+            known[place] = change = known.get(place) or self._change(call, account, mail.folder)
+            same = (mail.account, change.added, change.removed)
+            changes.setdefault(same, Labels(account, change.added, change.removed)).mails.append(mail)
+        if not changes:
+            raise Stale(GONE)
+        return label_plan(call, mails, tuple(changes.values()), tuple(dict.fromkeys(name for one in known.values() for name in one.made)))
+
+    def _change(self, call: Call, account: LabellingAccount, folder: str) -> Change:
+        known = _asked(lambda: account.labels(folder))
+        removed = _named(call.arguments.get("remove", ()), known, is_new=False)
+        added = _named(call.arguments.get("add", ()), known, is_new=bool(call.arguments.get("new")))
+        if not added and not removed:
+            raise Refusal("Nothing to change. Say which labels to add or to remove.")
+        if both := {*added} & {*removed}:
+            raise Refusal(f"A label cannot be both added and removed: {', '.join(sorted(both))}. Say which of the two.")
+        return Change(added, removed, tuple(name for name in added if name not in known))
 
     def _has(self, mail: Indexed) -> tuple[str, ...]:
         account = self._account(mail)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
@@ -16,6 +18,9 @@ from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 
 _MAIL_WORDS = frozenset("mail mails email emails message messages letter newest latest last recent new one".split())
 """Words for mails in general: without any other, the newest is meant."""
+_ID = re.compile(r"#?m?([0-9]{1,12})")
+MAX_NAMED = 100
+"""Gmail lets a person look at 300 mails in a minute, and each is looked at before and after a change."""
 
 
 def wanted_by(call: Call) -> Wanted | None:
@@ -47,19 +52,78 @@ def find(store: MailStore, said: str) -> tuple[Indexed, Parsed]:
         Refusal: there is none.
     """
     mails = store.mails()
-    text = said.strip().lower().removeprefix("#").removeprefix("m")
-    number = int(text) if text.isdecimal() else 0
+    number = _number(said)
     by_id = [mail for mail in mails if mail.number == number] if number else []
     if number and not by_id and (elsewhere := store.mail(number)) is not None:
         by_id = [elsewhere]
-    specific = tuple(word for word in significant(said) if word not in _MAIL_WORDS)
-    for mail in by_id or narrowed(mails, specific, subject_words):
+    for mail in by_id or _meant(mails, said):
         parsed = store.read(mail)
         if parsed is not None:
             return mail, parsed
     # Where not everything was looked at, that there is none is not known.
     missing = (*store.problems, *store.left_out)
-    raise Refusal(" ".join([shape.no_mail_text(clean_line(said).replace('"', "")), *missing]))
+    raise Refusal(" ".join([shape.no_mail_text(_shown(said)), *missing]))
+
+
+def asked_for(call: Call) -> tuple[str, ...]:
+    """What the call names mails by: `mail`, `mails` or both, each once.
+
+    Raises:
+        Refusal: none, or too many.
+    """
+    said = tuple(dict.fromkeys((*([call.text("mail")] if call.text("mail") else ()), *call.arguments.get("mails", ()))))
+    if not said:
+        raise Refusal('Which mail is meant is missing. Give "mail", or "mails" for several.')
+    if len(said) > MAX_NAMED:
+        raise Refusal(f"{len(said)} mails are more than the {MAX_NAMED} of one call. Name fewer, and the others in another call.")
+    return said
+
+
+class Named(NamedTuple):
+    """Which mails several names mean."""
+
+    mails: tuple[Indexed, ...]
+    """Each once."""
+    missing: tuple[str, ...]
+    """Of the names, those that mean none."""
+
+
+def named(store: MailStore, said: Iterable[str]) -> Named:
+    """The same as `find` for several; each folder is looked into once for all of them, and no mail is read.
+
+    Raises:
+        Refusal: an account that has one of them gives no answer.
+    """
+    inbox = store.mails()
+    known = {mail.number: mail for mail in inbox}
+    found: dict[int, Indexed] = {}
+    missing: list[str] = []
+    for text in said:
+        number = _number(text)
+        if number and number not in known and (elsewhere := store.mail(number)) is not None:
+            others = store.mails(elsewhere.folder, account=elsewhere.account)
+            known |= {mail.number: mail for mail in (*others, elsewhere)}
+        mail = known.get(number) or next(iter(_meant(inbox, text)), None)
+        if mail is None:
+            missing.append(_shown(text))
+        else:
+            found[mail.number] = mail
+    return Named(tuple(found.values()), tuple(missing))
+
+
+def _number(said: str) -> int:
+    """Of an id such as `m12` or `#12`; 0 of words."""
+    match = _ID.fullmatch(said.strip().lower())
+    return int(match[1]) if match else 0
+
+
+def _meant(mails: Iterable[Indexed], said: str) -> list[Indexed]:
+    specific = tuple(word for word in significant(said) if word not in _MAIL_WORDS)
+    return narrowed(mails, specific, subject_words)
+
+
+def _shown(said: str) -> str:
+    return clean_line(said).replace('"', "")
 
 
 def significant(text: str) -> tuple[str, ...]:

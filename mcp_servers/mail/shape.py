@@ -94,6 +94,11 @@ def moved_text(mail: Mail, folder: str, account: str) -> str:
     return f"Moved {mail.id} to {where}: {mail.subject}, from {mail.sender.shown_name}"
 
 
+def named_text(mail: Mail) -> str:
+    """`m12 (Budget for March, from Anna Keller)`."""
+    return f"{mail.id} ({mail.subject}, from {mail.sender.shown_name})"
+
+
 def labelled_text(mail: Mail, labels: Sequence[str]) -> str:
     """`m12 has the labels flagged, Projects: Budget for March, from Anna Keller`."""
     has = f"has the labels {', '.join(labels)}" if len(labels) > 1 else f"has the label {labels[0]}" if labels else "has no labels"

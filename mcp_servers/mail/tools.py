@@ -8,6 +8,8 @@ from __future__ import annotations
 from mcp_servers.protocol.signatures import Param, ToolSpec
 
 _MAIL = Param("mail", "its id, such as m12, or words of its sender or subject", is_required=True)
+_ONE = Param("mail", "its id, such as m12, or words of its sender or subject; or give mails")
+_MAILS = Param("mails", "several at once, such as m12 and m15, at most 100", type="array")
 _ACCOUNT = Param("account", "only this account; absent: all of them")
 _CURSOR = Param("cursor", "from the answer before, to go on there")
 _FILTERS = (
@@ -73,14 +75,14 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("list_folders", "List the mail folders of every account.", "read", (_ACCOUNT,), is_extended=True),
     ToolSpec(
         "move_mail",
-        "Move a mail to another folder of its account.",
+        "Move a mail, or several, to another folder of its account.",
         "write",
-        (_MAIL, Param("folder", "the folder's name", is_required=True)),
+        (_ONE, Param("folder", "the folder's name", is_required=True), _MAILS),
         is_extended=True,
     ),
-    ToolSpec("archive_mail", "Move a mail from the inbox to the archive.", "write", (_MAIL,), is_extended=True),
-    ToolSpec("trash_mail", "Move a mail to the trash.", "delete", (_MAIL,), is_extended=True),
-    ToolSpec("restore_mail", "Move a mail from the trash back to where it was.", "write", (_MAIL,), is_extended=True),
+    ToolSpec("archive_mail", "Move a mail, or several, from the inbox to the archive.", "write", (_ONE, _MAILS), is_extended=True),
+    ToolSpec("trash_mail", "Move a mail, or several, to the trash.", "delete", (_ONE, _MAILS), is_extended=True),
+    ToolSpec("restore_mail", "Move a mail, or several, from the trash back to where it was.", "write", (_ONE, _MAILS), is_extended=True),
     ToolSpec(
         "list_labels",
         "List the labels that mails can have, or those that one mail has.",
@@ -90,13 +92,14 @@ TOOLS: tuple[ToolSpec, ...] = (
     ),
     ToolSpec(
         "label_mail",
-        "Put labels on a mail or take them off; the mail stays where it is.",
+        "Put labels on a mail, or several, or take them off; the mail stays where it is.",
         "write",
         (
-            _MAIL,
+            _ONE,
             Param("add", "labels to put on it, such as flagged or unread", type="array"),
             Param("remove", "labels to take off", type="array"),
             Param("new", "make labels that are not there yet", type="boolean"),
+            _MAILS,
         ),
         is_extended=True,
     ),

@@ -97,7 +97,7 @@ class MailAccount(Protocol):
         """Put the mail into another folder, which is made if it is one of the roles and missing.
 
         Returns:
-            Its key there.
+            Its key there; empty where the account does not say it.
 
         Raises:
             AccountFailed: no answer; the sentence says whether the mail may have moved.
@@ -161,6 +161,39 @@ class LabellingAccount(MailAccount, Protocol):
         Raises:
             AccountFailed: no answer.
             Refusal: the mail is gone, or the account does not have such a label.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one mail of several."""
+
+    key: str = ""
+    """Of the mail as it is now; empty where its account does not say it."""
+    problem: str = ""
+    """Why it was not done, or that nobody knows, in a sentence that says what to do; empty where it was."""
+
+
+@runtime_checkable
+class BatchingAccount(LabellingAccount, Protocol):
+    """One that changes several mails at once; every key that it is given is in its answer."""
+
+    def move_all(self, keys: Sequence[str], target: str) -> Mapping[str, Done]:
+        """As `move`, for several mails.
+
+        Raises:
+            AccountFailed: no answer, and none was moved.
+            Refusal: the folder is not there, and none was moved.
+        """
+        ...
+
+    def relabel_all(self, keys: Sequence[str], added: Collection[str], removed: Collection[str]) -> Mapping[str, Done]:
+        """As `relabel`, for several mails.
+
+        Raises:
+            AccountFailed: no answer, and none was changed.
+            Refusal: the account does not have such a label, and none was changed.
         """
         ...
 

@@ -15,10 +15,11 @@ from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox import gmail_words as words
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, NotAll
+from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.gmail_drafts import GmailDrafts
+from mcp_servers.mailbox.gmail_several import GmailSeveral
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.places import DRAFTS, ROLES, SENT, TRASH, UNREAD, Wanted
+from mcp_servers.mailbox.places import ROLES, TRASH, UNREAD, Wanted
 
 Json = dict[str, Any]
 ME = "me"
@@ -135,6 +136,13 @@ class GmailAccount:
         self._change(change, lambda: self.folder_of(key) != source, "moved")
         return key
 
+    def move_all(self, keys: Sequence[str], target: str) -> Mapping[str, Done]:
+        self._known_at = ""
+        with self._speaking():
+            own = self._own()
+            self._check_folder(target, own)
+            return GmailSeveral(self._api).moved(keys, target, own)
+
     def keep_draft(self, content: bytes, *, is_new: bool) -> bytes:
         self._known_at = ""
         with self._speaking():
@@ -160,11 +168,15 @@ class GmailAccount:
         with self._speaking():
             return None if message is None else words.labels_among(message.get("labelIds", ()), self._own())
 
+    def relabel_all(self, keys: Sequence[str], added: Collection[str], removed: Collection[str]) -> Mapping[str, Done]:
+        with self._speaking():
+            change = self._labelling(added, removed)
+            self._known_at = ""
+            return GmailSeveral(self._api).changed(keys, change, "labelled")
+
     def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
         with self._speaking():
-            known = {**words.MARKS, **self._own()}
-            known |= {name: self._made(name) for name in added if name not in known}
-        body = {"addLabelIds": [known[name] for name in added], "removeLabelIds": [known[name] for name in removed if name in known]}
+            body = self._labelling(added, removed)
         change = self._users.messages().modify(userId=ME, id=key, body=body, fields="id")
 
         def was_made() -> bool:
@@ -172,6 +184,12 @@ class GmailAccount:
             return {*added} <= has and not {*removed} & has
 
         self._change(change, was_made, "labelled")
+
+    def _labelling(self, added: Collection[str], removed: Collection[str]) -> Json:
+        """The change of labels that is asked for; those that are new are made."""
+        known = {**words.MARKS, **self._own()}
+        known |= {name: self._made(name) for name in added if name not in known}
+        return {"addLabelIds": [known[name] for name in added], "removeLabelIds": [known[name] for name in removed if name in known]}
 
     def _made(self, label: str) -> str:
         self._known_at = ""
@@ -182,12 +200,14 @@ class GmailAccount:
             self._labels = None
 
     def _check_move(self, has: set[str], target: str, own: Mapping[str, str]) -> None:
+        self._check_folder(target, own)
+        if problem := words.why_not_moved(has, target):
+            raise Refusal(problem)
+
+    @staticmethod
+    def _check_folder(target: str, own: Mapping[str, str]) -> None:
         if target not in (*ROLES, words.SPAM, *own):
             raise Quoting(f'There is no folder "{target}". There are {", ".join((*ROLES, words.SPAM, *own))}. Name one of them.')
-        is_own = bool({"SENT", "DRAFT"} & has) and "TRASH" not in has
-        if target in (SENT, DRAFTS) and words.ROLE_LABELS[target] not in has or is_own and target not in (SENT, DRAFTS, TRASH):
-            other = f"the {TRASH.lower()} for it, or leave it there" if is_own else "another folder"
-            raise Refusal(f"Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. Not moved. Choose {other}.")
 
     def _change(self, request: Any, was_made: Callable[[], bool], done: str) -> None:
         self._known_at = ""

@@ -85,6 +85,23 @@ def relabelled(source: str, target: str, labels: Mapping[str, str]) -> Json:
     return {"addLabelIds": added, "removeLabelIds": sorted(gone - {*added})}
 
 
+def why_not_moved(has: Iterable[str], target: str) -> str:
+    """Why Gmail does not let a mail with these labels go to a folder, in a sentence; empty where it does."""
+    labels = {*has}
+    is_own = bool({"SENT", "DRAFT"} & labels) and "TRASH" not in labels
+    is_refused = target in (SENT, DRAFTS) and ROLE_LABELS[target] not in labels or is_own and target not in (SENT, DRAFTS, TRASH)
+    if not is_refused:
+        return ""
+    other = f"the {TRASH.lower()} for it, or leave it there" if is_own else "another folder"
+    return f"Gmail keeps in Sent and Drafts what was sent and drafted there, and nothing else. Not moved. Choose {other}."
+
+
+def is_relabelled(has: Iterable[str], change: Json) -> bool:
+    """Whether a mail with these labels is as the change makes it."""
+    labels = {*has}
+    return {*change["addLabelIds"]} <= labels and not {*change["removeLabelIds"]} & labels
+
+
 def labels_among(label_ids: Iterable[str], labels: Mapping[str, str]) -> tuple[str, ...]:
     """What a mail with these is labelled with, as a person sees it."""
     has = {*label_ids}

@@ -6,17 +6,17 @@ What may have changed something is never sent a second time. Labels are flags an
 from __future__ import annotations
 
 import imaplib
-import re
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox import imap_labels
-from mcp_servers.mailbox.accounts import Listing, NotAll
+from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, folder_names, role_folder, select
 from mcp_servers.mailbox.imap_keeping import ImapKeeping
-from mcp_servers.mailbox.imapwire import fetched, quoted_name
+from mcp_servers.mailbox.imap_moving import flags_of, move
+from mcp_servers.mailbox.imapwire import fetched
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.places import ROLES
 
@@ -57,10 +57,7 @@ class ImapAccount:
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         give_up_at = self._clock() + HEADS_BOUND_S
-        by_folder: dict[str, list[str]] = {}
-        for key in sorted(keys, key=lambda key: _uid(key), reverse=True):
-            by_folder.setdefault(_folder(key), []).append(key)
-        for folder, wanted in by_folder.items():
+        for folder, wanted in _by_folder(sorted(keys, key=_uid, reverse=True)).items():
             for start in range(0, len(wanted), BATCH):
                 if self._clock() > give_up_at:
                     raise NotAll(f"{self.name}: {len(wanted) - start} mails of {folder} are not read yet. Ask again.")
@@ -74,18 +71,25 @@ class ImapAccount:
     def folder_of(self, key: str) -> str | None:
         names = {name: folder for folder, name in (self._names or self._looked_up()).items()}
         name = _folder(key)
-        is_there = name in names and self._connection.asked(lambda wire: key in self._present(wire, key))
+        is_there = name in names and bool(self._connection.asked(lambda wire: self._present(wire, [key])))
         return names[name] if is_there else None
 
     def move(self, key: str, target: str) -> str:
-        self._names = self._looked_up()
-        if target not in self._names and target not in ROLES:
-            raise Quoting(f'There is no folder "{target}". There are {", ".join(self._names)}. Name one of them.')
-        self._connection.asked(lambda wire: self._make(wire, target))
+        self._check_folder(target)
         # Opening the folder may find the connection gone and make another one; the move itself is sent once.
         if self._connection.asked(lambda wire: self._open(wire, key, readonly=False)) is None:
             raise Refusal(GONE)
-        return self._connection.asked_once(lambda wire: self._move(wire, key, self._names[target]), "moved")
+        return self._connection.asked_once(self._sent([key], target), "moved").get(key, "")
+
+    def move_all(self, keys: Sequence[str], target: str) -> Mapping[str, Done]:
+        self._check_folder(target)
+        done: dict[str, Done] = {}
+        for batch in _by_folder(keys).values():
+            try:
+                done |= self._moved(batch, target)
+            except AccountFailed as error:
+                done |= {key: Done(problem=str(error)) for key in batch}
+        return done
 
     def labels(self, folder: str) -> tuple[str, ...]:
         name = (self._names or self._looked_up()).get(folder)
@@ -99,19 +103,18 @@ class ImapAccount:
         return self._connection.asked(has)
 
     def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
-        def change(wire: imaplib.IMAP4) -> None:
-            offered = imap_labels.offered(wire, _folder(key))
-            if not key.startswith(f"{offered.validity}.") or self._flags(wire, key) is None:
-                raise Refusal(GONE)
-            imap_labels.store(wire, _uid(key), offered, added, removed)
-            has = imap_labels.names_of(self._flags(wire, key), offered)
-            if has is not None and (lacking := [name for name in added if name.lower() not in {one.lower() for one in has}]):
-                raise Refusal(
-                    f"{self.name}: its server does not keep the label {', '.join(lacking)}. Name another one; list_labels shows them."
-                )
+        [done] = self._relabelled([key], added, removed).values()
+        if done.problem:
+            raise Refusal(done.problem)
 
-        # Done twice, it is as done once.
-        self._connection.asked(change)
+    def relabel_all(self, keys: Sequence[str], added: Collection[str], removed: Collection[str]) -> Mapping[str, Done]:
+        done: dict[str, Done] = {}
+        for batch in _by_folder(keys).values():
+            try:
+                done |= self._relabelled(batch, added, removed)
+            except (AccountFailed, Refusal) as error:
+                done |= {key: Done(problem=str(error)) for key in batch}
+        return done
 
     def keep_draft(self, content: bytes, *, is_new: bool) -> bytes:
         del is_new  # it is looked for all the same
@@ -127,6 +130,61 @@ class ImapAccount:
 
     def _looked_up(self) -> Mapping[str, str]:
         return self._connection.asked(folder_names)
+
+    def _check_folder(self, target: str) -> None:
+        """Make it, where it is one of the roles and missing."""
+        self._names = self._looked_up()
+        if target not in self._names and target not in ROLES:
+            raise Quoting(f'There is no folder "{target}". There are {", ".join(self._names)}. Name one of them.')
+        self._connection.asked(lambda wire: self._make(wire, target))
+
+    def _moved(self, keys: Sequence[str], target: str) -> dict[str, Done]:
+        """Mails of one folder. Where the server refuses, or gives no answer, it is looked at what it did."""
+        there = self._connection.asked(lambda wire: self._present(wire, keys, readonly=False))
+        done = {key: Done(problem=GONE) for key in keys if key not in there}
+        if not there:
+            return done
+        try:
+            known = self._connection.asked_once(self._sent(there, target), "moved")
+        except AccountFailed as error:
+            try:
+                left = self._connection.asked(lambda wire: self._present(wire, there))
+            except AccountFailed:
+                left = there
+            return done | {key: Done(problem=str(error)) if key in left else Done() for key in there}
+        return done | {key: Done(known.get(key, "")) for key in there}
+
+    def _sent(self, keys: Sequence[str], target: str) -> Callable[[imaplib.IMAP4], dict[str, str]]:
+        """The move itself, from the folder that is open; the keys that are known afterwards, by those of before."""
+
+        def send(wire: imaplib.IMAP4) -> dict[str, str]:
+            moved = move(wire, self._connection.abilities, [_uid(key) for key in keys], self._names[target])
+            return {key: moved[_uid(key)] for key in keys if _uid(key) in moved}
+
+        return send
+
+    def _relabelled(self, keys: Sequence[str], added: Collection[str], removed: Collection[str]) -> dict[str, Done]:
+        """Mails of one folder."""
+
+        def change(wire: imaplib.IMAP4) -> dict[str, Done]:
+            offered = imap_labels.offered(wire, _folder(keys[0]))
+            own = [_uid(key) for key in keys if key.startswith(f"{offered.validity}.")]
+            there = flags_of(wire, own)
+            if there:
+                imap_labels.store(wire, there, offered, added, removed)
+            has = {uid: imap_labels.names_of(flags, offered) or () for uid, flags in flags_of(wire, there).items()}
+            return {key: self._told(key, has.get(_uid(key)) if _uid(key) in own else None, added) for key in keys}
+
+        # Done twice, it is as done once.
+        return self._connection.asked(change)
+
+    def _told(self, key: str, has: Sequence[str] | None, added: Collection[str]) -> Done:
+        if has is None:
+            return Done(problem=GONE)
+        if lacking := [name for name in added if name.lower() not in {one.lower() for one in has}]:
+            names = ", ".join(lacking)
+            return Done(problem=f"{self.name}: its server does not keep the label {names}. Name another one; list_labels shows them.")
+        return Done(key)
 
     def _make(self, wire: imaplib.IMAP4, role: str) -> None:
         if role not in self._names:
@@ -158,32 +216,26 @@ class ImapAccount:
         answer = fetched(checked(wire.uid("FETCH", numbers, f"(UID BODY.PEEK[]<0.{limit}>)")))
         return {by_uid[one.uid]: one.content for one in answer if one.uid in by_uid and one.content is not None}
 
-    def _present(self, wire: imaplib.IMAP4, key: str) -> set[str]:
-        return {key} if self._open(wire, key, readonly=True) is not None and self._flags(wire, key) is not None else set()
+    def _present(self, wire: imaplib.IMAP4, keys: Sequence[str], *, readonly: bool = True) -> tuple[str, ...]:
+        """Those that are in their folder, which is one."""
+        validity = select(wire, _folder(keys[0]), readonly=readonly)
+        there = flags_of(wire, [_uid(key) for key in keys if key.startswith(f"{validity}.")])
+        return tuple(key for key in keys if _uid(key) in there)
 
     def _flags(self, wire: imaplib.IMAP4, key: str) -> frozenset[bytes] | None:
-        answer = fetched(checked(wire.uid("FETCH", str(_uid(key)), "(UID FLAGS)")))
-        return next((one.flags for one in answer if one.uid == _uid(key)), None)
+        return flags_of(wire, [_uid(key)]).get(_uid(key))
 
     def _open(self, wire: imaplib.IMAP4, key: str, *, readonly: bool) -> str | None:
         """Open the key's folder; None when its UIDs mean other mails by now."""
         validity = select(wire, _folder(key), readonly=readonly)
         return validity if key.startswith(f"{validity}.") else None
 
-    def _move(self, wire: imaplib.IMAP4, key: str, name: str) -> str:
-        uid = str(_uid(key))
-        wire.untagged_responses.pop("COPYUID", None)
-        if "MOVE" in self._connection.abilities:
-            checked(wire.uid("MOVE", uid, quoted_name(name)))
-        elif "UIDPLUS" in self._connection.abilities:
-            checked(wire.uid("COPY", uid, quoted_name(name)))
-            checked(wire.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
-            checked(wire.uid("EXPUNGE", uid))
-        else:
-            raise Refusal(f"{self.name}: its server cannot move single mails (neither MOVE nor UIDPLUS). Move it with a mail program.")
-        copied = wire.untagged_responses.pop("COPYUID", [b""])[-1]
-        match = re.fullmatch(rb"(\d+) \d+ (\d+)", copied) if isinstance(copied, bytes) else None
-        return f"{int(match[1])}.{int(match[2])}.{name}" if match else f"0.0.{name}"
+
+def _by_folder(keys: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(_folder(key), []).append(key)
+    return found
 
 
 def _uid(key: str) -> int:

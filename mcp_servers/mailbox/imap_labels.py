@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.imap_connection import NotWritable, checked, select
+from mcp_servers.mailbox.imap_moving import uid_set
 from mcp_servers.mailbox.places import FLAGGED, UNREAD
 
 _FLAGGED, _SEEN = r"\Flagged", r"\Seen"
@@ -53,7 +54,7 @@ def names_of(flags: frozenset[bytes] | None, folder: Offered) -> tuple[str, ...]
     return (*marks, *keywords)
 
 
-def store(wire: imaplib.IMAP4, uid: int, folder: Offered, added: Collection[str], removed: Collection[str]) -> None:
+def store(wire: imaplib.IMAP4, uids: Collection[int], folder: Offered, added: Collection[str], removed: Collection[str]) -> None:
     """Set and take away flags in the folder that is open.
 
     Raises:
@@ -66,7 +67,7 @@ def store(wire: imaplib.IMAP4, uid: int, folder: Offered, added: Collection[str]
     minus = [*(_flag(name) for name in removed if name != UNREAD), *([_SEEN] if UNREAD in added else [])]
     for sign, flags in (("+", plus), ("-", minus)):
         if flags:
-            checked(wire.uid("STORE", str(uid), f"{sign}FLAGS.SILENT", f"({' '.join(flags)})"))
+            checked(wire.uid("STORE", uid_set(uids), f"{sign}FLAGS.SILENT", f"({' '.join(flags)})"))
 
 
 def _check_new(name: str, folder: Offered) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _LISTED = re.compile(rb'\(([^)]*)\) ("(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
+_MAX_UIDS = 10_000
 _SHIFTED = re.compile(r"&([^-]*)-")
 _ROLE_OF = {rb"\drafts": "Drafts", rb"\sent": "Sent", rb"\archive": "Archive", rb"\trash": "Trash"}
 _NAMES = {
@@ -130,6 +131,18 @@ def fetched(items: Iterable[object]) -> list[Fetched]:
             found.append(Fetched(int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
         head, content = b"", None
     return found
+
+
+def uids_in(text: str) -> tuple[int, ...]:
+    """The UIDs of a set such as `4,7:9`, in its order; none of one that is too long to be an answer to us."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        if not first.isdecimal() or not (last or first).isdecimal() or abs(int(last or first) - int(first)) > _MAX_UIDS:
+            return ()
+        low, high = sorted((int(first), int(last or first)))
+        found += range(low, high + 1)
+    return tuple(found)
 
 
 def _last(folder: Listed) -> str:

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, NotAll, SearchingAccount
-from mcp_servers.mailbox.index import Entered, MailIndex, Row, Seen, account_in, key_in, mail_ref
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
+from mcp_servers.mailbox.index import MailIndex, Row, account_in, key_in, mail_ref
 from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.looks import Look, look_into
 from mcp_servers.mailbox.mime import Parsed, parse
+from mcp_servers.mailbox.moving import move_all
 from mcp_servers.mailbox.people import distinct
 from mcp_servers.mailbox.places import INBOX, LOCAL, TRASH, Wanted
+from mcp_servers.mailbox.taking_in import take_in
 from mcp_servers.protocol import progress
 
 
@@ -106,7 +108,8 @@ class MailStore:
 
     def _indexed(self, looks: Sequence[Look]) -> tuple[Indexed, ...]:
         for one in looks:
-            self._take_in(one)
+            missed = take_in(self._index, one)
+            self.problems, self.left_out = (*self.problems, *missed.problems), (*self.left_out, *missed.left_out)
         places = {mail_ref(look.account.name, key): (look, key) for look in looks for key in look.unread}
         found = [_indexed(row, *places[row.ref]) for row in self._index.rows(places)]
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
@@ -195,11 +198,23 @@ class MailStore:
             key = account.move(mail.key, folder)
         except AccountFailed as error:
             raise Refusal(str(error)) from error
+        if not key:  # it is there, and its account does not say under which key: the next look finds it, as a mail that is new
+            self._index.forget([mail_ref(mail.account, mail.key)])
+            return replace(mail, folder=folder)
         self._index.rename(mail_ref(mail.account, mail.key), mail_ref(mail.account, key))
         moved = self.mail(mail.number)
         if moved is None:
             raise Refusal("The mail is gone. Look again.")
         return moved
+
+    def move_all(self, mails: Sequence[Indexed], folder: str) -> dict[int, Indexed | str]:
+        """Put mails into another folder, each of its own account: by its number the mail as it is then, or why it was not moved."""
+        found: dict[int, Indexed | str] = {}
+        for name in dict.fromkeys(mail.account for mail in mails):
+            own = {mail.key: mail for mail in mails if mail.account == name}
+            done = move_all(self._index, self.named(name)[0], {key: mail.folder for key, mail in own.items()}, folder)
+            found |= {own[key].number: one.problem or replace(own[key], key=one.key or key, folder=folder) for key, one in done.items()}
+        return found
 
     def origin(self, mail: Indexed) -> str:
         """Where a mail was before it went to the trash; the inbox where nobody knows."""
@@ -260,35 +275,6 @@ class MailStore:
         self.problems = tuple(one.problem for one in found if one.problem)
         self.left_out = tuple(one.left_out for one in found if one.left_out)
         return found
-
-    def _take_in(self, look: Look) -> None:
-        """Bring the index to what the look saw: what is new or has changed is read, what is gone leaves it."""
-        name, listing = look.account.name, look.listing
-        seen = {mail_ref(name, key): Seen(look.folder, listing.stamps.get(key, "")) for key in look.to_index}
-        known = self._index.seen()
-        # In the account's own order; a stamp that nobody could take proves nothing.
-        missing = [ref for ref, one in seen.items() if ref not in known or known[ref].stamp != one.stamp]
-        self._index.place({ref: look.folder for ref, one in seen.items() if ref in known and known[ref].folder != one.folder})
-        unseen = [key_in(ref) for ref, one in known.items() if one.folder == look.folder and ref not in seen and account_in(ref) == name]
-        unlisted = [key for key in unseen if key not in look.unread] if unseen else []
-        if unlisted:
-            self._index.forget(mail_ref(name, key) for key in listing.gone(unlisted))
-        if not missing:
-            return
-        read: list[Entered] = []
-        try:
-            for key, content in look.account.heads([key_in(ref) for ref in missing]):
-                ref = mail_ref(name, key)
-                read.append(Entered(ref, seen[ref], parse(content)))
-                progress.say(f"{len(read)} of {len(missing)} new mails read")
-                progress.check()
-        except NotAll as error:
-            self.left_out = (*self.left_out, str(error))
-        except AccountFailed as error:
-            self.problems = (*self.problems, str(error))
-        finally:
-            # What was read before it stopped is kept: the next look goes on from there.
-            self._index.add(read)
 
 
 def _indexed(row: Row, look: Look, key: str) -> Indexed:

@@ -26,6 +26,8 @@ SYSTEM = ("INBOX", "SENT", "DRAFT", "TRASH", "SPAM", "UNREAD", "STARRED", "IMPOR
 _IN = {"inbox": "INBOX", "sent": "SENT", "drafts": "DRAFT", "trash": "TRASH", "spam": "SPAM", "chats": "CHAT"}
 _TERM = re.compile(r'-?"[^"]*"|-?\S+')
 MAX_PAGE = 500
+MAX_MODIFIED = 1000
+_NAME = r"[0-9a-f]{1,16}"
 
 
 @dataclass
@@ -74,13 +76,14 @@ class FakeMailbox:
         """Raises:
         Refused: it is not done.
         """
-        handlers: dict[str, Callable[[Called], Json]] = {
+        handlers: dict[str, Callable[[Called], Json | None]] = {
             "gmail.users.getProfile": self._profile,
             "gmail.users.labels.list": self._labels,
             "gmail.users.labels.create": self._label,
             "gmail.users.messages.list": self._list,
             "gmail.users.messages.get": self._get,
             "gmail.users.messages.modify": self._modify,
+            "gmail.users.messages.batchModify": self._modify_all,
             "gmail.users.messages.trash": self._trash,
             "gmail.users.messages.send": self._send,
             "gmail.users.threads.get": self._thread,
@@ -88,7 +91,8 @@ class FakeMailbox:
         }
         if called.path["userId"] not in {"me", ME}:
             raise Refused(403, "forbidden")
-        return 200, handlers[called.method](called)
+        shown = handlers[called.method](called)
+        return (200, shown) if shown is not None else (204, None)
 
     def _profile(self, _: Called) -> Json:
         return {"emailAddress": ME, "historyId": str(self.history), "messagesTotal": len(self.mails)}
@@ -158,12 +162,23 @@ class FakeMailbox:
 
     def _modify(self, called: Called) -> Json:
         mail = self._found(called.path["id"])
-        added, gone = {*called.body.get("addLabelIds", [])}, {*called.body.get("removeLabelIds", [])}
+        self._relabel([mail], called.body)
+        return self.shown(mail, "minimal")
+
+    def _modify_all(self, called: Called) -> None:
+        names = called.body.get("ids", [])
+        if not 0 < len(names) <= MAX_MODIFIED or any(not re.fullmatch(_NAME, name) for name in names):
+            raise Refused(400, "invalidArgument")
+        # An id that it does not know it leaves out, and says nothing of it.
+        self._relabel([self.mails[name] for name in names if name in self.mails], called.body)
+
+    def _relabel(self, mails: list[FakeMail], body: Json) -> None:
+        added, gone = {*body.get("addLabelIds", [])}, {*body.get("removeLabelIds", [])}
         if (added | gone) - {*SYSTEM, *self.labels} or (added | gone) & {"SENT", "DRAFT"} or added & gone:
             raise Refused(400, "invalidArgument")
-        mail.labels = (mail.labels - gone) | added
+        for mail in mails:
+            mail.labels = (mail.labels - gone) | added
         self.history += 1
-        return self.shown(mail, "minimal")
 
     def _trash(self, called: Called) -> Json:
         mail = self._found(called.path["id"])
@@ -217,7 +232,7 @@ class FakeMailbox:
         return thread if is_one else ""
 
     def _found(self, name: str) -> FakeMail:
-        if not re.fullmatch(r"[0-9a-f]{1,16}", name):
+        if not re.fullmatch(_NAME, name):
             raise Refused(400, "invalidArgument")
         if name not in self.mails:
             raise Refused(404, "notFound")

@@ -1,0 +1,170 @@
+"""Several mails are filed and labelled in one call: one plan names them all, and what came of each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_servers.errors import Quoting, Stale
+from mcp_servers.mail.server import MailTools
+from mcp_servers.mailbox.gmail_words import why_not_moved
+from mcp_servers.mailbox.store import MailStore
+from mcp_servers.protocol.calls import Handler, Outcome, Plan
+from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.google_api import Silence, refusal
+from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
+from tests.mcp_servers.gmail_desk import GmailDesk
+from tests.mcp_servers.google_desk import at
+
+BATCH = "gmail.users.messages.batchModify"
+Tools = dict[str, Handler]
+
+
+@pytest.fixture
+def tools(mails: MailStore) -> Tools:
+    mails.mails()
+    return MailTools(mails).handlers()
+
+
+@pytest.fixture
+def google() -> Iterator[FakeGmail]:
+    with gmail_on_loopback() as fake:
+        yield fake
+
+
+@pytest.fixture
+def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
+    return GmailDesk(google, tmp_path / "gmail")
+
+
+def planned(tools: Tools, name: str, **arguments: Any) -> Plan:
+    plan = tools[name](call(**arguments))
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def done(tools: Tools, name: str, plan: Plan) -> Outcome:
+    return carried_out(tools[name], plan)  # pyright: ignore[reportArgumentType]
+
+
+def test_one_plan_names_all_of_them_and_what_was_trashed_is_brought_back_in_one_call(tools: Tools) -> None:
+    plan = planned(tools, "trash_mail", mails=["m3", "Invoice", "m3"])
+    assert plan.arguments == {"mails": ["m3", "m2"]}
+    assert plan.summary == "Move 2 mails to Trash: m3, m2"
+    assert plan.lines == (
+        ("Mail", "m3 Sat 21 Nov 2026 09:12 from Anna Keller: Budget for March (unread)"),
+        ("Mail", "m2 Wed 18 Nov 2026 08:00 from Anna Brandt: Invoice"),
+        ("From", "Inbox"),
+        ("To", "Trash"),
+    )
+    told = "2 mails moved\nMoved m3 to Trash: Budget for March, from Anna Keller\nMoved m2 to Trash: Invoice, from Anna Brandt"
+    for _ in range(2):
+        outcome = done(tools, "trash_mail", plan)
+        assert outcome.text == told
+        assert [(one["id"], one["folder"]) for one in outcome.structured["mails"]] == [("m3", "Trash"), ("m2", "Trash")]
+        assert outcome.structured["failed"] == []
+    assert text_of(tools["find_mails"], folder="Trash").startswith("2 mails\n")
+    text_of(tools["archive_mail"], mails=["m1"])
+    assert refusal_of(tools["restore_mail"], mails=["m2", "m1"]).startswith("m1 is not in the trash. It is in Archive.")
+    assert text_of(tools["restore_mail"], mail="m3", mails=["m2"]).startswith("2 mails moved\nMoved m3 to Inbox: ")
+    assert text_of(tools["search_mail"]).startswith("2 mails\nm3 ")
+
+
+def test_a_mail_that_has_left_its_place_since_is_told_and_the_others_are_moved(tools: Tools, mails: MailStore) -> None:
+    plan = planned(tools, "archive_mail", mails=["m1", "m2", "m3"])
+    text_of(tools["trash_mail"], mail="m2")
+    next(mails.inbox.folder.glob("*/*m1*"), next(iter(sorted((mails.inbox.folder / "cur").iterdir())))).unlink()
+    outcome = done(tools, "archive_mail", plan)
+    assert outcome.text.splitlines()[0] == "1 of 3 mails moved"
+    failed = {one["mail"]: one["why"] for one in outcome.structured["failed"]}
+    assert failed["m2"] == "The mail has been moved since. Look again."
+    assert sorted(failed.values()) == ["The mail has been moved since. Look again.", "The mail is gone. Look again."]
+    assert all(f"{name} not moved: {why}" in outcome.text for name, why in failed.items())
+
+
+def test_where_none_can_be_moved_any_more_it_is_a_refusal(tools: Tools) -> None:
+    plan = planned(tools, "archive_mail", mails=["m2", "m3"])
+    text_of(tools["trash_mail"], mails=["m2", "m3"])
+    with pytest.raises(Quoting, match=r"^No mail was moved\.\nm2 not moved: The mail has been moved since\. Look again\.\nm3 "):
+        done(tools, "archive_mail", plan)
+    with pytest.raises(Stale):
+        tools["archive_mail"](type(call())(plan.arguments, call().now, {"version": "local/Inbox"}))
+
+
+def test_what_is_not_there_is_named_before_anything_is_done(tools: Tools) -> None:
+    said = 'No mail matches "m98", "florp". Nothing was changed. Name the others without it.'
+    assert refusal_of(tools["trash_mail"], mails=["m1", "m98", "flo\u202erp"]) == said
+    assert refusal_of(tools["trash_mail"]) == 'Which mail is meant is missing. Give "mail", or "mails" for several.'
+    assert "more than the 100 of one call" in refusal_of(tools["trash_mail"], mails=[f"m{number}" for number in range(101)])
+    for huge in ("9" * 30, "m" + "9" * 5000):
+        assert refusal_of(tools["read_mail"], mail=huge).startswith("No mail matches")
+        assert refusal_of(tools["trash_mail"], mails=[huge, "m1"]).startswith("No mail matches")
+    assert text_of(tools["search_mail"]).startswith("3 mails")
+
+
+def test_mails_go_to_a_folder_of_each_account_and_nowhere_else(tools: Tools, mails: MailStore) -> None:
+    (mails.inbox.folder.parent / "Bills" / "cur").mkdir(parents=True)
+    assert text_of(tools["move_mail"], mails=["m1", "m2"], folder="bills").startswith("2 mails moved\nMoved m1 to Bills")
+    assert refusal_of(tools["move_mail"], mails=["m1", "m2"], folder="../x").startswith('There is no folder "../x".')
+
+
+def test_labels_of_several_are_changed_together(tools: Tools) -> None:
+    plan = planned(tools, "label_mail", mails=["m3", "m2"], add=["Flagged"], remove=["unread"])
+    assert plan.arguments == {"mails": ["m3", "m2"], "add": ["flagged"], "remove": ["unread"]}
+    assert plan.summary == "Labels of 2 mails, m3, m2: put on flagged and take off unread"
+    assert [what for what, _ in plan.lines] == ["Mail", "Mail", "Add", "Remove"]
+    outcome = done(tools, "label_mail", plan)
+    assert outcome.text.splitlines()[:2] == [
+        "2 mails labelled", "Labels of m3 (Budget for March, from Anna Keller): put on flagged and take off unread",
+    ]  # fmt: skip
+    assert [one["unread"] for one in outcome.structured["mails"]] == [False, False]
+    assert text_of(tools["search_mail"], unread=True) == "No mails found"
+    assert "There is no label" in refusal_of(tools["label_mail"], mails=["m3", "m2"], add=["Projects"])
+    assert "and not Projects" in refusal_of(tools["label_mail"], mails=["m3", "m2"], add=["Projects"], new=True)
+    assert "Nothing to change" in refusal_of(tools["label_mail"], mails=["m3", "m2"])
+
+
+def test_gmail_is_asked_once_for_all_of_them_and_looked_at_afterwards(desk: GmailDesk, google: FakeGmail) -> None:
+    mails = [desk.add(number) for number in range(1, 4)]
+    project = desk.add(4, "Label_7", subject="Roof")
+    tools = desk.tools()
+    text_of(tools["search_mail"])
+    text_of(tools["find_mails"], folder="Projects")
+    google.asked.clear()
+    told = text_of(tools["trash_mail"], mails=["m1", "m2", "m3", "m4"])
+    assert told.startswith("4 mails moved\nMoved m1 to Trash of work: Plan, from Person 1")
+    assert google.ids().count("messages.batchModify") == 1
+    assert [mail.labels for mail in (*mails, project)] == [{"TRASH"}] * 3 + [{"TRASH", "Label_7"}]
+    text_of(tools["restore_mail"], mails=["m1", "m2", "m3", "m4"])
+    assert [mail.labels for mail in (*mails, project)] == [{"INBOX"}] * 3 + [{"Label_7"}]
+    told = text_of(tools["label_mail"], mails=["m1", "m4"], add=["flagged", "Later"], remove=["projects"], new=True)
+    assert told.startswith("2 mails labelled\nLabels of m1 (Plan, from Person 1): put on flagged, Later and take off Projects")
+    assert (mails[0].labels, project.labels) == ({"INBOX", "STARRED", "Label_21"}, {"STARRED", "Label_21"})
+    assert google.ids().count("messages.batchModify") == 3  # and the one that goes elsewhere by itself
+
+
+def test_what_gmail_left_out_or_did_not_answer_is_told_of_each(desk: GmailDesk, google: FakeGmail) -> None:
+    first, second, sent = desk.add(1), desk.add(2), desk.add(3, "SENT", "INBOX")
+    tools = desk.tools()
+    text_of(tools["search_mail"])
+    plan = planned(tools, "archive_mail", mails=["m1", "m2", "m3"])
+    del google.mailbox.mails[second.id]
+    google.after = at(BATCH, Silence(), 1)  # the answer is lost, and it was done
+    outcome = done(tools, "archive_mail", plan)
+    failed = {one["mail"]: one["why"] for one in outcome.structured["failed"]}
+    assert outcome.text.startswith("1 of 3 mails moved\nMoved m1 to Archive of work")
+    assert failed == {
+        "m2": "The mail is gone. Look again.",
+        "m3": why_not_moved(["SENT", "INBOX"], "Archive"),
+    }  # fmt: skip
+    assert (first.labels, sent.labels, google.ids().count("messages.batchModify")) == (set(), {"SENT", "INBOX"}, 1)
+    other = desk.add(5, subject="Other")
+    text_of(tools["search_mail"])
+    google.before = at(BATCH, refusal(500))
+    assert "The mail was not moved." in refusal_of(tools["trash_mail"], mails=["Other", "m3"])
+    google.before = at(BATCH, refusal(403, "insufficientPermissions"))
+    assert "variet login google --account work --scope mail" in refusal_of(tools["trash_mail"], mails=["Other", "m3"])
+    assert other.labels == {"INBOX"}
