@@ -25,6 +25,7 @@ from config.credentials import CredentialError, read_secret, secret_file, write_
 from config.paths import Home
 from mcp_servers.protocol.bind import Bind, BindRefused, check_bind
 from mcp_servers.protocol.door import PATH, Door
+from mcp_servers.protocol.idling import Bounded
 from mcp_servers.protocol.mcp_library import Server, TransportSecuritySettings
 
 MAX_BODY_BYTES = 1 << 20
@@ -100,7 +101,7 @@ class HttpServer(uvicorn.Server):
                 # Nobody in front of us is trusted to say who a client is.
                 proxy_headers=False,
                 ws="none",
-                http="h11",
+                http=Bounded,
                 loop="none",
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_graceful_shutdown=LAST_ANSWERS_BOUND_S,
