@@ -122,11 +122,15 @@ class ContextOverflow(ModelFailed):
 class RequestTooLarge(ModelFailed):
     """A server on the way takes no request of this size."""
 
-    def __init__(self, size: int, said: str = "") -> None:
-        """`size`: of the request, in bytes. `said`: the server's own words."""
+    def __init__(self, size: int, said: str = "", *, node: str = "") -> None:
+        """`size`: of the request, in bytes. `said`: the server's own words. `node`: one that is not an engine of ours."""
+        taker, advice = (
+            f"the node {node}" if node else "the model's server",
+            "" if node else ", or raise server.max_body_mib in engine.toml",
+        )
         super().__init__(
-            f"The request has {size / 2**20:.1f} MiB with the pictures of the conversation, more than the model's server takes. "
-            f"{said or 'It did not say how much it takes.'} Send fewer or smaller pictures, or raise server.max_body_mib in engine.toml."
+            f"The request has {size / 2**20:.1f} MiB with the pictures of the conversation, more than {taker} takes. "
+            f"{said or 'It did not say how much it takes.'} Send fewer or smaller pictures{advice}."
         )
 
 

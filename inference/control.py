@@ -54,9 +54,21 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-
 
 
 def build_control(
-    supervisor: Supervisor, version: str, observatory: Observatory, standing: Callable[[], Standing] = nothing_stands
+    supervisor: Supervisor,
+    version: str,
+    observatory: Observatory,
+    standing: Callable[[], Standing] = nothing_stands,
+    max_body_mib: int | None = None,
 ) -> FastAPI:
-    """The control routes of one engine, as an ASGI application; `standing` is what its settings file says to no effect."""
+    """The control routes of one engine, as an ASGI application.
+
+    Args:
+        supervisor: whose models they are about.
+        version: of the program.
+        observatory: what was seen of them.
+        standing: what the settings file says to no effect.
+        max_body_mib: the largest request that the engine takes.
+    """
     app = FastAPI(
         title="Variet engine",
         version=version,
@@ -67,7 +79,7 @@ def build_control(
         # Checked by the gate, before a request comes here; this only says so in the description.
         dependencies=[Depends(HTTPBearer(auto_error=False))],
     )
-    routes = _Routes(supervisor, version, observatory, standing)
+    routes = _Routes(supervisor, version, observatory, standing, max_body_mib)
     app.get("/v1/models")(routes.models)
     app.get("/models", include_in_schema=False)(routes.models)
     app.get("/v1/models/{name:path}")(routes.model)
@@ -94,8 +106,16 @@ def add_reload(app: FastAPI, reload: Callable[[], Awaitable[ReloadAnswer]]) -> N
 
 
 class _Routes:
-    def __init__(self, supervisor: Supervisor, version: str, observatory: Observatory, standing: Callable[[], Standing]) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        version: str,
+        observatory: Observatory,
+        standing: Callable[[], Standing],
+        max_body_mib: int | None,
+    ) -> None:
         self._standing = standing
+        self._max_body_mib = max_body_mib
         self._supervisor = supervisor
         self._version = version
         self._observatory = observatory
@@ -103,7 +123,7 @@ class _Routes:
 
     async def models(self) -> ServedModels:
         """Every name that can be asked for, loaded or not."""
-        served = self._supervisor.served_models(self._observatory.rates.rates)
+        served = self._supervisor.served_models(self._observatory.rates.rates).model_copy(update={"max_body_mib": self._max_body_mib})
         return await self._files.listed(served, tuple(self._supervisor.catalog.models.values()))
 
     async def model(self, name: str) -> ServedModel:
@@ -115,7 +135,7 @@ class _Routes:
         """Models, queue and the load under way."""
         standing = self._standing()
         status = self._supervisor.status(self._version).model_copy(
-            update={"needs_restart": standing.needs_restart, "overridden": standing.overridden}
+            update={"needs_restart": standing.needs_restart, "overridden": standing.overridden, "max_body_mib": self._max_body_mib}
         )
         status = discreet_status(status, key_of(request.scope))
         return await self._files.told(status, tuple(self._supervisor.catalog.models.values()))

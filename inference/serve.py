@@ -69,6 +69,8 @@ class _Watched:
     version: str
     observatory: Observatory
     reloader: Reloader
+    max_body_mib: int
+    """The largest request that is taken."""
 
 
 def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: str, origin: Origin | None = None) -> None:
@@ -132,7 +134,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                         tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
                     if settings.mode.unload:
                         tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
-                    await _run(engine, supervisor, front, manners, _Watched(version, observatory, reloader))
+                    await _run(engine, supervisor, front, manners, _Watched(version, observatory, reloader, settings.server.max_body_mib))
                     tasks.cancel_scope.cancel()
 
         with observatory.watching():
@@ -191,7 +193,7 @@ async def _serve_http(server: Server, front: Front, scope: anyio.CancelScope) ->
 async def _load_control(engine: Engine, supervisor: Supervisor, watched: _Watched) -> None:
     """Import the control routes in a thread, so that the engine answers meanwhile."""
     control = await anyio.to_thread.run_sync(importlib.import_module, "inference.control")
-    app = control.build_control(supervisor, watched.version, watched.observatory, lambda: watched.reloader.standing)
+    app = control.build_control(supervisor, watched.version, watched.observatory, lambda: watched.reloader.standing, watched.max_body_mib)
     control.add_reload(app, watched.reloader.reload)
     engine.set_control(app)
 

@@ -18,13 +18,14 @@ from openai.types.chat import ChatCompletionChunk
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
 from agent.engine.overflow import overflow_in
-from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed
+from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, RequestTooLarge
 from agent.routes.forwarding import Forwarded, Passing
 
 CONNECT_TIMEOUT_S = 10.0
 """Over the internet, with TLS."""
 SILENCE_TIMEOUT_S = 300.0
 """Between two pieces of a stream: the largest models think for minutes before their first word."""
+TOO_LARGE = 413
 _OURS = frozenset({"cache_prompt"})
 """Of a request, what only llama.cpp knows: others may refuse it."""
 
@@ -63,6 +64,7 @@ class OpenAIModel:
         Raises:
             EngineUnreachable: nobody answers there, or it has no room for us now.
             ContextOverflow: the request is too long for its model.
+            RequestTooLarge: it has more bytes than the server takes.
             ModelFailed: it refused, or its stream broke off.
         """
         try:
@@ -74,6 +76,8 @@ class OpenAIModel:
         except openai.APIStatusError as error:
             if (too_long := overflow_in(error.body)) is not None:
                 raise ContextOverflow(*too_long) from error
+            if error.status_code == TOO_LARGE:
+                raise RequestTooLarge(len(body), _sentence(error), node=self._name) from error
             raise ModelFailed(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             # What a stream says instead of an answer is an error without a status.

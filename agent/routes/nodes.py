@@ -29,6 +29,8 @@ class TierState:
     """Empty where nothing is known."""
     max_tools: int | None = None
     """That its model copes with at once; None where nobody says."""
+    max_body_bytes: int | None = None
+    """Of a request for it; None where nobody says."""
     is_resident: bool = True
     """It answers without being loaded first."""
     unavailable: str = ""

@@ -133,6 +133,12 @@ class Router:
                 looks.start_soon(look_at, name, node)
         return tuple([await self._with_limits(found[name], node) for name, node in self._nodes.items()])
 
+    def most_bytes(self, route: RouteChosen | None) -> int | None:
+        """Of a request for the place that a route names, as it said when it was last looked at; None where that is not known."""
+        node = self._nodes.get(route.node) if route is not None else None
+        tier = (node.scout.state.tiers or {}).get(route.tier) if node is not None and route is not None else None
+        return tier.max_body_bytes if tier is not None else None
+
     async def spending(self) -> dict[str, tuple[Spent, Bounds]]:
         """What each counted node was asked today, and its bounds."""
         day = self._today()

@@ -213,10 +213,11 @@ def tiers_of(models: ServedModels, status: EngineStatus | None = None, limits: M
     left: dict[str, float] = {}
     if status is not None and status.swap is not None and status.swap.expected_s is not None:
         left[status.swap.model] = max(0.0, status.swap.expected_s - status.swap.elapsed_s)
-    return {model.id: _tier(model, left.get(model.meta.model), limits.get(model.meta.model)) for model in models.data}
+    most = None if models.max_body_mib is None else models.max_body_mib * 2**20
+    return {model.id: _tier(model, left.get(model.meta.model), limits.get(model.meta.model), most) for model in models.data}
 
 
-def _tier(served: ServedModel, left_s: float | None, limit: int | None) -> TierState:
+def _tier(served: ServedModel, left_s: float | None, limit: int | None, max_body_bytes: int | None) -> TierState:
     meta, rates = served.meta, served.meta.rates
     return TierState(
         name=served.id,
@@ -224,6 +225,7 @@ def _tier(served: ServedModel, left_s: float | None, limit: int | None) -> TierS
         n_ctx=min(meta.n_ctx, limit or meta.n_ctx),
         capabilities=frozenset(meta.capabilities),
         max_tools=meta.max_tools,
+        max_body_bytes=max_body_bytes,
         is_resident=meta.state == "ready",
         unavailable="" if meta.available else (meta.reason or "not available"),
         load_s=left_s if left_s is not None else rates.load_s if rates else None,

@@ -219,6 +219,9 @@ class OpenSession:
     async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
         prefix = await self._tools.prefix()
         self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
+        route = self.routes.last
+        if route is not None and not route.hides_pictures and (most := self.world.router.most_bytes(route)) is not None:
+            self.conversation.keep_within(most)
         is_summary = manner == "summary"
         messages = tuple(
             self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages

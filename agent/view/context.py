@@ -11,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from agent.event_parts import Picture
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
-from agent.view.pictures import LEFT_OUT, has_pictures, size_of, with_room, without_pictures
+from agent.view.pictures import LEFT_OUT, has_pictures, sent_within, size_of, with_room, without_pictures
 from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
 BYTES_PER_TOKEN = 2
 """Of messages that no server has counted yet: few, so that the guess is rather too long than too short."""
 
+ROOM_BYTES = 64 * 1024
+"""Of a request, for what stands beside the messages and the tools."""
 CANCELLED_NOTE = "Stopped."
 """Stands where a cancelled turn's answer would be."""
 FAILED_NOTE = "I could not answer that."
@@ -99,6 +101,15 @@ class Conversation:
         tokens, counted = self._counted
         self._counted = (round(tokens * self._size() / max(1, before)), max(0, counted - moved))
 
+    def keep_within(self, most: int) -> None:
+        """Before a request: earlier pictures go for good, the oldest first, where a server takes no more than so many bytes."""
+        if not self.has_had_pictures:
+            return
+        newest = next(reversed(self._starts.values()), 0)
+        before = self._size()
+        self.messages[:] = sent_within(self.messages, most - self.prefix_size - ROOM_BYTES, newest=newest)
+        self._recount(before)
+
     def leave_out_earlier_pictures(self) -> bool:
         """Before another try of a request that was too large: pictures of all turns but the newest go for good; whether there were any.
 
@@ -109,8 +120,7 @@ class Conversation:
             return False
         before = self._size()
         self.messages[:newest] = without_pictures(self.messages[:newest], LEFT_OUT)
-        tokens, counted = self._counted
-        self._counted = (round(tokens * self._size() / max(1, before)), counted)
+        self._recount(before)
         return True
 
     def _make_room(self, pictures: Sequence[Picture]) -> None:
@@ -119,6 +129,10 @@ class Conversation:
             return
         before = self._size()
         self.messages[:] = with_room(self.messages, pictures)
+        self._recount(before)
+
+    def _recount(self, before: int) -> None:
+        """The tokens of what is in view shrink as its size did."""
         tokens, counted = self._counted
         self._counted = (round(tokens * self._size() / max(1, before)), counted)
 

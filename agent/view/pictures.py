@@ -142,6 +142,30 @@ def with_room(messages: Sequence[bytes], pictures: Iterable[Picture]) -> tuple[b
     return (*without_pictures(messages[:first], LEFT_OUT), *messages[first:])
 
 
+def sent_within(messages: Sequence[bytes], most: int, *, newest: int) -> tuple[bytes, ...]:
+    """The messages with words for the oldest pictures, whole messages at a time, where all would be sent as more bytes than a server takes.
+
+    Half of the room is used then, so that it does not happen again with the next picture: each time costs what had been read.
+
+    Args:
+        messages: with marks, oldest first.
+        most: bytes for all of them.
+        newest: the first one of the turn that is asked about; its pictures stay in any case.
+    """
+    size = sum(map(len, messages)) + sum(map(_encoded_in, messages))
+    if size <= most:
+        return tuple(messages)
+    size -= sum(map(_encoded_in, messages[:newest]))
+    first = newest
+    while first and (size := size + _encoded_in(messages[first - 1])) <= most // 2:
+        first -= 1
+    return (*without_pictures(messages[:first], LEFT_OUT), *messages[first:])
+
+
+def _encoded_in(message: bytes) -> int:
+    return sum((int(size) + 2) // 3 * 4 for *_, size in _MARK.findall(message)) if _ANY in message else 0
+
+
 def _bytes_in(message: bytes) -> int:
     return sum(int(size) for *_, size in _MARK.findall(message)) if _ANY in message else 0
 

@@ -84,6 +84,8 @@ class ServedModels(_Wire):
 
     object: Literal["list"] = "list"
     data: tuple[ServedModel, ...]
+    max_body_mib: int | None = None
+    """As in `EngineStatus`."""
 
 
 class WarmthStatus(_Wire):
@@ -188,6 +190,8 @@ class EngineStatus(_Wire):
     """How long a request waits at most before the models that are in its way take no new ones (`queue.age_bound_s`)."""
     lent_mib: Mapping[int, int] = {}
     """By graphics card, what another program has taken of one that is lent to it (`mode.yield_mib`): models keep away from those."""
+    max_body_mib: int | None = None
+    """The largest request that is taken (`server.max_body_mib`); None where an engine does not say."""
     needs_restart: tuple[str, ...] = ()
     """As in `ReloadAnswer`, of the last reload; empty for a key with limits."""
     overridden: tuple[str, ...] = ()

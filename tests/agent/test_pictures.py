@@ -15,23 +15,19 @@ import pytest
 
 from agent.errors import PictureRefused
 from agent.event_parts import Picture, PictureFile
-from agent.events import CacheLost, Event, RouteChosen, TurnDone, TurnFailed, TurnStarted
+from agent.events import RouteChosen, TurnDone, TurnFailed, TurnStarted
 from agent.routes.nodes import NodeState, TierState
 from agent.safety.taint import Taint
 from agent.sessions.exporting import exported
 from agent.turns.effects import LookUpTiers, TiersKnown
-from agent.view import pictures as view_of_pictures
 from agent.view.context import Conversation
 from agent.view.messages import user_message
 from agent.view.pictures import (
-    LEFT_OUT,
     MAX_PICTURE_BYTES,
     MAX_PICTURES,
     MAX_TOKENS,
-    MAX_VIEW_BYTES,
     MIN_TOKENS,
     UNSEEN,
-    digests_in,
     looked_at,
     size_of,
     tokens_of,
@@ -40,10 +36,7 @@ from agent.view.pictures import (
 )
 from agent.view.window import View
 from config.paths import Home
-from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
-from tests.agent.test_cache_watch import told
-from tests.agent.test_window import talk
 from tests.agent.turns import Turn
 from tests.fakes.scripted_model import Say
 
@@ -200,92 +193,3 @@ async def test_nothing_is_stored_or_sent_where_nobody_sees_or_it_is_no_picture(h
                     await agent.runtime.send(agent.session, "look", who="test", attached=beside)
             assert await agent.stored() == []
             assert agent.model.requests == []
-
-
-def shown(turn: int, *sizes: int) -> tuple[list[Event], list[Picture]]:
-    """A turn with pictures of these sizes in bytes, whose contents nobody needs."""
-    seen = looked_at("photo.png", PHOTO.content)
-    pictures = [seen.model_copy(update={"digest": f"{turn:032x}{place:032x}", "size": size}) for place, size in enumerate(sizes)]
-    started, *rest = talk(str(turn))
-    assert isinstance(started, TurnStarted)
-    return [started.model_copy(update={"pictures": tuple(pictures)}), *rest], pictures
-
-
-def test_older_pictures_are_left_out_for_good_before_a_request_is_too_large_for_the_engine():
-    log: list[Event] = []
-    conversation, sizes, newest = Conversation(prefix_size=4000), dict[str, int](), list[Picture]()
-    for turn in range(4):
-        events, newest = shown(turn, *[MAX_PICTURE_BYTES] * MAX_PICTURES)
-        sizes |= {picture.digest: picture.size for picture in newest}
-        log += events
-        for event in events:
-            conversation.add(event)
-        assert sum(sizes[digest] for digest in digests_in(conversation.messages)) * 4 / 3 < 60 * 2**20
-    assert digests_in(conversation.messages) == {picture.digest for picture in newest}, "those of the last message stay, all of them"
-    assert LEFT_OUT in conversation.messages[0].decode()
-    before = list(conversation.messages)
-    for event in talk("and now?"):
-        conversation.add(event)
-        log.append(event)
-    assert conversation.messages[: len(before)] == before, "what is left out stays left out"
-    assert Conversation(log, prefix_size=4000).messages == conversation.messages, "also when it is read again"
-    assert conversation.view().has_pictures
-    assert digests_in(conversation.to_summarise(kept_from="")) == set(), "what makes room is not too large itself"
-
-
-def test_small_pictures_leave_rarely_and_their_tokens_with_them():
-    conversation, changes = Conversation(), 0
-    for turn in range(60):
-        before = list(conversation.messages)
-        for event in shown(turn, MAX_VIEW_BYTES // 12)[0]:
-            conversation.add(event)
-        changes += conversation.messages[: len(before)] != before
-    assert 0 < changes < 10
-    crowded, roomy = Conversation(shown(0, 9)[0]), Conversation(shown(0, 9)[0])
-    crowded.add(shown(1, MAX_VIEW_BYTES)[0][0])
-    roomy.add(shown(1, 9)[0][0])
-    assert 0 < crowded.view().tokens < roomy.view().tokens
-
-
-@pytest.mark.anyio
-async def test_what_is_left_out_is_no_loss_and_a_summary_goes_without_pictures(home: Home, monkeypatch: pytest.MonkeyPatch):
-    other = PictureFile(name="other.png", content=png(5, 4))
-    monkeypatch.setattr(view_of_pictures, "MAX_VIEW_BYTES", len(PHOTO.content) + len(other.content) - 1)
-    monkeypatch.setattr(view_of_pictures, "KEPT_VIEW_BYTES", len(other.content))
-    settings = AgentSettings(agent=AgentSection(summarise_from=4096))
-    script = [told("A dot.", 900, 0), told("A bar.", 1500, 0), told("Well.", 1600, 1500), told("A dot and a bar.", 1700, 0)]
-    long = "It is a long story. " * 130
-    with anyio.fail_after(90):
-        async with agent_of(home, script, settings=settings) as agent:
-            agent.model.meta = {"capabilities": SEES}
-            for text, beside in ((long, [PHOTO]), ("and this?", [other]), ("and?", [])):
-                assert isinstance((await agent.ask(text, attached=beside))[-1], TurnDone)
-            encoded = [base64.b64encode(each.content).decode() for each in (PHOTO, other)]
-            sent = [[each for each in images(request) if each in (*encoded, LEFT_OUT)] for request in agent.model.requests]
-            assert sent == [[encoded[0]], [LEFT_OUT, encoded[1]], [LEFT_OUT, encoded[1]]]
-            assert [event for event in await agent.stored() if isinstance(event, CacheLost)] == []
-            assert (await agent.runtime.compact(agent.session)).is_summed_up
-            assert [each for each in images(agent.model.requests[3]) if each in (*encoded, LEFT_OUT)] == [LEFT_OUT] * 2
-
-
-@pytest.mark.anyio
-async def test_a_request_that_is_too_large_goes_once_more_without_earlier_pictures_and_else_ends_in_one_sentence(home: Home):
-    other = PictureFile(name="other.png", content=png(5, 4))
-    said = "The request is larger than 20 MiB (server.max_body_mib)."
-    refused = Say(status=413, error={"message": said, "code": "body_too_large"})
-    with anyio.fail_after(90):
-        async with agent_of(home, [Say("A dot."), refused, Say("A bar."), Say("Well.")]) as agent:
-            agent.model.meta = {"capabilities": SEES}
-            for text, beside in (("what is it?", [PHOTO]), ("and this?", [other]), ("and?", [])):
-                assert isinstance((await agent.ask(text, attached=beside))[-1], TurnDone)
-            encoded = [base64.b64encode(each.content).decode() for each in (PHOTO, other)]
-            sent = [[each for each in images(request) if each in (*encoded, LEFT_OUT)] for request in agent.model.requests]
-            assert sent == [[encoded[0]], encoded, [LEFT_OUT, encoded[1]], [LEFT_OUT, encoded[1]]]
-            assert [event for event in await agent.stored() if isinstance(event, CacheLost)] == []
-        async with agent_of(home, [refused], tools=agent.tools) as fresh:
-            fresh.model.meta = {"capabilities": SEES}
-            (failed,) = [event for event in await fresh.ask("what is it?", attached=[PHOTO]) if isinstance(event, TurnFailed)]
-    assert failed.error == (
-        "The request has 0.0 MiB with the pictures of the conversation, more than the model's server takes. "
-        f"{said} Send fewer or smaller pictures, or raise server.max_body_mib in engine.toml."
-    )

@@ -65,6 +65,8 @@ class ScriptedModel:
     tiers: Sequence[str] = ("fast", "balanced")
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the list of models says of them all, beyond the usual."""
+    max_body_mib: int | None = None
+    """The largest request that it says it takes."""
     connections: int = 0
     """How often anybody connected."""
     key: str = ""
@@ -138,7 +140,8 @@ class ScriptedModel:
 
     def _models(self) -> dict[str, Any]:
         meta = {"kind": "tier", "model": "scripted", "state": "ready", "n_ctx": 4096, **self.meta}
-        return {"object": "list", "data": [{"id": tier, "object": "model", "owned_by": "variet", "meta": meta} for tier in self.tiers]}
+        data = [{"id": tier, "object": "model", "owned_by": "variet", "meta": meta} for tier in self.tiers]
+        return {"object": "list", "data": data, "max_body_mib": self.max_body_mib}
 
     async def _play(self, stream: SocketStream, say: Say) -> None:
         if say.status != 200:

@@ -152,6 +152,7 @@ def test_an_engine_with_a_certificate_speaks_https_and_bounds_what_it_reads(home
             context = ssl.create_default_context(cafile=str(cert))
             with httpx2.Client(base_url=url, verify=context, timeout=BOUND_S, trust_env=False) as client:
                 assert client.get("/health").json()["status"] == "ok"
+                assert [client.get(route).json()["max_body_mib"] for route in ("/v1/models", "/engine/status")] == [1, 1]
                 assert error_of(client.get("/health", headers={"x-padding": "x" * 9000})) == (431, "headers_too_large")
                 assert error_of(client.post("/v1/embeddings", content=b" " * (2**20 + 1))) == (413, "body_too_large")
             with pytest.raises(httpx2.ConnectError):
