@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
-from mcp_servers.mail.fields import listed, placed, quote, whole, whole_fields
+from mcp_servers.mail.fields import listed, placed, quote, removed_of, whole, whole_fields
 from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.threads import Place, page_of, place_of, threads_of, without_copies
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
@@ -35,7 +35,7 @@ class Conversations:
         mails = filtered(self._store, self._mails(call, (INBOX,)), call)
         page = page_of(mails, mails, call.text("cursor"))
         lines = [shape.mail_line(listed(mail, call.now)) for mail in page.items]
-        found = {"mails": [placed(mail, call.now) for mail in page.items]}
+        found = {"mails": [placed(mail, call.now) for mail in page.items], "removed": removed_of(page.items)}
         return self._outcome(lines, "mail", found, left=page.left, cursor=page.cursor)
 
     def list_threads(self, call: Call) -> Outcome:
@@ -49,7 +49,8 @@ class Conversations:
         held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
         page = page_of(held, [thread[0] for thread in held], call.text("cursor"))
         lines = [shape.thread_line([listed(mail, call.now) for mail in thread]) for thread in page.items]
-        found = {"threads": [[placed(mail, call.now) for mail in thread] for thread in page.items]}
+        removed = removed_of(mail for thread in page.items for mail in thread)
+        found = {"threads": [[placed(mail, call.now) for mail in thread] for thread in page.items], "removed": removed}
         return self._outcome(lines, "thread", found, left=page.left, cursor=page.cursor)
 
     def read_thread(self, call: Call) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail import shape
@@ -35,7 +36,8 @@ class Drafts:
         lines = [f"d{number} {_said(draft)}" for number, draft in found.items()]
         fields = [{"id": f"d{number}", "to": _people(draft), "subject": draft.subject} for number, draft in found.items()]
         text = "\n".join([shape.found_text(lines, "draft", left=0, cursor=""), *problems])
-        return Outcome(text, {"drafts": fields, "problems": list(problems), "untrusted": True})
+        removed = dict(sum((Counter(draft.removed) for draft in found.values()), Counter[str]()))
+        return Outcome(text, {"drafts": fields, "problems": list(problems), "removed": removed, "untrusted": True})
 
     def discard_draft(self, call: Call) -> Plan:
         number, key = self._find(call.text("draft"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +77,14 @@ def whole_fields(mail: Mail) -> dict[str, Any]:
         "attachments": list(mail.attachments),
         "text": mail.text,
     }
+
+
+def removed_of(mails: Iterable[Indexed]) -> dict[str, int]:
+    """What was taken out of the subjects and senders of a list, by kind."""
+    counts = Counter[str]()
+    for mail in mails:
+        counts.update(mail.removed)
+    return dict(counts)
 
 
 def account_shown(mail: Indexed) -> str:

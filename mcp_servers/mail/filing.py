@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail import shape
-from mcp_servers.mail.fields import account_shown, listed, placed
+from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
 from mcp_servers.mail.search import asked_for, find
 from mcp_servers.mail.several import MOVED_SINCE, file_plan, meant
 from mcp_servers.mailbox.places import ARCHIVE, TRASH
@@ -96,7 +96,10 @@ class Filing:
 
         def execute() -> Outcome:
             moved = mail if mail.folder == folder else self._store.move(mail, folder)
-            return Outcome(shape.moved_text(shown, folder, account_shown(mail)), {"mail": placed(moved, call.now), "untrusted": True})
+            return Outcome(
+                shape.moved_text(shown, folder, account_shown(mail)),
+                {"mail": placed(moved, call.now), "removed": removed_of([mail]), "untrusted": True},
+            )
 
         lines = (("Mail", shape.mail_line(shown)), ("From", mail.folder), ("To", folder))
         summary = shape.moved_text(shown, folder, account_shown(mail)).replace("Moved", "Move", 1)

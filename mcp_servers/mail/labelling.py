@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
-from mcp_servers.mail.fields import listed, placed
+from mcp_servers.mail.fields import listed, placed, removed_of
 from mcp_servers.mail.search import asked_for, find
 from mcp_servers.mail.several import GONE, Labels, Meant, label_plan, meant
 from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
@@ -104,7 +104,9 @@ class Labelling:
     def _shown(self, call: Call, mail: Indexed, labels: Sequence[str]) -> Outcome:
         names = [clean_line(name) for name in labels]
         fields = {**placed(mail, call.now), "unread": "unread" in names, "labels": names}
-        return Outcome(shape.labelled_text(listed(mail, call.now), names), {"mail": fields, "untrusted": True})
+        return Outcome(
+            shape.labelled_text(listed(mail, call.now), names), {"mail": fields, "removed": removed_of([mail]), "untrusted": True}
+        )
 
     def _account(self, mail: Indexed) -> LabellingAccount:
         [account] = self._store.named(mail.account)

@@ -11,7 +11,7 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.conversations import Conversations
 from mcp_servers.mail.drafting import Drafting
 from mcp_servers.mail.drafts import Drafts
-from mcp_servers.mail.fields import fields, listed, quote, whole, whole_fields
+from mcp_servers.mail.fields import fields, listed, quote, removed_of, whole, whole_fields
 from mcp_servers.mail.files import Files
 from mcp_servers.mail.filing import Filing
 from mcp_servers.mail.labelling import Labelling
@@ -42,7 +42,8 @@ class MailTools:
         return {"search_mail": self.search_mail, "read_mail": self.read_mail, **beside}
 
     def search_mail(self, call: Call) -> Outcome:
-        mails = tuple(listed(mail, call.now) for mail in filtered(self._store, self._store.mails(wanted=wanted_by(call)), call))
+        kept = filtered(self._store, self._store.mails(wanted=wanted_by(call)), call)
+        mails = tuple(listed(mail, call.now) for mail in kept)
         problems, left_out = self._store.problems, self._store.left_out
         found: dict[str, Any] = {"count": len(mails), "mails": [fields(mail) for mail in mails[:MAX_LISTED]], "untrusted": True}
         if len(mails) > MAX_LISTED:
@@ -50,7 +51,7 @@ class MailTools:
                 *left_out,
                 f"Not told one by one: {count_text(len(mails) - MAX_LISTED, 'more mail')}. find_mails shows all in pages.",
             )
-        said = {"problems": list(problems), "left_out": list(left_out)}
+        said = {"problems": list(problems), "left_out": list(left_out), "removed": removed_of(kept[:MAX_LISTED])}
         text = "\n".join([shape.mails_text(mails), *left_out])
         return Outcome(shape.with_problems(text, problems), {**found, **said})
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
-from mcp_servers.mail.fields import account_shown, listed, placed
+from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
 from mcp_servers.mail.search import named
 from mcp_servers.mailbox.accounts import LabellingAccount
 from mcp_servers.mailbox.moving import relabel_all
@@ -157,6 +157,7 @@ def _outcome(call: Call, what: str, lines: Sequence[str], done: Sequence[Indexed
     fields = {
         "mails": [placed(one, call.now) for one in done],
         "failed": [{"mail": name, "why": why} for name, why in failed.items()],
+        "removed": removed_of(done),
         "untrusted": True,
     }
     return Outcome("\n".join([head, *lines, *left]), fields)

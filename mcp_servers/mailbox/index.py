@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,7 +31,7 @@ CREATE TABLE IF NOT EXISTS mails (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sender_name TEXT NOT NULL, sender TEXT NOT NULL,
     subject TEXT NOT NULL, sent_at REAL NOT NULL, recipients TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS drafts (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS chains (key TEXT PRIMARY KEY, message_id TEXT NOT NULL, refs TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS chains (key TEXT PRIMARY KEY, message_id TEXT NOT NULL, refs TEXT NOT NULL, removed TEXT);
 CREATE TABLE IF NOT EXISTS origins (key TEXT PRIMARY KEY, folder TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS words (key TEXT PRIMARY KEY, folder TEXT NOT NULL, stamp TEXT NOT NULL, words TEXT NOT NULL);
 """
@@ -50,6 +51,8 @@ class Row:
     message_id: str
     references: tuple[str, ...]
     """What it answers, the oldest first."""
+    removed: Mapping[str, int]
+    """What was taken out of the subject and the sender's name, by kind."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,15 @@ class MailIndex:
     def rows(self, refs: Collection[str]) -> list[Row]:
         """What is known of these mails, in no order."""
         query = (
-            "SELECT id, key, sender_name, sender, subject, sent_at, recipients, message_id, refs FROM mails LEFT JOIN chains USING (key)"
+            "SELECT id, key, sender_name, sender, subject, sent_at, recipients, message_id, refs, removed "
+            "FROM mails LEFT JOIN chains USING (key)"
         )
         return [
             Row(
                 number, ref, Person(name, address), subject, datetime.fromtimestamp(sent_at, UTC),
-                _listed(recipients), message_id or "", _listed(chain or "[]"),
+                _listed(recipients), message_id or "", _listed(chain or "[]"), json.loads(removed) if removed else {},
             )
-            for number, ref, name, address, subject, sent_at, recipients, message_id, chain in self._all(query)
+            for number, ref, name, address, subject, sent_at, recipients, message_id, chain, removed in self._all(query)
             if ref in refs
         ]  # fmt: skip
 
@@ -129,7 +133,8 @@ class MailIndex:
 
     def seen(self) -> dict[str, Seen]:
         """Every mail that is known whole."""
-        query = "SELECT key, folder, stamp FROM words JOIN mails USING (key) JOIN chains USING (key)"
+        # What an index of before does not know is read again, once.
+        query = "SELECT key, folder, stamp FROM words JOIN mails USING (key) JOIN chains USING (key) WHERE removed IS NOT NULL"
         return {str(ref): Seen(folder, stamp) for ref, folder, stamp in self._all(query)}
 
     def add(self, mails: Iterable[Entered]) -> None:
@@ -139,7 +144,7 @@ class MailIndex:
             return
         # Worked out before the others have to wait.
         rows = [_row(mail) for mail in fresh]
-        chains = [(mail.ref, mail.parsed.message_id, json.dumps(mail.parsed.chain)) for mail in fresh]
+        chains = [(mail.ref, mail.parsed.message_id, json.dumps(mail.parsed.chain), _counts(mail.parsed)) for mail in fresh]
         words = [(mail.ref, mail.seen.folder, mail.seen.stamp, _words(mail.parsed)) for mail in fresh]
 
         def take_in(store: sqlite3.Connection) -> None:
@@ -149,7 +154,7 @@ class MailIndex:
                 "subject = excluded.subject, sent_at = excluded.sent_at, recipients = excluded.recipients",
                 rows,
             )
-            store.executemany("INSERT OR REPLACE INTO chains VALUES (?, ?, ?)", chains)
+            store.executemany("INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?)", chains)
             store.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", words)
 
         self._shelf.change(take_in)
@@ -211,6 +216,9 @@ def _made(store: sqlite3.Connection) -> None:
     store.executescript(_SCHEMA)
     if any(row[1] == "text" for row in store.execute("PRAGMA table_info(mails)")):
         store.execute("ALTER TABLE mails DROP COLUMN text")  # an index of before kept the texts themselves
+    if all(row[1] != "removed" for row in store.execute("PRAGMA table_info(chains)")):
+        with suppress(sqlite3.OperationalError):  # another process was faster
+            store.execute("ALTER TABLE chains ADD COLUMN removed TEXT")
 
 
 @lru_cache(maxsize=1024)
@@ -223,6 +231,10 @@ def _row(mail: Entered) -> tuple[str, str, str, str, float, str]:
     parsed = mail.parsed
     recipients = json.dumps([person.address.lower() for person in parsed.to])
     return mail.ref, parsed.sender.name, parsed.sender.address, parsed.subject, parsed.sent_at.timestamp(), recipients
+
+
+def _counts(parsed: Parsed) -> str:
+    return json.dumps(parsed.head_removed) if parsed.head_removed else ""
 
 
 def _words(parsed: Parsed) -> str:

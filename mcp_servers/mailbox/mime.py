@@ -74,6 +74,8 @@ class Parsed:
     """Its readable part is `text` alone: no second form (HTML) that could say something else."""
     removed: Mapping[str, int] = field(default_factory=dict[str, int])
     """What was taken out of the text, the subject and the sender's name, by kind."""
+    head_removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The same, without the text: what a list of mails lacks."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ def parse(content: bytes) -> Parsed:
     text, removed = _text(message)
     files = _files(message)
     senders = people_in(_header(message, "From"))
+    of_head = hidden_counts(_header(message, "Subject") + _header(message, "From"))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
         to=people_in(_header(message, "To")),
@@ -100,7 +103,8 @@ def parse(content: bytes) -> Parsed:
         text=text,
         attachments=_attachments(files or ()),
         is_plain=_is_plain(message, files),
-        removed=Counter(removed) + Counter(hidden_counts(_header(message, "Subject") + _header(message, "From"))),
+        removed=Counter(removed) + Counter(of_head),
+        head_removed=of_head,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Indexed:
     references: tuple[str, ...] = ()
     is_found: bool = False
     """Its account's server says that it has the words that were wanted."""
+    removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What was taken out of the subject and the sender's name, by kind."""
 
 
 class MailStore:
@@ -281,4 +283,5 @@ def _indexed(row: Row, look: Look, key: str) -> Indexed:
     return Indexed(
         row.number, key, row.sender, row.subject, row.sent_at, look.unread[key], row.recipients, look.account.name,
         look.folder, row.message_id, row.references, look.found is not None and key in look.found.unread,
+        row.removed,
     )  # fmt: skip
