@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inference.contract import CONTRACT, CONTRACT_VERSION, MODEL, REQUEST_ID, ErrorDetail, error_frame
 from inference.errors import EngineError
-from inference.incoming import RawHeaders, Send
+from inference.incoming import RawHeaders, Send, Straight
 
 _DROPPED = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"trailer", b"server", b"date"})
 """Headers that belong to one connection, and those that our own server writes."""
@@ -18,8 +18,9 @@ _EVENT_STREAM: RawHeaders = [(b"content-type", b"text/event-stream"), (b"cache-c
 class Answer:
     """One answer. At most one of `begin`, `begin_events` and `fail` starts it."""
 
-    def __init__(self, send: Send, path: str) -> None:
+    def __init__(self, send: Send, path: str, straight: Straight | None = None) -> None:
         self._send = send
+        self._straight = straight
         self._path = path
         self._own: RawHeaders = [(CONTRACT.lower().encode(), str(CONTRACT_VERSION).encode())]
         self.is_begun = False
@@ -46,6 +47,16 @@ class Answer:
     async def write(self, chunk: bytes) -> None:
         """Pass on a part of the body."""
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether `write_straight` can be used now."""
+        return self._straight is not None and self._straight.is_open
+
+    def write_straight(self, chunk: bytes) -> None:
+        """Pass on a part of the body without waiting; only while `is_straight`."""
+        if self._straight is not None:
+            self._straight.write(chunk)
 
     async def end(self, chunk: bytes = b"") -> None:
         """The body is complete."""

@@ -33,8 +33,6 @@ CLIENT_KEEP_ALIVE_S = 75
 """An idle client's connection is kept this long: reconnecting costs more than the socket."""
 LAST_ANSWERS_BOUND_S = 2
 """After all models have stopped: for answers that are on their way out."""
-TICK_S = 1.0
-"""Between two looks at the clock: answers say the time to the second."""
 _LINE_BOUND = 2048
 """Bytes of a request's first line, beside its headers; longer ones meet the same refusal."""
 
@@ -52,10 +50,8 @@ class Server(uvicorn.Server):
         self._is_ending.set()
 
     async def main_loop(self) -> None:
-        """As uvicorn's, which looks ten times a second whether it is to end: a third of what an idle engine cost."""
-        while not await self.on_tick(0):
-            with anyio.move_on_after(TICK_S):
-                await self._is_ending.wait()
+        """As uvicorn's, without looking ten times a second whether it is to end, and at the clock, which `HeadProtocol` does when asked."""
+        await self._is_ending.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from inference.discretion import discreet
 from inference.errors import EngineError, UpstreamDied
 from inference.files_there import check_files
 from inference.hang import Pulse, guarded
-from inference.incoming import ClientGone, Incoming, Receive, Scope, Send, read
+from inference.incoming import STRAIGHT, ClientGone, Incoming, Receive, Scope, Send, read
 from inference.outgoing import Request
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
@@ -90,7 +90,7 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = Watch(scope)
         try:
-            await self._serve(scope, receive, Answer(send, scope["path"]), watch)
+            await self._serve(scope, receive, Answer(send, scope["path"], scope.get("extensions", {}).get(STRAIGHT)), watch)
         finally:
             finished = watch.finished()
             self._observe(finished)
@@ -213,6 +213,15 @@ class Proxy:
             tap = Tap(is_stream=answer.is_stream)
             watch.answering(upstream.status, tap)
             is_reading = PROMPT_PROGRESS in chunk
+
+            def take(piece: bytes) -> bool:
+                if is_reading or not answer.is_straight:
+                    return False
+                pulse.beat(piece)
+                if passed := tap.take(piece):
+                    answer.write_straight(passed)
+                return True
+
             while chunk:
                 if is_reading and PROMPT_PROGRESS not in chunk:
                     is_reading = False
@@ -222,7 +231,7 @@ class Proxy:
                     pulse.is_delivering = True
                     await answer.write(passed)
                     pulse.is_delivering = False
-                chunk = await upstream.read()
+                chunk = await upstream.read(take)
             pulse.is_delivering = True
             await answer.end(tap.rest())
             watch.answered()

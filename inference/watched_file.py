@@ -18,6 +18,8 @@ import anyio.lowlevel
 
 POLL_S = 1.0
 """Between two looks at a file. A change counts when two looks have found the same, so a file half written is never read."""
+ABSENT_S = 1.0
+"""Between two looks for a file that is not there, at least: what comes new has nothing to take back."""
 COARSE_S = 3.0
 """For so long after a change the file's text is compared too: some file systems tell its time to two seconds, and a second change may be as
 long as the first."""
@@ -43,7 +45,7 @@ class FileWatch:
 
         def look() -> None:
             last, fresh_until = self._known, time.monotonic() + COARSE_S
-            while not is_over.wait(every_s):
+            while not is_over.wait(every_s if last[0] is not None else max(every_s, ABSENT_S)):
                 # Else by its stamp alone: it costs less, and on Windows nobody can replace a file that is being read.
                 is_still = last == self._known and _stamp_of(self.path) == last[0] and time.monotonic() >= fresh_until
                 now = last if is_still else _look_at(self.path)

@@ -31,6 +31,8 @@ _HIGH_WATER = 256 * 1024
 """Unread bytes from which on the server is made to wait: a client that reads slowly must not fill our memory."""
 _ONE_PIECE = 64 * 1024
 """A body up to this is sent with its head, in one packet for the server to wake up for."""
+Take = Callable[[bytes], bool]
+"""Takes a piece of a body as it comes, from the event loop itself, or says that it cannot now."""
 
 
 class Broken(Exception):
@@ -120,6 +122,7 @@ class Connection(asyncio.Protocol):
         self._is_asked = False
         self._unread = b""
         self._error: Broken | None = None
+        self._take: Take | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard_by = math.inf
@@ -159,16 +162,20 @@ class Connection(asyncio.Protocol):
             raise
         return self
 
-    async def read(self) -> bytes:
-        """The next piece of the answer's body; empty at its end.
+    async def read(self, take: Take | None = None) -> bytes:
+        """The next piece of the answer's body that `take` does not take; empty at its end. What it takes wakes no task.
 
         Raises:
             Broken: the answer was cut off, or has been silent for too long.
         """
-        while not self._unread:
-            if self._answer.is_complete:
-                return b""
-            await self._next()
+        self._take = take
+        try:
+            while not self._unread:
+                if self._answer.is_complete:
+                    return b""
+                await self._next()
+        finally:
+            self._take = None
         data, self._unread = self._unread, b""
         if self._is_held and self._transport is not None:
             self._is_held = False
@@ -253,7 +260,11 @@ class Connection(asyncio.Protocol):
         except BadResponse as error:
             self._fail(Broken(str(error)))
             return
-        if self._unread:
+        if body and not self._unread and self._take is not None and self._take(body):
+            self._heard_by = self._loop.time() + self._silence_bound_s
+            if not self._answer.is_complete:
+                return
+        elif self._unread:
             self._unread += body
             if len(self._unread) > _HIGH_WATER and not self._is_held and self._transport is not None:
                 self._is_held = True

@@ -27,6 +27,7 @@ from inference.control import build_control
 from inference.endings import ObserveEnd, observe_no_end
 from inference.events import EventHub
 from inference.gate import Gate
+from inference.heads import HeadProtocol
 from inference.history import LoadTimes
 from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
@@ -143,7 +144,7 @@ async def engine(
             app = Engine(gate, supervisor, Proxy(supervisor, connections, 2**20, observe_both, hung_s), "0.0.0", mode)
             control = build_control(supervisor, "0.0.0", observatory)
             app.set_control(control)
-            config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
+            config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", http=HeadProtocol, timeout_graceful_shutdown=1)  # pyright: ignore[reportArgumentType]
             server = Server(config)
             tasks.start_soon(server.serve, [listener])
             async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:

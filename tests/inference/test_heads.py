@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+
 import h11
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from inference.heads import Chunking
+from inference.heads import Chunking, HeadProtocol
+from inference.incoming import STRAIGHT, Receive, Scope, Send, Straight
 
 PARTS = [b"data: 1\n\n", b"", b"x" * 70000]
 
@@ -60,3 +68,111 @@ def test_what_h11_refuses_is_refused() -> None:
     ours.send(h11.Response(status_code=200, headers=[(b"content-length", b"1")]))
     with pytest.raises(h11.LocalProtocolError):
         ours.send(h11.Data(data=b"too long"))
+
+
+class Wire(asyncio.Transport):
+    """The client's end, for what an application writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return False
+
+
+Body = Callable[[Straight, Send, HeadProtocol], Awaitable[None]]
+
+
+async def answered(body: Body, headers: list[tuple[bytes, bytes]], head: bytes = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") -> bytes:
+    """What a client gets from an application that begins an answer and goes on with `body`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        straight: Straight = scope["extensions"][STRAIGHT]
+        assert not straight.is_open
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await body(straight, send, protocol)
+
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)  # pyright: ignore[reportArgumentType]
+    config.load()
+    state = ServerState()
+    protocol, wire = HeadProtocol(config, state, {}), Wire()
+    protocol.connection_made(wire)
+    protocol.data_received(head)
+    await next(iter(state.tasks))
+    protocol.connection_lost(None)
+    return wire.written
+
+
+async def end(send: Send) -> None:
+    await send({"type": "http.response.body", "body": b"end", "more_body": False})
+
+
+async def part(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+@pytest.mark.anyio
+async def test_parts_that_go_straight_are_the_same_bytes_in_the_same_place() -> None:
+    async def straight_on(straight: Straight, send: Send, _: HeadProtocol) -> None:
+        await part(send, b"one")
+        assert straight.is_open
+        straight.write(b"two")
+        straight.write(b"three")
+        await end(send)
+        assert not straight.is_open
+
+    async def by_messages(_straight: Straight, send: Send, _: HeadProtocol) -> None:
+        for data in (b"one", b"two", b"three"):
+            await part(send, data)
+        await end(send)
+
+    found, expected = [await answered(body, []) for body in (straight_on, by_messages)]
+    assert (
+        found.partition(b"\r\n\r\n")[2]
+        == expected.partition(b"\r\n\r\n")[2]
+        == (b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n3\r\nend\r\n0\r\n\r\n")
+    )
+
+
+@pytest.mark.anyio
+async def test_nothing_goes_straight_past_a_client_that_reads_slowly() -> None:
+    async def slow(straight: Straight, send: Send, protocol: HeadProtocol) -> None:
+        protocol.pause_writing()
+        assert not straight.is_open
+        protocol.resume_writing()
+        assert straight.is_open
+        await end(send)
+
+    await answered(slow, [])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "head"),
+    [([(b"content-length", b"3")], b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), ([], b"GET / HTTP/1.0\r\n\r\n")],
+)
+async def test_an_answer_that_is_not_in_chunks_goes_by_messages(headers: list[tuple[bytes, bytes]], head: bytes) -> None:
+    async def whole(straight: Straight, send: Send, _: HeadProtocol) -> None:
+        assert not straight.is_open
+        await end(send)
+
+    assert (await answered(whole, headers, head)).endswith(b"\r\n\r\nend")
+
+
+@pytest.mark.anyio
+async def test_an_answer_says_when_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_straight: Straight, send: Send, _: HeadProtocol) -> None:
+        await end(send)
+
+    for moment in (1_800_000_000.9, 1_800_000_001.0):
+        monkeypatch.setattr(time, "time", lambda now=moment: now)
+        lines = (await answered(nothing, [])).split(b"\r\n")
+        (date,) = [line.removeprefix(b"date: ") for line in lines if line.startswith(b"date: ")]
+        assert parsedate_to_datetime(date.decode()).timestamp() == int(moment)

@@ -9,6 +9,7 @@ import httpx2
 import openai
 import pytest
 
+from inference.answer import Answer
 from inference.contract import ErrorEnvelope
 from tests.fakes.upstream import BreakOff, Exchange
 from tests.inference.engines import ASKED, error_of, frame, running, until
@@ -77,6 +78,33 @@ async def test_a_stream_arrives_frame_by_frame(tmp_path: Path) -> None:
             go_on.set()
             assert b"".join([chunk async for chunk in chunks]) == frame("two") + b"data: [DONE]\n\n"
         await until(on.supervisor, lambda state: not state.models["small"].leases)
+
+
+async def test_a_stream_passes_as_the_same_bytes_and_its_parts_wait_for_no_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [frame(f"word{index}") for index in range(20)]
+    messages: list[bytes] = []
+    write = Answer.write
+
+    async def counted(answer: Answer, chunk: bytes) -> None:
+        messages.append(chunk)
+        await write(answer, chunk)
+
+    monkeypatch.setattr(Answer, "write", counted)
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        for each in said:
+            # In two pieces: a frame that is not whole waits for its rest.
+            await exchange.chunk(each[:9])
+            await exchange.chunk(each[9:])
+            await anyio.sleep(0.005)
+        await exchange.chunk(b"")
+
+    async with running(tmp_path) as (on, upstream, _):
+        upstream.script = talk
+        answer = await on.client.post("/v1/chat/completions", json=ASKED)
+    assert answer.content == b"".join(said)
+    assert len(messages) < len(said) / 2
 
 
 async def test_a_stock_client_streams_and_swaps_tiers_by_naming_them(tmp_path: Path) -> None:
