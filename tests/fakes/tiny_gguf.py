@@ -3,18 +3,18 @@
 The model knows one thing: which piece of text follows which (attention and feed-forward are zero, so the next token
 depends on the last one only). Every prompt ends where the reply begins, so it always says the same pieces in order and
 then stops, or begins again when `is_endless`. That is enough for real streams, real tool calls and real stops.
-The file is written by hand from the format's description (ggml, docs/gguf.md), which spares a dependency.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-import struct
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from tests.fakes.gguf_file import ALIGNMENT, flag_key, float_key, gguf, number_key, numbers_key, text_key, texts_key
 
 GREETING: Final = ("Good", " morning", ", all", " is", " well.")
 COUNTING: Final = (" one", " two", " three", " four", " five", " six", " seven", " eight", " nine", " ten")
@@ -48,15 +48,15 @@ Answer with <tool_call>
 """
 
 _CONTROL: Final = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
-_WIDTH: Final = 64
+_FILLING: Final = {"pre": "<|fim_prefix|>", "suf": "<|fim_suffix|>", "mid": "<|fim_middle|>"}
+"""What stands around a text that has a gap, by the name that the format has for each."""
+WIDTH: Final = 64
+"""Numbers that stand for one token."""
 _HIDDEN: Final = 64
 _HEADS: Final = 2
-_ALIGNMENT: Final = 32
 _SHARPNESS: Final = 6.0
 """How far the right next token stands out: at the default temperature, nothing else is ever drawn."""
 
-# Value types of the format.
-_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
 _NORMAL_TOKEN, _CONTROL_TOKEN, _USER_DEFINED_TOKEN = 1, 3, 4
 
 
@@ -68,6 +68,7 @@ def write_tiny_gguf(
     context: int = 4096,
     padding_mib: int = 0,
     window: int | None = None,
+    fills_gaps: bool = False,
 ) -> Path:
     """Write a model that answers everything with `says` (its pieces must differ) and return `path`.
 
@@ -78,33 +79,35 @@ def write_tiny_gguf(
         context: the trained context length that the file claims.
         padding_mib: extra weights that change nothing, for tests that need a load to take a while.
         window: tokens that most layers look back at; such a model repeats its prompt's last token instead of saying anything.
+        fills_gaps: know the tokens around a gap in a text, so that `/infill` takes it.
     """
     pieces = [piece for piece in says if len(piece) > 1]
     if len(set(pieces)) != len(says):
         raise ValueError("pieces must be distinct and longer than one character")
     letters = _byte_letters()
-    tokens = [*_CONTROL, *letters, "he", "in", *pieces]
-    kinds = [_CONTROL_TOKEN] * len(_CONTROL) + [_NORMAL_TOKEN] * (len(letters) + 2) + [_USER_DEFINED_TOKEN] * len(pieces)
+    control = [*_CONTROL, *(_FILLING.values() if fills_gaps else ())]
+    tokens = [*control, *letters, "he", "in", *pieces]
+    kinds = [_CONTROL_TOKEN] * len(control) + [_NORMAL_TOKEN] * (len(letters) + 2) + [_USER_DEFINED_TOKEN] * len(pieces)
     # Of a window's architecture every fourth block looks back at everything.
     blocks = 4 if window else 1 + padding_mib * 1024 * 1024 // _BLOCK_BYTES
     tensors = _tensors(tokens, pieces, is_endless=is_endless, blocks=blocks)
     keys = _keys(tokens, kinds, context, blocks=blocks, window=window)
     if window:
         tensors = {name: tensor for name, tensor in tensors.items() if name != "output.weight" and "ffn_norm" not in name}
-    path.write_bytes(_file(keys, tensors))
+    path.write_bytes(gguf(keys, tensors))
     return path
 
 
 _BLOCK_SHAPES: Final = {
-    "attn_norm": (_WIDTH,),
-    "ffn_norm": (_WIDTH,),
-    "attn_q": (_WIDTH, _WIDTH),
-    "attn_k": (_WIDTH, _WIDTH),
-    "attn_v": (_WIDTH, _WIDTH),
-    "attn_output": (_WIDTH, _WIDTH),
-    "ffn_gate": (_WIDTH, _HIDDEN),
-    "ffn_up": (_WIDTH, _HIDDEN),
-    "ffn_down": (_HIDDEN, _WIDTH),
+    "attn_norm": (WIDTH,),
+    "ffn_norm": (WIDTH,),
+    "attn_q": (WIDTH, WIDTH),
+    "attn_k": (WIDTH, WIDTH),
+    "attn_v": (WIDTH, WIDTH),
+    "attn_output": (WIDTH, WIDTH),
+    "ffn_gate": (WIDTH, _HIDDEN),
+    "ffn_up": (WIDTH, _HIDDEN),
+    "ffn_down": (_HIDDEN, WIDTH),
 }
 _BLOCK_BYTES: Final = 4 * sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in _BLOCK_SHAPES.values())
 
@@ -118,8 +121,8 @@ def _byte_letters() -> list[str]:
 
 def _tensors(tokens: list[str], pieces: list[str], *, is_endless: bool, blocks: int) -> dict[str, tuple[tuple[int, ...], array[float]]]:
     draw = random.Random(7)
-    embedding = [[0.5] + [draw.gauss(0, 1) for _ in range(_WIDTH - 1)] for _ in tokens]
-    output = [[0.0] * _WIDTH for _ in tokens]
+    embedding = [[0.5] + [draw.gauss(0, 1) for _ in range(WIDTH - 1)] for _ in tokens]
+    output = [[0.0] * WIDTH for _ in tokens]
     place = {token: index for index, token in enumerate(tokens)}
     chain = ["<|assistant|>", *pieces, pieces[0] if is_endless else "<|end|>"]
     for token, follower in zip(chain, chain[1:], strict=False):
@@ -131,9 +134,9 @@ def _tensors(tokens: list[str], pieces: list[str], *, is_endless: bool, blocks: 
     output[place[pieces[0]]][0] += _SHARPNESS * 4
     flat = {"token_embd": embedding, "output": output}
     tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {
-        f"{name}.weight": ((_WIDTH, len(tokens)), array("f", itertools.chain.from_iterable(rows))) for name, rows in flat.items()
+        f"{name}.weight": ((WIDTH, len(tokens)), array("f", itertools.chain.from_iterable(rows))) for name, rows in flat.items()
     }
-    tensors["output_norm.weight"] = ((_WIDTH,), array("f", [1.0] * _WIDTH))
+    tensors["output_norm.weight"] = ((WIDTH,), array("f", [1.0] * WIDTH))
     for block in range(blocks):
         for name, shape in _BLOCK_SHAPES.items():
             size = shape[0] * (shape[1] if len(shape) > 1 else 1)
@@ -146,19 +149,20 @@ def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int, win
     kind = "cohere2" if window else "llama"
     numbers = {
         f"{kind}.context_length": context,
-        f"{kind}.embedding_length": _WIDTH,
+        f"{kind}.embedding_length": WIDTH,
         f"{kind}.block_count": blocks,
         f"{kind}.feed_forward_length": _HIDDEN,
         f"{kind}.attention.head_count": _HEADS,
         f"{kind}.attention.head_count_kv": _HEADS,
-        f"{kind}.rope.dimension_count": _WIDTH // _HEADS,
+        f"{kind}.rope.dimension_count": WIDTH // _HEADS,
         f"{kind}.vocab_size": len(tokens),
         "tokenizer.ggml.bos_token_id": tokens.index("<|pad|>"),
         "tokenizer.ggml.padding_token_id": tokens.index("<|pad|>"),
         "tokenizer.ggml.eos_token_id": tokens.index("<|end|>"),
         "tokenizer.ggml.eot_token_id": tokens.index("<|end|>"),
-        "general.alignment": _ALIGNMENT,
+        "general.alignment": ALIGNMENT,
         **({f"{kind}.attention.sliding_window": window} if window else {}),
+        **{f"tokenizer.ggml.fim_{name}_token_id": tokens.index(token) for name, token in _FILLING.items() if token in tokens},
     }
     texts = {
         "general.architecture": kind,
@@ -168,34 +172,13 @@ def _keys(tokens: list[str], kinds: list[int], context: int, *, blocks: int, win
         "tokenizer.chat_template": CHAT_TEMPLATE,
     }
     return [
-        *(_text(key) + struct.pack("<I", _STRING) + _text(value) for key, value in texts.items()),
-        *(_text(key) + struct.pack("<II", _UINT32, value) for key, value in numbers.items()),
-        _text(f"{kind}.attention.layer_norm_{'' if window else 'rms_'}epsilon") + struct.pack("<If", _FLOAT32, 1e-5),
-        *([_text(f"{kind}.logit_scale") + struct.pack("<If", _FLOAT32, 1.0)] if window else []),
-        _text("tokenizer.ggml.add_bos_token") + struct.pack("<I?", _BOOL, False),
-        _text("tokenizer.ggml.tokens") + _texts(tokens),
+        *(text_key(key, value) for key, value in texts.items()),
+        *(number_key(key, value) for key, value in numbers.items()),
+        float_key(f"{kind}.attention.layer_norm_{'' if window else 'rms_'}epsilon", 1e-5),
+        *([float_key(f"{kind}.logit_scale", 1.0)] if window else []),
+        flag_key("tokenizer.ggml.add_bos_token", value=False),
+        texts_key("tokenizer.ggml.tokens", tokens),
         # llama.cpp refuses an empty list of merges.
-        _text("tokenizer.ggml.merges") + _texts(["h e", "i n"]),
-        _text("tokenizer.ggml.token_type") + struct.pack("<IIQ", _ARRAY, _INT32, len(kinds)) + struct.pack(f"<{len(kinds)}i", *kinds),
+        texts_key("tokenizer.ggml.merges", ["h e", "i n"]),
+        numbers_key("tokenizer.ggml.token_type", kinds),
     ]
-
-
-def _file(keys: list[bytes], tensors: dict[str, tuple[tuple[int, ...], array[float]]]) -> bytes:
-    head = bytearray(struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(keys)) + b"".join(keys))
-    body = bytearray()
-    for name, (shape, values) in tensors.items():
-        head += _text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape)
-        head += struct.pack("<IQ", 0, len(body))  # type 0: F32
-        body += values.tobytes()
-        body += bytes(-len(body) % _ALIGNMENT)
-    head += bytes(-len(head) % _ALIGNMENT)
-    return bytes(head + body)
-
-
-def _text(value: str) -> bytes:
-    data = value.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def _texts(values: Sequence[str]) -> bytes:
-    return struct.pack("<IIQ", _ARRAY, _STRING, len(values)) + b"".join(_text(value) for value in values)

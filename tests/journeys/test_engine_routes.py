@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -13,7 +12,10 @@ import pytest
 
 from config.paths import Home
 from inference.embedded.flags import BUILTIN_MODELS
+from tests.fakes.tiny_gguf import write_tiny_gguf
+from tests.fakes.tiny_projector import TOKENS, write_tiny_projector
 from tests.journeys.engine_process import RunningEngine, running_engine
+from tests.journeys.route_calls import ADD_EVENT, ALIASES, CALLS, CHAT, GREEDY, HELLO, LOOK, READ_MAIL, SEEN, TOOLS, Call
 from tests.journeys.servers import ServerKind
 
 pytestmark = [
@@ -25,7 +27,7 @@ MODULE_BOUND_S = 300
 """For all tests of one server together: one engine serves them all."""
 SIDE_BY_SIDE = """
 [residency]
-max_llm = 2
+max_llm = 4
 [models.chat]
 path = "builtin:nano"
 context = 1024
@@ -36,19 +38,21 @@ path = "builtin:nano"
 context = 512
 threads = 1
 extra_args = ["--no-warmup", "--embeddings", "--pooling", "mean"]
+[models.ranks]
+path = "{tiny}"
+context = 512
+threads = 1
+extra_args = ["--no-warmup", "--rerank"]
+[models.sees]
+path = "{tiny}"
+mmproj = "{projector}"
+context = 512
+threads = 1
+extra_args = ["--no-warmup"]
 [tiers]
 fast = "chat"
 """
-HELLO: list[Any] = [{"role": "user", "content": "What is on my calendar tomorrow?"}]
-GREEDY: dict[str, Any] = {"temperature": 0, "seed": 1}
-ADD_EVENT: dict[str, Any] = {
-    "name": "add_event",
-    "description": "Add an event.",
-    "parameters": {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
-}
-READ_MAIL: dict[str, Any] = {"name": "read_mail", "description": "Read a mail.", "parameters": {"type": "object", "properties": {}}}
-TOOLS: list[Any] = [{"type": "function", "function": tool} for tool in (READ_MAIL, ADD_EVENT)]
-
+MODELS = ("chat", "embed", "ranks", "sees")
 _DRAWN = re.compile(r"\b(?:chatcmpl-|resp_|msg_|rs_|fc_|call_)?[A-Za-z0-9]{24,}\b")
 """An id that a server draws anew for each answer."""
 _MEASURED = frozenset({"timings", "created", "created_at", "completed_at"})
@@ -57,62 +61,13 @@ _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "
 _OF_THE_PAGES = "access-control-"
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request, and whether its answer is the same bytes each time."""
-
-    path: str
-    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    method: str = "POST"
-    status: int = 200
-    is_exact: bool = False
-
-    @property
-    def content(self) -> bytes | None:
-        """Written as no client library writes it, so that one that parses and writes again is found out."""
-        return None if self.method == "GET" else json.dumps({"model": "chat", **self.body}, indent=1).replace(": ", " : ").encode()
-
-    def __str__(self) -> str:
-        how = "_stream" if self.body.get("stream") else ""
-        return f"{self.method}_{self.path.strip('/')}{how}" + ("" if self.status == 200 else f"_{self.status}")
-
-
-CHAT: dict[str, Any] = {"messages": HELLO, "max_tokens": 8, **GREEDY}
-TEXT = {"prompt": "Hello", "max_tokens": 8, **GREEDY}
-CALLS = (
-    Call("/v1/chat/completions", CHAT),
-    Call("/v1/chat/completions", {**CHAT, "stream": True, "stream_options": {"include_usage": True}}),
-    Call("/v1/completions", TEXT),
-    Call("/v1/completions", {**TEXT, "stream": True}),
-    Call("/completion", {"prompt": "Hello", "n_predict": 8, **GREEDY}),
-    Call("/completion", {"prompt": "Hello", "n_predict": 8, **GREEDY, "stream": True}),
-    Call("/v1/responses", {"input": HELLO, "max_output_tokens": 8, **GREEDY}),
-    Call("/v1/responses", {"input": HELLO, "max_output_tokens": 8, **GREEDY, "stream": True}),
-    Call("/v1/messages", CHAT),
-    Call("/v1/messages", {**CHAT, "stream": True}),
-    Call("/v1/messages/count_tokens", {"messages": HELLO}, is_exact=True),
-    Call("/tokenize", {"content": "Grüße, world", "with_pieces": True}, is_exact=True),
-    Call("/detokenize", {"tokens": [70, 71, 72]}, is_exact=True),
-    Call("/apply-template", {"messages": HELLO}, is_exact=True),
-    Call("/props?model=chat", method="GET", is_exact=True),
-    Call("/slots?model=chat", method="GET", is_exact=True),
-    Call("/v1/embeddings", {"model": "embed", "input": ["Grüße", "world"]}, is_exact=True),
-    Call("/embedding", {"model": "embed", "content": "Hello"}, is_exact=True),
-    # What a server or a model cannot do, it says itself.
-    Call("/infill", {"input_prefix": "def f(", "input_suffix": "return 1"}, status=501, is_exact=True),
-    Call("/v1/rerank", {"query": "a", "documents": ["a", "b"]}, status=501, is_exact=True),
-    Call("/v1/embeddings", {"input": "x"}, status=501, is_exact=True),
-    Call("/v1/chat/completions", {"messages": "hello"}, status=400, is_exact=True),
-    Call("/v1/chat/completions", {"messages": [{"role": "user", "content": "x " * 3000}]}, status=400, is_exact=True),
-    Call("/v1/nothing", status=404, is_exact=True),
-)
-
-
 @pytest.fixture(scope="module")
 async def engine(server: ServerKind, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[RunningEngine]:
-    home = Home.at(tmp_path_factory.mktemp("routes")).prepare()
-    async with running_engine(home, SIDE_BY_SIDE, bound_s=MODULE_BOUND_S, server=server) as running:
-        for model in ("chat", "embed"):
+    folder = tmp_path_factory.mktemp("routes")
+    tiny, projector = write_tiny_gguf(folder / "tiny.gguf", fills_gaps=True), write_tiny_projector(folder / "projector.gguf")
+    settings = SIDE_BY_SIDE.format(tiny=tiny, projector=projector)
+    async with running_engine(Home.at(folder / "home").prepare(), settings, bound_s=MODULE_BOUND_S, server=server) as running:
+        for model in MODELS:
             assert (await running.http.post("/engine/switch", json={"model": model})).status_code == 200
         yield running
 
@@ -165,19 +120,15 @@ async def test_a_route_answers_through_the_engine_as_it_does_directly(engine: Ru
         assert through.headers["content-type"] == direct.headers["content-type"]
 
 
-ALIASES = (
-    Call("/completions", {"prompt": "Hello", "n_predict": 4, **GREEDY}),
-    Call("/chat/completions", {**CHAT, "max_tokens": 4}),
-    Call("/responses", {"input": HELLO, "max_output_tokens": 4, **GREEDY}),
-    *(Call(f"{version}/chat/completions/input_tokens", {"messages": HELLO}, is_exact=True) for version in ("", "/v1")),
-    *(Call(f"{version}/responses/input_tokens", {"input": HELLO}, is_exact=True) for version in ("", "/v1")),
-    Call("/embeddings", {"model": "embed", "content": "Hello"}, is_exact=True),
-    *(Call(path, {"query": "a", "documents": ["a"]}, status=501, is_exact=True) for path in ("/rerank", "/reranking", "/v1/reranking")),
-    Call("/audio/transcriptions", status=501, is_exact=True),
-    Call("/v1/chat/completions/control", status=400, is_exact=True),
-    Call("/lora-adapters?model=chat", method="GET", is_exact=True),
-)
-"""The other names of routes, which a program may have been written for."""
+async def test_a_picture_reaches_the_model_that_sees_and_makes_its_prompt_longer(engine: RunningEngine) -> None:
+    async def prompt_tokens(content: Any) -> int:
+        body = {"model": "sees", **SEEN, "messages": [{"role": "user", "content": content}]}
+        answer = await engine.http.post("/v1/chat/completions", json=body)
+        return answer.json()["usage"]["prompt_tokens"]
+
+    assert await prompt_tokens(LOOK) == await prompt_tokens(LOOK[:1]) + TOKENS
+    offered = {each["id"]: each["meta"]["capabilities"] for each in (await engine.http.get("/v1/models")).json()["data"]}
+    assert ("vision" in offered["sees"], "vision" in offered["chat"], offered["ranks"]) == (True, False, ["rerank"])
 
 
 async def test_every_other_name_of_a_route_answers_as_the_server_itself_does(engine: RunningEngine) -> None:
