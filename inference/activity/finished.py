@@ -78,7 +78,8 @@ def counted(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Counted:
     if completion is None:
         completion = _whole(timings.get("predicted_n"))
     rate = timings.get("predicted_per_second")
-    return Counted(prompt, cached, completion, round(float(rate), 2) if _is_number(rate) else None)
+    # Of a single token llama-server says 0: there is no time between it and the one before.
+    return Counted(prompt, cached, completion, round(float(rate), 2) if _is_number(rate) and rate > 0 else None)
 
 
 def _first(table: Mapping[str, Any], *names: str) -> int | None:

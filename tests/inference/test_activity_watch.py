@@ -173,6 +173,8 @@ def test_counts_are_read_whichever_protocol_they_come_in() -> None:
     assert counted(USAGE, {}) == (12, None, 3, None)
     assert counted({"input_tokens": 4, "output_tokens": 2}, {}) == (4, None, 2, None)
     assert counted({}, TIMINGS) == (12, 5, 3, 41.26)
+    # Of one token: nothing lay between it and another.
+    assert counted({}, {**TIMINGS, "predicted_n": 1, "predicted_per_second": 0.0}) == (12, 5, 1, None)
     assert counted({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8}}, {})[:2] == (9, 8)
 
 
