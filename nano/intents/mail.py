@@ -183,13 +183,21 @@ def send_draft(d: Dialogue) -> None:
     return d.answers("send_draft", results.sent(d.rng, "", fill.body(d.rng), ""))
 
 
+_SAYING = (
+    *("", "", "", "", "that ", "that ", "say ", "say that ", "tell them ", "tell them that ", "tell him ", "tell her that ", "just say "),
+    *("write that ", "write: ", "just ", "let them know ", "let her know that ", "something like ", "put ", "oh, that ", "well, say "),
+)
+_ADDRESSING = ("", "", "", "to ", "to ", "it's for ", "for ", "send it to ", "it goes to ", "address it to ", "oh, to ", "make it to ")
+"""What stands before the answer when somebody is asked what a mail should say, or whom it is for."""
+
+
 def ask_mail_body(d: Dialogue) -> None:
     slots = d.typed("ask_mail_body")
     if not d.has("draft_mail"):
         return d.cannot()
     d.says(f"What should I write to {recipient_of(slots)}?")
     if d.rng.random() < 0.6:
-        more = d.types([Piece(d.rng.choice(("", "", "that ", "say ", "tell them "))), Piece(fill.body(d.rng), "body")], polite=False)
+        more = d.types([Piece(d.rng.choice(_SAYING)), Piece(fill.body(d.rng), "body")], polite=False)
         _letter(d, {**slots, **more}, send=False)
     return None
 
@@ -200,7 +208,7 @@ def ask_mail_to(d: Dialogue) -> None:
         return d.cannot()
     d.says("Who should it go to?")
     if d.rng.random() < 0.6 and "body" in slots:
-        more = d.types([Piece(d.rng.choice(("", "", "to ", "it's for "))), Piece(fill.recipient(d.rng), "to")], polite=False)
+        more = d.types([Piece(d.rng.choice(_ADDRESSING)), Piece(fill.recipient(d.rng), "to")], polite=False)
         _letter(d, {**slots, **more}, send=False)
     return None
 
@@ -217,7 +225,7 @@ def ask_reply_body(d: Dialogue) -> None:
     words = join(slots.get("person"), slots.get("topic"))
     d.says(f"What should I reply to {words}?" if words else "What should I reply?")
     if d.rng.random() < 0.6 and words:
-        more = d.types([Piece(d.rng.choice(("", "", "that ", "say "))), Piece(fill.body(d.rng), "body")], polite=False)
+        more = d.types([Piece(d.rng.choice(_SAYING)), Piece(fill.body(d.rng), "body")], polite=False)
         d.call("draft_reply", mail=words, body=more["body"])
         text, _ = results.draft(d.rng, "", more["body"], f"Re: {fill.subject(d.rng)}")
         d.answers("draft_reply", text)
