@@ -119,5 +119,6 @@ def forwarded_text(body: str, mail: Parsed, zone: tzinfo | None) -> str:
         f"Date: {moment_text(mail.sent_at.astimezone(zone))}",
         f"Subject: {mail.subject}",
         f"To: {', '.join(person.full for person in mail.to)}",
+        *([f"Cc: {', '.join(person.full for person in mail.cc)}"] if mail.cc else []),
     ]
     return "\n".join([*([body, ""] if body else []), *head, "", mail.text])

@@ -59,6 +59,8 @@ def _of_one(name: str, known: tuple[Person, ...]) -> tuple[str, ...]:
         if len(written) == 1 and is_address(written[0].address):
             return (written[0].address,)
         raise Refusal(no_address_text(name))
+    if domain := _in_ascii(name):
+        raise Refusal(f'"{name}" has letters beyond ASCII behind its @. Give the address with {domain}, if that is meant.')
     people = _named(name, known)  # 2.
     if not people and re.search(r"\band\b", name):
         return tuple(address for part in re.split(r"\band\b", name) if part.strip() for address in _of_one(part.strip(), known))
@@ -67,6 +69,16 @@ def _of_one(name: str, known: tuple[Person, ...]) -> tuple[str, ...]:
     if len(people) > 1:
         raise Quoting(several_addresses_text(name, people))
     return tuple(person.address for person in people)
+
+
+def _in_ascii(name: str) -> str:
+    """The domain of an address as mail servers write it, where it has letters beyond ASCII; else nothing. Some look like others."""
+    local, _, domain = name.rpartition("@")
+    try:
+        written = "" if not local or domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return written if is_address(f"{local}@{written}") else ""
 
 
 def _named(name: str, known: tuple[Person, ...]) -> tuple[Person, ...]:

@@ -140,6 +140,11 @@ def message_id_of(key: str) -> str:
 
 
 def _marked(parcel: Parcel) -> bytes:
+    if strange := [address for address in (parcel.sender, *parcel.recipients) if not address.isascii()]:
+        names = ", ".join(strange)
+        raise NotSent(
+            f"Gmail is given no addresses with letters beyond ASCII from here ({names}). Nothing was sent. Send it with Gmail itself."
+        )
     message = message_from_bytes(parcel.content, policy=WRITING)
     del message[MARK], message["Message-ID"]
     # A draft has the id of when it was written; what it is looked for by is of this sending.

@@ -20,6 +20,7 @@ from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import quotable_id
 from mcp_servers.mailbox.unfiled import Unfiled
+from mcp_servers.mailbox.writing import with_utf8_addresses
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 
@@ -64,7 +65,7 @@ class SmtpCarrier:
         try:
             self._announce(wire, parcel)
             on_leaving()
-            self._hand_over(wire, parcel)
+            self._hand_over(wire, parcel.content if _is_plain(parcel) else with_utf8_addresses(parcel.content))
             self._keep(parcel)
         finally:
             with suppress(smtplib.SMTPException, OSError):
@@ -85,10 +86,11 @@ class SmtpCarrier:
 
     def _announce(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
         """Say who writes to whom; all of them are taken, or nothing is sent."""
-        is_plain = all(address.isascii() for address in (parcel.sender, *parcel.recipients))
-        if not is_plain and not wire.has_extn("smtputf8"):
-            raise NotSent(f"{self._server.host} does not take addresses with letters beyond ASCII. Nothing was sent. Give another address.")
-        options = [] if is_plain else ["SMTPUTF8"]
+        strange = [address for address in (parcel.sender, *parcel.recipients) if not address.isascii()]
+        if strange and not wire.has_extn("smtputf8"):
+            names = f"{', '.join(strange)}: it takes no addresses with letters beyond ASCII (SMTPUTF8)"
+            raise NotSent(f"{self._server.host} does not take {names}. Nothing was sent. Give another address.")
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if strange else []
         try:
             code, reply = wire.mail(parcel.sender, options)
             if code != OK:
@@ -103,9 +105,9 @@ class SmtpCarrier:
                 f"{self._server.host} does not take mail to {', '.join(refused)}. Nothing was sent, to nobody. Give other addresses."
             )
 
-    def _hand_over(self, wire: smtplib.SMTP, parcel: Parcel) -> None:
+    def _hand_over(self, wire: smtplib.SMTP, content: bytes) -> None:
         try:
-            code, reply = wire.data(parcel.content)
+            code, reply = wire.data(content)
         except smtplib.SMTPDataError as error:
             raise NotSent(f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent. {LATER}") from error
         except (smtplib.SMTPException, OSError) as error:
@@ -140,6 +142,10 @@ class SmtpCarrier:
 
     def _lost(self, error: Exception) -> NotSent:
         return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent. {LATER}")
+
+
+def _is_plain(parcel: Parcel) -> bool:
+    return all(address.isascii() for address in (parcel.sender, *parcel.recipients))
 
 
 def _identified(parcel: Parcel) -> bytes:

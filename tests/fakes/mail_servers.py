@@ -82,6 +82,8 @@ class Sink:
     """What an SMTP server got, and how it is to behave."""
 
     port: int = 0
+    options: list[list[str]] = field(default_factory=list[list[str]])
+    """What was said of each mail's sender."""
     mails: list[tuple[str, tuple[str, ...], bytes]] = field(default_factory=list[tuple[str, tuple[str, ...], bytes]])
     refuses: str = ""
     """An address that it does not take mail to."""
@@ -90,6 +92,11 @@ class Sink:
     hangs_up: bool = False
     """It takes the mail, and breaks the connection off instead of saying so."""
     logins: list[bytes] = field(default_factory=list[bytes])
+
+    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        envelope.mail_from, envelope.mail_options = address, options
+        self.options.append(options)
+        return "250 OK"
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         if address == self.refuses:
@@ -112,15 +119,15 @@ class Sink:
 
 
 @contextmanager
-def smtp_server(*, certificate: tuple[Path, Path] | None = None) -> Generator[Sink]:
+def smtp_server(*, certificate: tuple[Path, Path] | None = None, takes_utf8: bool = True) -> Generator[Sink]:
     """A real SMTP server that keeps what it gets; with a certificate it wants STARTTLS and a login."""
     library = need("aiosmtpd.controller")
     sink = Sink()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"enable_SMTPUTF8": takes_utf8}
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*certificate)
-        options = {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": sink.authenticate}
+        options |= {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": sink.authenticate}
     controller = library.Controller(sink, hostname="127.0.0.1", port=_free_port(), ready_timeout=START_BOUND_S, **options)
     controller.start()
     sink.port = controller.port

@@ -203,7 +203,7 @@ def test_the_token_goes_to_no_other_house(google: FakeGmail) -> None:
     http = GoogleHttp("work", "Gmail", tokens, "https://gmail.googleapis.com/", dict)
     http.scopes = "mail-read"
     for url in (google.url, "http://gmail.googleapis.com/batch", "https://gmail.googleapis.com.evil.example/x"):
-        with pytest.raises(Refusal, match="elsewhere"):
+        with pytest.raises(Refusal, match="asked at another address"):
             http.request(url)
     assert (tokens.asked, google.requests) == ([], [])
     http.close()

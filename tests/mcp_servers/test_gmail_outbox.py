@@ -238,6 +238,12 @@ def test_nobody_gets_a_mail_whom_the_approval_did_not_name(google: FakeGmail) ->
     assert (left, google.requests) == ([], [])
 
 
+def test_an_address_beyond_ascii_is_refused_before_gmail_is_asked(outbox: Outbox, google: FakeGmail) -> None:
+    plan = outbox.send_mail(call(to="j\u00f6rg@example.org, bruno@example.org", body="Yes."))
+    assert refused(outbox, plan).endswith("beyond ASCII from here (j\u00f6rg@example.org). Nothing was sent. Send it with Gmail itself.")
+    assert (google.mailbox.sent(), google.requests) == ([], [])
+
+
 def test_any_way_out_that_finds_a_mail_proves_that_it_left(google: FakeGmail, store: MailStore) -> None:
     local = LocalCarrier(store.sent)
     ways = ByAddress({"other@example.org": local, ME: carrier(google)})

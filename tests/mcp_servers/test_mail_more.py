@@ -202,6 +202,17 @@ def test_a_mail_is_passed_on_with_its_text_and_its_files(tools: Tools, mails: Ma
     assert [part.get_filename() for part in draft.iter_attachments()] == ["notes.txt", "photognp.png"]
 
 
+def test_what_is_passed_on_says_who_else_had_it(tools: Tools, mails: MailStore) -> None:
+    deliver(mails, "a", mail(1).replace("Subject", "Cc: Cleo Costa <cleo@example.org>, p2@example.org\nSubject", 1))
+    plan = tools["draft_forward"](call(mail="m4", to="bo@example.org"))
+    assert isinstance(plan, Plan)
+    assert "\nCc: Cleo Costa <cleo@example.org>, p2@example.org\n\n" in dict(plan.lines)["Text"]
+    deliver(mails, "b", mail(2))
+    plan = tools["draft_forward"](call(mail="m5", to="bo@example.org"))
+    assert isinstance(plan, Plan)
+    assert "Cc:" not in dict(plan.lines)["Text"]
+
+
 @given(st.text(max_size=300))
 def test_a_block_holds_the_text_and_nothing_of_it_leaves_its_lines(written: str) -> None:
     block = quoted(written, origin="x\ny", at=NOW).block("ab" * 12)

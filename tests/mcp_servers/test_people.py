@@ -59,3 +59,13 @@ def test_a_comma_within_quotation_marks_is_part_of_a_name_and_adds_nobody() -> N
     known = (Person("Anna Keller", "anna@example.org"), Person("Bruno Rossi", "bruno@example.org"))
     assert recipients('"Keller, Anna" <other@example.org>; bruno', known) == ("other@example.org", "bruno@example.org")
     assert recipients('"bruno", anna', known) == ("bruno@example.org", "anna@example.org")
+
+
+def test_a_domain_beyond_ascii_is_shown_as_mail_servers_write_it() -> None:
+    with pytest.raises(Refusal) as refused:
+        recipients("bob@ex\u0430mple.org", ())
+    assert str(refused.value) == (
+        '"bob@ex\u0430mple.org" has letters beyond ASCII behind its @. Give the address with xn--exmple-4nf.org, if that is meant.'
+    )
+    with pytest.raises(Refusal, match="No address is known"):
+        recipients("bob@\u0430.." + "x" * 80, ())

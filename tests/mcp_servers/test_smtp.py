@@ -11,6 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from mcp_servers.errors import Refusal
+from mcp_servers.mail.server import MailTools
+from mcp_servers.mailbox.mime import parse
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import UNKNOWN, Delivery
@@ -19,7 +21,7 @@ from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
 from mcp_servers.protocol.calls import Plan
 from tests.fakes.certificate import make_certificate
 from tests.fakes.mail_servers import PASSWORD, USER, Sink, smtp_server
-from tests.mcp_servers.calling import call
+from tests.mcp_servers.calling import call, carried_out
 from tests.mcp_servers.granting import KEY, approved
 
 FROM = "you@work.example"
@@ -68,6 +70,54 @@ def test_a_mail_goes_out_once_from_the_accounts_address_and_a_copy_is_kept(
     assert content.replace(b"\r\n", b"\n").endswith(b"\n\nYes.\n.\nReally.\n")
     assert b"From: you@work.example" in content
     assert len(store.sent.entries()) == 1
+
+
+STRANGE = "j\u00f6rg@example.org"
+
+
+@pytest.mark.parametrize("is_draft", [False, True])
+def test_an_address_beyond_ascii_goes_out_as_it_is_where_the_server_takes_it(
+    store: MailStore, outbox: Outbox, sink: Sink, is_draft: bool
+) -> None:
+    to, body = f"{STRANGE}, bruno@example.org", "Gr\u00fc\u00dfe aus \u5317\u4eac."
+    plan = outbox.send_mail(call(to=to, body=body, subject="Gr\u00fc\u00dfe"))
+    if is_draft:
+        carried_out(MailTools(store).draft_mail, MailTools(store).draft_mail(call(to=to, body=body, subject="Gr\u00fc\u00dfe")))
+        plan = outbox.send_draft(call(draft="d1"))
+    assert approved(outbox.send_draft if is_draft else outbox.send_mail, plan).text.startswith(f"Sent to {STRANGE}, bruno@example.org")
+    [(sender, recipients, content)] = sink.mails
+    assert (sender, recipients, sink.options) == (FROM, (STRANGE, "bruno@example.org"), [["SMTPUTF8", "BODY=8BITMIME"]])
+    assert f"\r\nTo: {STRANGE}, bruno@example.org\r\n".encode() in content
+    [copy] = store.sent.entries()
+    kept = store.sent.read(copy) or b""
+    assert kept.isascii()
+    for one in (content, kept):
+        mail = parse(one)
+        assert (mail.text, mail.subject, [person.address for person in mail.to]) == (
+            body,
+            "Gr\u00fc\u00dfe",
+            [STRANGE, "bruno@example.org"],
+        )
+
+
+def test_an_address_that_the_server_cannot_take_is_named_and_nothing_is_sent(store: MailStore, tmp_path: Path) -> None:
+    with smtp_server(takes_utf8=False) as older:
+        server = SmtpServer("work", "127.0.0.1", older.port, USER, None, "none")
+        delivery = Delivery(tmp_path / "mail", ByAddress({FROM: SmtpCarrier(server, store.sent)}))
+        outbox = Outbox(store, delivery, key=KEY)
+        said = refused(outbox, outbox.send_mail(call(to=f"{STRANGE}, bruno@example.org", body="Yes.")))
+        assert said.startswith(f"127.0.0.1 does not take {STRANGE}: it takes no addresses with letters beyond ASCII (SMTPUTF8).")
+        assert (said.endswith("Nothing was sent. Give another address."), older.mails) == (True, [])
+        delivery.close()
+
+
+def test_a_mail_is_written_in_seven_bits_whatever_its_letters(outbox: Outbox, sink: Sink) -> None:
+    body = "Gr\u00fc\u00dfe\n" + "x" * 3000 + "\n\U0001f600"
+    approved(outbox.send_mail, outbox.send_mail(call(to="bruno@example.org", body=body, subject="\u00e9t\u00e9 " * 40)))
+    [(_, _, content)] = sink.mails
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert parse(content).text == body
 
 
 def test_one_recipient_that_is_refused_stops_the_mail_for_all(outbox: Outbox, plan: Plan, sink: Sink, store: MailStore) -> None:
