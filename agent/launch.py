@@ -99,17 +99,6 @@ def kill_group(leader: int) -> bool:
 
 
 @contextmanager
-def try_lock(path: Path) -> Generator[bool]:
-    """Hold the lock that a file stands for, if it is free; the system gives it back when we die.
-
-    Yields:
-        Whether it is held.
-    """
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE), "r+b") as file:
-        yield _lock_nowait(file)
-
-
-@contextmanager
 def _private_log(log: Path) -> Generator[IO[bytes]]:
     # Gone on with: why the last service ended is asked after the next one has started.
     if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
@@ -125,7 +114,6 @@ def _private_log(log: Path) -> Generator[IO[bytes]]:
 
 if sys.platform == "win32":
     import ctypes
-    import msvcrt
 
     _STILL_ACTIVE = 259
     _QUERY_LIMITED_INFORMATION = 0x1000
@@ -135,13 +123,6 @@ if sys.platform == "win32":
 
     def _group_flags() -> int:
         return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-
-    def _lock_nowait(file: IO[bytes]) -> bool:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
 
     def _is_running_windows(pid: int) -> bool:
         kernel = ctypes.windll.kernel32
@@ -153,20 +134,12 @@ if sys.platform == "win32":
         kernel.CloseHandle(handle)
         return code.value == _STILL_ACTIVE
 else:
-    import fcntl
 
     def _detached_flags() -> int:
         return 0
 
     def _group_flags() -> int:
         return 0
-
-    def _lock_nowait(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
     def _is_running_windows(pid: int) -> bool:
         raise NotImplementedError(pid)  # never called here: the other branch of this platform's choice

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.file_lock import try_lock
 from mcp_servers.errors import Refusal
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 LOCK_TIMEOUT_S = 5.0
 """A writer holds the lock for milliseconds; one that holds it longer has hung."""
-_LOCK_POLL_S = 0.02
-_HELD = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-"""Of a lock that another holds; Windows says the first or the last."""
 # Windows has no links here that need no right, and would translate line ends.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 PRIVATE_FILE_MODE = 0o600
@@ -66,23 +48,7 @@ def locked(folder: Path) -> Generator[None]:
     Raises:
         Refusal: another process holds the lock for too long.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
-    try:
-        _wait_for(descriptor)
+    with try_lock(folder / ".lock", timeout_s=LOCK_TIMEOUT_S) as is_ours:
+        if not is_ours:
+            raise Refusal("Another program is changing the store. Try again.")
         yield
-    finally:
-        os.close(descriptor)  # which also unlocks
-
-
-def _wait_for(descriptor: int) -> None:
-    give_up_at = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
-        try:
-            _lock(descriptor)
-            return
-        except OSError as error:
-            if error.errno not in _HELD:
-                raise
-            if time.monotonic() > give_up_at:
-                raise Refusal("Another program is changing the store. Try again.") from None
-            time.sleep(_LOCK_POLL_S)

@@ -15,11 +15,12 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from agent.errors import AgentError
-from agent.launch import VARIET, is_running, last_lines, spawn_detached, try_lock
+from agent.launch import VARIET, is_running, last_lines, spawn_detached
 from agent.service.address import Address, own_version
 from agent.service.client import ServiceClient, new_http_client
 from agent.service.faults import ServiceError, ServiceGone
 from agent.service.wire import NEEDED
+from config.file_lock import try_lock
 from config.paths import Home
 
 START_BOUND_S = 30.0

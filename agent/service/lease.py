@@ -6,28 +6,12 @@ It is a lock on an open file, so the kernel gives it back when the holder dies, 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import HomeBusy
-
-if sys.platform == "win32":
-    import msvcrt
-
-    LOCKED_BYTE = 1 << 20
-    """Windows locks make their bytes unreadable, so the lock lies far behind the pid."""
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+from config.file_lock import take
 
 
 @contextmanager
@@ -40,14 +24,13 @@ def hold_lease(file: Path, *, where: Path) -> Generator[None]:
 
     Raises:
         HomeBusy: another process holds it.
+        OSError: the file cannot be locked at all.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            _lock(descriptor)
-        except OSError:
+        if not take(descriptor):
             text = os.read(descriptor, 20).decode("ascii", "replace").strip()
-            raise HomeBusy(int(text) if text.isdigit() else None, str(where)) from None
+            raise HomeBusy(int(text) if text.isdigit() else None, str(where))
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield

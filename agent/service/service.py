@@ -23,13 +23,14 @@ from starlette.types import ASGIApp
 from agent.engine.child import EngineLink
 from agent.errors import AgentError, HomeBusy
 from agent.facade import Facade
-from agent.launch import is_running, try_lock
+from agent.launch import is_running
 from agent.service.address import Address, own_version
 from agent.service.door import Door, Doorway
 from agent.service.guard import Guard
 from agent.service.presence import Presence
 from agent.service.readiness import Readiness
 from agent.service.routes import Desk, build_routes
+from config.file_lock import try_lock
 from config.load import ConfigError
 from config.paths import Home
 

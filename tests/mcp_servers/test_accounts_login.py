@@ -14,8 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bots.cli import variet
+from config.file_lock import try_lock
 from config.paths import HOME_VARIABLE, Home
-from mcp_servers.accounts.model import SCOPES, Grant
+from mcp_servers.accounts.book import Book
+from mcp_servers.accounts.model import SCOPES, Grant, Grants
 from tests.fakes.google_oauth import CLIENT_SECRET, FakeGoogleOAuth, fake_google_oauth
 from tests.fakes.keyrings import LockedKeyring, MemoryKeyring
 from tests.mcp_servers.accounts_desk import PASSPHRASE, Desk, desk_of
@@ -73,6 +75,21 @@ def test_logging_in_keeps_the_token_in_the_keyring_and_a_server_can_use_it(desk:
     assert desk.google.is_good(token.get_secret_value(), SCOPES["mail"][0])
     listed = _run("accounts", "--json")
     assert json.loads(listed.stdout) == [{"provider": "google", "account": "work", "scopes": "mail", "kept": "keyring"}]
+
+
+def test_two_logins_at_once_are_both_written_down(desk: Desk):
+    grants = [Grant(account=f"a{number}", scopes="calendar", kept="plain-file") for number in range(8)]
+    threads = [threading.Thread(target=Book(desk.home).add, args=(grant,)) for grant in grants]
+    with try_lock(desk.home.config_dir / "accounts.lock") as is_ours:
+        assert is_ours
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)  # they all wait for what is written here
+        first = Grants(grants=(Grant(account="first", scopes="mail", kept="plain-file"),))
+        (desk.home.config_dir / "accounts.json").write_text(first.model_dump_json(), encoding="utf-8")
+    for thread in threads:
+        thread.join(60)
+    assert {grant.account for grant in desk.book.read().grants} == {"first", *(grant.account for grant in grants)}
 
 
 @pytest.mark.usefixtures("browser", "memory")
