@@ -29,6 +29,11 @@ NO_ZONE = "UTC"
 MAX_SEED = 10_000
 """Short enough to be typed again."""
 PREFIX = "variet-demo-"
+SERVICE_LOG = "service.log"
+"""Of a service that was started."""
+STARTING_BOUND_S = 10.0
+"""A service that was started a moment ago has a place within a second or two; one that never comes has failed."""
+LOOK_S = 0.05
 END_BOUND_S = 30.0
 """The service ends its children within its own bounds; after this the folder goes all the same."""
 
@@ -56,10 +61,18 @@ async def demo_home(seed: int, *, zone: str | None, now: datetime | None = None)
         yield home
     finally:
         with anyio.CancelScope(shield=True):
-            if Address.read(Home.at(root)) is not None:
-                with anyio.move_on_after(END_BOUND_S):
-                    await end_service(Home.at(root))
+            with anyio.move_on_after(END_BOUND_S):
+                await _end(Home.at(root))
             shutil.rmtree(root, ignore_errors=True)
+
+
+async def _end(home: Home) -> None:
+    """End the home's service, also one that is still on its way: it would come into a folder that is gone, and make it anew."""
+    if (home.log_dir / SERVICE_LOG).exists():
+        with anyio.move_on_after(STARTING_BOUND_S):
+            while Address.read(home) is None:  # noqa: ASYNC110 - another process: no event of ours can tell
+                await anyio.sleep(LOOK_S)
+    await end_service(home)
 
 
 def _seed(folder: Path, seed: int, now: datetime, zone: str) -> None:

@@ -28,7 +28,7 @@ def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | No
     """
     screen = Screen()
     if greeting:
-        screen.line(greeting, "dim")
+        screen.block(greeting, "dim")
     if screen.is_live and sys.stdin.isatty():
         person = TerminalPerson(screen, history=history, commands=list(NAMES))
         return Chat(link, screen, person, tier=tier, session=session, offers=Offers(roots))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+START_BOUND_S = 90.0
+"""On a busy machine."""
 
 PROGRAM = """
 import sys
@@ -52,3 +58,23 @@ def test_a_signal_cancels_and_a_second_one_does_not_cut_the_clean_up_short(name:
             assert child.stderr.read() == ""
         finally:
             child.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_a_demo_that_is_left_while_its_service_starts_leaves_no_folder_and_no_service_behind(tmp_path: Path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "tests.fakes.variet", "chat", "--demo", "--seed", "7"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as chat:
+        try:
+            end = time.monotonic() + START_BOUND_S
+            while not list(tmp_path.glob("variet-demo-*/logs/service.log")):
+                assert time.monotonic() < end, "no service was started"
+                time.sleep(0.01)
+            chat.send_signal(signal.SIGTERM)
+            assert chat.wait(START_BOUND_S) == 128 + signal.SIGTERM
+            assert list(tmp_path.glob("variet-demo-*")) == []
+            # What is still to come would have come by then.
+            time.sleep(1.0)
+            assert list(tmp_path.glob("variet-demo-*")) == []
+        finally:
+            chat.kill()
