@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import uvicorn
 
 from config.paths import Home
 from config.schema import EngineSettings
@@ -20,7 +20,7 @@ from inference.errors import EngineError, RouteNotFound
 from inference.gate import Gate
 from inference.incoming import Receive, Scope, Send
 from inference.keys import KEY_FILE, load_keys
-from inference.listening import gate_of, open_front
+from inference.listening import Front, Server, gate_of, open_front
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import mode_file
 
@@ -69,11 +69,14 @@ def serve_mode(settings: EngineSettings, home: Home, port: int, port_file: Path 
     known = load_keys(keys)
     with open_front(settings.server, port, has_keys=not known.is_open) as front, front.announced("mode", port_file):
         app = ModeServer(gate_of(settings.server, known, NEEDS_NO_KEY), keys, mode_file(home))
-        server = uvicorn.Server(front.config(app))
-        # uvicorn stops by itself on these and then raises them once more, which would end us before the port file is gone.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: None)
-        anyio.run(lambda: server.serve([front.listener]))
+        anyio.run(_serve, front, app)
+
+
+async def _serve(front: Front, app: ModeServer) -> None:
+    server, loop = Server(front.config(app)), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(server.end))
+    await server.serve([front.listener])
 
 
 def start_mode(home: Home, config: Path | None) -> None:
