@@ -1,4 +1,4 @@
-"""The mail tools over a Gmail account that is on loopback, for tests."""
+"""The mail tools and the outbox over a Gmail account that is on loopback, for tests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outbox.carriers import ByAddress
+from mcp_servers.outbox.delivery import Delivery
+from mcp_servers.outbox.gmail_carrier import COMPOSING, SENDING, GmailCarrier
+from mcp_servers.outbox.server import Outbox
 from mcp_servers.protocol.calls import Handler
 from tests.fakes.gmail import FakeGmail
 from tests.fakes.gmail_mailbox import ME, FakeMail
+from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.google_desk import QUICK
+from tests.mcp_servers.granting import KEY
 
 _TOKENS: dict[ScopeSet, str] = {"mail-read": "token-read", "mail": "token-write", "send": "token-send", "compose": "token-compose"}
 
@@ -70,3 +76,15 @@ class GmailDesk:
             message.add_alternative(f"<p>{text}</p><p style='display:none'>planted</p>", subtype="html")
             message.add_attachment(b"the budget is 40", maintype="text", subtype="plain", filename="budget.txt")
         return self.google.mailbox.add(message.as_bytes(), *(labels or ("INBOX",)), thread=thread)
+
+
+def carrier(google: FakeGmail, tokens: MailTokens | None = None, timeouts_s: tuple[float, float] = QUICK) -> GmailCarrier:
+    tokens = tokens or MailTokens()
+    sending, composing = (
+        GoogleApi(service, "work", tokens, google.url, wait=lambda _: None, timeouts_s=timeouts_s) for service in (SENDING, COMPOSING)
+    )
+    return GmailCarrier(sending, composing, wait=lambda _: None, clock=NOW.timestamp)
+
+
+def outbox_of(store: MailStore, tmp_path: Path, way: GmailCarrier) -> Outbox:
+    return Outbox(store, Delivery(tmp_path / "mail", ByAddress({ME: way})), key=KEY)

@@ -18,12 +18,8 @@ from mcp_servers.mailbox.imap_connection import ImapServer
 from mcp_servers.mailbox.imap_labels import Offered
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Outcome, Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
-from tests.fakes.google_api import Silence, refusal
 from tests.fakes.mail_servers import PASSWORD, USER, clear_imap, imap_server
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
-from tests.mcp_servers.gmail_desk import GmailDesk
-from tests.mcp_servers.google_desk import at
 
 MAIL = b"From: Carla Costa <carla@example.org>\r\nSubject: Minutes\r\nMessage-ID: <one@example.org>\r\n\r\nThanks.\r\n"
 MODIFY = "gmail.users.messages.modify"
@@ -39,17 +35,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapAccount]:
         account = ImapAccount(ImapServer("work", "127.0.0.1", port, USER, SecretStr(PASSWORD), "none"))
         yield account
         account.close()
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path / "gmail")
 
 
 Tools = dict[str, Any]
@@ -137,28 +122,3 @@ def test_what_is_no_keyword_is_none_and_a_system_flag_is_no_label(name: str) -> 
 
     with pytest.raises(Refusal, match="can be no label"):
         imap_labels.store(Silent(), 1, Offered("1", ("Projects",), takes_new=True), [name], [])  # pyright: ignore[reportArgumentType]
-
-
-def test_mails_at_gmail_have_gmails_labels(desk: GmailDesk, google: FakeGmail) -> None:
-    mail = desk.add(1, "INBOX", "UNREAD")
-    tools: Tools = {**desk.tools()}
-    assert text_of(tools["list_labels"], account="work") == "work: flagged, unread, important, Projects"
-    done = labelled(tools, mail="Plan", add=["projects", "flagged"], remove=["unread"])
-    assert (done.structured["mail"]["labels"], done.structured["mail"]["folder"]) == (["flagged", "Projects"], "Inbox")
-    assert mail.labels == {"INBOX", "STARRED", "Label_7"}
-    assert "There is no label" in refusal_of(tools["label_mail"], mail="m1", add=["Later"])
-    assert labelled(tools, mail="m1", add=["Later"], new=True).structured["mail"]["labels"] == ["flagged", "Later", "Projects"]
-    assert text_of(tools["list_folders"], account="work").endswith("Spam, Later, Projects")
-    labelled(tools, mail="m1", remove=["projects", "flagged", "later"])
-    assert mail.labels == {"INBOX"}
-
-
-def test_a_label_whose_answer_was_lost_is_looked_up(desk: GmailDesk, google: FakeGmail) -> None:
-    mail = desk.add(1)
-    tools: Tools = {**desk.tools()}
-    google.after = at(MODIFY, Silence(), 1)
-    assert labelled(tools, mail="Plan", add=["flagged"]).structured["mail"]["labels"] == ["flagged"]
-    google.after = lambda _: None
-    google.before = at(MODIFY, refusal(500))
-    assert "The mail was not labelled" in refusal_of(tools["label_mail"], mail="m1", add=["important"])
-    assert mail.labels == {"INBOX", "STARRED"}

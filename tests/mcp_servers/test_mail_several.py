@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.gmail_words import why_not_moved
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Handler, Outcome, Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
-from tests.fakes.google_api import Silence, refusal
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
-from tests.mcp_servers.gmail_desk import GmailDesk
-from tests.mcp_servers.google_desk import at
 
 BATCH = "gmail.users.messages.batchModify"
 Tools = dict[str, Handler]
@@ -27,17 +20,6 @@ Tools = dict[str, Handler]
 def tools(mails: MailStore) -> Tools:
     mails.mails()
     return MailTools(mails).handlers()
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path / "gmail")
 
 
 def planned(tools: Tools, name: str, **arguments: Any) -> Plan:
@@ -125,46 +107,3 @@ def test_labels_of_several_are_changed_together(tools: Tools) -> None:
     assert "There is no label" in refusal_of(tools["label_mail"], mails=["m3", "m2"], add=["Projects"])
     assert "and not Projects" in refusal_of(tools["label_mail"], mails=["m3", "m2"], add=["Projects"], new=True)
     assert "Nothing to change" in refusal_of(tools["label_mail"], mails=["m3", "m2"])
-
-
-def test_gmail_is_asked_once_for_all_of_them_and_looked_at_afterwards(desk: GmailDesk, google: FakeGmail) -> None:
-    mails = [desk.add(number) for number in range(1, 4)]
-    project = desk.add(4, "Label_7", subject="Roof")
-    tools = desk.tools()
-    text_of(tools["search_mail"])
-    text_of(tools["find_mails"], folder="Projects")
-    google.asked.clear()
-    told = text_of(tools["trash_mail"], mails=["m1", "m2", "m3", "m4"])
-    assert told.startswith("4 mails moved\nMoved m1 to Trash of work: Plan, from Person 1")
-    assert google.ids().count("messages.batchModify") == 1
-    assert [mail.labels for mail in (*mails, project)] == [{"TRASH"}] * 3 + [{"TRASH", "Label_7"}]
-    text_of(tools["restore_mail"], mails=["m1", "m2", "m3", "m4"])
-    assert [mail.labels for mail in (*mails, project)] == [{"INBOX"}] * 3 + [{"Label_7"}]
-    told = text_of(tools["label_mail"], mails=["m1", "m4"], add=["flagged", "Later"], remove=["projects"], new=True)
-    assert told.startswith("2 mails labelled\nLabels of m1 (Plan, from Person 1): put on flagged, Later and take off Projects")
-    assert (mails[0].labels, project.labels) == ({"INBOX", "STARRED", "Label_21"}, {"STARRED", "Label_21"})
-    assert google.ids().count("messages.batchModify") == 3  # and the one that goes elsewhere by itself
-
-
-def test_what_gmail_left_out_or_did_not_answer_is_told_of_each(desk: GmailDesk, google: FakeGmail) -> None:
-    first, second, sent = desk.add(1), desk.add(2), desk.add(3, "SENT", "INBOX")
-    tools = desk.tools()
-    text_of(tools["search_mail"])
-    plan = planned(tools, "archive_mail", mails=["m1", "m2", "m3"])
-    del google.mailbox.mails[second.id]
-    google.after = at(BATCH, Silence(), 1)  # the answer is lost, and it was done
-    outcome = done(tools, "archive_mail", plan)
-    failed = {one["mail"]: one["why"] for one in outcome.structured["failed"]}
-    assert outcome.text.startswith("1 of 3 mails moved\nMoved m1 to Archive of work")
-    assert failed == {
-        "m2": "The mail is gone. Look again.",
-        "m3": why_not_moved(["SENT", "INBOX"], "Archive"),
-    }  # fmt: skip
-    assert (first.labels, sent.labels, google.ids().count("messages.batchModify")) == (set(), {"SENT", "INBOX"}, 1)
-    other = desk.add(5, subject="Other")
-    text_of(tools["search_mail"])
-    google.before = at(BATCH, refusal(500))
-    assert "The mail was not moved." in refusal_of(tools["trash_mail"], mails=["Other", "m3"])
-    google.before = at(BATCH, refusal(403, "insufficientPermissions"))
-    assert "variet login google --account work --scope mail" in refusal_of(tools["trash_mail"], mails=["Other", "m3"])
-    assert other.labels == {"INBOX"}

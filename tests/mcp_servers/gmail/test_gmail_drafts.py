@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,39 +18,15 @@ from mcp_servers.outbox import gmail_carrier
 from mcp_servers.outbox.delivery import UNKNOWN
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.protocol.calls import Outcome, Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.gmail import FakeGmail
 from tests.fakes.gmail_mailbox import FakeMail
 from tests.fakes.google_api import Answer, Silence, refusal
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
-from tests.mcp_servers.gmail_desk import GmailDesk, MailTokens
+from tests.mcp_servers.gmail_desk import GmailDesk, MailTokens, carrier, outbox_of
 from tests.mcp_servers.google_desk import at
 from tests.mcp_servers.granting import approved
-from tests.mcp_servers.test_gmail_outbox import carrier, outbox_of
 
 CREATE, SEND = "gmail.users.drafts.create", "gmail.users.drafts.send"
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path / "mail")
-
-
-@pytest.fixture
-def store(desk: GmailDesk) -> Iterator[MailStore]:
-    store = desk.store()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def outbox(store: MailStore, google: FakeGmail, tmp_path: Path) -> Outbox:
-    return outbox_of(store, tmp_path, carrier(google))
 
 
 def written(store: MailStore) -> Plan:

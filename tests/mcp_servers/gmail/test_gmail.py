@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +9,11 @@ import pytest
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox import gmail
 from mcp_servers.protocol.calls import Handler, Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.gmail import FakeGmail
 from tests.mcp_servers.calling import call, refusal_of
 from tests.mcp_servers.gmail_desk import GmailDesk
 
 Tools = dict[str, Handler]
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path)
 
 
 def text(tools: Tools, name: str, **arguments: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -15,7 +15,7 @@ from mcp_servers.accounts.google_http import GoogleHttp
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.accounts import AccountFailed, NotAll
 from mcp_servers.mailbox.gmail import GMAIL
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.gmail import FakeGmail
 from tests.fakes.google_api import Answer, Silence, refusal
 from tests.fakes.google_description import Called
 from tests.mcp_servers.calling import call
@@ -43,17 +43,6 @@ TROUBLES: list[tuple[Answer, str]] = [
     (refusal(503), "Gmail failed (HTTP 503). Try again later."),
     (Answer(302, None, {"Location": "https://evil.example.com/"}), f"Gmail refused the request (HTTP 302). {REFUSED}"),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path)
 
 
 def failure(act: Callable[[], object]) -> str:

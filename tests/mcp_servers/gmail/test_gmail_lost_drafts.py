@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,13 @@ from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import draft_of
 from mcp_servers.mailbox.unplaced import Unplaced
 from mcp_servers.protocol.calls import Handler, Outcome, Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.gmail import FakeGmail
 from tests.fakes.gmail_mailbox import FakeMail
 from tests.fakes.google_api import Silence, refusal
 from tests.mcp_servers.calling import call, carried_out, text_of
-from tests.mcp_servers.gmail_desk import GmailDesk
+from tests.mcp_servers.gmail_desk import GmailDesk, carrier, outbox_of
 from tests.mcp_servers.google_desk import at
 from tests.mcp_servers.granting import approved
-from tests.mcp_servers.test_gmail_outbox import carrier, outbox_of
 
 CREATE = "gmail.users.drafts.create"
 STILL_THERE = 'work: the draft "Dinner", which was sent or discarded here, is still among its drafts.'
@@ -29,25 +27,6 @@ STILL_THERE = 'work: the draft "Dinner", which was sent or discarded here, is st
 
 class Killed(BaseException):
     """As by `kill -9`: nothing handles it."""
-
-
-@pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
-def desk(google: FakeGmail, tmp_path: Path) -> GmailDesk:
-    return GmailDesk(google, tmp_path / "mail")
-
-
-@pytest.fixture
-def store(desk: GmailDesk) -> Iterator[MailStore]:
-    """Of the process that is started next."""
-    store = desk.store()
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from mcp_servers.accounts.failing import LoginNeeded
-from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
@@ -17,17 +16,17 @@ from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outbox import gmail_carrier
 from mcp_servers.outbox.carriers import ByAddress, LocalCarrier, NotSent, Parcel
-from mcp_servers.outbox.delivery import UNKNOWN, Delivery
-from mcp_servers.outbox.gmail_carrier import COMPOSING, SENDING, GmailCarrier
+from mcp_servers.outbox.delivery import UNKNOWN
+from mcp_servers.outbox.gmail_carrier import GmailCarrier
 from mcp_servers.outbox.server import Outbox
 from mcp_servers.protocol.calls import Plan
-from tests.fakes.gmail import FakeGmail, gmail_on_loopback
+from tests.fakes.gmail import FakeGmail
 from tests.fakes.gmail_mailbox import ME
 from tests.fakes.google_api import Answer, Silence, refusal
-from tests.mcp_servers.calling import NOW, call, text_of
-from tests.mcp_servers.gmail_desk import GmailDesk, MailTokens
-from tests.mcp_servers.google_desk import IMPATIENT, QUICK, at
-from tests.mcp_servers.granting import KEY, approved
+from tests.mcp_servers.calling import call, text_of
+from tests.mcp_servers.gmail_desk import GmailDesk, MailTokens, carrier, outbox_of
+from tests.mcp_servers.google_desk import IMPATIENT, at
+from tests.mcp_servers.granting import approved
 
 SEND = "gmail.users.messages.send"
 
@@ -42,33 +41,10 @@ class SendingAlone(MailTokens):
 
 
 @pytest.fixture
-def google() -> Iterator[FakeGmail]:
-    with gmail_on_loopback() as fake:
-        yield fake
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> Iterator[MailStore]:
     store = MailStore(tmp_path / "mail", addresses={"work": ME})
     yield store
     store.close()
-
-
-def carrier(google: FakeGmail, tokens: MailTokens | None = None, timeouts_s: tuple[float, float] = QUICK) -> GmailCarrier:
-    tokens = tokens or MailTokens()
-    sending, composing = (
-        GoogleApi(service, "work", tokens, google.url, wait=lambda _: None, timeouts_s=timeouts_s) for service in (SENDING, COMPOSING)
-    )
-    return GmailCarrier(sending, composing, wait=lambda _: None, clock=NOW.timestamp)
-
-
-def outbox_of(store: MailStore, tmp_path: Path, way: GmailCarrier) -> Outbox:
-    return Outbox(store, Delivery(tmp_path / "mail", ByAddress({ME: way})), key=KEY)
-
-
-@pytest.fixture
-def outbox(store: MailStore, google: FakeGmail, tmp_path: Path) -> Outbox:
-    return outbox_of(store, tmp_path, carrier(google))
 
 
 @pytest.fixture
