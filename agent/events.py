@@ -50,6 +50,8 @@ class RouteChosen(EventBase):
     predicted: RouteCost | None = None
     hides_pictures: bool = False
     """It cannot see, and is told of the pictures of earlier turns only that there were some."""
+    sees: bool = False
+    """It says that it can be shown pictures."""
     shown: Shown | None = None
     """Which tools it is shown; None in a conversation from before this was asked."""
     shown_why: str = ""
@@ -230,6 +232,8 @@ class ToolFinished(EventBase):
     """What the model is told."""
     whole: str = ""
     """The whole result, where `text` is only its beginning."""
+    pictures: tuple[Picture, ...] = ()
+    """Of it, that the model is shown; the store has their bytes."""
     fields: dict[str, str] = {}
     """Values of it as canonical JSON, by the handles that the model was offered for them."""
     elapsed_s: float = 0.0

@@ -23,6 +23,7 @@ from agent.calls.thoughts import opens_thoughts, parted_at_end
 from agent.engine.client import EngineClient
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
+from agent.view import returned
 from agent.view.replay import Carriage, Scene, Verdict, scenes, verdict_on, worst
 from config.whole_file import write_whole
 
@@ -46,7 +47,7 @@ class _Known(NamedTuple):
 
 class _Opens(NamedTuple):
     is_so: bool
-    """It begins every answer inside thoughts."""
+    """It begins every answer inside thoughts; it shows pictures of results."""
     until: float
 
 
@@ -80,6 +81,7 @@ class Templates:
         self._clock = clock
         self._known: dict[tuple[str, str, Carriage], _Known] = {}
         self._openers: dict[tuple[str, str], _Opens] = {}
+        self._returned: dict[tuple[str, str], _Opens] = {}
         self._inside: dict[str, bool] | None = None
         """Places whose last answer began inside thoughts that their server passed on as text; None before the file was read."""
         self._lock = anyio.Lock()
@@ -129,6 +131,20 @@ class Templates:
         async with self._lock:
             verdict = await self._verdict(at, carriage)
         return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
+
+    async def shows_returned(self, route: RouteChosen) -> bool:
+        """Whether the template of this place, whose model is loaded, gives a picture in a tool's answer a place of its own."""
+        engine, place = self._engines.get(route.node), (route.node, route.model)
+        if engine is None:
+            return False
+        async with self._lock:
+            known = self._returned.get(place)
+            if known is None or known.until <= self._clock():
+                is_so = False
+                with anyio.move_on_after(PROBE_TIMEOUT_S):
+                    is_so = await _shows_returned(engine, route.model)
+                known = self._returned[place] = _Opens(is_so, self._clock() + FRESH_S)
+        return known.is_so
 
     async def _parted(self, at: _At, reply: Reply) -> Reply:
         """An end of thoughts that nothing began ends them only where the template began them."""
@@ -182,6 +198,15 @@ async def _begins_inside(at: _At) -> bool:
     except (EngineUnreachable, ModelFailed) as error:
         log.info("whether the template of %s opens thoughts is not known: %s", at.model, error)
         return False
+
+
+async def _shows_returned(engine: EngineClient, name: str) -> bool:
+    try:
+        without, with_it = [await engine.rendered(name, returned.scene(with_picture=each), returned.TOOLS) for each in (False, True)]
+    except (EngineUnreachable, ModelFailed) as error:
+        log.info("whether the template of %s shows pictures of results is not known: %s", name, error)
+        return False
+    return returned.is_shown(without, with_it)
 
 
 async def _render(at: _At, scene: Scene) -> Verdict:

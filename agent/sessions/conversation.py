@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
 from agent.engine.progress import PromptProgress
-from agent.errors import AgentError, ModelFailed, RequestTooLarge, SessionBusy
+from agent.errors import AgentError, ContextOverflow, ModelFailed, RequestTooLarge, SessionBusy
 from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
@@ -229,8 +229,8 @@ class OpenSession:
         ask = partial(self._ask, tier, turn, manner, prefix)
         try:
             reply = await ask(messages)
-        except RequestTooLarge:
-            if is_summary or not self.conversation.leave_out_earlier_pictures():
+        except ModelFailed as error:
+            if is_summary or not self._leaves_pictures_out(error):
                 raise
             messages = tuple(self.conversation.messages)
             reply = await ask(messages)
@@ -242,6 +242,12 @@ class OpenSession:
         if lost is not None:
             await self.commit([lost])
         return reply
+
+    def _leaves_pictures_out(self, error: ModelFailed) -> bool:
+        """Whether a request that failed is worth another try, without pictures that may have been why."""
+        if isinstance(error, RequestTooLarge):
+            return self.conversation.leave_out_earlier_pictures()
+        return not isinstance(error, ContextOverflow) and self.conversation.leave_out_returned_pictures()
 
     async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, messages: tuple[bytes, ...]) -> Reply:
         is_summary = manner == "summary"

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import anyio.to_thread
 
 from agent.errors import PictureRefused
 from agent.event_parts import Picture, PictureFile
+from agent.events import RouteChosen
 from agent.routes.seeing import NOBODY_SEES, anybody_sees
 from agent.sessions.world import World
+from agent.tools.served import ToolResult
 from agent.view.pictures import MAX_PICTURES, digests_in, looked_at, with_pictures
+from agent.view.returned import told_as_shown, told_of
 
 
 class Taken(NamedTuple):
@@ -37,6 +43,26 @@ async def take_in(world: World, files: Sequence[PictureFile]) -> Taken:
     if not anybody_sees(await world.router.states()):
         raise PictureRefused(NOBODY_SEES)
     return Taken(pictures, {picture.digest: each.content for picture, each in zip(pictures, files, strict=True)})
+
+
+async def take_returned(world: World, session: str, route: RouteChosen | None, result: ToolResult) -> ToolResult:
+    """A tool's result with those of its pictures that the model which asked can look at; of the others it is told in words, as before."""
+    if not result.returned or route is None or not route.sees or not await world.templates.shows_returned(route):
+        return result
+    # In a thread: each is hashed whole, and written.
+    return await anyio.to_thread.run_sync(partial(_looked_at, world, session, result))
+
+
+def _looked_at(world: World, session: str, result: ToolResult) -> ToolResult:
+    text, pictures, contents = result.text, list[Picture](), dict[str, bytes]()
+    for number, each in enumerate(result.returned, 1):
+        with suppress(PictureRefused):
+            picture = looked_at(f"result {number}", each.content)
+            pictures.append(picture)
+            contents[picture.digest] = each.content
+            text = text.replace(told_of(each.media_type, picture.size), told_as_shown(each.media_type, picture.size), 1)
+    world.store.keep_pictures(session, contents)
+    return replace(result, text=text, pictures=tuple(pictures))
 
 
 async def put_in(world: World, session: str, messages: Sequence[bytes]) -> tuple[bytes, ...]:

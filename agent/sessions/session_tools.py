@@ -20,6 +20,7 @@ from agent.route_parts import Shown
 from agent.routes.memory import RouteMemory
 from agent.safety.approvals import shown
 from agent.sessions.feed import Feed
+from agent.sessions.picturing import take_returned
 from agent.sessions.world import World
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.own import OWN_FACTS, run_own, shown_tools
@@ -172,7 +173,8 @@ class SessionTools:
         if name not in OWN_FACTS:
             if (turn := self.running()) is not None:
                 meta = {**meta, **told_of(self.world.watch, turn.turn, call)}
-            return await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
+            result = await self.world.toolbox.call(name, arguments, meta=meta, is_read=is_read, caller=caller)
+            return await take_returned(self.world, self.session, self.routes().last, result)
         tools = await self.world.toolbox.tools()
         listed = (await self.prefix(tools)).parameters()
         hidden = [tool for tool in tools if tool.name not in listed]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.audit.book import Book
-from agent.events import AnyEvent, Event, TurnStarted
+from agent.events import AnyEvent, Event, ToolFinished, TurnStarted
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
 from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
@@ -157,7 +157,8 @@ class Store:
                            (new, copy.session, old))  # fmt: skip
             for event in events:
                 write(db, copy.session, event, at)
-            for digest in {picture.digest for event in events if isinstance(event, TurnStarted) for picture in event.pictures}:
+            shown = (picture for event in events if isinstance(event, TurnStarted | ToolFinished) for picture in event.pictures)
+            for digest in {picture.digest for picture in shown}:
                 db.execute("INSERT INTO pictures (session, digest, content) SELECT ?, digest, content FROM pictures"
                            " WHERE session = ? AND digest = ?", (copy.session, source, digest))  # fmt: skip
             self._note(copy.session, events, at)
@@ -213,8 +214,7 @@ class Store:
         )
         with self._transaction() as db:
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
-            for digest, content in pictures.items():
-                db.execute("INSERT OR IGNORE INTO pictures (session, digest, content) VALUES (?, ?, ?)", (turn.session, digest, content))
+            _keep(db, turn.session, pictures)
             stored = [insert(db, turn.session, event, at) for event in events]
             self._note(turn.session, events, at)
             return stored
@@ -241,6 +241,11 @@ class Store:
         rows = self._rows(f"SELECT digest, content FROM pictures WHERE session = ? AND digest IN ({marks})", session, *digests)
         return {digest: bytes(content) for digest, content in rows}
 
+    def keep_pictures(self, session: str, pictures: Mapping[str, bytes]) -> None:
+        """Add pictures by digest, before an event names them."""
+        with self._transaction() as db:
+            _keep(db, session, pictures)
+
     def unfinished_turns(self) -> list[TurnRow]:
         """Turns that a crash or a stop interrupted, oldest first."""
         rows = self._rows("SELECT id, session, options FROM turns WHERE has_ended = 0 ORDER BY rowid")
@@ -256,3 +261,8 @@ class Store:
         """Those without an answer, also when their time is over, the next to expire first."""
         rows = self._rows("SELECT session, body, expires_at, outcome FROM approvals WHERE outcome IS NULL ORDER BY expires_at, id")
         return [approval_row(row) for row in rows]
+
+
+def _keep(db: sqlite3.Connection, session: str, pictures: Mapping[str, bytes]) -> None:
+    for digest, content in pictures.items():
+        db.execute("INSERT OR IGNORE INTO pictures (session, digest, content) VALUES (?, ?, ?)", (session, digest, content))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 from agent.tools.spec import ServerSpec
@@ -39,7 +40,10 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
         env = {**_found(home, entry.builtin, settings), **entry.env}
         wants_grants = entry.builtin == "outbox"
-        specs.append(_timed(ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants), entry, settings))
+        # Our own are told what they need at their start.
+        roots = () if entry.builtin else tuple(Path(root) for root in settings.workspace.roots)
+        spec = ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants, roots=roots)
+        specs.append(_timed(spec, entry, settings))
     return specs
 
 

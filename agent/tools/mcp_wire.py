@@ -7,8 +7,9 @@ maps them.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from base64 import b64decode
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -16,19 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from pydantic import SecretStr
+from pydantic import FileUrl, SecretStr
 
 from agent.tools.patience import Patience
 from agent.tools.questions import Answer, Progress, Question
-from agent.tools.served import ServedTool, ToolResult
+from agent.tools.served import ReturnedPicture, ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
 from agent.tools.transports import over_http, over_process
+from agent.view.pictures import MAX_PICTURE_BYTES, MAX_PICTURES
 from agent.view.prompt import canonical_json
+from agent.view.returned import told_of
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.client.session import ClientRequestContext, ClientSession, IncomingMessage
-    from mcp_types import CallToolResult, ContentBlock, ElicitRequestParams, ElicitResult, Tool
+    from mcp_types import CallToolResult, ContentBlock, ElicitRequestParams, ElicitResult, ListRootsResult, Tool
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +78,9 @@ async def connect(
         Client(
             transport,
             read_timeout_seconds=spec.start_timeout_s,
+            # Sampling is refused by the library itself: a server that asks our model would speak in the person's name.
             elicitation_callback=partial(_asked, spec.name, ears),
+            list_roots_callback=partial(_roots, spec.roots),
             message_handler=partial(_heard, ears),
             client_info=Implementation(name="variet", version=version("variet")),
         ),
@@ -93,6 +98,13 @@ async def _asked(server: str, ears: Ears, context: ClientRequestContext, params:
         question = Question(server, params.message, dict(params.requested_schema))
     answer = await ears.asked(question)
     return ElicitResult(action=answer.action, content=dict(answer.content) if answer.content is not None else None)
+
+
+async def _roots(folders: Sequence[Path], context: ClientRequestContext) -> ListRootsResult:
+    from mcp_types import ListRootsResult, Root
+
+    del context  # Every call of a server is told the same.
+    return ListRootsResult(roots=[Root(uri=FileUrl(folder.absolute().as_uri()), name=folder.name) for folder in folders])
 
 
 async def _heard(ears: Ears, message: IncomingMessage) -> None:
@@ -200,7 +212,8 @@ class Connection:
                     tool, dict(arguments), bound_s, heard, meta=dict(meta) or None,  # pyright: ignore[reportArgumentType]
                 )  # fmt: skip
                 warning = "" if result.is_error else await self.warning(tool, result)
-                return ToolResult(bounded(_text(result, warning)), is_error=result.is_error, structured=_bounded_fields(result))
+                text, fields = bounded(_text(result, warning)), _bounded_fields(result)
+                return ToolResult(text, is_error=result.is_error, structured=fields, returned=_pictures(result))
         except MCPError as error:
             if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT) or is_closed_error(error):
                 raise
@@ -245,7 +258,17 @@ def _told(part: ContentBlock) -> str:
                 return inner.text
             return f"[{inner.mime_type or 'a file'} {inner.uri}, {_bytes_of(inner.blob)} bytes, not shown]"
         case _:
-            return f"[{part.mime_type}, {_bytes_of(part.data)} bytes, not shown]"
+            return told_of(part.mime_type, _bytes_of(part.data))
+
+
+def _pictures(result: CallToolResult) -> tuple[ReturnedPicture, ...]:
+    """The first few of its pictures, unless one is larger than any that is shown."""
+    found = [part for part in result.content if part.type == "image" and _bytes_of(part.data) <= MAX_PICTURE_BYTES][:MAX_PICTURES]
+    pictures: list[ReturnedPicture] = []
+    for part in found:
+        with suppress(ValueError):  # Not base64, whatever its server says.
+            pictures.append(ReturnedPicture(part.mime_type, b64decode(part.data, validate=True)))
+    return tuple(pictures)
 
 
 def _bytes_of(base64: str) -> int:

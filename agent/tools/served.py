@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.event_parts import Picture
+
 
 @dataclass(frozen=True)
 class ServedTool:
@@ -21,8 +23,21 @@ class ServedTool:
 
 
 @dataclass(frozen=True)
+class ReturnedPicture:
+    """A picture in a result, as it came: nobody has looked at it."""
+
+    media_type: str
+    """As its server says."""
+    content: bytes
+
+
+@dataclass(frozen=True)
 class ToolResult:
     text: str
     """What the model is told."""
     is_error: bool = False
     structured: Mapping[str, Any] | None = None
+    returned: tuple[ReturnedPicture, ...] = ()
+    """Its pictures, which `text` tells of in words."""
+    pictures: tuple[Picture, ...] = ()
+    """Those of them that the model is shown."""

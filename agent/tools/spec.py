@@ -38,6 +38,8 @@ class ServerSpec:
     """Reads what it is shown as bearer, at each start. It may raise what says why there is none."""
     ca: Path | None = None
     """The certificates, in PEM, that alone vouch for `url`; None for those of the system."""
+    roots: tuple[Path, ...] = ()
+    """The person's folders that it is told of where it asks; an address is told of none."""
     call_timeout_s: float = CALL_TIMEOUT_S
     """How long a call may go without an answer or a word of progress."""
     tool_timeouts: Mapping[str, float] = field(default_factory=dict[str, float])

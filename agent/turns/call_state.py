@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.event_parts import Taken
+from agent.event_parts import Picture, Taken
 from agent.events import CallValue, Decision, ToolClass
 from agent.held_events import ToolHeld
 from agent.safety.policy import Verdict
@@ -44,6 +44,8 @@ class CallState:
     """Its arguments that the model gave by handle."""
     structured: Mapping[str, Any] | None = None
     """The fields of its result, while that is written down."""
+    pictures: tuple[Picture, ...] = ()
+    """The same of its pictures."""
 
     @property
     def id(self) -> str:

@@ -181,7 +181,7 @@ def take_result(draft: Draft, ended: ToolEnded) -> None:
         return
     # An error may quote what is stored ("2 people match …"), whatever the tool does otherwise.
     taints = facts_of(draft, call).taints or not ended.ok
-    brought = replace(call, structured=ended.structured)
+    brought = replace(call, structured=ended.structured, pictures=ended.pictures)
     finish_call(draft, brought, ok=ended.ok, text=ended.text, decision=call.decision, elapsed_s=ended.elapsed_s, taints=taints)
 
 

@@ -86,6 +86,7 @@ def finish_call(
             decision=decision,
             text=_told(draft, call, page.text + offer(fields)),
             fields=fields,
+            pictures=call.pictures,
             whole=text if page.end < len(text) else "",
             elapsed_s=elapsed_s,
             taints=taints,

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from agent.calls.assemble import Reply
 from agent.changing import changed
+from agent.event_parts import Picture
 from agent.events import ApprovalAnswered, Event, Usage
 from agent.held_events import ToolTakenBack
 from agent.routes.candidates import Kept
@@ -133,6 +134,8 @@ class ToolEnded:
     elapsed_s: float = 0.0
     structured: Mapping[str, Any] | None = None
     """The result's fields, where it has some."""
+    pictures: tuple[Picture, ...] = ()
+    """That the model is shown."""
 
 
 @dataclass(frozen=True)

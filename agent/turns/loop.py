@@ -261,7 +261,7 @@ class TurnLoop:
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
         elapsed_s = max(0.0, round(self._ports.clock() - started, 3))
-        return ToolEnded(effect.call, not result.is_error, result.text, elapsed_s, result.structured)
+        return ToolEnded(effect.call, not result.is_error, result.text, elapsed_s, result.structured, result.pictures)
 
     def _context(self) -> dict[str, Any]:
         zone = {"zone": self._ports.zone_name} if self._ports.zone_name else {}

@@ -121,7 +121,8 @@ def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bo
         RouteChosen(
             turn=draft.state.turn, node=route.node, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons,
             n_ctx=n_ctx, signals=route.signals, alternatives=route.alternatives, predicted=route.predicted,
-            hides_pictures=hides_pictures, shown=showing.shown, shown_why=showing.why,
+            hides_pictures=hides_pictures, sees=tier is not None and VISION in tier.capabilities,
+            shown=showing.shown, shown_why=showing.why,
         )
     )  # fmt: skip
 

@@ -42,7 +42,7 @@ class Conversation:
         self._counted = (0, 0)
         """Tokens of the last request with its answer, and how many messages those were."""
         self._open_calls: tuple[CallValue, ...] = ()
-        self._results: dict[str, str] = {}
+        self._results: dict[str, ToolFinished] = {}
         self._has_answer = True
         self.has_had_pictures = False
         """Whether any of them held one, in view or not any more."""
@@ -115,11 +115,20 @@ class Conversation:
 
         As the log still has them, it happens once more when the conversation is read from there.
         """
-        newest = next(reversed(self._starts.values()), 0)
-        if not has_pictures(self.messages[:newest]):
+        return self._leave_out_pictures(0, next(reversed(self._starts.values()), 0))
+
+    def leave_out_returned_pictures(self) -> bool:
+        """Before another try of a request that failed: those that tools of the newest turn brought go for good; whether there were any.
+
+        Nobody chose them: one that the server cannot read must not end every later turn too. Read from the log, it happens once more.
+        """
+        return self._leave_out_pictures(next(reversed(self._starts.values()), 0) + 1, len(self.messages))
+
+    def _leave_out_pictures(self, start: int, end: int) -> bool:
+        if not self.has_had_pictures or not has_pictures(self.messages[start:end]):
             return False
         before = self._size()
-        self.messages[:newest] = without_pictures(self.messages[:newest], LEFT_OUT)
+        self.messages[start:end] = without_pictures(self.messages[start:end], LEFT_OUT)
         self._recount(before)
         return True
 
@@ -157,11 +166,14 @@ class Conversation:
         self._has_answer = is_answer
 
     def _add_result(self, result: ToolFinished) -> None:
-        self._results[result.call] = result.text
+        self._results[result.call] = result
         # Results come in as tools end; the model sees them together, in the order of its calls.
         if self._open_calls and all(call.id in self._results for call in self._open_calls):
             for call in self._open_calls:
-                self._append(tool_message(call.id, self._results[call.id]), is_answer=False)
+                told = self._results[call.id]
+                self._make_room(told.pictures)
+                self._append(tool_message(call.id, told.text, told.pictures), is_answer=False)
+                self.has_had_pictures = self.has_had_pictures or bool(told.pictures)
             self._open_calls = ()
 
     def _close(self, answer: str) -> None:

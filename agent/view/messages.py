@@ -70,8 +70,8 @@ def assistant_message(text: str, reasoning: str = "", calls: Sequence[CallValue]
     return _dump(message)
 
 
-def tool_message(call: str, text: str) -> bytes:
-    return _dump({"role": "tool", "tool_call_id": call, "content": text})
+def tool_message(call: str, text: str, pictures: Sequence[Picture] = ()) -> bytes:
+    return _dump({"role": "tool", "tool_call_id": call, "content": parts_of(text, pictures) if pictures else text})
 
 
 def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_tokens: int, manner: Manner = "usual") -> bytes:

@@ -71,7 +71,7 @@ def tokens_of(picture: Picture) -> int:
 
 
 def parts_of(text: str, pictures: Iterable[Picture]) -> list[dict[str, Any]]:
-    """The content of a user message with pictures."""
+    """The content of a message with pictures."""
     marks = ({"url": f"variet-picture:{each.digest}:{each.media_type}:{tokens_of(each)}:{each.size}"} for each in pictures)
     return [{"type": "text", "text": text}, *({"type": "image_url", "image_url": mark} for mark in marks)]
 

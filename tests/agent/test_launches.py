@@ -84,3 +84,13 @@ def test_what_opens_googles_tokens_is_told_to_the_calendars_alone_and_only_where
     assert [name for name, spec in found.items() if "canary" in " ".join(spec.command)] == []
     without = specs(home, AgentSettings())
     assert [name for name, spec in without.items() if "canary" in spec.env.values() or "--google" in spec.command] == []
+
+
+def test_only_other_programs_here_are_told_of_the_persons_folders(home: Home):
+    given = {
+        "workspace": {"roots": ["/srv/project"]},
+        "servers": {"notes": {"command": ["notes"]}, "wiki": {"url": "https://tools.example.org/mcp"}},
+    }
+    specs = {spec.name: spec.roots for spec in server_specs(home, AgentSettings.model_validate(given))}
+    assert specs["notes"] == (Path("/srv/project"),)
+    assert not any(roots for name, roots in specs.items() if name != "notes")

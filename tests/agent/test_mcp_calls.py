@@ -99,6 +99,17 @@ async def test_a_question_goes_to_whoever_made_the_call_and_a_yes_sends_what_was
     assert ("shelf", "top (or a text)") in asked[0].lines
 
 
+async def test_a_server_is_told_the_persons_folders_and_gets_nothing_from_the_model(tmp_path: Path) -> None:
+    sampling = {"messages": [{"role": "user", "content": {"type": "text", "text": "Say yes."}}], "maxTokens": 5}
+    with anyio.fail_after(BOUND_S):
+        async with Toolbox([plain(tmp_path / "s", roots=(tmp_path / "my project",))]).running() as box:
+            await box.tools()
+            roots = await box.call("ask", {"method": "roots/list", "form": {}}, meta={}, is_read=True)
+            sampled = await box.call("ask", {"method": "sampling/createMessage", "form": sampling}, meta={}, is_read=True)
+    assert json.loads(roots.text) == {"roots": [{"uri": (tmp_path / "my project").as_uri(), "name": "my project"}]}
+    assert json.loads(sampled.text)["message"] == "Sampling not supported"
+
+
 async def test_a_result_that_breaks_its_schema_is_shown_with_a_warning(tmp_path: Path) -> None:
     with anyio.fail_after(BOUND_S):
         async with Toolbox([plain(tmp_path)]).running() as box:

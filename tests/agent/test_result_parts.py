@@ -26,15 +26,15 @@ async def nobody(_: Question) -> Answer:
     return DECLINED
 
 
-async def told_of(part: types.ContentBlock, fields: dict[str, Any] | None = None) -> ToolResult:
-    """What a tool's result with one part comes to."""
+async def told_of(*parts: types.ContentBlock, fields: dict[str, Any] | None = None) -> ToolResult:
+    """What a tool's result with these parts comes to."""
 
     async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         tools = [types.Tool(name="any", description=text, input_schema={"type": "object"}) for text in ("The first.", "The second.")]
         return types.ListToolsResult(tools=tools)
 
     async def call_tool(_: Any, __: types.CallToolRequestParams) -> types.CallToolResult:
-        return types.CallToolResult(content=[part], structured_content=fields)
+        return types.CallToolResult(content=list(parts), structured_content=fields)
 
     with anyio.fail_after(30):
         async with Client(Server("parts", on_list_tools=list_tools, on_call_tool=call_tool)) as client:
@@ -63,8 +63,8 @@ async def test_each_kind_of_part_is_told(part: types.ContentBlock, told: str) ->
 
 async def test_a_result_without_end_is_cut_before_it_fills_log_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp_wire, "RESULT_CHARS", 20)
-    cut = await told_of(types.TextContent(text="x" * 50), {"all": "y" * 50})
+    cut = await told_of(types.TextContent(text="x" * 50), fields={"all": "y" * 50})
     assert cut.text == "x" * 20 + "\n(Warning: the result has 50 characters; what follows was left out.)"
     assert cut.structured is None
-    whole = await told_of(types.TextContent(text="x" * 20), {"all": "y"})
+    whole = await told_of(types.TextContent(text="x" * 20), fields={"all": "y"})
     assert (whole.text, whole.structured) == ("x" * 20, {"all": "y"})

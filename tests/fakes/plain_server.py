@@ -2,8 +2,9 @@
 
 Run with FOLDER [BARRIER COUNT]. With a barrier it answers nothing until so many servers have put a file into that folder.
 `FOLDER/describes.json` may hold other descriptions of its tools by name; it says that they changed after `change`. Its tools: `echo`
-(answers its arguments), `slow` (tells `steps` times how far it is, then answers), `silent` (never answers, and writes into `cancelled` when
-it is told to stop), `ask` (asks the person by `form`, and answers what came back), `wrong` (breaks its own output schema), `change`.
+(answers its arguments), `slow` (tells `steps` times how far it is, then answers), `silent` (never answers, and writes into `cancelled`
+when it is told to stop), `ask` (asks the person by `form`, or whatever `method` says, and answers what came back), `wrong` (breaks its
+own output schema), `change`.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Plain:
             return
         if name == "ask":
             self._asked["call"] = asked_as
-            self.say(id="question", method="elicitation/create", params=arguments["form"])
+            self.say(id="question", method=arguments.get("method", "elicitation/create"), params=arguments["form"])
         elif name == "wrong":
             self.say(id=asked_as, result={"content": [{"type": "text", "text": "seven"}], "structuredContent": {"count": "seven"}})
         else:
