@@ -21,7 +21,8 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FOLDER_MODE = 0o777
-_RENAME_NOREPLACE = 1
+_ONLY_IF_FREE = {"linux": ("renameat2", 1), "darwin": ("renameatx_np", 4)}
+"""A system's call to rename without replacing, and the flag that says so."""
 _PERMISSIONS = 0o777
 """What is kept of a mode: a file that a model wrote is no longer one that runs as somebody else."""
 _CHUNK_BYTES = 1 << 20
@@ -140,6 +141,14 @@ class RootFiles:
             os.fsync(folder)
             os.fsync(source)
 
+    def untwin(self, parts: Parts, other: RootFiles, target: Parts) -> None:
+        """Take back the second name that a file has where a move was killed between the two; anything else is left as it is."""
+        with self._above(parts) as (source, name), other._above(target) as (folder, new):
+            details = os.stat(name, dir_fd=source, follow_symlinks=False)
+            is_one_name = details.st_nlink < 2 or name.casefold() == new.casefold() and os.fstat(source).st_ino == os.fstat(folder).st_ino
+            if stat.S_ISREG(details.st_mode) and not is_one_name and _is_same(folder, new, details):
+                os.unlink(new, dir_fd=folder)
+
 
 def _plain(name: str) -> str:
     """The name, if it is one: nothing that climbs, stays, or holds a path.
@@ -173,19 +182,21 @@ def _give_name(source: int, name: str, folder: int, new: str, *, is_file: bool) 
 
 
 def _renamed(source: int, name: str, folder: int, new: str) -> bool:
-    """Linux's call that Python does not wrap. False where there is none, or the disk does not know it."""
-    if not sys.platform.startswith("linux"):
+    """By a call that Python does not wrap. False where the system has none, or the disk does not know it."""
+    call, flag = _ONLY_IF_FREE.get(sys.platform, ("", 0))
+    if not call:
         return False
     # Only when it is needed: a server that waits for its first change has started sooner.
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "renameat2"):
+    rename = getattr(libc, call, None)
+    if rename is None:
         return False
-    if libc.renameat2(source, os.fsencode(name), folder, os.fsencode(new), _RENAME_NOREPLACE) == 0:
+    if rename(source, os.fsencode(name), folder, os.fsencode(new), flag) == 0:
         return True
     number = ctypes.get_errno()
-    if number in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+    if number in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}:
         return False
     raise OSError(number, os.strerror(number))
 

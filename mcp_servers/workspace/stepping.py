@@ -100,10 +100,14 @@ class Stepper:
             self._journal.finish(kept, "failed")
 
     def _sweep(self, kept: Kept) -> None:
-        """Remove what the dead process had written and not yet given its name."""
+        """Remove what the dead process had written and not yet given its name, and the second names that it had given."""
         for folder in dict.fromkeys(self._workspace.above(step.place) for step in kept.change.steps):
             with suppress(OSError):
                 self._workspace.files(folder).sweep(folder.parts)
+        for step in kept.change.steps:
+            if step.kind == "move" and step.target is not None:
+                with suppress(OSError):
+                    self._workspace.files(step.place).untwin(step.place.parts, self._workspace.files(step.target), step.target.parts)
 
     def _take_back(self, done: Sequence[Step]) -> None:
         for step in inverse(done):

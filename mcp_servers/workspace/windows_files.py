@@ -120,6 +120,9 @@ class RootFiles:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         os.rename(source, path)
 
+    def untwin(self, parts: Parts, other: RootFiles, target: Parts) -> None:
+        """Nothing: a file that moves here has one name throughout."""
+
     def _path(self, parts: Parts) -> Path:
         return self.checked(parts[:-1]) / _plain(parts[-1]) if parts else self._root
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -179,26 +178,6 @@ def test_the_two_ways_do_the_same_with_plain_files(files: posix_files.RootFiles,
     files.remove_folder(("new",))
     assert sorted(os.listdir(tmp_path / "root")) == ["dir", "out"]
     assert (tmp_path / "root" / "dir" / "file").stat().st_mode & 0o777
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a call that only Linux has")
-def test_a_file_never_has_two_names_on_its_way_to_another(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    """A crash between two names would leave a file that is refused as one that may lie outside."""
-
-    def linked(*_: object, **__: object) -> None:
-        raise AssertionError("a second name")
-
-    monkeypatch.setattr(os, "link", linked)
-    desk.text("create_file", path="a", text="1\n")
-    desk.text("move_file", path="a", to="deep/b")
-    assert desk.data("deep/b") == b"1\n"
-    late = desk.plan("create_file", path="late", text="mine\n")
-    moved = desk.plan("move_file", path="deep/b", to="late")
-    desk.write("late", "theirs\n")
-    for plan in (late, moved):
-        with pytest.raises(Refusal, match="there already"):
-            plan.execute()
-    assert (desk.data("late"), desk.data("deep/b")) == (b"theirs\n", b"1\n")
 
 
 def test_devices_pipes_and_sockets_neither_block_nor_are_read(desk: Desk):
