@@ -31,6 +31,8 @@ from tests.journeys.engine_process import RunningEngine, running_engine, setting
 
 STREAMS = (1, 8, 32)
 IDLE_S = 4
+SETTLED_S = 1.5
+"""After a request: what it leaves to be done is no part of doing nothing."""
 PACE_MS = 40
 """25 tokens a second and stream: what a large model does on a good card."""
 LATENCY_TARGET_MS = 1.0
@@ -124,6 +126,7 @@ async def _streams(place: Path, chunks: int) -> list[Figure]:
     async with running_engine(Home.at(place / "paced").prepare(), settings) as engine:
         await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
         child_url = model_url(await engine.status(), "paced")
+        await anyio.sleep(SETTLED_S)
         with cpu_of(engine.process.pid) as idle:
             await anyio.sleep(IDLE_S)
         # Part of what a chunk costs where few come: at one stream, a twenty-fifth of it.
