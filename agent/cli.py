@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 import click
 from pydantic import SecretStr
 
@@ -21,6 +19,7 @@ from agent.errors import AgentError
 from agent.facade import Facade
 from agent.faces.mcp_door import mcp_door
 from agent.gateway.token import gateway_token
+from agent.late_import import late_import
 from agent.local_time import find_zone
 from agent.service.address import Address
 from agent.service.door import Door
@@ -90,8 +89,8 @@ async def _open_runtime(
     home: Home, settings: AgentSettings, now: datetime | None, door: Door, mcp: Door, engine: EngineLink
 ) -> AsyncGenerator[Facade]:
     # By name and in a thread: it takes a second, in which front-ends attach and the engine starts.
-    session = await anyio.to_thread.run_sync(importlib.import_module, "agent.sessions.session")
-    gateway = await anyio.to_thread.run_sync(importlib.import_module, "agent.gateway.app")
+    session = await late_import("agent.sessions.session")
+    gateway = await late_import("agent.gateway.app")
     read_key = partial(_read_key, home)
     zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (
@@ -101,7 +100,7 @@ async def _open_runtime(
         AsyncExitStack() as more,
     ):
         if mcp.port is not None:
-            face = await anyio.to_thread.run_sync(importlib.import_module, "agent.faces.mcp_http")
+            face = await late_import("agent.faces.mcp_http")
             mcp.app = await more.enter_async_context(face.open_mcp(home))
         if settings.engine.url is None:
             # On Machine A it is not ours to say what should be in its memory.

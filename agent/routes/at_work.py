@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import anyio.to_thread
 import httpx2
 from pydantic import SecretStr
 
@@ -18,6 +16,7 @@ from agent.engine.key import EngineKey
 from agent.engine.model_client import ModelClient
 from agent.engine.progress import OnProgress
 from agent.engine.wire import Wire
+from agent.late_import import late_import
 from agent.routes.arithmetic import MILLION
 from agent.routes.forwarding import EngineForward, Forwards
 from agent.routes.from_settings import key_name
@@ -101,7 +100,7 @@ async def open_node(
 
 async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExitStack) -> tuple[Completes, Forwards]:
     # By name and in a thread: the client takes a second to import, and most homes have no such node.
-    module: Any = await anyio.to_thread.run_sync(importlib.import_module, "agent.routes.external")
+    module: Any = await late_import("agent.routes.external")
     server = module.OpenAIModel(name, entry.url, key)
     held.push_async_callback(server.close)
     has_price = bool(entry.price_in or entry.price_out)

@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from importlib import import_module
 from math import inf
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +24,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from pydantic import SecretStr
 
 from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
+from agent.late_import import late_import
 from agent.safety.grants import KEY_VARIABLE, granted
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.mcp_wire import Connection, Ears, connect, hear_changes, is_closed_error, keep_results, list_tools
@@ -181,7 +181,7 @@ class ServerConnection:
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[tuple[Connection, anyio.Event]]:
         # In a thread: the import takes over half a second, in which a front-end may want to draw.
-        await anyio.to_thread.run_sync(import_module, "mcp")
+        await late_import("mcp")
         token = await anyio.to_thread.run_sync(self.spec.token)
         self._key = SecretStr(secrets.token_hex(32)) if self.spec.wants_grants else None
         env = {**self.spec.env, **({KEY_VARIABLE: self._key.get_secret_value()} if self._key else {})}

@@ -5,7 +5,6 @@ Without an endpoint nothing of this is imported, and no event is looked at.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import time
@@ -17,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from agent.events import Event
+from agent.late_import import late_import
 from agent.watching.spans import Trace, traceparent
 from agent.watching.trace import Traces
 from config.agent_settings import AgentSection
@@ -108,7 +108,7 @@ async def open_watch(settings: AgentSection, environ: Mapping[str, str] = os.env
 async def _collector(endpoint: str | None) -> Tells | None:
     try:
         # By name and in a thread: the SDK takes half a second to import, and most homes are watched by nobody.
-        module = await anyio.to_thread.run_sync(importlib.import_module, "agent.watching.collector")
+        module = await late_import("agent.watching.collector")
         collector: Tells = module.collector_at(endpoint)
     except ModuleNotFoundError as error:
         log.warning(NOT_INSTALLED, error.name)
