@@ -41,7 +41,8 @@ class HeadProtocol(H11Protocol):
         self.app = self._serve  # pyright: ignore[reportAttributeAccessIssue]  # uvicorn spells the ASGI types out
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = {STRAIGHT: _StraightParts(self)}
+        if scope["method"] != "HEAD":  # Its answer has no parts.
+            scope["extensions"] = {STRAIGHT: _StraightParts(self)}
         await self._served(scope, receive, send)  # pyright: ignore[reportArgumentType]  # as above
 
     def data_received(self, data: bytes) -> None:

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from inference.heads import Chunking, HeadProtocol
 from inference.incoming import STRAIGHT, Receive, Scope, Send, Straight
+from inference.listening import AsgiApp
 
 PARTS = [b"data: 1\n\n", b"", b"x" * 70000]
 
@@ -87,6 +88,25 @@ class Wire(asyncio.Transport):
         return False
 
 
+class Client:
+    """One connection to an application."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)  # pyright: ignore[reportArgumentType]
+        config.load()
+        self._state = ServerState()
+        self.protocol = HeadProtocol(config, self._state, {})
+
+    async def ask(self, head: bytes) -> bytes:
+        """What comes back."""
+        wire = Wire()
+        self.protocol.connection_made(wire)
+        self.protocol.data_received(head)
+        await next(iter(self._state.tasks))
+        self.protocol.connection_lost(None)
+        return wire.written
+
+
 Body = Callable[[Straight, Send, HeadProtocol], Awaitable[None]]
 
 
@@ -97,17 +117,10 @@ async def answered(body: Body, headers: list[tuple[bytes, bytes]], head: bytes =
         straight: Straight = scope["extensions"][STRAIGHT]
         assert not straight.is_open
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await body(straight, send, protocol)
+        await body(straight, send, client.protocol)
 
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)  # pyright: ignore[reportArgumentType]
-    config.load()
-    state = ServerState()
-    protocol, wire = HeadProtocol(config, state, {}), Wire()
-    protocol.connection_made(wire)
-    protocol.data_received(head)
-    await next(iter(state.tasks))
-    protocol.connection_lost(None)
-    return wire.written
+    client = Client(app)
+    return await client.ask(head)
 
 
 async def end(send: Send) -> None:
@@ -176,3 +189,16 @@ async def test_an_answer_says_when_it_was_asked_for(monkeypatch: pytest.MonkeyPa
         lines = (await answered(nothing, [])).split(b"\r\n")
         (date,) = [line.removeprefix(b"date: ") for line in lines if line.startswith(b"date: ")]
         assert parsedate_to_datetime(date.decode()).timestamp() == int(moment)
+
+
+@pytest.mark.anyio
+async def test_an_answer_without_a_body_offers_no_way_to_write_one() -> None:
+    offered: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        offered.append(scope.get("extensions", {}))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await end(send)
+
+    assert (await Client(app).ask(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")).endswith(b"\r\n\r\n")
+    assert offered == [{}]
