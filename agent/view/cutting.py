@@ -14,6 +14,8 @@ from agent.view.own_names import READ_MORE
 
 SHARE = 0.2
 """Of a context, for one result: a step may make several calls, and the answer needs room too."""
+UNKNOWN_CTX = 8192
+"""Tokens of context that are reckoned with where nobody knows them, as of a node whose settings do not say."""
 BYTES_PER_TOKEN = 4
 """Of UTF-8: plain English has more, a script of three bytes a character fewer."""
 MIN_ROOM = 3300
@@ -35,9 +37,9 @@ class Page(NamedTuple):
     """Character of the whole at which it stops."""
 
 
-def room_for(n_ctx: int) -> int | None:
-    """Bytes that one result may take in a context of so many tokens; None when nobody knows the context."""
-    return max(MIN_ROOM, int(n_ctx * SHARE * BYTES_PER_TOKEN)) if n_ctx else None
+def room_for(n_ctx: int) -> int:
+    """Bytes that one result may take in a context of so many tokens, 0 for one that nobody knows."""
+    return max(MIN_ROOM, int((n_ctx or UNKNOWN_CTX) * SHARE * BYTES_PER_TOKEN))
 
 
 def handle_of(text: str) -> str:
@@ -45,7 +47,7 @@ def handle_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
 
-def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -> Page:
+def page_of(text: str, *, start: int = 0, room: int, is_readable: bool) -> Page:
     """A text from one of its characters on, as much as there is room for.
 
     1. What is left fits: all of it.
@@ -55,15 +57,14 @@ def page_of(text: str, *, start: int = 0, room: int | None, is_readable: bool) -
     Args:
         text: the whole.
         start: the first character that is told.
-        room: bytes, the notice included; None for no bound.
+        room: bytes, the notice included.
         is_readable: the model has a tool to read on with.
     """
     again = reopened(text[:start])
-    if room is not None:
-        # A text that imitates a block may begin it with a line of any length.
-        again = again if _size(again) <= room * HEAD_SHARE else ""
-        room -= _size(again)
-    if room is None or _size(text[start : start + room + 1]) <= room:  # 1
+    # A text that imitates a block may begin it with a line of any length.
+    again = again if _size(again) <= room * HEAD_SHARE else ""
+    room -= _size(again)
+    if _size(text[start : start + room + 1]) <= room:  # 1
         return Page(again + text[start:], len(text))
     told = _fitting(text[start : start + room], room - NOTICE_ROOM)
     line_end = told.rfind("\n")

@@ -40,7 +40,7 @@ def recalled(events: Sequence[Event], query: str) -> str:
     return "\n\n".join(_shown(past[place], wanted) for place in places) or NOTHING_RECALLED
 
 
-def read_on(events: Iterable[Event], handle: str, *, start: int, room: int | None) -> str | None:
+def read_on(events: Iterable[Event], handle: str, *, start: int, room: int) -> str | None:
     """More of a text of the log; None when nothing has that handle.
 
     Args:

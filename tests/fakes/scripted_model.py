@@ -63,6 +63,8 @@ class ScriptedModel:
     """Request bodies as they came in."""
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     tiers: Sequence[str] = ("fast", "balanced")
+    loaded: Sequence[str] | None = None
+    """Of its tiers, those that are loaded; None for all."""
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the list of models says of them all, beyond the usual."""
     max_body_mib: int | None = None
@@ -140,7 +142,10 @@ class ScriptedModel:
 
     def _models(self) -> dict[str, Any]:
         meta = {"kind": "tier", "model": "scripted", "state": "ready", "n_ctx": 4096, **self.meta}
-        data = [{"id": tier, "object": "model", "owned_by": "variet", "meta": meta} for tier in self.tiers]
+        metas = {
+            tier: {**meta, "state": "unloaded"} if self.loaded is not None and tier not in self.loaded else meta for tier in self.tiers
+        }
+        data = [{"id": tier, "object": "model", "owned_by": "variet", "meta": each} for tier, each in metas.items()]
         return {"object": "list", "data": data, "max_body_mib": self.max_body_mib}
 
     async def _play(self, stream: SocketStream, say: Say) -> None:
