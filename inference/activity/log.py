@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ CLOSE_BOUND_S = 3.0
 _SECONDS_PER_DAY = 86400.0
 _PRIVATE = 0o600
 _COLUMNS = tuple(field.name for field in fields(Finished))
+_values: Callable[[Finished], tuple[Any, ...]] = attrgetter(*_COLUMNS)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,
@@ -99,7 +101,7 @@ class ActivityLog:
 
     def record(self, finished: Finished) -> None:
         """Take on one record, or count it as lost."""
-        self._take(_INSERT, astuple(finished))
+        self._take(_INSERT, _values(finished))
 
     def record_swap(self, end: LoadEnd) -> None:
         """Take on one load that is over, or count it as lost."""
