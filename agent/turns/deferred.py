@@ -37,8 +37,10 @@ def deferred_turn(turn: str, needed: ApprovalNeeded, history: Iterable[Event], *
         raise ApprovalError("digest")
     text = f"{DEFERRED_TEXT}{needed.summary}"
     call = f"{needed.call}-approved"
+    # The summary may hold an outsider's words, and here a model would take them for the person's.
+    sent_text = user_text(f"{DEFERRED_TEXT}{decided.name}", now)
     return [
-        TurnStarted(turn=turn, text=text, sent_text=user_text(text, now), now=now.isoformat(), who=who),
+        TurnStarted(turn=turn, text=text, sent_text=sent_text, now=now.isoformat(), who=who),
         decided.model_copy(update={"turn": turn, "call": call, "seq": 0}),
         ApprovalAnswered(turn=turn, approval=needed.approval, call=call, outcome="yes", who=who),
     ]

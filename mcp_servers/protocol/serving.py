@@ -201,9 +201,9 @@ async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any],
     call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
     done = await server.handlers[spec.name](call)
     if isinstance(done, Plan):
-        if is_preparing:
-            return Outcome(done.summary, done.prepared())
-        done = await anyio.to_thread.run_sync(done.execute)
+        # What a dry run shows quotes what it found: titles, places, subjects.
+        shown = Outcome(done.summary, {**done.prepared(), "untrusted": True})
+        done = shown if is_preparing else await anyio.to_thread.run_sync(done.execute)
     if done.is_fenced or not done.structured.get("untrusted"):
         return done
     return replace(done, text=_block(done.text, f"{server.name} {spec.name}", call.now, _removed(done.structured)))

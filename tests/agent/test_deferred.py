@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from agent.errors import ApprovalError
-from agent.events import ApprovalNeeded, CallDecided
+from agent.events import ApprovalNeeded, CallDecided, TurnStarted
 from agent.local_time import find_zone
 from agent.sessions.opened import NEVER_ENDED
 from agent.sessions.rows import TurnRow
@@ -54,6 +54,19 @@ async def test_what_waits_in_an_outsiders_words_taints_the_session(home: Home):
             await agent.ask(interactive=False)
             await agent.ask(interactive=False, grants=frozenset({"send"}))
             assert agent.effects == []
+
+
+async def test_a_model_is_told_which_call_was_approved_and_not_in_an_outsiders_words(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say(calls=[COFFEE])]) as agent:
+            queued = await agent.ask(interactive=False)
+            (needed,) = agent.runtime.approvals()
+            await agent.runtime.approve(needed.approval, digest=needed.digest, granted=True, who="me")
+            events = await agent.hear(after=queued[-1].seq)
+    [started] = [event for event in events if isinstance(event, TurnStarted)]
+    assert started.text == f"Approved: {needed.summary}"
+    assert needed.summary not in started.sent_text
+    assert started.sent_text.endswith("\nApproved: create_event")
 
 
 async def test_a_turn_whose_end_was_lost_does_not_keep_the_service_from_starting(home: Home):

@@ -121,7 +121,11 @@ async def test_calendars_over_the_wire(data: Path) -> None:
             assert text_of(created) == "Created: Coffee, Fri 27 Nov 2026 10:00-11:00"
         assert "1 event\n" in text_of(await call(client, "list_events", {"when": "next friday"}))
 
-        change = structured(await call(client, "update_event", {"event": "coffee", "new_when": "at 11"}, **PREPARE))["prepared"]
+        dry_run = await call(client, "update_event", {"event": "coffee", "new_when": "at 11"}, **PREPARE)
+        assert structured(dry_run)["untrusted"] is True  # it quotes a title
+        assert whole_text(dry_run).startswith("[")
+        assert "| Update: Coffee, now Fri 27 Nov 2026 11:00-12:00" in whole_text(dry_run)
+        change = structured(dry_run)["prepared"]
         await call(client, "update_event", {"event": "coffee", "new_title": "Tea"})
         stale = await call(client, "update_event", change["arguments"], **{"variet/host": change["host"]})
         assert (stale.is_error, text_of(stale)) == (True, "The event has changed since. Look again.")
