@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from agent.calls.mending import TWICE, mend
+from agent.calls.mending import TWICE, loads, mend
 
 OPENERS = ("<|tool_call>", "<tool_call>")
 """How they begin, where that is not Python."""
@@ -42,6 +42,19 @@ def table(pairs: Iterable[tuple[str, Any]]) -> str:
     """
     written = (f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in pairs)
     return f"{{{', '.join(written)}}}"
+
+
+def literal(value: str) -> Any:
+    """Only structures are read as JSON: `5` may be a text, and the schema says which."""
+    twice: list[str] = []
+    if value[:1] in ("{", "["):
+        try:
+            read = loads(value, twice)
+        except (ValueError, RecursionError):
+            return value
+        # What is named twice in it stays as written, for the schema's reader to tell of.
+        return value if twice else read
+    return value
 
 
 def dropping(slips: Iterable[str]) -> tuple[str, ...]:

@@ -11,14 +11,15 @@ import re
 from collections.abc import Collection
 from typing import Any, cast
 
-from agent.calls.dialects import OPENERS, Written, dropping, gemma, glm, python, table
+from agent.calls.dialects import OPENERS, Written, dropping, gemma, glm, literal, python, table
 from agent.calls.fitting import known_name
-from agent.calls.mending import loads, mend
+from agent.calls.marked import MARKS, marked, python_in, unwrapped
+from agent.calls.mending import mend
 from agent.events import CallValue
 from config.vocabulary import is_table
 
 LEAKED = "it was written as text"
-_OPENERS = (*OPENERS, "<function=", "<function_call>", "<|tool_call|>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
+_OPENERS = (*OPENERS, *MARKS, "<function=", "<function_call>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
 _FENCE_MARK = "```"
 _XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
@@ -65,7 +66,8 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     1. Qwen's tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`, within `<tool_call>` or bare.
     2. Hermes' tags: `<tool_call>{"name": …, "arguments": …}</tool_call>`, one or several.
     3. Mistral's: `[TOOL_CALLS][{…}]`, or `[TOOL_CALLS]NAME[ARGS]{…}`.
-    4. Gemma's and GLM's tags, and Python in a fence of its own (`agent.calls.dialects`).
+    4. Gemma's and GLM's tags, and Python in a fence of its own (`agent.calls.dialects`); the marks of other families, and those that only
+       stand around one of these forms (`agent.calls.marked`).
     5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
     6. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
        refused, so that the model can write it again; as an answer it would be no use to anybody.
@@ -78,6 +80,7 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     said = text.strip()
     if not may_be_call(said):
         return ()
+    said = unwrapped(said)
     for read in (_qwen, _hermes, _mistral, _dialect):
         calls = read(said)
         if calls:
@@ -107,20 +110,7 @@ def _qwen(said: str) -> tuple[CallValue, ...]:
     # What is no whole parameter is the beginning of one: half a call is none.
     if not found or not _covers(_XML, said) or not all(_covers(_PARAMETER, inner) for _, inner in found):
         return ()
-    return tuple(_call(name, table((key, _literal(value)) for key, value in _PARAMETER.findall(inner))) for name, inner in found)
-
-
-def _literal(value: str) -> Any:
-    """Only structures are read as JSON: `5` may be a text, and the schema says which."""
-    twice: list[str] = []
-    if value[:1] in ("{", "["):
-        try:
-            read = loads(value, twice)
-        except (ValueError, RecursionError):
-            return value
-        # What is named twice in it stays as written, for the schema's reader to tell of.
-        return value if twice else read
-    return value
+    return tuple(_call(name, table((key, literal(value)) for key, value in _PARAMETER.findall(inner))) for name, inner in found)
 
 
 def _hermes(said: str) -> tuple[CallValue, ...]:
@@ -140,7 +130,7 @@ def _mistral(said: str) -> tuple[CallValue, ...]:
 
 def _dialect(said: str) -> tuple[CallValue, ...]:
     code = _CODE.fullmatch(said)
-    found: tuple[Written, ...] = gemma(said) or glm(said) or (python(code[1]) if code else ())
+    found: tuple[Written, ...] = gemma(said) or glm(said) or marked(said) or python(code[1] if code else python_in(said))
     return tuple(_call(*each) for each in found)
 
 

@@ -37,12 +37,45 @@ ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
         "<tool_call>list_events\n<arg_key>when</arg_key>\n<arg_value>tomorrow</arg_value>\n</tool_call>",
         '```tool_code\nlist_events(when="tomorrow")\n```',
         '```tool_code\nprint(list_events(when="tomorrow"))\n```',
+        '<|channel|>commentary to=functions.list_events <|constrain|>json<|message|>{"when": "tomorrow"}<|call|>',
+        '<|start|>assistant to=functions.list_events<|channel|>commentary json<|message|>{"when": "tomorrow"}',
+        "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.list_events"
+        '<|message|>{"when": "tomorrow"}<|call|>',
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_events\n"
+        '```json\n{"when": "tomorrow"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        '<｜tool▁call▁begin｜>list_events<｜tool▁sep｜>{"when": "tomorrow"}<｜tool▁call▁end｜>',
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.list_events:0<|tool_call_argument_begin|>"
+        '{"when": "tomorrow"}<|tool_call_end|><|tool_calls_section_end|>',
+        '<minimax:tool_call>\n<invoke name="list_events">\n<parameter name="when">tomorrow</parameter>\n</invoke>\n</minimax:tool_call>',
+        '<function_calls><invoke name="list_events"><parameter name="when" string="true">tomorrow</parameter></invoke></function_calls>',
+        '<invoke name="list_events">\n<parameter name="when">\ntomorrow\n</parameter>\n</invoke>',
+        "<seed:tool_call>\n<function=list_events>\n<parameter=when>tomorrow</parameter>\n</function>\n</seed:tool_call>",
+        f"<TOOLCALL>[{ONE}]</TOOLCALL>",
+        '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "list_events", "parameters": {"when": "tomorrow"}}]<|END_ACTION|>',
+        f"<|tool_call|>[{ONE}]<|/tool_call|>",
+        '<|tool_call_start|>[list_events(when="tomorrow")]<|tool_call_end|>',
     ],
 )
 def test_every_common_form_is_read(text: str):
     (call,) = calls_in(text, NAMES)
     assert (call.name, json.loads(call.arguments), call.repaired) == ("list_events", {"when": "tomorrow"}, LEAKED)
     assert all(may_be_call(text[:n]) for n in range(1, len(text)))
+
+
+@pytest.mark.parametrize(
+    ("begin", "between", "end"),
+    [
+        ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"),
+        ("<|channel|>commentary to=functions.", "<|message|>", "<|call|>"),
+        ("<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"),
+    ],
+)
+def test_several_calls_between_marks_stay_in_their_order(begin: str, between: str, end: str):
+    text = f'{begin}list_events{between}{{"when": "x"}}{end}\n{begin}create_event{between}{{"title": "y"}}{end}'
+    assert [(call.name, call.arguments) for call in calls_in(text, NAMES)] == [
+        ("list_events", '{"when": "x"}'),
+        ("create_event", '{"title": "y"}'),
+    ]
 
 
 def test_several_calls_stay_in_their_order():
@@ -83,6 +116,18 @@ def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
         '```tool_code\nformat_disk(when="x")\n```',
         '```python\nlist_events(when="x")\n```',
         '<|tool_call>call:format_disk{when:<|"|>x<|"|>}<tool_call|>',
+        '<|channel|>commentary to=functions.format_disk<|message|>{"when": "x"}<|call|>',
+        "<|channel|>final<|message|>Tomorrow you have three events.",
+        '<|channel|>commentary please to=functions.list_events<|message|>{"when": "x"}<|call|>',
+        "<｜tool▁call▁begin｜>list_events",
+        '<｜tool▁call▁begin｜>list_events<｜tool▁sep｜>{"when": "x"}<｜tool▁call▁end｜> is how it is done',
+        '<|tool_call_begin|>functions.format_disk:0<|tool_call_argument_begin|>{"when": "x"}<|tool_call_end|>',
+        '<invoke name="list_events">when</invoke>',
+        '<invoke name="list_events"><parameter name="when">x</parameter></invoke> is how it is done',
+        '<invoke name="list_events"><parameter name="when">to',
+        "<TOOLCALL>[1]</TOOLCALL>",
+        "<|tool_call_start|>[list_events(when=open('x'))]<|tool_call_end|>",
+        "<|tool_call_start|>",
         "<tool_call>format_disk\n<arg_key>when</arg_key><arg_value>x</arg_value></tool_call>",
         "<tool_call>list_events\n</tool_call> is how it is done",
         f"I would call this:\n```json\n{ONE}\n```",

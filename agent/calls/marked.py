@@ -1,0 +1,120 @@
+"""Calls between the marks of one family of models each: gpt-oss's, DeepSeek's, Kimi's, those of tags that invoke, and marks around JSON.
+
+Pure; part of `agent.calls.leaked`, as `agent.calls.dialects` is. To such a model the marks are tokens of their own, which no answer has.
+Their last one is often the end of the answer and not passed on, so it may be missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agent.calls.dialects import Written, literal, table
+
+_WRAPPERS: Mapping[str, str] = {
+    "<TOOLCALL>": "</TOOLCALL>",
+    "<|START_ACTION|>": "<|END_ACTION|>",
+    "<|tool_call|>": "<|/tool_call|>",
+    "<seed:tool_call>": "</seed:tool_call>",
+    "<minimax:tool_call>": "</minimax:tool_call>",
+    "<function_calls>": "</function_calls>",
+}
+PYTHON = ("<|tool_call_start|>", "<|tool_call_end|>")
+"""Around Python, as LFM writes it."""
+_HARMONY = ("<|start|>", "<|channel|>")
+_DEEPSEEK = ("<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>")
+_KIMI = (
+    "<|tool_calls_section_begin|>",
+    "<|tool_call_begin|>",
+    "<|tool_call_argument_begin|>",
+    "<|tool_call_end|>",
+    "<|tool_calls_section_end|>",
+)
+MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], "<invoke ")
+"""How they begin."""
+_HEAD_MARK = re.compile(r"<\|(?:start|channel|constrain)\|>")
+_HEAD_WORDS = frozenset({"assistant", "commentary", "analysis", "json"})
+_INVOKED = re.compile(r'<invoke name="([\w.:-]+)">(.*?)</invoke>', re.DOTALL)
+_GIVEN = re.compile(r'<parameter name="([\w.:-]+)"[^>]*>\n?(.*?)\n?</parameter>', re.DOTALL)
+_FENCED = re.compile(r"```\w*\n(.*?)\n?(?:```)?", re.DOTALL)
+
+
+def unwrapped(said: str) -> str:
+    """What stands between marks that only say that calls come; all of it where there are none."""
+    for begin, end in _WRAPPERS.items():
+        if said.startswith(begin):
+            return said.removeprefix(begin).removesuffix(end).strip()
+    return said
+
+
+def python_in(said: str) -> str:
+    """The Python between its marks; empty where there are none."""
+    begin, end = PYTHON
+    return said.removeprefix(begin).removesuffix(end).strip() if said.startswith(begin) else ""
+
+
+def marked(said: str) -> tuple[Written, ...]:
+    """The calls of an answer in one of these forms; none where something else stands beside them."""
+    for read in (_harmony, _deepseek, _kimi, _invoked):
+        calls = list(read(said))
+        if calls:
+            return () if None in calls else tuple(call for call in calls if call is not None)
+    return ()
+
+
+def _harmony(said: str) -> Iterable[Written | None]:
+    """`<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{…}<|call|>`, behind thoughts of the same form or not."""
+    if not said.startswith(_HARMONY):
+        return
+    thought, end, rest = said.partition("<|end|>")
+    if end and "to=" not in thought:
+        said = rest
+    for part in filter(str.strip, said.split("<|call|>")):
+        head, _, arguments = part.partition("<|message|>")
+        words = _HEAD_MARK.sub(" ", head).split()
+        names = [word.removeprefix("to=").removeprefix("functions.") for word in words if word.startswith("to=")]
+        others = [word for word in words if not word.startswith("to=")]
+        yield Written(names[0], arguments.strip()) if len(names) == 1 and _HEAD_WORDS.issuperset(others) else None
+
+
+def _deepseek(said: str) -> Iterable[Written | None]:
+    """`<｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜>`, or with `function` before and the arguments in a fence."""
+    all_begin, begin, between, end, all_end = _DEEPSEEK
+    for part in _parts(said, all_begin, begin, end, all_end):
+        name, mark, arguments = (part or "").partition(between)
+        if name.strip() == "function":
+            name, _, arguments = arguments.partition("\n")
+        fenced = _FENCED.fullmatch(arguments.strip())
+        yield Written(name.strip(), fenced[1] if fenced else arguments.strip()) if mark else None
+
+
+def _kimi(said: str) -> Iterable[Written | None]:
+    """`<|tool_call_begin|>functions.NAME:0<|tool_call_argument_begin|>{…}<|tool_call_end|>`."""
+    all_begin, begin, between, end, all_end = _KIMI
+    for part in _parts(said, all_begin, begin, end, all_end):
+        name, mark, arguments = (part or "").partition(between)
+        name = re.sub(r":\d+$", "", name.strip()).removeprefix("functions.")
+        yield Written(name, arguments.strip()) if mark else None
+
+
+def _parts(said: str, all_begin: str, begin: str, end: str, all_end: str) -> Iterable[str | None]:
+    """What stands in each call; None for what is none."""
+    if not said.startswith((all_begin, begin)):
+        return
+    inner = said.removeprefix(all_begin).strip().removesuffix(all_end)
+    for part in filter(str.strip, inner.split(end)):
+        yield part.strip().removeprefix(begin) if part.strip().startswith(begin) else None
+
+
+def _invoked(said: str) -> Iterable[Written | None]:
+    """`<invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke>`."""
+    # Looked at only where the last one is closed: else each that is open would be looked through to the end.
+    if not said.endswith("</invoke>") or _INVOKED.sub("", said).strip():
+        return
+    for name, inner in _INVOKED.findall(said):
+        if inner.strip() and not inner.rstrip().endswith("</parameter>"):
+            yield None
+            continue
+        given: list[tuple[str, Any]] = [(key, literal(value)) for key, value in _GIVEN.findall(inner)]
+        yield None if _GIVEN.sub("", inner).strip() else Written(name, table(given))
