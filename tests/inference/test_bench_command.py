@@ -20,7 +20,7 @@ from inference.contract import Resources
 from tests.fakes.speech import RATE, SECONDS_PER_CHARACTER, sound, voice, wav, wav_as_it_is_made
 from tests.inference.engines import RunningEngine, running
 
-PAUSE_S = 0.05
+PAUSE_S = 0.02
 PLAYS_S = SECONDS_PER_CHARACTER * len(TEXT)
 VOICE_AND_MORE: dict[str, Any] = {
     "models": {

@@ -9,10 +9,16 @@ import anyio
 import pytest
 
 from config.paths import Home
+from inference import watched_file
 from inference.reload import Origin
 from inference.watched_file import FileWatch
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched_file, "ABSENT_S", 0.02)
 
 
 async def test_a_change_is_noticed_also_when_the_file_is_replaced_or_new(tmp_path: Path) -> None:
