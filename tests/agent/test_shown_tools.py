@@ -19,7 +19,7 @@ from agent.view.own_names import OWN_NAMES
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
-from tests.fakes.scripted_model import Say
+from tests.fakes.scripted_model import Say, scripted_model
 
 pytestmark = pytest.mark.anyio
 
@@ -135,3 +135,18 @@ def test_what_was_frozen_before_models_had_lists_of_their_own_stays(tmp_path: Pa
     migrate(db)
     assert db.execute("SELECT * FROM prefixes").fetchall() == [("s", "", b"system", b"[]")]
     db.close()
+
+
+async def test_a_model_one_tier_up_goes_on_in_the_same_turn_with_the_tools_that_it_is_shown(home: Home):
+    wrong = Say("", [("nothing_of_the_kind", {})])
+    deep = [Say("", [("call_tool", {"name": "strange", "arguments": {"title": "tea"}})]), Say("Done.")]
+    with anyio.fail_after(60):
+        async with scripted_model(deep) as big:
+            big.tiers, big.meta = ("deep",), {"model": "larger", "n_ctx": 32_768}
+            routing = {"ladder": ["fast", "big/deep"], "escalate": True}
+            settings = AgentSettings.model_validate({"nodes": {"big": {"url": big.url}}, "routing": routing, "agent": {"send_hold_s": 0}})
+            async with agent_of(home, [wrong] * 3, settings=settings, tools=RoomyTools()) as agent:
+                events = await agent.ask("do it", agent.answer(granted=True))
+    assert shown_in(events) == ["core", "bridge"]
+    assert [effect["tool"] for effect in agent.effects] == ["strange"], "as the rules of the larger model let it"
+    assert {tool["function"]["name"] for tool in big.requests[0]["tools"]} >= OWN_NAMES
