@@ -45,7 +45,7 @@ class FileWatch:
 
         def look() -> None:
             last, fresh_until = self._known, time.monotonic() + COARSE_S
-            while not is_over.wait(every_s if last[0] is not None else max(every_s, ABSENT_S)):
+            while not is_over.wait(max(every_s, ABSENT_S) if last == self._known and last[0] is None else every_s):
                 # Else by its stamp alone: it costs less, and on Windows nobody can replace a file that is being read.
                 is_still = last == self._known and _stamp_of(self.path) == last[0] and time.monotonic() >= fresh_until
                 now = last if is_still else _look_at(self.path)
