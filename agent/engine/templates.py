@@ -133,18 +133,19 @@ class Templates:
         return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
 
     async def shows_returned(self, route: RouteChosen) -> bool:
-        """Whether the template of this place, whose model is loaded, gives a picture in a tool's answer a place of its own."""
+        """Whether the template of this place gives a picture in a tool's answer a place of its own, as far as that was ever known."""
         engine, place = self._engines.get(route.node), (route.node, route.model)
         if engine is None:
             return False
         async with self._lock:
             known = self._returned.get(place)
             if known is None or known.until <= self._clock():
-                is_so = False
+                is_so: bool | None = None
                 with anyio.move_on_after(PROBE_TIMEOUT_S):
                     is_so = await _shows_returned(engine, route.model)
-                known = self._returned[place] = _Opens(is_so, self._clock() + FRESH_S)
-        return known.is_so
+                if is_so is not None:
+                    known = self._returned[place] = _Opens(is_so, self._clock() + FRESH_S)
+        return known is not None and known.is_so
 
     async def _parted(self, at: _At, reply: Reply) -> Reply:
         """An end of thoughts that nothing began ends them only where the template began them."""
@@ -200,12 +201,12 @@ async def _begins_inside(at: _At) -> bool:
         return False
 
 
-async def _shows_returned(engine: EngineClient, name: str) -> bool:
+async def _shows_returned(engine: EngineClient, name: str) -> bool | None:
     try:
         without, with_it = [await engine.rendered(name, returned.scene(with_picture=each), returned.TOOLS) for each in (False, True)]
     except (EngineUnreachable, ModelFailed) as error:
         log.info("whether the template of %s shows pictures of results is not known: %s", name, error)
-        return False
+        return None
     return returned.is_shown(without, with_it)
 
 

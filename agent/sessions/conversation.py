@@ -32,7 +32,7 @@ from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, request_body
-from agent.view.pictures import has_pictures, without_pictures
+from agent.view.pictures import has_pictures, has_returned, without_pictures, without_returned
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, answer_room, cut_at_rest
 from inference.contract.status import SwapProgress
@@ -214,6 +214,8 @@ class OpenSession:
         route = self.routes.last
         if route is not None and route.hides_pictures:
             return without_pictures(messages)
+        if route is not None and has_returned(messages) and not await self.world.templates.shows_returned(route):
+            messages = without_returned(messages)
         return await put_in(self.world, self.session, messages)
 
     async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:

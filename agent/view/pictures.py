@@ -32,6 +32,8 @@ UNSEEN = "[a picture, which this model cannot see]"
 LEFT_OUT = "[an earlier picture, which is not shown any more]"
 _MARK = re.compile(rb'\{"image_url":\{"url":"variet-picture:([0-9a-f]{64}):(image/[a-z]+):(\d+):(\d+)"\},"type":"image_url"\}')
 _ANY = b'"variet-picture:'
+_RETURNED = b',"role":"tool","tool_call_id":'
+"""As no text inside a message can look either."""
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG that tell its size."""
 
@@ -124,6 +126,16 @@ def without_pictures(messages: Sequence[bytes], told: str = UNSEEN) -> tuple[byt
         told: what stands in each place; needs no escapes in JSON.
     """
     return tuple(_MARK.sub(lambda _: _told(told), message) if _ANY in message else message for message in messages)
+
+
+def has_returned(messages: Iterable[bytes]) -> bool:
+    """Whether any stands in a tool's answer."""
+    return any(_RETURNED in message and has_pictures([message]) for message in messages)
+
+
+def without_returned(messages: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The messages with words where pictures stand in tools' answers, for a place that has none for them there."""
+    return tuple(without_pictures([message])[0] if _RETURNED in message else message for message in messages)
 
 
 def with_room(messages: Sequence[bytes], pictures: Iterable[Picture]) -> tuple[bytes, ...]:

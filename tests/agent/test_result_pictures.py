@@ -17,10 +17,11 @@ from agent.tools.served import ReturnedPicture, ToolResult
 from agent.view.pictures import LEFT_OUT, MAX_PICTURE_BYTES, MAX_PICTURES, UNSEEN
 from agent.view.returned import is_shown, told_as_shown, told_of
 from config.paths import Home
+from config.schema import AgentSettings
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.agent.test_pictures import BLIND, SEES, png
 from tests.agent.test_result_parts import told_of as result_of
-from tests.fakes.scripted_model import Say
+from tests.fakes.scripted_model import Say, scripted_model
 
 pytestmark = pytest.mark.anyio
 PHOTO = png()
@@ -94,12 +95,27 @@ async def test_a_model_that_sees_is_shown_what_a_tool_returned_and_one_that_does
             assert [each.digest for each in event.pictures] and b"iVBOR" not in event.model_dump_json().encode()
             copy = await agent.runtime.shelf.fork(agent.session)
         async with agent_of(home, [Say("Still."), Say("I was told.")], session=copy, tools=agent.tools) as later:
-            later.model.meta = {"capabilities": SEES}
+            later.model.template, later.model.meta = in_place, {"capabilities": SEES}
             await later.ask("and now?")
             assert later.model.requests[0]["messages"][3] == agent.model.requests[1]["messages"][3], "to the byte, in a copy too"
             later.model.meta = {"capabilities": BLIND}
             await later.ask("and now?")
             assert later.model.requests[1]["messages"][3]["content"][1] == {"type": "text", "text": UNSEEN}
+
+
+async def test_a_place_without_room_for_it_is_told_of_it_later_in_the_conversation_too(home: Home):
+    async with scripted_model([Say("I was told."), Say("Still.")]) as outside:
+        outside.tiers = ("glm",)
+        node = {"url": f"{outside.url}/v1", "kind": "openai", "model": "glm", "capabilities": ["tools", "vision"]}
+        with anyio.fail_after(60):
+            settings = AgentSettings.model_validate({"nodes": {"out": node}})
+            async with agent_of(home, [LOOK, Say("A dot."), Say("A dot.")], settings=settings, tools=Camera()) as agent:
+                agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+                await agent.ask("look")
+                await agent.ask("and there?", tier="out")
+                await agent.ask("and here?", tier="fast")
+    assert outside.requests[0]["messages"][3]["content"][1] == {"type": "text", "text": UNSEEN}
+    assert agent.model.requests[2]["messages"][3] == agent.model.requests[1]["messages"][3], "where it was seen it stays"
 
 
 @pytest.mark.parametrize(
