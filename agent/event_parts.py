@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.whole_text import WholeText
+
 ToolClass = Literal["read", "write", "delete", "send", "run"]
 """What a tool does to the world, from the pinned manifest, never from the server's own word; `run` starts a program of this machine."""
 Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
@@ -27,8 +29,8 @@ class Attached(BaseModel):
     """What the person put beside a message: a file, a command's output. Anybody may have written it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(max_length=1000)
-    text: str = Field(max_length=100_000)
+    name: WholeText = Field(max_length=1000)
+    text: WholeText = Field(max_length=100_000)
 
 
 class AskedField(BaseModel):

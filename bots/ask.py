@@ -25,6 +25,7 @@ from agent.route_parts import RouteWish
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceError, answer_for
+from agent.whole_text import whole
 from bots.demo import choose_seed, demo_home
 from bots.farewell import run_until_told
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
@@ -132,7 +133,7 @@ def ask(question: str | None, **options: Any) -> None:
 def _text(question: str | None) -> str:
     if question is None and sys.stdin.isatty():
         raise click.UsageError('Give a question, or pipe one in: variet ask "…"')
-    text = (sys.stdin.read() if question in (None, "-") else question or "").strip()
+    text = whole((sys.stdin.read() if question in (None, "-") else question or "").strip())
     if not text:
         raise click.UsageError("The question is empty.")
     return text

@@ -141,6 +141,7 @@ def build_gateway(gateway: Gateway) -> Starlette:
             NotUnderstood: lambda _, error: _refusal(Failure(400, "invalid_request", str(error))),
             AgentError: _agent_failed,
             404: lambda request, _: _no_route(request),
+            Exception: _failed,
             405: lambda request, _: _refusal(Failure(405, "invalid_request", f"{request.url.path} does not take {request.method}.")),
         },
     )
@@ -164,6 +165,10 @@ def _no_route(request: Request) -> Response:
 def _agent_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, AgentError)
     return _refusal(failure_of(error))
+
+
+def _failed(_: Request, __: Exception) -> Response:
+    return _refusal(Failure(500, "internal_error", "The agent failed. The service's log says why."))
 
 
 def _refusal(failure: Failure) -> Response:

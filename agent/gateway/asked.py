@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
+from agent.whole_text import whole
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
@@ -49,7 +51,7 @@ class Asked:
 
     def newest_text(self) -> str:
         """The newest text that the person typed: of the last message of the role `user`, never of results or of history."""
-        return _text_of(self._newest_said())
+        return whole(_text_of(self._newest_said()))
 
     def newest_pictures(self) -> tuple[object, ...]:
         """The addresses of the pictures in the same message, as they were written."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.events import RouteCost, RouteOption, RouteSignals
 from agent.routes.nodes import NodeState, TierState
 from agent.routes.seeing import VISION
+from agent.whole_text import WholeText
 
 DECISIONS = 20
 """How many of the last decisions are told when nobody says otherwise."""
@@ -96,9 +97,9 @@ class RoutesReport(_Wire):
 class ExplainRequest(_Wire):
     """Body of `POST /routes/explain`."""
 
-    text: str
-    tier: str | None = None
-    task: str | None = None
+    text: WholeText
+    tier: WholeText | None = None
+    task: WholeText | None = None
     latency: Literal["1s", "10s", "any"] = "any"
     history_tokens: int = Field(default=0, ge=0)
     """Of a conversation before it."""

@@ -45,6 +45,7 @@ from agent.service.wire import (
 from agent.sessions.compacting import Compacted
 from agent.sessions.exporting import Form
 from agent.tools.report import ToolsReport
+from agent.whole_text import whole
 
 CONNECT_BOUND_S = 5.0
 """Loopback connects at once or not at all; the rest is for a machine that is swapping."""
@@ -146,7 +147,7 @@ class ServiceClient:
 
     async def search_sessions(self, text: str) -> list[FoundRow]:
         """Turns in which all words of a text were said, the best first."""
-        return _FOUND.validate_json(await self._call("GET", f"/sessions/search?{urlencode({'text': text})}"))
+        return _FOUND.validate_json(await self._call("GET", f"/sessions/search?{urlencode({'text': whole(text)})}"))
 
     async def fork(self, session: str, *, until: str | None = None) -> str:
         """Copy a conversation up to a turn; the copy's id."""
@@ -188,7 +189,9 @@ class ServiceClient:
     ) -> bytes:
         content = body.model_dump_json() if body is not None else None
         try:
-            answer = await self._http.request(method, path, content=content, timeout=httpx2.Timeout(timeout_s, connect=CONNECT_BOUND_S))
+            answer = await self._http.request(
+                method, whole(path), content=content, timeout=httpx2.Timeout(timeout_s, connect=CONNECT_BOUND_S)
+            )
         except httpx2.TransportError as error:
             raise ServiceGone from error
         if answer.is_success:
@@ -198,7 +201,7 @@ class ServiceClient:
     @asynccontextmanager
     async def _open_stream(self, path: str, query: dict[str, str], *, subject: str) -> AsyncGenerator[AsyncGenerator[ServerSentEvent]]:
         try:
-            async with self._http.stream("GET", path, params=query, timeout=_STREAM) as answer:
+            async with self._http.stream("GET", whole(path), params=query, timeout=_STREAM) as answer:
                 if not answer.is_success:
                     raise _failure(await answer.aread(), subject)
                 async with aclosing(_frames(answer, subject)) as frames:

@@ -45,6 +45,8 @@ from agent.service.wire import (
 )
 from agent.sessions.exporting import FORMS
 
+MOST_DIGITS = 15
+"""Of a number in an address: a longer one is none that the log could have."""
 Body = TypeVar("Body", bound=BaseModel)
 log = logging.getLogger(__name__)
 
@@ -156,7 +158,7 @@ class Desk:
 
     async def show_routes(self, request: Request) -> Response:
         limit = request.query_params.get("limit", str(DECISIONS))
-        if not limit.isdigit():
+        if not _is_number(limit):
             return fault(422, "invalid_request", "`limit` is a whole number.")
         report = await (await self.facade()).routes.report(int(limit))
         return JSONResponse(report.model_dump(mode="json"))
@@ -168,7 +170,7 @@ class Desk:
 
     async def stream_events(self, request: Request) -> Response:
         after = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
-        if not after.isdigit():
+        if not _is_number(after):
             return fault(422, "invalid_request", "`after` is a whole number.")
         events = (await self.facade()).events(request.path_params["session"], after=int(after))
         return EventStream(_event_frames(events), stop=self.presence.leaving)
@@ -225,8 +227,18 @@ def build_routes(desk: Desk) -> Starlette:
             NotReady: lambda _, error: fault(503, "not_ready", str(error)),
             ValidationError: lambda _, error: fault(422, "invalid_request", str(error)),
             404: lambda request, _: fault(404, "no_such_route", f"There is no {request.method} {request.url.path}."),
+            Exception: _failed,
         },
     )
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a database takes."""
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+
+
+def _failed(_: Request, __: Exception) -> Response:
+    return fault(500, "internal_error", "The agent service failed. Its log says why.")
 
 
 def _agent_fault(_: Request, error: Exception) -> Response:

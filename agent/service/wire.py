@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.event_parts import Beside, ToolClass
 from agent.route_parts import NO_WISH, RouteWish
+from agent.whole_text import WholeText
 
 READY_WAIT_S = 90.0
 """A request waits this long for a service that is getting ready: engine and tool servers have tighter bounds of their own."""
@@ -36,9 +37,9 @@ class ServiceHealth(_Wire):
 class SessionRequest(_Wire):
     """Body of `POST /sessions`."""
 
-    resume: str | None = None
+    resume: WholeText | None = None
     """A session to go on with; None for a new one."""
-    title: str = ""
+    title: WholeText = ""
 
 
 class SessionOpened(_Wire):
@@ -82,9 +83,9 @@ class ForkRequest(_Wire):
 class TurnRequest(_Wire):
     """Body of `POST /sessions/{id}/turns`."""
 
-    text: str
+    text: WholeText
     who: str
-    tier: str | None = None
+    tier: WholeText | None = None
     grants: frozenset[ToolClass] = frozenset()
     interactive: bool = True
     attached: tuple[Beside, ...] = Field(default=(), max_length=16)
@@ -109,7 +110,7 @@ class ApprovalReply(_Wire):
     digest: str
     granted: bool
     who: str
-    typed: dict[str, Annotated[str, Field(max_length=10_000)]] = Field(default={}, max_length=100)
+    typed: dict[str, Annotated[WholeText, Field(max_length=10_000)]] = Field(default={}, max_length=100)
     """What was typed into the fields of a tool server's question, by their names."""
 
 

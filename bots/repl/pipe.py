@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
+from agent.whole_text import whole
 from bots.repl.person import Answer, Choice, Left
 
 YES = ("y", "yes")
@@ -67,4 +68,4 @@ class PipePerson:
 
 async def _read_line() -> str:
     # Abandoned when we are cancelled: a read from a pipe cannot be called off.
-    return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+    return whole(await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True))

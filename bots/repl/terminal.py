@@ -19,6 +19,7 @@ from prompt_toolkit.styles import Style
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
+from agent.whole_text import whole
 from bots.plain import one_line
 from bots.repl.choices import ANSWERS, HINT, chosen
 from bots.repl.completing import ChatCompleter
@@ -81,7 +82,7 @@ class TerminalPerson:
             if self._is_leaving:
                 raise Left
             try:
-                text = await self._prompt.prompt_async(self._message, default=self._typed.take_text())
+                text = whole(await self._prompt.prompt_async(self._message, default=self._typed.take_text()))
             except KeyboardInterrupt:
                 if self._has_interrupted:
                     raise Left from None
@@ -104,7 +105,7 @@ class TerminalPerson:
 
     def _queued(self) -> str:
         """The next message that was typed while something ran: shown where its prompt would stand."""
-        text = self._typed.queue.pop(0)
+        text = whole(self._typed.queue.pop(0))
         self._prompt.history.append_string(text)
         self._screen.block(f"{PROMPT}{text}")
         return text
@@ -236,7 +237,14 @@ def _history(file: Path | None) -> History:
         return InMemoryHistory()
     file.touch(mode=0o600)
     file.chmod(0o600)
-    return FileHistory(file)
+    return _WholeHistory(str(file))
+
+
+class _WholeHistory(FileHistory):
+    """One that no byte of a terminal can end: what is no text is kept as the sign for that."""
+
+    def store_string(self, string: str) -> None:
+        super().store_string(whole(string))
 
 
 def _bindings() -> KeyBindings:

@@ -126,3 +126,14 @@ async def test_tools_of_the_clients_are_refused_and_not_dropped(served: Served) 
         await served.openai.chat.completions.create(model="variet", messages=says("x"), tools=tools)
     with pytest.raises(openai.BadRequestError, match="no message"):
         await served.openai.chat.completions.create(model="variet", messages=[])
+
+
+async def test_a_fault_of_ours_is_an_error_of_the_protocol_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object, **__: object) -> str:
+        raise RuntimeError("no more disk")
+
+    monkeypatch.setattr(served.runtime, "open_session", fails)
+    with pytest.raises(openai.InternalServerError) as caught:
+        await served.openai.with_options(max_retries=0).chat.completions.create(model="variet", messages=says("hello"))
+    assert caught.value.code == "internal_error"
+    assert "log says why" in str(caught.value)

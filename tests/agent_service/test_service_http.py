@@ -117,6 +117,15 @@ async def test_a_body_that_is_not_understood_is_refused_with_a_reason(attached: 
         too_large = await http.post("/sessions", content=b" " * (MAX_BODY_BYTES + 1))
         assert (too_large.status_code, too_large.json()["error"]["code"]) == (413, "too_large")
         assert (await http.get("/nowhere")).json()["error"]["code"] == "no_such_route"
+        for route in ("/routes?limit=9999999999999999", "/routes?limit=²", "/sessions/s1/events?after=9999999999999999"):
+            assert (await http.get(route)).status_code == 422, route
+        # Half of a character from a command line, and one in an address.
+        assert await service.search_sessions("caf\udce9") == []
+        with pytest.raises(SessionNotFound):
+            await service.open_session(resume="\udce9")
+        session = await service.open_session(title="caf\udce9")
+        await service.send(session, "hello \udce9", who="cli")
+        assert [event.text for event in await turn_events(service, session) if isinstance(event, TurnStarted)] == ["hello \ufffd"]
 
 
 async def test_the_address_is_private_and_is_gone_when_the_service_is(attached: Attach, home: Home) -> None:
