@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from agent.events import ApprovalNeeded, Event
 from agent.service.faults import ServiceGone
+from agent.sessions.session import Runtime
 from tests.fakes.runtime import FakeRuntime
 
 
 class InProcess:
     """A link and the client behind it, straight on a runtime."""
 
-    def __init__(self, runtime: FakeRuntime) -> None:
+    def __init__(self, runtime: FakeRuntime | Runtime) -> None:
         self._runtime = runtime
         self.losses = 0
         """Streams that end at once."""
@@ -36,7 +37,7 @@ class InProcess:
         await self._runtime.approve(approval, **answer)
 
     async def approvals(self) -> list[ApprovalNeeded]:
-        return self._runtime.approvals()
+        return list(self._runtime.approvals())
 
     async def open_session(self, **options: Any) -> str:
         return await self._runtime.open_session(**options)

@@ -16,6 +16,7 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from agent.events import ApprovalNeeded, ModelReplied
+from agent.service.client import ServiceClient
 from bots.link import Link
 from bots.repl.asking import OpenCalls, stands_alone
 from bots.repl.choices import chosen
@@ -23,10 +24,13 @@ from bots.repl.following import Following
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.repl.terminal import TerminalPerson
+from config.paths import Home
+from tests.agent.runtimes import agent_of
 from tests.bots.conftest import OpenChat
 from tests.bots.in_process import InProcess
 from tests.bots.terminal import needs_tmux
 from tests.fakes.runtime import FakeRuntime, open_fake_runtime
+from tests.fakes.scripted_model import Say
 
 BOUND_S = 30
 NONE: frozenset[int] = frozenset()
@@ -188,6 +192,27 @@ async def test_an_answer_that_comes_too_late_for_its_question_is_no_message_eith
         here.keys.send_text("y\rhello\r")
         assert await here.person.read() == "hello"
         assert 'Not sent: "y"' in here.shown.getvalue()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("line", "done"), [("a", ["Tea", "Rent"]), ("2", ["Rent"]), ("", [])])
+async def test_what_a_turn_left_waiting_runs_one_after_the_other_in_turns_of_its_own(home: Home, line: str, done: list[str]) -> None:
+    calls = [("create_event", {"title": name, "when": "tomorrow"}) for name in ("Tea", "Rent")]
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()), anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=calls)]) as agent:
+            await agent.ask(interactive=False)
+            place, screen = (
+                Place(session=agent.session, seen=len(await agent.stored())),
+                Screen(Console(file=io.StringIO(), force_terminal=True)),
+            )
+            person = Watched(screen, history=None, commands=[])
+            service = InProcess(agent.runtime)
+            following = Following(cast("Link", service), screen, person, place, None)
+            keys.send_text(f"{line}\r")
+            await following.ask_waiting(cast("ServiceClient", service), agent.session)
+            assert person.asked == ("Approve these 2? [a]ll, numbers (1 2), [o]ne by one, [N]one: ",)
+            assert [str(each["arguments"]["title"]) for each in agent.effects] == done
+            assert agent.runtime.approvals() == []
 
 
 @needs_tmux
