@@ -19,7 +19,7 @@ _LAST_AFTERNOON_HOUR = 7
 
 @dataclass(frozen=True)
 class Part:
-    """A named part of the day, in hours; `usual_hour` is when something in it starts unless a time is given."""
+    """A part of the day, in hours. `name` decides about am and pm; `usual_hour` is when something in it starts unless a time is given."""
 
     name: str
     from_hour: int
@@ -33,6 +33,18 @@ PARTS = {
     "evening": Part("evening", 18, 22, 19),
     "night": Part("night", 18, 24, 20),
     "lunch": Part("lunch", 12, 14, 12),
+    "earlymorning": Part("morning", 6, 9, 8),
+    "midmorning": Part("morning", 9, 11, 10),
+    "latemorning": Part("morning", 10, 12, 11),
+    "earlyafternoon": Part("afternoon", 12, 14, 13),
+    "midafternoon": Part("afternoon", 14, 16, 15),
+    "lateafternoon": Part("afternoon", 16, 18, 16),
+    "afterwork": Part("evening", 17, 22, 18),
+    "earlyevening": Part("evening", 17, 19, 18),
+    "midevening": Part("evening", 19, 21, 19),
+    "lateevening": Part("evening", 20, 22, 20),
+    "earlynight": Part("night", 18, 21, 19),
+    "latenight": Part("night", 21, 24, 22),
 }
 
 

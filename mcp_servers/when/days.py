@@ -9,6 +9,7 @@ Pure. Weeks begin on Monday. What a day means, said on day D:
 6. `weekend`, `this weekend`: Saturday and Sunday of D's week; `next weekend`: of the next calendar week;
 7. a date without a year, a month, `the 5th`: the coming one, the present included (looking back: the last one);
    `24/12` and `24.12` are day and month, unless only the other way round makes a date.
+What is told by its place in a period (`the first monday in december`), and feasts, are in `mcp_servers.when.periods`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
+from mcp_servers.when.periods import Lean, period_at
 from mcp_servers.when.words import MONTHS, WEEKDAYS
 
-Lean = Literal["ahead", "back"]
-"""Which way an open date is looked for: plans lie ahead, mails lie back."""
 _SEARCHED_YEARS = 9
 """29 February comes at the latest after eight years."""
 
@@ -52,6 +51,8 @@ _FEW = 3
 
 def days_at(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
     """The day or period that `words` begins with, and its length; None when it begins with none."""
+    if found := period_at(words, today, lean):
+        return Days(*found[0]), found[1]
     for pattern, rule in _RULES:
         match = pattern.match(words)
         if match is None:
@@ -142,7 +143,7 @@ def _week(match: re.Match[str], today: date, lean: Lean) -> Days:
 
 
 def _weekend(match: re.Match[str], today: date, lean: Lean) -> Days:
-    offset = {"next": 7, "last": -7, "past": -7}.get(match["which"] or "this", 0)
+    offset = {"next": 7, "after next": 14, "last": -7, "past": -7}.get(match["which"] or "this", 0)
     saturday = today + timedelta(days=5 - today.weekday() + offset)
     return Days(saturday, saturday + timedelta(days=1))
 
@@ -253,8 +254,9 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         ),
         (rf"(?P<after>next week|last week|this week) (?:on )?(?P<day>{_WEEKDAY})", _weekday),
         (r"(?:the )?week (?P<which>after next)", _week),
+        (r"(?:the )?weekend (?P<which>after next)", _weekend),
         (r"(?:the )?(?P<which>this|next|last|past|following|coming|current)? ?week", _week),
-        (r"(?:on |over )?(?:the |at the )?(?P<which>this|next|last|past|coming)? ?weekend", _weekend),
+        (r"(?:on |over )?(?:the |at the )?(?P<which>this coming|this|next|last|past|coming)? ?weekend", _weekend),
         (r"(?:the )?(?P<which>this|next|last|past|coming|current) month", _month),
         (r"(?:the )?(?P<which>this|next|last|past) year", _year),
         (r"(?:the |for the )?(?:rest|remainder) of (?:the |this )?(?P<unit>week|month)", _rest),

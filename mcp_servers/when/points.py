@@ -45,7 +45,8 @@ class Reading:
 
 CONNECTOR = re.compile(r"(?:to|until|and|-)(?!\S)")
 _FILLER = re.compile(
-    r"(?:on|the|in|of|for|from|between|around|about|please|sometime|anytime|any time|during|all day|whole day|my|starting)(?!\S)"
+    r"(?:on|the|in|of|for|from|between|around|about|please|sometime|some time|anytime|any time|during|all day|whole day|my|starting"
+    r"|sharp|on the dot|exactly|precisely|roughly|approximately|approx|ca|maybe|perhaps|probably|say)(?!\S)"
 )
 _AT = re.compile(r"(?:at|@)(?!\S)")
 _BOUND = re.compile(r"(?P<bound>after|before|since|by|until|from now until)(?!\S)")

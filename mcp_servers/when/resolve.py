@@ -37,6 +37,9 @@ _MAX_CHARS = 200
 Precision = Literal["days", "part", "time", "span"]
 _FOR_LENGTH = re.compile(r" for (?=\d|an? |half )(.+)$")
 
+_THIS_TIME_NEXT_WEEK = re.compile(r"\bthis time next week\b", re.IGNORECASE)
+_THIS_TIME = re.compile(r"\bthis time(?: on)? ", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class When:
@@ -114,7 +117,7 @@ def _moment(text: str, now: datetime) -> datetime:
 
 
 def _said(text: str, now: datetime, lean: Lean) -> When | None:
-    words = normalised(text)
+    words = normalised(_THIS_TIME.sub(f"{now:%H:%M} ", _THIS_TIME_NEXT_WEEK.sub(f"{now:%H:%M} in 1 week", text)))
     length: timedelta | None = None
     if match := _FOR_LENGTH.search(words):
         try:
@@ -219,6 +222,7 @@ def _bounded(point: Point, now: datetime, lean: Lean) -> When | None:
         edge = inner.span.start if point.clock else inner.span.end
         span = Span(edge, at_minutes(day, DAY_MINUTES, now))
     else:
+        day = (inner.span.start - timedelta(minutes=1)).date()  # midnight ends the day before
         span = Span(present if day == today and present < inner.span.start else at_minutes(day, 0, now), inner.span.start)
     return When(span, "part", inner.has_day, span.start)
 

@@ -40,6 +40,7 @@ NUMBERS = {
     "twenty": 20,
     "thirty": 30,
     "forty": 40,
+    "fifty": 50,
     "ninety": 90,
 }
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -80,6 +81,8 @@ _SPELLINGS = {
     "minutes": "mins",
     "until": "till til thru through",
     "next": "nxt",
+    "christmas": "xmas",
+    "valentine": "valentines",
 }
 _CANONICAL = {
     **{variant: word for word, variants in _SPELLINGS.items() for variant in variants.split()},
@@ -105,8 +108,36 @@ _TOKEN = re.compile(
     r"|\d+\.\d+"
     r"|\d+|[a-z][a-z0-9']*|-"
 )
+_DAY_WORD = rf"(?:{'|'.join(WEEKDAYS)}|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun|today|tomorrow|tmrw|tmr|yesterday)"
+_PHRASES = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (r"\b(?:christmas|xmas) eve\b", "christmaseve"),
+        (r"\b(?:new year'?s? eve|nye)\b", "newyearseve"),
+        (r"\bnew years\b", "new year"),
+        (r"(?<=\d)-?ish\b|(?<=\d[ap]m)-?ish\b|(?<=noon)-?ish\b|(?<=midday)-?ish\b|(?<=midnight)-?ish\b|(?<=lunchtime)-?ish\b", ""),
+        (r"\b(an? )?fortnight\b", "2 weeks"),
+        (r"\bfirst thing(?: in the morning)?\b", "9:00"),
+        (r"\b(?:eod|cob|(?:the )?end of (?:the )?(?:working |work |business )?day|(?:the )?close of business)\b", "17:00"),
+        (r"\b(?:later today|(?:the )?rest of (?:the day|today))\b", "from now until midnight"),
+        (r"\b(early|mid|late)-(?=[a-z])", r"\1 "),
+        (r"\blater (?=tonight\b)|\bearlier (?=today\b|this )", ""),
+        (r"\blater this (week|month)\b", r"rest of the \1"),
+        (r"\blater (?=this (?:morning|afternoon|evening)\b)", ""),
+        (r"\bafter (?:work|school)\b", "afterwork"),
+        (rf"\b(early|late|mid)[ -](?:on )?({_DAY_WORD}) (?:in the )?(morning|afternoon|evening|night)\b", r"\2 \1\3"),
+        (r"\b(early|late|mid)[ -](?:in the )?(morning|afternoon|evening|night)\b", r"\1\2"),
+        (rf"\bearly (?:on )?(?={_DAY_WORD}\b)", "earlymorning "),
+    )
+)
+"""What people say in several words, in words that the patterns for days and clocks read."""
+_SPOKEN = re.compile(
+    rf"\b({'|'.join(word for word, number in NUMBERS.items() if number <= 12)})"
+    r" (fifteen|thirty|forty five|forty|twenty five|twenty|fifty five|fifty|ten)\b(?! (?:min|day|week|hour))"
+)
 _PAST_OR_TO = re.compile(
-    r"(?<!from )(?<!between )\b(?:a )?(half|quarter|five|ten|twenty(?: five)?|25) (past|to|till|after) (\d{1,2}|[a-z]+)\b"
+    r"(?<!from )(?<!between )\b(?:a )?(half|quarter|five|ten|twenty(?: five)?|25|\d{1,2}(?= past| min))(?: min(?:ute)?s?)?"
+    r" (past|to|till|after) (\d{1,2}|[a-z]+)\b"
 )
 _HALF = re.compile(r"\bhalf (\d{1,2}|[a-z]+)\b")
 _MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twenty five": 25, "25": 25}
@@ -118,11 +149,13 @@ def normalised(text: str) -> str:
     plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
     plain = re.sub(r"\b([ap])\.m\b\.?", r"\1m", plain)
     plain = plain.replace("o'clock", "").replace("'s", "").replace(" after tomorrow", " aftertomorrow")
+    for pattern, said in _PHRASES:
+        plain = pattern.sub(said, plain)
     plain = plain.replace("a couple of", "2").replace("a couple", "2")
     plain = re.sub(r"(\d)(h|hrs?|hours?|m|mins?|minutes?|am|pm|a|p)(?=\d|\b)", r"\1 \2 ", plain)
     plain = re.sub(r"\b2(moro|morrow|mrw|day|nite|night)\b", r"two\1", plain)
     plain = " ".join(re.sub(r"[,;!?()\"]", " ", plain).split())
-    plain = _HALF.sub(_half_hour, _PAST_OR_TO.sub(_past_or_to, plain))
+    plain = _HALF.sub(_half_hour, _PAST_OR_TO.sub(_past_or_to, _SPOKEN.sub(_spoken, plain)))
     tokens = re.findall(rf"@\d+[+-]\d+|[^\sa-z0-9@-]|{_TOKEN.pattern}", plain)
     return " ".join(_canonical(token) for token in tokens if token != ".")
 
@@ -132,9 +165,14 @@ def _hour_of(word: str) -> int | None:
     return hour if 1 <= hour <= 12 else None
 
 
+def _spoken(match: re.Match[str]) -> str:
+    """`ten forty five` is 10:45."""
+    return f"@{NUMBERS[match[1]]}+{sum(NUMBERS[word] for word in match[2].split())}"
+
+
 def _past_or_to(match: re.Match[str]) -> str:
-    minutes, hour = _MINUTES[match[1]], _hour_of(match[3])
-    if hour is None:
+    minutes, hour = _MINUTES.get(match[1]) or int(match[1]), _hour_of(match[3])
+    if hour is None or minutes > 59:
         return match[0]
     return f"@{hour}{'-' if match[2] in {'to', 'till'} else '+'}{minutes}"
 

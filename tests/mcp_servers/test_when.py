@@ -148,3 +148,23 @@ def test_what_is_no_length_is_refused_with_a_sentence(said: str) -> None:
 def test_one_slip_is_a_letter_more_less_other_or_swapped() -> None:
     assert all(is_one_slip(typo, "friday") for typo in ("firday", "fridy", "frriday", "fruday", "fridayy"))
     assert not any(is_one_slip(word, "friday") for word in ("friday", "monday", "fry", "dayfri"))
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("christmas", "Thu 25 Dec 2025"),
+        ("the last friday in october", "Fri 30 Oct 2026"),
+        ("week 50", "Mon 8 Dec 2025 to Sun 14 Dec 2025"),
+        ("q3", "Wed 1 Jul 2026 to Wed 30 Sep 2026"),
+        ("first monday of the month", "Mon 2 Nov 2026"),
+    ],
+)
+def test_looking_back_a_period_and_a_feast_are_the_last_ones(said: str, meant: str) -> None:
+    assert period_text(resolve(said, NOW, "back").span) == meant
+
+
+def test_what_is_not_there_is_not_understood() -> None:
+    for said in ("fifth monday in february 2027", "week 60", "the 31st of november", "week of 31 november"):
+        with pytest.raises(NotUnderstood):
+            resolve(said, NOW)
