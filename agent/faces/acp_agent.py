@@ -236,6 +236,8 @@ class AcpAgent:
         await question.answered.wait()
         decision = wire.decision_of(question.result)
         if decision is None:
+            if wire.is_unasked(question.result):
+                await self._update(session, wire.said(wire.NOT_ASKED.format(needed.summary)))
             return
         try:
             await service.approve(needed.approval, digest=needed.digest, granted=decision, who=WHO)

@@ -32,6 +32,8 @@ PAGE = 50
 TITLE_CHARS = 100
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
 _KINDS: Mapping[ToolClass, str] = {"read": "read", "write": "edit", "delete": "delete", "send": "other", "run": "execute"}
+NOT_ASKED = "\n\nThis editor could not ask you: {}. It waits for your yes or no in `variet chat` (/approvals), and the turn with it.\n\n"
+"""Said where the turn would else stand still without a word."""
 MAX_ATTACHED = 16
 """Files beside one prompt, as the service takes them."""
 MAX_TEXT = 8_000
@@ -224,6 +226,11 @@ def decision_of(result: Any) -> bool | None:
     if chosen.get("outcome") != "selected":
         return None
     return {YES: True, NO: False}.get(str(chosen.get("optionId")))
+
+
+def is_unasked(result: Any) -> bool:
+    """Whether the editor cannot ask: its answer is no outcome at all. Of a turn that is cancelled it says that."""
+    return not isinstance(result, dict) or not isinstance(cast("dict[str, Any]", result).get("outcome"), dict)
 
 
 def _call(turn: str, call: str) -> str:

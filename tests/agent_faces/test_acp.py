@@ -98,6 +98,21 @@ async def test_an_approval_is_asked_in_the_editor(attached: Attach, choice: str,
         assert editor.text() == says
 
 
+async def test_an_editor_that_cannot_ask_says_where_the_question_waits(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        await editor.say(id=7, method="session/prompt", params={"sessionId": session, "prompt": typed("add Tea")})
+        asked = await editor.next_but_updates()
+        await editor.say(id=asked["id"], error={"code": -32601, "message": "no such method"})
+        while "This editor could not ask you: Create: Tea" not in editor.text():
+            line = json.loads(await editor.from_agent.receive())
+            editor.updates.append(line["params"]["update"])
+        (needed,) = await editor.service.approvals()
+        await editor.service.approve(needed.approval, digest=needed.digest, granted=True, who="cli")
+        assert (await editor.next_but_updates())["result"] == {"stopReason": "end_turn"}
+        assert editor.text().endswith("Created: Tea")
+
+
 async def test_cancel_ends_the_prompt_and_leaves_nothing_running(attached: Attach) -> None:
     async with editing(attached) as editor:
         session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
