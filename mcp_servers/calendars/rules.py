@@ -16,8 +16,11 @@ Rule = dict[str, str]
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 MAX_TIMES = 20_000
 """More occurrences than anyone counts; a daily event has as many in fifty years."""
-TOO_OFTEN = frozenset({"SECONDLY", "MINUTELY"})
-"""No person's event repeats so often, and unfolding one that claims to would take a server's whole time."""
+MAX_TIMES_A_DAY = 96
+"""Every quarter of an hour. No person's event repeats more often, and unfolding one that claims to would take a server's whole time."""
+_IN_A_DAY = {"SECONDLY": 86_400, "MINUTELY": 1440, "HOURLY": 24}
+_DAYS_OF = {"WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
+_DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _EXACT_DAILY = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"})
 _EXACT_WEEKLY = _EXACT_DAILY | {"BYDAY"}
 _ANCHORED = _EXACT_DAILY | {"BYMONTHDAY", "BYMONTH"}
@@ -31,11 +34,55 @@ def parsed(text: str) -> Rule:
     Raises:
         Refusal: it is none, or repeats too often.
     """
-    parts = [part.partition("=") for part in text.strip().upper().removeprefix("RRULE:").split(";") if part]
-    rule = {name: value for name, _, value in parts}
-    if not rule.get("FREQ") or rule["FREQ"] in TOO_OFTEN or not all(rule.values()):
+    rule = parts_of(text)
+    if not rule.get("FREQ") or not all(rule.values()) or not can_be_unfolded(rule):
         raise Refusal(f'"{text}" is no rule to repeat by. Say it such as "every week on monday".')
     return rule
+
+
+def parts_of(text: str) -> Rule:
+    """As they are written, in capitals."""
+    parts = [part.partition("=") for part in text.strip().upper().removeprefix("RRULE:").split(";") if part]
+    return {name: value for name, _, value in parts}
+
+
+def can_be_unfolded(rule: Rule) -> bool:
+    """Whether its times can be looked for: a stranger's rule may give a million a day, or none until the calendar's end.
+
+    1. It gives more times a day than any person's event.
+    2. It names days that RFC 5545 does not know for how often it repeats.
+    3. It names days of months that have none of them.
+    4. It takes from each period a time that is not among those it has.
+    """
+    try:
+        times = _times_a_day(rule)
+        days = _DAYS_OF.get(rule["FREQ"], 1)
+        months, dates = _numbers(rule, "BYMONTH"), _numbers(rule, "BYMONTHDAY")
+        positions = _numbers(rule, "BYSETPOS")
+    except (ValueError, KeyError, ZeroDivisionError):
+        return False
+    if times > MAX_TIMES_A_DAY:  # 1.
+        return False
+    if rule["FREQ"] != "YEARLY" and rule.keys() & {"BYYEARDAY", "BYWEEKNO"}:  # 2.
+        return False
+    lengths = [_DAYS_IN[month - 1] for month in months or [1] if 1 <= month <= len(_DAYS_IN)]
+    if dates and min(map(abs, dates)) > max(lengths, default=0):  # 3.
+        return False
+    return not positions or any(abs(each) <= times * days for each in positions)  # 4.
+
+
+def _times_a_day(rule: Rule) -> int:
+    """At most, on a day on which there are any."""
+    frequency = rule["FREQ"]
+    own = {"SECONDLY": (), "MINUTELY": ("BYSECOND",), "HOURLY": ("BYMINUTE", "BYSECOND")}.get(frequency, ("BYHOUR", "BYMINUTE", "BYSECOND"))
+    times = -(-_IN_A_DAY.get(frequency, 1) // int(rule.get("INTERVAL", "1") or "1"))
+    for name in own:
+        times *= len(_numbers(rule, name)) or 1
+    return times
+
+
+def _numbers(rule: Rule, name: str) -> list[int]:
+    return [int(each) for each in rule[name].split(",")] if name in rule else []
 
 
 def written(rule: Rule) -> str:

@@ -110,7 +110,7 @@ def test_an_entry_that_cannot_be_read_is_said_and_hides_no_other(alone: Calendar
     server.put(f"{TEAM}broken.ics", "florp")
     listed = text_of(alone.list_events, when="tuesday")
     assert "Meeting" in listed
-    assert listed.endswith('1 entries of "work/Team" cannot be read and are left out.')
+    assert listed.endswith('1 entry of "work/Team" cannot be read and is left out.')
 
 
 def test_a_change_that_came_in_between_is_refused_and_kept(alone: Calendars, server: FakeCalDav) -> None:

@@ -60,7 +60,7 @@ def test_a_calendar_that_can_only_be_read_is_not_written(tools: Calendars, googl
 def test_an_entry_that_cannot_be_read_is_said_and_hides_no_other(tools: Calendars, google: FakeGoogle) -> None:
     google.account.items["broken"] = {**MEETING, "id": "broken", "reminders": {"overrides": [{"method": "popup", "minutes": "soon"}]}}
     said = text_of(tools.list_events, when="tuesday").split("\n")
-    assert said[1:] == ["09:00-10:00 Meeting", f'1 entries of "work/{ME}" cannot be read and are left out.']
+    assert said[1:] == ["09:00-10:00 Meeting", f'1 entry of "work/{ME}" cannot be read and is left out.']
 
 
 @pytest.mark.parametrize("content", ["<html>", "[1]", '"x"'])

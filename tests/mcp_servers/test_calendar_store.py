@@ -104,6 +104,7 @@ def test_times_of_every_kind_are_shown_in_the_persons_zone(tmp_path: Path) -> No
 def test_a_broken_event_hides_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = write(tmp_path, component("no start"), component("bad start", "DTSTART:florp"), component("good", "DTSTART:20261124T080000Z"))
     assert [event.title for event in store.query(WEEK).events] == ["good"]
+    assert store.query(WEEK).problems == ('2 entries of "work" cannot be read and are left out.',)
 
 
 def test_a_damaged_calendar_is_named_hides_no_other_and_is_not_written_over(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class _Read:
     """The server has more than it tells at once."""
 
     def problems(self, name: str) -> list[str]:
-        unread = [f'{self.unread} entries of "{name}" cannot be read and are left out.'] if self.unread else []
+        unread = [ics.left_out_text(self.unread, name)] if self.unread else []
         return [*unread, *([f'The server of "{name}" does not tell all of this period. Ask for a shorter one.'] if self.is_cut else [])]
 
 
@@ -263,7 +263,8 @@ class CalDavCalendars:
         resources = [resource for resource in read if resource is not None]
         self._urls |= {(collection.info.name, str(each.components[0]["UID"])): each.url for each in resources if each.components}
         # RFC 4791 (8.2): a server that does not tell everything says so of the calendar itself.
-        return _Read(resources, len(read) - len(resources), is_cut=any(item.status == _CUT for item in items))
+        unread = len(read) - len(resources) + sum(ics.left_out(each.calendar) for each in resources)
+        return _Read(resources, unread, is_cut=any(item.status == _CUT for item in items))
 
     def _resource(self, collection: Collection, item: Item) -> _Resource | None:
         try:

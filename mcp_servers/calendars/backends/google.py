@@ -180,7 +180,7 @@ class GoogleCalendars:
         for each in calendars:
             read, unread = self._readable(each, items.get(each.id, []), masters.get(each.id, {}), zone)
             events += read
-            problems += [f'{unread} entries of "{each.info.full_name}" cannot be read and are left out.'] if unread else []
+            problems += [ics.left_out_text(unread, each.info.full_name)] if unread else []
         return events, problems
 
     def _masters(self, items: dict[str, list[Json]]) -> dict[str, dict[str, Json]]:

@@ -17,11 +17,11 @@ import icalendar
 import recurring_ical_events
 from icalendar.error import BrokenCalendarProperty
 
+from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.starts import Start, occurrence_text
 from mcp_servers.calendars.model import LOCAL, Event
-from mcp_servers.calendars.rules import TOO_OFTEN
 from mcp_servers.spans import Span
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Unfolded:
         self._name = name
         self._account = account
         self._series = _components_by_uid(calendar)
+        self.left_out = left_out(calendar)
         self._query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
         self._periods: OrderedDict[tuple[float, float, tzinfo], tuple[Event, ...]] = OrderedDict()
 
@@ -189,6 +190,15 @@ def _day_of(occurrence: str, zone: tzinfo) -> datetime | None:
         return None
 
 
+def left_out(calendar: Calendar) -> int:
+    """How many of its events are never shown, because they cannot be read or unfolded."""
+    return sum(part.name == "VEVENT" and not _has_start(part) for part in calendar.subcomponents)
+
+
+def left_out_text(count: int, name: str) -> str:
+    return f'{count} {"entry" if count == 1 else "entries"} of "{name}" cannot be read and {"is" if count == 1 else "are"} left out.'
+
+
 def _readable(calendar: Calendar) -> Calendar:
     """A view without the events that have no readable start or that never stop: the unfolding would stop at them."""
     view = empty_calendar()
@@ -198,7 +208,8 @@ def _readable(calendar: Calendar) -> Calendar:
 
 def _has_start(component: Component) -> bool:
     try:
-        return isinstance(component["DTSTART"].dt, date) and not any(f"FREQ={often}" in fields.rule_text(component) for often in TOO_OFTEN)
+        rules_of = fields.rule_text(component).split(" ") if "RRULE" in component else []
+        return isinstance(component["DTSTART"].dt, date) and all(rules.can_be_unfolded(rules.parts_of(rule)) for rule in rules_of)
     except _UNREADABLE:
         return False
 

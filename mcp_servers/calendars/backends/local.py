@@ -72,8 +72,9 @@ class LocalCalendars:
         self._calendars()
         kept = [loaded for name, loaded in self._loaded.items() if calendar in {"", name}]
         events = [event for loaded in kept for event in loaded.unfolded.occurrences(period, zone)]
-        problems = tuple(problem for name, problem in self._damaged.items() if calendar in {"", name})
-        return Listing(tuple(sorted(events, key=in_order)), problems)
+        problems = [problem for name, problem in self._damaged.items() if calendar in {"", name}]
+        problems += [ics.left_out_text(each.unfolded.left_out, each.name) for each in kept if each.unfolded.left_out]
+        return Listing(tuple(sorted(events, key=in_order)), tuple(problems))
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
         found = [ics.found(calendar, name, event_id, zone) for name, calendar in self._calendars().items()]
