@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from typing import cast
 
-from mcp_servers.mailbox.mime import Enclosure, file_parts, message_of
+from mcp_servers.mailbox.mime import Enclosure, file_parts
+from mcp_servers.mailbox.opening import message_of
 from mcp_servers.outside.quoting import clean_line
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")

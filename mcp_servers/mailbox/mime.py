@@ -11,15 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
-from email.policy import EmailPolicy
 from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
+from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond
 from mcp_servers.mailbox.writing import WRITING
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
@@ -27,30 +26,9 @@ from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _QUOTABLE_ID = re.compile(r"<[!#-;=?-\[\]-~]+>")
 _MAX_REFERENCES = 20
-_MAX_HEADER_CHARS = 16_384
-"""The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
-_MAX_KEPT_CHARS = 512
-"""Of headers that are remembered: the short ones come again and again."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_YEAR = 9990
 """Later dates are no mail's, and the last of them do not exist in every time zone."""
-
-
-class _Remembering(EmailPolicy):
-    """The library's usual reading of headers, each of the short ones once: it asks for a mail's content type ten times, and takes long."""
-
-    def header_fetch_parse(self, name: str, value: str) -> Any:
-        # A header that has been read is a text too, and may not pass for the raw one that looks like it.
-        is_raw = type(value) is str and len(value) <= _MAX_KEPT_CHARS
-        return _read_header(name, value) if is_raw else super().header_fetch_parse(name, value)
-
-
-_READING = _Remembering()
-
-
-@lru_cache(maxsize=1024)
-def _read_header(name: str, value: str) -> Any:
-    return policy.default.header_fetch_parse(name, value)
 
 
 @dataclass(frozen=True)
@@ -84,26 +62,34 @@ class Parsed:
 
 
 def parse(content: bytes) -> Parsed:
+    """What a mail says, as far as it can be read."""
+    try:
+        return _parsed(content)
+    except Exception:  # noqa: BLE001 - the libraries break in ever new ways, and one stranger's mail must not hide all others
+        return Parsed(Person("", "unknown"), (), (), (), (), NO_SUBJECT, _BEGINNING, "", (), "", "", (), is_plain=False)
+
+
+def _parsed(content: bytes) -> Parsed:
     message = message_of(content)
     text, removed = _text(message)
     files = _files(message)
-    senders = people_in(_header(message, "From"))
-    of_head = hidden_counts(_header(message, "Subject") + _header(message, "From"))
+    senders = people_in(header(message, "From"))
+    of_head = hidden_counts(header(message, "Subject") + header(message, "From"))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
-        to=people_in(_header(message, "To")),
-        cc=people_in(_header(message, "Cc")),
-        bcc=people_in(_header(message, "Bcc")),
-        reply_to=people_in(_header(message, "Reply-To")),
-        subject=clean_line(_header(message, "Subject")) or NO_SUBJECT,
-        sent_at=_date(_header(message, "Date")),
-        message_id=next(iter(_MESSAGE_ID.findall(_header(message, "Message-ID"))), ""),
-        references=tuple(_MESSAGE_ID.findall(_header(message, "References"))),
-        in_reply_to=next(iter(_MESSAGE_ID.findall(_header(message, "In-Reply-To"))), ""),
+        to=people_in(header(message, "To")),
+        cc=people_in(header(message, "Cc")),
+        bcc=people_in(header(message, "Bcc")),
+        reply_to=people_in(header(message, "Reply-To")),
+        subject=clean_line(header(message, "Subject")) or NO_SUBJECT,
+        sent_at=_date(header(message, "Date")),
+        message_id=next(iter(_MESSAGE_ID.findall(header(message, "Message-ID"))), ""),
+        references=tuple(_MESSAGE_ID.findall(header(message, "References"))),
+        in_reply_to=next(iter(_MESSAGE_ID.findall(header(message, "In-Reply-To"))), ""),
         text=text,
         attachments=_attachments(files or ()),
-        is_plain=_is_plain(message, files),
-        removed=Counter(removed) + Counter(of_head),
+        is_plain=_is_plain(message, files) and is_whole(content, message),
+        removed=Counter(removed) + Counter(of_head) + Counter({"parts": parts_beyond(content)}),
         head_removed=of_head,
     )
 
@@ -171,20 +157,7 @@ def _letter(content: bytes) -> tuple[list[tuple[str, str]], list[bytes]]:
     message = message_of(content)
     names = sorted({name.lower() for name, _ in message.raw_items()} - {"date"})
     _, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
-    return [(name, " ".join(_header(message, name).split())) for name in names], [line.rstrip() for line in body.strip().split(b"\n")]
-
-
-def message_of(content: bytes) -> EmailMessage:
-    """The library's view of a mail; only the head of one that is nested too deep."""
-    try:
-        return cast("EmailMessage", message_from_bytes(content, policy=_READING))
-    except RecursionError:
-        # Parts in parts in parts, deeper than the library can follow: the head is read, the rest is not.
-        message = EmailMessage()
-        for name, value in BytesHeaderParser().parsebytes(content).raw_items():
-            if not name.lower().startswith("content-"):
-                message.set_raw(name, value)
-        return message
+    return [(name, " ".join(header(message, name).split())) for name in names], [line.rstrip() for line in body.strip().split(b"\n")]
 
 
 def file_parts(message: EmailMessage) -> list[EmailMessage]:
@@ -220,17 +193,9 @@ def _is_file(part: EmailMessage, within: str) -> bool:
     return not is_form or part.get_filename() is not None
 
 
-def _header(message: EmailMessage, name: str) -> str:
-    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+def _date(text: str) -> datetime:
     try:
-        return str(_READING.header_fetch_parse(name, raw[:_MAX_HEADER_CHARS]))
-    except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
-        return ""  # the library's header parser breaks on some malformed headers
-
-
-def _date(header: str) -> datetime:
-    try:
-        moment = parsedate_to_datetime(header)
+        moment = parsedate_to_datetime(text)
         sent_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         return sent_at if sent_at.year <= _LAST_YEAR else _BEGINNING
     except (IndexError, OverflowError, TypeError, ValueError):

@@ -7,8 +7,9 @@ are dropped. Links are their text; images are nothing. Rules in style sheets are
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import NamedTuple
+
+from mcp_servers.outside.browserlike import BrowserLike
 
 _DROPPED = frozenset("head script style template noscript title object svg math iframe select textarea button".split())
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -44,15 +45,16 @@ def text_of_html(html: str) -> str:
 def shown_of_html(html: str) -> Shown:
     """The shown text, and what is hidden, counted. What no page shows (scripts, styles, titles) does not count."""
     reader = _Reader()
-    reader.feed(html[:_MAX_CHARS])
-    reader.close()
+    unseen = reader.read(html[:_MAX_CHARS])
+    # What was cut off in the middle of a tag is not hidden.
+    reader.hidden += len(html) <= _MAX_CHARS and bool(unseen.strip("<!-")) and not reader.is_script
     lines = [" ".join(line.split()) for line in "".join(reader.pieces).split("\n")]
     return Shown(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), reader.hidden)
 
 
-class _Reader(HTMLParser):
+class _Reader(BrowserLike):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self.pieces: list[str] = []
         self.hidden = 0
         self._open: list[tuple[str, bool]] = []
@@ -80,7 +82,13 @@ class _Reader(HTMLParser):
             self._write("\n")
 
     def handle_data(self, data: str) -> None:
-        self._write(data.replace("\n", " ") if not self._is_preformatted else data)
+        if not self._is_hidden:
+            self._write(data.replace("\n", " ") if not self._is_preformatted else data)
+
+    @property
+    def is_script(self) -> bool:
+        """It has come to a script or a style sheet that never ends."""
+        return self.cdata_elem is not None
 
     @property
     def _is_hidden(self) -> bool:

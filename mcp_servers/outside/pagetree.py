@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+
+from mcp_servers.outside.browserlike import BrowserLike
 
 MAX_DEPTH = 150
 BLOCKS = frozenset(
@@ -54,14 +55,13 @@ class Element:
 def tree_of(html: str) -> Element:
     """The page's root, which is no element of the page."""
     builder = _Builder()
-    builder.feed(html)
-    builder.close()
+    builder.read(html)
     return builder.root
 
 
-class _Builder(HTMLParser):
+class _Builder(BrowserLike):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self.root = Element("")
         self._open = [self.root]
         self._too_deep: list[str] = []

@@ -1,0 +1,94 @@
+"""A mail's bytes as the library's message, within bounds: what is made to keep the reader busy is cut where no person's mail goes on.
+
+Pure. The library takes long for what strangers may write: the square of a header's length, and much memory for each part.
+"""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.policy import EmailPolicy
+from functools import lru_cache
+from itertools import islice
+from typing import Any, cast
+
+MAX_PARTS = 20_000
+"""No person's mail has more, and they take a second to be told apart."""
+_MAX_HEAD_BYTES = 1024 * 1024
+_MAX_HEADER_CHARS = 16_384
+"""The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
+_MAX_MIME_HEADER_CHARS = 2048
+"""Of those that say what a part is: they are read again and again."""
+_MAX_KEPT_CHARS = 512
+"""Of headers that are remembered: the short ones come again and again."""
+_BOUNDARY = re.compile(rb"\n--")
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+
+
+class _Remembering(EmailPolicy):
+    """The library's usual reading of headers, each of the short ones once: it asks for a mail's content type ten times, and takes long."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        # A header that has been read is a text too, and may not pass for the raw one that looks like it.
+        if type(value) is not str:
+            return super().header_fetch_parse(name, value)
+        if len(value) <= _MAX_KEPT_CHARS:
+            return _read_header(name, value)
+        most = _MAX_MIME_HEADER_CHARS if name.lower().startswith("content-") else _MAX_HEADER_CHARS
+        return super().header_fetch_parse(name, value[:most])
+
+
+_READING = _Remembering()
+
+
+@lru_cache(maxsize=1024)
+def _read_header(name: str, value: str) -> Any:
+    return policy.default.header_fetch_parse(name, value)
+
+
+def header(message: EmailMessage, name: str) -> str:
+    """The first header of that name, decoded; empty where there is none, or none that can be read."""
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    try:
+        return str(_READING.header_fetch_parse(name, raw))
+    except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
+        return ""  # the library's header parser breaks on some malformed headers
+
+
+def message_of(content: bytes) -> EmailMessage:
+    """The library's view of a mail; only the head of one that it breaks on, such as one that is nested too deep."""
+    bounded = _bounded(content)
+    try:
+        return cast("EmailMessage", message_from_bytes(bounded, policy=_READING))
+    except Exception:  # noqa: BLE001 - it breaks in ever new ways on what strangers write, and one mail must not hide all others
+        message = EmailMessage()
+        for name, value in BytesHeaderParser().parsebytes(bounded).raw_items():
+            if not name.lower().startswith("content-"):
+                message.set_raw(name, value)
+        # Nothing of it may pass for a text that was shown whole.
+        message.set_raw("Content-Type", "application/octet-stream")
+        return message
+
+
+def is_whole(content: bytes, message: EmailMessage) -> bool:
+    """Whether nothing of the mail was cut, so that who is shown it sees what others will be sent."""
+    heads = (pair for part in message.walk() for pair in part.raw_items())
+    is_short = all(len(str(value)) <= _MAX_MIME_HEADER_CHARS for name, value in heads if name.lower().startswith("content-"))
+    return is_short and _bounded(content) is content
+
+
+def parts_beyond(content: bytes) -> int:
+    """How many parts `message_of` leaves out, at most; 0 for all but hostile mails."""
+    marks = content.count(b"\n--")
+    return marks - MAX_PARTS if marks > MAX_PARTS and b"multipart/" in content.lower() else 0
+
+
+def _bounded(content: bytes) -> bytes:
+    if not _END_OF_HEAD.search(content, 0, _MAX_HEAD_BYTES) and len(content) > _MAX_HEAD_BYTES:
+        end = _END_OF_HEAD.search(content, _MAX_HEAD_BYTES)
+        content = content[: content.rfind(b"\n", 0, _MAX_HEAD_BYTES) + 1] + (content[end.start() :].lstrip(b"\r\n") if end else b"")
+    if parts_beyond(content):
+        content = content[: next(islice(_BOUNDARY.finditer(content), MAX_PARTS, None)).start()]
+    return content
