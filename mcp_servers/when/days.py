@@ -233,6 +233,10 @@ def _iso(match: re.Match[str], today: date, lean: Lean) -> Days | None:
     return None if found is None else _one(found)
 
 
+def _iso_month(match: re.Match[str], today: date, lean: Lean) -> Days:
+    return _whole_month(int(match[1]), int(match[2]))
+
+
 def _after(match: re.Match[str], today: date, lean: Lean) -> Days:
     return _one(today + timedelta(days=2 if match[1] == "aftertomorrow" else -2))
 
@@ -241,6 +245,7 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(rf"(?:{pattern})(?!\S)"), rule)
     for pattern, rule in (
         (r"(\d{4})-(\d\d)-(\d\d)", _iso),
+        (r"(?:in )?(\d{4})-(\d\d)", _iso_month),
         (r"(?:the )?(?:day )?(aftertomorrow)|(?:the )?day before (yesterday)", _after),
         (r"(today|tomorrow|yesterday)", _named),
         (rf"(?:in|within) {_COUNT}(?: of)? {_UNIT}(?: time)?", _counted),
