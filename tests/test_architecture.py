@@ -30,8 +30,8 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 
 PURE = (
     *("agent/audit/chain", "agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/event_parts", "agent/events"),
-    *("agent/changing", "agent/engine/overflow", "agent/held_events"),
-    *("agent/whole_text", "agent/route_parts", "agent/tools/forms", "agent/tools/pins", "agent/tools/questions", "agent/tools/report", "agent/tools/served"),
+    *("agent/changing", "agent/engine/overflow", "agent/held_events", "agent/route_parts", "agent/whole_text"),
+    *(f"agent/tools/{name}" for name in ("forms", "pins", "plain_schema", "questions", "report", "served")),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory", "meter")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "seeing", "showing", "signals")),
     *(

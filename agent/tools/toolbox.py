@@ -27,6 +27,7 @@ from agent.tools.caller import NOBODY, Caller
 from agent.tools.mcp_client import ServerConnection
 from agent.tools.pin_book import PinBook
 from agent.tools.pins import change_lines, held_against, pin_of
+from agent.tools.plain_schema import plain_schema
 from agent.tools.report import ToolRow, ToolsReport
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
@@ -117,7 +118,7 @@ class Toolbox:
                 change = Change(served[own_name].digest, change_lines(kept, served[own_name]))
                 # Not prepared either: that would be a call already.
                 facts = replace(tool.facts, change=change, prepares=False)
-                tools[tool.name] = replace(tool, description=kept.description, input_schema=kept.input_schema, facts=facts)
+                tools[tool.name] = replace(tool, description=kept.description, input_schema=plain_schema(kept.input_schema), facts=facts)
         return tools
 
     async def accept(self, name: str, digest: str) -> None:
@@ -210,7 +211,7 @@ def name_tools(
                 server=server,
                 own_name=tool.name,
                 description=tool.description,
-                input_schema=tool.input_schema,
+                input_schema=plain_schema(tool.input_schema),
                 facts=facts_of(specs[server].builtin, tool.name, tool.hints),
                 is_extended=tool.is_extended,
             )

@@ -17,6 +17,7 @@ from agent.events import CacheLost, CallValue, Event, ModelReplied
 from agent.safety.manifest import facts_of
 from agent.sessions.session import open_runtime
 from agent.tools.caller import NOBODY, Caller
+from agent.tools.plain_schema import plain_schema
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
 from agent.view.messages import Manner, assistant_message, freeze_prefix, request_body, tool_message, user_message
@@ -24,11 +25,13 @@ from config.paths import Home
 from config.schema import AgentSettings
 from mcp_servers.catalogue import core_tools
 from tests.agent.runtimes import Agent, MemoryTools
+from tests.agent.test_plain_schema import ODD, nested, of
 from tests.fakes.scripted_model import ScriptedModel
 from tests.journeys.engine_process import RunningEngine, running_engine
 from tests.journeys.servers import ServerKind
 
 pytestmark = pytest.mark.anyio
+OK = 200
 TAIL = 3
 """Tokens at the end of what was there: the one that was never read, and those that a template writes behind an answer otherwise."""
 SETTINGS = """
@@ -89,6 +92,7 @@ async def test_of_each_request_only_what_is_new_is_read(home: Home, server: Serv
             assert not [event for event in heard if isinstance(event, CacheLost)]
         await _manners_leave_the_prompt_equal(engine)
         await _a_call_that_was_put_right_costs_its_own_tokens(engine)
+        await _odd_tools_end_no_request(engine)
 
 
 async def _manners_leave_the_prompt_equal(engine: RunningEngine) -> None:
@@ -113,6 +117,17 @@ async def _a_call_that_was_put_right_costs_its_own_tokens(engine: RunningEngine)
     messages += [assistant_message(second["said"]), user_message("[Sat 21 Nov 2026 09:01]\nthanks")]
     third = await _asked(engine, messages, "answer")
     assert _cached(third) >= second["prompt_tokens"] + second["completion_tokens"] - TAIL
+
+
+async def _odd_tools_end_no_request(engine: RunningEngine) -> None:
+    """Each of these schemas, as it was, makes the server refuse every request, or hang over it."""
+    schemas = [plain_schema(schema) for schema, _ in ODD] + [plain_schema(of(nested(10, 16)))]
+    tools = [{"name": f"odd_{number}", "description": "", "input_schema": schema} for number, schema in enumerate(schemas)]
+    prefix, messages = freeze_prefix(tools), [user_message("hello")]
+    for manner in ("usual", "strict"):
+        body = request_body(model="fast", prefix=prefix, messages=messages, max_tokens=4, manner=manner)
+        answer = await engine.http.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == OK, answer.text[:300]
 
 
 async def _asked(engine: RunningEngine, messages: Sequence[bytes], manner: Manner) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""A tool's schema made fit for everybody who reads it: what no reader understands is left out, and everything else stays as it is.
+
+A model's server turns the schemas of all tools into one grammar. It refuses the whole request over one part that it cannot read, and over
+large numbers of repetitions it hangs: a single odd tool of a single server would leave a person without any assistant. What is left out is
+checked by the tool itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, NamedTuple, cast
+
+from agent.view.prompt import canonical_json
+from config.vocabulary import is_table
+
+TYPES = frozenset({"string", "number", "integer", "boolean", "null", "object", "array"})
+DEEPEST = 24
+"""Of schemas within schemas; a form that goes deeper is filled in by nobody."""
+LONGEST = 16_384
+"""Characters of one schema; it would stand in every prompt."""
+MOST_REPEATS = 1024
+"""Of one repetition and of all that stand within each other, multiplied: a server writes each of them out."""
+MOST_PATTERN = 200
+_TABLES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+"""Keys with a schema under each name."""
+_REFERRED = frozenset({"$defs", "definitions"})
+_SCHEMAS = frozenset({"items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else", "unevaluatedProperties"})
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_BOUNDS = (("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties"))
+_COUNTS = frozenset(key for pair in _BOUNDS for key in pair)
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_TEXTS = frozenset({"format", "title", "description", "$comment", "$id", "$schema", "$anchor"})
+
+
+class _At(NamedTuple):
+    """Where in a schema a part of it stands."""
+
+    root: Mapping[str, Any]
+    deep: int = DEEPEST
+    """Levels that may follow."""
+    room: int = MOST_REPEATS
+    """How often something may be repeated here."""
+
+
+def plain_schema(schema: Any) -> Mapping[str, Any]:
+    """The schema of a tool's arguments without what is no JSON Schema, or refers to what is not there; an equal one where nothing is.
+
+    Args:
+        schema: as a server gave it.
+    """
+    root: Mapping[str, Any] = cast("Mapping[str, Any]", schema) if is_table(schema) else {}
+    made = _made(root, _At(root))
+    is_object = made.get("type") in (None, "object") or "object" in made["type"]
+    return made if is_object and len(canonical_json(made)) <= LONGEST else {"type": "object"}
+
+
+def _made(schema: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    if at.deep == 0:
+        return {}
+    counts = _counts(schema, at.room)
+    inner = at._replace(deep=at.deep - 1, room=at.room // max((1, *counts.values())))
+    made: dict[str, Any] = {}
+    for key, value in schema.items():
+        kept = _kept(key, value, inner) if key not in _COUNTS else (value,) if key in counts else None
+        if kept is not None:
+            made[key] = kept[0]
+    return made
+
+
+def _counts(schema: Mapping[str, Any], room: int) -> dict[str, int]:
+    """How often at least and at most, as far as there is room for it and the least is no more than the most."""
+    found = {key: value for key, value in schema.items() if key in _COUNTS and type(value) is int and 0 <= value <= room}
+    turned = {key for pair in _BOUNDS if found.get(pair[0], 0) > found.get(pair[1], room) for key in pair}
+    return {key: value for key, value in found.items() if key not in turned}
+
+
+def _kept(key: str, value: Any, at: _At) -> tuple[Any] | None:
+    """What stays of one member, in a tuple of its own because anything may; None to leave it out."""
+    if key in _TABLES:
+        # What is referred to may stand anywhere, in repetitions too.
+        inner = at._replace(room=1) if key in _REFERRED else at
+        return ({name: _part(each, inner) for name, each in value.items() if each is not False},) if is_table(value) else None
+    if key in _SCHEMAS:
+        is_switch = isinstance(value, bool) and key in ("additionalProperties", "unevaluatedProperties")
+        return (value,) if is_switch else (_part(value, at),) if is_table(value) else None
+    if key in _LISTS:
+        parts = [_part(each, at) for each in _all_of(value)]
+        return (parts,) if parts else None
+    return (value,) if _is_sound(key, value, at.root) else _type_of(key, value)
+
+
+def _is_sound(key: str, value: Any, root: Mapping[str, Any]) -> bool:
+    if key == "$ref":
+        return isinstance(value, str) and _leads_somewhere(value, root)
+    if key == "type":
+        return value in TYPES if isinstance(value, str) else bool(_all_of(value)) and TYPES.issuperset(map(str, value))
+    if key in ("enum", "examples"):
+        return bool(_all_of(value))
+    if key == "required":
+        return isinstance(value, list) and all(isinstance(each, str) for each in cast("list[Any]", value))
+    if key == "pattern":
+        return isinstance(value, str) and _is_plain_pattern(value)
+    if key in _NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, str) if key in _TEXTS else key != "$dynamicRef"
+
+
+def _type_of(key: str, value: Any) -> tuple[Any] | None:
+    """Of several types those that there are."""
+    known = [each for each in _all_of(value) if isinstance(each, str) and each in TYPES] if key == "type" else []
+    return (known,) if known else None
+
+
+def _part(value: Any, at: _At) -> dict[str, Any]:
+    # `true` is a schema too, and no server reads it as one.
+    return _made(value, at) if is_table(value) else {}
+
+
+def _all_of(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _is_plain_pattern(pattern: str) -> bool:
+    """Whether it is a pattern that every reader knows: groups, choices, classes, few repetitions."""
+    repeats = (int(number) for number in re.findall(r"[{,]\s*(\d{1,9})", pattern))
+    if len(pattern) > MOST_PATTERN or "(?" in pattern or prod(max(1, number) for number in repeats) > MOST_REPEATS:
+        return False
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _leads_somewhere(ref: str, root: Mapping[str, Any]) -> bool:
+    """Whether a reference leads to a schema of this one, and not back to itself before anything has been said."""
+    seen, left = set[str](), [ref]
+    while left:
+        place = _place(each := left.pop(), root)
+        if place is None:
+            return False
+        seen.add(each)
+        following = list(_at_once(place))
+        if any(other in seen for other in following):
+            return False
+        left += following
+    return True
+
+
+def _at_once(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The references that a schema is, or is put together of."""
+    if isinstance(ref := schema.get("$ref"), str):
+        yield ref
+    for key in _LISTS - {"prefixItems"}:
+        for part in _all_of(schema.get(key)):
+            if is_table(part):
+                yield from _at_once(part)
+
+
+def _place(ref: str, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if not ref.startswith("#/"):
+        return None
+    place: Any = root
+    for step in ref[2:].split("/"):
+        step = step.replace("~1", "/").replace("~0", "~")
+        if not is_table(place) or step not in place:
+            return None
+        place = place[step]
+    return place if is_table(place) else None
