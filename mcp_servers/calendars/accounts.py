@@ -142,7 +142,8 @@ class Accounts:
                 progress.say(f"{len(answers)} of {len(asked)} accounts have answered")
         problems = tuple(str(one) for one in answers if isinstance(one, Refusal))
         if len(problems) == len(answers):
-            raise Refusal(" ".join(problems))
+            names_others = any(isinstance(one, Quoting) for one in answers)
+            raise (Quoting if names_others else Refusal)(" ".join(problems))
         return Answers(tuple(one for one in answers if not isinstance(one, Refusal)), problems)
 
 

@@ -45,7 +45,9 @@ def _by_words(accounts: Accounts, call: Call) -> Event:
     listing = accounts.query(period)
     matches = meant(listing.events, words, call.now)
     if not matches:
-        raise Refusal(" ".join([shape.no_event_text(shown, period), *listing.problems]))
+        # A problem names a calendar, which somebody else may have named.
+        kind = Quoting if listing.problems else Refusal
+        raise kind(" ".join([shape.no_event_text(shown, period), *listing.problems]))
     if len(matches) > 1:
         raise Quoting(shape.several_events_text(shown, matches))
     return next(iter(matches))

@@ -7,9 +7,10 @@ import pytest
 
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.server import Calendars
+from mcp_servers.errors import Quoting, Refusal
 from tests.fakes.caldav import FakeCalDav
-from tests.mcp_servers.caldav_desk import login
-from tests.mcp_servers.calling import refusal_of
+from tests.mcp_servers.caldav_desk import MEETING, PATH, login
+from tests.mcp_servers.calling import call, refusal_of
 from tests.mcp_servers.test_calendar_caldav import done
 
 
@@ -33,3 +34,13 @@ def test_a_server_that_does_not_tell_everything_is_not_taken_for_one_that_did(al
     assert "Meeting" in listed
     assert listed.endswith('The server of "work/Team" does not tell all of this period. Ask for a shorter one.')
     assert "Its time is not known to be free." in done(alone, "find_time", when="tuesday")
+
+
+def test_a_refusal_that_names_a_calendar_is_fenced_as_what_others_wrote(alone: Calendars, server: FakeCalDav) -> None:
+    server.put(PATH, "no calendar")
+    with pytest.raises(Quoting, match=r'No event matches "florp" .* 1 entry of "work/Team" cannot be read'):
+        alone.delete_event(call(event="florp"))
+    server.put(PATH, MEETING.format(more=""))
+    with pytest.raises(Refusal, match='No event matches "florp"') as plain:
+        alone.delete_event(call(event="florp"))
+    assert not isinstance(plain.value, Quoting)

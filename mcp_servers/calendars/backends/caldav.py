@@ -153,7 +153,7 @@ class CalDavCalendars:
         stored = next(iter(self._at(collection, url) or self._named(event.uid)), None)
         first = stored.first(_zone(how.now.tzinfo)) if stored else None
         if first is None:
-            raise Refusal(f'"{collection.info.full_name}" does not show the event that was to be created. Look at the calendar.')
+            raise Quoting(f'"{collection.info.full_name}" does not show the event that was to be created. Look at the calendar.')
         return first
 
     def update(self, event: Event, change: Change, how: How) -> Pending:
@@ -276,7 +276,7 @@ class CalDavCalendars:
 
     def _put(self, collection: Collection, url: str, calendar: Calendar, etag: str | None) -> None:
         if etag == "":
-            raise Refusal(f'The server of "{collection.info.full_name}" {NO_VERSIONS}')
+            raise Quoting(f'The server of "{collection.info.full_name}" {NO_VERSIONS}')
         headers = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         self._dav.write("PUT", url, ics.serialized(calendar), headers)
 

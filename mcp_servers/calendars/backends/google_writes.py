@@ -19,7 +19,7 @@ from mcp_servers.calendars.backends.google_pages import all_of
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Event, How
 from mcp_servers.calendars.shape import NO_VERSIONS, STALE
-from mcp_servers.errors import Exists, Missing, Refusal, Stale, Unanswered
+from mcp_servers.errors import Exists, Missing, Quoting, Refusal, Stale, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class GoogleWrites:
 
     def _etag(self, item: Json) -> str:
         if not item.get("etag"):
-            raise Refusal(f'"{self._calendar.info.full_name}" {NO_VERSIONS}')
+            raise Quoting(f'"{self._calendar.info.full_name}" {NO_VERSIONS}')
         return str(item["etag"])
 
     def _get(self, name: str) -> Any:

@@ -25,7 +25,7 @@ from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
 from mcp_servers.calendars.model import Answer, Change, Event, How
 from mcp_servers.calendars.repeats import words_of_rule
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.spans import Span
 
 ADDED_BY_HAND = "This time was added to the series by hand. Say scope: this or all."
@@ -106,7 +106,7 @@ def answered(series: list[Component], event: Event, answer: Answer, me: frozense
     if not [target for target in targets if fields.put_answer(target, me, answer)]:
         mine = ", ".join(sorted(me))
         hint = "Set the one that is invited as the account's address in agent.toml."
-        raise Refusal(f"None of your addresses ({mine}) is invited to this event. Nothing was answered. {hint}")
+        raise Quoting(f"None of your addresses ({mine}) is invited to this event. Nothing was answered. {hint}")
     for target in targets:
         fields.stamp(target, how.now)
     return _edited(master, exceptions, how, event.id)
