@@ -22,11 +22,14 @@ from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
 from mcp_servers.mailbox.imapwire import Listed, listed_folders, prefix_of, quoted_name, roles_of
 from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.places import INBOX
+from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol import progress
 
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 20.0
 """For each read of the connection; a server that is asked for a long list sends something meanwhile."""
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, MemoryError)
+"""What the library, or we, make of an answer that is none."""
 _LATER = "Try again later, or do it with a mail program."
 _LOGIN = "Set them right in the settings."
 _WHERE = "Look at the network and at the account's host and port in the settings, or try again later."
@@ -57,8 +60,10 @@ class ImapConnection:
         """Say goodbye, if anybody is there."""
         wire, self.wire = self.wire, None
         if wire is not None:
-            with suppress(imaplib.IMAP4.error, OSError):
+            with suppress(imaplib.IMAP4.error, OSError, *_BROKEN):
                 wire.logout()
+            with suppress(OSError):  # it does not hang up where there was no answer
+                wire.shutdown()
 
     def asked(self, question: Callable[[imaplib.IMAP4], T]) -> T:
         """An answer that a lost connection does not change: asked on the one that is there, and once more on a new one.
@@ -91,6 +96,9 @@ class ImapConnection:
             raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} ({_line(error)}). Look again.") from error
         except imaplib.IMAP4.error as error:
             raise AccountFailed(f"{self.name}: its server says that the mail was not {what} ({_line(error)}). {_LATER}") from error
+        except _BROKEN as error:
+            self._drop()
+            raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} (no answer of IMAP). Look again.") from error
 
     def _answered(self, question: Callable[[imaplib.IMAP4], T]) -> T:
         if self.wire is not None:
@@ -99,17 +107,24 @@ class ImapConnection:
             except (imaplib.IMAP4.abort, OSError):
                 self._drop()
                 progress.check()  # it may have been lost because nobody wants the answer
-            except imaplib.IMAP4.error as error:
-                raise AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
+            except (imaplib.IMAP4.error, *_BROKEN) as error:
+                raise self._failed(error) from error
         wire = self._reached()
         try:
             progress.check()
             return question(wire)
-        except (imaplib.IMAP4.abort, OSError) as error:
+        except (imaplib.IMAP4.error, OSError, *_BROKEN) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> AccountFailed:
+        """Why there is no answer; a connection of which nobody knows where its answers stand is ended."""
+        if not isinstance(error, Refused):
             self._drop()
-            raise AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}). Try again later.") from error
-        except imaplib.IMAP4.error as error:
-            raise AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
+        if isinstance(error, imaplib.IMAP4.abort | OSError):
+            return AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}). Try again later.")
+        if isinstance(error, imaplib.IMAP4.error):
+            return AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}")
+        return AccountFailed(f"{self.name}: what {self._server.host} answers is no IMAP. {_LATER}")
 
     def _reached(self) -> imaplib.IMAP4:
         try:
@@ -118,6 +133,8 @@ class ImapConnection:
             raise AccountAway(f"{self.name}: no answer from {self._server.host} ({_line(error)}). {_WHERE}") from error
         except imaplib.IMAP4.error as error:
             raise AccountAway(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
+        except _BROKEN as error:
+            raise AccountAway(f"{self.name}: what {self._server.host} answers is no IMAP. {_WHERE}") from error
 
     def _connected(self) -> imaplib.IMAP4:
         if self.wire is None:
@@ -191,7 +208,11 @@ def _names_of(listed: Sequence[Listed]) -> dict[str, str]:
     return {**roles, **{folder.name: folder.name for folder in listed if folder.name.lower() not in taken}}
 
 
-class NotWritable(imaplib.IMAP4.error):
+class Refused(imaplib.IMAP4.error):
+    """The server's own no to a command; the connection is as good as before."""
+
+
+class NotWritable(Refused):
     """A folder that can only be read. The library takes it for a connection that was lost."""
 
 
@@ -213,14 +234,15 @@ def checked(answer: tuple[str, Sequence[object]]) -> list[object]:
     """What an answer holds.
 
     Raises:
-        imaplib.IMAP4.error: it is a refusal.
+        Refused: it is a refusal.
     """
     status, data = answer
     if status != "OK":
         said = data[-1] if data else status
-        raise imaplib.IMAP4.error(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
+        raise Refused(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
     return [item for item in data if item is not None]
 
 
 def _line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+    # A server's own words, among others.
+    return clean_line(str(error))[:200] or type(error).__name__

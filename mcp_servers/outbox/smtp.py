@@ -22,6 +22,7 @@ from mcp_servers.mailbox.mime import quotable_id
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.mailbox.writing import with_utf8_addresses
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol import progress
 
 log = logging.getLogger(__name__)
@@ -157,4 +158,4 @@ def _identified(parcel: Parcel) -> bytes:
 
 def _said(reply: bytes | str) -> str:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return " ".join(text.split())[:200]
+    return clean_line(text)[:200]
