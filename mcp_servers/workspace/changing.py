@@ -155,7 +155,7 @@ class Changing:
             raise Refusal(f'There is no change "{visible(said)}". Look at list_changes.')
         kept = self._journal.numbered(int(match[1])) if match else self._journal.undoable()
         if kept is None or kept.state in {"planned", "failed"}:
-            raise Refusal(f"There is no change c{match[1]}. Look at list_changes." if match else shape.NO_CHANGES)
+            raise Refusal(f"There is no change c{match[1]}. Look at list_changes." if match else shape.NOTHING_TO_UNDO)
         if kept.state == "undone":
             raise Refusal(f"c{kept.number} was undone already. Look at list_changes.")
         return kept

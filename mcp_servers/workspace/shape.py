@@ -23,6 +23,7 @@ MAX_DIFF_LINES = 200
 STALE = "The file has changed since. Read it again."
 OTHER_COMMAND = "Another command would run by now. Ask again."
 NO_CHANGES = "Nothing was changed yet."
+NOTHING_TO_UNDO = "There is nothing to undo. Look at list_changes, and name one that is not undone."
 
 
 @dataclass(frozen=True)

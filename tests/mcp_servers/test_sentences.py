@@ -18,7 +18,6 @@ WHAT_TO_DO = re.compile(
     r"|\b(?:The person (?:can|must)|must (?:be|stand)|begins one)\b|[:;] (?:ask|give|look|name|put|say|set)\b|run the command again"
 )
 """An order, who can do it, or what is right instead."""
-NOTHING_TO_DO = {"Nothing was changed yet."}
 OF_ANOTHER = re.compile(r"… Nothing was \w+\.")
 """Said behind what a server answered, which says what to do."""
 OF_EVERYDAY = {'… has no parameter "…". It takes ….', "… needs …."}
@@ -78,7 +77,7 @@ def _refusals() -> Iterator[tuple[str, str]]:
         known = shared | _known(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS and node.args:
-                texts = {*_texts(node.args[0], known)} - {"The patch ….", *NOTHING_TO_DO, *OF_EVERYDAY}
+                texts = {*_texts(node.args[0], known)} - {"The patch ….", *OF_EVERYDAY}
                 yield from ((f"{file.parent.name}/{file.name}", text) for text in sorted(texts))
 
 

@@ -66,7 +66,7 @@ def test_undo_goes_back_one_by_one_and_an_undo_can_be_undone(desk: Desk):
     for number in (2, 1, 0):
         desk.text("undo_change")
         assert desk.data("a") == f"{number}\n".encode()
-    assert desk.refusal("undo_change") == "Nothing was changed yet."
+    assert desk.refusal("undo_change") == "There is nothing to undo. Look at list_changes, and name one that is not undone."
     assert desk.refusal("undo_change", change="c3") == "c3 was undone already. Look at list_changes."
     assert desk.refusal("undo_change", change="c99") == "There is no change c99. Look at list_changes."
     desk.text("undo_change", change="c6")
