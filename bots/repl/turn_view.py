@@ -49,6 +49,8 @@ class TurnView:
     def __init__(self, screen: Canvas) -> None:
         self._screen = screen
         self._calls: dict[str, str] = {}
+        self._is_one_of_many = False
+        """The last reply had several calls, so that an answer is said with which it is for."""
         self._shown = ""
 
     def show(self, event: Event) -> None:
@@ -79,6 +81,7 @@ class TurnView:
         # Live text may have been missed; what was stored is the whole.
         self._screen.settle(event.text)
         self._shown = event.text
+        self._is_one_of_many = len(event.calls) > 1
         for call in event.calls:
             self._calls[call.id] = call_line(call.name, call.arguments)
         if event.calls:
@@ -98,7 +101,8 @@ class TurnView:
                 self._screen.line("  taken back, not sent", "yellow")
                 self._screen.status(THINKING)
             case ApprovalAnswered():
-                self._screen.line(f"  {OUTCOMES[event.outcome]}", DIM)
+                which = self._calls.get(event.call, "") if self._is_one_of_many else ""
+                self._screen.line(f"  {OUTCOMES[event.outcome]}{': ' if which else ''}{which}", DIM)
                 self._screen.status(THINKING)
             case ToolFinished():
                 mark, style = ("✓", "green") if event.ok else ("✗", "red")

@@ -223,4 +223,4 @@ def test_several_events_are_added_with_one_answer_in_a_narrow_terminal(open_chat
     chat.see_all("1. Create: Tea", "2. Create: Rent", "[N]one")
     chat.type("a")
     chat.press("Enter")
-    chat.see("Created: Tea Created: Rent")
+    chat.see_all("approved: create_event(title: Tea)", "approved: create_event(title: Rent)", "Created: Tea Created: Rent")
