@@ -71,7 +71,8 @@ def resolve(text: str, now: datetime, lean: Lean = "ahead") -> When:
         found = _canonical(text.strip(), now) or _said(text[:_MAX_CHARS], now, lean)
     except (OverflowError, ValueError):
         found = None  # a year beyond the calendar
-    if found is None or found.span.end <= found.span.start:
+    # As instants: an hour that comes twice begins and ends with the same wall time.
+    if found is None or found.span.end.timestamp() <= found.span.start.timestamp():
         raise NotUnderstood(f'Cannot understand the time "{text}". Give a day or a time, such as "tomorrow at 3pm".')
     return found
 

@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, cast
 
 import icalendar
@@ -57,8 +57,29 @@ def parse(content: bytes | str) -> Calendar:
 
 
 def serialized(calendar: Calendar) -> bytes:
+    for component in calendar.walk("VEVENT"):
+        _put_second_hour(component)
     calendar.add_missing_timezones()
     return calendar.to_ical()
+
+
+def _put_second_hour(component: Component) -> None:
+    """Write the second of two hours with one wall time so that it is read again: a wall time alone means the first.
+
+    A single event is written in UTC. A series keeps its wall times, on which it lasts as long as it takes.
+    """
+    start, end = (component[name].dt if name in component else None for name in ("DTSTART", "DTEND"))
+    if not isinstance(start, datetime) or not isinstance(end, datetime) or not (_is_second(start) or _is_second(end)):
+        return
+    length = end.astimezone(UTC) - start.astimezone(UTC)
+    if is_recurring([component]):
+        fields.put_start(component, start.replace(fold=0), start.replace(fold=0) + length)
+    else:
+        fields.put_start(component, start.astimezone(UTC), end.astimezone(UTC))
+
+
+def _is_second(moment: datetime) -> bool:
+    return moment.fold == 1 and moment.tzinfo is not None and moment.utcoffset() != moment.replace(fold=0).utcoffset()
 
 
 class Unfolded:
