@@ -155,6 +155,25 @@ async def test_one_of_several_that_is_answered_elsewhere_is_left_out_and_the_res
 
 
 @pytest.mark.anyio
+async def test_several_that_are_all_answered_elsewhere_go_away_and_ctrl_c_ends_the_turn_of_those_that_are_not() -> None:
+    async with desk() as here:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: here.following.say("adds Tea Rent", tier=None))
+            await here.is_asked("Approve these 2?")
+            for call in ("c1", "c2"):
+                await here.answered_elsewhere(call, granted=True)
+        assert sorted(here.runtime.created) == ["Rent", "Tea"]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: here.following.say("adds Walk Run", tier=None))
+            await here.is_asked("Approve these 2?", "Press Enter")
+            here.keys.send_text("\r")
+            await here.is_asked("Approve these 2?", "Press Enter", "Approve these 2?")
+            here.keys.send_text("\x03")
+        assert "Cancelled." in here.shown.getvalue()
+        assert sorted(here.runtime.created) == ["Rent", "Tea"]
+
+
+@pytest.mark.anyio
 async def test_a_yes_to_a_question_that_was_answered_elsewhere_is_no_answer_to_the_next_one() -> None:
     async with desk() as here, anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: here.following.say("add2", tier=None))

@@ -86,8 +86,8 @@ class FakeTurn:
                 await self._say("\n\n".join(f"Paragraph **{number}** of many." for number in range(40)))
             else:
                 await plays.get(word, self._hello)(rest)
-        except _Cancelled:
-            pass
+        except* _Cancelled:
+            self.put(TurnCancelled(turn=self._turn, who="cli"))
         finally:
             self._here.running = None
 
@@ -183,7 +183,6 @@ class FakeTurn:
             return False
         self.put(ToolTakenBack(turn=self._turn, call=call, hold=held.hold, who=who))
         if self._here.cancelled.is_set():
-            self.put(TurnCancelled(turn=self._turn, who="cli"))
             raise _Cancelled
         return True
 
@@ -204,7 +203,6 @@ class FakeTurn:
             tasks.cancel_scope.cancel()
         self._here.waiting = False
         if not asked.answered.is_set():
-            self.put(TurnCancelled(turn=self._turn, who="cli"))
             raise _Cancelled
         outcome = "yes" if asked.granted else "no"
         self.put(ApprovalAnswered(turn=self._turn, approval=needed.approval, call=call, outcome=outcome, who="cli"))
