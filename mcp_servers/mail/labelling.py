@@ -119,7 +119,7 @@ def _asked(question: Callable[[], T]) -> T:
     try:
         return question()
     except AccountFailed as error:
-        raise Refusal(str(error)) from error
+        raise error.refusal() from error
 
 
 def _named(said: Iterable[str], known: Sequence[str], *, is_new: bool) -> tuple[str, ...]:

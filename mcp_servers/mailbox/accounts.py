@@ -11,11 +11,24 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.places import Wanted
 
 
 class AccountFailed(Exception):
     """An account gives no answer. `str()` is a sentence that names it, and what to do."""
+
+    def __init__(self, sentence: str, *, by_server: str = "") -> None:
+        """Args:
+        sentence: the same.
+        by_server: of it, the server's own words.
+        """
+        super().__init__(sentence)
+        self.by_server = by_server
+
+    def refusal(self) -> Refusal:
+        """The same of a tool: in a block, where a stranger wrote some of it."""
+        return Quoting(str(self)) if self.by_server else Refusal(str(self))
 
 
 class AccountAway(AccountFailed):

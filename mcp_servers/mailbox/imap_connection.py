@@ -93,9 +93,13 @@ class ImapConnection:
             return change(wire)
         except (imaplib.IMAP4.abort, OSError) as error:
             self._drop()
-            raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} ({_line(error)}). Look again.") from error
+            raise AccountFailed(
+                f"{self.name}: it is not known whether the mail was {what} ({_line(error)}). Look again.", by_server=_line(error)
+            ) from error
         except imaplib.IMAP4.error as error:
-            raise AccountFailed(f"{self.name}: its server says that the mail was not {what} ({_line(error)}). {_LATER}") from error
+            raise AccountFailed(
+                f"{self.name}: its server says that the mail was not {what} ({_line(error)}). {_LATER}", by_server=_line(error)
+            ) from error
         except _BROKEN as error:
             self._drop()
             raise AccountFailed(f"{self.name}: it is not known whether the mail was {what} (no answer of IMAP). Look again.") from error
@@ -121,18 +125,22 @@ class ImapConnection:
         if not isinstance(error, Refused):
             self._drop()
         if isinstance(error, imaplib.IMAP4.abort | OSError):
-            return AccountFailed(f"{self.name}: no answer from {self._server.host} ({_line(error)}). Try again later.")
+            return AccountFailed(
+                f"{self.name}: no answer from {self._server.host} ({_line(error)}). Try again later.", by_server=_line(error)
+            )
         if isinstance(error, imaplib.IMAP4.error):
-            return AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}")
+            return AccountFailed(f"{self.name}: its server refused ({_line(error)}). {_LATER}", by_server=_line(error))
         return AccountFailed(f"{self.name}: what {self._server.host} answers is no IMAP. {_LATER}")
 
     def _reached(self) -> imaplib.IMAP4:
         try:
             return self._connected()
         except (imaplib.IMAP4.abort, OSError) as error:
-            raise AccountAway(f"{self.name}: no answer from {self._server.host} ({_line(error)}). {_WHERE}") from error
+            raise AccountAway(
+                f"{self.name}: no answer from {self._server.host} ({_line(error)}). {_WHERE}", by_server=_line(error)
+            ) from error
         except imaplib.IMAP4.error as error:
-            raise AccountAway(f"{self.name}: its server refused ({_line(error)}). {_LATER}") from error
+            raise AccountAway(f"{self.name}: its server refused ({_line(error)}). {_LATER}", by_server=_line(error)) from error
         except _BROKEN as error:
             raise AccountAway(f"{self.name}: what {self._server.host} answers is no IMAP. {_WHERE}") from error
 

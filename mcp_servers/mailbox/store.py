@@ -92,7 +92,7 @@ class MailStore:
         try:
             look = Look(account, mail.folder, account.related(mail.key))
         except AccountFailed as error:
-            raise Refusal(str(error)) from error
+            raise error.refusal() from error
         self.problems, self.left_out = (), ()
         return self._indexed([look])
 
@@ -106,7 +106,7 @@ class MailStore:
         try:
             return account.thread_of(mail.key) if isinstance(account, SearchingAccount) else ""
         except AccountFailed as error:
-            raise Refusal(str(error)) from error
+            raise error.refusal() from error
 
     def _indexed(self, looks: Sequence[Look]) -> tuple[Indexed, ...]:
         for one in looks:
@@ -139,7 +139,7 @@ class MailStore:
         try:
             folder = account.folder_of(key) if account is not None else None
         except AccountFailed as error:
-            raise Refusal(str(error)) from error
+            raise error.refusal() from error
         if account is None or folder is None:
             return None
         listed = next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
@@ -180,7 +180,7 @@ class MailStore:
         try:
             return self.named(mail.account)[0].read(mail.key)
         except AccountFailed as error:
-            raise Refusal(str(error)) from error
+            raise error.refusal() from error
 
     def read(self, mail: Indexed) -> Parsed | None:
         """What the mail says; None when it is gone."""
@@ -199,7 +199,7 @@ class MailStore:
         try:
             key = account.move(mail.key, folder)
         except AccountFailed as error:
-            raise Refusal(str(error)) from error
+            raise error.refusal() from error
         if not key:  # it is there, and its account does not say under which key: the next look finds it, as a mail that is new
             self._index.forget([mail_ref(mail.account, mail.key)])
             return replace(mail, folder=folder)

@@ -18,6 +18,10 @@ class NotSent(Exception):
     """Nothing left. `str()` is a sentence for the person."""
 
 
+class TurnedDown(NotSent):
+    """The same, in which a server's own words stand."""
+
+
 class Unsure(Exception):
     """It may have left: nobody can tell."""
 

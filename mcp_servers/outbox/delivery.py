@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.files import locked
 from mcp_servers.mailbox.letters import Letter
-from mcp_servers.outbox.carriers import Carrier, NotSent, Parcel, Unsure
+from mcp_servers.outbox.carriers import Carrier, NotSent, Parcel, TurnedDown, Unsure
 from mcp_servers.outbox.grants import USED, Grant
 from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, digest_of
 
@@ -122,7 +122,7 @@ class Delivery:
             self._carrier.carry(parcel, on_leaving=lambda: self._ledger.mark(sending.uid, "in_flight"))
         except NotSent as error:
             self._ledger.mark(sending.uid, "planned")
-            raise Refusal(str(error)) from error
+            raise (Quoting if isinstance(error, TurnedDown) else Refusal)(str(error)) from error
         except Unsure as error:
             self._ledger.mark(sending.uid, "unknown")
             raise Refusal(UNKNOWN) from error

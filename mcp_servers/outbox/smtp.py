@@ -21,7 +21,7 @@ from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.mime import quotable_id
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.mailbox.writing import with_utf8_addresses
-from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
+from mcp_servers.outbox.carriers import NotSent, Parcel, TurnedDown, Unsure, sent_key
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol import progress
 
@@ -96,13 +96,13 @@ class SmtpCarrier:
             code, reply = wire.mail(parcel.sender, options)
             if code != OK:
                 said = f"does not take mail from {parcel.sender} ({_said(reply)}). Nothing was sent."
-                raise NotSent(f"{self._server.host} {said} Set the account's address right in the settings.")
+                raise TurnedDown(f"{self._server.host} {said} Set the account's address right in the settings.")
             answers = {address: wire.rcpt(address) for address in parcel.recipients}
         except (smtplib.SMTPException, OSError) as error:
             raise self._lost(error) from error
         refused = [f"{address} ({_said(reply)})" for address, (code, reply) in answers.items() if code not in (250, 251)]
         if refused:
-            raise NotSent(
+            raise TurnedDown(
                 f"{self._server.host} does not take mail to {', '.join(refused)}. Nothing was sent, to nobody. Give other addresses."
             )
 
@@ -110,11 +110,13 @@ class SmtpCarrier:
         try:
             code, reply = wire.data(content)
         except smtplib.SMTPDataError as error:
-            raise NotSent(f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent. {LATER}") from error
+            raise TurnedDown(
+                f"{self._server.host} does not take the mail ({_said(error.smtp_error)}). Nothing was sent. {LATER}"
+            ) from error
         except (smtplib.SMTPException, OSError) as error:
             raise Unsure(str(error)) from error
         if code != OK:
-            raise NotSent(f"{self._server.host} does not take the mail ({_said(reply)}). Nothing was sent. {LATER}")
+            raise TurnedDown(f"{self._server.host} does not take the mail ({_said(reply)}). Nothing was sent. {LATER}")
 
     def _connected(self) -> smtplib.SMTP:
         server, tls = self._server, self._tls or ssl.create_default_context()
@@ -142,7 +144,7 @@ class SmtpCarrier:
         return wire
 
     def _lost(self, error: Exception) -> NotSent:
-        return NotSent(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent. {LATER}")
+        return TurnedDown(f"{self._server.host} gave no answer ({_said(str(error) or type(error).__name__)}). Nothing was sent. {LATER}")
 
 
 def _is_plain(parcel: Parcel) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox import imap_connection
 from mcp_servers.mailbox.imap import ImapAccount
@@ -112,3 +112,16 @@ def test_a_change_that_is_answered_with_nonsense_is_a_sentence(local: MailStore,
             assert told.startswith(("work: ", "The mail is gone. Look again.", 'No mail matches "Minutes".'))
         store.close()
         store.accounts[1].close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+def test_a_servers_own_words_are_told_as_a_strangers(local: MailStore) -> None:
+    with rude_imap({}) as port:
+        store = with_account(local, port)
+        text_of(MailTools(store).search_mail)
+        store.accounts[1].close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    with rude_imap({"BODY": NONSENSE["a refusal"]}) as port:
+        again = with_account(store, port)
+        with pytest.raises(Quoting, match=r"^work: its server refused \(.*evil.*\)\. Try again later"):
+            MailTools(again).read_mail(call(mail="Minutes"))
+        again.close()
+        again.accounts[1].close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "mcp_servers"
-RAISED = {"Refusal", "Quoting", "Stale", "AccountFailed", "AccountAway", "NotAll", "NotSent"}
+RAISED = {"Refusal", "Quoting", "Stale", "AccountFailed", "AccountAway", "NotAll", "NotSent", "TurnedDown"}
 WHAT_TO_DO = re.compile(
     r"\b(?:Ask|Choose|Give|Leave|Look|Move|Name|Open|Put|Read|Say|Send|Set|Try|Write)\b|\bwith a mail program\b|\bvariet (?:chat|login)\b"
 )
