@@ -1,6 +1,7 @@
 """An agent in memory whose turns are written down here: real events in a real order, without a model, a store or a tool server.
 
-The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `adds NAME NAME …` (asked at once), `send`, `post SECONDS` (held before it is sent),
+The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `adds NAME NAME …` (asked at once),
+`send`, `post SECONDS` (held before it is sent),
 `slow`, `fail`, `load`, `long`, `lost`, `edit`, `see` (the pictures).
 """
 
