@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import anyio
 import anyio.to_thread
@@ -74,8 +76,13 @@ def serve_mode(settings: EngineSettings, home: Home, port: int, port_file: Path 
 
 async def _serve(front: Front, app: ModeServer) -> None:
     server, loop = Server(front.config(app)), asyncio.get_running_loop()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        with suppress(RuntimeError):  # a second signal may come when the loop is closed already
+            loop.call_soon_threadsafe(server.end)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(server.end))
+        signal.signal(number, end)
     await server.serve([front.listener])
 
 

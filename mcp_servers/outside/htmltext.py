@@ -7,6 +7,7 @@ are dropped. Links are their text; images are nothing. Rules in style sheets are
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcp_servers.outside.browserlike import BrowserLike
@@ -20,10 +21,13 @@ _BLOCKS = frozenset(
 _CELLS = frozenset({"td", "th"})
 _CLOSED_BY_THE_NEXT = frozenset({"p", "li", "tr", "td", "th", "dd", "dt", "option"})
 _HIDING_STYLE = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0(?:\.0+)?(?:;|$|!)"
-    r"|font-size:0(?:\.0+)?(?:px|pt|em|rem|%)?(?:;|$|!)|(?:max-)?(?:height|width):0(?:px)?(?:;|$|!)"
-    r"|text-indent:-\d{3,}|(?:left|top):-\d{3,}|clip(?:-path)?:"
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0(?:\.0+)?(?:;|$|!)"
+    r"|(?:max-)?(?:height|width):0(?:px)?(?:;|$|!)|text-indent:-\d{3,}|(?:left|top):-\d{3,}|margin-(?:left|top):-\d{4,}"
+    r"|clip:rect\(0|clip-path:(?:inset\((?:50|100)%|circle\(0|polygon\(0))"
 )
+_SIZE = re.compile(r"(?:^|;)font-size:([^;!]*)")
+_NO_SIZE = re.compile(r"0(?:\.0+)?(?:px|pt|em|rem|%)?")
+_SIZE_OF_THE_PARENT = re.compile(r"[\d.]+(?:em|%)|inherit|smaller|larger|unset")
 _MAX_DEPTH = 400
 """Deeper nesting is no mail that a person wrote; what is inside is dropped."""
 _MAX_CHARS = 500_000
@@ -52,15 +56,24 @@ def shown_of_html(html: str) -> Shown:
     return Shown(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), reader.hidden)
 
 
+@dataclass
+class _Element:
+    tag: str
+    is_hidden: bool
+    is_tiny: bool
+    """Its letters have no size, unless an element in it says another one, as newsletters do in every cell."""
+    is_counted: bool
+
+
 class _Reader(BrowserLike):
     def __init__(self) -> None:
         super().__init__()
         self.pieces: list[str] = []
         self.hidden = 0
-        self._open: list[tuple[str, bool]] = []
+        self._open: list[_Element] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _CLOSED_BY_THE_NEXT and self._open and self._open[-1][0] == tag:
+        if tag in _CLOSED_BY_THE_NEXT and self._open and self._open[-1].tag == tag:
             self._open.pop()
         if tag == "br" or tag in _BLOCKS:
             self._write("\n")
@@ -68,14 +81,18 @@ class _Reader(BrowserLike):
             self._write(" ")
         # One more than the bound is open at most, and it is hidden: each end tag looks through all that is open.
         if tag not in _VOID and len(self._open) <= _MAX_DEPTH:
-            is_hiding = _is_hiding(dict(attrs)) or len(self._open) == _MAX_DEPTH
-            self.hidden += is_hiding and not self._is_hidden
-            is_hidden = self._is_hidden or tag in _DROPPED or is_hiding
-            self._open.append((tag, is_hidden))
+            said = dict(attrs)
+            style = re.sub(r"\s|/\*.*?\*/", "", (said.get("style") or "").lower())
+            is_hiding = _is_hiding(said, style) or len(self._open) == _MAX_DEPTH
+            above = self._open[-1] if self._open else _Element("", is_hidden=False, is_tiny=False, is_counted=False)
+            self.hidden += is_hiding and not above.is_hidden
+            is_tiny = _is_tiny(style, above.is_tiny)
+            is_hidden = above.is_hidden or tag in _DROPPED or is_hiding
+            self._open.append(_Element(tag, is_hidden, is_tiny, above.is_counted and is_tiny))
 
     def handle_endtag(self, tag: str) -> None:
         for depth in range(len(self._open) - 1, -1, -1):
-            if self._open[depth][0] == tag:
+            if self._open[depth].tag == tag:
                 del self._open[depth:]
                 break
         if tag in _BLOCKS:
@@ -84,6 +101,10 @@ class _Reader(BrowserLike):
     def handle_data(self, data: str) -> None:
         if not self._is_hidden:
             self._write(data.replace("\n", " ") if not self._is_preformatted else data)
+        elif data.strip() and not self._open[-1].is_hidden and not self._open[-1].is_counted:
+            self.hidden += 1
+            for each in self._open:
+                each.is_counted = True
 
     @property
     def is_script(self) -> bool:
@@ -92,19 +113,25 @@ class _Reader(BrowserLike):
 
     @property
     def _is_hidden(self) -> bool:
-        return bool(self._open) and self._open[-1][1]
+        return bool(self._open) and (self._open[-1].is_hidden or self._open[-1].is_tiny)
 
     @property
     def _is_preformatted(self) -> bool:
-        return any(tag == "pre" for tag, _ in self._open)
+        return any(each.tag == "pre" for each in self._open)
 
     def _write(self, text: str) -> None:
         if not self._is_hidden:
             self.pieces.append(text)
 
 
-def _is_hiding(attributes: dict[str, str | None]) -> bool:
+def _is_hiding(attributes: dict[str, str | None], style: str) -> bool:
     if "hidden" in attributes or (attributes.get("aria-hidden") or "").lower() == "true":
         return True
-    style = re.sub(r"\s|/\*.*?\*/", "", (attributes.get("style") or "").lower())
     return _HIDING_STYLE.search(style) is not None
+
+
+def _is_tiny(style: str, is_tiny_above: bool) -> bool:  # noqa: FBT001
+    sizes = _SIZE.findall(style)
+    if not sizes:
+        return is_tiny_above
+    return _NO_SIZE.fullmatch(sizes[-1]) is not None or (is_tiny_above and _SIZE_OF_THE_PARENT.fullmatch(sizes[-1]) is not None)

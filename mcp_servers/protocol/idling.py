@@ -36,7 +36,8 @@ class Bounded(H11Protocol):
         self._watch()
         # The library's own type names protocols that are not installed.
         connections = cast("set[object]", self.connections)
-        waiting = [each for each in connections if isinstance(each, Bounded) and each.is_waiting]
+        # One that was dropped is gone from the set only in the loop's next round, and a burst comes in one.
+        waiting = [each for each in connections if isinstance(each, Bounded) and each.is_waiting and not each.transport.is_closing()]
         if len(waiting) > MAX_WAITING:
             min(waiting, key=lambda each: each._waits_since)._drop()
 

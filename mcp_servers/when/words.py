@@ -118,7 +118,7 @@ _PHRASES = tuple(
         (r"\bnew years\b", "new year"),
         (r"(?<=\d)-?ish\b|(?<=\d[ap]m)-?ish\b|(?<=noon)-?ish\b|(?<=midday)-?ish\b|(?<=midnight)-?ish\b|(?<=lunchtime)-?ish\b", ""),
         (r"\b(an? )?fortnight\b", "2 weeks"),
-        (r"\bfirst thing(?: in the morning)?\b", "9:00"),
+        (r"\bfirst thing(?: in the morning)?\b(?!.*\b(?:afternoon|evening|night|lunch|work|school)\b)", "9:00"),
         (r"\b(?:eod|cob|(?:the )?end of (?:the )?(?:working |work |business )?day|(?:the )?close of business)\b", "17:00"),
         (r"\b(?:later today|(?:the )?rest of (?:the day|today))\b", "from now until midnight"),
         (r"\b(early|mid|late)-(?=[a-z])", r"\1 "),
@@ -132,9 +132,10 @@ _PHRASES = tuple(
     )
 )
 """What people say in several words, in words that the patterns for days and clocks read."""
+_MONTH_WORD = rf"{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)}"
 _SPOKEN = re.compile(
-    rf"\b({'|'.join(word for word, number in NUMBERS.items() if number <= 12)})"
-    r" (fifteen|thirty|forty five|forty|twenty five|twenty|fifty five|fifty|ten)\b(?! (?:min|day|week|hour))"
+    rf"(?:\b(?P<month>{_MONTH_WORD}) )?\b({'|'.join(word for word, number in NUMBERS.items() if number <= 12)})"
+    rf" (fifteen|thirty|forty five|forty|twenty five|twenty|fifty five|fifty|ten)\b(?! (?:min|day|week|hour)| (?:of )?(?:{_MONTH_WORD})\b)"
 )
 _PAST_OR_TO = re.compile(
     r"(?<!from )(?<!between )\b(?:a )?(half|quarter|five|ten|twenty(?: five)?|25|\d{1,2}(?= past| min))(?: min(?:ute)?s?)?"
@@ -168,7 +169,9 @@ def _hour_of(word: str) -> int | None:
 
 def _spoken(match: re.Match[str]) -> str:
     """`ten forty five` is 10:45."""
-    return f"@{NUMBERS[match[1]]}+{sum(NUMBERS[word] for word in match[2].split())}"
+    if match["month"]:  # `july four twenty` may be a day and an hour
+        return match[0]
+    return f"@{NUMBERS[match[2]]}+{sum(NUMBERS[word] for word in match[3].split())}"
 
 
 def _past_or_to(match: re.Match[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 import anyio.abc
@@ -57,3 +58,25 @@ async def test_many_that_say_nothing_make_room_for_who_does(monkeypatch: pytest.
         assert await is_dropped(first)
         async with httpx2.AsyncClient(timeout=BOUND_S, trust_env=False) as http:
             assert (await http.post(url, headers=MCP | BEARER, json=HELLO)).status_code == 200
+
+
+async def test_a_burst_in_one_moment_keeps_nobody_out_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idling, "MAX_WAITING", 2)
+    async with served(Slow().server()) as url, AsyncExitStack() as many:
+        host, _, port = url.removeprefix("http://").removesuffix("/mcp").partition(":")
+        # Sockets that the kernel takes before the server's loop looks: it sees them all in one round.
+        streams = [many.enter_context(socket.create_connection((host, int(port)), BOUND_S)) for _ in range(12)]
+        async with httpx2.AsyncClient(timeout=BOUND_S, trust_env=False) as http:
+            assert (await http.post(url, headers=MCP | BEARER, json=HELLO)).status_code == 200
+        gone = [each for each in streams if await anyio.to_thread.run_sync(_has_ended, each)]
+        assert len(gone) >= 10
+
+
+def _has_ended(stream: socket.socket) -> bool:
+    stream.settimeout(0.3)
+    try:
+        return stream.recv(1) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False

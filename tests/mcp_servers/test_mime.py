@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcp_servers.mailbox.letters import Letter
 from mcp_servers.mailbox.mime import compose, parse, thread
-from mcp_servers.outside.htmltext import text_of_html
+from mcp_servers.outside.htmltext import shown_of_html, text_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, fenced, shortened
 
 HIDDEN = [
@@ -43,6 +43,21 @@ HIDDEN = [
 @pytest.mark.parametrize("html", HIDDEN)
 def test_hidden_html_is_not_shown(html: str) -> None:
     assert "secret" not in text_of_html(f"<p>before</p>{html}</div></div><p>after</p>").replace("after", "")
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["min-width:0", "border-width:0", "line-height:0", "margin-left:-100px", "background-clip:padding-box", "clip-path:inset(0 round 8px)"],
+)
+def test_styles_that_only_look_like_hiding_hide_nothing(style: str) -> None:
+    assert shown_of_html(f"<div style='{style}'>shown</div>") == ("shown", 0)
+
+
+def test_a_cell_without_size_shows_what_has_one_as_in_newsletters() -> None:
+    cell = "<td style='font-size:0px;padding:10px'>{}<div style='font-size:20px'>shown</div></td>"
+    assert shown_of_html(f"<table><tr>{cell.format('')}</tr></table>") == ("shown", 0)
+    assert shown_of_html(f"<table><tr>{cell.format('secret')}</tr></table>") == ("shown", 1)
+    assert shown_of_html("<p style='font-size:0'>secret<b style='font-size:2em'>secret</b></p>") == ("", 1)
 
 
 def test_html_is_laid_out_in_lines() -> None:

@@ -248,4 +248,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("this time tomorrow", "Thu 19 Nov 2026 09:15-10:15", "time"),
     ("this time on friday", "Fri 20 Nov 2026 09:15-10:15", "time"),
     ("this time next week", "Wed 25 Nov 2026 09:15-10:15", "time"),
+    ("july four twenty", "Sun 4 Jul 2027 20:00-21:00", "time"),
+    ("seven twenty may", "Thu 20 May 2027 19:00-20:00", "time"),
 )
