@@ -17,7 +17,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, decoded, encoded, header_of
 from mcp_servers.mailbox.mime import parse, quotable_id
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
-from mcp_servers.mailbox.writing import WRITING
+from mcp_servers.mailbox.writing import AS_IT_IS
 
 Json = dict[str, Any]
 ME = "me"
@@ -86,7 +86,7 @@ class GmailDrafts:
         return True
 
     def _put(self, content: bytes, key: str) -> str:
-        message = message_from_bytes(unmarked(content), policy=WRITING)
+        message = message_from_bytes(unmarked(content), policy=AS_IT_IS)
         del message[MARK]
         message[MARK] = key
         try:

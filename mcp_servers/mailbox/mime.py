@@ -19,7 +19,7 @@ from typing import cast
 
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
 from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond
-from mcp_servers.mailbox.writing import WRITING
+from mcp_servers.mailbox.writing import AS_IT_IS, WRITING
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 
@@ -136,7 +136,7 @@ def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
 
 def redated(content: bytes, at: datetime) -> bytes:
     """The same mail with the time at which it is sent, and without Bcc."""
-    message = message_from_bytes(content, policy=WRITING)
+    message = message_from_bytes(content, policy=AS_IT_IS)
     del message["Date"], message["Bcc"]
     message["Date"] = format_datetime(at)
     return message.as_bytes()

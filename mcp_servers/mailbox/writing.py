@@ -29,6 +29,8 @@ class _Writing(EmailPolicy):
 
 WRITING = _Writing(linesep="\r\n", cte_type="7bit")
 """A text beyond ASCII is encoded: not every server on a mail's way takes eight bits, and nobody asks those behind the first."""
+AS_IT_IS = _Writing(linesep="\r\n")
+"""A mail that is there already keeps its bytes: one of another program may hold letters that nobody can encode who does not know them."""
 _AS_UTF8 = _Writing(linesep="\r\n", utf8=True, refold_source="none")
 _WITH_ADDRESSES = ("From", "Sender", "Reply-To", "To", "Cc")
 

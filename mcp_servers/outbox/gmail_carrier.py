@@ -19,7 +19,7 @@ from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
 from mcp_servers.mailbox.letters import people_in
-from mcp_servers.mailbox.writing import WRITING
+from mcp_servers.mailbox.writing import AS_IT_IS
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 
@@ -145,7 +145,7 @@ def _marked(parcel: Parcel) -> bytes:
         raise NotSent(
             f"Gmail is given no addresses with letters beyond ASCII from here ({names}). Nothing was sent. Send it with Gmail itself."
         )
-    message = message_from_bytes(parcel.content, policy=WRITING)
+    message = message_from_bytes(parcel.content, policy=AS_IT_IS)
     del message[MARK], message["Message-ID"]
     # A draft has the id of when it was written; what it is looked for by is of this sending.
     written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}

@@ -91,7 +91,9 @@ class SmtpCarrier:
         if strange and not wire.has_extn("smtputf8"):
             names = f"{', '.join(strange)}: it takes no addresses with letters beyond ASCII (SMTPUTF8)"
             raise NotSent(f"{self._server.host} does not take {names}. Nothing was sent. Give another address.")
-        options = ["SMTPUTF8", "BODY=8BITMIME"] if strange else []
+        # A server that does not offer it is given the mail all the same: few mind, and the bytes are what was approved.
+        is_wide = not parcel.content.isascii() and wire.has_extn("8bitmime")
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if strange else ["BODY=8BITMIME"] if is_wide else []
         try:
             code, reply = wire.mail(parcel.sender, options)
             if code != OK:

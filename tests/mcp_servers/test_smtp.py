@@ -127,6 +127,18 @@ def test_a_mail_is_written_in_seven_bits_whatever_its_letters(outbox: Outbox, si
     assert parse(content).text == body
 
 
+@pytest.mark.parametrize("kind", ["", "text/plain", "text/plain; charset=us-ascii", "text/plain; charset=x-foo"])
+def test_a_draft_of_another_program_goes_out_byte_for_byte_and_the_server_is_told_of_its_eight_bits(
+    store: MailStore, outbox: Outbox, sink: Sink, kind: str
+) -> None:
+    said = f"Content-Type: {kind}\r\n" if kind else ""
+    body = "Gr\u00fc\u00dfe\r\n".encode()
+    store.save_draft(f"From: {FROM}\r\nTo: bruno@example.org\r\nSubject: Hi\r\n{said}\r\n".encode() + body, key="other")
+    approved(outbox.send_draft, outbox.send_draft(call(draft="last")))
+    [(_, _, content)] = sink.mails
+    assert (content.partition(b"\r\n\r\n")[2], sink.options) == (body, [["BODY=8BITMIME"]])
+
+
 def test_one_recipient_that_is_refused_stops_the_mail_for_all(outbox: Outbox, plan: Plan, sink: Sink, store: MailStore) -> None:
     sink.refuses = "eve@example.org"
     assert refused(outbox, plan) == (

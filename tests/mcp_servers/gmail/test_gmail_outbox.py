@@ -206,6 +206,13 @@ def test_a_large_mail_goes_up_as_a_file(google: FakeGmail, monkeypatch: pytest.M
     assert google.requests[0].startswith("/upload/gmail/v1/users/me/messages/send?")
 
 
+def test_letters_of_an_unknown_kind_go_out_in_the_eight_bits_that_they_are_in(google: FakeGmail) -> None:
+    content = b"To: bo@example.org\r\nContent-Type: text/plain; charset=x-foo\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n"
+    carrier(google).carry(Parcel("u1", content, ME, ("bo@example.org",)), on_leaving=lambda: None)
+    [mail] = google.mailbox.sent()
+    assert mail.raw.endswith(b"\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n")
+
+
 def test_nobody_gets_a_mail_whom_the_approval_did_not_name(google: FakeGmail) -> None:
     parcel = Parcel("u1", b"To: bo@example.org\r\nCc: eve@example.org\r\n\r\nx\r\n", ME, ("bo@example.org",))
     left: list[bool] = []
