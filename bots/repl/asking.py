@@ -95,18 +95,18 @@ class Asking:
         self._on_interrupt = on_interrupt
         self.is_asking = False
         """A question is on the screen, which nothing may redraw."""
-        self._asked: set[int] = set()
-        """Places in the log of questions that were asked with an earlier one."""
+        self._asked: set[str] = set()
+        """Questions that have been on the screen, by their ids: places in the log are counted anew in each conversation."""
 
     async def ask_of_turn(self, needed: ApprovalNeeded, open_calls: OpenCalls) -> None:
         """Ask what the turn on the screen has come to, with what waits beside it, and give the answers."""
-        if needed.seq and needed.seq in self._asked:
+        if needed.seq and needed.approval in self._asked:
             return
         together = await self._with_others(needed, open_calls)
         if not together:
             self._show(needed)
             self._screen.line(f"  answered {MARK}", DIM)
-        self._asked.update(each.seq for each in together)
+        self._asked.update(each.approval for each in together)
         await self.ask(together, session=self._place.session, give=self.give)
 
     async def ask(self, asked: Sequence[ApprovalNeeded], *, session: str | None, give: Give) -> None:
@@ -153,7 +153,7 @@ class Asking:
                     waiting = await (await self._link.service()).approvals()
                 except AgentError:
                     return [needed]
-                found = [each for each in waiting if each.turn == needed.turn and each.seq and each.seq not in self._asked]
+                found = [each for each in waiting if each.turn == needed.turn and each.seq and each.approval not in self._asked]
                 if open_calls.calls <= {each.call for each in found}:
                     break
                 await anyio.sleep(LOOK_S)

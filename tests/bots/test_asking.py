@@ -188,6 +188,19 @@ async def test_a_yes_to_a_question_that_was_answered_elsewhere_is_no_answer_to_t
 
 
 @pytest.mark.anyio
+async def test_a_question_at_the_same_place_of_another_conversation_is_asked_too() -> None:
+    async with desk() as here:
+        for number, title in enumerate(("Tea", "Rent"), 1):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda title=title: here.following.say(f"add {title}", tier=None))
+                await here.is_asked(*["Approve?"] * number)
+                here.keys.send_text("y\r")
+            here.following._place.move(None)  # pyright: ignore[reportPrivateUsage] - as /new does
+        assert here.runtime.created == ["Tea", "Rent"]
+        assert len(here.runtime.sessions()) == 2
+
+
+@pytest.mark.anyio
 async def test_a_second_yes_in_the_same_breath_is_no_answer_to_a_question_that_is_not_there_yet() -> None:
     async with desk() as here:
         async with anyio.create_task_group() as tasks:
