@@ -135,12 +135,11 @@ class Exceptions:
         """Let the series not come up then."""
         _put_dates(component, "EXDATE", [*_dates(component, "EXDATE"), *starts])
 
-    @staticmethod
-    def has_only_removed(component: Component, earlier: list[Start], wall: datetime, starts: Starts) -> bool:
-        """Whether nothing of the series comes up before a time: all that its rule gives is removed, and none was added."""
+    def has_only_removed(self, component: Component, earlier: list[Start], wall: datetime, starts: Starts) -> bool:
+        """Whether nothing of the series comes up before a time: all that its rule gives is removed, and none was added or changed."""
         removed = {occurrence_text(value) for value in _dates(component, "EXDATE")}
-        is_added = any(starts.wall(value) < wall for value in _dates(component, "RDATE"))
-        return not is_added and all(occurrence_text(value) in removed for value in earlier)
+        others = [*_dates(component, "RDATE"), *(each["RECURRENCE-ID"].dt for each in self.components)]
+        return all(starts.wall(value) >= wall for value in others) and all(occurrence_text(value) in removed for value in earlier)
 
 
 def _keep(component: Component, name: str, is_kept: Callable[[Start], bool]) -> int:

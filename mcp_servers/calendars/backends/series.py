@@ -4,8 +4,9 @@ Pure but for copying components. The decision tree of a change:
 1. a single event is changed itself;
 2. `this`: an exception holds what differs at that time, a removed time is taken out of the series;
 3. `following`: the series ends before that time, and a series of its own, with an id of its own, goes on from there;
-   from the first time on that is `all`. A series cannot begin at a wall time that clocks skip and be understood alike
-   everywhere: it begins before, at a time that is removed from it;
+   from the first time on that is `all`. Where those before the first are removed, and it is to come up at other times,
+   the series begins with it: what was removed does not come back. A series cannot begin at a wall time that clocks
+   skip and be understood alike everywhere: it begins before, at a time that is removed from it;
 4. `all`: the series is changed. A new time moves every time by as much as the named one; times that were changed by
    themselves keep what they have of their own, and move along unless their time is their own. Where the rule does
    not allow that, or is a new one, times that no longer come up are dropped, and it is said.
@@ -20,6 +21,7 @@ from typing import Any, cast
 
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends import fields, ics
+from mcp_servers.calendars.backends.course import Course
 from mcp_servers.calendars.backends.exceptions import Exceptions
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
@@ -59,8 +61,8 @@ def changed(series: list[Component], event: Event, change: Change, how: How) -> 
         fields.write(exceptions.of(master, event.occurrence), change, how.now)
         return _edited(master, exceptions, how, event.id)
     head: tuple[Component, ...] = ()
-    if how.scope == "following" and not _is_first(master, event):  # 3.
-        head, master, exceptions = _split(master, exceptions, event, how, change)
+    if how.scope == "following":  # 3.
+        head, master, exceptions = _from_then_on(master, exceptions, event, how, change)
     notes, wall = _change_all(master, exceptions, event, change, how)  # 4.
     starts = Starts.of(master["DTSTART"].dt)
     after = f"{master['UID']}#{occurrence_text(starts.start(wall))}" if ics.is_recurring([master]) else str(master["UID"])
@@ -75,7 +77,7 @@ def removed(series: list[Component], event: Event, how: How) -> Edited:
         Refusal: the series' rule does not allow it.
     """
     master, exceptions = _parts(series)
-    if not event.occurrence or how.scope == "all" or (how.scope == "following" and _is_first(master, event)):
+    if not event.occurrence or how.scope == "all" or (how.scope == "following" and _is_first(master, exceptions, event)):
         return Edited(())
     if how.scope == "this":
         exceptions.take_out(master, event.occurrence)
@@ -135,48 +137,30 @@ def _first_id(master: Component) -> str:
     return f"{master['UID']}#{occurrence_text(master['DTSTART'].dt)}" if is_series else str(master["UID"])
 
 
-def _is_first(master: Component, event: Event) -> bool:
-    if occurrence_text(master["DTSTART"].dt) == event.occurrence:
+def _is_first(master: Component, exceptions: Exceptions, event: Event) -> bool:
+    """Whether nothing of the series comes up before; its start does even where the rule does not give it."""
+    first = master["DTSTART"].dt
+    if occurrence_text(first) == event.occurrence:
         return True
-    course = _Course.of(master)
+    course = Course.of(master)
     if not course.rule or " " in fields.rule_text(master):
         return False
     wall = course.wall_of(start_of(event.occurrence, course.starts))
-    return Exceptions.has_only_removed(master, [course.starts.start(each) for each in course.before(wall)], wall, course.starts)
+    return exceptions.has_only_removed(master, [first, *map(course.starts.start, course.before(wall))], wall, course.starts)
 
 
-@dataclass(frozen=True)
-class _Course:
-    """How a series runs: its rule, and its first and last wall times."""
-
-    rule: rules.Rule
-    starts: Starts
-    first: datetime
-    until: datetime | None
-
-    @classmethod
-    def of(cls, master: Component) -> _Course:
-        starts = Starts.of(master["DTSTART"].dt)
-        rule = rules.parsed(fields.rule_text(master)) if "RRULE" in master else {}
-        try:
-            until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
-        except ValueError as error:
-            raise Refusal("The rule by which this event repeats cannot be read. Change it where it was made.") from error
-        return cls(rule, starts, starts.wall(master["DTSTART"].dt), until)
-
-    def before(self, wall: datetime) -> list[datetime]:
-        return rules.starts_before(self.rule, self.first, wall, self.until)
-
-    def holds(self, wall: datetime) -> bool:
-        return rules.holds(self.rule, self.first, wall, self.until)
-
-    def wall_of(self, start: Start) -> datetime:
-        """The wall time at which the rule gives a start: clocks that skip it show a later one."""
-        wall, skipped = self.starts.wall(start), self.starts.skipped(start)
-        return skipped if skipped is not None and self.rule and not self.holds(wall) and self.holds(skipped) else wall
-
-    def gives(self, start: Start) -> bool:
-        return self.holds(self.wall_of(start))
+def _from_then_on(
+    master: Component, exceptions: Exceptions, event: Event, how: How, change: Change
+) -> tuple[tuple[Component, ...], Component, Exceptions]:
+    """The part before the event, if there is any, and the series that is to be changed."""
+    if not _is_first(master, exceptions, event):
+        return _split(master, exceptions, event, how, change)
+    is_moved = change.span is not None and not _is_start_of(change.span, event)
+    if occurrence_text(master["DTSTART"].dt) == event.occurrence or not (is_moved or change.rule is not None or change.zone is not None):
+        return (), master, exceptions
+    # What is before never comes up: servers refuse such a series, and the rest of it goes on under the same id.
+    _, master, exceptions = _split(master, exceptions, event, replace(how, uid=str(master["UID"])), change)
+    return (), master, exceptions
 
 
 def _split(
@@ -184,7 +168,7 @@ def _split(
 ) -> tuple[tuple[Component, ...], Component, Exceptions]:
     """The part before the event, and the series that begins with it, not yet changed."""
     exceptions.check_editable(master)
-    course = _Course.of(master)
+    course = Course.of(master)
     wall = course.wall_of(start_of(event.occurrence, course.starts))
     if not course.rule or not course.holds(wall):
         raise Refusal(ADDED_BY_HAND)
@@ -198,7 +182,7 @@ def _split(
     if "COUNT" in later:
         later["COUNT"] = str(int(later["COUNT"]) - len(before) + len(removed))
     fields.put_rule(tail, rules.written(later))
-    fields.put_rule(master, rules.written({**rules.without_end(course.rule), "UNTIL": course.starts.until(before[-1])}))
+    fields.put_rule(master, rules.written({**rules.without_end(course.rule), "UNTIL": course.starts.until((before or [course.first])[-1])}))
     earlier, after = exceptions.parted(course.starts, wall, how.uid)
     Exceptions.keep_dates(master, course.starts, lambda moment: moment < wall)
     Exceptions.keep_dates(tail, course.starts, lambda moment: moment >= wall)
@@ -207,7 +191,7 @@ def _split(
     return (master, *earlier.components), tail, after
 
 
-def _beginning(course: _Course, before: list[datetime], wall: datetime, change: Change, event: Event) -> tuple[Start, list[Start]]:
+def _beginning(course: Course, before: list[datetime], wall: datetime, change: Change, event: Event) -> tuple[Start, list[Start]]:
     """Where a series begins that is split off, and its times that are removed because they are before that.
 
     1. At the time itself; so too where clocks skip it and the change moves it on.
@@ -234,7 +218,7 @@ def _is_start_of(span: Span, event: Event) -> bool:
 def _change_all(master: Component, exceptions: Exceptions, event: Event, change: Change, how: How) -> tuple[tuple[str, ...], datetime]:
     """Change a whole series; what is to be said of it, and the wall time at which the named event is then."""
     exceptions.check_editable(master)
-    course = _Course.of(master)
+    course = Course.of(master)
     old_wall = course.wall_of(start_of(event.occurrence, course.starts))
     inherited = copy.deepcopy(master)
     plain = replace(change, span=None, zone=None, rule=None)
@@ -248,7 +232,7 @@ def _change_all(master: Component, exceptions: Exceptions, event: Event, change:
         notes += _rule_notes(inherited, master) if change.rule is None else []
     if change.rule is not None:
         fields.put_rule(master, change.rule)
-        new_course = _Course.of(master)
+        new_course = Course.of(master)
         notes += exceptions.keep_those_of(master, new_course.gives)
         if not new_course.holds(new_wall):
             new_wall = new_course.first
@@ -265,7 +249,7 @@ def _rule_notes(before: Component, after: Component) -> list[str]:
     return [f"it repeats {words_of_rule(new, zone)} from then on"]
 
 
-def _move(master: Component, course: _Course, old_wall: datetime, change: Change, event: Event) -> tuple[datetime, bool]:
+def _move(master: Component, course: Course, old_wall: datetime, change: Change, event: Event) -> tuple[datetime, bool]:
     """Move a series' start and rule; the named event's new wall time, and whether every other moves by as much."""
     span = change.span
     if span is None:
