@@ -66,7 +66,7 @@ class Filing:
         said = asked_for(call)
         if call.arguments.get("mails"):
             return file_plan(self._store, call, meant(self._store, call, said), target_of, arguments)
-        mail, _ = find(self._store, said[0])
+        mail, _ = find(self._store, said[0], is_prepared=bool(call.host_text("version")))
         folder = target_of(mail)
         given = {"mail": f"m{mail.number}", **({"folder": folder} if arguments else {})}
         return self._plan(call, mail, folder, given)

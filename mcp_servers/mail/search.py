@@ -45,8 +45,13 @@ def filtered(store: MailStore, mails: Iterable[Indexed], call: Call) -> list[Ind
     return found
 
 
-def find(store: MailStore, said: str) -> tuple[Indexed, Parsed]:
-    """The mail with that id, wherever it is, else the newest in the inbox whose sender or subject holds the words.
+def find(store: MailStore, said: str, *, is_prepared: bool = False) -> tuple[Indexed, Parsed]:
+    """The mail with that id, wherever it is; for words the newest in the inbox whose sender or subject holds them.
+
+    Args:
+        store: whose.
+        said: an id or words.
+        is_prepared: it was shown and approved by its id, so words mean nothing.
 
     Raises:
         Refusal: there is none.
@@ -56,7 +61,7 @@ def find(store: MailStore, said: str) -> tuple[Indexed, Parsed]:
     by_id = [mail for mail in mails if mail.number == number] if number else []
     if number and not by_id and (elsewhere := store.mail(number)) is not None:
         by_id = [elsewhere]
-    for mail in by_id or _meant(mails, said):
+    for mail in by_id or _meant(mails, said, is_prepared=is_prepared):
         parsed = store.read(mail)
         if parsed is not None:
             return mail, parsed
@@ -88,7 +93,7 @@ class Named(NamedTuple):
     """Of the names, those that mean none."""
 
 
-def named(store: MailStore, said: Iterable[str]) -> Named:
+def named(store: MailStore, said: Iterable[str], *, is_prepared: bool = False) -> Named:
     """The same as `find` for several; each folder is looked into once for all of them, and no mail is read.
 
     Raises:
@@ -103,7 +108,7 @@ def named(store: MailStore, said: Iterable[str]) -> Named:
         if number and number not in known and (elsewhere := store.mail(number)) is not None:
             others = store.mails(elsewhere.folder, account=elsewhere.account)
             known |= {mail.number: mail for mail in (*others, elsewhere)}
-        mail = known.get(number) or next(iter(_meant(inbox, text)), None)
+        mail = known.get(number) or next(iter(_meant(inbox, text, is_prepared=is_prepared)), None)
         if mail is None:
             missing.append(_shown(text))
         else:
@@ -117,7 +122,10 @@ def _number(said: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _meant(mails: Iterable[Indexed], said: str) -> list[Indexed]:
+def _meant(mails: Iterable[Indexed], said: str, *, is_prepared: bool) -> list[Indexed]:
+    """By words alone. An id whose mail is gone is no word: a stranger's subject may hold it. A bare number may be one."""
+    if is_prepared or _number(said) and not said.strip().isdecimal():
+        return []
     specific = tuple(word for word in significant(said) if word not in _MAIL_WORDS)
     return narrowed(mails, specific, subject_words)
 

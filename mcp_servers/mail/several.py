@@ -59,12 +59,16 @@ def meant(store: MailStore, call: Call, said: Sequence[str]) -> Meant:
 
     Raises:
         Refusal: one of them is not there, and none was approved yet.
+        Stale: another one was approved.
     """
-    found = named(store, said)
-    if found.missing and not call.host_text("version"):
+    before, is_prepared = _based_on(call), bool(call.host_text("version"))
+    found = named(store, said, is_prepared=is_prepared)
+    if found.missing and not is_prepared:
         names = ", ".join(f'"{name}"' for name in found.missing)
         missing = (*store.problems, *store.left_out)
         raise Refusal(" ".join([f"No mail matches {names}. Nothing was changed. Name the others without it.", *missing]))
+    if is_prepared and any(f"m{mail.number}" not in before for mail in found.mails):
+        raise Stale(MOVED_SINCE)
     return Meant(found.mails, dict.fromkeys(found.missing, GONE))
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from mcp_servers.errors import Quoting, Stale
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Handler, Outcome, Plan
 from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
+from tests.mcp_servers.test_mail_more import deliver
 
 BATCH = "gmail.users.messages.batchModify"
 Tools = dict[str, Handler]
@@ -85,6 +86,24 @@ def test_what_is_not_there_is_named_before_anything_is_done(tools: Tools) -> Non
         assert refusal_of(tools["read_mail"], mail=huge).startswith("No mail matches")
         assert refusal_of(tools["trash_mail"], mails=[huge, "m1"]).startswith("No mail matches")
     assert text_of(tools["search_mail"]).startswith("3 mails")
+
+
+def test_an_id_whose_mail_is_gone_never_means_a_mail_whose_subject_holds_it(tools: Tools, mails: MailStore) -> None:
+    one, several = tools["trash_mail"](call(mail="m2")), planned(tools, "label_mail", mails=["m1", "m2"], add=["flagged"])
+    assert isinstance(one, Plan)
+    invoice = next(mail for mail in mails.mails() if mail.number == 2)
+    mails.inbox.remove(invoice.key)
+    deliver(mails, "stranger", "From: eve@example.org\nSubject: #m2 m2 m3 2\nDate: Sat, 21 Nov 2026 09:14:00 +0100\n\nHi\n")
+    for said in ("m2", "#2", "#m2"):
+        assert refusal_of(tools["read_mail"], mail=said) == f'No mail matches "{said}".'
+        assert refusal_of(tools["trash_mail"], mails=[said]).startswith(f'No mail matches "{said}".')
+    with pytest.raises(Refusal, match=r'^No mail matches "m2"\.$'):
+        done(tools, "trash_mail", one)
+    assert done(tools, "label_mail", several).text.splitlines()[0] == "1 of 2 mails labelled"
+    for words in ("2", "m4"):
+        with pytest.raises(Stale) if words == "m4" else pytest.raises(Refusal):
+            tools["label_mail"](type(call())({**several.arguments, "mails": [words]}, call().now, several.host))
+    assert text_of(tools["read_mail"], mail="2").startswith("m4 ")  # a bare number may be a word
 
 
 def test_mails_go_to_a_folder_of_each_account_and_nowhere_else(tools: Tools, mails: MailStore) -> None:
