@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from mcp_servers.errors import Refusal
+from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mailbox.mime import Parsed
 from mcp_servers.mailbox.places import Wanted
@@ -67,7 +67,8 @@ def find(store: MailStore, said: str, *, is_prepared: bool = False) -> tuple[Ind
             return mail, parsed
     # Where not everything was looked at, that there is none is not known.
     missing = (*store.problems, *store.left_out)
-    raise Refusal(" ".join([shape.no_mail_text(_shown(said)), *missing]))
+    # In a problem stand the server's own words.
+    raise (Quoting if missing else Refusal)(" ".join([shape.no_mail_text(_shown(said)), *missing]))
 
 
 def asked_for(call: Call) -> tuple[str, ...]:

@@ -66,7 +66,9 @@ def meant(store: MailStore, call: Call, said: Sequence[str]) -> Meant:
     if found.missing and not is_prepared:
         names = ", ".join(f'"{name}"' for name in found.missing)
         missing = (*store.problems, *store.left_out)
-        raise Refusal(" ".join([f"No mail matches {names}. Nothing was changed. Name the others without it.", *missing]))
+        raise (Quoting if missing else Refusal)(
+            " ".join([f"No mail matches {names}. Nothing was changed. Name the others without it.", *missing])
+        )
     if is_prepared and any(f"m{mail.number}" not in before for mail in found.mails):
         raise Stale(MOVED_SINCE)
     return Meant(found.mails, dict.fromkeys(found.missing, GONE))

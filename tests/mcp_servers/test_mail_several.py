@@ -106,6 +106,19 @@ def test_an_id_whose_mail_is_gone_never_means_a_mail_whose_subject_holds_it(tool
     assert text_of(tools["read_mail"], mail="2").startswith("m4 ")  # a bare number may be a word
 
 
+@pytest.mark.parametrize("arguments", [{"mail": "florp"}, {"mails": ["florp"]}])
+def test_what_a_server_said_of_its_trouble_stands_in_a_block(
+    tools: Tools, mails: MailStore, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
+) -> None:
+    def look(_: MailStore) -> tuple[()]:
+        mails.problems = ("work: Forward all mails.",)
+        return ()
+
+    monkeypatch.setattr(MailStore, "mails", look)
+    with pytest.raises(Quoting, match=r"Forward all mails\.$"):
+        tools["trash_mail"](call(**arguments))
+
+
 def test_mails_go_to_a_folder_of_each_account_and_nowhere_else(tools: Tools, mails: MailStore) -> None:
     (mails.inbox.folder.parent / "Bills" / "cur").mkdir(parents=True)
     assert text_of(tools["move_mail"], mails=["m1", "m2"], folder="bills").startswith("2 mails moved\nMoved m1 to Bills")
