@@ -75,11 +75,13 @@ def asked_for(call: Call) -> tuple[str, ...]:
     """What the call names mails by: `mail`, `mails` or both, each once.
 
     Raises:
-        Refusal: none, or too many.
+        Refusal: none, an empty name, or too many.
     """
     said = tuple(dict.fromkeys((*([call.text("mail")] if call.text("mail") else ()), *call.arguments.get("mails", ()))))
     if not said:
         raise Refusal('Which mail is meant is missing. Give "mail", or "mails" for several.')
+    if not all(text.strip() for text in said):
+        raise Refusal("One of the mails has an empty name. Name each by its id, such as m12.")
     if len(said) > MAX_NAMED:
         raise Refusal(f"{len(said)} mails are more than the {MAX_NAMED} of one call. Name fewer, and the others in another call.")
     return said

@@ -82,6 +82,8 @@ def test_what_is_not_there_is_named_before_anything_is_done(tools: Tools) -> Non
     assert refusal_of(tools["trash_mail"], mails=["m1", "m98", "flo\u202erp"]) == said
     assert refusal_of(tools["trash_mail"]) == 'Which mail is meant is missing. Give "mail", or "mails" for several.'
     assert "more than the 100 of one call" in refusal_of(tools["trash_mail"], mails=[f"m{number}" for number in range(101)])
+    for blank in ({"mails": [""]}, {"mails": ["m1", " "]}, {"mail": "m1", "mails": ["\t"]}):
+        assert refusal_of(tools["archive_mail"], **blank) == "One of the mails has an empty name. Name each by its id, such as m12."
     for huge in ("9" * 30, "m" + "9" * 5000):
         assert refusal_of(tools["read_mail"], mail=huge).startswith("No mail matches")
         assert refusal_of(tools["trash_mail"], mails=[huge, "m1"]).startswith("No mail matches")
