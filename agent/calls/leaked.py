@@ -77,10 +77,10 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
         text: the whole answer, without the model's thoughts.
         names: of the tools.
     """
-    said = text.strip()
-    if not may_be_call(said):
+    original = text.strip()
+    if not may_be_call(original):
         return ()
-    said = unwrapped(said)
+    said = unwrapped(original)
     for read in (_qwen, _hermes, _mistral, _dialect):
         calls = read(said)
         if calls:
@@ -88,7 +88,8 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     calls = _json(said)
     if calls:
         return calls if all(call.name in names for call in calls) else ()
-    return _half(said, names)
+    # Marks around one may be what tells that it is one, and may stand around tags that tell it too.
+    return _half(said, names) or _half(original, names)
 
 
 def _half(said: str, names: Collection[str]) -> tuple[CallValue, ...]:

@@ -36,7 +36,7 @@ MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], "<invoke 
 _HEAD_MARK = re.compile(r"<\|(?:start|channel|constrain)\|>")
 _HEAD_WORDS = frozenset({"assistant", "commentary", "analysis", "json"})
 _INVOKED = re.compile(r'<invoke name="([\w.:-]+)">(.*?)</invoke>', re.DOTALL)
-_GIVEN = re.compile(r'<parameter name="([\w.:-]+)"[^>]*>\n?(.*?)\n?</parameter>', re.DOTALL)
+_GIVEN = re.compile(r'<parameter name="([\w.:-]+)"[^<>]*>\n?(.*?)\n?</parameter>', re.DOTALL)
 _FENCED = re.compile(r"```\w*\n(.*?)\n?(?:```)?", re.DOTALL)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -158,6 +159,7 @@ def test_an_answer_stays_an_answer(text: str):
         "<tool_call><function=create_event><parameter=title>Te",
         '<tool_call>{"name": "create_event", "arguments": {"title": "Te',
         '<|python_tag|>{"name": "create_event", "arg',
+        '<|tool_call|>{"name": "create_event", "arguments": {"title": "Te',
         '[TOOL_CALLS][{"name": "create_event", "arguments": {"ti',
         '[TOOL_CALLS]create_event[ARGS]{"title": "Te',
         '[TOOL_CALLS]create_event{"title": "Te',
@@ -199,6 +201,13 @@ def test_a_model_that_repeats_one_character_until_it_is_stopped_holds_nobody_up(
         assert all(
             "unreadable" in read_call(each, {"create_event": SCHEMA}, only_reads=frozenset()).arguments for each in calls_in(half, NAMES)
         )
+
+
+def test_parameters_that_begin_over_and_over_hold_nobody_up():
+    begun = time.process_time()
+    assert calls_in('<invoke name="create_event">' + '<parameter name="x" ' * 20_000 + "</parameter></invoke>", NAMES) == ()
+    # Two hundred times less; ten seconds where each of them is looked through to the end.
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(
