@@ -8,7 +8,8 @@ checked by the tool itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple, cast
 
@@ -31,13 +32,18 @@ _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _BOUNDS = (("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties"))
 _COUNTS = frozenset(key for pair in _BOUNDS for key in pair)
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-_TEXTS = frozenset({"format", "title", "description", "$comment", "$id", "$schema", "$anchor"})
+_TEXTS = frozenset({"format", "title", "description", "$comment", "$id", "$schema", "$anchor", "$ref"})
+_SPARE = ("$comment", "examples", "title", "description")
+"""What goes of a schema that is too long, one after another, before its names do."""
+_LITERAL = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]", re.DOTALL)
+"""What stands for itself in a pattern: something escaped, and a class."""
+_REPEAT = re.compile(r"\{([0-9]{0,4})(?:,([0-9]{0,4}))?\}")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,4}")
 
 
 class _At(NamedTuple):
     """Where in a schema a part of it stands."""
 
-    root: Mapping[str, Any]
     deep: int = DEEPEST
     """Levels that may follow."""
     room: int = MOST_REPEATS
@@ -51,9 +57,40 @@ def plain_schema(schema: Any) -> Mapping[str, Any]:
         schema: as a server gave it.
     """
     root: Mapping[str, Any] = cast("Mapping[str, Any]", schema) if is_table(schema) else {}
-    made = _made(root, _At(root))
-    is_object = made.get("type") in (None, "object") or "object" in made["type"]
-    return made if is_object and len(canonical_json(made)) <= LONGEST else {"type": "object"}
+    # What a reference leads to is what is left of it, and a server reads no more.
+    made, known = _made(root, _At()), dict[str | None, bool]()
+    fit = _without(made, lambda key, value: key == "$ref" and not _leads_somewhere(value, made, known))
+    is_object = fit.get("type") in (None, "object") or "object" in fit["type"]
+    return _short(fit) if is_object else {"type": "object"}
+
+
+def _short(made: dict[str, Any]) -> dict[str, Any]:
+    """As much of a schema as there is room for; nothing of its own when it is too long without its spare parts too."""
+    for spare in (None, *_SPARE):
+        made = _without(made, partial(_is_key, spare))
+        if len(canonical_json(made)) <= LONGEST:
+            return made
+    return {"type": "object"}
+
+
+def _is_key(which: str | None, key: str, value: Any) -> bool:
+    del value
+    return key == which
+
+
+def _without(made: Mapping[str, Any], is_out: Callable[[str, Any], bool]) -> dict[str, Any]:
+    """The schema and those within it without the members that are out; of its tables and lists every name and place stays."""
+    less: dict[str, Any] = {}
+    for key, value in made.items():
+        if key in _TABLES:
+            less[key] = {name: _without(each, is_out) for name, each in value.items()}
+        elif key in _LISTS:
+            less[key] = [_without(each, is_out) for each in value]
+        elif key in _SCHEMAS:
+            less[key] = _without(value, is_out) if is_table(value) else value
+        elif not is_out(key, value):
+            less[key] = value
+    return less
 
 
 def _made(schema: Mapping[str, Any], at: _At) -> dict[str, Any]:
@@ -88,12 +125,10 @@ def _kept(key: str, value: Any, at: _At) -> tuple[Any] | None:
     if key in _LISTS:
         parts = [_part(each, at) for each in _all_of(value)]
         return (parts,) if parts else None
-    return (value,) if _is_sound(key, value, at.root) else _type_of(key, value)
+    return (value,) if _is_sound(key, value) else _type_of(key, value)
 
 
-def _is_sound(key: str, value: Any, root: Mapping[str, Any]) -> bool:
-    if key == "$ref":
-        return isinstance(value, str) and _leads_somewhere(value, root)
+def _is_sound(key: str, value: Any) -> bool:
     if key == "type":
         return value in TYPES if isinstance(value, str) else bool(_all_of(value)) and TYPES.issuperset(map(str, value))
     if key in ("enum", "examples"):
@@ -124,8 +159,15 @@ def _all_of(value: Any) -> list[Any]:
 
 def _is_plain_pattern(pattern: str) -> bool:
     """Whether it is a pattern that every reader knows: groups, choices, classes, few repetitions."""
-    repeats = (int(number) for number in re.findall(r"[{,]\s*(\d{1,9})", pattern))
-    if len(pattern) > MOST_PATTERN or "(?" in pattern or prod(max(1, number) for number in repeats) > MOST_REPEATS:
+    bare = _LITERAL.sub("", pattern)
+    repeats = [int(number) for found in _REPEAT.findall(bare) for number in found if number]
+    # Readers do not agree on what any other brace is: a sign, or a number written oddly.
+    if (
+        "{" in _REPEAT.sub("", bare)
+        or len(pattern) > MOST_PATTERN
+        or "(?" in pattern
+        or prod(max(1, each) for each in repeats) > MOST_REPEATS
+    ):
         return False
     try:
         re.compile(pattern)
@@ -134,38 +176,56 @@ def _is_plain_pattern(pattern: str) -> bool:
     return True
 
 
-def _leads_somewhere(ref: str, root: Mapping[str, Any]) -> bool:
-    """Whether a reference leads to a schema of this one, and not back to itself before anything has been said."""
-    seen, left = set[str](), [ref]
-    while left:
-        place = _place(each := left.pop(), root)
-        if place is None:
+def _leads_somewhere(ref: str, made: Mapping[str, Any], known: dict[str | None, bool]) -> bool:
+    """Whether a reference leads to a schema of this one, and not back to itself before anything has been said; `known` learns it."""
+    path: list[tuple[str | None, Iterator[str]]] = [(None, iter((ref,)))]
+    while path:
+        name, following = path[-1]
+        each = next(following, None)
+        if each is None:
+            known[name] = True
+            path.pop()
+        elif each not in known:
+            # Until all that follows has been seen: who meets it before then goes in a circle.
+            known[each] = False
+            place = _place(each, made)
+            if place is None:
+                return False
+            path.append((each, _at_once(place)))
+        elif not known[each]:
             return False
-        seen.add(each)
-        following = list(_at_once(place))
-        if any(other in seen for other in following):
-            return False
-        left += following
     return True
 
 
 def _at_once(schema: Mapping[str, Any]) -> Iterator[str]:
     """The references that a schema is, or is put together of."""
-    if isinstance(ref := schema.get("$ref"), str):
-        yield ref
+    if "$ref" in schema:
+        yield schema["$ref"]
     for key in _LISTS - {"prefixItems"}:
-        for part in _all_of(schema.get(key)):
-            if is_table(part):
-                yield from _at_once(part)
+        for part in schema.get(key, ()):
+            yield from _at_once(part)
 
 
-def _place(ref: str, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if not ref.startswith("#/"):
-        return None
-    place: Any = root
-    for step in ref[2:].split("/"):
-        step = step.replace("~1", "/").replace("~0", "~")
-        if not is_table(place) or step not in place:
+def _place(ref: str, made: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema that a reference names; None where there is none, or the way to it goes through anything but schemas."""
+    start, *steps = ref.split("/")
+    place, left = (made if start == "#" and steps else None), iter(steps)
+    for key in left:
+        if place is None:
             return None
-        place = place[step]
-    return place if is_table(place) else None
+        place = _within(place, key, left)
+    return place
+
+
+def _within(schema: Mapping[str, Any], key: str, left: Iterator[str]) -> Mapping[str, Any] | None:
+    """The schema under a key, and under a name or a place in it, which is the next of the steps that are left."""
+    held = schema.get(key)
+    if key in _SCHEMAS:
+        return cast("Mapping[str, Any]", held) if is_table(held) else None
+    step = next(left, None)
+    if step is None or held is None:
+        return None
+    # A server takes each step as it is written, with no sign escaped.
+    if key in _TABLES:
+        return held.get(step)
+    return held[int(step)] if key in _LISTS and _INDEX.fullmatch(step) and int(step) < len(held) else None

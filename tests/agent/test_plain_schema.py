@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -31,6 +32,14 @@ def deep(depth: int) -> dict[str, Any]:
     return of(deep(depth - 1) if depth > 1 else TEXT)
 
 
+SHAPES: dict[str, Any] = {
+    "base": of(TEXT),
+    "circle": {"allOf": [{"$ref": "#/$defs/base"}, of({"type": "number"})]},
+    "square": {"allOf": [{"$ref": "#/$defs/base"}, of({"type": "integer"})]},
+    "shape": {"anyOf": [{"$ref": "#/$defs/circle"}, {"$ref": "#/$defs/square"}]},
+}
+"""Two ways lead to one: no circle."""
+EITHER: dict[str, Any] = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
 SOUND: tuple[dict[str, Any], ...] = (
     {},
     of({"type": ["string", "null"], "default": None, "title": "A"}, required=["a"], additionalProperties=False),
@@ -38,6 +47,11 @@ SOUND: tuple[dict[str, Any], ...] = (
     of({"$ref": "#/$defs/n"}, **{"$defs": {"n": of({"$ref": "#/$defs/n"})}}),
     of({"anyOf": [TEXT, {"type": "integer", "minimum": 1, "maximum": 9}]}),
     of({"type": "string", "pattern": "^[a-z]{2,8}$", "format": "email", "maxLength": 200}),
+    of({"type": "string", "pattern": r"^\{[{}]{,9}\}x{2,}y{3}$"}),
+    of({"$ref": "#/$defs/shape"}, **{"$defs": SHAPES}),
+    {"type": "object", "properties": {"a": {"$ref": "#/properties/f/anyOf/1/items"}, "f": EITHER}},
+    {"type": "object", "properties": {"a": {"$ref": "#/properties/properties/items"}, "properties": {"items": TEXT}}},
+    of(TEXT, components={"X": {"type": "foo"}}),
     of({"type": "array", "items": {"type": "array", "items": TEXT, "maxItems": 20}, "minItems": 1, "maxItems": 20}),
 )
 ODD: tuple[tuple[Any, Any], ...] = (
@@ -56,6 +70,20 @@ ODD: tuple[tuple[Any, Any], ...] = (
         of({"$ref": "#/$defs/a"}, **{"$defs": {"a": {"anyOf": [TEXT, {"$ref": "#/$defs/a"}]}}}),
         of({}, **{"$defs": {"a": {"anyOf": [TEXT, {}]}}}),
     ),
+    *(
+        (of({"$ref": "#/components/X"}, components={"X": part}), of({}, components={"X": part}))
+        for part in ({"type": "foo"}, {"pattern": "^a{99999}$"}, {"$ref": "#/nope"}, {"type": "string", "minLength": 50_000})
+    ),
+    *(
+        (
+            {"type": "object", "properties": {"a": {"$ref": f"#/properties/f/{way}"}, "f": EITHER}},
+            {"type": "object", "properties": {"a": {}, "f": EITHER}},
+        )
+        for way in ("anyOf", "anyOf/2", "anyOf/00", "anyOf/-1", "anyOf/x", "anyOf/1/items/type", "items", "allOf/0", "")
+    ),
+    (of({"$ref": "#/properties"}), of({})),
+    (of({"$ref": "#/$defs/a~1b"}, **{"$defs": {"a/b": TEXT}}), of({}, **{"$defs": {"a/b": TEXT}})),
+    ({"type": "object", "properties": {"a": {"$ref": "#/properties/b"}, "b": False}}, of({})),
     (of({"type": "file"}), of({})),
     (of({"type": ["string", "file"]}), of({"type": ["string"]})),
     (of(True), of({})),
@@ -65,6 +93,10 @@ ODD: tuple[tuple[Any, Any], ...] = (
     (of({"type": "string", "pattern": "^(a$"}), of(TEXT)),
     (of({"type": "string", "pattern": "^(?=x)y$"}), of(TEXT)),
     (of({"type": "string", "pattern": "^a{99999}$"}), of(TEXT)),
+    *(
+        (of({"type": "string", "pattern": each}), of(TEXT))
+        for each in ("^a{0000000000099999}$", "^a{+99999}$", "^a{ 99999}$", "^[]{99999}]$")
+    ),
     (of({"type": "string", "pattern": "^((a{99}){99}){99}$"}), of(TEXT)),
     (of({"type": "string", "minLength": 9, "maxLength": 2}), of(TEXT)),
     (of({"type": "string", "minLength": "9"}), of(TEXT)),
@@ -77,13 +109,30 @@ ODD: tuple[tuple[Any, Any], ...] = (
 
 @pytest.mark.parametrize("schema", [*(tool["input_schema"] for tool in all_tools()), *SOUND])
 def test_a_sound_schema_stays_as_it_is(schema: dict[str, Any]):
-    assert plain_schema(schema) == schema
+    assert json.dumps(plain_schema(schema)) == json.dumps(schema)
 
 
 @pytest.mark.parametrize(("schema", "made"), ODD)
 def test_what_no_reader_understands_is_left_out_and_nothing_else(schema: Any, made: Any):
     assert plain_schema(schema) == made
     assert plain_schema(made) == made
+
+
+def test_what_is_too_long_loses_its_words_before_its_names_and_the_least_of_them_first():
+    words = {"title": "T" * 9, "description": "D" * 9}
+    names = of({**TEXT, **words}, required=["a"], description="An answer.")
+    named = {"properties": {"description": TEXT, "title": {**TEXT, **words}, "examples": TEXT}}
+    long = {**names, "examples": ["x" * LONGEST], "$defs": {"description": named}}
+    assert plain_schema(long) == {**names, "$defs": {"description": named}}
+    bare = of(TEXT, required=["a"]) | {"$defs": {"description": {"properties": {"description": TEXT, "title": TEXT, "examples": TEXT}}}}
+    assert plain_schema({**long, "description": "x" * LONGEST}) == bare
+
+
+def test_a_chain_of_references_as_long_as_there_is_room_for_is_followed_to_its_end():
+    chain = {f"n{number}": {"$ref": f"#/$defs/n{number + 1}"} for number in range(400)}
+    whole = of({"$ref": "#/$defs/n0"}, **{"$defs": {**chain, "n400": TEXT}})
+    assert plain_schema(whole) == whole
+    assert plain_schema(of({"$ref": "#/$defs/n0"}, **{"$defs": chain})) == of({}, **{"$defs": {name: {} for name in chain}})
 
 
 def test_repetitions_within_each_other_are_multiplied_and_levels_counted():
