@@ -31,7 +31,7 @@ VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
 CYCLES = (
     *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
-    (32000, 36000, 0.7),
+    (31800, 33600, 0.7),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
