@@ -12,7 +12,8 @@ AgentError
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
 │       ├── ContextOverflow       the turn: older turns leave the model's view, once
-│       └── RequestTooLarge       the conversation: earlier pictures are left out, once
+│       ├── RequestTooLarge       the conversation: earlier pictures are left out, then those of tools
+│       └── ModelRefused          the conversation: pictures of tools are left out, once
 └── ToolError             the model is told, and goes on
     ├── ToolUnavailable       the call did not reach a server: nothing was done
     └── OutcomeUnknown        the call was sent and no answer came back
@@ -132,6 +133,10 @@ class RequestTooLarge(ModelFailed):
             f"The request has {size / 2**20:.1f} MiB with the pictures of the conversation, more than {taker} takes. "
             f"{said or 'It did not say how much it takes.'} Send fewer or smaller pictures{advice}."
         )
+
+
+class ModelRefused(ModelFailed):
+    """The engine refused what the request says (HTTP 4xx) before any of an answer; the same again would be refused again."""
 
 
 class PictureRefused(AgentError):

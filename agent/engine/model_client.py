@@ -19,13 +19,15 @@ from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
 from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
-from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, RequestTooLarge
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelRefused, RequestTooLarge
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
 
 TOO_LARGE = 413
+OF_NO_CONTENT = {401, 403, 404, 408, 409, 429}
+"""Refusals of who asks, of where or for now, which another request would get too."""
 MAX_LINE_CHARS = 4 * 1024 * 1024
 """A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""
 
@@ -104,7 +106,8 @@ class ModelClient:
             EngineUnreachable: nobody answers there.
             ContextOverflow: the request is too long for the model.
             RequestTooLarge: it has more bytes than the engine takes.
-            ModelFailed: the engine refused, the model died, or its stream broke off.
+            ModelRefused: the engine does not take what it says, such as a picture that nobody can read.
+            ModelFailed: the engine refused for now, the model died, or its stream broke off.
         """
         try:
             answer = await self._ask(asking_for_progress(body), {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
@@ -141,7 +144,7 @@ class ModelClient:
 
 
 async def _assemble(answer: Answer, on_text: Callable[[str], None], on_progress: OnProgress) -> Reply:
-    assembly = Assembly()
+    assembly, is_begun = Assembly(), False
     async for frame in read_frames(_text_of(answer)):
         if frame.data == "[DONE]":
             await answer.finish()
@@ -151,10 +154,11 @@ async def _assemble(answer: Answer, on_text: Callable[[str], None], on_progress:
             on_progress(SwapProgress.model_validate(payload))
             continue
         if "error" in payload:
-            # Here too a request is refused for its length: after the engine has told how far it is with loading, it has no status left.
-            raise _failure(payload)
+            # Here too a request is refused: after the engine has told how far it is with loading, it has no status left.
+            raise _failure(payload, 0 if is_begun else _status_in(payload))
         if (reading := prompt_progress(payload)) is not None:
             on_progress(reading)
+        is_begun = is_begun or bool(payload.get("choices"))
         text = assembly.add(payload)
         if text:
             on_text(text)
@@ -185,15 +189,26 @@ def _refusal(status: int, body: bytes, asked_bytes: int) -> ModelFailed:
     except ValueError:
         payload = {}
     if not isinstance(payload, dict) or "error" not in payload:
-        return RequestTooLarge(asked_bytes) if status == TOO_LARGE else ModelFailed(f"The engine answered with status {status}.")
+        return RequestTooLarge(asked_bytes) if status == TOO_LARGE else _failed(f"The engine answered with status {status}.", status)
     if status == TOO_LARGE:
         return RequestTooLarge(asked_bytes, _sentence(cast("dict[str, Any]", payload)))
-    return _failure(cast("dict[str, Any]", payload))
+    return _failure(cast("dict[str, Any]", payload), status)
 
 
-def _failure(payload: dict[str, Any]) -> ModelFailed:
+def _failure(payload: dict[str, Any], status: int) -> ModelFailed:
     too_long = overflow_in(payload["error"])
-    return ContextOverflow(*too_long) if too_long is not None else ModelFailed(_sentence(payload))
+    return ContextOverflow(*too_long) if too_long is not None else _failed(_sentence(payload), status)
+
+
+def _failed(sentence: str, status: int) -> ModelFailed:
+    return ModelRefused(sentence) if 400 <= status < 500 and status not in OF_NO_CONTENT else ModelFailed(sentence)
+
+
+def _status_in(payload: dict[str, Any]) -> int:
+    """What a model answered, as an engine tells it inside a stream; 0 where it tells something else."""
+    error: Any = payload["error"]
+    code = str(cast("dict[str, Any]", error).get("code")) if isinstance(error, dict) else ""
+    return int(code) if len(code) == 3 and code.isdecimal() else 0
 
 
 def _sentence(payload: dict[str, Any]) -> str:

@@ -132,8 +132,8 @@ class Templates:
             verdict = await self._verdict(at, carriage)
         return replace(reply, drops_thoughts=verdict is not None and verdict != "kept")
 
-    async def shows_returned(self, route: RouteChosen) -> bool:
-        """Whether the template of this place gives a picture in a tool's answer a place of its own, as far as that was ever known."""
+    async def shows_returned(self, route: RouteChosen) -> bool | None:
+        """Whether the template of this place gives a picture in a tool's answer a place of its own; None where that was never known."""
         engine, place = self._engines.get(route.node), (route.node, route.model)
         if engine is None:
             return False
@@ -145,7 +145,7 @@ class Templates:
                     is_so = await _shows_returned(engine, route.model)
                 if is_so is not None:
                     known = self._returned[place] = _Opens(is_so, self._clock() + FRESH_S)
-        return known is not None and known.is_so
+        return None if known is None else known.is_so
 
     async def _parted(self, at: _At, reply: Reply) -> Reply:
         """An end of thoughts that nothing began ends them only where the template began them."""

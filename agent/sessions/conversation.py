@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
 from agent.engine.progress import PromptProgress
-from agent.errors import AgentError, ContextOverflow, ModelFailed, RequestTooLarge, SessionBusy
+from agent.errors import AgentError, ModelFailed, ModelRefused, RequestTooLarge, SessionBusy
 from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
@@ -207,16 +207,17 @@ class OpenSession:
             clock=self.world.clock,
         )
 
-    async def _sent(self, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """The messages with their pictures, or without for a model that cannot see."""
+    async def _seen(self, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The messages with words for the pictures that the model which is asked cannot see."""
         if not self.conversation.has_had_pictures or not has_pictures(messages):
             return messages
         route = self.routes.last
         if route is not None and route.hides_pictures:
             return without_pictures(messages)
-        if route is not None and has_returned(messages) and not await self.world.templates.shows_returned(route):
-            messages = without_returned(messages)
-        return await put_in(self.world, self.session, messages)
+        # It was shown once: while nothing is known, such as before the model is loaded, it must not hide for one request.
+        if route is not None and has_returned(messages) and await self.world.templates.shows_returned(route) is False:
+            return without_returned(messages)
+        return messages
 
     async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
         prefix = await self._tools.prefix()
@@ -228,14 +229,15 @@ class OpenSession:
         messages = tuple(
             self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages
         )
-        ask = partial(self._ask, tier, turn, manner, prefix)
-        try:
-            reply = await ask(messages)
-        except ModelFailed as error:
-            if is_summary or not self._leaves_pictures_out(error):
-                raise
-            messages = tuple(self.conversation.messages)
-            reply = await ask(messages)
+        while True:  # Each further round has fewer pictures.
+            seen = await self._seen(messages)
+            try:
+                reply = await self._ask(tier, turn, manner, prefix, seen)
+                break
+            except ModelFailed as error:
+                if is_summary or not self._leaves_pictures_out(error, seen):
+                    raise
+                messages = tuple(self.conversation.messages)
         if not is_summary:
             reply = await self.world.templates.settle(self.routes.last, reply)
         if leaving is not None:
@@ -245,13 +247,14 @@ class OpenSession:
             await self.commit([lost])
         return reply
 
-    def _leaves_pictures_out(self, error: ModelFailed) -> bool:
-        """Whether a request that failed is worth another try, without pictures that may have been why."""
-        if isinstance(error, RequestTooLarge):
-            return self.conversation.leave_out_earlier_pictures()
-        return not isinstance(error, ContextOverflow) and self.conversation.leave_out_returned_pictures()
+    def _leaves_pictures_out(self, error: ModelFailed, seen: tuple[bytes, ...]) -> bool:
+        """Whether a request that failed is worth another try, without pictures that were in it and may have been why."""
+        if isinstance(error, RequestTooLarge) and has_pictures(seen) and self.conversation.leave_out_earlier_pictures():
+            return True
+        may_help = isinstance(error, (RequestTooLarge, ModelRefused)) and has_returned(seen)
+        return may_help and self.conversation.leave_out_returned_pictures()
 
-    async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, messages: tuple[bytes, ...]) -> Reply:
+    async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, seen: tuple[bytes, ...]) -> Reply:
         is_summary = manner == "summary"
         inside = Inside() if await self.world.templates.begins_inside(self.routes.last) else None
 
@@ -271,7 +274,8 @@ class OpenSession:
         route = self.routes.last
         usual = self.world.settings.agent.max_tokens or answer_room(route.n_ctx if route is not None else 0)
         max_tokens = SUMMARY_TOKENS if is_summary else usual
-        body = request_body(model=tier, prefix=prefix, messages=await self._sent(messages), max_tokens=max_tokens, manner=manner)
+        sent = await put_in(self.world, self.session, seen) if self.conversation.has_had_pictures and has_pictures(seen) else seen
+        body = request_body(model=tier, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
         return await self.world.router.complete(
             self.routes.last,
             body,

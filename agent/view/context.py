@@ -11,7 +11,16 @@ from collections.abc import Iterable, Sequence
 from agent.event_parts import Picture
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
-from agent.view.pictures import LEFT_OUT, has_pictures, sent_within, size_of, with_room, without_pictures
+from agent.view.pictures import (
+    LEFT_OUT,
+    has_pictures,
+    has_returned,
+    sent_within,
+    size_of,
+    with_room,
+    without_pictures,
+    without_returned,
+)
 from agent.view.summary import exchange, to_summarise
 from agent.view.window import TurnSize, View
 
@@ -102,46 +111,46 @@ class Conversation:
         self._counted = (round(tokens * self._size() / max(1, before)), max(0, counted - moved))
 
     def keep_within(self, most: int) -> None:
-        """Before a request: earlier pictures go for good, the oldest first, where a server takes no more than so many bytes."""
+        """Before a request: pictures go for good, the oldest first, where a server takes no more than so many bytes.
+
+        Those that the person put beside the newest message stay in any case.
+        """
         if not self.has_had_pictures:
             return
         newest = next(reversed(self._starts.values()), 0)
-        before = self._size()
-        self.messages[:] = sent_within(self.messages, most - self.prefix_size - ROOM_BYTES, newest=newest)
-        self._recount(before)
+        self._replace(sent_within(self.messages, most - self.prefix_size - ROOM_BYTES, newest=newest))
 
     def leave_out_earlier_pictures(self) -> bool:
         """Before another try of a request that was too large: pictures of all turns but the newest go for good; whether there were any.
 
         As the log still has them, it happens once more when the conversation is read from there.
         """
-        return self._leave_out_pictures(0, next(reversed(self._starts.values()), 0))
+        newest = next(reversed(self._starts.values()), 0)
+        if not self.has_had_pictures or not has_pictures(self.messages[:newest]):
+            return False
+        self._replace([*without_pictures(self.messages[:newest], LEFT_OUT), *self.messages[newest:]])
+        return True
 
     def leave_out_returned_pictures(self) -> bool:
-        """Before another try of a request that failed: those that tools of the newest turn brought go for good; whether there were any.
+        """Before another try of a request that was refused: those that tools brought, in any turn, go for good; whether there were any.
 
         Nobody chose them: one that the server cannot read must not end every later turn too. Read from the log, it happens once more.
         """
-        return self._leave_out_pictures(next(reversed(self._starts.values()), 0) + 1, len(self.messages))
-
-    def _leave_out_pictures(self, start: int, end: int) -> bool:
-        if not self.has_had_pictures or not has_pictures(self.messages[start:end]):
+        if not self.has_had_pictures or not has_returned(self.messages):
             return False
-        before = self._size()
-        self.messages[start:end] = without_pictures(self.messages[start:end], LEFT_OUT)
-        self._recount(before)
+        self._replace(without_returned(self.messages, LEFT_OUT))
         return True
 
     def _make_room(self, pictures: Sequence[Picture]) -> None:
         """Before a message with pictures: what its bytes crowd out is left out for good, so that requests begin alike from then on."""
         if not pictures or not self.has_had_pictures:
             return
-        before = self._size()
-        self.messages[:] = with_room(self.messages, pictures)
-        self._recount(before)
+        self._replace(with_room(self.messages, pictures))
 
-    def _recount(self, before: int) -> None:
-        """The tokens of what is in view shrink as its size did."""
+    def _replace(self, messages: Sequence[bytes]) -> None:
+        """The same messages with fewer pictures; the tokens of what is in view shrink as its size does."""
+        before = self._size()
+        self.messages[:] = messages
         tokens, counted = self._counted
         self._counted = (round(tokens * self._size() / max(1, before)), counted)
 

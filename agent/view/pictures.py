@@ -133,9 +133,9 @@ def has_returned(messages: Iterable[bytes]) -> bool:
     return any(_RETURNED in message and has_pictures([message]) for message in messages)
 
 
-def without_returned(messages: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The messages with words where pictures stand in tools' answers, for a place that has none for them there."""
-    return tuple(without_pictures([message])[0] if _RETURNED in message else message for message in messages)
+def without_returned(messages: Sequence[bytes], told: str = UNSEEN) -> tuple[bytes, ...]:
+    """The messages with words where pictures stand in tools' answers, such as for a place that has none for them there."""
+    return tuple(without_pictures([message], told)[0] if _RETURNED in message else message for message in messages)
 
 
 def with_room(messages: Sequence[bytes], pictures: Iterable[Picture]) -> tuple[bytes, ...]:
@@ -157,21 +157,27 @@ def with_room(messages: Sequence[bytes], pictures: Iterable[Picture]) -> tuple[b
 def sent_within(messages: Sequence[bytes], most: int, *, newest: int) -> tuple[bytes, ...]:
     """The messages with words for the oldest pictures, whole messages at a time, where all would be sent as more bytes than a server takes.
 
-    Half of the room is used then, so that it does not happen again with the next picture: each time costs what had been read.
+    Half of the room is used then, so that it does not happen again with the next picture: each time costs what had been read. Only results
+    that the model has not seen yet may fill it.
 
     Args:
         messages: with marks, oldest first.
         most: bytes for all of them.
-        newest: the first one of the turn that is asked about; its pictures stay in any case.
+        newest: where the person's last one stands, whose pictures stay in any case.
     """
-    size = sum(map(len, messages)) + sum(map(_encoded_in, messages))
-    if size <= most:
+    encoded = [*map(_encoded_in, messages)]
+    size = sum(map(len, messages))
+    if size + sum(encoded) <= most:
         return tuple(messages)
-    size -= sum(map(_encoded_in, messages[:newest]))
-    first = newest
-    while first and (size := size + _encoded_in(messages[first - 1])) <= most // 2:
+    size += sum(encoded[newest : newest + 1])
+    encoded[newest : newest + 1] = [0]
+    first = unseen = len(messages)
+    while unseen and _RETURNED in messages[unseen - 1]:
+        unseen -= 1
+    while first and (size := size + encoded[first - 1]) <= (most if first > unseen else most // 2):
         first -= 1
-    return (*without_pictures(messages[:first], LEFT_OUT), *messages[first:])
+    left = without_pictures(messages[:first], LEFT_OUT)
+    return tuple(message if place >= first or place == newest else left[place] for place, message in enumerate(messages))
 
 
 def _encoded_in(message: bytes) -> int:

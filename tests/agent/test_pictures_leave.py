@@ -9,7 +9,7 @@ import pytest
 
 import agent.view.pictures as view_of_pictures
 from agent.event_parts import Picture, PictureFile
-from agent.events import CacheLost, Event, TurnDone, TurnFailed, TurnStarted
+from agent.events import CacheLost, CallValue, Event, ModelReplied, ToolFinished, TurnDone, TurnFailed, TurnStarted
 from agent.view.context import ROOM_BYTES, Conversation
 from agent.view.pictures import LEFT_OUT, MAX_PICTURE_BYTES, MAX_PICTURES, MAX_VIEW_BYTES, digests_in, looked_at
 from config.paths import Home
@@ -123,6 +123,26 @@ def test_a_request_holds_the_newest_pictures_that_a_server_takes_and_words_for_t
     assert digests_in(conversation.messages) == digests_in(conversation.messages[-2:]) != set(), "about half of it is used then"
     conversation.keep_within(1)
     assert len(digests_in(conversation.messages)) == 1, "what is asked about stays, and the server says what it thinks of it"
+
+
+def test_results_of_one_turn_leave_before_what_the_person_put_beside_it():
+    conversation = Conversation()
+    (started, *_), (own,) = shown(0, 1000)
+    conversation.add(started)
+    most = 16 * 2**20
+    for number in range(3):
+        _, pictures = shown(1 + number, 3 * 2**20, 3 * 2**20)
+        call = CallValue(id=f"c{number}", name="look", arguments="{}")
+        conversation.add(ModelReplied(turn="0", text="", calls=(call,)))
+        conversation.add(
+            ToolFinished(turn="0", call=call.id, name="look", ok=True, decision="allow", text="Seen.", pictures=tuple(pictures))
+        )
+        conversation.keep_within(most)
+        in_view = digests_in(conversation.messages)
+        assert in_view == {own.digest, *(each.digest for each in pictures)}, "what was not seen yet may fill the room"
+    assert conversation.leave_out_returned_pictures()
+    assert digests_in(conversation.messages) == {own.digest}
+    assert not conversation.leave_out_returned_pictures()
 
 
 @pytest.mark.anyio

@@ -11,7 +11,7 @@ import anyio
 import mcp_types as types
 import pytest
 
-from agent.events import Event, ToolFinished, TurnDone
+from agent.events import Event, ToolFinished, TurnDone, TurnFailed
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.served import ReturnedPicture, ToolResult
 from agent.view.pictures import LEFT_OUT, MAX_PICTURE_BYTES, MAX_PICTURES, UNSEEN
@@ -148,6 +148,71 @@ async def test_a_picture_that_the_server_cannot_read_ends_no_conversation(home: 
             assert result_sent(agent, 2)[1] == {"type": "text", "text": LEFT_OUT}
             assert isinstance((await agent.ask("go on"))[-1], TurnDone)
             assert agent.model.requests[3]["messages"][:4] == agent.model.requests[2]["messages"], "nothing older changes again"
+            copy = await agent.runtime.shelf.fork(agent.session)
+        # Read from the log, it is in an earlier turn; an engine that told of loading has no status left.
+        said = {"message": "Failed to load image or audio file", "type": "invalid_request_error", "code": "400"}
+        late = Say(raw=b"data: " + json.dumps({"error": said}).encode() + b"\n\n")
+        async with agent_of(home, [late, Say("Yes.")], session=copy, tools=agent.tools) as later:
+            later.model.template, later.model.meta = in_place, {"capabilities": SEES}
+            assert isinstance((await later.ask("and now?"))[-1], TurnDone)
+            assert [each["messages"][3]["content"][1]["type"] for each in later.model.requests] == ["image_url", "text"]
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        Say("I see a", breaks_off_after=2),
+        Say("I see a", error={"message": "It ended.", "type": "invalid_request_error", "code": "400"}),
+        Say(status=500, error={"message": "It ended.", "code": 500}),
+        Say(status=401, error={"message": "A valid key is needed.", "code": "invalid_key"}),
+    ],
+)
+async def test_what_is_no_refusal_of_the_request_takes_no_picture_away(home: Home, failed: Say):
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, failed, Say("A dot.")], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            assert isinstance((await agent.ask("look"))[-1], TurnFailed)
+            assert len(agent.model.requests) == 2
+            await agent.ask("again")
+            assert agent.model.requests[2]["messages"][3] == agent.model.requests[1]["messages"][3]
+
+
+async def test_a_refusal_by_a_node_that_was_sent_no_picture_takes_none_away(home: Home):
+    refused = Say(status=400, error={"message": "Not so.", "code": 400})
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, Say("A dot."), refused, Say("A dot.")], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            await agent.ask("look")
+            agent.model.meta = {"capabilities": BLIND}
+            assert isinstance((await agent.ask("and now?"))[-1], TurnFailed)
+            assert len(agent.model.requests) == 3
+            agent.model.meta = {"capabilities": SEES}
+            await agent.ask("and now?")
+            assert agent.model.requests[3]["messages"][3] == agent.model.requests[1]["messages"][3]
+
+
+async def test_a_picture_that_was_shown_stays_where_a_model_is_not_loaded_yet(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, Say("A dot.")], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            await agent.ask("look")
+            copy = await agent.runtime.shelf.fork(agent.session)
+        async with agent_of(home, [Say("Still."), Say("No.")], session=copy, tools=agent.tools) as later:
+            later.model.template, later.model.meta = None, {"capabilities": SEES}
+            await later.ask("and now?")
+            assert later.model.requests[0]["messages"][3] == agent.model.requests[1]["messages"][3]
+            later.model.template = text_alone
+            await later.ask("and now?")
+            assert later.model.requests[1]["messages"][3]["content"][1] == {"type": "text", "text": UNSEEN}, "what is known hides it"
+
+
+async def test_a_request_with_results_that_is_too_large_goes_once_more_without_them(home: Home):
+    refused = Say(status=413, error={"message": "The request is too large.", "code": "body_too_large"})
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, refused, Say("It cannot be seen.")], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            assert isinstance((await agent.ask("look"))[-1], TurnDone)
+            assert result_sent(agent, 2)[1] == {"type": "text", "text": LEFT_OUT}
 
 
 async def test_a_results_pictures_are_taken_in_bounds():
