@@ -31,6 +31,7 @@ from bots.farewell import run_until_told
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
 from bots.pictures import picture_of
 from bots.plain import neutralise
+from bots.standard_input import take_any_bytes
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
 from config.paths import Home
@@ -133,6 +134,7 @@ def ask(question: str | None, **options: Any) -> None:
 def _text(question: str | None) -> str:
     if question is None and sys.stdin.isatty():
         raise click.UsageError('Give a question, or pipe one in: variet ask "…"')
+    take_any_bytes()
     text = whole((sys.stdin.read() if question in (None, "-") else question or "").strip())
     if not text:
         raise click.UsageError("The question is empty.")

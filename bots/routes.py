@@ -16,6 +16,7 @@ from agent.service.client import ServiceClient
 from bots.farewell import run_until_told
 from bots.plain import neutralise
 from bots.route_lines import decision_lines, explanation_lines, node_lines
+from bots.standard_input import take_any_bytes
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.routing_settings import Latency
@@ -88,6 +89,7 @@ def explain(  # noqa: PLR0913 - one for each option
     *, forced: bool, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show who would answer TEXT, by which rule, and why the others would not. Nothing is asked of a model and nothing stored."""
+    take_any_bytes()
     asked = ExplainRequest(
         text=sys.stdin.read() if text == ("-",) else " ".join(text), tier=tier, task=task, latency=cast("Latency", latency),
         history_tokens=tokens, needs=frozenset(cast("tuple[Need, ...]", needs)), forced=forced,

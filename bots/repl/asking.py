@@ -210,6 +210,8 @@ class Asking:
                     if session is not None and self._screen.is_live:
                         tasks.start_soon(self._hear, session, after or self._place.seen, heard, scope)
                     said = await say()
+                if scope.cancelled_caught:
+                    self._person.note_taken()
         finally:
             self.is_asking = False
         return said

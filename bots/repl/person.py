@@ -41,6 +41,10 @@ class Person(Protocol):
         """What is typed into each field of a question; None: nothing is to be sent after all."""
         ...
 
+    def note_taken(self) -> None:
+        """The question on the screen was answered elsewhere: what is typed for it may come too late."""
+        ...
+
     def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
         """While something runs: Ctrl-C or Esc calls `on_interrupt`, and what is typed is kept for the next `read`."""
         ...

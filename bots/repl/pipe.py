@@ -15,12 +15,16 @@ from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from agent.whole_text import whole
 from bots.repl.person import Answer, Choice, Left
+from bots.standard_input import take_any_bytes
 
 YES = ("y", "yes")
 
 
 class PipePerson:
     """Reads standard input line by line."""
+
+    def __init__(self) -> None:
+        take_any_bytes()
 
     async def read(self) -> str:
         """The next line that is not empty."""
@@ -40,6 +44,9 @@ class PipePerson:
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """One line for each field; an empty one leaves it as it was suggested."""
         return {each.name: (await _read_line()).strip() for each in fields}
+
+    def note_taken(self) -> None:
+        """Nothing is read for a question that nobody waits for."""
 
     def listening(self, on_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
         """Nothing to listen to: a Ctrl-C ends the program."""

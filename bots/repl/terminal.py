@@ -6,7 +6,6 @@ from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import anyio
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import is_searching
@@ -143,11 +142,11 @@ class TerminalPerson:
         return (await self._line(prompt)).strip()
 
     async def _line(self, prompt: str) -> str:
-        try:
-            return await self._approval.prompt_async(prompt)
-        except anyio.get_cancelled_exc_class():
-            self._was_taken = True
-            raise
+        return await self._approval.prompt_async(prompt)
+
+    def note_taken(self) -> None:
+        """Their next line answers no other question, and is no message where it was typed before the turn ended."""
+        self._was_taken = True
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """A line for each field; an empty one leaves it as it was suggested, Ctrl-C or Ctrl-D sends nothing."""
@@ -183,6 +182,8 @@ class TerminalPerson:
                 yield
             finally:
                 take(source.read_keys())
+                # What is typed from here on answers what the assistant has said.
+                self._was_taken = self._was_taken and bool(self._typed.queue)
                 self._flush, self._drain = None, _nothing
                 self._screen.type_ahead([])
 

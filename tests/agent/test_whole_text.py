@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from agent.gateway.asked import read
 from agent.routes.report import ExplainRequest
 from agent.service.wire import ApprovalReply, SessionRequest, TurnRequest
 from agent.whole_text import whole
+from bots.repl.pipe import PipePerson
 from bots.repl.screen import Screen
 from bots.repl.terminal import TerminalPerson
 
@@ -49,3 +51,9 @@ async def test_a_line_that_is_no_text_is_kept_in_the_history_and_sent(tmp_path: 
     person._typed.queue.append(LONE)  # pyright: ignore[reportPrivateUsage] - as if it was typed while something ran
     assert await person.read() == SIGN
     assert SIGN in (tmp_path / "history").read_text("utf-8")
+
+
+@pytest.mark.anyio
+async def test_a_pipe_that_is_opened_strictly_hands_over_its_line_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"hi \xff\n"), encoding="utf-8", errors="strict"))
+    assert await PipePerson().read() == "hi \ufffd"

@@ -247,6 +247,20 @@ async def test_what_a_turn_left_waiting_runs_one_after_the_other_in_turns_of_its
             assert agent.runtime.approvals() == []
 
 
+@pytest.mark.anyio
+async def test_a_yes_to_what_the_assistant_asks_after_such_a_turn_is_a_message() -> None:
+    async with desk() as here:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: here.following.say("add Tea", tier=None))
+            await here.is_asked("Approve?")
+            await here.answered_elsewhere("c1", granted=True)
+        with here.person.listening(lambda: None):
+            # The turn ends with this, and with nothing typed in it.
+            pass
+        here.keys.send_text("yes\r")
+        assert await here.person.read() == "yes"
+
+
 @needs_tmux
 def test_several_events_are_added_with_one_answer_in_a_narrow_terminal(open_chat: OpenChat) -> None:
     chat = open_chat(width=40, height=20)
