@@ -56,8 +56,8 @@ class Wait:
 
         def leave() -> None:
             self._is_left.set()
-            if _ROOM.acquire(blocking=False):
-                future.add_done_callback(lambda _: _ROOM.release())
+            if (room := _ROOM).acquire(blocking=False):
+                future.add_done_callback(lambda _: room.release())
                 over.set()
             self._hang_up()
 
