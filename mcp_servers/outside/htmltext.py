@@ -86,7 +86,7 @@ class _Reader(BrowserLike):
             is_hiding = _is_hiding(said, style) or len(self._open) == _MAX_DEPTH
             above = self._open[-1] if self._open else _Element("", is_hidden=False, is_tiny=False, is_counted=False)
             self.hidden += is_hiding and not above.is_hidden
-            is_tiny = _is_tiny(style, above.is_tiny)
+            is_tiny = _is_tiny(style, is_tiny_above=above.is_tiny)
             is_hidden = above.is_hidden or tag in _DROPPED or is_hiding
             self._open.append(_Element(tag, is_hidden, is_tiny, above.is_counted and is_tiny))
 
@@ -130,7 +130,7 @@ def _is_hiding(attributes: dict[str, str | None], style: str) -> bool:
     return _HIDING_STYLE.search(style) is not None
 
 
-def _is_tiny(style: str, is_tiny_above: bool) -> bool:  # noqa: FBT001
+def _is_tiny(style: str, *, is_tiny_above: bool) -> bool:
     sizes = _SIZE.findall(style)
     if not sizes:
         return is_tiny_above

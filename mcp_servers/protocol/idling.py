@@ -31,7 +31,7 @@ class Bounded(H11Protocol):
         """Whether it has sent no whole request that is not answered yet."""
         return self.conn.their_state in _NOT_WHOLE
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself narrows it
         super().connection_made(transport)
         self._watch()
         # The library's own type names protocols that are not installed.
