@@ -12,7 +12,7 @@ from typing import Any
 from agent.view.prompt import user_text
 from mcp_servers.catalogue import core_tools
 from nano import fill, noise, replies
-from nano.grammar import WHOLE, Piece, bank, expand, lines, whole_banks
+from nano.grammar import WHOLE, Piece, bank, expand, has_patterns, lines, whole_banks
 from nano.joints import DAY_SLOTS, with_on
 
 _PARAMS = {
@@ -23,7 +23,7 @@ _PARAMS = {
     for t in core_tools()
 }
 """Arguments in the order that llama.cpp's grammar demands: required ones first, each group as the request lists them."""
-WHOLE_SHARE = 0.4
+WHOLE_SHARE = 0.6
 """How many requests of an intent are whole lines, where it has some."""
 _AS_WRITTEN = 0.5
 """How many of these are typed as their writer typed them, case and all."""
@@ -43,7 +43,7 @@ class Dialogue:
 
     def typed(self, name: str, given: dict[str, str] | None = None, *, polite: bool = True) -> dict[str, str]:
         """The person types a request of bank `name`, often a whole line of it; returns what each slot was as typed."""
-        is_whole = name in whole_banks() and self.rng.random() < WHOLE_SHARE
+        is_whole = name in whole_banks() and (self.rng.random() < WHOLE_SHARE or not has_patterns(name))
         pieces = fill.fill(expand(self.rng.choice(bank(WHOLE + name if is_whole else name)), self.rng), self.rng, given)
         self.wording = "".join(p.text for p in pieces if p.slot is None)
         as_written = is_whole and self.rng.random() < _AS_WRITTEN

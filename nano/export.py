@@ -27,7 +27,8 @@ _PER_BLOCK = {
 }
 
 
-def _gguf_name(name: str) -> str:
+def gguf_name(name: str) -> str:
+    """What llama.cpp calls the weight that the model here calls `name`."""
     if name == "embed.weight":
         return "token_embd.weight"
     if name == "norm.weight":
@@ -85,12 +86,12 @@ def export(model: Nano, tokenizer: Tokenizer, path: Path, *, quantize: bool = Tr
     for name, value in model.state_dict().items():
         data = value.detach().to(torch.float32).numpy()
         if data.ndim == 1:
-            writer.add_tensor(_gguf_name(name), data)
+            writer.add_tensor(gguf_name(name), data)
         elif quantize:
             kind = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(_gguf_name(name), gguf.quants.quantize(data, kind), raw_dtype=kind)
+            writer.add_tensor(gguf_name(name), gguf.quants.quantize(data, kind), raw_dtype=kind)
         else:
-            writer.add_tensor(_gguf_name(name), data.astype(np.float16))
+            writer.add_tensor(gguf_name(name), data.astype(np.float16))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

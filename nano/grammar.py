@@ -109,6 +109,12 @@ def whole_banks() -> tuple[str, ...]:
 
 
 @cache
+def has_patterns(name: str) -> bool:
+    """Whether there is a bank of patterns of this name, and not only whole lines."""
+    return (PHRASES / f"{name}.txt").exists()
+
+
+@cache
 def written(slots: frozenset[str]) -> tuple[str, ...]:
     """All fillings of these slots that are written out in whole lines."""
     found = {text for name in whole_banks() for node in bank(WHOLE + name) for text in _written_in(node, slots)}

@@ -67,6 +67,7 @@ class Block(nn.Module):
         super().__init__()
         w = shape.width
         self.heads = shape.heads
+        self.scale = (w // shape.heads) ** -0.5
         self.attn_norm = RMSNorm(w, shape.norm_eps)
         self.ffn_norm = RMSNorm(w, shape.norm_eps)
         self.q = nn.Linear(w, w, bias=False)
@@ -83,18 +84,14 @@ class Block(nn.Module):
         rows, _, length, seen = mask.shape
         p = seen - length
         h = self.attn_norm(x)
-        q, k, v = (f(h).view(x.size(0), self.heads, -1) for f in (self.q, self.k, self.v))
+        q, k, v = (f(h).view(-1, self.heads, w // self.heads) for f in (self.q, self.k, self.v))
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
         q, k, v = (t.transpose(0, 1) for t in (q, k, v))
-        first = F.scaled_dot_product_attention(q[None, :, :p], k[None, :, :p], v[None, :, :p], is_causal=True)[0]
+        first = F.scaled_dot_product_attention(q[None, :, :p], k[None, :, :p], v[None, :, :p], is_causal=True, scale=self.scale)[0]
         own_q, own_k, own_v = (t[:, p:].unflatten(1, (rows, length)).transpose(0, 1) for t in (q, k, v))
-        # The prefix is one matrix for all rows, so its scores and its values are one product each.
-        to_prefix = (q[:, p:] @ k[:, :p].transpose(1, 2)).unflatten(1, (rows, length)).transpose(0, 1)
-        to_own = own_q @ own_k.transpose(2, 3)
-        scores = torch.cat((to_prefix, to_own), -1).float() * q.size(-1) ** -0.5 + mask
-        share = torch.softmax(scores, -1).to(v.dtype)
-        from_prefix = share[..., :p].transpose(0, 1).flatten(1, 2) @ v[:, :p]
-        a = from_prefix + (share[..., p:] @ own_v).transpose(0, 1).flatten(1, 2)
+        seen_k, seen_v = (torch.cat((t[None, :, :p].expand(rows, -1, -1, -1), own), 2) for t, own in ((k, own_k), (v, own_v)))
+        own = F.scaled_dot_product_attention(own_q, seen_k, seen_v, attn_mask=mask, scale=self.scale)
+        a = own.transpose(0, 1).flatten(1, 2)
         x = x + self.o(torch.cat((first, a), 1).transpose(0, 1).reshape(-1, w))
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nano import batches, generate, progress, tokens
+from nano import batches, generate, progress, restore, tokens
 from nano.export import export
 from nano.model import Nano, Shape, deeper
 
@@ -31,7 +31,7 @@ VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
 CYCLES = (
     *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
-    (31800, 33600, 0.7),
+    (35000, 39500, 0.7),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
@@ -155,14 +155,16 @@ def layers(step: int) -> int:
 class Run:
     """Weights, optimizers and how far they have come; all of it is in the checkpoint."""
 
-    def __init__(self, shape: Shape, folder: Path) -> None:
+    def __init__(self, shape: Shape, folder: Path, begin: tuple[Nano, int] | None = None) -> None:
+        """`begin`: a model that is there already and the step it came to; used where the folder holds no checkpoint."""
         self.folder = folder
         self.step = 0
         self.seen = 0
         self.seconds = 0.0
         state = folder / "checkpoint.pt"
         if not state.exists():
-            self._take(Nano(replace(shape, layers=layers(0))))
+            model, self.step = begin or (Nano(replace(shape, layers=layers(0))), 0)
+            self._take(model)
             return
         saved = torch.load(state, weights_only=True)
         self.step, self.seen, self.seconds = saved["step"], saved["seen"], saved["seconds"]
@@ -209,14 +211,23 @@ class Run:
         beside.replace(self.folder / "checkpoint.pt")
 
 
-def train(folder: Path, steps: int) -> None:
-    """Run or go on with a run of `steps`, then export it to `nano.gguf` in the folder."""
+def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> None:
+    """Run or go on with a run of `steps`, then export it to `nano.gguf` in the folder.
+
+    Args:
+        folder: of the checkpoint; without one, the run begins anew or with `begin`.
+        steps: in all.
+        begin: an exported file whose weights and vocabulary are where the run begins.
+        at: the step that it came to.
+    """
     torch.manual_seed(SEED)
     words = folder / "tokenizer.json"
-    if not words.exists():
+    if begin and not words.exists():
+        tokens.save(restore.vocabulary_of(begin), words)
+    elif not words.exists():
         vocabulary(words)
     tokenizer = tokens.load(words)
-    run = Run(Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT), folder)
+    run = Run(Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT), folder, (restore.model_of(begin), at) if begin else None)
     sys.stderr.write(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, {asdict(run.model.shape)}, from step {run.step}\n")
     held = progress.held_out(words)
     began = time.monotonic() - run.seconds
@@ -264,9 +275,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--out", type=Path, default=WORK)
+    parser.add_argument("--begin", type=Path, help="an exported file to go on from where there is no checkpoint")
+    parser.add_argument("--at", type=int, default=0, help="the step that this file came to")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    train(args.out, args.steps)
+    train(args.out, args.steps, args.begin, args.at)
 
 
 if __name__ == "__main__":

@@ -83,13 +83,17 @@ def then_period(d: Dialogue) -> None:
         d.answers("list_events", text)
 
 
-_PLACES = (("the second", 1), ("number two", 1), ("the third", 2), ("the last", -1), ("the oldest", -1))
+_PLACES = (
+    (re.compile(r"\b(second|2nd|number (two|2)|no\.? ?(two|2)|#2)\b|#2"), 1),
+    (re.compile(r"\b(third|3rd|number (three|3)|no\.? ?(three|3))\b|#3"), 2),
+    (re.compile(r"\b(last one|the last\b(?! (mail|email|message)? ?(from|by))|oldest|bottom)"), -1),
+)
 """Which of the mails listed a person means by these words; by all others the first."""
 
 
 def _meant(wording: str, mails: list[str]) -> str | None:
     """The mail that these words mean, or None when the list is too short for them."""
-    at = next((place for word, place in _PLACES if word in wording.lower()), 0)
+    at = next((place for words, place in _PLACES if words.search(wording.lower())), 0)
     return mails[at] if at < len(mails) else None
 
 
