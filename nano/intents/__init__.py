@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nano.dialogue import Dialogue
-from nano.intents import calendar, follow, mail, steps, talk
+from nano.intents import calendar, follow, mail, pairs, steps, talk
 
 Intent = Callable[[Dialogue], None]
 WEIGHTS: tuple[tuple[Intent, float], ...] = (
@@ -50,6 +50,11 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (steps.draft_then_send, 3),
     (steps.read_then_create, 2.4),
     (steps.events_and_mail, 2),
+    (pairs.create_and_mail, 2),
+    (pairs.update_and_mail, 1.5),
+    (pairs.delete_and_mail, 1.5),
+    (pairs.delete_and_create, 1.5),
+    (pairs.read_then_reply, 2),
     (follow.then_send, 3),
     (follow.then_move, 3),
     (follow.then_delete, 2),
