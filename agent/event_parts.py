@@ -17,7 +17,7 @@ Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
 class EventBase(BaseModel):
     """What every event has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     seq: int = 0
     """Place in the session's log, from 1; 0 for a live event that is not stored."""
@@ -28,7 +28,7 @@ class EventBase(BaseModel):
 class Attached(BaseModel):
     """What the person put beside a message: a file, a command's output. Anybody may have written it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: WholeText = Field(max_length=1000)
     text: WholeText = Field(max_length=100_000)
 
@@ -36,7 +36,7 @@ class Attached(BaseModel):
 class AskedField(BaseModel):
     """One value that a tool server asks the person for, fit to be shown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     label: str
     wants: str
@@ -56,7 +56,7 @@ MediaType = Literal["image/png", "image/jpeg", "image/gif"]
 class Picture(BaseModel):
     """A picture that the person put beside a message, as the log knows it; its bytes are kept apart from the events."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str = Field(max_length=1000)
     media_type: MediaType
     digest: str = Field(pattern="^[0-9a-f]{64}$")
@@ -71,7 +71,7 @@ class Picture(BaseModel):
 class PictureFile(BaseModel):
     """A picture on its way to the store."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ser_json_bytes="base64", val_json_bytes="base64")
     name: str = Field(max_length=1000)
     content: bytes
     """The file; in JSON as base64."""
@@ -82,7 +82,7 @@ Beside = Attached | PictureFile
 
 
 class Usage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -93,7 +93,7 @@ class Usage(BaseModel):
 class CallValue(BaseModel):
     """One tool call as the model wrote it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     id: str
     name: str
     arguments: str
@@ -105,7 +105,7 @@ class CallValue(BaseModel):
 class Taken(BaseModel):
     """An argument of a call that holds a value of an earlier result, because the model gave its handle."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     argument: str
     tool: str
     """Whose result it stood in."""

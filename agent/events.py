@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from agent.event_parts import AskedField, Attached, CallValue, Decision, EventBase, Picture, Taken, ToolClass, Usage
 from agent.held_events import ToolHeld, ToolTakenBack
@@ -284,7 +284,7 @@ Event = (
     | TurnFailed
     | TurnCancelled
 )
-AnyEvent = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
+AnyEvent = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")], config=ConfigDict(defer_build=True))
 """Parses one event from JSON."""
 TURN_ENDS = ("turn_done", "turn_failed", "turn_cancelled")
 """Types of the event that ends a turn: exactly one per turn."""

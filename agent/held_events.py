@@ -46,7 +46,7 @@ class ToolTakenBack(EventBase):
 class HeldCall(BaseModel):
     """A held call, and the conversation that it is in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     session: str
     held: ToolHeld

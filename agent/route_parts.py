@@ -16,7 +16,7 @@ Shown = Literal["core", "all", "bridge"]
 class RouteWish(BaseModel):
     """What a program says of a request beside its text and its tier."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     latency: Latency = "any"
     """When the answer must begin."""
     task: str | None = Field(default=None, max_length=TASK_CHARS)
@@ -31,7 +31,7 @@ NO_WISH = RouteWish()
 class RouteSignals(BaseModel):
     """What a choice of route rested on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     tokens: int = 0
     """About how many the text and the conversation before it are."""
     size: str = "small"
@@ -48,7 +48,7 @@ class RouteSignals(BaseModel):
 class RouteCost(BaseModel):
     """What an answer is reckoned to take, by measured rates: seconds, and money in the prices' currency; None for what is not known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     load_s: float | None = None
     read_s: float | None = None
     write_s: float | None = None
@@ -60,7 +60,7 @@ class RouteCost(BaseModel):
 class RouteOption(BaseModel):
     """A place that was looked at and not chosen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     """Its tier, or `node/tier`."""
     why_not: str

@@ -18,7 +18,7 @@ from config.whole_file import write_whole
 class Address(BaseModel):
     """What a front-end needs to attach."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     url: str
     token: str

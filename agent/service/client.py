@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import anyio
 import httpx2
 from httpx2 import ServerSentEvent
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
 from agent.event_parts import Beside
@@ -56,10 +56,11 @@ SUMMARY_BOUND_S = 3600.0
 SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
 """A stream without even a sign of life for this long belongs to a service that is stuck."""
 _STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
-_APPROVALS = TypeAdapter(list[ApprovalNeeded])
-_HOLDS = TypeAdapter(list[HeldCall])
-_SESSIONS = TypeAdapter(list[SessionRow])
-_FOUND = TypeAdapter(list[FoundRow])
+_WHEN_USED = ConfigDict(defer_build=True)
+_APPROVALS = TypeAdapter(list[ApprovalNeeded], config=_WHEN_USED)
+_HOLDS = TypeAdapter(list[HeldCall], config=_WHEN_USED)
+_SESSIONS = TypeAdapter(list[SessionRow], config=_WHEN_USED)
+_FOUND = TypeAdapter(list[FoundRow], config=_WHEN_USED)
 
 
 def new_http_client(address: Address) -> httpx2.AsyncClient:

@@ -23,7 +23,7 @@ NEEDED = "needed"
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ServiceHealth(_Wire):
@@ -51,7 +51,7 @@ class SessionOpened(_Wire):
 class SessionRow(BaseModel):
     """One entry of the answer of `GET /sessions`: what a front-end shows of a `SessionInfo`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     session: str
     title: str = ""

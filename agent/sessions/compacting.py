@@ -12,7 +12,7 @@ NO_SUMMARY = "The model wrote no summary, so nothing was changed. Try again, or 
 class Compacted(BaseModel):
     """How a conversation was compacted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     dropped: int = 0
     """Turns that left the model's view; 0 where there was nothing to do."""
     had_tokens: int = 0
