@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from codecs import getincrementaldecoder
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
 import httpx2
@@ -45,28 +45,34 @@ def timeouts() -> httpx2.Timeout:
     return httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
 
 
-async def read_frames(chunks: AsyncIterator[str]) -> AsyncIterator[Frame]:
-    """Server-sent events from decoded text in pieces of any size; comments and unknown fields are dropped.
+class Frames:
+    """Server-sent events out of a stream's bytes; comments and unknown fields are dropped."""
 
-    Raises:
-        ModelFailed: a line grows without end.
-    """
-    buffer, event, data = "", "", list[str]()
-    async for chunk in chunks:
-        buffer += chunk
-        if len(buffer) > MAX_LINE_CHARS:
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._rest, self._event = "", ""
+        self._data: list[str] = []
+
+    def read(self, piece: bytes) -> Iterator[Frame]:
+        """The events that end in the next piece, of whatever size.
+
+        Raises:
+            ModelFailed: a line grows without end.
+        """
+        self._rest += self._decoder.decode(piece)
+        if len(self._rest) > MAX_LINE_CHARS:
             raise ModelFailed("The engine sent a line without end.")
-        *lines, buffer = buffer.split("\n")
+        *lines, self._rest = self._rest.split("\n")
         for line in (line.removesuffix("\r") for line in lines):
-            if not line and data:
-                yield Frame(event, "\n".join(data))
+            if not line and self._data:
+                yield Frame(self._event, "\n".join(self._data))
             if not line:
-                event, data = "", []
+                self._event, self._data = "", []
             field, _, value = line.partition(":")
             if field == "event":
-                event = value.removeprefix(" ")
+                self._event = value.removeprefix(" ")
             elif field == "data":
-                data.append(value.removeprefix(" "))
+                self._data.append(value.removeprefix(" "))
 
 
 class ModelClient:
@@ -144,33 +150,47 @@ class ModelClient:
 
 
 async def _assemble(answer: Answer, on_text: Callable[[str], None], on_progress: OnProgress) -> Reply:
-    assembly, is_begun = Assembly(), False
-    async for frame in read_frames(_text_of(answer)):
+    frames, telling = Frames(), _Telling(on_text, on_progress)
+    # No generator awaits another one here: each that is left before its end is closed in a task of its own.
+    while not telling.is_over and (piece := await answer.piece()) is not None:
+        for frame in frames.read(piece):
+            if telling.take(frame):
+                await answer.finish()
+                break
+    if not telling.assembly.is_finished:
+        raise ModelFailed("The model's answer broke off in the middle. Try again.")
+    return telling.assembly.reply(model=answer.headers.get(MODEL.lower(), ""))
+
+
+class _Telling:
+    """One answer as it is told."""
+
+    def __init__(self, on_text: Callable[[str], None], on_progress: OnProgress) -> None:
+        self.assembly = Assembly()
+        self.is_over = False
+        self._on_text = on_text
+        self._on_progress = on_progress
+        self._is_begun = False
+
+    def take(self, frame: Frame) -> bool:
+        """Whether this was the last one."""
         if frame.data == "[DONE]":
-            await answer.finish()
-            break
+            self.is_over = True
+            return True
         payload = _parse(frame.data)
         if frame.event == LOADING_EVENT:
-            on_progress(SwapProgress.model_validate(payload))
-            continue
+            self._on_progress(SwapProgress.model_validate(payload))
+            return False
         if "error" in payload:
             # Here too a request is refused: after the engine has told how far it is with loading, it has no status left.
-            raise _failure(payload, 0 if is_begun else _status_in(payload))
+            raise _failure(payload, 0 if self._is_begun else _status_in(payload))
         if (reading := prompt_progress(payload)) is not None:
-            on_progress(reading)
-        is_begun = is_begun or bool(payload.get("choices"))
-        text = assembly.add(payload)
+            self._on_progress(reading)
+        self._is_begun = self._is_begun or bool(payload.get("choices"))
+        text = self.assembly.add(payload)
         if text:
-            on_text(text)
-    if not assembly.is_finished:
-        raise ModelFailed("The model's answer broke off in the middle. Try again.")
-    return assembly.reply(model=answer.headers.get(MODEL.lower(), ""))
-
-
-async def _text_of(answer: Answer) -> AsyncIterator[str]:
-    decoder = getincrementaldecoder("utf-8")("replace")
-    async for piece in answer.pieces():
-        yield decoder.decode(piece)
+            self._on_text(text)
+        return False
 
 
 def _parse(data: str) -> dict[str, Any]:

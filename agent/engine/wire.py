@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
@@ -174,14 +174,13 @@ class Answer:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
         """By their names in lower case."""
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes.
+    async def piece(self) -> bytes | None:
+        """The next piece of the body; None at its end.
 
         Raises:
             Broken: it was cut off, or nothing comes any more.
         """
-        while (piece := await self._line.piece()) is not None:
-            yield piece
+        return await self._line.piece()
 
     async def read(self) -> bytes:
         """The whole body, which is short.
@@ -190,7 +189,7 @@ class Answer:
             Broken: it was cut off, or has no end.
         """
         parts, size = list[bytes](), 0
-        async for piece in self.pieces():
+        while (piece := await self._line.piece()) is not None:
             parts.append(piece)
             size += len(piece)
             if size > _REFUSAL_BOUND:

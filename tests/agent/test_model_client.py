@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator
+import sys
 from typing import Any
 
 import anyio
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
-from agent.engine.model_client import Frame, ModelClient, read_frames
+from agent.engine.model_client import Frame, Frames, ModelClient
 from agent.engine.progress import PromptProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import Wire
 from agent.errors import EngineUnreachable, ModelFailed
@@ -186,16 +186,28 @@ async def test_a_refused_switch_says_what_the_engine_said():
                 await EngineClient(model.url, EngineKey(None), http).switch("fast")
 
 
-async def pieces(text: str, size: int) -> AsyncIterator[str]:
-    for start in range(0, len(text), size):
-        yield text[start : start + size]
+async def test_an_answer_that_was_read_leaves_no_generator_to_be_closed_by_the_loop():
+    hooks = sys.get_asyncgen_hooks()
+    left: list[str] = []
+
+    def finalizer(generator: Any) -> None:
+        left.append(generator.__qualname__)
+        if hooks.finalizer is not None:
+            hooks.finalizer(generator)
+
+    async with scripted_model([Say("a word")]) as model:
+        sys.set_asyncgen_hooks(hooks.firstiter, finalizer)
+        try:
+            assert (await complete(model.url)).text == "a word"
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    assert not left
 
 
 @given(st.integers(1, 9))
 def test_frames_are_read_from_pieces_of_any_size(size: int):
     text = ": comment\r\n\r\nevent: loading\r\ndata: {}\r\n\r\ndata: a\ndata: b\nid: 7\n\ndata:c\n\nevent: lost\n\n"
 
-    async def read() -> list[Frame]:
-        return [frame async for frame in read_frames(pieces(text, size))]
-
-    assert anyio.run(read) == [Frame("loading", "{}"), Frame("", "a\nb"), Frame("", "c")]
+    frames = Frames()
+    pieces = [text.encode()[start : start + size] for start in range(0, len(text), size)]
+    assert [frame for piece in pieces for frame in frames.read(piece)] == [Frame("loading", "{}"), Frame("", "a\nb"), Frame("", "c")]

@@ -99,7 +99,7 @@ async def test_the_end_of_an_answer_is_waited_for_a_moment_so_that_its_connectio
     async with serving(play) as server, Wire() as wire:
         for _ in range(2):
             answer = await wire.post(server.url, {}, b"{}")
-            assert await anext(aiter(answer.pieces())) == b"hi"
+            assert await answer.piece() == b"hi"
             await answer.finish()
             answer.close()
     assert server.connections == 1
@@ -212,7 +212,7 @@ async def test_what_comes_faster_than_it_is_read_makes_the_server_wait_and_comes
     async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, b"x" * size)) as server, Wire() as wire:
         answer: Answer = await wire.post(server.url, {}, b"{}")
         got = 0
-        async for piece in answer.pieces():
+        while (piece := await answer.piece()) is not None:
             got += len(piece)
             await anyio.lowlevel.checkpoint()
         answer.close()
