@@ -41,7 +41,8 @@ class AgentSection(Section):
     tools: Literal["auto", "core", "all", "bridge"] = "auto"
     """Which tools a session's model is shown: `core`, the few that every model can hold; `all` that the servers have; `bridge`, the core
     and two tools that find and call all others, so that hundreds cost what a dozen cost; or `auto`: the bridge where the model holds 8,192
-    tokens or more and nothing says that it copes with few tools, else the core."""
+    tokens or more and nothing says that it copes with few tools, or where tools of your own servers would take more than an eighth of what
+    it holds; else the core."""
     summarise_from: int = Field(default=8192, ge=1024)
     """Tokens of context from which on a model sums up what is about to leave its view; in a smaller one the oldest turns just leave."""
     max_turn_tokens: int | None = Field(default=None, ge=16)

@@ -23,7 +23,7 @@ from agent.sessions.feed import Feed
 from agent.sessions.picturing import take_returned
 from agent.sessions.world import World
 from agent.tools.caller import NOBODY, Caller
-from agent.tools.own import OWN_FACTS, run_own, shown_tools
+from agent.tools.own import OWN_FACTS, foreign_of, run_own, shown_tools
 from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
@@ -82,6 +82,7 @@ class SessionTools:
             shows=None if routes.last is None else _shown_in(routes),
             to_show=agent.tools,
             shown=routes.shown,
+            foreign=foreign_of(tools),
             # Of all: a call that another model of this conversation made may have its yes only now.
             facts={**OWN_FACTS, **{tool.name: tool.facts for tool in tools}},
             overrides=self.world.settings.policy.tools,

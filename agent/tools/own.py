@@ -11,16 +11,21 @@ from typing import Any
 
 from agent.events import Event, RouteChosen
 from agent.route_parts import Shown
+from agent.routes.showing import Foreign
 from agent.safety.manifest import ToolFacts
 from agent.tools.toolbox import Tool, ToolResult
-from agent.view.cutting import room_for
+from agent.view.cutting import BYTES_PER_TOKEN, room_for
 from agent.view.own_names import CALL_TOOL, FIND_TOOLS, READ_MORE, RECALL
 from agent.view.past import read_on, recalled
-from agent.view.prompt import canonical_json
+from agent.view.prompt import canonical_json, tool_schemas
 from agent.view.ranking import rank, words_of
 
 FOUND, NAMED = 4, 12
 """Tools that a search describes, and after them those that it names."""
+NAMES_ROOM = 600
+"""Bytes that are kept for those names."""
+ROOM = room_for(0)
+"""Bytes of a search's answer, where nobody says how many it may take."""
 NAME_WEIGHT = 3
 """A word of a tool's name says more about it than one of its description."""
 NOTHING_FOUND = "No tool matches. Try other words: what it does, or what it is about."
@@ -60,13 +65,34 @@ def shown_tools(shown: Shown, tools: Iterable[Tool]) -> list[Tool]:
     return [*(tool for tool in tools if tool.facts.is_pinned and not tool.is_extended), *_READERS, *_BRIDGE]  # 3
 
 
-def found_tools(query: str, tools: Sequence[Tool]) -> str:
-    """The tools that match a few words: the best with their descriptions and schemas, the next by name."""
+def foreign_of(tools: Iterable[Tool]) -> Foreign:
+    """What the tools of servers that are not ours would take of a prompt that names them all."""
+    listed = [tool for tool in shown_tools("core", tools) if not tool.facts.is_pinned]
+    named = ({"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in listed)
+    return Foreign(len(listed), len(canonical_json(tool_schemas(named)).encode("utf-8", "replace")) // BYTES_PER_TOKEN if listed else 0)
+
+
+def found_tools(query: str, tools: Sequence[Tool], room: int = ROOM) -> str:
+    """The tools that match a few words: the best with their descriptions and schemas, the next by name.
+
+    Args:
+        query: the words.
+        tools: among which is looked.
+        room: bytes that the answer may take. The best is described whatever it takes; another one only where it fits whole, because half
+            of a schema is no help.
+    """
     places = rank(query, [_words(tool) for tool in tools])
     if not places:
         return NOTHING_FOUND
-    parts = [_described(tools[place]) for place in places[:FOUND]]
-    more = [tools[place].name for place in places[FOUND : FOUND + NAMED]]
+    parts = [_described(tools[places[0]])]
+    left = room - _size(parts[0]) - NAMES_ROOM
+    for place in places[1:FOUND]:
+        part = _described(tools[place])
+        left -= _size(part)
+        if left < 0:
+            break
+        parts.append(part)
+    more = [tools[place].name for place in places[len(parts) : len(parts) + NAMED]]
     return "\n\n".join(parts) + (f"\n\nLess near: {', '.join(more)}." if more else "")
 
 
@@ -83,7 +109,7 @@ def run_own(name: str, arguments: Mapping[str, Any], *, events: Sequence[Event],
     room = room_for(contexts[-1] if contexts else 0)
     match name:
         case "find_tools":
-            return ToolResult(found_tools(arguments["query"], hidden))
+            return ToolResult(found_tools(arguments["query"], hidden, room))
         case "recall":
             return ToolResult(recalled(events, arguments["query"]))
         case _:
@@ -94,6 +120,10 @@ def run_own(name: str, arguments: Mapping[str, Any], *, events: Sequence[Event],
 def _words(tool: Tool) -> list[str]:
     properties: Mapping[str, Any] = tool.input_schema.get("properties") or {}
     return [*words_of(tool.name) * NAME_WEIGHT, *words_of(tool.description), *words_of(" ".join(properties))]
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _described(tool: Tool) -> str:

@@ -130,7 +130,7 @@ def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bo
 def _showing(state: TurnState, route: Route, n_ctx: int, max_tools: int | None) -> Showing:
     """A place that was shown tools before is shown the same: its server still has what it read."""
     before = state.rules.shown.get(f"{route.node}/{route.tier}")
-    return before or shown_to(state.rules.to_show, n_ctx=n_ctx, max_tools=max_tools)
+    return before or shown_to(state.rules.to_show, n_ctx=n_ctx, max_tools=max_tools, foreign=state.rules.foreign)
 
 
 def _begin_afresh(draft: Draft, known: TiersKnown) -> None:

@@ -34,7 +34,7 @@ from agent.events import (
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.routing import RoutingRules
-from agent.routes.showing import Setting, Showing
+from agent.routes.showing import NO_FOREIGN, Foreign, Setting, Showing
 from agent.safety.manifest import ToolFacts
 from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint
@@ -56,6 +56,8 @@ class Rules:
     """The settings' word on what a model is shown."""
     shown: Mapping[str, Showing] = field(default_factory=dict[str, Showing])
     """What each place (`node/tier`) was shown before in this conversation."""
+    foreign: Foreign = NO_FOREIGN
+    """What the tools of other servers would take of a prompt."""
     facts: Mapping[str, ToolFacts] = field(default_factory=dict[str, ToolFacts])
     """Of each tool that can be called now."""
     overrides: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])

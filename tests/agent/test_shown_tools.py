@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Literal
 import anyio
 import pytest
 
-from agent.events import ContextTrimmed, Event, RouteChosen
+from agent.events import ContextTrimmed, Event, RouteChosen, ToolFinished
 from agent.routes.memory import RouteMemory
-from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, Setting, shown_to
+from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, Foreign, Setting, shown_to
 from agent.sessions.migrations import MIGRATIONS, migrate
+from agent.tools.own import foreign_of, found_tools
 from agent.tools.toolbox import Tool
 from agent.view.own_names import OWN_NAMES
+from bots.tool_lines import shown_lines
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
+from tests.agent.test_bridge import BUDGET_BYTES, many_tools, prompt_bytes
 from tests.fakes.scripted_model import Say, scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +79,71 @@ def test_what_a_model_is_shown_goes_by_the_settings_then_by_what_is_known_of_it(
     decided = shown_to(setting, n_ctx=n_ctx, max_tools=max_tools)
     assert decided.shown == shown
     assert decided.why
+
+
+@pytest.mark.parametrize(
+    ("n_ctx", "max_tools", "foreign", "shown", "why"),
+    [
+        (2048, 16, Foreign(2, 256), "core", "cope with 16 tools"),
+        (2048, 16, Foreign(2, 257), "bridge", "its model holds 2,048 tokens, and 2 tools of other servers would take about 257"),
+        (4096, None, Foreign(30, 6000), "bridge", "30 tools of other servers would take about 6,000"),
+        (0, None, Foreign(4, 1024), "core", "is not known"),
+        (0, None, Foreign(300, 60_000), "bridge", "what its model can hold is not known, and 300 tools of other servers"),
+        (131_072, 16, Foreign(FOREIGN_TOOLS, 900), "core", "cope with 16 tools"),
+        (131_072, 16, Foreign(FOREIGN_TOOLS + 1, 900), "bridge", "cope with 16 tools at once, and other servers have 9"),
+        (131_072, None, Foreign(300, 60_000), "bridge", "its model holds 131,072 tokens"),
+    ],
+)
+def test_tools_of_other_servers_that_a_small_model_has_no_room_for_are_behind_the_bridge(
+    n_ctx: int, max_tools: int | None, foreign: Foreign, shown: str, why: str
+):
+    decided = shown_to("auto", n_ctx=n_ctx, max_tools=max_tools, foreign=foreign)
+    assert decided.shown == shown
+    assert why in decided.why
+    assert shown_to("core", n_ctx=n_ctx, max_tools=max_tools, foreign=foreign).shown == "core", "the settings' word stands"
+
+
+def test_our_own_tools_are_no_foreign_ones():
+    tools = many_tools(300)
+    ours = [tool for tool in tools if tool.facts.is_pinned]
+    assert foreign_of(ours) == Foreign(0, 0)
+    assert foreign_of(tools).tools == 300 - len(ours)
+    assert foreign_of(tools).tokens * 4 > len(prompt_bytes(tools)) / 2
+
+
+class Crowded(MemoryTools):
+    """Three hundred tools, most of them of a server that is not ours."""
+
+    async def tools(self) -> tuple[Tool, ...]:
+        own = {tool.name: tool for tool in many_tools(300)}
+        return tuple(sorted({**own, **{tool.name: tool for tool in await super().tools()}}.values(), key=lambda tool: tool.name))
+
+
+async def test_three_hundred_tools_cost_a_model_with_little_room_what_twelve_cost_and_it_calls_them(home: Home):
+    script = [
+        Say("", [("find_tools", {"query": "invoice"})]),
+        Say("", [("call_tool", {"name": "strange", "arguments": {"title": "tea"}})]),
+        Say("Done."),
+    ]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, tools=Crowded()) as agent:
+            agent.model.meta = {"n_ctx": 2048}
+            events = await agent.ask("do it", agent.answer(granted=True), tier="fast")
+    assert shown_in(events) == ["bridge"]
+    (line,) = shown_lines(events)
+    assert line.startswith("fast is shown those few, and two that find and call all others: its model holds 2,048 tokens, and ")
+    assert "tools of other servers would take about" in line
+    assert len(json.dumps(agent.model.requests[0]["tools"], separators=(",", ":"))) < BUDGET_BYTES
+    assert [effect["tool"] for effect in agent.effects] == ["strange"]
+    found = next(event for event in events if isinstance(event, ToolFinished))
+    assert "Less near: invoice_action" in found.text
+
+
+def test_a_search_describes_only_what_there_is_room_for_and_the_best_in_any_case():
+    wide = [replace(tool, description=tool.description + " of it" * 300) for tool in many_tools(120)[-60:]]
+    assert found_tools("lamp", wide, 3300).count("\narguments: ") == 1
+    assert "Less near: lamp_action" in found_tools("lamp", wide, 3300)
+    assert found_tools("lamp", wide, 100_000).count("\narguments: ") == 4
 
 
 def test_what_was_shown_is_remembered_until_turns_leave_the_view():
