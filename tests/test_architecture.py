@@ -64,7 +64,7 @@ PURE = (
     *("inference/audio_length", "inference/commands/bench_report", "inference/retirement", "inference/views", "inference/waiting_reasons"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
-    *("mcp_servers/calendars/backends/naming", "mcp_servers/calendars/backends/starts", "mcp_servers/calendars/ranking"),
+    *(f"mcp_servers/calendars/{name}" for name in ("backends/naming", "backends/starts", "moves", "ranking")),
     *("mcp_servers/mailbox/opening", "mcp_servers/mailbox/people", "mcp_servers/mailbox/writing"),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),

@@ -22,7 +22,7 @@ from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.spans import Span, days_of
-from mcp_servers.when import USUAL_LENGTH, duration_of, later, resolve
+from mcp_servers.when import USUAL_LENGTH, duration_of, event_length_of, later, resolve
 from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 
 SEARCHED = timedelta(days=366)
@@ -104,7 +104,7 @@ class Reading:
 
     def find_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)
-        length = duration_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
+        length = event_length_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
         buffer = duration_of(call.text("buffer")) if call.text("buffer") else timedelta()
         hours = _hours_of(call.text("hours")) if call.text("hours") else self._hours
         only = tuple(self._accounts.pick(name) for name in re.split(r"[,;]", call.text("calendars")) if name.strip())

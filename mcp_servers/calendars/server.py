@@ -27,7 +27,7 @@ from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import Span, days_of, span_text
-from mcp_servers.when import USUAL_LENGTH, canonical_text, duration_of, later, resolve
+from mcp_servers.when import USUAL_LENGTH, canonical_text, event_length_of, later, resolve
 
 __all__ = ["SEARCHED_DAYS", "TOOLS", "Calendars"]
 
@@ -150,7 +150,7 @@ class Calendars:
 
     def find_free_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)
-        length = duration_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
+        length = event_length_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
         if when.precision in {"time", "span"}:
             has_end = when.precision == "span" and not call.text("duration")
             span = when.span if has_end else Span(when.usual_start, later(when.usual_start, length))

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mcp_servers.when.words import MONTHS
+
 DAY_MINUTES = 24 * 60
 _NOON_HOUR = 12
 _LAST_NIGHT_HOUR = 4
@@ -45,6 +47,11 @@ PARTS = {
     "lateevening": Part("evening", 20, 22, 20),
     "earlynight": Part("night", 18, 21, 19),
     "latenight": Part("night", 21, 24, 22),
+    "breakfasttime": Part("morning", 7, 9, 8),
+    "brunchtime": Part("morning", 10, 13, 11),
+    "teatime": Part("afternoon", 16, 18, 16),
+    "dinnertime": Part("evening", 18, 20, 19),
+    "suppertime": Part("evening", 18, 20, 19),
 }
 
 
@@ -94,17 +101,34 @@ _PATTERNS = (
     re.compile(r"(?P<noon>noon)\b"),
     re.compile(r"(?P<midnight>midnight)\b"),
     re.compile(r"@(?P<hour>\d+)(?P<shift>[+-]\d+)(?: ?(?P<meridiem>am|pm)\b)?"),
-    re.compile(r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?: ?(?P<meridiem>am|pm|a|p)\b| hours?\b)?(?!\S)"),
+    re.compile(r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?: ?(?P<meridiem>am|pm|a|p)\b| (?:h|hours?)\b)?(?!\S)"),
     re.compile(r"(?P<hour>\d{1,2}) ?(?P<meridiem>am|pm|a|p)\b"),
-    re.compile(r"(?P<hour>\d{1,2}) ?(?:hour (?P<minute>\d\d)\b|hour\b(?! \d))"),
-    re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?: hours?)?(?!\S)"),
+    re.compile(r"(?P<hour>\d{1,2}) ?(?P<minute>[0-5]\d) (?P<meridiem>am|pm)\b"),
+    re.compile(r"(?P<hour>\d{1,2}) ?(?:h (?P<minute>\d\d)\b|h\b(?! \d))"),
+    re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?: (?:h|hours?))?(?!\S)"),
     re.compile(r"(?P<hour>\d{1,2})(?P<bare>)(?!\S)"),
 )
 
 
+_AFTER_AT = (
+    re.compile(rf"(?P<hour>\d{{1,2}}) (?P<minute>[0-5]\d)(?!\S)(?! (?:of )?(?:{'|'.join(MONTHS)}|minute|hour|day|week|am|pm))"),
+    re.compile(r"(?P<hour>\d)(?P<minute>[0-5]\d)(?!\S)(?! [ap]m)"),
+)
+"""What is a time only after `at`: elsewhere `930` may be a sum or a room."""
+
+
+def clock_after_at(words: str) -> tuple[Clock, int] | None:
+    """As `clock_at`, of words that follow `at`."""
+    return _first_of(_AFTER_AT, words) or clock_at(words)
+
+
 def clock_at(words: str) -> tuple[Clock, int] | None:
     """The time that `words` begins with, and its length; None when it begins with none."""
-    for pattern in _PATTERNS:
+    return _first_of(_PATTERNS, words)
+
+
+def _first_of(patterns: tuple[re.Pattern[str], ...], words: str) -> tuple[Clock, int] | None:
+    for pattern in patterns:
         match = pattern.match(words)
         if match is None:
             continue

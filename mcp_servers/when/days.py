@@ -2,24 +2,27 @@
 
 Pure. Weeks begin on Monday. What a day means, said on day D:
 1. today, tomorrow, yesterday, the day after tomorrow, `in N days`, `N days ago`: counted from D;
+   `within N days`: D to that day; `the past week`: the seven days that end with D;
 2. `friday`, `this friday`, `on fri`: the coming one, D itself included (looking back: the last one, D included);
 3. `next friday`: the Friday of the next calendar week, whatever day D is; `last friday`: the last one before D;
+   `friday in 2 weeks`: the Friday of the calendar week in which that is;
 4. `friday week`, `a week on friday`: seven days after the coming one; `friday next week`: as in 3;
 5. `this week`: Monday to Sunday around D; `rest of the week`: D to Sunday; `next week`, `last week`: Monday to Sunday;
+   `weekdays`: Monday to Friday of this week, at its weekend of the next;
 6. `weekend`, `this weekend`: Saturday and Sunday of D's week; `next weekend`: of the next calendar week;
 7. a date without a year, a month, `the 5th`: the coming one, the present included (looking back: the last one);
    `24/12` and `24.12` are day and month, unless only the other way round makes a date.
-What is told by its place in a period (`the first monday in december`), and feasts, are in `mcp_servers.when.periods`.
+What is told by its place in a period (`the first monday in december`), and feasts, are in `mcp_servers.when.periods`; what is told by
+another day (`the day before christmas`) in `mcp_servers.when.nearby`.
 """
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 
+from mcp_servers.when.dates import Days, date_of, day_of_month, moved, whole_month
 from mcp_servers.when.periods import Lean, period_at
 from mcp_servers.when.words import MONTHS, WEEKDAYS
 
@@ -27,22 +30,10 @@ _SEARCHED_YEARS = 9
 """29 February comes at the latest after eight years."""
 
 
-@dataclass(frozen=True)
-class Days:
-    """The days `first` through `last`."""
-
-    first: date
-    last: date
-    is_weekday: bool = False
-    """A weekday's name, which comes again in a week."""
-    is_weekday_today: bool = False
-    """A weekday's bare name that is today's: with a time that has passed it means the next one."""
-
-
 Rule = Callable[[re.Match[str], date, Lean], Days | None]
 _WEEKDAY = "|".join(WEEKDAYS)
 _MONTH = "|".join(MONTHS)
-_COUNT = r"(?P<count>\d+|an?|few)"
+_COUNT = r"(?P<count>\d+|(?:an? )?few|an?)"
 _UNIT = r"(?P<unit>day|week|month|year)s?"
 _WHICH = r"(?:(?P<which>this|next|last|past|coming) (?:coming )?)?"
 _YEAR = r"(?:[ ,]*(?P<year>20\d\d)\b)?"
@@ -63,11 +54,6 @@ def days_at(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
     return None
 
 
-def day_of_month(number: int, near: date) -> date | None:
-    """That day of the month of `near`."""
-    return _date(near.year, near.month, number)
-
-
 def _one(day: date) -> Days:
     return Days(day, day)
 
@@ -79,34 +65,35 @@ def _named(match: re.Match[str], today: date, lean: Lean) -> Days:
 
 def _count_of(match: re.Match[str]) -> int:
     said = match["count"]
-    return int(said) if said.isdecimal() else _FEW if said == "few" else 1
+    return int(said) if said.isdecimal() else _FEW if said.endswith("few") else 1
 
 
 def _counted(match: re.Match[str], today: date, lean: Lean) -> Days | None:
     """`in 3 days`, `2 weeks ago`, `a month from now`."""
     sign = -1 if match.groupdict().get("ago") else 1
-    day = _moved(today, sign * _count_of(match), match["unit"])
+    day = moved(today, sign * _count_of(match), match["unit"])
     return None if day is None else _one(day)
-
-
-def _moved(day: date, count: int, unit: str) -> date | None:
-    try:
-        if unit in {"day", "week"}:
-            return day + timedelta(days=count * (7 if unit == "week" else 1))
-        months = day.year * 12 + day.month - 1 + count * (12 if unit == "year" else 1)
-        year, month = divmod(months, 12)
-        return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-    except (OverflowError, ValueError):
-        return None
 
 
 def _next_few(match: re.Match[str], today: date, lean: Lean) -> Days | None:
     """`next 7 days`, `the last two weeks`: that many, today among them."""
     is_back = match["way"] in {"last", "past"}
-    edge = _moved(today, _count_of(match) * (-1 if is_back else 1), match["unit"])
+    edge = moved(today, _count_of(match) * (-1 if is_back else 1), match["unit"])
     if edge is None:
         return None
     return Days(edge + timedelta(days=1), today) if is_back else Days(today, edge - timedelta(days=1))
+
+
+def _within(match: re.Match[str], today: date, lean: Lean) -> Days | None:
+    """`within 3 days`: today to that day."""
+    edge = moved(today, _count_of(match), match["unit"])
+    return None if edge is None else Days(today, edge)
+
+
+def _past(match: re.Match[str], today: date, lean: Lean) -> Days | None:
+    """`the past week`: the seven days that end today."""
+    edge = moved(today, -1, match["unit"])
+    return None if edge is None else Days(edge + timedelta(days=1), today)
 
 
 def _weekday(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -131,15 +118,37 @@ def _weekday(match: re.Match[str], today: date, lean: Lean) -> Days:
 def _weeks_on(match: re.Match[str], today: date, lean: Lean) -> Days:
     """`a week on friday`, `2 weeks from monday`."""
     index = WEEKDAYS.index(match["day"])
-    weeks = 1 if match["weeks"].startswith("a") else int(match["weeks"])
+    weeks = int(match["weeks"]) if (match["weeks"] or "").isdecimal() else 1
     return _one(today + timedelta(days=(index - today.weekday()) % 7 + 7 * weeks))
 
 
+def _in_weeks(match: re.Match[str], today: date, lean: Lean) -> Days | None:
+    """`friday in 2 weeks`: of the calendar week in which that is."""
+    then = moved(today, _count_of(match), "week")
+    return None if then is None else _one(then + timedelta(days=WEEKDAYS.index(match["day"]) - then.weekday()))
+
+
+def _numbered(match: re.Match[str], today: date, lean: Lean) -> Days | None:
+    """`friday 27`, where that is a Friday; smaller numbers may be hours."""
+    days = _ordinal(match, today, lean)
+    return days if days is not None and days.first.weekday() == WEEKDAYS.index(match["day"]) else None
+
+
 def _week(match: re.Match[str], today: date, lean: Lean) -> Days:
-    weeks = {"next": 1, "following": 1, "coming": 1, "last": -1, "past": -1, "after next": 2}
+    weeks = {"next": 1, "following": 1, "coming": 1, "last": -1, "past": -1, "after next": 2, "after": 1}
     offset = weeks.get(match["which"] or "this", 0)
     monday = today + timedelta(days=7 * offset - today.weekday())
     return Days(monday, monday + timedelta(days=6))
+
+
+def _weekdays(match: re.Match[str], today: date, lean: Lean) -> Days:
+    """Monday to Friday; at a weekend those that come."""
+    weeks = {"next": 1, "last": -1, "past": -1}.get(match["which"] or match["of"] or "")
+    if weeks is None:
+        is_over = today.weekday() > 4 and lean == "ahead" and not (match["which"] or match["of"])
+        weeks = 1 if is_over or match["which"] == "coming" else 0
+    monday = today + timedelta(days=7 * weeks - today.weekday())
+    return Days(monday, monday + timedelta(days=4))
 
 
 def _weekend(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -149,8 +158,8 @@ def _weekend(match: re.Match[str], today: date, lean: Lean) -> Days:
 
 
 def _month(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    first = _moved(today.replace(day=1), {"next": 1, "coming": 1, "last": -1, "past": -1}.get(match["which"], 0), "month")
-    return None if first is None else _whole_month(first.year, first.month)
+    first = moved(today.replace(day=1), {"next": 1, "coming": 1, "last": -1, "past": -1}.get(match["which"], 0), "month")
+    return None if first is None else whole_month(first.year, first.month)
 
 
 def _year(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -161,7 +170,9 @@ def _year(match: re.Match[str], today: date, lean: Lean) -> Days:
 def _rest(match: re.Match[str], today: date, lean: Lean) -> Days:
     if match["unit"] == "week":
         return Days(today, today + timedelta(days=6 - today.weekday()))
-    return Days(today, _whole_month(today.year, today.month).last)
+    if match["unit"] == "year":
+        return Days(today, date(today.year, 12, 31))
+    return Days(today, whole_month(today.year, today.month).last)
 
 
 def _named_month(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -174,18 +185,7 @@ def _named_month(match: re.Match[str], today: date, lean: Lean) -> Days:
     else:
         is_over, is_ahead = month < today.month, month > today.month
         year = today.year + (1 if is_over and lean == "ahead" else -1 if is_ahead and lean == "back" else 0)
-    return _whole_month(year, month)
-
-
-def _whole_month(year: int, month: int) -> Days:
-    return Days(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
+    return whole_month(year, month)
 
 
 def _written(match: re.Match[str], today: date, lean: Lean) -> Days | None:
@@ -201,11 +201,11 @@ def _numeric(match: re.Match[str], today: date, lean: Lean) -> Days | None:
 
 def _dated(day: int, month: int, year: str | None, today: date, lean: Lean) -> Days | None:
     if year:
-        found = _date(int(year) + (2000 if len(year) == 2 else 0), month, day)
+        found = date_of(int(year) + (2000 if len(year) == 2 else 0), month, day)
         return None if found is None else _one(found)
     step = 1 if lean == "ahead" else -1
     for offset in range(_SEARCHED_YEARS):
-        found = _date(today.year + step * offset, month, day)
+        found = date_of(today.year + step * offset, month, day)
         if found is not None and (found >= today if lean == "ahead" else found <= today):
             return _one(found)
     return None
@@ -217,11 +217,11 @@ def _ordinal(match: re.Match[str], today: date, lean: Lean) -> Days | None:
     step = 1 if lean == "ahead" else -1
     start = today.replace(day=1)
     if which:
-        first = _moved(start, {"next": 1, "last": -1}.get(which, 0), "month")
+        first = moved(start, {"next": 1, "last": -1}.get(which, 0), "month")
         found = first and day_of_month(number, first)
         return _one(found) if found else None
     for offset in range(13):
-        first = _moved(start, step * offset, "month")
+        first = moved(start, step * offset, "month")
         found = first and day_of_month(number, first)
         if found and (found >= today if lean == "ahead" else found <= today):
             return _one(found)
@@ -229,12 +229,12 @@ def _ordinal(match: re.Match[str], today: date, lean: Lean) -> Days | None:
 
 
 def _iso(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    found = _date(int(match[1]), int(match[2]), int(match[3]))
+    found = date_of(int(match[1]), int(match[2]), int(match[3]))
     return None if found is None else _one(found)
 
 
 def _iso_month(match: re.Match[str], today: date, lean: Lean) -> Days:
-    return _whole_month(int(match[1]), int(match[2]))
+    return whole_month(int(match[1]), int(match[2]))
 
 
 def _after(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -248,30 +248,40 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (r"(?:in )?(\d{4})-(\d\d)", _iso_month),
         (r"(?:the )?(?:day )?(aftertomorrow)|(?:the )?day before (yesterday)", _after),
         (r"(today|tomorrow|yesterday)", _named),
-        (rf"(?:in|within) {_COUNT}(?: of)? {_UNIT}(?: time)?", _counted),
+        (rf"in (?:about )?{_COUNT}(?: of)? {_UNIT}(?: time)?", _counted),
+        (rf"within {_COUNT}(?: of)? {_UNIT}(?: time)?", _within),
         (rf"{_COUNT}(?: of)? {_UNIT} (?:from (?:now|today)|later)", _counted),
         (rf"{_COUNT}(?: of)? {_UNIT} (?P<ago>ago)", _counted),
-        (rf"(?:in )?(?:the )?(?P<way>next|coming|last|past|following) {_COUNT}(?: of)? {_UNIT}", _next_few),
-        (rf"(?:in )?(?P<weeks>\d+|an?) weeks? (?:on|from) (?P<day>{_WEEKDAY})", _weeks_on),
+        (rf"(?:(?:in|over|within|during|for) )?(?:the )?(?P<way>next|coming|last|past|following) {_COUNT}(?: of)? {_UNIT}", _next_few),
+        (r"(?:(?:in|over|within|during) )?(?:the )?past (?P<unit>week|month|year)", _past),
+        (r"(?:over|within|during) (?:the )?(?P<way>next) (?P<count>)(?P<unit>week|month|year)", _next_few),
+        (rf"(?:in )?(?:(?P<weeks>\d+|an?) weeks?(?: on| from)?|week on) (?P<day>{_WEEKDAY})", _weeks_on),
+        (rf"(?:on )?(?P<day>{_WEEKDAY}) in (?P<count>\d+|an?) weeks?(?: time)?", _in_weeks),
+        (rf"(?:on )?(?P<which>)(?P<day>{_WEEKDAY}) (?P<number>2[5-9]|3[01])(?! (?:of )?(?:{_MONTH}))", _numbered),
+        (
+            r"(?:on )?(?:the )?(?:(?P<which>this|next|last|past|coming) )?weekdays"
+            r"(?: (?:of |in )?(?:the )?(?:(?P<of>this|next|last) )?week)?",
+            _weekdays,
+        ),
         (
             rf"(?:on )?(?:the )?{_WHICH}(?P<day>{_WEEKDAY})(?: (?:of |in )?(?P<after>next week|last week|this week|week))?",
             _weekday,
         ),
         (rf"(?P<after>next week|last week|this week) (?:on )?(?P<day>{_WEEKDAY})", _weekday),
-        (r"(?:the )?week (?P<which>after next)", _week),
+        (r"(?:the )?week (?P<which>after(?: next|(?= ?$)))", _week),
         (r"(?:the )?weekend (?P<which>after next)", _weekend),
         (r"(?:the )?(?P<which>this|next|last|past|following|coming|current)? ?week", _week),
         (r"(?:on |over )?(?:the |at the )?(?P<which>this coming|this|next|last|past|coming)? ?weekend", _weekend),
         (r"(?:the )?(?P<which>this|next|last|past|coming|current) month", _month),
         (r"(?:the )?(?P<which>this|next|last|past) year", _year),
-        (r"(?:the |for the )?(?:rest|remainder) of (?:the |this )?(?P<unit>week|month)", _rest),
+        (r"(?:the |for the )?(?:rest|remainder) of (?:the |this )?(?P<unit>week|month|year)", _rest),
         (rf"(?:on )?(?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH}){_YEAR}", _written),
         (rf"(?:on )?(?P<month>{_MONTH}) (?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?! ?[ap]m){_YEAR}", _written),
         (rf"(?:in )?(?:(?P<which>this|next|last) )?(?P<month>{_MONTH}){_YEAR}", _named_month),
         (r"(?:on )?(?P<first>\d{1,2})/(?P<second>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?", _numeric),
-        (r"(?:on )?(?P<first>\d{1,2})\.(?P<second>0?[1-9]|1[0-2])\.?(?P<year>(?<=\.)(?:\d{4}|\d\d))?", _numeric),
+        (r"(?:on )?(?P<first>\d{1,2})\.(?P<second>0?[1-9]|1[0-2])(?! ?[ap]m\b)\.?(?P<year>(?<=\.)(?:\d{4}|\d\d))?", _numeric),
         (
-            r"(?:on )?(?:the )?(?P<number>\d{1,2})(?:st|nd|rd|th)(?: of (?:the )?(?P<which>this|next|last) month)?",
+            r"(?:on )?(?:the )?(?P<number>\d{1,2})(?:st|nd|rd|th)(?: of (?:the )?(?:(?P<which>this|next|last) )?month)?",
             _ordinal,
         ),
     )

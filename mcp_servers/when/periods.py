@@ -5,7 +5,8 @@ Pure. What they mean:
    coming one; `first weekend in may`: the one that begins with its first Saturday;
 2. `first week of december`: its days 1 to 7, `second week`: 8 to 14, and so on; `last week of ...`: its last seven days;
 3. `start of`, `beginning of`, `early` in a month: its days 1 to 10; `middle of`, `mid`: 11 to 20; `end of`, `late`: 21 to the last; of
-   a week: Monday and Tuesday, Wednesday and Thursday, Friday to Sunday; of a year: January, June and July, December;
+   a week: Monday and Tuesday, Wednesday and Thursday, Friday to Sunday, and `late` Thursday and Friday; of a year: January, June and July,
+   December, and `early`, `late` its first and last three months; halves: of a month to the 15th, of a week Monday to Wednesday;
 4. `week 49`: as ISO 8601 counts; `the week of 7 december`: Monday to Sunday around it; quarters are those of the year;
 5. feasts: the coming one (looking back: the last).
 """
@@ -26,13 +27,18 @@ Lean = Literal["ahead", "back"]
 """Which way an open date is looked for: plans lie ahead, mails lie back."""
 _WEEK_DAYS = 7
 _THIRDS = {"start": 0, "beginning": 0, "early": 0, "middle": 1, "mid": 1, "end": 2, "late": 2}
-_WEEK_PARTS = ((0, 1), (2, 3), (4, 6))
-_YEAR_PARTS = ((1, 1), (6, 7), (12, 12))
+_WEEK_PARTS = {"start": (0, 1), "beginning": (0, 1), "early": (0, 1), "middle": (2, 3), "mid": (2, 3), "late": (3, 4), "end": (4, 6),
+               "firsthalf": (0, 2), "secondhalf": (3, 6)}  # fmt: skip
+_YEAR_PARTS = {"start": (1, 1), "beginning": (1, 1), "early": (1, 3), "middle": (6, 7), "mid": (6, 7), "late": (10, 12), "end": (12, 12),
+               "firsthalf": (1, 6), "secondhalf": (7, 12)}  # fmt: skip
 _WAYS = {"next": 1, "coming": 1, "last": -1, "past": -1}
 _WHICH = r"(?:(?P<which>this|the|next|last|past|coming|current) )?"
 _MONTH = rf"(?P<month>{'|'.join(MONTHS)})(?:[ ,]*(?P<year>20\d\d)\b)?"
 _NTH = r"(?:the )?(?P<nth>[1-5]th|1st|2nd|3rd|last)"
-_FEASTS: dict[str, Callable[[int], date]] = {
+FEASTS: dict[str, Callable[[int], date]] = {
+    "black friday": lambda year: _thanksgiving(year) + timedelta(days=1),
+    "cyber monday": lambda year: _thanksgiving(year) + timedelta(days=4),
+    "st patrick day": lambda year: date(year, 3, 17),
     "christmaseve": lambda year: date(year, 12, 24),
     "christmas": lambda year: date(year, 12, 25),
     "boxing day": lambda year: date(year, 12, 26),
@@ -44,8 +50,9 @@ _FEASTS: dict[str, Callable[[int], date]] = {
     "easter monday": lambda year: easter(year) + timedelta(days=1),
     "easter sunday": easter,
     "easter": easter,
-    "thanksgiving": lambda year: _nth_weekday(date(year, 11, 1), date(year, 11, 30), 3, 4) or date(year, 11, 22),
+    "thanksgiving": lambda year: _thanksgiving(year),
 }
+"""Days that have a name; what is longer stands before what it begins with."""
 
 Period = tuple[date, date]
 Rule = Callable[[re.Match[str], date, Lean], Period | None]
@@ -96,6 +103,10 @@ def _nth_weekday(first: date, last: date, index: int, nth: int) -> date | None:
     return found if found <= last else None
 
 
+def _thanksgiving(year: int) -> date:
+    return _nth_weekday(date(year, 11, 1), date(year, 11, 30), 3, 4) or date(year, 11, 22)
+
+
 def _nth_of(match: re.Match[str]) -> int:
     return -1 if match["nth"] == "last" else int(match["nth"][0])
 
@@ -129,11 +140,19 @@ def _nth_week(match: re.Match[str], today: date, lean: Lean) -> Period | None:  
     return _within(match, today, part_of, lean)
 
 
+def _part_said(match: re.Match[str]) -> str:
+    said = match.groupdict()
+    return said["third"] or said["half"]
+
+
 def _third_of_month(match: re.Match[str], today: date, lean: Lean) -> Period | None:  # 3.
-    third = _THIRDS[match["third"]]
+    said = _part_said(match)
+    third = _THIRDS.get(said, 0)
 
     def part_of(month: Period) -> Period:
         first, last = month
+        if said.endswith("half"):
+            return (first, first.replace(day=15)) if said == "firsthalf" else (first.replace(day=16), last)
         return first.replace(day=1 + 10 * third), last if third == 2 else first.replace(day=10 * (third + 1))
 
     return _within(match, today, part_of, lean)
@@ -141,13 +160,13 @@ def _third_of_month(match: re.Match[str], today: date, lean: Lean) -> Period | N
 
 def _part_of_year(match: re.Match[str], today: date, lean: Lean) -> Period:
     year = int(match["in_year"]) if match["in_year"] else today.year + _WAYS.get(match["which"] or "", 0)
-    first, last = _YEAR_PARTS[_THIRDS[match["third"]]]
+    first, last = _YEAR_PARTS[_part_said(match)]
     return date(year, first, 1), _months_from(date(year, last, 1), 0)[1]
 
 
 def _part_of_week(match: re.Match[str], today: date, lean: Lean) -> Period:
     monday = today - timedelta(days=today.weekday() - _WEEK_DAYS * _WAYS.get(match["which"] or "", 0))
-    first, last = _WEEK_PARTS[_THIRDS[match["third"]]]
+    first, last = _WEEK_PARTS[_part_said(match)]
     return monday + timedelta(days=first), monday + timedelta(days=last)
 
 
@@ -193,7 +212,7 @@ def _whole_year(match: re.Match[str], today: date, lean: Lean) -> Period:
 
 def _feast(match: re.Match[str], today: date, lean: Lean) -> Period | None:  # 5.
     def of_year(year: int) -> Period:
-        day = _FEASTS[match["feast"]](year)
+        day = FEASTS[match["feast"]](year)
         return day, day
 
     return of_year(int(match["year"])) if match["year"] else _coming(of_year, today, lean)
@@ -208,12 +227,14 @@ def _weekdays_on(match: re.Match[str], today: date, lean: Lean) -> Period:
 
 def _weeks_after(match: re.Match[str], today: date, lean: Lean) -> Period:
     """`a week from tomorrow`."""
-    weeks = 1 if match["count"].startswith("a") else int(match["count"])
+    weeks = int(match["count"]) if (match["count"] or "").isdecimal() else 1
     day = today + timedelta(days=_WEEK_DAYS * weeks + (match["day"] == "tomorrow"))
     return day, day
 
 
 _THIRD = r"(?:the )?(?P<third>start|beginning|middle|mid|end)(?: of)? "
+_EARLY = r"(?P<third>early|late)(?: on)?(?: in)? "
+_HALF = r"(?P<half>firsthalf|secondhalf) of "
 _WEEKDAY = rf"(?P<day>{'|'.join(WEEKDAYS)})s?"
 _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(rf"(?:{pattern})(?!\S)"), rule)
@@ -222,9 +243,11 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?:on )?(?:the )?(?P<nth>1th|1st|last) day (?:of|in) (?:{_MONTH}|{_WHICH}month)", _edge_day),
         (rf"(?:in )?{_NTH} week (?:of|in) (?:{_MONTH}|{_WHICH}month)", _nth_week),
         (rf"(?:(?:at|in) )?{_THIRD}(?:{_MONTH}|{_WHICH}month)", _third_of_month),
-        (rf"(?:in )?(?P<third>early|late) {_MONTH}", _third_of_month),
+        (rf"(?:in )?(?:{_EARLY}|{_HALF})(?:{_MONTH}|{_WHICH}month)", _third_of_month),
         (rf"(?:(?:at|in) )?{_THIRD}(?:{_WHICH}year|(?P<in_year>20\d\d))", _part_of_year),
+        (rf"(?:in )?(?:{_EARLY}|{_HALF})(?:{_WHICH}year|(?P<in_year>20\d\d))", _part_of_year),
         (rf"(?:(?:at|in) )?{_THIRD}{_WHICH}week", _part_of_week),
+        (rf"(?:in )?(?:{_EARLY}|{_HALF}){_WHICH}week", _part_of_week),
         (r"(?:in )?(?:the )?(?:calendar )?week (?P<number>\d{1,2})(?: (?:of )?(?P<year>20\d\d))?", _numbered_week),
         (
             rf"(?:in )?(?:the )?week of (?:the )?(?:(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? )?(?P<month>{'|'.join(MONTHS)})"
@@ -233,8 +256,9 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         ),
         (r"(?:in )?(?:q(?P<number>[1-4])(?: (?:of )?(?P<year>20\d\d))?|(?:the )?(?:(?P<which>this|next|last|past) )?quarter)", _quarter),
         (r"in (?P<year>20\d\d)", _whole_year),
-        (rf"(?:on |at |over )?(?P<feast>{'|'.join(_FEASTS)})(?: day)?(?: (?P<year>20\d\d))?", _feast),
+        (rf"(?:on |at |over )?(?P<feast>{'|'.join(FEASTS)})(?: day)?(?: (?P<year>20\d\d))?", _feast),
         (rf"(?P<count>\d) {_WEEKDAY} from now", _weekdays_on),
-        (r"(?P<count>\d|an?) weeks? (?:from )?(?P<day>tomorrow|today)", _weeks_after),
+        (rf"in (?P<count>[2-9]) {_WEEKDAY}", _weekdays_on),
+        (r"(?:(?P<count>\d|an?) weeks?(?: from)?|week) (?P<day>tomorrow|today)", _weeks_after),
     )
 )

@@ -7,11 +7,15 @@ Pure. `point_at` reads as far as it understands and says where it stopped; what 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from mcp_servers.when.clocks import PARTS, Clock, Part, clock_at
-from mcp_servers.when.days import Days, Lean, days_at
+from mcp_servers.when.clocks import PARTS, Clock, Part, clock_after_at, clock_at
+from mcp_servers.when.dates import Days
+from mcp_servers.when.durations import length_at
+from mcp_servers.when.nearby import days_at
+from mcp_servers.when.periods import Lean
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Point:
     offset: timedelta | None = None
     """From now: `in 2 hours`, or nothing for `now`."""
     bound: str = ""
-    """`after`, `before` or `since`: the point is one edge of a period."""
+    """The point is one edge of a period: `after` and `before` it, `onward` from it, `until` or `since` it, the `rest` until it;
+    or the period is as long as the offset: `within`."""
 
     @property
     def is_empty(self) -> bool:
@@ -43,21 +48,25 @@ class Reading:
     """Where in the words the reading stopped."""
 
 
-CONNECTOR = re.compile(r"(?:to|until|and|-)(?!\S)")
+CONNECTOR = re.compile(r"(?:to|until|and|or|-)(?!\S)")
 _FILLER = re.compile(
-    r"(?:on|the|in|of|for|from|between|around|about|please|sometime|some time|anytime|any time|during|all day|whole day|my|starting"
-    r"|sharp|on the dot|exactly|precisely|roughly|approximately|approx|ca|maybe|perhaps|probably|say)(?!\S)"
+    r"(?:on the dot|each(?= (?:morning|afternoon|evening|night)\b)|on|the|in|of|for|from|between|around|about|please|anytime|throughout"
+    r"|during|all day|whole day|my|starting|sharp|exactly|precisely|roughly|approximately|approx|circa|ca|maybe|perhaps|probably|say)(?!\S)"
 )
 _AT = re.compile(r"(?:at|@)(?!\S)")
-_BOUND = re.compile(r"(?P<bound>after|before|since|by|until|from now until)(?!\S)")
+_BOUND = re.compile(r"(?P<bound>after|before|since|by|until|onward|from now until)(?= \S)")
 _NOW = re.compile(r"(?:right |just )?now(?!\S)")
-_OFFSET = re.compile(
-    r"in (?:(?P<count>\d+|an?|half an?)(?P<half> and a half)?) (?P<unit>hour|minute)s?(?P<late_half> and a half)?(?: time)?(?!\S)"
+_IN = re.compile(r"in (?:(?:about|around|roughly|approximately) )?")
+_WITHIN = re.compile(
+    r"(?:(?:in|over|for|during|within) )?(?:the )?(?:(?P<way>next|coming|last|past) |(?<=within )|(?<=within the ))(?!minute)"
 )
-_AGO = re.compile(r"(?P<count>\d+|an?|half an?)(?P<half>) (?P<unit>hour|minute)s?(?P<late_half>) (?P<ago>ago|from now)(?!\S)")
-_TODAYS_PART = re.compile(r"(?:(?P<tonight>tonight)|(?P<last>last night)|this (?P<part>morning|afternoon|evening|lunch))(?!\S)")
-_PART = re.compile(rf"(?:at )?(?P<part>{'|'.join(PARTS)})(?: time)?(?!\S)")
-_BOUNDS = {"by": "before", "until": "before", "from now until": "before"}
+_IN_TIME = re.compile(r"(?: time)?(?!\S)")
+_FROM_NOW = re.compile(r" (?P<ago>ago|from now)(?!\S)")
+_TODAYS_PART = re.compile(r"(?:(?P<tonight>tonight)|(?P<last>last night)|this (?P<part>morning|afternoon|evening|lunch|am|pm))(?!\S)")
+_HALF_OF_DAY = re.compile(r"(?P<part>am|pm)(?!\S)")
+_PART = re.compile(rf"(?:(?:at|over|around|about) )?(?P<part>{'|'.join(PARTS)})(?: time)?(?!\S)")
+_HALVES = {"am": "morning", "pm": "afternoon"}
+_BOUNDS = {"by": "until", "from now until": "rest"}
 
 
 def point_at(words: str, start: int, today: date, lean: Lean) -> Reading:
@@ -89,11 +98,17 @@ def _next(words: str, at: int, point: Point, today: date, lean: Lean, *, is_cloc
         return _todays_part(match, point, today)
     if point.part is None and (match := _PART.match(words, at)):
         return Reading(replace(point, part=PARTS[match["part"]]), match.end())
-    if not is_clock_next and (reading := _days(words, at, point, today, lean)):
-        return reading
-    if point.clock is None and (heard := clock_at(words[at:])):
-        return Reading(replace(point, clock=heard[0]), at + heard[1])
-    return None
+    if point.days and not (point.part or point.clock) and (match := _HALF_OF_DAY.match(words, at)):  # `friday am`
+        return Reading(replace(point, part=PARTS[_HALVES[match["part"]]]), match.end())
+    if is_clock_next:
+        return _clock(words, at, point, clock_after_at) or _days(words, at, point, today, lean)
+    return _days(words, at, point, today, lean) or _clock(words, at, point, clock_at)
+
+
+def _clock(words: str, at: int, point: Point, heard_at: Callable[[str], tuple[Clock, int] | None]) -> Reading | None:
+    if point.clock is not None or (heard := heard_at(words[at:])) is None:
+        return None
+    return Reading(replace(point, clock=heard[0]), at + heard[1])
 
 
 def _days(words: str, at: int, point: Point, today: date, lean: Lean) -> Reading | None:
@@ -108,18 +123,21 @@ def _days(words: str, at: int, point: Point, today: date, lean: Lean) -> Reading
 def _offset(words: str, at: int, point: Point) -> Reading | None:
     if match := _NOW.match(words, at):
         return Reading(replace(point, offset=timedelta()), match.end())
-    match = _OFFSET.match(words, at) or _AGO.match(words, at)
-    if match is None:
-        return None
-    count = 0.5 if match["count"].startswith("half") else 1 if match["count"].startswith("a") else int(match["count"])
-    count += 0.5 if match["half"] or match["late_half"] else 0
-    length = timedelta(minutes=count * (60 if match["unit"] == "hour" else 1))
-    return Reading(replace(point, offset=-length if match.groupdict().get("ago") == "ago" else length), match.end())
+    if (match := _WITHIN.match(words, at)) and (found := length_at(words[match.end() :])):
+        stop = match.end() + found[1]
+        offset = -found[0] if match["way"] in {"last", "past"} else found[0]
+        return Reading(replace(point, offset=offset, bound="within"), stop) if words[stop : stop + 1] in {"", " "} else None
+    if (match := _IN.match(words, at)) and (found := length_at(words[match.end() :])):
+        end = _IN_TIME.match(words, match.end() + found[1])
+        return Reading(replace(point, offset=found[0]), end.end()) if end else None
+    if (found := length_at(words[at:])) and (match := _FROM_NOW.match(words, at + found[1])):
+        return Reading(replace(point, offset=-found[0] if match["ago"] == "ago" else found[0]), match.end())
+    return None
 
 
 def _todays_part(match: re.Match[str], point: Point, today: date) -> Reading | None:
     if point.part is not None or point.days is not None:
         return None
     day = today - timedelta(days=1) if match["last"] else today
-    part = PARTS[match["part"] or "night"]
+    part = PARTS[_HALVES.get(match["part"], match["part"]) or "night"]
     return Reading(replace(point, days=Days(day, day), part=part), match.end())

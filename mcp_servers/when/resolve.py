@@ -9,8 +9,12 @@ Pure. The decision tree:
    and a time that has passed mean next week's (bare hours: see `mcp_servers.when.clocks`);
 6. from one time to another: the earlier one inherits am or pm from the later where that keeps it earlier;
    an end that is not after its start is twelve hours later, or on the next day;
-7. `after`, `before`, `by`, `until`, `since`: one edge is given, the other is the day's or the present;
-8. everything else is not understood.
+7. `after`, `before`, `by`, `until`, `since`: one edge is given, the other is the day's or the present; of whole days `by`, `until` and
+   `through` hold the last one, `from friday on` the first, `before friday` and `after friday` not that Friday; what is open
+   ahead is seven days long, what is open back a year;
+8. `monday or tuesday`, `any day next week`: the days from the first to the last, to look through and not to put an event at;
+9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes;
+10. everything else is not understood; `mcp_servers.when.advice` says what to say instead.
 A wall time that a clock change skips is moved on by the length of the gap; one that comes twice is the first.
 What a day means is said in `mcp_servers.when.days`.
 """
@@ -18,47 +22,37 @@ What a day means is said in `mcp_servers.when.days`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 from mcp_servers.errors import NotUnderstood
-from mcp_servers.spans import Span, days_of
-from mcp_servers.when.clocks import DAY_MINUTES, Clock, Part
-from mcp_servers.when.days import Days, Lean, day_of_month
+from mcp_servers.spans import Span
+from mcp_servers.when.advice import advice_on
+from mcp_servers.when.dates import Days
 from mcp_servers.when.durations import duration_of
-from mcp_servers.when.points import CONNECTOR, Point, point_at
-from mcp_servers.when.words import normalised
+from mcp_servers.when.moments import USUAL_LENGTH, When, at_minutes, lasting, later, single, throughout, whole
+from mcp_servers.when.periods import FEASTS, Lean
+from mcp_servers.when.phrases import normalised
+from mcp_servers.when.points import point_at
+from mcp_servers.when.ranges import from_to
+from mcp_servers.when.words import MONTHS
 
-USUAL_LENGTH = timedelta(hours=1)
-"""How long something takes when only its start is given."""
-_HALF_DAY = DAY_MINUTES // 2
+__all__ = ["USUAL_LENGTH", "When", "at_minutes", "canonical_text", "later", "resolve"]
+
 _MAX_CHARS = 200
-Precision = Literal["days", "part", "time", "span"]
-_FOR_LENGTH = re.compile(r" for (?=\d|an? |half )(.+)$")
-
+_FOR_LENGTH = re.compile(r" for (.+)$")
+_TAIL_LENGTH = re.compile(r" ((?:\d+(?:\.\d+)?|an?|half(?: an?)?) (?:hour|h|minute)s?(?: (?:and )?(?:\d+(?: minutes?)?|a half))?)$")
+_LEAST_BARE_MINUTES = 5
+"""`in 2` may be hours."""
 _THIS_TIME_NEXT_WEEK = re.compile(r"\bthis time next week\b", re.IGNORECASE)
 _THIS_TIME = re.compile(r"\bthis time(?: on)? ", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class When:
-    """A resolved time. `precision` says how much of it was said.
-
-    `days`: whole days; `part`: a part of a day or a period with one open edge; `time`: a start, the end is
-    `USUAL_LENGTH` later; `span`: start and end.
-    """
-
-    span: Span
-    precision: Precision
-    has_day: bool
-    """A day was named; else the day is the next on which the clock shows that time."""
-    usual_start: datetime
-    """When something starts that must start at some moment of it."""
-
-    @property
-    def has_time(self) -> bool:
-        return self.precision != "days"
+_OF_YEAR = re.compile(
+    rf"\b((?:{'|'.join(MONTHS)})(?: \d{{1,2}}(?:st|nd|rd|th)?)?|q[1-4]|(?:{'|'.join(FEASTS)})(?: day)?)"
+    r",? (?:of )?(?P<which>this|next|last) year\b"
+)
+_MINUTES_PAST = re.compile(r"(?:at )?(?:a )?(?P<minutes>half|quarter|\d{1,2})(?: minutes?)? (?P<way>past|to)")
+_CHOICE = re.compile(r"\b(?:anytime|weekdays)\b")
+_EACH = re.compile(r"\beach (?:morning|afternoon|evening|night)\b")
 
 
 def resolve(text: str, now: datetime, lean: Lean = "ahead") -> When:
@@ -73,7 +67,7 @@ def resolve(text: str, now: datetime, lean: Lean = "ahead") -> When:
         found = None  # a year beyond the calendar
     # As instants: an hour that comes twice begins and ends with the same wall time.
     if found is None or found.span.end.timestamp() <= found.span.start.timestamp():
-        raise NotUnderstood(f'Cannot understand the time "{text}". Give a day or a time, such as "tomorrow at 3pm".')
+        raise NotUnderstood(f'Cannot understand the time "{text}". {advice_on(normalised(text[:_MAX_CHARS]), now.date())}')
     return found
 
 
@@ -82,17 +76,6 @@ def canonical_text(span: Span) -> str:
     if span.is_all_day:
         return f"{span.start.date().isoformat()}/{span.end.date().isoformat()}"
     return f"{span.start.isoformat()}/{span.end.isoformat()}"
-
-
-def later(moment: datetime, by: timedelta) -> datetime:
-    """`by` later in the world's time, whatever clocks do meanwhile."""
-    return (moment.astimezone(UTC) + by).astimezone(moment.tzinfo)
-
-
-def at_minutes(day: date, minutes: int, now: datetime) -> datetime:
-    """The wall time `minutes` after the midnight that `day` begins with, in the zone of `now`."""
-    wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
-    return wall.replace(tzinfo=now.tzinfo).astimezone(UTC).astimezone(now.tzinfo)
 
 
 def _canonical(text: str, now: datetime) -> When | None:
@@ -105,7 +88,7 @@ def _canonical(text: str, now: datetime) -> When | None:
             return None
         if all(len(part) == 10 for part in parts):
             first, end = date.fromisoformat(parts[0]), date.fromisoformat(parts[1])
-            return _whole(Days(first, end - timedelta(days=1)), now)
+            return whole(Days(first, end - timedelta(days=1)), now)
         start, end_moment = _moment(parts[0], now), _moment(parts[1], now)
         return When(Span(start, end_moment), "span", has_day=True, usual_start=start)
     except ValueError:
@@ -119,180 +102,43 @@ def _moment(text: str, now: datetime) -> datetime:
 
 def _said(text: str, now: datetime, lean: Lean) -> When | None:
     words = normalised(_THIS_TIME.sub(f"{now:%H:%M} ", _THIS_TIME_NEXT_WEEK.sub(f"{now:%H:%M} in 1 week", text)))
-    length: timedelta | None = None
+    words = _OF_YEAR.sub(lambda match: f"{match[1]} {now.year + {'next': 1, 'last': -1}.get(match['which'], 0)}", words)
+    if match := _MINUTES_PAST.fullmatch(words):
+        return _next_minutes(match, now)  # 9.
+    words = re.sub(r"^in (\d{1,2})$", lambda match: f"in {match[1]} minutes" if int(match[1]) >= _LEAST_BARE_MINUTES else "", words)
     if match := _FOR_LENGTH.search(words):
         try:
             length = duration_of(match[1])
-            words = words[: match.start()]
+            return (found := _read(words[: match.start()], now, lean)) and lasting(found, length)
         except NotUnderstood:
             pass  # `for 3 may` is no length: the words are read as they stand
-    first = point_at(words, 0, now.date(), lean)
-    if first.at >= len(words):
-        found = None if first.point.is_empty else _single(first.point, now, lean)
-    else:
-        found = _from_to(first.point, words[first.at :], now, lean)
-    return found if found is None or length is None else _lasting(found, length)
-
-
-def _from_to(start: Point, words: str, now: datetime, lean: Lean) -> When | None:
-    connector = CONNECTOR.match(words)
-    if connector is None:
-        return None
-    # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
-    bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
-    for today, way in bases:
-        second = point_at(words, connector.end(), today, way)
-        if second.at < len(words) or second.point.is_empty or start.bound or second.point.bound:
-            return None
-        if found := _range(start, second.point, now, lean):
-            return found
+    if found := _read(words, now, lean):
+        return found
+    if (match := _TAIL_LENGTH.search(words)) and (found := _read(words[: match.start()], now, lean)) and found.precision == "time":
+        return lasting(found, duration_of(match[1]))  # `friday at 3, 1 hour`
     return None
 
 
-def _lasting(found: When, length: timedelta) -> When | None:
-    if found.precision == "days":
-        days = round(length / timedelta(days=1))
-        if length != timedelta(days=days):
-            return None
-        return When(days_of(found.span.start, found.span.first_day + timedelta(days=days - 1)), "days", True, found.usual_start)
-    start = found.usual_start
-    return When(Span(start, later(start, length)), "span", found.has_day, start)
+def _read(words: str, now: datetime, lean: Lean) -> When | None:
+    first = point_at(words, 0, now.date(), lean)
+    point = first.point
+    found: When | None = None
+    if first.at < len(words):
+        found = from_to(point, words[first.at :], now, lean)
+    elif not point.is_empty:
+        found = single(point, now, lean)
+    if found is None or (_EACH.search(words) and point.days is None):
+        return None  # `mornings` are many
+    if _CHOICE.search(words) and found.span.first_day != found.span.last_day and found.precision == "days":
+        found = replace(found, is_choice=True)  # 8.
+    return throughout(found) if re.search(r"\bthroughout\b", words) else found
 
 
-def _whole(days: Days, now: datetime) -> When:
-    span = days_of(at_minutes(days.first, 0, now), days.last)
-    return When(span, "days", has_day=True, usual_start=span.start)
-
-
-def _single(point: Point, now: datetime, lean: Lean) -> When | None:
-    if point.offset is not None:  # 2.
-        if point.days or point.part or point.clock:
-            return None
-        start = later(now.replace(second=0, microsecond=0), point.offset)
-        return When(Span(start, later(start, USUAL_LENGTH)), "time", has_day=True, usual_start=start)
-    if point.bound:
-        return _bounded(point, now, lean)  # 7.
-    if point.days is not None and point.part is None and point.clock is None:
-        return _whole(point.days, now)  # 3.
-    if point.days is not None and point.days.first != point.days.last:
-        return None  # 8.: `next week at 3`
-    if point.clock is not None:  # 5.
-        minutes = point.clock.minutes(point.part)
-        start = at_minutes(_day_for(point, minutes, now, lean), minutes, now)
-        return When(Span(start, later(start, USUAL_LENGTH)), "time", point.days is not None, start)
-    return _part(point, now, lean)
-
-
-def _part(point: Point, now: datetime, lean: Lean) -> When | None:
-    part = point.part
-    if part is None:
+def _next_minutes(match: re.Match[str], now: datetime) -> When | None:
+    minutes = {"half": 30, "quarter": 15}.get(match["minutes"]) or int(match["minutes"])
+    if minutes > 59 or (match["way"] == "to" and match["minutes"] == "half"):
         return None
-    day = _day_for(point, part.to_hour * 60, now, lean)
-    span = Span(at_minutes(day, part.from_hour * 60, now), at_minutes(day, part.to_hour * 60, now))
-    return When(span, "part", point.days is not None, at_minutes(day, part.usual_hour * 60, now))  # 4.
-
-
-def _day_for(point: Point, minutes: int, now: datetime, lean: Lean) -> date:
-    """The named day, else the next (looking back: the last) on which the clock shows that time."""
-    today = now.date()
-    is_past = at_minutes(today, minutes, now) <= now
-    if point.days is not None:
-        is_meant_later = point.days.is_weekday_today and is_past and lean == "ahead"
-        return point.days.first + timedelta(days=7 if is_meant_later else 0)
-    if lean == "ahead":
-        return today + timedelta(days=1 if is_past else 0)
-    return today - timedelta(days=0 if is_past else 1)
-
-
-def _bounded(point: Point, now: datetime, lean: Lean) -> When | None:
-    present, today = now.replace(second=0, microsecond=0), now.date()
-    if point.days is not None and point.part is None and point.clock is None:
-        days = {
-            "before": Days(min(today, point.days.last), point.days.last),
-            "since": Days(point.days.first, max(today, point.days.first)),
-            "after": Days(point.days.last + timedelta(days=1), point.days.last + timedelta(days=7)),
-        }
-        return _whole(days[point.bound], now)
-    inner = _single(Point(point.days, point.part, point.clock), now, lean)
-    if inner is None:
-        return None
-    day = inner.span.first_day
-    if point.bound == "since":
-        span = Span(inner.span.start, present)
-    elif point.bound == "after":
-        edge = inner.span.start if point.clock else inner.span.end
-        span = Span(edge, at_minutes(day, DAY_MINUTES, now))
-    else:
-        day = (inner.span.start - timedelta(minutes=1)).date()  # midnight ends the day before
-        span = Span(present if day == today and present < inner.span.start else at_minutes(day, 0, now), inner.span.start)
-    return When(span, "part", inner.has_day, span.start)
-
-
-def _range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
-    if start.offset is not None or end.offset is not None:
-        return _from_now(start, end, now, lean)
-    start, end = _days_of_month(start, end)
-    if start.clock is None and end.clock is None:
-        return _day_range(start, end, now, lean)
-    if start.clock is None or (end.clock is None and end.part is not None):
-        return None
-    part = start.part or end.part
-    from_minutes, to_minutes = _clock_range(start.clock, end.clock, part)
-    day_point = Point(days=start.days or end.days)
-    if day_point.days and day_point.days.first != day_point.days.last:
-        return None
-    day = _day_for(day_point, from_minutes, now, lean)
-    last = end.days.last if start.days and end.days else day
-    if end.clock is not None and last > day:
-        to_minutes = end.clock.minutes(end.part)
-    first_moment, end_moment = at_minutes(day, from_minutes, now), at_minutes(last, to_minutes, now)
-    return When(Span(first_moment, end_moment), "span", day_point.days is not None, first_moment)
-
-
-def _from_now(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
-    first, last = _single(start, now, lean), _single(end, now, lean)
-    if first is None or last is None:
-        return None
-    stop = last.span.end if last.precision == "days" else last.span.start
-    return When(Span(first.span.start, stop), "span", True, first.span.start)
-
-
-def _days_of_month(start: Point, end: Point) -> tuple[Point, Point]:
-    """`3-5 may` and `may 3-5`: the bare number is a day of the other's month."""
-    if start.is_bare_number and start.clock and end.days and not (end.clock or end.part):
-        day = day_of_month(start.clock.hour, end.days.first)
-        if day is not None and end.days.first == end.days.last and not end.days.is_weekday:
-            start = Point(days=Days(day, day))
-    elif end.is_bare_number and end.clock and start.days and not (start.clock or start.part or start.days.is_weekday):
-        day = day_of_month(end.clock.hour, start.days.first)
-        if day is not None and day > start.days.last:
-            end = Point(days=Days(day, day))
-    return start, end
-
-
-def _day_range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
-    if start.part is not None or end.part is not None:
-        first, last = _single(start, now, lean), _single(Point(end.days or start.days, end.part), now, lean)
-        if first is None or last is None:
-            return None
-        return When(Span(first.span.start, last.span.end), "part", first.has_day, first.usual_start)
-    if start.days is None or end.days is None:
-        return None
-    first_day, last_day = start.days.first, end.days.last
-    return _whole(Days(first_day, last_day), now) if last_day >= first_day else None
-
-
-def _clock_range(start: Clock, end: Clock | None, part: Part | None) -> tuple[int, int]:
-    """Minutes of both ends (6.); without an end clock, the end of the day."""
-    if end is None:
-        return start.minutes(part), DAY_MINUTES
-    first, last = start.minutes(part), end.minutes(part)
-    if start.is_open and end.meridiem:
-        candidates = [start.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]
-        first = max((minutes for minutes in candidates if minutes < last), default=first)
-    elif end.is_open and start.meridiem:
-        candidates = [end.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]
-        last = min((minutes for minutes in candidates if minutes > first), default=last)
-    elif end.is_open and last <= first < last + _HALF_DAY:
-        last += _HALF_DAY
-    return first, last if last > first else last + DAY_MINUTES
+    past = (minutes if match["way"] == "past" else 60 - minutes) % 60
+    present = now.replace(second=0, microsecond=0)
+    start = later(present, timedelta(minutes=(past - present.minute - 1) % 60 + 1))
+    return When(Span(start, later(start, USUAL_LENGTH)), "time", has_day=True, usual_start=start)

@@ -37,7 +37,7 @@ def test_case_spaces_and_punctuation_do_not_matter(said: str) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["florp", "", " ", "tomorrow florp", "next week at 3", "tomorrow at 25", "32/13", "the 99th", "-", "/", "3-",
+    ["florp", "", " ", "tomorrow florp", "tomorrow at 25", "32/13", "the 99th", "-", "/", "3-",
      "to", "at", "february 30", "9" * 500, "in 99999999 years", "9999-12-31"],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_a_sentence(said: str) -> None:

@@ -1,0 +1,140 @@
+"""From one point in time to another, or one of several: `friday 10 to 11`, `3-5 may`, `monday or tuesday`.
+
+Pure. The rules 3 and 6 of `mcp_servers.when.resolve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from mcp_servers.spans import Span
+from mcp_servers.when.clocks import DAY_MINUTES, Clock, Part
+from mcp_servers.when.dates import Days, day_of_month
+from mcp_servers.when.moments import When, at_minutes, day_for, single, whole
+from mcp_servers.when.periods import Lean
+from mcp_servers.when.points import CONNECTOR, Point, point_at
+
+_HALF_DAY = DAY_MINUTES // 2
+_SEVERAL = frozenset({"and", "or"})
+
+
+def from_to(start: Point, words: str, now: datetime, lean: Lean) -> When | None:
+    """What `start` and the `words` behind it, which begin with what joins them, mean together.
+
+    Args:
+        start: what was read before.
+        words: such as `to 11` or `or tuesday`.
+        now: of the message.
+        lean: where open dates are looked for.
+    """
+    connector = CONNECTOR.match(words)
+    if connector is None or start.bound:
+        return None
+    # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
+    bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
+    for today, way in bases:
+        second = point_at(words, connector.end(), today, way)
+        end = second.point
+        if end.is_empty or end.bound:
+            return None
+        if second.at < len(words):
+            if connector[0] in _SEVERAL and (more := _both(start, end)):
+                return from_to(more, words[second.at :], now, lean)
+            continue
+        if found := _joined(start, end, connector[0], now, lean):
+            return found
+    return None
+
+
+def _both(start: Point, end: Point) -> Point | None:
+    """Two of three or more that are named one by one; only days are."""
+    if start.days is None or end.days is None or Point(start.days) != start or Point(end.days) != end:
+        return None
+    return Point(Days(start.days.first, end.days.last)) if start.days.first <= end.days.last else None
+
+
+def _joined(start: Point, end: Point, connector: str, now: datetime, lean: Lean) -> When | None:
+    if connector == "until" and start.days and end.days is None and Point(start.days) == start and end.offset is None:
+        return single(replace(end, days=start.days, bound="until"), now, lean)  # `tomorrow till 5`
+    if connector in _SEVERAL and start.part is None and start.clock is None and end.part is not None and end.clock is None:
+        return None  # `tuesday or wednesday afternoon` are two afternoons
+    if connector != "or":
+        return _range(start, end, now, lean)
+    start, end = _days_of_month(start, end)
+    if start.clock or end.clock or start.offset is not None or end.offset is not None:
+        return None  # `3 or 4` is no one time
+    if start.days and end.days and not end.days.is_weekday and end.days.last < start.days.first:
+        start, end = end, start  # `tomorrow or today`
+    found = _range(start, end, now, lean)
+    return found and replace(found, is_choice=True)
+
+
+def _range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
+    if start.offset is not None or end.offset is not None:
+        return _from_now(start, end, now, lean)
+    start, end = _days_of_month(start, end)
+    if start.clock is None and end.clock is None:
+        return _day_range(start, end, now, lean)
+    if start.clock is None or (end.clock is None and end.part is not None):
+        return None
+    part = start.part or end.part
+    from_minutes, to_minutes = _clock_range(start.clock, end.clock, part)
+    day_point = Point(days=start.days or end.days)
+    if day_point.days and day_point.days.first != day_point.days.last:
+        return None
+    day = day_for(day_point, from_minutes, now, lean)
+    last = end.days.last if start.days and end.days else day
+    if end.clock is not None and last > day:
+        to_minutes = end.clock.minutes(end.part)
+    first_moment, end_moment = at_minutes(day, from_minutes, now), at_minutes(last, to_minutes, now)
+    return When(Span(first_moment, end_moment), "span", day_point.days is not None, first_moment)
+
+
+def _from_now(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
+    first, last = single(start, now, lean), single(end, now, lean)
+    if first is None or last is None:
+        return None
+    stop = last.span.end if last.precision == "days" else last.span.start
+    return When(Span(first.span.start, stop), "span", True, first.span.start)
+
+
+def _days_of_month(start: Point, end: Point) -> tuple[Point, Point]:
+    """`3-5 may` and `may 3-5`: the bare number is a day of the other's month."""
+    if start.is_bare_number and start.clock and end.days and not (end.clock or end.part):
+        day = day_of_month(start.clock.hour, end.days.first)
+        if day is not None and end.days.first == end.days.last and not end.days.is_weekday:
+            start = Point(days=Days(day, day))
+    elif end.is_bare_number and end.clock and start.days and not (start.clock or start.part or start.days.is_weekday):
+        day = day_of_month(end.clock.hour, start.days.first)
+        if day is not None and day > start.days.last:
+            end = Point(days=Days(day, day))
+    return start, end
+
+
+def _day_range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
+    if start.part is not None or end.part is not None:
+        first, last = single(start, now, lean), single(Point(end.days or start.days, end.part), now, lean)
+        if first is None or last is None:
+            return None
+        return When(Span(first.span.start, last.span.end), "part", first.has_day, first.usual_start)
+    if start.days is None or end.days is None:
+        return None
+    first_day, last_day = start.days.first, end.days.last
+    return whole(Days(first_day, last_day), now) if last_day >= first_day else None
+
+
+def _clock_range(start: Clock, end: Clock | None, part: Part | None) -> tuple[int, int]:
+    """Minutes of both ends (6.); without an end clock, the end of the day."""
+    if end is None:
+        return start.minutes(part), DAY_MINUTES
+    first, last = start.minutes(part), end.minutes(part)
+    if start.is_open and end.meridiem:
+        candidates = [start.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]
+        first = max((minutes for minutes in candidates if minutes < last), default=first)
+    elif end.is_open and start.meridiem:  # the next time that the clock shows it: `10pm to 2` is over at 2 at night
+        candidates = [end.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]
+        last = min(minutes + day for minutes in candidates for day in (0, DAY_MINUTES) if minutes + day > first)
+    elif end.is_open and last <= first < last + _HALF_DAY:
+        last += _HALF_DAY
+    return first, last if last > first else last + DAY_MINUTES

@@ -1,0 +1,130 @@
+"""The many ways in which people type a time are understood, or refused with what to say instead; never taken for another time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_servers.errors import NotUnderstood
+from mcp_servers.spans import period_text, span_text
+from mcp_servers.when import duration_of, event_length_of, later, resolve
+from tests.mcp_servers.when_wordings import ROWS
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 18, 9, 15, tzinfo=BERLIN)
+NOWS = st.integers(0, 8_000_000).map(lambda minutes: later(datetime(2020, 1, 1, tzinfo=BERLIN), timedelta(minutes=minutes)))
+HEAP = (
+    "week of before after monday or tuesday weekdays anytime in 5 next hour at 930 9 30 the 23 until onward each mornings all afternoon"
+    " twenty past half first day christmas weekfrom 2 fridays early late year - to for an hour friday pm within few ago second may"
+).split()
+
+
+@pytest.mark.parametrize(("said", "meant", "precision"), ROWS)
+def test_words_mean_the_span_that_a_person_means(said: str, meant: str, precision: str) -> None:
+    when = resolve(said, NOW)
+    assert (period_text(when.span) if precision == "days" else span_text(when.span), when.precision) == (meant, precision)
+
+
+@given(NOWS, st.sampled_from([row[0] for row in ROWS]))
+def test_every_wording_of_the_table_is_understood_on_every_day(now: datetime, said: str) -> None:
+    span = resolve(said, now).span
+    assert span.start.astimezone(UTC) < span.end.astimezone(UTC)
+
+
+@given(NOWS, st.lists(st.sampled_from(HEAP), max_size=7), st.sampled_from(("ahead", "back")))
+def test_any_heap_of_their_words_is_a_span_or_a_sentence(now: datetime, words: list[str], lean: str) -> None:
+    try:
+        span = resolve(" ".join(words), now, "back" if lean == "back" else "ahead").span
+    except NotUnderstood:
+        return
+    assert span.start.timestamp() < span.end.timestamp()
+
+
+@given(NOWS, st.sampled_from(("christmas", "friday", "the 5th", "next week", "the weekend", "5 december", "june")))
+def test_before_and_after_leave_a_day_out_and_until_and_onwards_hold_it(now: datetime, day: str) -> None:
+    meant, spans = resolve(day, now).span, {word: resolve(f"{word} {day}", now).span for word in ("before", "until", "through", "after")}
+    is_today = day == "friday" and meant.first_day == now.date()  # `before friday`, said on a Friday, is before the next one
+    assert spans["before"].last_day == meant.first_day - timedelta(days=1) + timedelta(days=7 * is_today)
+    assert spans["until"].last_day == spans["through"].last_day == meant.last_day
+    assert spans["after"].first_day == meant.last_day + timedelta(days=1)
+    assert resolve(f"from {day} on", now).span.first_day == meant.first_day
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "last"),
+    [("before friday", date(2025, 11, 11), date(2026, 11, 12)), ("until friday", date(2025, 11, 12), date(2026, 11, 13)),
+     ("after friday", date(2026, 11, 14), date(2026, 11, 18)), ("since friday", date(2026, 11, 13), date(2026, 11, 18)),
+     ("after 3 may", date(2026, 5, 4), date(2026, 11, 18)), ("the past week", date(2026, 11, 12), date(2026, 11, 18))],
+)  # fmt: skip
+def test_looking_back_an_open_period_reaches_a_year_back_or_to_today(said: str, first: date, last: date) -> None:
+    span = resolve(said, NOW, "back").span
+    assert (span.first_day, span.last_day) == (first, last)
+
+
+@pytest.mark.parametrize("said", ["next week at 3", "next week after 5", "any day next week after 5", "mornings next week", "mornings",
+                                  "evenings this week", "an evening next week", "next week in the afternoon", "weekdays at 7"])  # fmt: skip
+def test_a_time_on_each_of_several_days_is_refused_with_what_to_say_instead(said: str) -> None:
+    with pytest.raises(NotUnderstood, match="That is a time on each of several days. Say one day, such as"):
+        resolve(said, NOW)
+
+
+@pytest.mark.parametrize("said", ["3 or 4", "monday or tuesday at 3", "friday at noon or 1", "tuesday or wednesday afternoon"])
+def test_one_of_several_times_is_refused_and_says_to_name_one(said: str) -> None:
+    with pytest.raises(NotUnderstood, match="These are several times. Say one of them."):
+        resolve(said, NOW)
+
+
+@pytest.mark.parametrize("said", ["every friday at 3", "daily", "weekly on monday"])
+def test_what_repeats_is_refused_and_says_to_give_the_first_time(said: str) -> None:
+    with pytest.raises(NotUnderstood, match="That repeats. Give the first time of it"):
+        resolve(said, NOW)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["in 2", "1 hour", "tomorrow 1 hour", "in 5 fridays ago", "the friday after", "friday 28", "each friday", "last thing tonight",
+     "shortly before noon", "later", "asap", "monday after next", "pm", "week of may"],
+)  # fmt: skip
+def test_what_could_be_taken_for_another_time_is_refused(said: str) -> None:
+    with pytest.raises(NotUnderstood):
+        resolve(said, NOW)
+
+
+def test_one_of_several_days_is_told_from_a_period() -> None:
+    choices = ("monday or tuesday", "any day next week", "sometime next week", "weekdays", "friday morning or afternoon", "later today")
+    assert all(resolve(said, NOW).is_choice for said in choices)
+    assert not any(resolve(said, NOW).is_choice for said in ("next week", "monday and tuesday", "any time tomorrow", "monday to friday"))
+
+
+def test_what_is_to_be_done_by_a_time_is_put_before_it() -> None:
+    assert {said: resolve(said, NOW).usual_start.hour for said in ("by 5pm tomorrow", "before noon tomorrow", "friday by 10")} == {
+        "by 5pm tomorrow": 16, "before noon tomorrow": 11, "friday by 10": 9,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "minutes"),
+    [("a whole day", 1440), ("full day", 1440), ("the entire day", 1440), ("hour", 60), ("hour and a half", 90), ("an hour and half", 90),
+     ("a quarter of an hour", 15), ("three quarters of an hour", 45), ("3/4 hour", 45), ("an hour and a quarter", 75), ("2 1/2 hours", 150),
+     ("1,5 hours", 90), ("1\u00bd hours", 90), ("\u00bd hour", 30), ("an hour and 15", 75), ("twenty five minutes", 25), ("45'", 45),
+     ("forty-five minutes", 45), ("sixty minutes", 60), ("couple of hours", 120), ("an hour or so", 60), ("roughly 2 hours", 120),
+     ("max 1 hour", 60), ("up to an hour", 60), ("at least an hour", 60), ("30 minutes long", 30), ("hour-long", 60), ("90 min", 90),
+     ("a fortnight", 14 * 1440), ("1h", 60), ("1h 30m", 90), ("2 h", 120)],
+)  # fmt: skip
+def test_a_length_of_time_is_understood(said: str, minutes: int) -> None:
+    assert duration_of(said) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("said", ["minutes", "h", "10-15 minutes", "overnight", "an hour or two", "2 hours minute", "until 5"])
+def test_what_is_no_one_length_is_refused(said: str) -> None:
+    with pytest.raises(NotUnderstood, match="Give a length"):
+        duration_of(said)
+
+
+def test_half_a_day_in_a_calendar_is_half_of_a_days_work() -> None:
+    assert {event_length_of(said) for said in ("half a day", "half day", "a half-day")} == {timedelta(hours=4)}
+    assert event_length_of("all day") == timedelta(days=1)
