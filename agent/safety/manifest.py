@@ -146,6 +146,7 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("mail", "draft_reply"): _WRITE_QUOTING,
         ("mail", "find_mails"): _READ,
         ("mail", "list_threads"): _READ,
+        ("mail", "read_message"): _READ,
         ("mail", "read_thread"): _READ,
         ("mail", "list_attachments"): _READ,
         ("mail", "read_attachment"): _READ,

@@ -265,7 +265,9 @@ class TurnLoop:
 
     def _context(self) -> dict[str, Any]:
         zone = {"zone": self._ports.zone_name} if self._ports.zone_name else {}
-        return {CONTEXT_KEY: {"now": self._state.now, **zone}}
+        # A text may name an extended tool where the model that reads it can call one.
+        extended = {"extended": True} if self._state.shown in {"all", "bridge"} else {}
+        return {CONTEXT_KEY: {"now": self._state.now, **zone, **extended}}
 
     def _post(self, event: TurnInput) -> None:
         # The turn may have ended meanwhile; what comes late is nobody's business any more.

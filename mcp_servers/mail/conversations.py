@@ -8,6 +8,7 @@ from typing import Any
 from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, removed_of, whole, whole_fields
+from mcp_servers.mail.model import Mail
 from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.threads import Place, page_of, place_of, threads_of, without_copies
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
@@ -19,7 +20,7 @@ from mcp_servers.protocol.calls import Call, Handler, Outcome
 THREAD_FOLDERS = (INBOX, ARCHIVE, SENT)
 """Where the mails of a conversation are."""
 BUDGET_CHARS = 8000
-"""Of a conversation in one answer; the cursor shows the rest."""
+"""Of a conversation or a mail in one answer; the cursor shows the rest."""
 
 
 class Conversations:
@@ -29,7 +30,12 @@ class Conversations:
         self._store = store
 
     def handlers(self) -> dict[str, Handler]:
-        return {"find_mails": self.find_mails, "list_threads": self.list_threads, "read_thread": self.read_thread}
+        return {
+            "find_mails": self.find_mails,
+            "list_threads": self.list_threads,
+            "read_message": self.read_message,
+            "read_thread": self.read_thread,
+        }
 
     def find_mails(self, call: Call) -> Outcome:
         mails = filtered(self._store, self._mails(call, (INBOX,)), call)
@@ -52,6 +58,24 @@ class Conversations:
         removed = removed_of(mail for thread in page.items for mail in thread)
         found = {"threads": [[placed(mail, call.now) for mail in thread] for thread in page.items], "removed": removed}
         return self._outcome(lines, "thread", found, left=page.left, cursor=page.cursor)
+
+    def read_message(self, call: Call) -> Outcome:
+        mail, parsed = find(self._store, call.text("mail"))
+        place = place_of(call.text("cursor")) or Place(mail.number, 0)
+        if place.number != mail.number:
+            raise Refusal(f"This cursor is of m{place.number}, and the mail is m{mail.number}. Name m{place.number}, or ask without it.")
+        shown = whole(mail, parsed, call.now)
+        quoted = quote(shown, parsed, call.now)
+        piece = part(quoted, place.offset, place.offset + BUDGET_CHARS)
+        end = place.offset + len(piece.text)
+        left = max(0, len(quoted.text) - end)
+        cursor = cursor_of(shown, end) if left else ""
+        files = [f"{count_text(len(shown.attachments), 'file')} with it: list_attachments"] if shown.attachments else []
+        more = [f'{left} more characters: cursor "{cursor}"'] if left else []
+        text = "\n".join([piece.block(secrets.token_hex(TOKEN_BYTES)), *files, *more])
+        head = {key: value for key, value in whole_fields(shown).items() if key != "text"}
+        found = {"mail": {**placed(mail, call.now), **head, **piece.fields()}, "left": left, "cursor": cursor}
+        return Outcome(text, {**found, "untrusted": True}, is_fenced=True)
 
     def read_thread(self, call: Call) -> Outcome:
         mail, _ = find(self._store, call.text("mail"))
@@ -114,3 +138,8 @@ class Conversations:
         shown = "\n".join([shape.found_text(lines, noun, left=left, cursor=cursor), *left_out])
         state = {"left": left, "cursor": cursor, "problems": list(problems), "left_out": list(left_out)}
         return Outcome(shape.with_problems(shown, problems), {**found, **state, "untrusted": True})
+
+
+def cursor_of(mail: Mail, offset: int) -> str:
+    """Where reading a mail goes on, after so many characters."""
+    return f"{mail.id}+{offset}"

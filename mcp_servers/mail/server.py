@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_servers.mail import shape
-from mcp_servers.mail.conversations import Conversations
+from mcp_servers.mail.conversations import BUDGET_CHARS, Conversations, cursor_of
 from mcp_servers.mail.drafting import Drafting
 from mcp_servers.mail.drafts import Drafts
 from mcp_servers.mail.fields import fields, listed, quote, removed_of, whole, whole_fields
@@ -18,6 +18,7 @@ from mcp_servers.mail.labelling import Labelling
 from mcp_servers.mail.search import filtered, find, wanted_by
 from mcp_servers.mail.tools import TOOLS
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outside.quotes import part
 from mcp_servers.outside.quoting import count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome
 
@@ -58,5 +59,11 @@ class MailTools:
     def read_mail(self, call: Call) -> Outcome:
         indexed, parsed = find(self._store, call.text("mail"))
         mail = whole(indexed, parsed, call.now)
-        quoted = quote(mail, parsed, call.now).fields()
-        return Outcome(shape.mail_text(mail), {"mail": whole_fields(mail), "quoted": quoted, "untrusted": True})
+        quoted = part(quote(mail, parsed, call.now), 0, BUDGET_CHARS)
+        left = len(mail.text) - len(quoted.text)
+        found: dict[str, Any] = {"mail": {**whole_fields(mail), "text": quoted.text}, "quoted": quoted.fields(), "left": left}
+        cursor = cursor_of(mail, BUDGET_CHARS) if left else ""
+        text, unseen = shape.mail_text(mail), len(mail.text) - shape.MAX_TEXT_CHARS
+        if unseen > 0 and call.lists_extended:
+            text = f"{text}\n{shape.more_text(unseen, cursor_of(mail, shape.MAX_TEXT_CHARS))}"
+        return Outcome(text, {**found, "cursor": cursor, "untrusted": True})

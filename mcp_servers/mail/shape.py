@@ -17,7 +17,7 @@ from mcp_servers.outside.quoting import count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 
 MAX_TEXT_CHARS = 2000
-"""How much of a mail a result shows; the structured result has all of it."""
+"""How much of a mail the text of `read_mail` shows; `read_message` shows the rest."""
 _UNITS = ("bytes", "KB", "MB", "GB")
 
 
@@ -41,6 +41,11 @@ def mail_text(mail: Mail) -> str:
         text = f"{text[:MAX_TEXT_CHARS].rstrip()}\n[{len(mail.text) - MAX_TEXT_CHARS} more characters]"
     head = f"{mail.id} from {mail.sender.full}, {moment_text(mail.sent_at)}"
     return f"{head}\nSubject: {mail.subject}\n{fenced(text)}"
+
+
+def more_text(left: int, cursor: str) -> str:
+    """`3000 more characters: read_message with cursor "m12+2000"`."""
+    return f'{left} more characters: read_message with cursor "{cursor}"'
 
 
 def draft_text(draft: Draft) -> str:

@@ -62,6 +62,13 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("find_mails", "Search mails page by page, in one folder or account or all.", "read", _FILTERS, is_extended=True),
     ToolSpec("list_threads", "List conversations, that with the newest mail first.", "read", _FILTERS, is_extended=True),
     ToolSpec(
+        "read_message",
+        "Read one mail whole, part by part, where read_mail shows only how it begins.",
+        "read",
+        (_MAIL, _CURSOR),
+        is_extended=True,
+    ),
+    ToolSpec(
         "read_thread", "Read the whole conversation that a mail belongs to, newest first.", "read", (_MAIL, _CURSOR), is_extended=True
     ),
     ToolSpec("list_attachments", "List the files that come with a mail.", "read", (_MAIL,), is_extended=True),

@@ -35,6 +35,8 @@ class Call:
     """Of the call as it came: tool, arguments and `host`."""
     grant: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The agent service's seal, unchecked; empty for any other client."""
+    lists_extended: bool = True
+    """Whoever asks can reach the extended tools, so that a text may name one."""
 
     def text(self, name: str) -> str:
         """An argument, or nothing where it was left out."""

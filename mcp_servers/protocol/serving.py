@@ -198,7 +198,10 @@ async def _run(server: ToolServer, spec: ToolSpec, arguments: Mapping[str, Any],
         raise Refusal(f"{spec.name} only reads. There is nothing to prepare. Make the call itself.")
     host = _texts(meta.get(HOST_KEY))
     digest = digest_of(spec.name, arguments, host)
-    call = Call(checked(spec, arguments), _now(meta.get(CONTEXT_KEY), server.zone), host, digest, _texts(meta.get(GRANT_KEY)))
+    context = meta.get(CONTEXT_KEY)
+    # The agent service says whether its model can reach them; any other client is served every tool.
+    lists_extended = CONTEXT_KEY not in meta or _texts(context).get("extended") is True
+    call = Call(checked(spec, arguments), _now(context, server.zone), host, digest, _texts(meta.get(GRANT_KEY)), lists_extended)
     done = await server.handlers[spec.name](call)
     if isinstance(done, Plan):
         # What a dry run shows quotes what it found: titles, places, subjects.

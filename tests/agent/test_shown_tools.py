@@ -6,7 +6,7 @@ import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -219,3 +219,22 @@ async def test_a_model_one_tier_up_goes_on_in_the_same_turn_with_the_tools_that_
     assert shown_in(events) == ["core", "bridge"]
     assert [effect["tool"] for effect in agent.effects] == ["strange"], "as the rules of the larger model let it"
     assert {tool["function"]["name"] for tool in big.requests[0]["tools"]} >= OWN_NAMES
+
+
+async def test_servers_are_told_whether_the_model_can_reach_the_extended_tools(home: Home):
+    class Telling(RoomyTools):
+        told: list[Any] = []
+
+        async def call(self, name: str, arguments: Any, *, meta: Any, **options: Any) -> Any:
+            self.told.append(meta["variet/context"].get("extended"))
+            return await super().call(name, arguments, meta=meta, **options)
+
+    tools = Telling()
+    script = [say for _ in range(2) for say in (Say("", [("list_events", {"title": "x"})]), Say("Done."))]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, tools=tools) as agent:
+            agent.model.meta = {"n_ctx": 2048}
+            await agent.ask("one", tier="fast")
+            agent.model.meta = {"n_ctx": 32_768}
+            await agent.ask("two", tier="balanced")
+    assert tools.told == [None, True]

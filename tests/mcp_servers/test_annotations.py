@@ -41,8 +41,8 @@ WHY = {
         TELLS: "add_event change_event remove_event respond_to_invitation",
     },
     "mail": {
-        READS: "search_mail read_mail find_mails list_threads read_thread list_attachments read_attachment list_folders list_labels "
-        "list_drafts",
+        READS: "search_mail read_mail find_mails list_threads read_message read_thread list_attachments read_attachment list_folders "
+        "list_labels list_drafts",
         ADDS: "draft_mail draft_reply draft_reply_all draft_forward",
         MOVES: "move_mail archive_mail restore_mail label_mail",
         TAKES_AWAY: "trash_mail discard_draft",
