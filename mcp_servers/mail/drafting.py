@@ -16,14 +16,17 @@ from mcp_servers.mailbox.draft_keeping import cleared, save
 from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
+from mcp_servers.mailbox.passing_on import enclosed, needs_whole, wire_bytes
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outside.quoting import clean_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
-MAX_PASSED_ON_BYTES = 20 * 1024 * 1024
-"""Files that go with a mail; most servers take no more than 25 MB, and base64 makes them a third larger."""
+MAX_PASSED_ON_BYTES = 24_000_000
+"""Of what goes with a mail, as it is on its way: most servers take no more than 25 MB of all of it."""
+MAX_FILES = 100
+"""Beside a mail that holds them all."""
 
 
 class Drafting:
@@ -66,10 +69,15 @@ class Drafting:
         body = clean_text(call.text("body"))
         content = self._store.content(mail) or b""
         files = [attachment.enclosure for attachment in attachments_of(content)]
-        # Of a larger mail only the beginning is read: its last file would go on cut off.
-        if len(content) >= MAX_MAIL_BYTES or sum(len(file.content) for file in files) > MAX_PASSED_ON_BYTES:
-            raise Refusal(f"The files of m{mail.number} are too big to be passed on. Send it with a mail program.")
+        if needs_whole(content):
+            original = enclosed(content, parsed.subject)
+            # The files are in it, too; beside it they are for whoever's program does not open mails within mails.
+            is_room = len(files) < MAX_FILES and wire_bytes([*files, original]) <= MAX_PASSED_ON_BYTES
+            files = [*files, original] if is_room else [original]
         letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
+        # Of a larger mail only the beginning is read: its last file would go on cut off.
+        if len(content) >= MAX_MAIL_BYTES or wire_bytes(files) + len(letter.body.encode()) * 3 > MAX_PASSED_ON_BYTES:
+            raise Refusal(f"m{mail.number} and its files are too big to be passed on. Send it with a mail program.")
         arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}
         return self._plan(call, letter, arguments, about=mail, files=files)
 

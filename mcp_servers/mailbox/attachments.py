@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from typing import cast
 
-from mcp_servers.mailbox.mime import Enclosure, file_parts
+from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, file_parts
 from mcp_servers.mailbox.opening import message_of
+from mcp_servers.mailbox.passing_on import may_travel
+from mcp_servers.mailbox.writing import UNTOUCHED
 from mcp_servers.outside.quoting import clean_line
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
@@ -41,7 +43,8 @@ class Attachment:
     @property
     def enclosure(self) -> Enclosure:
         """The same file, to go with another mail."""
-        is_container = self.kind.startswith(("multipart/", "message/"))
+        is_mail = self.kind == MAIL_KIND and may_travel(self.content)
+        is_container = self.kind.startswith(("multipart/", "message/")) and not is_mail
         return Enclosure(self.name, _ANY_KIND if is_container else self.kind, self.content, self.charset)
 
 
@@ -70,7 +73,8 @@ def _content(part: EmailMessage) -> bytes:
     try:
         if part.is_multipart():
             inner = cast("list[Message]", part.get_payload())
-            return inner[0].as_bytes() if part.get_content_maintype() == "message" and inner else part.as_bytes()
+            whole = inner[0] if part.get_content_maintype() == "message" and inner else part
+            return whole.as_bytes(policy=UNTOUCHED)
         raw = part.get_payload(decode=True)
         return raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
     except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError):

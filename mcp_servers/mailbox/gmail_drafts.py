@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from email import message_from_bytes
+from email.message import EmailMessage
 from typing import Any, cast
 
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, decoded, encoded, header_of
+from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, decoded, encoded, header_of
 from mcp_servers.mailbox.mime import parse, quotable_id
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
-from mcp_servers.mailbox.writing import AS_IT_IS
+from mcp_servers.mailbox.writing import with_headers
 
 Json = dict[str, Any]
 ME = "me"
@@ -52,6 +52,10 @@ class GmailDrafts:
         """
         if draft_of(content):
             return content
+        mail = parse(content)
+        written_to = (person.address for person in (mail.sender, *mail.to, *mail.cc, *mail.bcc))
+        if strange := beyond_ascii(written_to):
+            raise Refusal(f"{strange} The draft is kept here alone. Write it with Gmail itself.")
         key = quotable_id(content).strip("<>").partition("@")[0]
         draft = None if is_new else self._found(key, content)
         return self._named(content, draft or self._put(content, key))
@@ -86,11 +90,12 @@ class GmailDrafts:
         return True
 
     def _put(self, content: bytes, key: str) -> str:
-        message = message_from_bytes(unmarked(content), policy=AS_IT_IS)
-        del message[MARK]
-        message[MARK] = key
+        def change(message: EmailMessage) -> None:
+            del message[MARK]
+            message[MARK] = key
+
         try:
-            return self._made(message.as_bytes(), mark_of(content))
+            return self._made(with_headers(unmarked(content), change), mark_of(content))
         except Unanswered as error:
             try:
                 found = self._found(key, content)

@@ -128,6 +128,16 @@ def header_of(message: Json, name: str) -> str:
     return next((value.strip() for each, value in _headers(payload) if each.lower() == name.lower()), "")
 
 
+def beyond_ascii(addresses: Iterable[str]) -> str:
+    """Why Gmail is not asked to write to these, in a sentence; empty where it can be.
+
+    Its API takes a mail in the form of RFC 2822, whose head is ASCII, and says nothing of RFC 6532. People report that it reads other bytes
+    in a head as Latin-1: that is somebody else's address. An encoded word is none at all.
+    """
+    strange = ", ".join(dict.fromkeys(address for address in addresses if not address.isascii()))
+    return f"Gmail is given no addresses with letters beyond ASCII from here ({strange})." if strange else ""
+
+
 def decoded(data: str) -> bytes:
     """Base64 as Gmail writes it; nothing where it is none."""
     try:

@@ -6,12 +6,12 @@ UTF-8. What is written is one plain text with the headers that keep a thread tog
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime, parsedate_to_datetime
@@ -19,7 +19,7 @@ from typing import cast
 
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
 from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond
-from mcp_servers.mailbox.writing import AS_IT_IS, WRITING
+from mcp_servers.mailbox.writing import WRITING, with_headers
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 
@@ -27,6 +27,7 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _QUOTABLE_ID = re.compile(r"<[!#-;=?-\[\]-~]+>")
 _MAX_REFERENCES = 20
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+MAIL_KIND = "message/rfc822"
 _LAST_YEAR = 9990
 """Later dates are no mail's, and the last of them do not exist in every time zone."""
 
@@ -121,11 +122,37 @@ def compose(letter: Letter, *, sender: str, message_id: str, at: datetime, enclo
         message["In-Reply-To"] = letter.in_reply_to
         message["References"] = " ".join(thread(letter.references, letter.in_reply_to))
     message.set_content(letter.body.rstrip("\n") + "\n")
-    for enclosure in enclosures:
+    mails: dict[bytes, bytes] = {}
+    for place, enclosure in enumerate(enclosures):
         main, _, sub = enclosure.kind.partition("/")
+        if enclosure.kind == MAIL_KIND:
+            # Nobody who wrote the mail can know it: it is made of the id of ours.
+            stand_in = hashlib.sha256(f"{message_id} {place}".encode()).hexdigest()
+            message.add_attachment(b"", maintype="application", subtype="octet-stream", filename=enclosure.name)
+            _become_mail(_last_part(message), stand_in, is_wide=not enclosure.content.isascii())
+            mails[stand_in.encode()] = enclosure.content
+            continue
         said = {"charset": enclosure.charset} if enclosure.charset else None
         message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=enclosure.name, params=said)
-    return message.as_bytes()
+    if mails:
+        message.set_boundary(hashlib.sha256(f"{message_id} parts".encode()).hexdigest())
+        if not all(map(bytes.isascii, mails.values())):
+            message["Content-Transfer-Encoding"] = "8bit"
+    content = message.as_bytes()
+    for stand_in, whole in mails.items():
+        content = content.replace(stand_in, whole, 1)
+    return content
+
+
+def _last_part(message: EmailMessage) -> EmailMessage:
+    return cast("list[EmailMessage]", message.get_payload())[-1]
+
+
+def _become_mail(part: EmailMessage, stand_in: str, *, is_wide: bool) -> None:
+    """A mail within a mail, which no encoding may hide (RFC 2046), with something in its place until all of it is bytes."""
+    part.replace_header("Content-Type", MAIL_KIND)
+    part.replace_header("Content-Transfer-Encoding", "8bit" if is_wide else "7bit")
+    part.set_payload(stand_in)
 
 
 def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
@@ -136,10 +163,12 @@ def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
 
 def redated(content: bytes, at: datetime) -> bytes:
     """The same mail with the time at which it is sent, and without Bcc."""
-    message = message_from_bytes(content, policy=AS_IT_IS)
-    del message["Date"], message["Bcc"]
-    message["Date"] = format_datetime(at)
-    return message.as_bytes()
+
+    def change(message: EmailMessage) -> None:
+        del message["Date"], message["Bcc"]
+        message["Date"] = format_datetime(at)
+
+    return with_headers(content, change)
 
 
 def quotable_id(content: bytes) -> str:
@@ -244,7 +273,9 @@ def _is_plain(message: EmailMessage, files: Sequence[EmailMessage] | None) -> bo
         return False
     attached = {id(part) for part in files}
     try:
-        readable = [part for part in message.walk() if not part.is_multipart() and id(part) not in attached]
+        # A mail that goes with it is a file like any other, whatever is within.
+        readable = [part for part, _ in _leaves(message, "") if id(part) not in attached]
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return False
-    return len(readable) <= 1 and all(part.get_content_type() == "text/plain" for part in readable)
+    is_text = all(part.get_content_type() == "text/plain" for part in readable)
+    return message.get_content_maintype() != "message" and len(readable) <= 1 and is_text

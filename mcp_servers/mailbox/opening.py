@@ -6,6 +6,7 @@ Pure. The library takes long for what strangers may write: the square of a heade
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -74,9 +75,17 @@ def message_of(content: bytes) -> EmailMessage:
 
 def is_whole(content: bytes, message: EmailMessage) -> bool:
     """Whether nothing of the mail was cut, so that who is shown it sees what others will be sent."""
-    heads = (pair for part in message.walk() for pair in part.raw_items())
+    heads = (pair for part in _own_parts(message) for pair in part.raw_items())
     is_short = all(len(str(value)) <= _MAX_MIME_HEADER_CHARS for name, value in heads if name.lower().startswith("content-"))
     return is_short and _bounded(content) is content
+
+
+def _own_parts(part: EmailMessage) -> Iterator[EmailMessage]:
+    """It and its parts, but those of a mail that goes with it: that one is a file."""
+    yield part
+    if part.get_content_maintype() != "message" and part.is_multipart():
+        for inner in part.iter_parts():
+            yield from _own_parts(cast("EmailMessage", inner))
 
 
 def parts_beyond(content: bytes) -> int:

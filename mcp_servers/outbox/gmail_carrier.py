@@ -10,16 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from email import message_from_bytes
+from email.message import EmailMessage
 from typing import Any, cast
 
 from mcp_servers.accounts.failing import AccountUnusable
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, encoded, header_of
+from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, encoded, header_of
 from mcp_servers.mailbox.letters import people_in
-from mcp_servers.mailbox.writing import AS_IT_IS
+from mcp_servers.mailbox.writing import with_headers
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 
@@ -140,12 +140,12 @@ def message_id_of(key: str) -> str:
 
 
 def _marked(parcel: Parcel) -> bytes:
-    if strange := [address for address in (parcel.sender, *parcel.recipients) if not address.isascii()]:
-        names = ", ".join(strange)
-        raise NotSent(
-            f"Gmail is given no addresses with letters beyond ASCII from here ({names}). Nothing was sent. Send it with Gmail itself."
-        )
-    message = message_from_bytes(parcel.content, policy=AS_IT_IS)
+    if strange := beyond_ascii((parcel.sender, *parcel.recipients)):
+        raise NotSent(f"{strange} Nothing was sent. Send it with Gmail itself.")
+    return with_headers(parcel.content, lambda message: _mark(message, parcel))
+
+
+def _mark(message: EmailMessage, parcel: Parcel) -> None:
     del message[MARK], message["Message-ID"]
     # A draft has the id of when it was written; what it is looked for by is of this sending.
     written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}
@@ -157,4 +157,3 @@ def _marked(parcel: Parcel) -> bytes:
         message["Bcc"] = ", ".join(unseen)
     message[MARK] = sent_key(parcel.uid)
     message["Message-ID"] = f"<{message_id_of(sent_key(parcel.uid))}>"
-    return message.as_bytes()

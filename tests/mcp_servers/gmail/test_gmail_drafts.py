@@ -223,3 +223,28 @@ def test_a_draft_that_is_gone_at_gmail_is_thrown_away_here(store: MailStore, goo
     google.mailbox.drafts.mails.clear()
     assert text_of(MailTools(store).handlers()["discard_draft"], draft="d1").startswith("Discarded draft d1")
     assert store.drafts.entries() == {}
+
+
+def test_a_mail_is_passed_on_through_gmail_as_it_came(google: FakeGmail, tmp_path: Path) -> None:
+    desk = GmailDesk(google, tmp_path / "mail")
+    original = desk.add(95).raw.replace(b"\n", b"\r\n")
+    store = desk.store()
+    done = text_of(MailTools(store).handlers()["draft_forward"], mail="Plan", to="bo@example.org")
+    assert done.startswith("Draft d1 to bo@example.org")
+    [draft] = drafts(google)
+    assert original in draft.raw
+    outbox = outbox_of(store, tmp_path, carrier(google))
+    plan = outbox.send_draft(call(draft="d1"))
+    assert plan.lines[-1] == ("Attached", "budget.txt, Plan.eml")
+    approved(outbox.send_draft, plan)
+    [mail] = google.mailbox.sent()
+    assert original in mail.raw
+    store.close()
+
+
+def test_a_draft_to_an_address_beyond_ascii_is_kept_here_alone_and_gmail_is_not_asked(store: MailStore, google: FakeGmail) -> None:
+    done = drafted(store, MailTools(store).draft_mail(call(to="j\u00f6rg@example.org", body="Yes.")))
+    [problem] = done.structured["problems"]
+    assert problem.startswith("work: Gmail is given no addresses with letters beyond ASCII from here (j\u00f6rg@example.org).")
+    assert (done.structured["draft"]["account"], drafts(google), google.ids().count("drafts.create")) == ("", [], 0)
+    assert len(store.drafts.entries()) == 1
