@@ -10,6 +10,7 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
 from mcp_servers.mail.search import asked_for, find
 from mcp_servers.mail.several import MOVED_SINCE, file_plan, meant
+from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.places import ARCHIVE, TRASH
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
@@ -88,9 +89,8 @@ class Filing:
         return folder
 
     def _plan(self, call: Call, mail: Indexed, folder: str, arguments: dict[str, str]) -> Plan:
-        # What is based on where it was: somebody else may have moved it since.
-        version = f"{mail.account}/{mail.folder}"
-        if call.host_text("version") not in {"", version} and mail.folder != folder:
+        before = call.host_text("version")
+        if before and not is_based_on(before, mail, folder):
             raise Stale(MOVED_SINCE)
         shown = listed(mail, call.now)
 
@@ -103,4 +103,4 @@ class Filing:
 
         lines = (("Mail", shape.mail_line(shown)), ("From", mail.folder), ("To", folder))
         summary = shape.moved_text(shown, folder, account_shown(mail)).replace("Moved", "Move", 1)
-        return Plan(arguments, summary, lines, execute, host={"version": version})
+        return Plan(arguments, summary, lines, execute, host={"version": version_of(mail, folder)})

@@ -9,7 +9,8 @@ from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, removed_of
 from mcp_servers.mail.search import asked_for, find
-from mcp_servers.mail.several import GONE, Labels, Meant, label_plan, meant
+from mcp_servers.mail.several import GONE, MOVED_SINCE, Labels, Meant, label_plan, meant, unmoved
+from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
 from mcp_servers.mailbox.letters import one_line
 from mcp_servers.mailbox.places import INBOX
@@ -55,8 +56,11 @@ class Labelling:
     def label_mail(self, call: Call) -> Plan:
         said = asked_for(call)
         if call.arguments.get("mails"):
-            return self._several(call, meant(self._store, call, said))
-        mail, _ = find(self._store, said[0])
+            return self._several(call, unmoved(call, meant(self._store, call, said)))
+        before = call.host_text("version")
+        mail, _ = find(self._store, said[0], is_prepared=bool(before))
+        if before and not is_based_on(before, mail):
+            raise Stale(MOVED_SINCE)
         account = self._account(mail)
         added, removed, made = self._change(call, account, mail.folder)
         arguments = {"mail": f"m{mail.number}", **_given("add", added), **_given("remove", removed), **({"new": True} if made else {})}
@@ -70,7 +74,7 @@ class Labelling:
         lines = (("Mail", shape.mail_line(shown)), *((what, ", ".join(map(clean_line, names))) for what, names in parts))
         changes = " and ".join([*([_said("put on", added)] if added else []), *([_said("take off", removed)] if removed else [])])
         summary = f"Labels of {shown.id}: {changes}. {shown.subject}, from {shown.sender.shown_name}"
-        return Plan(arguments, summary, tuple(line for line in lines if line[1]), execute)
+        return Plan(arguments, summary, tuple(line for line in lines if line[1]), execute, host={"version": version_of(mail)})
 
     def _several(self, call: Call, mails: Meant) -> Plan:
         changes: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Labels] = {}
@@ -81,7 +85,7 @@ class Labelling:
             same = (mail.account, change.added, change.removed)
             changes.setdefault(same, Labels(account, change.added, change.removed)).mails.append(mail)
         if not changes:
-            raise Stale(GONE)
+            raise Stale(next(iter(mails.problems.values()), GONE))
         return label_plan(call, mails, tuple(changes.values()), tuple(dict.fromkeys(name for one in known.values() for name in one.made)))
 
     def _change(self, call: Call, account: LabellingAccount, folder: str) -> Change:

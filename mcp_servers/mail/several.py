@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import cast
 
 from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
 from mcp_servers.mail.search import named
+from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.accounts import LabellingAccount
 from mcp_servers.mailbox.moving import relabel_all
 from mcp_servers.mailbox.places import UNREAD
@@ -23,6 +25,7 @@ from mcp_servers.protocol.calls import Call, Outcome, Plan
 
 MOVED_SINCE = "The mail has been moved since. Look again."
 GONE = "The mail is gone. Look again."
+_NOWHERE: Mapping[int, str] = MappingProxyType({})
 Problems = dict[str, str]
 """Why a mail stays as it is, by its id."""
 
@@ -48,10 +51,10 @@ class Meant:
     def ids(self) -> list[str]:
         return [f"m{mail.number}" for mail in self.mails]
 
-    @property
-    def version(self) -> str:
-        """What the host hands back: where each was."""
-        return json.dumps({f"m{mail.number}": _place(mail) for mail in self.mails}, ensure_ascii=False, sort_keys=True)
+    def version(self, targets: Mapping[int, str] = _NOWHERE) -> str:
+        """What the host hands back: which each was, where it was, and where it goes."""
+        based = {f"m{mail.number}": version_of(mail, targets.get(mail.number, "")) for mail in self.mails}
+        return json.dumps(based, ensure_ascii=False, sort_keys=True)
 
 
 def meant(store: MailStore, call: Call, said: Sequence[str]) -> Meant:
@@ -95,7 +98,7 @@ def file_plan(store: MailStore, call: Call, mails: Meant, target_of: Callable[[I
                 raise
             problems[name] = str(refusal)
             continue
-        if before and before.get(name) != _place(mail) and mail.folder != target:
+        if before and not is_based_on(before.get(name, ""), mail, target):
             problems[name] = MOVED_SINCE
         else:
             targets[mail.number] = target
@@ -117,7 +120,15 @@ def file_plan(store: MailStore, call: Call, mails: Meant, target_of: Callable[[I
         shown += [*(("Mail", shape.mail_line(listed(mail, call.now))) for mail in here), ("From", source), ("To", target)]
     to = ", ".join(dict.fromkeys(_shown(mail, targets[mail.number]) for mail in going))
     summary = f"Move {count_text(len(going), 'mail')} to {to}: {', '.join(f'm{mail.number}' for mail in going)}"
-    return Plan({"mails": mails.ids, **arguments}, summary, tuple(shown), execute, host={"version": mails.version})
+    return Plan({"mails": mails.ids, **arguments}, summary, tuple(shown), execute, host={"version": mails.version(targets)})
+
+
+def unmoved(call: Call, mails: Meant) -> Meant:
+    """Without those that are not where they were, or not what they were, when the call was prepared."""
+    before = _based_on(call)
+    moved = {f"m{mail.number}" for mail in mails.mails if before and not is_based_on(before.get(f"m{mail.number}", ""), mail)}
+    left = tuple(mail for mail in mails.mails if f"m{mail.number}" not in moved)
+    return Meant(left, mails.problems | dict.fromkeys(sorted(moved), MOVED_SINCE))
 
 
 def label_plan(call: Call, mails: Meant, changes: Sequence[Labels], made: Sequence[str]) -> Plan:
@@ -148,7 +159,7 @@ def label_plan(call: Call, mails: Meant, changes: Sequence[Labels], made: Sequen
     named_labels = {name: list(labels) for name, labels in (("add", first.added), ("remove", first.removed)) if labels}
     arguments = {"mails": mails.ids, **named_labels, **({"new": True} if made else {})}
     summary = f"Labels of {count_text(len(mails.mails), 'mail')}, {', '.join(mails.ids)}: {what}"
-    return Plan(arguments, summary, tuple(shown), execute, host={"version": mails.version})
+    return Plan(arguments, summary, tuple(shown), execute, host={"version": mails.version()})
 
 
 def _outcome(call: Call, what: str, lines: Sequence[str], done: Sequence[Indexed], failed: Problems) -> Outcome:
@@ -186,10 +197,6 @@ def _based_on(call: Call) -> dict[str, str]:
 
 def _marked(mail: Indexed, change: Labels) -> Indexed:
     return replace(mail, is_unread=UNREAD in change.added or mail.is_unread and UNREAD not in change.removed)
-
-
-def _place(mail: Indexed) -> str:
-    return f"{mail.account}/{mail.folder}"
 
 
 def _shown(mail: Indexed, folder: str) -> str:
