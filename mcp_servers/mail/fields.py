@@ -13,6 +13,7 @@ from mcp_servers.mailbox.mime import Parsed
 from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.store import Indexed
 from mcp_servers.outside.quotes import Quoted, quoted
+from mcp_servers.outside.quoting import clean_line, hidden_counts
 from mcp_servers.spans import moment_text
 
 
@@ -62,7 +63,7 @@ def fields(mail: Mail) -> dict[str, Any]:
 
 def placed(mail: Indexed, now: datetime) -> dict[str, Any]:
     """The same, with where it is."""
-    return {**fields(listed(mail, now)), "account": mail.account, "folder": mail.folder}
+    return {**fields(listed(mail, now)), "account": mail.account, "folder": clean_line(mail.folder)}
 
 
 def whole_fields(mail: Mail) -> dict[str, Any]:
@@ -79,11 +80,21 @@ def whole_fields(mail: Mail) -> dict[str, Any]:
     }
 
 
-def removed_of(mails: Iterable[Indexed]) -> dict[str, int]:
-    """What was taken out of the subjects and senders of a list, by kind."""
+def removed_of(mails: Iterable[Indexed], *, named: Iterable[str] = ()) -> dict[str, int]:
+    """What was taken out of a list, by kind: of the subjects, of the senders, and, once each, of the folders that it names.
+
+    Args:
+        mails: of the list.
+        named: what else it names, such as labels.
+    """
+    found = tuple(mails)
     counts = Counter[str]()
-    for mail in mails:
-        counts.update(mail.removed)
+    for one in (
+        *(mail.removed for mail in found),
+        *map(hidden_counts, dict.fromkeys(mail.folder for mail in found)),
+        *map(hidden_counts, named),
+    ):
+        counts.update(one)
     return dict(counts)
 
 

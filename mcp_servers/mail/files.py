@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from pathlib import PurePosixPath
 
 from mcp_servers.errors import Quoting, Refusal
@@ -45,7 +46,8 @@ class Files:
         head = f"m{mail.number} has {len(files)} attachments" if len(files) != 1 else f"m{mail.number} has 1 attachment"
         lines = [head, *map(shape.attachment_line, files)] if files else [f"m{mail.number} has no attachments"]
         fields = [{"number": file.number, "name": file.name, "type": file.kind, "bytes": file.size} for file in files]
-        found = {"mail": f"m{mail.number}", "attachments": fields, "left_out": list(cut), "untrusted": True}
+        removed = dict(sum((Counter(file.removed) for file in files), Counter[str]()))
+        found = {"mail": f"m{mail.number}", "attachments": fields, "left_out": list(cut), "removed": removed, "untrusted": True}
         return Outcome("\n".join([*lines, *cut]), found)
 
     def read_attachment(self, call: Call) -> Outcome:
@@ -55,7 +57,8 @@ class Files:
         if not re.fullmatch(r"\d{1,9}", cursor):
             raise Refusal(WRONG_CURSOR)
         text = text_of_file(file.content, _kind(file))
-        whole = quoted(text, origin=f"{file.name}, attached to mail m{mail.number} from {mail.sender.full}", at=call.now)
+        origin = f"{file.name}, attached to mail m{mail.number} from {mail.sender.full}"
+        whole = quoted(text, origin=origin, at=call.now, removed=file.removed)
         piece = part(whole, int(cursor), int(cursor) + BUDGET_CHARS)
         end = int(cursor) + len(piece.text)
         left = max(0, len(whole.text) - end)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
-from mcp_servers.mail.search import asked_for, find
+from mcp_servers.mail.search import asked_for, find, meant_by
 from mcp_servers.mail.several import MOVED_SINCE, file_plan, meant
 from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.places import ARCHIVE, TRASH
@@ -41,7 +41,9 @@ class Filing:
             by_account.setdefault(account, []).append(clean_line(folder))
         text = "\n".join(f"{account}: {', '.join(folders)}" for account, folders in by_account.items()) or "No folders found"
         problems = self._store.problems
-        return Outcome(shape.with_problems(text, problems), {"folders": by_account, "problems": list(problems), "untrusted": True})
+        removed = removed_of((), named=(folder for _, folder in found))
+        fields = {"folders": by_account, "problems": list(problems), "removed": removed, "untrusted": True}
+        return Outcome(shape.with_problems(text, problems), fields)
 
     def move_mail(self, call: Call) -> Plan:
         said = call.text("folder").strip()
@@ -80,9 +82,7 @@ class Filing:
     def _folder(self, account: str, said: str) -> str:
         """The folder of that name, as its account spells it."""
         known = [folder for _, folder in self._store.folders(account)]
-        folder = next((name for name in known if name == said), None) or next(
-            (name for name in known if name.lower() == said.lower()), None
-        )
+        folder = meant_by(said, known)
         if folder is None:
             there = ", ".join(map(clean_line, known))
             raise Quoting(f'There is no folder "{clean_line(said)}". There are {there}. Name one of them.')
@@ -98,9 +98,9 @@ class Filing:
             moved = mail if mail.folder == folder else self._store.move(mail, folder)
             return Outcome(
                 shape.moved_text(shown, folder, account_shown(mail)),
-                {"mail": placed(moved, call.now), "removed": removed_of([mail]), "untrusted": True},
+                {"mail": placed(moved, call.now), "removed": removed_of([moved]), "untrusted": True},
             )
 
-        lines = (("Mail", shape.mail_line(shown)), ("From", mail.folder), ("To", folder))
+        lines = (("Mail", shape.mail_line(shown)), ("From", clean_line(mail.folder)), ("To", clean_line(folder)))
         summary = shape.moved_text(shown, folder, account_shown(mail)).replace("Moved", "Move", 1)
         return Plan(arguments, summary, lines, execute, host={"version": version_of(mail, folder)})

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, removed_of
-from mcp_servers.mail.search import asked_for, find
+from mcp_servers.mail.search import asked_for, find, meant_by
 from mcp_servers.mail.several import GONE, MOVED_SINCE, Labels, Meant, label_plan, meant, unmoved
 from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
@@ -44,14 +44,18 @@ class Labelling:
             mail, _ = find(self._store, call.text("mail"))
             return self._shown(call, mail, self._has(mail))
         found: dict[str, list[str]] = {}
+        names: list[str] = []
         problems: list[str] = []
         for account in self._store.named(call.text("account")):
             try:
-                found[account.name] = [clean_line(name) for name in account.labels(INBOX)] if isinstance(account, LabellingAccount) else []
+                own = account.labels(INBOX) if isinstance(account, LabellingAccount) else ()
+                found[account.name] = list(map(clean_line, own))
+                names += own
             except AccountFailed as error:
                 problems.append(str(error))
         text = "\n".join(f"{account}: {', '.join(labels)}" for account, labels in found.items()) or "No labels found"
-        return Outcome(shape.with_problems(text, tuple(problems)), {"labels": found, "problems": problems, "untrusted": True})
+        fields = {"labels": found, "problems": problems, "removed": removed_of((), named=names), "untrusted": True}
+        return Outcome(shape.with_problems(text, tuple(problems)), fields)
 
     def label_mail(self, call: Call) -> Plan:
         said = asked_for(call)
@@ -108,9 +112,8 @@ class Labelling:
     def _shown(self, call: Call, mail: Indexed, labels: Sequence[str]) -> Outcome:
         names = [clean_line(name) for name in labels]
         fields = {**placed(mail, call.now), "unread": "unread" in names, "labels": names}
-        return Outcome(
-            shape.labelled_text(listed(mail, call.now), names), {"mail": fields, "removed": removed_of([mail]), "untrusted": True}
-        )
+        removed = removed_of([mail], named=labels)
+        return Outcome(shape.labelled_text(listed(mail, call.now), names), {"mail": fields, "removed": removed, "untrusted": True})
 
     def _account(self, mail: Indexed) -> LabellingAccount:
         [account] = self._store.named(mail.account)
@@ -135,7 +138,7 @@ def _named(said: Iterable[str], known: Sequence[str], *, is_new: bool) -> tuple[
     found: dict[str, None] = {}
     for text in said:
         name = one_line(text, "label").strip()
-        label = next((one for one in known if one == name), None) or next((one for one in known if one.lower() == name.lower()), None)
+        label = meant_by(name, known)
         if not name or label is None and not is_new:
             raise Quoting(
                 f'There is no label "{name}". There are {", ".join(map(clean_line, known))}. Name one of them, or give new to make it.'

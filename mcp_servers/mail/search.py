@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mcp_servers.errors import Quoting, Refusal
@@ -117,6 +117,16 @@ def named(store: MailStore, said: Iterable[str], *, is_prepared: bool = False) -
         else:
             found[mail.number] = mail
     return Named(tuple(found.values()), tuple(missing))
+
+
+def meant_by(said: str, known: Sequence[str]) -> str | None:
+    """The folder or label that a person names, as its account spells it: by its name, else whatever its case, else as it is shown."""
+    looks: tuple[Callable[[str], str], ...] = (str, str.lower, lambda name: clean_line(name).lower())
+    for look in looks:
+        if found := [name for name in known if look(name) == look(said)]:
+            # Two that look the same once what hides is taken out: nobody knows which is meant.
+            return found[0] if len(found) == 1 or look is not looks[-1] else None
+    return None
 
 
 def _number(said: str) -> int:

@@ -13,7 +13,7 @@ from mcp_servers.mail.model import Draft, Mail
 from mcp_servers.mailbox.attachments import Attachment
 from mcp_servers.mailbox.letters import NO_SUBJECT, letter_text
 from mcp_servers.mailbox.mime import Parsed
-from mcp_servers.outside.quoting import count_text, fenced, item_lines
+from mcp_servers.outside.quoting import clean_line, count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 
 MAX_TEXT_CHARS = 2000
@@ -95,7 +95,7 @@ def size_text(size: int) -> str:
 
 def moved_text(mail: Mail, folder: str, account: str) -> str:
     """`Moved m12 to Trash: Budget for March, from Anna Keller`."""
-    where = folder if not account else f"{folder} of {account}"
+    where = clean_line(folder if not account else f"{folder} of {account}")
     return f"Moved {mail.id} to {where}: {mail.subject}, from {mail.sender.shown_name}"
 
 

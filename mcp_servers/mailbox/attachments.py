@@ -6,7 +6,8 @@ Pure. Names are a stranger's: cleaned of characters that hide, and never a path 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from typing import cast
 
@@ -14,7 +15,7 @@ from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, file_parts
 from mcp_servers.mailbox.opening import message_of
 from mcp_servers.mailbox.passing_on import may_travel
 from mcp_servers.mailbox.writing import UNTOUCHED
-from mcp_servers.outside.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line, hidden_counts
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 _CHARSET = re.compile(r"[a-z0-9][a-z0-9_.:+-]{0,40}")
@@ -34,6 +35,8 @@ class Attachment:
     content: bytes
     charset: str = ""
     """Of a text, as its sender says; empty where nothing that could be one is said."""
+    removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What was taken out of its name, by kind."""
 
     @property
     def size(self) -> int:
@@ -62,11 +65,12 @@ def _attachment(number: int, part: EmailMessage) -> Attachment:
     try:
         kind, charset = part.get_content_type().lower(), part.get_content_charset("") or ""
         # No path, whatever is in it: some programs of senders put one there.
-        name = clean_line((part.get_filename() or "").replace("\\", "/").rpartition("/")[2])[:_MAX_NAME_CHARS]
+        said = (part.get_filename() or "").replace("\\", "/").rpartition("/")[2]
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
-        kind, name, charset = _ANY_KIND, "", ""
+        kind, said, charset = _ANY_KIND, "", ""
     kind, charset = kind if _KIND.fullmatch(kind) else _ANY_KIND, charset if _CHARSET.fullmatch(charset) else ""
-    return Attachment(number, name or f"attachment {number}", kind, _content(part), charset if kind.startswith("text/") else "")
+    name, charset = clean_line(said)[:_MAX_NAME_CHARS], charset if kind.startswith("text/") else ""
+    return Attachment(number, name or f"attachment {number}", kind, _content(part), charset, hidden_counts(said))
 
 
 def _content(part: EmailMessage) -> bytes:

@@ -52,9 +52,9 @@ class Parsed:
     is_plain: bool
     """Its readable part is `text` alone: no second form (HTML) that could say something else."""
     removed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What was taken out of the text, the subject and the sender's name, by kind."""
+    """What was taken out of the text, the subject and the names of people and files, by kind."""
     head_removed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """The same, without the text: what a list of mails lacks."""
+    """The same of the subject and the sender's name alone: what a list of mails lacks."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -76,6 +76,8 @@ def _parsed(content: bytes) -> Parsed:
     files = _files(message)
     senders = people_in(header(message, "From"))
     of_head = hidden_counts(header(message, "Subject") + header(message, "From"))
+    names = _names(files or ())
+    of_rest = hidden_counts("".join([*(header(message, name) for name in ("To", "Cc", "Reply-To")), *names]))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
         to=people_in(header(message, "To")),
@@ -88,9 +90,9 @@ def _parsed(content: bytes) -> Parsed:
         references=tuple(_MESSAGE_ID.findall(header(message, "References"))),
         in_reply_to=next(iter(_MESSAGE_ID.findall(header(message, "In-Reply-To"))), ""),
         text=text,
-        attachments=_attachments(files or ()),
+        attachments=tuple(clean_line(name) or part.get_content_type() for name, part in zip(names, files or (), strict=False)),
         is_plain=_is_plain(message, files) and is_whole(content, message),
-        removed=Counter(removed) + Counter(of_head) + Counter({"parts": parts_beyond(content)}),
+        removed=Counter(removed) + Counter(of_head) + Counter(of_rest) + Counter({"parts": parts_beyond(content)}),
         head_removed=of_head,
     )
 
@@ -261,9 +263,10 @@ def _files(message: EmailMessage) -> list[EmailMessage] | None:
         return None
 
 
-def _attachments(files: Sequence[EmailMessage]) -> tuple[str, ...]:
+def _names(files: Sequence[EmailMessage]) -> tuple[str, ...]:
+    """What the files are called, as it came."""
     try:
-        return tuple(clean_line(part.get_filename() or "") or part.get_content_type() for part in files)
+        return tuple(part.get_filename() or "" for part in files)
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 
 import anyio
@@ -10,10 +11,11 @@ import pytest
 from mcp.client import Client
 
 from mcp_servers.mail.server import TOOLS, MailTools
+from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.protocol.calls import Handler, Outcome
+from mcp_servers.protocol.calls import Handler, Outcome, Plan
 from mcp_servers.protocol.serving import ToolServer, build, threaded
-from tests.mcp_servers.calling import call, text_of
+from tests.mcp_servers.calling import call, refusal_of, text_of
 
 SUBJECT, SENDER = "Pay\u200b\u200bment \u202edue", "An\u2066na\U000e0041"
 PLAIN = "From: Bo <bo@example.org>\r\nSubject: Tea\r\nDate: Fri, 20 Nov 2026 10:00:00 +0100\r\n\r\nx\r\n"
@@ -75,3 +77,75 @@ def test_an_index_of_before_is_filled_up_and_keeps_its_numbers(store: MailStore,
     found = MailTools(again).search_mail(call())
     assert (found.text, found.structured["removed"]) == (before, TAKEN)
     again.close()
+
+
+FILED = (
+    HIDING.replace("Subject:", "To: Y\u200bou <you@home.example>, B\u202eo <bo@example.org>\r\nSubject:").replace("\r\n\r\nclean", "")
+    + 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nclean\r\n'
+    + "".join(
+        f"--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename*=utf-8''{name}\r\n\r\nx\u200b\r\n"
+        for name in ("plan%E2%80%AEfdp.txt", "%E2%80%8B%E2%80%8B.txt")
+    )
+    + "--b--\r\n"
+)
+NAMES = {"zero-width": 2, "bidirectional": 1}
+
+
+def test_what_hides_in_names_of_files_and_people_is_counted(tmp_path: Path) -> None:
+    store = MailStore(tmp_path / "mail")
+    store.inbox.add(FILED.encode())
+    tools = MailTools(store).handlers()
+    listed = told(tools, "list_attachments", mail="m1")
+    assert [one["name"] for one in listed.structured["attachments"]] == ["planfdp.txt", ".txt"]
+    assert listed.structured["removed"] == NAMES
+    read = told(tools, "read_attachment", mail="m1", attachment="1")
+    assert read.structured["attachment"]["removed"] == {"bidirectional": 1, "zero-width": 1}
+    assert "removed: 1 bidirectional, 1 zero-width]" in read.text
+    every = {"zero-width": 2 + 1 + 2, "bidirectional": 2 + 1 + 1, "tag": 1}
+    assert told(tools, "read_mail", mail="m1").structured["quoted"]["removed"] == every
+    assert told(tools, "read_message", mail="m1").structured["mail"]["removed"] == every
+    assert told(tools, "search_mail").structured["removed"] == TAKEN, "a list names no files"
+    store.close()
+
+
+def test_what_hides_in_names_of_folders_is_counted_and_the_name_that_is_shown_is_understood(store: MailStore) -> None:
+    (store.inbox.folder.parent / "Bi\u200blls\u202e" / "cur").mkdir(parents=True)
+    tools = MailTools(store).handlers()
+    hidden = {"zero-width": 1, "bidirectional": 1}
+    listed = told(tools, "list_folders")
+    assert (listed.structured["folders"]["local"][-1], listed.structured["removed"]) == ("Bills", hidden)
+    plan = tools["move_mail"](call(mail="m1", folder="bills"))
+    assert isinstance(plan, Plan)
+    assert (plan.lines[-1], plan.summary) == (("To", "Bills"), "Move m1 to Bills: Tea, from Bo")
+    moved = plan.execute()
+    assert (moved.structured["mail"]["folder"], moved.structured["removed"]) == ("Bills", hidden)
+    assert moved.text == "Moved m1 to Bills: Tea, from Bo"
+    assert told(tools, "find_mails", folder="Bi\u200blls\u202e").structured["removed"] == hidden
+    (store.inbox.folder.parent / "Bil\u2060ls" / "cur").mkdir(parents=True)
+    assert refusal_of(tools["move_mail"], mail="m2", folder="Bills").startswith('There is no folder "Bills".')
+
+
+class Labelled(LocalAccount):
+    """The local folder, with a label that hides."""
+
+    def labels(self, folder: str) -> tuple[str, ...]:
+        return (*super().labels(folder), "La\u200bter")
+
+    def labels_of(self, key: str) -> tuple[str, ...] | None:
+        return (*(super().labels_of(key) or ()), "La\u200bter")
+
+    def relabel(self, key: str, added: Collection[str], removed: Collection[str]) -> None:
+        assert {*added} == {"La\u200bter"}
+
+
+def test_what_hides_in_names_of_labels_is_counted(tmp_path: Path) -> None:
+    store = MailStore(tmp_path / "mail")
+    store.local = Labelled(tmp_path / "mail")
+    store.accounts = (store.local,)
+    store.inbox.add(PLAIN.encode())
+    tools = MailTools(store).handlers()
+    for name, arguments in (("list_labels", {}), ("list_labels", {"mail": "m1"}), ("label_mail", {"mail": "m1", "add": ["later"]})):
+        done = told(tools, name, **arguments)
+        assert "Later" in done.text
+        assert done.structured["removed"] == {"zero-width": 1}
+    store.close()
