@@ -16,6 +16,9 @@ from mcp_servers.outside.quotes import Quoted, quoted
 from mcp_servers.outside.quoting import clean_line, hidden_counts
 from mcp_servers.spans import moment_text
 
+MAX_NAMED_FILES = 100
+"""list_attachments says how many there are."""
+
 
 def listed(mail: Indexed, now: datetime) -> Mail:
     """A mail of a list, in the person's zone."""
@@ -75,7 +78,7 @@ def whole_fields(mail: Mail) -> dict[str, Any]:
         "reply_to": people((mail.reply_to,))[0] if mail.reply_to else None,
         "message_id": mail.message_id,
         "references": list(mail.references),
-        "attachments": list(mail.attachments),
+        "attachments": list(mail.attachments[:MAX_NAMED_FILES]),
         "text": mail.text,
     }
 

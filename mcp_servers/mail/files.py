@@ -21,6 +21,10 @@ from mcp_servers.wording import holds, words_of
 
 BUDGET_CHARS = 8000
 """Of a file's text in one answer; the cursor shows the rest."""
+MAX_LISTED = 100
+"""No person's mail has more files, and a stranger's may have thousands."""
+MAX_NAMED = 20
+"""In one sentence."""
 CUT = f"The mail is longer than {shape.size_text(MAX_MAIL_BYTES)} and is read up to there: its last file is cut off, and more may follow."
 _BY_TYPE = {
     "application/pdf": "pdf",
@@ -44,9 +48,12 @@ class Files:
     def list_attachments(self, call: Call) -> Outcome:
         mail, files, cut = self._files(call)
         head = f"m{mail.number} has {len(files)} attachments" if len(files) != 1 else f"m{mail.number} has 1 attachment"
-        lines = [head, *map(shape.attachment_line, files)] if files else [f"m{mail.number} has no attachments"]
-        fields = [{"number": file.number, "name": file.name, "type": file.kind, "bytes": file.size} for file in files]
-        removed = dict(sum((Counter(file.removed) for file in files), Counter[str]()))
+        listed, left = files[:MAX_LISTED], max(0, len(files) - MAX_LISTED)
+        more = (f"Not told one by one: {left} more. read_attachment takes their numbers, too.",) if left else ()
+        cut = (*more, *cut)
+        lines = [head, *map(shape.attachment_line, listed)] if files else [f"m{mail.number} has no attachments"]
+        fields = [{"number": file.number, "name": file.name, "type": file.kind, "bytes": file.size} for file in listed]
+        removed = dict(sum((Counter(file.removed) for file in listed), Counter[str]()))
         found = {"mail": f"m{mail.number}", "attachments": fields, "left_out": list(cut), "removed": removed, "untrusted": True}
         return Outcome("\n".join([*lines, *cut]), found)
 
@@ -64,7 +71,7 @@ class Files:
         left = max(0, len(whole.text) - end)
         more = [f'{left} more characters: cursor "{end}"'] if left else []
         cut = cut if file is files[-1] else ()
-        shown = "\n".join([shape.attachment_line(file), piece.block(secrets.token_hex(TOKEN_BYTES)), *more, *cut])
+        shown = "\n".join([shape.attachment_head(file, f"m{mail.number}"), piece.block(secrets.token_hex(TOKEN_BYTES)), *more, *cut])
         state = {"left": left, "cursor": str(end) if left else "", "left_out": list(cut)}
         return Outcome(shown, {"attachment": piece.fields(), **state, "untrusted": True}, is_fenced=True)
 
@@ -89,7 +96,8 @@ def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachmen
     found = found or [file for file in files if holds(file.name, words_of(said))]
     if len(found) != 1:
         problem = "No attachment matches" if not found else f"{len(found)} attachments match"
-        raise Quoting(f"{problem} that name. There are {'; '.join(map(shape.attachment_line, files))}. Say its number.")
+        there = "; ".join(map(shape.attachment_line, (found or files)[:MAX_NAMED]))
+        raise Quoting(f"{problem} that name. There are {there}{', and more' if len(found or files) > MAX_NAMED else ''}. Say its number.")
     return found[0]
 
 

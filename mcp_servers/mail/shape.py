@@ -85,6 +85,11 @@ def attachment_line(attachment: Attachment) -> str:
     return f"{attachment.number}. {attachment.name} ({attachment.kind}, {size_text(attachment.size)})"
 
 
+def attachment_head(attachment: Attachment, mail: str) -> str:
+    """`Attachment 1 of m12, 12 KB`: its name and type are its sender's words, which stand in the block below."""
+    return f"Attachment {attachment.number} of {mail}, {size_text(attachment.size)}"
+
+
 def size_text(size: int) -> str:
     """`12 KB`."""
     value, unit = float(size), 0

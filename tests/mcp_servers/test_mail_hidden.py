@@ -100,7 +100,10 @@ def test_what_hides_in_names_of_files_and_people_is_counted(tmp_path: Path) -> N
     assert listed.structured["removed"] == NAMES
     read = told(tools, "read_attachment", mail="m1", attachment="1")
     assert read.structured["attachment"]["removed"] == {"bidirectional": 1, "zero-width": 1}
-    assert "removed: 1 bidirectional, 1 zero-width]" in read.text
+    head, block = read.text.split("\n")[:2]
+    assert head == "Attachment 1 of m1, 4 bytes", "nothing of it is the sender's word"
+    assert " from outside: planfdp.txt, attached to mail m1 from Anna" in block
+    assert block.endswith("removed: 1 bidirectional, 1 zero-width]")
     every = {"zero-width": 2 + 1 + 2, "bidirectional": 2 + 1 + 1, "tag": 1}
     assert told(tools, "read_mail", mail="m1").structured["quoted"]["removed"] == every
     assert told(tools, "read_message", mail="m1").structured["mail"]["removed"] == every
