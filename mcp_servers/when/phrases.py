@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from mcp_servers.when.words import MONTHS, NUMBERS, ORDINALS, WEEKDAYS, canonical
 
@@ -191,6 +192,7 @@ _MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twen
 _TWELVES = {"noon": "12 pm", "midday": "12 pm", "midnight": "12 am"}
 
 
+@lru_cache(maxsize=256)
 def normalised(text: str) -> str:
     """`Tmrw, half past 3 p.m.` becomes `tomorrow @3+30 pm`."""
     plain = text.lower().replace("\u2019", "'")
