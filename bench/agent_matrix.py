@@ -38,6 +38,11 @@ MEANT: Mapping[str, Say] = {
     "fenced json": Say(f"```json\n{ONE}\n```"),
     "gemma fence": Say(f"```tool_call\n{ONE}\n```"),
     "llama tag": Say("<|python_tag|>" + ONE),
+    "llama list": Say('[list_events(title="tea")]'),
+    "react": Say('Thought: I look.\nAction: list_events\nAction Input: {"title": "tea"}\nObservation: none\nFinal Answer: None.'),
+    "functionary": Say('>>>list_events\n{"title": "tea"}'),
+    "functionary tags": Say('<function=list_events>{"title": "tea"}</function>'),
+    "apertus": Say('<|tools_prefix|>[{"list_events": {"title": "tea"}}]<|tools_suffix|>'),
     "thoughts before a call": Say(f"<think>tea, then</think>\n<tool_call>{ONE}</tool_call>"),
 }
 """What was meant is plain: it runs, at once, with the right arguments."""
@@ -50,6 +55,10 @@ UNSAFE: Mapping[str, Say] = {
     "wrong type": Say(calls=[(WRITE, '{"title": ["tea", "coffee"]}')]),
     "unknown tool": Say(calls=[("launch_rocket", '{"title": "tea"}')]),
     "half a leaked write": Say("<function=create_event><parameter=title>te"),
+    "half a llama list": Say('[create_event(title="te'),
+    "half a react step": Say('Action: create_event\nAction Input: {"title": "te'),
+    "half of functionary": Say('>>>create_event\n{"title": "te'),
+    "half of apertus": Say('<|tools_prefix|>[{"create_event": {"title": "te'),
     "cut off": Say(calls=[(WRITE, '{"title": "tea"}')], finish="length"),
 }
 """Nothing of it may run."""
@@ -59,7 +68,24 @@ SPOKEN: Mapping[str, Say] = {
     "empty": Say(""),
 }
 """Answers."""
-LEAKS = ("<tool_call", "<function=", "[TOOL_CALLS]", "<|python_tag|>", "<think>", "</think>", '"arguments"')
+LEAKS = (
+    *("<tool_call", "<function=", "[TOOL_CALLS]", "<|python_tag|>", "<think>", "</think>", '"arguments"'),
+    *("[create_event", "[list_events", ">>>", "Action", "Observation", "<|tools"),
+)
+    "<tool_call",
+    "<function=",
+    "[TOOL_CALLS]",
+    "<|python_tag|>",
+    "<think>",
+    "</think>",
+    '"arguments"',
+    "[create_event",
+    "[list_events",
+    ">>>",
+    "Action",
+    "Observation",
+    "<|tools",
+)
 WASTED_LIMIT = 4
 """At most three."""
 STEPS = 30

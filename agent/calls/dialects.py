@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from agent.calls.mending import TWICE, loads, mend
@@ -23,6 +23,8 @@ _GEMMA_QUOTE = '<|"|>'
 _PAIR = r"<arg_key>([^<]*)</arg_key>\s*<arg_value>((?:(?!</arg_value>).)*)</arg_value>\s*"
 _GLM = re.compile(rf"<tool_call>\s*([\w.:-]+)\s*((?:{_PAIR})*)</tool_call>", re.DOTALL)
 _GLM_PAIR = re.compile(_PAIR, re.DOTALL)
+
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
 class Written(NamedTuple):
@@ -88,10 +90,17 @@ def python(code: str) -> tuple[Written, ...]:
     if not code.strip() or len(code) > MOST_CHARS:
         return ()
     try:
-        body = ast.parse(code.strip()).body
+        body = _JsonWords().visit(ast.parse(code.strip())).body
         return tuple(_call(each) for line in body for each in _calls(line))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
+
+
+class _JsonWords(ast.NodeTransformer):
+    """JSON's words in Python, as some models write them."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(_WORDS[node.id]) if node.id in _WORDS else node
 
 
 def _with_quotes(arguments: str) -> str:

@@ -15,6 +15,7 @@ from agent.calls.dialects import OPENERS, Written, dropping, gemma, glm, literal
 from agent.calls.fitting import known_name
 from agent.calls.marked import MARKS, marked, python_in, unwrapped
 from agent.calls.mending import mend
+from agent.calls.unmarked import may_begin, unmarked
 from agent.events import CallValue
 from config.vocabulary import is_table
 
@@ -35,6 +36,7 @@ _BEGUN = re.compile(
     r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*\s*)?(?:\[ARGS\]|\{)"
     r"|<\|tool_call>\s*call:([\w.:-]+)\s*\{"
     r"|<tool_call>\s*([\w.:-]+)\s*<arg_key>"
+    r'|<\|tools_prefix\|>\s*\[?\s*\{\s*"([\w.:-]+)"\s*:'
 )
 _CLOSERS = ("</function>", "</tool_call>", "</function_call>", "<tool_call|>")
 _FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
@@ -46,7 +48,11 @@ def may_be_call(text: str) -> bool:
     begun = text.lstrip()
     if begun.startswith(_FENCE_MARK):
         return _may_be_fenced(begun)
-    return _FENCE_MARK.startswith(begun) or any(begun.startswith(opener) or opener.startswith(begun) for opener in _OPENERS)
+    return (
+        _FENCE_MARK.startswith(begun)
+        or any(begun.startswith(opener) or opener.startswith(begun) for opener in _OPENERS)
+        or may_begin(begun)
+    )
 
 
 def _may_be_fenced(begun: str) -> bool:
@@ -63,12 +69,14 @@ def _may_be_fenced(begun: str) -> bool:
 def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     """The calls that an answer consists of; none if it is an answer.
 
-    1. Qwen's tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`, within `<tool_call>` or bare.
+    1. Qwen's tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`, within `<tool_call>` or bare; with JSON inside, as
+       Functionary writes it.
     2. Hermes' tags: `<tool_call>{"name": …, "arguments": …}</tool_call>`, one or several.
     3. Mistral's: `[TOOL_CALLS][{…}]`, or `[TOOL_CALLS]NAME[ARGS]{…}`.
     4. Gemma's and GLM's tags, and Python in a fence of its own (`agent.calls.dialects`); the marks of other families, and those that only
        stand around one of these forms (`agent.calls.marked`).
-    5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments.
+    5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments; a bare list of Python, ReAct's lines,
+       Functionary's recipients (`agent.calls.unmarked`).
     6. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
        refused, so that the model can write it again; as an answer it would be no use to anybody.
     A tool's name counts; in tags, which no answer has, also one that is spelt otherwise and can only be that tool's.
@@ -85,7 +93,7 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
         calls = read(said)
         if calls:
             return calls if all(known_name(call.name, names) in names for call in calls) else ()
-    calls = _json(said)
+    calls = _json(said) or tuple(_call(*each) for each in unmarked(said))
     if calls:
         return calls if all(call.name in names for call in calls) else ()
     # Marks around one may be what tells that it is one, and may stand around tags that tell it too.
@@ -108,6 +116,8 @@ def _covers(pattern: re.Pattern[str], said: str, drop: str = r"</?tool_call>") -
 
 def _qwen(said: str) -> tuple[CallValue, ...]:
     found: list[tuple[str, str]] = _XML.findall(said)
+    if found and _covers(_XML, said) and all(inner.lstrip().startswith("{") for _, inner in found):
+        return tuple(_call(name, inner.strip()) for name, inner in found)
     # What is no whole parameter is the beginning of one: half a call is none.
     if not found or not _covers(_XML, said) or not all(_covers(_PARAMETER, inner) for _, inner in found):
         return ()

@@ -1,4 +1,4 @@
-"""Calls between the marks of one family of models each: gpt-oss's, DeepSeek's, Kimi's, those of tags that invoke, and marks around JSON.
+"""Calls between the marks of one family of models: gpt-oss's, DeepSeek's, Kimi's, Apertus', tags that invoke, and marks around JSON.
 
 Pure; part of `agent.calls.leaked`, as `agent.calls.dialects` is. To such a model the marks are tokens of their own, which no answer has.
 Their last one is often the end of the answer and not passed on, so it may be missing.
@@ -6,11 +6,14 @@ Their last one is often the end of the answer and not passed on, so it may be mi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from agent.calls.dialects import Written, literal, table
+from agent.calls.dialects import Written, dropping, literal, table
+from agent.calls.mending import mend
+from config.vocabulary import is_table
 
 _WRAPPERS: Mapping[str, str] = {
     "<TOOLCALL>": "</TOOLCALL>",
@@ -19,9 +22,12 @@ _WRAPPERS: Mapping[str, str] = {
     "<seed:tool_call>": "</seed:tool_call>",
     "<minimax:tool_call>": "</minimax:tool_call>",
     "<function_calls>": "</function_calls>",
+    "<tool_calls>": "</tool_calls>",
 }
 PYTHON = ("<|tool_call_start|>", "<|tool_call_end|>")
 """Around Python, as LFM writes it."""
+_FIRE = "functools["
+"""Before a list of JSON, as FireFunction writes it; the bracket is the list's."""
 _HARMONY = ("<|start|>", "<|channel|>")
 _DEEPSEEK = ("<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>")
 _KIMI = (
@@ -31,7 +37,8 @@ _KIMI = (
     "<|tool_call_end|>",
     "<|tool_calls_section_end|>",
 )
-MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], "<invoke ")
+_APERTUS = ("<|tools_prefix|>", "<|tools_suffix|>")
+MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], _APERTUS[0], "<invoke ", _FIRE)
 """How they begin."""
 _HEAD_MARK = re.compile(r"<\|(?:start|channel|constrain)\|>")
 _HEAD_WORDS = frozenset({"assistant", "commentary", "analysis", "json"})
@@ -42,6 +49,8 @@ _FENCED = re.compile(r"```\w*\n(.*?)\n?(?:```)?", re.DOTALL)
 
 def unwrapped(said: str) -> str:
     """What stands between marks that only say that calls come; all of it where there are none."""
+    if said.startswith(_FIRE):
+        return said.removeprefix(_FIRE[:-1])
     for begin, end in _WRAPPERS.items():
         if said.startswith(begin):
             return said.removeprefix(begin).removesuffix(end).strip()
@@ -56,7 +65,7 @@ def python_in(said: str) -> str:
 
 def marked(said: str) -> tuple[Written, ...]:
     """The calls of an answer in one of these forms; none where something else stands beside them."""
-    for read in (_harmony, _deepseek, _kimi, _invoked):
+    for read in (_harmony, _deepseek, _kimi, _apertus, _invoked):
         calls = list(read(said))
         if calls:
             return () if None in calls else tuple(call for call in calls if call is not None)
@@ -96,6 +105,17 @@ def _kimi(said: str) -> Iterable[Written | None]:
         name, mark, arguments = (part or "").partition(between)
         name = re.sub(r":\d+$", "", name.strip()).removeprefix("functions.")
         yield Written(name, arguments.strip()) if mark else None
+
+
+def _apertus(said: str) -> Iterable[Written | None]:
+    """`<|tools_prefix|>[{"NAME": {…}}, …]<|tools_suffix|>`: each name has its arguments."""
+    begin, end = _APERTUS
+    read = mend(said.removeprefix(begin).strip().removesuffix(end)) if said.startswith(begin) else None
+    if read is None or read.is_open or not isinstance(read.value, list):
+        return
+    for item in cast("list[Any]", read.value):
+        for name, given in item.items() if is_table(item) else [("", None)]:
+            yield Written(name, json.dumps(given, ensure_ascii=False), dropping(read.slips)) if is_table(given) else None
 
 
 def _parts(said: str, all_begin: str, begin: str, end: str, all_end: str) -> Iterable[str | None]:

@@ -20,6 +20,8 @@ _TAGS = {
     "<|channel>thought": "<channel|>",
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
     "◁think▷": "◁/think▷",
+    "<|inner_prefix|>": "<|inner_suffix|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
 }
 _BOUNDS = (*_TAGS, *_TAGS.values())
 _ENDS = re.compile("|".join(re.escape(end) for end in _TAGS.values()))

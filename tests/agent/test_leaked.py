@@ -10,6 +10,7 @@ import pytest
 from agent.calls.leaked import LEAKED, calls_in, may_be_call
 from agent.calls.reading import read_call
 from agent.calls.repair import check_call
+from agent.calls.unmarked import MADE_UP
 
 NAMES = {"list_events", "create_event"}
 SCHEMA = {"type": "object"}
@@ -55,6 +56,20 @@ ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
         '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "list_events", "parameters": {"when": "tomorrow"}}]<|END_ACTION|>',
         f"<|tool_call|>[{ONE}]<|/tool_call|>",
         '<|tool_call_start|>[list_events(when="tomorrow")]<|tool_call_end|>',
+        '[list_events(when="tomorrow")]',
+        '[ list_events(\n  when="tomorrow",\n) ]',
+        'Thought: I have to look.\nAction: list_events\nAction Input: {"when": "tomorrow"}',
+        'Action: list_events\nAction Input: {"when": "tomorrow"}\nObservation:',
+        '**Thought:** I look.\n**Action:** `list_events`\n**Action Input:** {"when": "tomorrow"}',
+        'Action: list_events\nAction Input:\n```json\n{"when": "tomorrow"}\n```',
+        'Thought: so\nAction:\n```json\n{"action": "list_events", "action_input": {"when": "tomorrow"}}\n```',
+        'Action: list_events(when="tomorrow")',
+        '>>>list_events\n{"when": "tomorrow"}',
+        '<function=list_events>{"when": "tomorrow"}</function>',
+        '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]<|tools_suffix|>',
+        '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]',
+        f"functools[{ONE}]",
+        f"<tool_calls>[{ONE}]</tool_calls>",
     ],
 )
 def test_every_common_form_is_read(text: str):
@@ -77,6 +92,30 @@ def test_several_calls_between_marks_stay_in_their_order(begin: str, between: st
         ("list_events", '{"when": "x"}'),
         ("create_event", '{"title": "y"}'),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[list_events(when="x"), create_event(title="y", all_day=true, count=2)]',
+        'Action: list_events\nAction Input: {"when": "x"}\nAction: create_event\nAction Input: {"title": "y", "all_day": true, "count": 2}',
+        '>>>list_events\n{"when": "x"}\n>>>create_event\n{"title": "y", "all_day": true, "count": 2}',
+        '<function=list_events>{"when": "x"}</function><function=create_event>{"title": "y", "all_day": true, "count": 2}</function>',
+        '<|tools_prefix|>[{"list_events": {"when": "x"}}, {"create_event": {"title": "y", "all_day": true, "count": 2}}]<|tools_suffix|>',
+    ],
+)
+def test_several_calls_in_plain_words_stay_in_their_order(text: str):
+    assert [(call.name, json.loads(call.arguments)) for call in calls_in(text, NAMES)] == [
+        ("list_events", {"when": "x"}),
+        ("create_event", {"title": "y", "all_day": True, "count": 2}),
+    ]
+
+
+def test_what_a_model_lets_a_tool_answer_is_left_out_and_that_is_said():
+    text = 'Action: list_events\nAction Input: {"when": "x"}\nObservation: three\nThought: So.\nFinal Answer: You have three.'
+    (call,) = calls_in(text, NAMES)
+    assert (call.name, call.arguments, call.repaired) == ("list_events", '{"when": "x"}', f"{LEAKED}; {MADE_UP}")
+    assert all(may_be_call(text[:n]) for n in range(1, len(text))), "nothing of it is on the screen"
 
 
 def test_several_calls_stay_in_their_order():
@@ -142,6 +181,23 @@ def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
         "<tool_call>\nis what begins a call.",
         f"<tool_call>{ONE}</tool_call> is how it is called.",
         f"```python\n{ONE}\n```",
+        '[list_events(when="x")] is how it is done',
+        '[list_events(when="x"), format_disk(when="x")]',
+        "[list_events(when=open('x'))]",
+        '[list_events("tomorrow")]',
+        "[list_events](https://example.org)",
+        "Thought: I know it.\nFinal Answer: three",
+        "Thought: what a day",
+        "Action: None\nAction Input: {}",
+        "Action: we should look at list_events",
+        'Action: list_events\nAction Input: {"when": "x"} is how it is done',
+        'So:\nAction: list_events\nAction Input: {"when": "x"}',
+        ">>>all\nYou have three events.",
+        ">>> list_events",
+        '>>>list_events\n{"when": "x"}\nis how it is done',
+        '<function=list_events>{"when": "x"}</function> is how it is done',
+        '<|tools_prefix|>[{"format_disk": {}}]<|tools_suffix|>',
+        '<|tools_prefix|>[{"format_disk": {"when": "x"}}]<|tools_suffix|> is how it is done',
         "[1, 2]",
         "Tomorrow you have three events.",
         "",
@@ -174,6 +230,28 @@ def test_half_a_call_in_tags_is_no_answer_and_cannot_be_run(text: str):
     assert check_call(read, {"create_event": SCHEMA}).arguments is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[create_event(title="Te',
+        "[create_event(",
+        '[list_events(when="x"), create_event(title="Te',
+        'Action: create_event\nAction Input: {"title": "Te',
+        "Action: create_event\nAction Input:",
+        "Thought: so\nAction: create_event",
+        "Action: create_event\nAction Input: Tea tomorrow",
+        '>>>create_event\n{"title": "Te',
+        '<function=create_event>{"title": "Te',
+        '<|tools_prefix|>[{"create_event": {"title": "Te',
+    ],
+)
+def test_half_a_call_in_plain_words_is_no_answer_and_cannot_be_run(text: str):
+    assert all(may_be_call(text[:n]) for n in range(1, len(text)))
+    (call,) = calls_in(text, NAMES)
+    read = read_call(call, {"create_event": SCHEMA, "list_events": SCHEMA}, only_reads=frozenset({"list_events"}))
+    assert check_call(read, {"create_event": SCHEMA, "list_events": SCHEMA}).arguments is None
+
+
 def test_a_long_half_of_a_call_is_looked_at_in_no_time():
     pairs = "<arg_key>a</arg_key>\n<arg_value>b</arg_value>\n" * 400
     (call,) = calls_in(f"<tool_call>create_event\n{pairs}", NAMES)
@@ -191,6 +269,20 @@ def test_a_long_half_of_a_call_is_looked_at_in_no_time():
         "[TOOL_CALLS]",
         "[TOOL_CALLS]create_event",
         '<tool_call>{"name": "create_event",',
+        "[",
+        "[create_event",
+        "[create_event(",
+        "[create_event(title=",
+        '[create_event(title="',
+        "Thought:",
+        "Action:",
+        "Action: create_event",
+        "Action: create_event\nAction Input:",
+        "Action: create_event\nAction Input: {",
+        ">>>",
+        ">>>create_event\n",
+        ">>>create_event\n{",
+        "<|tools_prefix|>[",
     ],
 )
 @pytest.mark.parametrize("filler", ["\n", " ", "a", " \n"])
@@ -234,3 +326,17 @@ def test_an_answer_is_shown_as_soon_as_it_cannot_be_a_call():
     assert may_be_call("```json\n")
     assert not may_be_call("```\nls")
     assert not may_be_call("Tom")
+    assert may_be_call("[see")
+    assert not may_be_call("[see ")
+    assert not may_be_call("[1")
+    assert may_be_call("[see(a")
+    assert not may_be_call("[see(a b")
+    assert may_be_call("Thought: I loo")
+    assert not may_be_call("Thought: I know.\nFinal Answer:")
+    assert not may_be_call("Thoughts on")
+    assert may_be_call("Action: list_events\nAction In")
+    assert not may_be_call("Action: list_events\nor not")
+    assert not may_be_call("Action plan")
+    assert not may_be_call("> a quote")
+    assert not may_be_call(">>> 1")
+    assert not may_be_call("functools is")

@@ -17,6 +17,8 @@ THOUGHT = [
     ("<|channel>thought\nHm.<channel|>Hello.", "Hm.", "Hello."),
     ("<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>Hello.", "Hm.", "Hello."),
     ("◁think▷Hm.◁/think▷Hello.", "Hm.", "Hello."),
+    ("<|inner_prefix|>Hm.<|inner_suffix|>Hello.", "Hm.", "Hello."),
+    ("<|START_THINKING|>Hm.<|END_THINKING|>Hello.", "Hm.", "Hello."),
     ("<think>Hm. It never ends", "Hm. It never ends", ""),
     ("Hello.", "", "Hello."),
     ("I <think> so.", "", "I <think> so."),
