@@ -72,20 +72,6 @@ LEAKS = (
     *("<tool_call", "<function=", "[TOOL_CALLS]", "<|python_tag|>", "<think>", "</think>", '"arguments"'),
     *("[create_event", "[list_events", ">>>", "Action", "Observation", "<|tools"),
 )
-    "<tool_call",
-    "<function=",
-    "[TOOL_CALLS]",
-    "<|python_tag|>",
-    "<think>",
-    "</think>",
-    '"arguments"',
-    "[create_event",
-    "[list_events",
-    ">>>",
-    "Action",
-    "Observation",
-    "<|tools",
-)
 WASTED_LIMIT = 4
 """At most three."""
 STEPS = 30
