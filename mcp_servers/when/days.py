@@ -38,6 +38,7 @@ _UNIT = r"(?P<unit>day|week|month|year)s?"
 _WHICH = r"(?:(?P<which>this|next|last|past|coming) (?:coming )?)?"
 _YEAR = r"(?:[ ,]*(?P<year>20\d\d)\b)?"
 _FEW = 3
+_MOST_WORKING_DAYS = 300
 
 
 def days_at(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
@@ -82,6 +83,14 @@ def _next_few(match: re.Match[str], today: date, lean: Lean) -> Days | None:
     if edge is None:
         return None
     return Days(edge + timedelta(days=1), today) if is_back else Days(today, edge - timedelta(days=1))
+
+
+def _working_day(match: re.Match[str], today: date, lean: Lean) -> Days | None:
+    """`next working day`, `in 3 business days`: Monday to Friday are counted."""
+    left, day = 1 if match["next"] is not None else _count_of(match), today
+    for _ in range(left if left <= _MOST_WORKING_DAYS else 0):
+        day += timedelta(days=max(1, 7 - day.weekday()) if day.weekday() > 3 else 1)
+    return _one(day) if day > today else None
 
 
 def _within(match: re.Match[str], today: date, lean: Lean) -> Days | None:
@@ -250,7 +259,8 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (r"(today|tomorrow|yesterday)", _named),
         (rf"in (?:about )?{_COUNT}(?: of)? {_UNIT}(?: time)?", _counted),
         (rf"within {_COUNT}(?: of)? {_UNIT}(?: time)?", _within),
-        (rf"{_COUNT}(?: of)? {_UNIT} (?:from (?:now|today)|later)", _counted),
+        (rf"{_COUNT}(?: of)? {_UNIT} (?:from (?:now|today)|today|later)", _counted),
+        (r"(?:on )?(?:the )?(?:next (?P<next>)|in (?P<count>\d+|an?) )(?:working|business) days?(?: time)?", _working_day),
         (rf"{_COUNT}(?: of)? {_UNIT} (?P<ago>ago)", _counted),
         (rf"(?:(?:in|over|within|during|for) )?(?:the )?(?P<way>next|coming|last|past|following) {_COUNT}(?: of)? {_UNIT}", _next_few),
         (r"(?:(?:in|over|within|during) )?(?:the )?past (?P<unit>week|month|year)", _past),

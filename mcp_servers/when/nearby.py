@@ -42,7 +42,9 @@ def _nearby(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
         return _week_of(words, match, today, lean)
     if match := _NEXT_TO.match(words):
         found = days.days_at(words[match.end() :], today, lean)
-        is_ahead = found is not None and match["way"] == "from" and found[0].is_weekday  # `a week from friday` is never the last one
+        is_ahead = (
+            found is not None and match["way"] == "from" and match["unit"] == "week" and found[0].is_weekday
+        )  # `a week from friday` is never the last one
         beside = None if found is None or is_ahead else _beside(match, found[0])
         return None if found is None or beside is None else (beside, match.end() + found[1])
     if match := _FEAST_WEEK.match(words):

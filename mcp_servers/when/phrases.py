@@ -81,6 +81,7 @@ _SPELLED: tuple[tuple[str, Replacement], ...] = (
     (rf"\b({_HOURS})[- ]?ish\b", r"\1"),
     (r" or (?:so|thereabouts)\b", ""),
     (r"\b(?:a )?few (?=hours?\b|hrs\b)", "3 "),
+    (r"(?<=\d),(?=\d+ ?(?:h|hours?|hrs?|days?|weeks?)\b)", "."),
     (r"~", " about "),
     (r"&", " and "),
 )
@@ -97,7 +98,7 @@ _CHOICES: tuple[tuple[str, Replacement], ...] = (
     (rf"\beither (?=(?:on |next |this )?{_DAY}\b|this |\d)", ""),
     (r"\bthis (week|month|weekend) (and|or) next\b(?! \1)", r"this \1 \2 next \1"),
     (r"\bthis (and|or) next (week|month|weekend)\b", r"this \2 \1 next \2"),
-    (r"\b(?:at )?(?:any|some) ?time\b", "anytime"),
+    (r"\b(?:at )?(?:any|some) ?(?:time|point)\b", "anytime"),
     (r"\b(?:any|some) (?:working |week)day\b", "anytime weekdays"),
     (r"\b(?:any|some|one|a) (?:day|date)(?= (?:of |in |on )?(?:this|next|the)\b)", "anytime"),
     (rf"\b(?:any|some|one|an?) ({_PART})(?= (?:of |in )?(?:this|next|the) (?:{_PERIOD})\b)", r"each \1"),
@@ -117,7 +118,7 @@ _WORKDAY: tuple[tuple[str, Replacement], ...] = (
     (r"\b(?:the )?(?:work|working|business) ?week\b", "weekdays"),
     (r"\bmid-?week\b", "mid week"),
     (r"\bbefore (?:work|school)\b", "before 9:00"),
-    (r"\bafter (?:work|school)\b", "afterwork"),
+    (r"\b(?:(?:just|right|straight) )?after (?:work|school)\b", "afterwork"),
     (r"\blunch (?:break|hour)\b", "lunch"),
     (rf"\b(?:(?:at|around|about|over) )?({_MEAL})[ -]?time\b", r"\1time"),
     (rf"\b(after|before) ({_MEAL})\b", r"\1 \2time"),
@@ -150,6 +151,7 @@ _RELATIVE: tuple[tuple[str, Replacement], ...] = (
     (r"\bthis past (?=[a-z])", "past "),
     (rf"\b({'|'.join(WEEKDAYS)}|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun) coming\b", r"coming \1"),
     (rf"\b({'|'.join(WEEKDAYS)}|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun) last\b(?! (?:week|month|year))", r"last \1"),
+    (rf"\b({'|'.join(WEEKDAYS)}|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun) fortnight\b", r"2 weeks on \1"),
     (r"\b(?:an? )?fortnight\b", "2 weeks"),
 )
 _BOUNDS: tuple[tuple[str, Replacement], ...] = (

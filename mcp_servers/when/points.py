@@ -50,8 +50,9 @@ class Reading:
 
 CONNECTOR = re.compile(r"(?:to|until|and|or|-)(?!\S)")
 _FILLER = re.compile(
-    r"(?:on the dot|each(?= (?:morning|afternoon|evening|night)\b)|on|the|in|of|for|from|between|around|about|please|anytime|throughout"
-    r"|during|all day|whole day|my|starting|sharp|exactly|precisely|roughly|approximately|approx|circa|ca|maybe|perhaps|probably|say)(?!\S)"
+    r"(?:on the dot|each(?= (?:morning|afternoon|evening|night)\b)|on|the|in|of|for|from|between|around|about|please|anytime"
+    r"|throughout|during|all day|whole day|my|starting|sharp|exactly|precisely|roughly|approximately|approx|circa|ca|towards?|maybe"
+    r"|perhaps|probably|say)(?!\S)"
 )
 _AT = re.compile(r"(?:at|@)(?!\S)")
 _BOUND = re.compile(r"(?P<bound>after|before|since|by|until|onward|from now until)(?= \S)")

@@ -6,7 +6,7 @@ Pure. The rules 3 and 6 of `mcp_servers.when.resolve`.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from mcp_servers.spans import Span
 from mcp_servers.when.clocks import DAY_MINUTES, Clock, Part
@@ -85,6 +85,8 @@ def _range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
         return None
     day = day_for(day_point, from_minutes, now, lean)
     last = end.days.last if start.days and end.days else day
+    if end.days and end.days.is_weekday and last < day:  # the start's weekday is today and its time has passed: both are next week's
+        last += timedelta(days=7)
     if end.clock is not None and last > day:
         to_minutes = end.clock.minutes(end.part)
     first_moment, end_moment = at_minutes(day, from_minutes, now), at_minutes(last, to_minutes, now)

@@ -87,7 +87,7 @@ def test_what_repeats_is_refused_and_says_to_give_the_first_time(said: str) -> N
 @pytest.mark.parametrize(
     "said",
     ["in 2", "1 hour", "tomorrow 1 hour", "in 5 fridays ago", "the friday after", "friday 28", "each friday", "last thing tonight",
-     "shortly before noon", "later", "asap", "monday after next", "pm", "week of may"],
+     "shortly before noon", "later", "asap", "monday after next", "pm", "week of may", "in 400 working days"],
 )  # fmt: skip
 def test_what_could_be_taken_for_another_time_is_refused(said: str) -> None:
     with pytest.raises(NotUnderstood):
@@ -123,6 +123,11 @@ def test_a_length_of_time_is_understood(said: str, minutes: int) -> None:
 def test_what_is_no_one_length_is_refused(said: str) -> None:
     with pytest.raises(NotUnderstood, match="Give a length"):
         duration_of(said)
+
+
+def test_a_weekday_of_today_whose_hour_has_passed_takes_its_end_along() -> None:
+    now = datetime(2020, 1, 10, 22, 0, tzinfo=BERLIN)
+    assert span_text(resolve("friday 10pm to saturday 2am", now).span) == "Fri 17 Jan 2020 22:00-02:00"
 
 
 def test_half_a_day_in_a_calendar_is_half_of_a_days_work() -> None:
