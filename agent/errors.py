@@ -13,7 +13,8 @@ AgentError
 │   └── ModelFailed           the engine or the model could not answer
 │       ├── ContextOverflow       the turn: older turns leave the model's view, once
 │       ├── RequestTooLarge       the conversation: earlier pictures are left out, then those of tools
-│       └── ModelRefused          the conversation: pictures of tools are left out, once
+│       ├── ModelRefused          the conversation: pictures of tools are left out, once
+│       └── ModelFaulted          the conversation: the same, where pictures may be why
 └── ToolError             the model is told, and goes on
     ├── ToolUnavailable       the call did not reach a server: nothing was done
     └── OutcomeUnknown        the call was sent and no answer came back
@@ -137,6 +138,10 @@ class RequestTooLarge(ModelFailed):
 
 class ModelRefused(ModelFailed):
     """The engine refused what the request says (HTTP 4xx) before any of an answer; the same again would be refused again."""
+
+
+class ModelFaulted(ModelFailed):
+    """The engine failed at the request (HTTP 500) before any of an answer: at what it says, or because something else broke."""
 
 
 class PictureRefused(AgentError):

@@ -19,13 +19,15 @@ from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
 from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
-from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelRefused, RequestTooLarge
+from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
 from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
 
 TOO_LARGE = 413
+FAULT = 500
+"""Of the server; some give it for what they cannot read, too."""
 OF_NO_CONTENT = {401, 403, 404, 408, 409, 429}
 """Refusals of who asks, of where or for now, which another request would get too."""
 MAX_LINE_CHARS = 4 * 1024 * 1024
@@ -113,6 +115,7 @@ class ModelClient:
             ContextOverflow: the request is too long for the model.
             RequestTooLarge: it has more bytes than the engine takes.
             ModelRefused: the engine does not take what it says, such as a picture that nobody can read.
+            ModelFaulted: the engine failed at it, whatever the reason.
             ModelFailed: the engine refused for now, the model died, or its stream broke off.
         """
         try:
@@ -221,7 +224,9 @@ def _failure(payload: dict[str, Any], status: int) -> ModelFailed:
 
 
 def _failed(sentence: str, status: int) -> ModelFailed:
-    return ModelRefused(sentence) if 400 <= status < 500 and status not in OF_NO_CONTENT else ModelFailed(sentence)
+    if status == FAULT:
+        return ModelFaulted(sentence)
+    return ModelRefused(sentence) if 400 <= status < FAULT and status not in OF_NO_CONTENT else ModelFailed(sentence)
 
 
 def _status_in(payload: dict[str, Any]) -> int:

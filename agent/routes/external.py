@@ -17,9 +17,11 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
+from agent.engine.model_client import OF_NO_CONTENT
 from agent.engine.overflow import overflow_in
-from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, RequestTooLarge
+from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
 from agent.routes.forwarding import Forwarded, Passing
+from agent.view.pictures import speaks_of_pictures
 
 CONNECT_TIMEOUT_S = 10.0
 """Over the internet, with TLS."""
@@ -72,13 +74,16 @@ class OpenAIModel:
         except openai.APIConnectionError as error:
             raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
         except (openai.RateLimitError, openai.InternalServerError) as error:
+            if isinstance(error, openai.InternalServerError) and speaks_of_pictures(_sentence(error)):  # It is there, and cannot read one.
+                raise ModelFaulted(f"The node {self._name} failed: {_sentence(error)}") from error
             raise EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).") from error
         except openai.APIStatusError as error:
             if (too_long := overflow_in(error.body)) is not None:
                 raise ContextOverflow(*too_long) from error
             if error.status_code == TOO_LARGE:
                 raise RequestTooLarge(len(body), _sentence(error), node=self._name) from error
-            raise ModelFailed(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
+            kind = ModelFailed if error.status_code in OF_NO_CONTENT else ModelRefused
+            raise kind(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             # What a stream says instead of an answer is an error without a status.
             if isinstance(error, openai.APIError) and (too_long := overflow_in(error.body)) is not None:

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
 from agent.engine.progress import PromptProgress
-from agent.errors import AgentError, ModelFailed, ModelRefused, RequestTooLarge, SessionBusy
+from agent.errors import AgentError, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge, SessionBusy
 from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.safety.taint import Taint
@@ -32,7 +32,7 @@ from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, request_body
-from agent.view.pictures import has_pictures, has_returned, without_pictures, without_returned
+from agent.view.pictures import has_pictures, has_returned, speaks_of_pictures, without_pictures, without_returned
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, answer_room, cut_at_rest
 from inference.contract.status import SwapProgress
@@ -57,6 +57,8 @@ class OpenSession:
     _feed: Feed = field(default_factory=Feed)
     _watch: CacheWatch = field(default_factory=CacheWatch)
     _commit_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    _has_failed_with_pictures: bool = False
+    """The last request had pictures and was not answered."""
     _tools: SessionTools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -233,6 +235,7 @@ class OpenSession:
             seen = await self._seen(messages)
             try:
                 reply = await self._ask(tier, turn, manner, prefix, seen)
+                self._has_failed_with_pictures = False
                 break
             except ModelFailed as error:
                 if is_summary or not self._leaves_pictures_out(error, seen):
@@ -251,8 +254,16 @@ class OpenSession:
         """Whether a request that failed is worth another try, without pictures that were in it and may have been why."""
         if isinstance(error, RequestTooLarge) and has_pictures(seen) and self.conversation.leave_out_earlier_pictures():
             return True
-        may_help = isinstance(error, (RequestTooLarge, ModelRefused)) and has_returned(seen)
-        return may_help and self.conversation.leave_out_returned_pictures()
+        if not isinstance(error, (RequestTooLarge, ModelRefused, ModelFaulted)) or not has_pictures(seen):
+            return False
+        # Without a word about them a server's fault may be anybody's, and a refusal anything's: what comes back twice comes of what stays.
+        is_why = speaks_of_pictures(str(error)) or self._has_failed_with_pictures
+        if has_returned(seen) and (is_why or not isinstance(error, ModelFaulted)) and self.conversation.leave_out_returned_pictures():
+            return True
+        if is_why and self.conversation.leave_out_earlier_pictures():
+            return True
+        self._has_failed_with_pictures = True
+        return False
 
     async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, seen: tuple[bytes, ...]) -> Reply:
         is_summary = manner == "summary"

@@ -30,6 +30,7 @@ BYTES_PER_TOKEN = 4
 """As which a picture's tokens count among the bytes of a conversation."""
 UNSEEN = "[a picture, which this model cannot see]"
 LEFT_OUT = "[an earlier picture, which is not shown any more]"
+_SPOKEN_OF = re.compile(r"\b(?:images?|pictures?|photos?|multi-?modal|mm_data|mtmd|png|jpe?g|webp)\b", re.IGNORECASE)
 _MARK = re.compile(rb'\{"image_url":\{"url":"variet-picture:([0-9a-f]{64}):(image/[a-z]+):(\d+):(\d+)"\},"type":"image_url"\}')
 _ANY = b'"variet-picture:'
 _RETURNED = b',"role":"tool","tool_call_id":'
@@ -218,3 +219,8 @@ def _jpeg(content: bytes) -> _Size | None:
             continue
         place += 2 + int.from_bytes(content[place + 2 : place + 4])
     return None
+
+
+def speaks_of_pictures(error: str) -> bool:
+    """Whether a server that failed says that a picture is why."""
+    return _SPOKEN_OF.search(error) is not None

@@ -178,3 +178,16 @@ async def test_a_server_outside_that_takes_no_such_request_gets_it_once_more_wit
     assert sent[:3] == [[encoded[0]], encoded, [LEFT_OUT, encoded[1]]]
     assert failed.error.startswith("The request has 0.0 MiB with the pictures of the conversation, more than the node cloud takes. Request")
     assert failed.error.endswith("Send fewer or smaller pictures.")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_outside_that_cannot_read_an_earlier_picture_gets_the_conversation_once_more_without_it(home: Home, status: int):
+    failed = Say(status=status, error={"message": "cannot identify image file"})
+    with anyio.fail_after(90):
+        async with scripted_model([failed, failed, Say("Go on.")]) as cloud:
+            entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "external": True, "capabilities": ["vision", "tools"]}
+            async with agent_of(home, [], settings=settings_of({"cloud": entry})) as agent:
+                assert isinstance((await agent.ask("what is it?", tier="cloud", attached=[PHOTO]))[-1], TurnFailed)
+                assert isinstance((await agent.ask("never mind", tier="cloud"))[-1], TurnDone)
+    assert LEFT_OUT in images(cloud.requests[2])

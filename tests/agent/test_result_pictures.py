@@ -11,6 +11,7 @@ import anyio
 import mcp_types as types
 import pytest
 
+from agent.event_parts import PictureFile
 from agent.events import Event, ToolFinished, TurnDone, TurnFailed
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.served import ReturnedPicture, ToolResult
@@ -175,6 +176,46 @@ async def test_what_is_no_refusal_of_the_request_takes_no_picture_away(home: Hom
             assert len(agent.model.requests) == 2
             await agent.ask("again")
             assert agent.model.requests[2]["messages"][3] == agent.model.requests[1]["messages"][3]
+
+
+async def test_a_server_that_fails_at_a_picture_and_says_so_gets_the_request_once_more_without_it(home: Home):
+    fault = Say(status=500, error={"message": "Failed to process image", "code": 500})
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, fault, Say("It cannot be seen."), LOOK, fault, fault], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            assert isinstance((await agent.ask("look"))[-1], TurnDone)
+            assert result_sent(agent, 2)[1] == {"type": "text", "text": LEFT_OUT}
+            assert isinstance((await agent.ask("look again"))[-1], TurnFailed), "it has no picture left, and fails for good"
+            assert len(agent.model.requests) == 6
+
+
+async def test_a_fault_without_a_word_takes_a_picture_away_when_it_comes_back(home: Home):
+    fault = Say(status=500, error={"message": "Internal Server Error", "code": 500})
+    with anyio.fail_after(60):
+        async with agent_of(home, [LOOK, fault, fault, Say("It cannot be seen.")], tools=Camera()) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            assert isinstance((await agent.ask("look"))[-1], TurnFailed)
+            assert isinstance((await agent.ask("and now?"))[-1], TurnDone)
+            assert agent.model.requests[3]["messages"][3]["content"][1] == {"type": "text", "text": LEFT_OUT}
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        Say(status=500, error={"message": "cannot identify image file", "code": 500}),
+        Say(status=500, error={"message": "Internal Server Error", "code": 500}),
+        Say(status=400, error={"message": "Failed to load image or audio file", "code": 400}),
+        Say(status=400, error={"message": "Bad Request", "code": 400}),
+    ],
+)
+async def test_a_picture_of_the_person_that_no_server_can_read_ends_its_own_turn_alone(home: Home, failed: Say):
+    with anyio.fail_after(60):
+        async with agent_of(home, [failed, failed, Say("Go on.")]) as agent:
+            agent.model.template, agent.model.meta = in_place, {"capabilities": SEES}
+            beside = [PictureFile(name="dot.png", content=PHOTO)]
+            assert isinstance((await agent.ask("what is it?", attached=beside))[-1], TurnFailed)
+            assert isinstance((await agent.ask("never mind"))[-1], TurnDone)
+            assert {"type": "text", "text": LEFT_OUT} in agent.model.requests[2]["messages"][1]["content"]
 
 
 async def test_a_refusal_by_a_node_that_was_sent_no_picture_takes_none_away(home: Home):
