@@ -57,7 +57,7 @@ def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict
     return [
         "# The small model that ships",
         "Written by `make nano` (its last step) from what training and scoring left; "
-        f"one run of {log[-1]['seconds'] / 60:.0f} minutes on two busy cores.",
+        f"the steps below took {log[-1]['seconds'] / 60:.0f} minutes on two busy cores.",
         "## Recipe",
         _table(("what", "value"), [*recipe.items(), ("file", f"{SHIPPED.stat().st_size:,} bytes (Q8_0)")]),
         "The chat template lists each tool as one line, `name(needed, optional?)`. The model is trained on conversations of up to "

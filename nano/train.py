@@ -31,7 +31,7 @@ VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
 CYCLES = (
     *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
-    (35000, 39500, 0.7),
+    (32600, 34300, 0.7),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
@@ -260,6 +260,7 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         **asdict(model.shape),
         "steps": steps,
         "depth": f"layers from which step on: {DEPTHS}",
+        "went on": "at step 31000 from the file that shipped then (`--begin`: its weights in eight bits, the optimizers anew)",
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",
