@@ -21,6 +21,8 @@ THREAD_FOLDERS = (INBOX, ARCHIVE, SENT)
 """Where the mails of a conversation are."""
 BUDGET_CHARS = 8000
 """Of a conversation or a mail in one answer; the cursor shows the rest."""
+LEAST_CHARS = 200
+"""As what a mail of a conversation counts at least: what stands around it is as long."""
 
 
 class Conversations:
@@ -116,7 +118,7 @@ class Conversations:
             found.append(
                 {**placed(mail, call.now), **{key: whole_fields(shown)[key] for key in ("to", "cc", "attachments")}, **piece.fields()}
             )
-            end, offset, budget = offset + len(piece.text), 0, budget - max(1, len(piece.text))
+            end, offset, budget = offset + len(piece.text), 0, budget - max(LEAST_CHARS, len(piece.text))
             if end < len(quoted.text):
                 cursor, left = f"m{mail.number}+{end}", len(thread) - index
                 break

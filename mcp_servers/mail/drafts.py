@@ -13,11 +13,13 @@ from mcp_servers.mailbox.draft_keeping import cleared, discard, taken_over
 from mcp_servers.mailbox.letters import letter_text, no_draft_text
 from mcp_servers.mailbox.mime import Parsed, parse
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.outside.quoting import clean_line
+from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 _NUMBER = re.compile(r"(?:draft )?d?(\d{1,9})")
 _LAST = re.compile(r"(?:my |the )?(?:last|latest|newest)(?: draft)?(?: mail)?")
+MAX_LISTED = 100
+"""The newest; a client chokes on more."""
 DRAFT_CHANGED = "The draft has changed since. Look again."
 
 
@@ -33,13 +35,16 @@ class Drafts:
     def list_drafts(self, call: Call) -> Outcome:
         del call
         problems = taken_over(self._store)
-        read = {number: self._store.drafts.read(key) for number, key in self._store.draft_numbers().items()}
+        numbers = self._store.draft_numbers()
+        older = max(0, len(numbers) - MAX_LISTED)
+        read = {number: self._store.drafts.read(key) for number, key in list(numbers.items())[older:]}
         found = {number: parse(content) for number, content in read.items() if content is not None}
         lines = [f"d{number} {_said(draft)}" for number, draft in found.items()]
         fields = [{"id": f"d{number}", "to": _people(draft), "subject": draft.subject} for number, draft in found.items()]
-        text = "\n".join([shape.found_text(lines, "draft", left=0, cursor=""), *problems])
+        left_out = [f"Not told one by one: {count_text(older, 'older draft')}. Discard some, or look into Drafts."] if older else []
+        text = "\n".join([shape.found_text(lines, "draft", left=0, cursor=""), *left_out, *problems])
         removed = dict(sum((Counter(draft.removed) for draft in found.values()), Counter[str]()))
-        return Outcome(text, {"drafts": fields, "problems": list(problems), "removed": removed, "untrusted": True})
+        return Outcome(text, {"drafts": fields, "problems": list(problems), "left_out": left_out, "removed": removed, "untrusted": True})
 
     def discard_draft(self, call: Call) -> Plan:
         number, key = self._find(call.text("draft"))

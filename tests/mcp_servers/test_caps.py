@@ -11,7 +11,7 @@ import pytest
 from mcp_servers.calendars import server as calendar_server
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.server import Calendars
-from mcp_servers.mail import drafting, files
+from mcp_servers.mail import conversations, drafting, drafts, files
 from mcp_servers.mail import server as mail_server
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox import maildir
@@ -119,3 +119,22 @@ def test_a_mail_with_thousands_of_files_fills_no_answer(mails: MailStore) -> Non
     assert outcome(tools["read_attachment"](call(mail="m4", attachment="2999"))).text.startswith("Attachment 2999 of m4, 1 bytes\n[")
     assert len(refusal_of(tools["read_attachment"], mail="m4", attachment="txt")) < 2000
     assert len(outcome(tools["read_mail"](call(mail="m4"))).structured["mail"]["attachments"]) == 100
+
+
+def test_a_list_of_very_many_drafts_holds_the_newest_and_says_how_many_are_older(mails: MailStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MAX_LISTED", 2)
+    tools = MailTools(mails)
+    for body in ("one", "two", "three"):
+        outcome(tools.draft_mail(call(to="a@example.org", body=body)).execute())
+    listed = outcome(tools.handlers()["list_drafts"](call()))
+    assert [draft["id"] for draft in listed.structured["drafts"]] == ["d2", "d3"]
+    said = "Not told one by one: 1 older draft. Discard some, or look into Drafts."
+    assert listed.text.endswith(f"\n{said}") and listed.structured["left_out"] == [said]
+
+
+def test_a_conversation_of_tiny_mails_is_told_in_parts(mails: MailStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "BUDGET_CHARS", 3 * conversations.LEAST_CHARS)
+    for number in range(5):
+        deliver(mails, f"tiny{number}", mail(number, answers="<n0@example.org>" if number else "", subject="Chat"))
+    first = outcome(MailTools(mails).handlers()["read_thread"](call(mail="Chat")))
+    assert (len(first.structured["mails"]), first.structured["left"]) == (3, 2)
