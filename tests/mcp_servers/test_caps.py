@@ -104,19 +104,19 @@ def test_a_mail_that_is_too_long_to_be_read_whole_is_not_passed_on_and_its_last_
     assert mails.drafts.entries() == {}
 
 
-def test_a_mail_with_thousands_of_files_fills_no_answer(mails: MailStore) -> None:
+def test_a_mail_with_hundreds_of_files_fills_no_answer(mails: MailStore) -> None:
     mails.mails()
     parts = "".join(
-        f"--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=f{number}.txt\n\nx\n" for number in range(3000)
+        f"--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=f{number}.txt\n\nx\n" for number in range(300)
     )
     deliver(mails, "a", mail(1).replace("\n\nx", '\nContent-Type: multipart/mixed; boundary="b"\n\n' + parts + "--b--"))
     tools = MailTools(mails).handlers()
     listed = outcome(tools["list_attachments"](call(mail="m4")))
-    said = "Not told one by one: 2900 more. read_attachment takes their numbers, too."
+    said = "Not told one by one: 200 more. read_attachment takes their numbers, too."
     assert (len(listed.structured["attachments"]), listed.structured["left_out"]) == (100, [said])
-    assert listed.text.startswith("m4 has 3000 attachments\n1. f0.txt")
+    assert listed.text.startswith("m4 has 300 attachments\n1. f0.txt")
     assert listed.text.endswith(said)
-    assert outcome(tools["read_attachment"](call(mail="m4", attachment="2999"))).text.startswith("Attachment 2999 of m4, 1 bytes\n[")
+    assert outcome(tools["read_attachment"](call(mail="m4", attachment="299"))).text.startswith("Attachment 299 of m4, 1 bytes\n[")
     assert len(refusal_of(tools["read_attachment"], mail="m4", attachment="txt")) < 2000
     assert len(outcome(tools["read_mail"](call(mail="m4"))).structured["mail"]["attachments"]) == 100
 
