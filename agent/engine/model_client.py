@@ -28,7 +28,7 @@ from inference.contract.status import SwapProgress
 TOO_LARGE = 413
 FAULT = 500
 """Of the server; some give it for what they cannot read, too."""
-OF_NO_CONTENT = {401, 403, 404, 408, 409, 429}
+OF_NO_CONTENT = {401, 402, 403, 404, 408, 409, 429}
 """Refusals of who asks, of where or for now, which another request would get too."""
 MAX_LINE_CHARS = 4 * 1024 * 1024
 """A line longer than this is no completion chunk; without a bound a broken server could fill the memory."""

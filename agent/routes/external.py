@@ -17,7 +17,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
-from agent.engine.model_client import OF_NO_CONTENT
+from agent.engine.model_client import FAULT, OF_NO_CONTENT
 from agent.engine.overflow import overflow_in
 from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
 from agent.routes.forwarding import Forwarded, Passing
@@ -31,6 +31,8 @@ TOO_LARGE = 413
 _OURS = frozenset({"cache_prompt"})
 """Of a request, what only llama.cpp knows: others may refuse it."""
 
+_PICTURE = b'{"image_url":{"url":"data:'
+"""How one stands in a request; in a text the quotes would be escaped."""
 _TOLD = (b"content-type", b"retry-after", b"x-request-id")
 """Of its answers' headers, what another program is shown: the others are about us and that server."""
 
@@ -67,14 +69,17 @@ class OpenAIModel:
             EngineUnreachable: nobody answers there, or it has no room for us now.
             ContextOverflow: the request is too long for its model.
             RequestTooLarge: it has more bytes than the server takes.
-            ModelFailed: it refused, or its stream broke off.
+            ModelRefused: it does not take what the request says.
+            ModelFaulted: it failed at a picture.
+            ModelFailed: it refused us, or its stream broke off.
         """
         try:
             return await self._stream(_fitting(json.loads(body)), on_text)
         except openai.APIConnectionError as error:
             raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
         except (openai.RateLimitError, openai.InternalServerError) as error:
-            if isinstance(error, openai.InternalServerError) and speaks_of_pictures(_sentence(error)):  # It is there, and cannot read one.
+            # It is there, and cannot read one that it was sent; what stands before it and fails may speak of pictures too.
+            if error.status_code == FAULT and _PICTURE in body and speaks_of_pictures(_sentence(error)):
                 raise ModelFaulted(f"The node {self._name} failed: {_sentence(error)}") from error
             raise EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).") from error
         except openai.APIStatusError as error:

@@ -201,14 +201,19 @@ async def test_what_leaves_the_house_is_said_and_carries_neither_our_name_for_it
     assert "cache_prompt" not in cloud.requests[0]
 
 
-async def test_when_the_chosen_node_dies_another_answers_in_the_same_turn(home: Home):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(503, "overloaded"), (502, 'Bad gateway <img src="error.png">'), (500, "The image of this model could not be started")],
+)
+async def test_when_the_chosen_node_dies_another_answers_in_the_same_turn(home: Home, status: int, said: str):
     with anyio.fail_after(120):
-        async with scripted_model([Say(status=503, error={"message": "overloaded"})]) as cloud:
+        async with scripted_model([Say(status=status, error={"message": said})]) as cloud:
             entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "external": True}
             async with agent_of(home, [Say("at home")], settings=settings_of({"cloud": entry})) as agent:
                 events = await agent.ask(LONG)
     assert [(each.node, each.rule) for each in routes(events)] == [("cloud", "long"), ("engine", "default")]
-    assert any("cloud/glm does not answer (The node cloud refuses for now (status 503).)" in reason for reason in routes(events)[1].reasons)
+    why = f"cloud/glm does not answer (The node cloud refuses for now (status {status}).)"
+    assert any(why in reason for reason in routes(events)[1].reasons)
     assert answer(events) == "at home"
 
 

@@ -166,6 +166,7 @@ async def test_a_picture_that_the_server_cannot_read_ends_no_conversation(home: 
         Say("I see a", error={"message": "It ended.", "type": "invalid_request_error", "code": "400"}),
         Say(status=500, error={"message": "It ended.", "code": 500}),
         Say(status=401, error={"message": "A valid key is needed.", "code": "invalid_key"}),
+        Say(status=402, error={"message": "Insufficient balance.", "code": 402}),
     ],
 )
 async def test_what_is_no_refusal_of_the_request_takes_no_picture_away(home: Home, failed: Say):
