@@ -32,13 +32,17 @@ _MISTRAL = re.compile(r"\s*([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+\s*+)?(?:\[ARGS\]\s*
 _NAMED = r'\{\s*"(?:name|function)"\s*:\s*"([\w.:-]+)"'
 _BEGUN = re.compile(
     r"(?:<tool_call>\s*)?<function=([\w.:-]+)>"
-    rf"|(?:<tool_call>|<function_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\](?:\s*\[)?)\s*{_NAMED}"
+    r"|(?:<tool_calls?>|<function_calls?>|<TOOLCALL>|<(?:seed|minimax):tool_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])"
+    rf"\s*+(?:\[\s*+)?{_NAMED}"
     r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*\s*)?(?:\[ARGS\]|\{)"
     r"|<\|tool_call>\s*call:([\w.:-]+)\s*\{"
     r"|<tool_call>\s*([\w.:-]+)\s*<arg_key>"
     r'|<\|tools_prefix\|>\s*\[?\s*\{\s*"([\w.:-]+)"\s*:'
 )
-_CLOSERS = ("</function>", "</tool_call>", "</function_call>", "<tool_call|>")
+_CLOSERS = (
+    *("</function>", "</tool_call>", "</function_call>", "<tool_call|>", "<|/tool_call|>"),
+    *("</tool_calls>", "</function_calls>", "</TOOLCALL>", "</seed:tool_call>", "</minimax:tool_call>"),
+)
 _FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```tool_code[^\S\n]*\n(.*)```", re.DOTALL)
 

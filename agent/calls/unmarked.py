@@ -25,7 +25,9 @@ _OBSERVED = re.compile(r"^[^\S\n]*\*{0,2}Observation:", re.MULTILINE)
 _STEPS = ("Thought:", "Action:")
 _INPUT = "Action Input:"
 _NAME_LINE = re.compile(r"[`*\s]*+[\w.:-]*+(?:\(.*)?[`*\s]*+", re.DOTALL)
+_NAMED = re.compile(r"([A-Za-z_][\w.]*+)\(")
 _FENCED = re.compile(r"```\w*\n(.*)```", re.DOTALL)
+_FENCE_BEGUN = re.compile(r"\A```\w*+\s*+")
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -49,7 +51,8 @@ def _may_be_steps(begun: str) -> bool:
     if line[:1] in ("", "{", "`"):
         return True
     rest = rest.lstrip().lstrip("*")
-    return _NAME_LINE.fullmatch(line) is not None and (_INPUT.startswith(rest) or "Observation".startswith(rest.partition(":")[0]))
+    begins_next = _INPUT.startswith(rest) or any(label.startswith(rest.partition(":")[0]) for label in ("Observation", "Thought"))
+    return begins_next and _NAME_LINE.fullmatch(line) is not None
 
 
 def unmarked(said: str) -> tuple[Written, ...]:
@@ -121,34 +124,41 @@ def _step(label: str, text: str, given: str | None) -> Written | None:
     2. `Action: {"action": NAME, "action_input": {…}}`, in a fence or not.
     3. `Action: NAME(key="text")`.
     4. `Action: NAME` and nothing more: nobody knows whether an input would have come.
+    5. The beginning of 2 or 3: what was written of it, which nobody can read.
     """
     name = text.strip("`* \n").removesuffix("()")
     if label == "Action Input":
         return Written("", "")
     if given is not None:  # 1
         is_line = "\n" not in given and given[:1] not in ("{", "[")
-        return Written(name, _fenceless(given) or text) if is_line or _is_given(given) else None
+        return Written(name, _fenceless(given) or text) if is_line or _is_given(_fenceless(given)) else None
     if text[:1] in ("{", "`") and "{" in text:  # 2
         return _blob(text)
     code = python(name)
     if len(code) == 1:  # 3
         return code[0]
+    begun = _NAMED.match(name)
+    if begun is not None and _is_open(name[begun.end(1) :]):  # 5
+        return Written(begun[1], text)
     return Written(name, text) if re.fullmatch(r"[\w.:-]+", name) else None  # 4
 
 
 def _fenceless(given: str) -> str:
     fenced = _FENCED.fullmatch(given)
-    return fenced[1].strip() if fenced else given
+    # One that was cut off has no end by which it is known.
+    return fenced[1].strip() if fenced else _FENCE_BEGUN.sub("", given)
 
 
 def _blob(text: str) -> Written | None:
-    read = mend(text)
-    if read is None or not is_table(read.value) or read.is_open:
+    read = mend(_fenceless(text))
+    if read is None or not is_table(read.value):
         return None
     name: Any = read.value.get("action")
     given: Any = read.value.get("action_input", {})
     if not isinstance(name, str):
         return None
+    if read.is_open:  # Behind a word, so that what was written of it is not mended and read as the arguments.
+        return Written(name, f"Action: {text}")
     return Written(name, given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))
 
 
