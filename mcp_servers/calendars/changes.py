@@ -42,7 +42,8 @@ def new_span(when: When, duration: str) -> Span:
         return days_of(when.usual_start, when.usual_start.date())
     if length is None and when.precision == "span":
         return when.span
-    return _lasting(when.usual_start, length or USUAL_LENGTH)
+    length = length or USUAL_LENGTH
+    return _lasting(when.start_of(length), length)
 
 
 def changed_span(old: Span, new_when: str, new_duration: str, now: datetime) -> Span:
@@ -80,7 +81,9 @@ def _until(old: Span, words: str, now: datetime) -> Span | None:
     if not when.has_day:
         when = resolve(match["end"], old.start)
     if old.is_all_day:
-        is_later = when.precision == "days" and when.span.last_day >= old.first_day
+        if when.has_time:
+            raise Refusal('The event takes all day. Say when it begins and ends, such as "from 3 to 5".')
+        is_later = when.span.last_day >= old.first_day
         return days_of(old.start, when.span.last_day) if is_later else None
     if when.precision != "time":
         return None
@@ -103,7 +106,7 @@ def _resolved(old: Span, new_when: str, now: datetime) -> Span:
         return when.span
     if when.precision != "days":
         length = USUAL_LENGTH if old.is_all_day else old.end - old.start
-        return _lasting(when.usual_start, length)
+        return _lasting(when.start_of(length), length)
     first, last = when.span.first_day, when.span.last_day
     is_week = (last - first).days == _WEEK_DAYS - 1 and not first.weekday()
     if is_week and said != " ".join(new_when.split()) and (_SAME_TIME.search(new_when) or _SAME_DAY.search(new_when)):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.spans import Span
 from mcp_servers.when import at_minutes, duration_of, later, moved
+from mcp_servers.when.phrases import normalised
 
 _VERB = re.compile(r"^(?:please )?(?:to )?(?:(?:move|push|shift|put|bring|pull|make|set)(?: (?:it|this|that))? )?(?:by )?")
 _POSTPONED = re.compile(r"^(?:delay|postpone|pushed|delayed|postponed)(?: (?:it|this|that))?(?: by)? (?P<length>.+)$")
@@ -29,12 +30,13 @@ _NEIGHBOURS = (
     (re.compile(r"(?:the )?following week|(?:the )?week after"), timedelta(weeks=1)),
     (re.compile(r"(?:the )?previous week|(?:the )?week before"), timedelta(weeks=-1)),
 )
-_MONTHS = re.compile(r"(?P<count>\d+|an?|one|two|three|six) (?P<unit>month|year)s?")
+_COUNTED = re.compile(r"(?P<count>[1-9]\d*|an?|(?:an? )?few) (?P<unit>day|week|month|year)s?")
+_FEW = 3
 _LEAST_BARE_MINUTES = 10
 """`5 later` may be minutes or hours."""
 _HALF_A_DAY = re.compile(r"(?:by )?half (?:of )?(?:a )?day")
-_NO_LENGTH = re.compile(r"all day|\d+(?:[:.]\d+)?|\d+ ?h ?\d*")
-_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "six": 6}
+_NO_LENGTH = re.compile(r"all day|\d+(?:[:.]\d+)?|\d+ ?h ?\d*|(?:.* )?until .*")
+"""Of canonical words: `end of day` is a time by then."""
 _VAGUE = re.compile(
     r"(?:(?:a )?(?:bit|little|little bit|tad|while|touch|much|lot|slightly) )?(?:later|earlier|sooner|back|forward)(?: on)?"
 )
@@ -49,7 +51,7 @@ def moved_by_words(old: Span, words: str) -> Span | None:
     said = _THAN.sub("", _VERB.sub("", " ".join(words.lower().replace("\u2212", "-").split()).rstrip(".!")))
     if _VAGUE.fullmatch(said):
         raise Refusal(f'"{words}" does not say how far. Say it such as "an hour later", or say the new time.')
-    if not said.startswith(("+", "-")) and not _NO_LENGTH.fullmatch(said) and _is_length(said):
+    if not said.startswith(("+", "-")) and not _NO_LENGTH.fullmatch(normalised(said)) and _is_length(said):
         raise Refusal(f'"{words}" does not say which way. Say "{said} later" or "{said} earlier".')
     for pattern, by in _NEIGHBOURS:
         if pattern.fullmatch(said):
@@ -82,8 +84,9 @@ def at_wall(moment: datetime) -> datetime:
 
 
 def _by(old: Span, length: str, sign: int) -> Span | None:
-    if match := _MONTHS.fullmatch(length):
-        day = moved(old.first_day, sign * (_COUNTS.get(match["count"]) or int(match["count"])), match["unit"])
+    if match := _COUNTED.fullmatch(normalised(length)):
+        count = int(match["count"]) if match["count"].isdecimal() else _FEW if match["count"].endswith("few") else 1
+        day = moved(old.first_day, sign * count, match["unit"])
         return None if day is None else shifted(old, day - old.first_day)
     if _HALF_A_DAY.fullmatch(length) or (length.isdecimal() and int(length) < _LEAST_BARE_MINUTES):
         raise Refusal(f'"{length}" may mean several lengths. Say hours or minutes, such as "4 hours later".')

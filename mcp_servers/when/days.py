@@ -264,7 +264,7 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"{_COUNT}(?: of)? {_UNIT} (?P<ago>ago)", _counted),
         (rf"(?:(?:in|over|within|during|for) )?(?:the )?(?P<way>next|coming|last|past|following) {_COUNT}(?: of)? {_UNIT}", _next_few),
         (r"(?:(?:in|over|within|during) )?(?:the )?past (?P<unit>week|month|year)", _past),
-        (r"(?:over|within|during) (?:the )?(?P<way>next) (?P<count>)(?P<unit>week|month|year)", _next_few),
+        (r"(?:over|within|during) the (?P<way>next) (?P<count>)(?P<unit>week|month|year)", _next_few),
         (rf"(?:in )?(?:(?P<weeks>\d+|an?) weeks?(?: on| from)?|week on) (?P<day>{_WEEKDAY})", _weeks_on),
         (rf"(?:on )?(?P<day>{_WEEKDAY}) in (?P<count>\d+|an?) weeks?(?: time)?", _in_weeks),
         (rf"(?:on )?(?P<which>)(?P<day>{_WEEKDAY}) (?P<number>2[5-9]|3[01])(?! (?:of )?(?:{_MONTH}))", _numbered),

@@ -5,7 +5,7 @@ Pure. The rules 2 to 5 and 7 of `mcp_servers.when.resolve`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -41,6 +41,13 @@ class When:
     """When something starts that must start at some moment of it."""
     is_choice: bool = False
     """One of several days or parts is meant: a period to look through, and nothing that an event can be put at."""
+
+    is_due: bool = False
+    """What is meant is over when the period is: `by 5`."""
+
+    def start_of(self, length: timedelta) -> datetime:
+        """When something starts that is so long."""
+        return max(self.span.start, later(self.span.end, -length), key=datetime.timestamp) if self.is_due else self.usual_start
 
     @property
     def has_time(self) -> bool:
@@ -88,7 +95,7 @@ def lasting(found: When, length: timedelta) -> When | None:
         if length != timedelta(days=days):
             return None
         return When(days_of(found.span.start, found.span.first_day + timedelta(days=days - 1)), "days", True, found.usual_start)
-    start = found.usual_start
+    start = found.start_of(length)
     return When(Span(start, later(start, length)), "span", found.has_day, start)
 
 
@@ -152,7 +159,8 @@ def _bounded(point: Point, now: datetime, lean: Lean) -> When | None:
         if point.bound == "rest":
             return When(span, "part", has_day=True, usual_start=span.start, is_choice=True)
         # What is to be done `by 5` and has one start is over by then.
-        return When(span, "part", inner.has_day, max(span.start, later(span.end, -USUAL_LENGTH), key=datetime.timestamp))
+        due = When(span, "part", inner.has_day, span.start, is_due=True)
+        return replace(due, usual_start=due.start_of(USUAL_LENGTH))
     return When(span, "part", inner.has_day, span.start)
 
 

@@ -41,10 +41,9 @@ def _nearby(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
     if match := _WEEK_OF.match(words):
         return _week_of(words, match, today, lean)
     if match := _NEXT_TO.match(words):
-        found = days.days_at(words[match.end() :], today, lean)
-        is_ahead = (
-            found is not None and match["way"] == "from" and match["unit"] == "week" and found[0].is_weekday
-        )  # `a week from friday` is never the last one
+        # `ten days from friday` are never told from the last one.
+        found = days.days_at(words[match.end() :], today, "ahead" if match["way"] == "from" else lean)
+        is_ahead = found is not None and match["way"] == "from" and match["unit"] == "week" and found[0].is_weekday
         beside = None if found is None or is_ahead else _beside(match, found[0])
         return None if found is None or beside is None else (beside, match.end() + found[1])
     if match := _FEAST_WEEK.match(words):

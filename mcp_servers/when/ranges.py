@@ -19,7 +19,7 @@ _HALF_DAY = DAY_MINUTES // 2
 _SEVERAL = frozenset({"and", "or"})
 
 
-def from_to(start: Point, words: str, now: datetime, lean: Lean) -> When | None:
+def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False) -> When | None:
     """What `start` and the `words` behind it, which begin with what joins them, mean together.
 
     Args:
@@ -27,24 +27,35 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean) -> When | None:
         words: such as `to 11` or `or tuesday`.
         now: of the message.
         lean: where open dates are looked for.
+        is_choice: some of what is between them is not meant.
     """
     connector = CONNECTOR.match(words)
     if connector is None or start.bound:
         return None
     # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
     bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
-    for today, way in bases:
+    for place, (today, way) in enumerate(bases, start=1):
         second = point_at(words, connector.end(), today, way)
         end = second.point
         if end.is_empty or end.bound:
             return None
+        if connector[0] == "or" and start.days and end == start and place < len(bases):
+            continue  # `next week or the week after`: after that one
+        has_gap = is_choice or _has_gap(start, end, connector[0])
         if second.at < len(words):
             if connector[0] in _SEVERAL and (more := _both(start, end)):
-                return from_to(more, words[second.at :], now, lean)
+                return from_to(more, words[second.at :], now, lean, is_choice=has_gap)
             continue
         if found := _joined(start, end, connector[0], now, lean):
-            return found
+            return replace(found, is_choice=found.is_choice or has_gap)
     return None
+
+
+def _has_gap(start: Point, end: Point, connector: str) -> bool:
+    """`monday and wednesday`: no event lasts from the one to the other. One of several has its gap, too."""
+    if connector != "and" or start.days is None or end.days is None or Point(start.days) != start or Point(end.days) != end:
+        return connector == "or"
+    return (end.days.first - start.days.last).days > 1
 
 
 def _both(start: Point, end: Point) -> Point | None:

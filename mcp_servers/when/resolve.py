@@ -12,7 +12,7 @@ Pure. The decision tree:
 7. `after`, `before`, `by`, `until`, `since`: one edge is given, the other is the day's or the present; of whole days `by`, `until` and
    `through` hold the last one, `from friday on` the first, `before friday` and `after friday` not that Friday; what is open
    ahead is seven days long, what is open back a year;
-8. `monday or tuesday`, `any day next week`: the days from the first to the last, to look through and not to put an event at;
+8. `monday or tuesday`, `monday and friday`, `any day next week`: from the first to the last, to look through and not to put an event at;
 9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes;
 10. everything else is not understood; `mcp_servers.when.advice` says what to say instead.
 A wall time that a clock change skips is moved on by the length of the gap; one that comes twice is the first.

@@ -103,3 +103,24 @@ def test_an_event_is_not_put_at_one_of_several_days(tmp_path: Path) -> None:
 
 def test_half_a_day_is_half_of_a_working_day() -> None:
     assert span_text(new_span(resolve("friday at 9", NOW), "half a day")) == "Fri 20 Nov 2026 09:00-13:00"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("end of day", "Fri 20 Nov 2026 17:00-18:00"), ("eod", "Fri 20 Nov 2026 17:00-18:00"), ("first thing", "Fri 20 Nov 2026 09:00-10:00"),
+     ("a few days later", "Mon 23 Nov 2026 15:00-16:00"), ("four months later", "Sat 20 Mar 2027 15:00-16:00"),
+     ("a couple of months later", "Wed 20 Jan 2027 15:00-16:00")],
+)  # fmt: skip
+def test_an_hour_of_the_day_is_no_length_and_every_count_starts_from_the_event(said: str, meant: str) -> None:
+    assert span_text(changed_span(TEA, said, "", NOW)) == meant
+
+
+def test_what_is_to_be_done_by_a_time_is_over_by_then_however_long_it_takes() -> None:
+    assert span_text(changed_span(TEA, "by 2", "", NOW)) == "Fri 20 Nov 2026 13:00-14:00"
+    assert span_text(changed_span(Span(FRIDAY, FRIDAY.replace(hour=17)), "before 2", "", NOW)) == "Fri 20 Nov 2026 12:00-14:00"
+    assert span_text(new_span(resolve("by 5pm tomorrow", NOW), "2 hours")) == "Thu 19 Nov 2026 15:00-17:00"
+
+
+def test_an_event_of_whole_days_ends_at_no_hour() -> None:
+    with pytest.raises(Refusal, match="The event takes all day. Say when it begins and ends"):
+        changed_span(OUTING, "until 5", "", NOW)

@@ -133,3 +133,29 @@ def test_a_weekday_of_today_whose_hour_has_passed_takes_its_end_along() -> None:
 def test_half_a_day_in_a_calendar_is_half_of_a_days_work() -> None:
     assert {event_length_of(said) for said in ("half a day", "half day", "a half-day")} == {timedelta(hours=4)}
     assert event_length_of("all day") == timedelta(days=1)
+
+
+def test_a_next_week_that_something_is_during_is_that_of_the_calendar() -> None:
+    assert {said: period_text(resolve(said, NOW).span) for said in ("during next week", "during next month", "over the next week")} == {
+        "during next week": "Mon 23 Nov 2026 to Sun 29 Nov 2026",
+        "during next month": "Tue 1 Dec 2026 to Thu 31 Dec 2026",
+        "over the next week": "Wed 18 Nov 2026 to Tue 24 Nov 2026",
+    }
+
+
+def test_the_week_after_is_after_the_one_that_was_named() -> None:
+    assert period_text(resolve("next week or the week after", NOW).span) == "Mon 23 Nov 2026 to Sun 6 Dec 2026"
+
+
+def test_days_with_others_between_them_are_no_one_event() -> None:
+    apart = ("monday and wednesday", "monday, wednesday and friday", "mon, thu and fri", "5 december and 10 december")
+    assert [said for said in apart if not resolve(said, NOW).is_choice] == []
+    assert not any(resolve(said, NOW).is_choice for said in ("monday and tuesday", "this week and next", "monday to wednesday"))
+
+
+def test_what_is_counted_from_a_weekday_looks_ahead_even_where_mails_are_searched() -> None:
+    assert period_text(resolve("a week from friday", NOW, "back").span) == "Fri 27 Nov 2026"
+
+
+def test_what_is_due_and_has_a_length_is_over_by_then() -> None:
+    assert span_text(resolve("before 5pm tomorrow for 2 hours", NOW).span) == "Thu 19 Nov 2026 15:00-17:00"
