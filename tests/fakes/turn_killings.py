@@ -7,6 +7,7 @@ The agent, its tool servers and the folder of sent mails are real; the model is 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import subprocess
 import sys
@@ -101,7 +102,8 @@ async def _killed(home: Home, url: str, *, after: int, later_s: float) -> bool:
             except anyio.EndOfStream:
                 break
         await anyio.sleep(later_s)
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            process.kill()
         return await process.wait() < 0
 
 
