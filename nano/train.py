@@ -228,6 +228,9 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
         vocabulary(words)
     tokenizer = tokens.load(words)
     run = Run(Shape(vocab=tokenizer.get_vocab_size(), context=CONTEXT), folder, (restore.model_of(begin), at) if begin else None)
+    begun = folder / "begun.txt"
+    if begin and not begun.exists():
+        begun.write_text(f"at step {at} with the weights of {begin.name} in eight bits, the optimizers anew", encoding="utf-8")
     sys.stderr.write(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, {asdict(run.model.shape)}, from step {run.step}\n")
     held = progress.held_out(words)
     began = time.monotonic() - run.seconds
@@ -248,7 +251,8 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
         if run.step % SAVED == 0 or run.step == steps:
             run.save()
     export(run.model, tokenizer, folder / "nano.gguf")
-    (folder / "recipe.json").write_text(json.dumps(recipe(run.model, steps), indent=1) + "\n", encoding="utf-8")
+    how = {"began": begun.read_text(encoding="utf-8")} if begun.exists() else {}
+    (folder / "recipe.json").write_text(json.dumps({**recipe(run.model, steps), **how}, indent=1) + "\n", encoding="utf-8")
     sys.stderr.write(f"done: {folder / 'nano.gguf'}\n")
 
 
@@ -260,7 +264,6 @@ def recipe(model: Nano, steps: int) -> dict[str, object]:
         **asdict(model.shape),
         "steps": steps,
         "depth": f"layers from which step on: {DEPTHS}",
-        "went on": "at step 31000 from the file that shipped then (`--begin`: its weights in eight bits, the optimizers anew)",
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",

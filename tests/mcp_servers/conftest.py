@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mcp_servers.calendars.backends.caldav import CalDavCalendars
+from mcp_servers.calendars.backends.contract import Backend
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
@@ -124,3 +125,15 @@ def desk(google: FakeGoogle) -> GoogleDesk:
 @pytest.fixture
 def tools(desk: GoogleDesk) -> Calendars:
     return desk.tools()
+
+
+@pytest.fixture(params=["local", "caldav", "google"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """A calendar of each kind."""
+    if request.param == "local":
+        return LocalCalendars(request.getfixturevalue("tmp_path"))
+    if request.param == "caldav":
+        server: FakeCalDav = request.getfixturevalue("server")
+        return CalDavCalendars(login(), transport=server)
+    google: FakeGoogle = request.getfixturevalue("google")
+    return GoogleDesk(google).backend()

@@ -6,32 +6,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.contract import Backend
-from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.model import Change, Event, How
 from mcp_servers.spans import Span, days_of
-from tests.fakes.caldav import FakeCalDav
-from tests.fakes.google_api import FakeGoogle
-from tests.mcp_servers.caldav_desk import login
 from tests.mcp_servers.calling import BERLIN, NOW
-from tests.mcp_servers.google_desk import GoogleDesk
 
 UIDS = ("0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944b-e07fc1f90ae7")
 PERIOD = Span(datetime(2026, 9, 1, tzinfo=BERLIN), datetime(2026, 12, 8, tzinfo=BERLIN))
 MONDAYS = "FREQ=WEEKLY;BYDAY=MO"
-
-
-@pytest.fixture(params=["local", "caldav", "google"])
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """A calendar of each kind."""
-    if request.param == "local":
-        return LocalCalendars(request.getfixturevalue("tmp_path"))
-    if request.param == "caldav":
-        server: FakeCalDav = request.getfixturevalue("server")
-        return CalDavCalendars(login(), transport=server)
-    google: FakeGoogle = request.getfixturevalue("google")
-    return GoogleDesk(google).backend()
 
 
 def at(month: int, day: int, hour: int = 10) -> Span:

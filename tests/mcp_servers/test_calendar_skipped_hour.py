@@ -6,16 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
 from mcp_servers.calendars.backends.contract import Backend
-from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.model import Change, Event, How, Scope
 from mcp_servers.spans import Span
-from tests.fakes.caldav import FakeCalDav
-from tests.fakes.google_api import FakeGoogle
-from tests.mcp_servers.caldav_desk import login
 from tests.mcp_servers.calling import BERLIN, NOW
-from tests.mcp_servers.google_desk import GoogleDesk
 
 UIDS = ("0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944b-e07fc1f90ae7", "9b2d1c1e-2f7e-4a44-8a1c-0d4f6a1e5b11")
 HALF_HOUR = timedelta(minutes=30)
@@ -25,18 +19,6 @@ COUNTED = "FREQ=DAILY;COUNT=5"
 BEFORE = ["26 02:30 Backup", "27 02:30 Backup"]
 SERIES = [*BEFORE, "28 03:30 Backup", "29 02:30 Backup", "30 02:30 Backup"]
 """On the 28th clocks go from two to three."""
-
-
-@pytest.fixture(params=["local", "caldav", "google"])
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """A calendar of each kind."""
-    if request.param == "local":
-        return LocalCalendars(request.getfixturevalue("tmp_path"))
-    if request.param == "caldav":
-        server: FakeCalDav = request.getfixturevalue("server")
-        return CalDavCalendars(login(), transport=server)
-    google: FakeGoogle = request.getfixturevalue("google")
-    return GoogleDesk(google).backend()
 
 
 def plant(backend: Backend, rule: str = COUNTED) -> None:
