@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agent.calls.leaked import may_be_call
+from agent.calls.spoken import spoken
 from agent.calls.thoughts import Thoughts
 from agent.events import CallValue
 from agent.view.prompt import canonical_json
@@ -123,8 +124,9 @@ class Assembly:
         self._held += said
         if may_be_call(self._held):
             return ""
-        self._is_shown = True
-        return self._held
+        said = spoken(self._held)
+        self._is_shown = bool(said.strip())
+        return said if self._is_shown else ""
 
     def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
         # Some servers leave the index out when they send whole calls: then each piece with an id is a call of its own.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -90,10 +91,19 @@ def python(code: str) -> tuple[Written, ...]:
     if not code.strip() or len(code) > MOST_CHARS:
         return ()
     try:
-        body = _JsonWords().visit(ast.parse(code.strip())).body
+        body = _JsonWords().visit(_parsed(code.strip())).body
         return tuple(_call(each) for line in body for each in _calls(line))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
+
+
+def _parsed(code: str) -> ast.Module:
+    """Python that a model wrote: what its compiler has to say of odd escapes in it is no word for the person's terminal."""
+    with warnings.catch_warnings():
+        # A kind of deprecation before 3.12. A program that has warnings be errors would else refuse the call.
+        for kind in (SyntaxWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", r'(?:".*" is an )?invalid (?:octal )?escape sequence', kind)
+        return ast.parse(code)
 
 
 class _JsonWords(ast.NodeTransformer):

@@ -11,16 +11,17 @@ import re
 from collections.abc import Collection
 from typing import Any, cast
 
-from agent.calls.dialects import OPENERS, Written, dropping, gemma, glm, literal, python, table
+from agent.calls.dialects import Written, dropping, gemma, glm, literal, python, table
 from agent.calls.fitting import known_name
-from agent.calls.marked import MARKS, marked, python_in, unwrapped
+from agent.calls.halves import TAGS, name_of_half
+from agent.calls.marked import marked, python_in, unwrapped
 from agent.calls.mending import mend
 from agent.calls.unmarked import may_begin, unmarked
 from agent.events import CallValue
 from config.vocabulary import is_table
 
 LEAKED = "it was written as text"
-_OPENERS = (*OPENERS, *MARKS, "<function=", "<function_call>", "<|python_tag|>", "[TOOL_CALLS]", "{", "[{")
+_OPENERS = (*TAGS, "{", "[{")
 _FENCE_MARK = "```"
 _XML = re.compile(r"<function=([\w.:-]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.:-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
@@ -29,20 +30,6 @@ _MISTRAL_MARK = "[TOOL_CALLS]"
 _BETWEEN_MISTRAL = re.compile(r"(?<=\})\s*\[TOOL_CALLS\]")
 # Here and below no two parts that stand side by side can take the same characters: a model that writes blanks without end holds nobody up.
 _MISTRAL = re.compile(r"\s*([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+\s*+)?(?:\[ARGS\]\s*+)?(\{.*\})", re.DOTALL)
-_NAMED = r'\{\s*"(?:name|function)"\s*:\s*"([\w.:-]+)"'
-_BEGUN = re.compile(
-    r"(?:<tool_call>\s*)?<function=([\w.:-]+)>"
-    r"|(?:<tool_calls?>|<function_calls?>|<TOOLCALL>|<(?:seed|minimax):tool_call>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])"
-    rf"\s*+(?:\[\s*+)?{_NAMED}"
-    r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*\s*)?(?:\[ARGS\]|\{)"
-    r"|<\|tool_call>\s*call:([\w.:-]+)\s*\{"
-    r"|<tool_call>\s*([\w.:-]+)\s*<arg_key>"
-    r'|<\|tools_prefix\|>\s*\[?\s*\{\s*"([\w.:-]+)"\s*:'
-)
-_CLOSERS = (
-    *("</function>", "</tool_call>", "</function_call>", "<tool_call|>", "<|/tool_call|>"),
-    *("</tool_calls>", "</function_calls>", "</TOOLCALL>", "</seed:tool_call>", "</minimax:tool_call>"),
-)
 _FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```tool_code[^\S\n]*\n(.*)```", re.DOTALL)
 
@@ -81,8 +68,8 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
        stand around one of these forms (`agent.calls.marked`).
     5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments; a bare list of Python, ReAct's lines,
        Functionary's recipients (`agent.calls.unmarked`).
-    6. The beginning of one in tags, of which the rest cannot be read: a call with the text as its arguments, which nobody can read. It is
-       refused, so that the model can write it again; as an answer it would be no use to anybody.
+    6. The beginning of one, of which the rest cannot be read (`agent.calls.halves`): a call with the text as its arguments, which nobody
+       can read. It is refused, so that the model can write it again; as an answer it would be no use to anybody.
     A tool's name counts; in tags, which no answer has, also one that is spelt otherwise and can only be that tool's.
 
     Args:
@@ -101,16 +88,8 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     if calls:
         return calls if all(call.name in names for call in calls) else ()
     # Marks around one may be what tells that it is one, and may stand around tags that tell it too.
-    return _half(said, names) or _half(original, names)
-
-
-def _half(said: str, names: Collection[str]) -> tuple[CallValue, ...]:
-    """Half a call, if nothing is said behind it."""
-    begun = _BEGUN.match(said)
-    if begun is None or (any(closer in said for closer in _CLOSERS) and not said.endswith(_CLOSERS)):
-        return ()
-    name = known_name(next(name for name in begun.groups() if name), names)
-    return (_call(name, said),) if name in names else ()
+    begun = name_of_half(said, names) or name_of_half(original, names)
+    return (_call(begun, original),) if begun else ()
 
 
 def _covers(pattern: re.Pattern[str], said: str, drop: str = r"</?tool_call>") -> bool:

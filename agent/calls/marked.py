@@ -41,6 +41,7 @@ _APERTUS = ("<|tools_prefix|>", "<|tools_suffix|>")
 MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], _APERTUS[0], "<invoke ", _FIRE)
 """How they begin."""
 _HEAD_MARK = re.compile(r"<\|(?:start|channel|constrain)\|>")
+_HALF_MARK = re.compile(r"<[^<>\s]*+\Z")
 _HEAD_WORDS = frozenset({"assistant", "commentary", "analysis", "json"})
 _INVOKED = re.compile(r'<invoke name="([\w.:-]+)">(.*?)</invoke>', re.DOTALL)
 _GIVEN = re.compile(r'<parameter name="([\w.:-]+)"[^<>]*>\n?(.*?)\n?</parameter>', re.DOTALL)
@@ -64,7 +65,10 @@ def python_in(said: str) -> str:
 
 
 def marked(said: str) -> tuple[Written, ...]:
-    """The calls of an answer in one of these forms; none where something else stands beside them."""
+    """The calls of an answer in one of these forms; none where something else stands beside them.
+
+    One without arguments ended before them: such models write `{}` where there are none.
+    """
     for read in (_harmony, _deepseek, _kimi, _apertus, _invoked):
         calls = list(read(said))
         if calls:
@@ -84,7 +88,26 @@ def _harmony(said: str) -> Iterable[Written | None]:
         words = _HEAD_MARK.sub(" ", head).split()
         names = [word.removeprefix("to=").removeprefix("functions.") for word in words if word.startswith("to=")]
         others = [word for word in words if not word.startswith("to=")]
-        yield Written(names[0], arguments.strip()) if len(names) == 1 and _HEAD_WORDS.issuperset(others) else None
+        is_call = len(names) == 1 and arguments.strip() and _HEAD_WORDS.issuperset(others)
+        yield Written(names[0], arguments.strip()) if is_call else None
+
+
+def is_mere_head(said: str) -> bool:
+    """Whether it is what stands before a message of gpt-oss, and no message."""
+    return said.startswith(_HARMONY) and "<|message|>" not in said.rpartition("<|end|>")[2]
+
+
+def recipient_of(said: str) -> str:
+    """The tool that gpt-oss begins to call; empty where it calls none, or says something else with it."""
+    if not said.startswith(_HARMONY):
+        return ""
+    thought, end, rest = said.partition("<|end|>")
+    head = (rest if end and "to=" not in thought else said).partition("<|message|>")[0]
+    words = _HEAD_MARK.sub(" ", _HALF_MARK.sub("", head)).split()
+    names = [word.removeprefix("to=").removeprefix("functions.") for word in words if word.startswith("to=")]
+    # The last word may be the beginning of one.
+    is_known = all(any(known.startswith(word) for known in _HEAD_WORDS) for word in words if not word.startswith("to="))
+    return names[0] if len(names) == 1 and is_known else ""
 
 
 def _deepseek(said: str) -> Iterable[Written | None]:
@@ -95,7 +118,8 @@ def _deepseek(said: str) -> Iterable[Written | None]:
         if name.strip() == "function":
             name, _, arguments = arguments.partition("\n")
         fenced = _FENCED.fullmatch(arguments.strip())
-        yield Written(name.strip(), fenced[1] if fenced else arguments.strip()) if mark else None
+        given = fenced[1] if fenced else arguments.strip()
+        yield Written(name.strip(), given) if mark and given else None
 
 
 def _kimi(said: str) -> Iterable[Written | None]:
@@ -104,7 +128,7 @@ def _kimi(said: str) -> Iterable[Written | None]:
     for part in _parts(said, all_begin, begin, end, all_end):
         name, mark, arguments = (part or "").partition(between)
         name = re.sub(r":\d+$", "", name.strip()).removeprefix("functions.")
-        yield Written(name, arguments.strip()) if mark else None
+        yield Written(name, arguments.strip()) if mark and arguments.strip() else None
 
 
 def _apertus(said: str) -> Iterable[Written | None]:

@@ -24,6 +24,7 @@ _STEP = re.compile(r"^[^\S\n]*\*{0,2}(Thought|Action|Action Input|Final Answer):
 _OBSERVED = re.compile(r"^[^\S\n]*\*{0,2}Observation:", re.MULTILINE)
 _STEPS = ("Thought:", "Action:")
 _INPUT = "Action Input:"
+_LABELS = (*_STEPS, _INPUT, "Observation:", "Final Answer:")
 _NAME_LINE = re.compile(r"[`*\s]*+[\w.:-]*+(?:\(.*)?[`*\s]*+", re.DOTALL)
 _NAMED = re.compile(r"([A-Za-z_][\w.]*+)\(")
 _FENCED = re.compile(r"```\w*\n(.*)```", re.DOTALL)
@@ -66,11 +67,11 @@ def _listed(said: str) -> tuple[Written, ...]:
     if begun is None:
         return ()
     # One that was cut off is no Python: it keeps its text, which nobody can read.
-    return python(said) or ((Written(begun[1], said),) if _is_open(said) else ())
+    return python(said) or ((Written(begun[1], said),) if is_open(said) else ())
 
 
-def _is_open(code: str) -> bool:
-    """Whether Python ends inside of brackets or quotes."""
+def is_open(code: str) -> bool:
+    """Whether Python or JSON ends inside of brackets or quotes."""
     depth, quote, is_escaped = 0, "", False
     for sign in code:
         if quote:
@@ -98,7 +99,7 @@ def _recipients(said: str) -> Iterator[Written]:
 def _steps(said: str) -> Iterator[Written]:
     """`Action: NAME` and `Action Input: {…}`, behind a `Thought:` or not. What a model lets the tool answer itself is not the tool's."""
     done, *made_up = _OBSERVED.split(said, maxsplit=1)
-    before, *steps = _STEP.split(done)
+    before, *steps = _STEP.split(_without_half_a_label(done))
     labels, texts = steps[::2], [text.strip() for text in steps[1::2]]
     if before.strip() or "Action" not in labels or "Final Answer" in labels:
         return
@@ -108,6 +109,13 @@ def _steps(said: str) -> Iterator[Written]:
     # An input belongs to the action before it, and is read with it.
     if all(call is not None for call in found):
         yield from (Written(call.name, call.arguments, slips) for call in found if call is not None and call.name)
+
+
+def _without_half_a_label(said: str) -> str:
+    """An answer that stops in the middle of a label: all before it."""
+    before, _, last = said.rpartition("\n")
+    begun = last.strip().lstrip("*")
+    return before if begun and any(label.startswith(begun) and label != begun for label in _LABELS) else said
 
 
 def _after(labels: Sequence[str], texts: Sequence[str]) -> Iterator[str | None]:
@@ -138,7 +146,7 @@ def _step(label: str, text: str, given: str | None) -> Written | None:
     if len(code) == 1:  # 3
         return code[0]
     begun = _NAMED.match(name)
-    if begun is not None and _is_open(name[begun.end(1) :]):  # 5
+    if begun is not None and is_open(name[begun.end(1) :]):  # 5
         return Written(begun[1], text)
     return Written(name, text) if re.fullmatch(r"[\w.:-]+", name) else None  # 4
 
@@ -146,7 +154,7 @@ def _step(label: str, text: str, given: str | None) -> Written | None:
 def _fenceless(given: str) -> str:
     fenced = _FENCED.fullmatch(given)
     # One that was cut off has no end by which it is known.
-    return fenced[1].strip() if fenced else _FENCE_BEGUN.sub("", given)
+    return fenced[1].strip() if fenced else _FENCE_BEGUN.sub("", given).rstrip("`\n")
 
 
 def _blob(text: str) -> Written | None:

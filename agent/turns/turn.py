@@ -14,6 +14,7 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.mending import mend
 from agent.calls.reading import read_call
+from agent.calls.spoken import spoken
 from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, time_spent
@@ -157,7 +158,7 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
     if state.stage != "model":
         return
     leaked = calls_in(reply.text, state.rules.schemas)
-    text = "" if leaked else reply.text
+    text = "" if leaked else spoken(reply.text)
     calls = () if state.is_stuck else _with_own_ids(_together(_read((*reply.calls, *leaked), reply, state), len(reply.calls)), state)
     draft.record(
         ModelReplied(

@@ -16,61 +16,61 @@ SCHEMA = {"type": "object"}
 ONE = '{"name": "list_events", "arguments": {"when": "tomorrow"}}'
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"<tool_call>\n{ONE}\n</tool_call>",
-        f"<tool_call>{ONE}",
-        "<tool_call>\n<function=list_events>\n<parameter=when>\ntomorrow\n</parameter>\n</function>\n</tool_call>",
-        "<function=list_events><parameter=when>tomorrow</parameter></function>",
-        f"[TOOL_CALLS][{ONE}]",
-        '[TOOL_CALLS]list_events[ARGS]{"when": "tomorrow"}',
-        f"```json\n{ONE}\n```",
-        f"```tool_call\n{ONE}\n```",
-        ONE,
-        '{"function": "list_events", "parameters": {"when": "tomorrow"}}',
-        '{"type": "function", "function": {"name": "list_events", "arguments": "{\\"when\\": \\"tomorrow\\"}"}}',
-        "<|python_tag|>" + ONE,
-        "{'name': 'list_events', 'arguments': {'when': 'tomorrow'},}",
-        f'{{"tool_calls": [{{"id": "1", "type": "function", "function": {ONE}}}]}}',
-        '[TOOL_CALLS]list_events{"when": "tomorrow"}',
-        '<|tool_call>call:list_events{when:<|"|>tomorrow<|"|>}<tool_call|>',
-        "<tool_call>list_events\n<arg_key>when</arg_key>\n<arg_value>tomorrow</arg_value>\n</tool_call>",
-        '```tool_code\nlist_events(when="tomorrow")\n```',
-        '```tool_code\nprint(list_events(when="tomorrow"))\n```',
-        '<|channel|>commentary to=functions.list_events <|constrain|>json<|message|>{"when": "tomorrow"}<|call|>',
-        '<|start|>assistant to=functions.list_events<|channel|>commentary json<|message|>{"when": "tomorrow"}',
-        "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.list_events"
-        '<|message|>{"when": "tomorrow"}<|call|>',
-        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_events\n"
-        '```json\n{"when": "tomorrow"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
-        '<｜tool▁call▁begin｜>list_events<｜tool▁sep｜>{"when": "tomorrow"}<｜tool▁call▁end｜>',
-        "<|tool_calls_section_begin|><|tool_call_begin|>functions.list_events:0<|tool_call_argument_begin|>"
-        '{"when": "tomorrow"}<|tool_call_end|><|tool_calls_section_end|>',
-        '<minimax:tool_call>\n<invoke name="list_events">\n<parameter name="when">tomorrow</parameter>\n</invoke>\n</minimax:tool_call>',
-        '<function_calls><invoke name="list_events"><parameter name="when" string="true">tomorrow</parameter></invoke></function_calls>',
-        '<invoke name="list_events">\n<parameter name="when">\ntomorrow\n</parameter>\n</invoke>',
-        "<seed:tool_call>\n<function=list_events>\n<parameter=when>tomorrow</parameter>\n</function>\n</seed:tool_call>",
-        f"<TOOLCALL>[{ONE}]</TOOLCALL>",
-        '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "list_events", "parameters": {"when": "tomorrow"}}]<|END_ACTION|>',
-        f"<|tool_call|>[{ONE}]<|/tool_call|>",
-        '<|tool_call_start|>[list_events(when="tomorrow")]<|tool_call_end|>',
-        '[list_events(when="tomorrow")]',
-        '[ list_events(\n  when="tomorrow",\n) ]',
-        'Thought: I have to look.\nAction: list_events\nAction Input: {"when": "tomorrow"}',
-        'Action: list_events\nAction Input: {"when": "tomorrow"}\nObservation:',
-        '**Thought:** I look.\n**Action:** `list_events`\n**Action Input:** {"when": "tomorrow"}',
-        'Action: list_events\nAction Input:\n```json\n{"when": "tomorrow"}\n```',
-        'Thought: so\nAction:\n```json\n{"action": "list_events", "action_input": {"when": "tomorrow"}}\n```',
-        'Action: list_events(when="tomorrow")',
-        '>>>list_events\n{"when": "tomorrow"}',
-        '<function=list_events>{"when": "tomorrow"}</function>',
-        '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]<|tools_suffix|>',
-        '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]',
-        f"functools[{ONE}]",
-        f"<tool_calls>[{ONE}]</tool_calls>",
-    ],
-)
+FORMS = [
+    f"<tool_call>\n{ONE}\n</tool_call>",
+    f"<tool_call>{ONE}",
+    "<tool_call>\n<function=list_events>\n<parameter=when>\ntomorrow\n</parameter>\n</function>\n</tool_call>",
+    "<function=list_events><parameter=when>tomorrow</parameter></function>",
+    f"[TOOL_CALLS][{ONE}]",
+    '[TOOL_CALLS]list_events[ARGS]{"when": "tomorrow"}',
+    f"```json\n{ONE}\n```",
+    f"```tool_call\n{ONE}\n```",
+    ONE,
+    '{"function": "list_events", "parameters": {"when": "tomorrow"}}',
+    '{"type": "function", "function": {"name": "list_events", "arguments": "{\\"when\\": \\"tomorrow\\"}"}}',
+    "<|python_tag|>" + ONE,
+    "{'name': 'list_events', 'arguments': {'when': 'tomorrow'},}",
+    f'{{"tool_calls": [{{"id": "1", "type": "function", "function": {ONE}}}]}}',
+    '[TOOL_CALLS]list_events{"when": "tomorrow"}',
+    '<|tool_call>call:list_events{when:<|"|>tomorrow<|"|>}<tool_call|>',
+    "<tool_call>list_events\n<arg_key>when</arg_key>\n<arg_value>tomorrow</arg_value>\n</tool_call>",
+    '```tool_code\nlist_events(when="tomorrow")\n```',
+    '```tool_code\nprint(list_events(when="tomorrow"))\n```',
+    '<|channel|>commentary to=functions.list_events <|constrain|>json<|message|>{"when": "tomorrow"}<|call|>',
+    '<|start|>assistant to=functions.list_events<|channel|>commentary json<|message|>{"when": "tomorrow"}',
+    "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.list_events"
+    '<|message|>{"when": "tomorrow"}<|call|>',
+    "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_events\n"
+    '```json\n{"when": "tomorrow"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    '<｜tool▁call▁begin｜>list_events<｜tool▁sep｜>{"when": "tomorrow"}<｜tool▁call▁end｜>',
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.list_events:0<|tool_call_argument_begin|>"
+    '{"when": "tomorrow"}<|tool_call_end|><|tool_calls_section_end|>',
+    '<minimax:tool_call>\n<invoke name="list_events">\n<parameter name="when">tomorrow</parameter>\n</invoke>\n</minimax:tool_call>',
+    '<function_calls><invoke name="list_events"><parameter name="when" string="true">tomorrow</parameter></invoke></function_calls>',
+    '<invoke name="list_events">\n<parameter name="when">\ntomorrow\n</parameter>\n</invoke>',
+    "<seed:tool_call>\n<function=list_events>\n<parameter=when>tomorrow</parameter>\n</function>\n</seed:tool_call>",
+    f"<TOOLCALL>[{ONE}]</TOOLCALL>",
+    '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "list_events", "parameters": {"when": "tomorrow"}}]<|END_ACTION|>',
+    f"<|tool_call|>[{ONE}]<|/tool_call|>",
+    '<|tool_call_start|>[list_events(when="tomorrow")]<|tool_call_end|>',
+    '[list_events(when="tomorrow")]',
+    '[ list_events(\n  when="tomorrow",\n) ]',
+    'Thought: I have to look.\nAction: list_events\nAction Input: {"when": "tomorrow"}',
+    'Action: list_events\nAction Input: {"when": "tomorrow"}\nObservation:',
+    '**Thought:** I look.\n**Action:** `list_events`\n**Action Input:** {"when": "tomorrow"}',
+    'Action: list_events\nAction Input:\n```json\n{"when": "tomorrow"}\n```',
+    'Thought: so\nAction:\n```json\n{"action": "list_events", "action_input": {"when": "tomorrow"}}\n```',
+    'Action: list_events(when="tomorrow")',
+    '>>>list_events\n{"when": "tomorrow"}',
+    '<function=list_events>{"when": "tomorrow"}</function>',
+    '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]<|tools_suffix|>',
+    '<|tools_prefix|>[{"list_events": {"when": "tomorrow"}}]',
+    f"functools[{ONE}]",
+    f"<tool_calls>[{ONE}]</tool_calls>",
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
 def test_every_common_form_is_read(text: str):
     (call,) = calls_in(text, NAMES)
     assert (call.name, json.loads(call.arguments), call.repaired) == ("list_events", {"when": "tomorrow"}, LEAKED)
@@ -137,11 +137,8 @@ def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
         "<｜tool▁call▁begin｜>list_events",
         '<｜tool▁call▁begin｜>list_events<｜tool▁sep｜>{"when": "x"}<｜tool▁call▁end｜> is how it is done',
         '<|tool_call_begin|>functions.format_disk:0<|tool_call_argument_begin|>{"when": "x"}<|tool_call_end|>',
-        '<invoke name="list_events">when</invoke>',
         '<invoke name="list_events"><parameter name="when">x</parameter></invoke> is how it is done',
-        '<invoke name="list_events"><parameter name="when">to',
         "<TOOLCALL>[1]</TOOLCALL>",
-        "<|tool_call_start|>[list_events(when=open('x'))]<|tool_call_end|>",
         "<|tool_call_start|>",
         "<tool_call>format_disk\n<arg_key>when</arg_key><arg_value>x</arg_value></tool_call>",
         "<tool_call>list_events\n</tool_call> is how it is done",
@@ -151,7 +148,6 @@ def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
         f'[{ONE}, {{"name": "format_disk", "arguments": {{}}}}]',
         '{"name": "Anna", "age": 4}',
         "```python\nprint(1)\n```",
-        '{"name": "list_events", "arguments": {"when": "tomo',
         "<function=format_disk><parameter=title>Te",
         "<tool_call>\nis what begins a call.",
         f"<tool_call>{ONE}</tool_call> is how it is called.",
@@ -172,6 +168,10 @@ def test_in_tags_a_name_that_can_only_be_one_tools_is_that_tools(text: str):
         'Action: list_events\nAction Input: {"when": "x"} is how it is done',
         'So:\nAction: list_events\nAction Input: {"when": "x"}',
         ">>>all\nYou have three events.",
+        f"functools[{ONE}] is how it is called",
+        '{"name": "list_events", "arguments": {"when": "x"}} is how it is called',
+        '{"name": "format_disk", "arguments": {"when": "x',
+        '<invoke name="format_disk"><parameter name="when">to',
         ">>> list_events",
         '>>>list_events\n{"when": "x"}\nis how it is done',
         '<function=list_events>{"when": "x"}</function> is how it is done',
@@ -254,7 +254,11 @@ def test_a_model_that_repeats_one_character_until_it_is_stopped_holds_nobody_up(
 
 def test_parameters_that_begin_over_and_over_hold_nobody_up():
     begun = time.process_time()
-    assert calls_in('<invoke name="create_event">' + '<parameter name="x" ' * 20_000 + "</parameter></invoke>", NAMES) == ()
+    (call,) = calls_in('<invoke name="create_event">' + '<parameter name="x" ' * 20_000 + "</parameter></invoke>", NAMES)
+    assert (call.name, "unreadable" in read_call(call, {"create_event": SCHEMA}, only_reads=frozenset()).arguments) == (
+        "create_event",
+        True,
+    )
     # Two hundred times less; ten seconds where each of them is looked through to the end.
     assert time.process_time() - begun < 3
 

@@ -63,6 +63,36 @@ def test_half_a_call_in_the_text_beside_a_whole_one_is_told_and_the_whole_one_ru
     assert [(event.name, event.is_invalid) for event in told(turn)] == [("send_mail", True)]
 
 
+def test_half_a_call_in_a_form_that_is_nothing_but_json_is_told_to_the_model_and_no_answer():
+    turn = routed()
+    turn.pending.clear()
+    (replied, *_) = turn.say('functools[{"name": "create_event", "arguments": {"x": "')
+    assert replied.type == "model_replied"
+    assert (replied.text, running(turn)) == ("", [])
+    assert [(event.name, event.is_invalid) for event in told(turn)] == [("create_event", True)]
+    assert [effect for effect in turn.pending if isinstance(effect, CallModel)], "which may write it again"
+
+
+def test_an_answer_of_nothing_but_a_mark_is_asked_for_again():
+    turn = routed()
+    turn.pending.clear()
+    (replied, *_) = turn.say("functools[")
+    assert (replied.type, turn.pending) == ("model_replied", [CallModel("fast", "again")])
+    turn.say("Hello.")
+    assert turn.log[-1].type == "turn_done"
+
+
+def test_the_mark_of_whom_an_answer_is_for_is_no_part_of_it_and_is_replayed():
+    turn = routed()
+    text = ">>>all\nYou have three events."
+    (replied, done) = turn.tell(Replied(Reply(text, raw=text)))
+    assert (replied.type, done.type) == ("model_replied", "turn_done")
+    assert replied.type == "model_replied"
+    assert (replied.text, replied.raw) == ("You have three events.", text)
+    assert done.type == "turn_done"
+    assert done.answer == "You have three events."
+
+
 def test_slips_are_put_right_and_marked_and_half_a_write_never_runs():
     turn = routed()
     turn.say("", call("list_events", arguments="{'x': 'y',}"), call("create_event", arguments='{"x": "y'))
