@@ -3,7 +3,8 @@
 Pure. The decision tree:
 1. the canonical form (lines `when: ...`, `where: ...`) is what it says;
 2. `remind me 10 minutes before` and what says that it repeats are taken out first;
-3. the time is the longest run of words that is one; a run that names a day and a time before one that names less;
+3. the time is the longest run of words that is one; a run that names a day and a time before one that names less; a weekday and a
+   date that contradict each other are refused, and not read one without the other;
 4. what repeats on a weekday and names none is meant for the first such day;
 5. `at` or `in` and what follows it at the end is the place; the rest is the title.
 Nothing is guessed silently: the caller shows what was understood before anything is stored.
@@ -18,7 +19,7 @@ from datetime import datetime
 from mcp_servers.calendars.repeats import REPEAT
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.outside.quoting import clean_line
-from mcp_servers.when import When, resolve
+from mcp_servers.when import Contradiction, When, resolve
 
 MAX_WORDS = 60
 _LONGEST_TIME = 9
@@ -109,15 +110,22 @@ def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
     """The words before the time, the time, and the words after it."""
     parts = words.split()
     best: tuple[tuple[bool, bool, int], int, int, str] | None = None
-    for start in range(len(parts)):
-        for stop in range(start + 1, min(len(parts), start + _LONGEST_TIME) + 1):
-            run = " ".join(parts[start:stop]).strip(",;.")
-            found = _resolved(run, now) if parts[stop - 1].lower() not in _LINKS else None
-            if found is None:
-                continue
-            rank = (found.has_day and found.has_time, found.has_day or ":" in run or not run.isdecimal(), stop - start)
-            if best is None or rank > best[0]:
-                best = (rank, start, stop, run)
+    refused: tuple[int, int, Contradiction] | None = None
+    for start, stop in _runs_of(parts):
+        run = " ".join(parts[start:stop]).strip(",;.")
+        try:
+            found = resolve(run, now)
+        except Contradiction as contradiction:
+            if refused is None or stop - start > refused[1] - refused[0]:
+                refused = (start, stop, contradiction)
+            continue
+        except NotUnderstood:
+            continue
+        rank = (found.has_day and found.has_time, found.has_day or ":" in run or not run.isdecimal(), stop - start)
+        if best is None or rank > best[0]:
+            best = (rank, start, stop, run)
+    if refused and not (best and best[1] <= refused[0] and refused[1] <= best[2]):
+        raise refused[2]  # the words around may make it right: `friday 24 november` in `friday 24 november 2028`
     if best is None:
         days = _WEEKDAY.search(repeat)
         if not days:
@@ -125,6 +133,12 @@ def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
         return words, days[0].rstrip("s"), ""
     _, start, stop, when = best
     return " ".join(parts[:start]), _first_day(when, repeat, now), " ".join(parts[stop:])
+
+
+def _runs_of(parts: list[str]) -> list[tuple[int, int]]:
+    """Where the runs of words begin and stop that may be a time."""
+    runs = [(start, stop) for start in range(len(parts)) for stop in range(start + 1, min(len(parts), start + _LONGEST_TIME) + 1)]
+    return [(start, stop) for start, stop in runs if parts[stop - 1].lower() not in _LINKS]
 
 
 def _first_day(when: str, repeat: str, now: datetime) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from mcp_servers.when.agreeing import Contradiction
 from mcp_servers.when.points import Reading, point_at
 
 _USUAL = 'Give a day or a time, such as "tomorrow at 3pm".'
@@ -25,7 +26,7 @@ def advice_on(words: str, today: date) -> str:
         reading = point_at(words, 0, today, "ahead")
         other = _OTHER.match(words, reading.at)
         second = point_at(words, other.end(), today, "ahead") if other else None
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError, Contradiction):
         return _USUAL  # a year beyond the calendar
     if _EVERY.search(words):
         return _REPEATS

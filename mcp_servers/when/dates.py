@@ -8,6 +8,10 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
+
+Lean = Literal["ahead", "back"]
+"""Which way an open date is looked for: plans lie ahead, mails lie back."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,12 @@ class Days:
     """A weekday's name, which comes again in a week."""
     is_weekday_today: bool = False
     """A weekday's bare name that is today's: with a time that has passed it means the next one."""
+    weekday: int | None = None
+    """Told by the name of a weekday alone, so that a date may stand beside it; Monday is 0."""
+    way: Lean | None = None
+    """Where that date is looked for: `next friday the 13th` lies ahead, the last one back."""
+    left_open: Literal["", "year", "month"] = ""
+    """What was not said of a date: `3 may` is of any year, `the 3rd` of any month."""
 
 
 def date_of(year: int, month: int, day: int) -> date | None:

@@ -11,7 +11,8 @@ Pure. Weeks begin on Monday. What a day means, said on day D:
    `weekdays`: Monday to Friday of this week, at its weekend of the next;
 6. `weekend`, `this weekend`: Saturday and Sunday of D's week; `next weekend`: of the next calendar week;
 7. a date without a year, a month, `the 5th`: the coming one, the present included (looking back: the last one);
-   `24/12` and `24.12` are day and month, unless only the other way round makes a date.
+   `24/12` and `24.12` are day and month, unless only the other way round makes a date; a weekday beside a date has to be that
+   of the date (`mcp_servers.when.agreeing`).
 What is told by its place in a period (`the first monday in december`), and feasts, are in `mcp_servers.when.periods`; what is told by
 another day (`the day before christmas`) in `mcp_servers.when.nearby`.
 """
@@ -22,13 +23,10 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from mcp_servers.when.dates import Days, date_of, day_of_month, moved, whole_month
-from mcp_servers.when.periods import Lean, period_at
+from mcp_servers.when import written
+from mcp_servers.when.dates import Days, Lean, moved, whole_month
+from mcp_servers.when.periods import period_at
 from mcp_servers.when.words import MONTHS, WEEKDAYS
-
-_SEARCHED_YEARS = 9
-"""29 February comes at the latest after eight years."""
-
 
 Rule = Callable[[re.Match[str], date, Lean], Days | None]
 _WEEKDAY = "|".join(WEEKDAYS)
@@ -109,19 +107,28 @@ def _weekday(match: re.Match[str], today: date, lean: Lean) -> Days:
     said = match.groupdict()
     index, which, after = WEEKDAYS.index(match["day"]), said.get("which") or "", said.get("after") or ""
     monday = today - timedelta(days=today.weekday())
-    if which == "next" or after == "next week":  # 3. and 4.
+    if after == "next week":  # 4.
         return _one(monday + timedelta(days=7 + index))
     if after == "last week":
         return _one(monday + timedelta(days=index - 7))
+    if which == "next":  # 3.
+        return _by_name(monday + timedelta(days=7 + index), "ahead")
     if which in {"last", "past"}:
-        return _one(today - timedelta(days=(today.weekday() - index - 1) % 7 + 1))
+        return _by_name(today - timedelta(days=(today.weekday() - index - 1) % 7 + 1), "back")
     if lean == "back":  # 2.
-        return _one(today - timedelta(days=(today.weekday() - index) % 7))
+        return _by_name(today - timedelta(days=(today.weekday() - index) % 7))
     ahead = (index - today.weekday()) % 7
     if after == "week":  # 4.
         return _one(today + timedelta(days=ahead + 7))
     day = today + timedelta(days=ahead)
-    return Days(day, day, is_weekday=True, is_weekday_today=ahead == 0)
+    if after == "this week":
+        return Days(day, day, is_weekday=True, is_weekday_today=ahead == 0)
+    return Days(day, day, is_weekday=True, is_weekday_today=ahead == 0, weekday=index)
+
+
+def _by_name(day: date, way: Lean | None = None) -> Days:
+    """Of a weekday's name, beside which a date may stand."""
+    return Days(day, day, weekday=day.weekday(), way=way)
 
 
 def _weeks_on(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -132,15 +139,9 @@ def _weeks_on(match: re.Match[str], today: date, lean: Lean) -> Days:
 
 
 def _in_weeks(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    """`friday in 2 weeks`: of the calendar week in which that is."""
-    then = moved(today, _count_of(match), "week")
+    """`friday in 2 weeks`, `friday 2 weeks ago`: of the calendar week in which that is."""
+    then = moved(today, _count_of(match) * (-1 if match["ago"] else 1), "week")
     return None if then is None else _one(then + timedelta(days=WEEKDAYS.index(match["day"]) - then.weekday()))
-
-
-def _numbered(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    """`friday 27`, where that is a Friday; smaller numbers may be hours."""
-    days = _ordinal(match, today, lean)
-    return days if days is not None and days.first.weekday() == WEEKDAYS.index(match["day"]) else None
 
 
 def _week(match: re.Match[str], today: date, lean: Lean) -> Days:
@@ -184,68 +185,6 @@ def _rest(match: re.Match[str], today: date, lean: Lean) -> Days:
     return Days(today, whole_month(today.year, today.month).last)
 
 
-def _named_month(match: re.Match[str], today: date, lean: Lean) -> Days:
-    month = MONTHS.index(match["month"]) + 1
-    if match["year"]:
-        year = int(match["year"])
-    elif match["which"] in {"next", "last"}:
-        is_next = match["which"] == "next"
-        year = today.year + (1 if is_next and month <= today.month else -1 if not is_next and month >= today.month else 0)
-    else:
-        is_over, is_ahead = month < today.month, month > today.month
-        year = today.year + (1 if is_over and lean == "ahead" else -1 if is_ahead and lean == "back" else 0)
-    return whole_month(year, month)
-
-
-def _written(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    """`3 may`, `may 3rd 2027`."""
-    return _dated(int(match["number"]), MONTHS.index(match["month"]) + 1, match["year"], today, lean)
-
-
-def _numeric(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    """`24/12`, `24.12.2026`; `12/24` can only be the other way round."""
-    first, second, year = int(match["first"]), int(match["second"]), match["year"]
-    return _dated(first, second, year, today, lean) or _dated(second, first, year, today, lean)
-
-
-def _dated(day: int, month: int, year: str | None, today: date, lean: Lean) -> Days | None:
-    if year:
-        found = date_of(int(year) + (2000 if len(year) == 2 else 0), month, day)
-        return None if found is None else _one(found)
-    step = 1 if lean == "ahead" else -1
-    for offset in range(_SEARCHED_YEARS):
-        found = date_of(today.year + step * offset, month, day)
-        if found is not None and (found >= today if lean == "ahead" else found <= today):
-            return _one(found)
-    return None
-
-
-def _ordinal(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    """`the 5th`, `the 5th of next month`."""
-    number, which = int(match["number"]), match["which"]
-    step = 1 if lean == "ahead" else -1
-    start = today.replace(day=1)
-    if which:
-        first = moved(start, {"next": 1, "last": -1}.get(which, 0), "month")
-        found = first and day_of_month(number, first)
-        return _one(found) if found else None
-    for offset in range(13):
-        first = moved(start, step * offset, "month")
-        found = first and day_of_month(number, first)
-        if found and (found >= today if lean == "ahead" else found <= today):
-            return _one(found)
-    return None
-
-
-def _iso(match: re.Match[str], today: date, lean: Lean) -> Days | None:
-    found = date_of(int(match[1]), int(match[2]), int(match[3]))
-    return None if found is None else _one(found)
-
-
-def _iso_month(match: re.Match[str], today: date, lean: Lean) -> Days:
-    return whole_month(int(match[1]), int(match[2]))
-
-
 def _after(match: re.Match[str], today: date, lean: Lean) -> Days:
     return _one(today + timedelta(days=2 if match[1] == "aftertomorrow" else -2))
 
@@ -253,8 +192,8 @@ def _after(match: re.Match[str], today: date, lean: Lean) -> Days:
 _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(rf"(?:{pattern})(?!\S)"), rule)
     for pattern, rule in (
-        (r"(\d{4})-(\d\d)-(\d\d)", _iso),
-        (r"(?:in )?(\d{4})-(\d\d)", _iso_month),
+        (r"(\d{4})-(\d\d)-(\d\d)", written.iso),
+        (r"(?:in )?(\d{4})-(\d\d)", written.iso_month),
         (r"(?:the )?(?:day )?(aftertomorrow)|(?:the )?day before (yesterday)", _after),
         (r"(today|tomorrow|yesterday)", _named),
         (rf"in (?:about )?{_COUNT}(?: of)? {_UNIT}(?: time)?", _counted),
@@ -266,8 +205,15 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (r"(?:(?:in|over|within|during) )?(?:the )?past (?P<unit>week|month|year)", _past),
         (r"(?:over|within|during) the (?P<way>next) (?P<count>)(?P<unit>week|month|year)", _next_few),
         (rf"(?:in )?(?:(?P<weeks>\d+|an?) weeks?(?: on| from)?|week on) (?P<day>{_WEEKDAY})", _weeks_on),
-        (rf"(?:on )?(?P<day>{_WEEKDAY}) in (?P<count>\d+|an?) weeks?(?: time)?", _in_weeks),
-        (rf"(?:on )?(?P<which>)(?P<day>{_WEEKDAY}) (?P<number>2[5-9]|3[01])(?! (?:of )?(?:{_MONTH}))", _numbered),
+        (
+            rf"(?:on )?(?:the )?(?P<day>{_WEEKDAY}) (?P<in>in )?(?P<count>\d+|an?) weeks?"
+            r"(?(in)(?: time)?| (?:(?P<ago>ago)|from (?:now|today)))",
+            _in_weeks,
+        ),
+        (
+            rf"(?:on )?(?P<which>)(?P<day>{_WEEKDAY}) (?P<number>2[5-9]|3[01])(?! (?:of )?(?:{_MONTH}|hour|h\b|minute|day|week))",
+            written.numbered,
+        ),
         (
             r"(?:on )?(?:the )?(?:(?P<which>this|next|last|past|coming) )?weekdays"
             r"(?: (?:of |in )?(?:the )?(?:(?P<of>this|next|last) )?week)?",
@@ -285,14 +231,14 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (r"(?:the )?(?P<which>this|next|last|past|coming|current) month", _month),
         (r"(?:the )?(?P<which>this|next|last|past) year", _year),
         (r"(?:the |for the )?(?:rest|remainder) of (?:the |this )?(?P<unit>week|month|year)", _rest),
-        (rf"(?:on )?(?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH}){_YEAR}", _written),
-        (rf"(?:on )?(?P<month>{_MONTH}) (?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?! ?[ap]m){_YEAR}", _written),
-        (rf"(?:in )?(?:(?P<which>this|next|last) )?(?P<month>{_MONTH}){_YEAR}", _named_month),
-        (r"(?:on )?(?P<first>\d{1,2})/(?P<second>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?", _numeric),
-        (r"(?:on )?(?P<first>\d{1,2})\.(?P<second>0?[1-9]|1[0-2])(?! ?[ap]m\b)\.?(?P<year>(?<=\.)(?:\d{4}|\d\d))?", _numeric),
+        (rf"(?:on )?(?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH}){_YEAR}", written.written),
+        (rf"(?:on )?(?P<month>{_MONTH}) (?:the )?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?(?! ?[ap]m){_YEAR}", written.written),
+        (rf"(?:in )?(?:(?P<which>this|next|last) )?(?P<month>{_MONTH}){_YEAR}", written.named_month),
+        (r"(?:on )?(?P<first>\d{1,2})/(?P<second>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?", written.numeric),
+        (r"(?:on )?(?P<first>\d{1,2})\.(?P<second>0?[1-9]|1[0-2])(?! ?[ap]m\b)\.?(?P<year>(?<=\.)(?:\d{4}|\d\d))?", written.numeric),
         (
             r"(?:on )?(?:the )?(?P<number>\d{1,2})(?:st|nd|rd|th)(?: of (?:the )?(?:(?P<which>this|next|last) )?month)?",
-            _ordinal,
+            written.ordinal,
         ),
     )
 )

@@ -11,8 +11,7 @@ from typing import Literal
 
 from mcp_servers.spans import Span, days_of
 from mcp_servers.when.clocks import DAY_MINUTES
-from mcp_servers.when.dates import Days
-from mcp_servers.when.periods import Lean
+from mcp_servers.when.dates import Days, Lean
 from mcp_servers.when.points import Point
 
 USUAL_LENGTH = timedelta(hours=1)

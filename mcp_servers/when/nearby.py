@@ -16,12 +16,14 @@ import re
 from datetime import date, timedelta
 
 from mcp_servers.when import days
-from mcp_servers.when.dates import Days, moved
-from mcp_servers.when.periods import FEASTS, Lean
-from mcp_servers.when.words import WEEKDAYS
+from mcp_servers.when.agreeing import agreed
+from mcp_servers.when.dates import Days, Lean, moved
+from mcp_servers.when.periods import FEASTS
+from mcp_servers.when.words import MONTHS, WEEKDAYS
 
 _ONE_DAY = timedelta(days=1)
 _WEEKDAY = "|".join(WEEKDAYS)
+_BEFORE_A_DATE = re.compile(rf"(?P<day>{_WEEKDAY}) (?=(?:the )?\d|(?:{'|'.join(MONTHS)})\b)")
 _WEEK_OF = re.compile(r"(?:in )?(?:the )?(?P<kind>week of|weekfrom|weekto) (?:the )?(?!month\b|year\b)")
 _NEXT_TO = re.compile(
     rf"(?:on )?(?:the )?(?:(?P<count>\d+|an?) (?P<unit>day|week|month)s?|(?P<next>day|week|weekend)|(?:1th |last )?(?P<day>{_WEEKDAY}))"
@@ -59,19 +61,21 @@ def _nearby(words: str, today: date, lean: Lean) -> tuple[Days, int] | None:
 
 def _week_of(words: str, match: re.Match[str], today: date, lean: Lean) -> tuple[Days, int] | None:  # 1.
     """Of a date, that of this week counts as coming too, though it may be over; a weekday is the coming one."""
-    rest = words[match.end() :]
+    named = _BEFORE_A_DATE.match(words, match.end())
+    begins = named.end() if named else match.end()
+    rest = words[begins:]
     edge = today - timedelta(days=today.weekday())
     found = days.days_at(rest, edge if lean == "ahead" else edge + timedelta(days=6), lean)
     if found is not None and (found[0].is_weekday or re.match(r"today|tomorrow|yesterday|next|last|this|in|\d+ \w+ ago", rest)):
         found = days.days_at(rest, today, lean)
     if found is None or found[0].first != found[0].last:
         return None
-    day = found[0].first
+    day = (agreed(WEEKDAYS.index(named["day"]), found[0], edge, lean) if named else found[0]).first
     if match["kind"] == "week of":
         first = day - timedelta(days=day.weekday())
     else:
         first = day if match["kind"] == "weekfrom" else day - timedelta(days=6)
-    return Days(first, first + timedelta(days=6)), match.end() + found[1]
+    return Days(first, first + timedelta(days=6)), begins + found[1]
 
 
 def _beside(match: re.Match[str], beside: Days) -> Days | None:

@@ -17,14 +17,12 @@ import calendar
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Literal
 
 from dateutil.easter import easter
 
+from mcp_servers.when.dates import Lean
 from mcp_servers.when.words import MONTHS, WEEKDAYS
 
-Lean = Literal["ahead", "back"]
-"""Which way an open date is looked for: plans lie ahead, mails lie back."""
 _WEEK_DAYS = 7
 _THIRDS = {"start": 0, "beginning": 0, "early": 0, "middle": 1, "mid": 1, "end": 2, "late": 2}
 _WEEK_PARTS = {"start": (0, 1), "beginning": (0, 1), "early": (0, 1), "middle": (2, 3), "mid": (2, 3), "late": (3, 4), "end": (4, 6),

@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 )
 _DAY = rf"(?:{'|'.join(WEEKDAYS)}|mon|tues?|weds?|thu(?:rs?)?|fri|sat|sun|today|tomorrow|tmrw|tmr|tomoz|yesterday)"
 _MONTH = rf"(?:{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)}|sept)"
+_A_WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)}|mon|tues?|weds?|thu(?:rs?)?|fri|sat|sun)"
 _ONES = "|".join(word for word, number in NUMBERS.items() if number < 10)
 _HOURS = "|".join(word for word, number in NUMBERS.items() if number <= 12)
 _TENS = "|".join(word for word, number in NUMBERS.items() if number >= 20)
@@ -45,10 +46,13 @@ def _ordinal_sum(match: re.Match[str]) -> str:
 
 
 def _both_dated(match: re.Match[str]) -> str:
-    """`24th and 25th december`: the month is of both, or the one before it of the first (`the 28th to the 3rd of january`)."""
+    """`24th and 25th december`, `monday 7 to friday 11 december`: the month is of both, or the one before it of the first
+    (`the 28th to the 3rd of january`).
+    """
     first, joint, second, number, month = match.groups()
     at = next(at for at, name in enumerate(MONTHS) if name.startswith(month[:3]))
-    return f"{first} {MONTHS[at - (int(first[:-2]) >= int(number))]} {joint} {second}"
+    begins = int(re.sub(r"\D", "", first))
+    return f"{first} {MONTHS[at - (begins >= int(number))]} {joint} {second}"
 
 
 _DATES: tuple[tuple[str, Replacement], ...] = (
@@ -58,6 +62,11 @@ _DATES: tuple[tuple[str, Replacement], ...] = (
     (rf"^((?:on )?\d{{1,2}})-({_MONTH})(?:-(20\d\d))?\b", r"\1 \2 \3"),
     (
         rf"\b(\d{{1,2}}(?:st|nd|rd|th)) ?(-|to|and|or|&|until|till|through) ?((?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH}))\b",
+        _both_dated,
+    ),
+    (
+        rf"\b({_A_WEEKDAY} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?) ?(-|to|and|or|&|until|till|through)"
+        rf" ?((?:{_A_WEEKDAY} )?(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH}))\b",
         _both_dated,
     ),
     (rf"\b(?:the )?month of (?={_MONTH}\b)", ""),

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from mcp_servers.when.agreeing import agreed
 from mcp_servers.when.clocks import PARTS, Clock, Part, clock_after_at, clock_at
-from mcp_servers.when.dates import Days
+from mcp_servers.when.dates import Days, Lean
 from mcp_servers.when.durations import length_at
 from mcp_servers.when.nearby import days_at
-from mcp_servers.when.periods import Lean
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ _FROM_NOW = re.compile(r" (?P<ago>ago|from now)(?!\S)")
 _TODAYS_PART = re.compile(r"(?:(?P<tonight>tonight)|(?P<last>last night)|this (?P<part>morning|afternoon|evening|lunch|am|pm))(?!\S)")
 _HALF_OF_DAY = re.compile(r"(?P<part>am|pm)(?!\S)")
 _PART = re.compile(rf"(?:(?:at|over|around|about) )?(?P<part>{'|'.join(PARTS)})(?: time)?(?!\S)")
+_DOTTED_CLOCK = re.compile(r"(?:on )?\d{1,2}\.[0-5][05](?!\S)")
+"""`10.10` may be a date, too."""
+_LAST_NUMBER_OF_A_WEEKDAY = 5
+"""`the second tuesday` is the second of something."""
+_BESIDE_TODAY = {"ahead": timedelta(days=1), "back": timedelta(days=-1)}
 _HALVES = {"am": "morning", "pm": "afternoon"}
 _BOUNDS = {"by": "until", "from now until": "rest"}
 
@@ -113,12 +118,36 @@ def _clock(words: str, at: int, point: Point, heard_at: Callable[[str], tuple[Cl
 
 
 def _days(words: str, at: int, point: Point, today: date, lean: Lean) -> Reading | None:
-    if point.days is not None and not point.days.is_weekday:
+    known = point.days
+    if known is not None and known.first != known.last:
         return None
-    found = days_at(words[at:], today, "back" if point.bound == "since" else lean)
-    if found is None or (point.days is not None and (found[0].is_weekday or found[0].first != found[0].last)):
+    way: Lean = (known and known.way) or ("back" if point.bound == "since" else lean)
+    # `last friday the 13th` is not today's, nor is the next one.
+    edge = today + _BESIDE_TODAY.get((known and known.way) or "", timedelta())
+    found = days_at(words[at:], edge, way)
+    if found is None:
         return None
-    return Reading(replace(point, days=found[0]), at + found[1])  # `fri 27 nov`: the date is the better word
+    days = found[0] if known is None else _of_both(known, found[0], words[at:], edge, way)
+    return None if days is None else Reading(replace(point, days=days), at + found[1])
+
+
+def _of_both(known: Days, days: Days, words: str, today: date, way: Lean) -> Days | None:
+    """The day that was said in two ways, such as by its weekday and its date; None where the second says something else.
+
+    Raises:
+        Contradiction: there is no such day.
+    """
+    if days.first != days.last or (known.weekday is not None and days.weekday is not None):
+        return None
+    if known.weekday is not None:
+        if _DOTTED_CLOCK.match(words) and days.first.weekday() != known.weekday:
+            return None
+        return agreed(known.weekday, days, today, way)
+    if days.weekday is None:
+        return known if days.first == known.first else None
+    if days.way is not None or (known.left_open == "month" and known.first.day <= _LAST_NUMBER_OF_A_WEEKDAY):
+        return None
+    return agreed(days.weekday, known, today, way)
 
 
 def _offset(words: str, at: int, point: Point) -> Reading | None:

@@ -5,18 +5,22 @@ Pure. The rules 3 and 6 of `mcp_servers.when.resolve`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from mcp_servers.spans import Span
+from mcp_servers.when.agreeing import Contradiction
 from mcp_servers.when.clocks import DAY_MINUTES, Clock, Part
-from mcp_servers.when.dates import Days, day_of_month
+from mcp_servers.when.dates import Days, Lean, day_of_month
 from mcp_servers.when.moments import When, at_minutes, day_for, single, whole
-from mcp_servers.when.periods import Lean
-from mcp_servers.when.points import CONNECTOR, Point, point_at
+from mcp_servers.when.points import CONNECTOR, Point, Reading, point_at
+from mcp_servers.when.words import MONTHS
 
 _HALF_DAY = DAY_MINUTES // 2
 _SEVERAL = frozenset({"and", "or"})
+_DAY_OF_MONTH = re.compile(rf"{CONNECTOR.pattern} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b")
 
 
 def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False) -> When | None:
@@ -28,20 +32,22 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
         now: of the message.
         lean: where open dates are looked for.
         is_choice: some of what is between them is not meant.
+
+    Raises:
+        Contradiction: a weekday and a date of the second do not go together.
     """
     connector = CONNECTOR.match(words)
     if connector is None or start.bound:
         return None
     # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
     bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
-    for place, (today, way) in enumerate(bases, start=1):
-        second = point_at(words, connector.end(), today, way)
+    for place, second in enumerate(_readings(words, connector.end(), bases), start=1):
         end = second.point
-        if end.is_empty or end.bound:
-            return None
+        if end.is_empty or end.bound or (start.is_bare_number and end.clock and _DAY_OF_MONTH.match(words)):
+            return None  # `5 and 10 december at 3` are two times
         if connector[0] == "or" and start.days and end == start and place < len(bases):
             continue  # `next week or the week after`: after that one
-        has_gap = is_choice or _has_gap(start, end, connector[0])
+        has_gap = is_choice or _has_gap(*_days_of_month(start, end), connector[0])
         if second.at < len(words):
             if connector[0] in _SEVERAL and (more := _both(start, end)):
                 return from_to(more, words[second.at :], now, lean, is_choice=has_gap)
@@ -51,8 +57,26 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
     return None
 
 
+def _readings(words: str, at: int, bases: list[tuple[date, Lean]]) -> Iterator[Reading]:
+    """What stands there, looked for from one base after the other.
+
+    Raises:
+        Contradiction: from one of them a weekday and a date did not go together, and none of the others was taken.
+    """
+    contradiction: Contradiction | None = None
+    for today, way in bases:
+        try:
+            reading = point_at(words, at, today, way)
+        except Contradiction as found:
+            contradiction = contradiction or found
+        else:
+            yield reading
+    if contradiction:
+        raise contradiction
+
+
 def _has_gap(start: Point, end: Point, connector: str) -> bool:
-    """`monday and wednesday`: no event lasts from the one to the other. One of several has its gap, too."""
+    """`monday and wednesday`, `5 and 10 december`: no event lasts from the one to the other. One of several has its gap, too."""
     if connector != "and" or start.days is None or end.days is None or Point(start.days) != start or Point(end.days) != end:
         return connector == "or"
     return (end.days.first - start.days.last).days > 1

@@ -12,7 +12,8 @@ Pure. The decision tree:
 7. `after`, `before`, `by`, `until`, `since`: one edge is given, the other is the day's or the present; of whole days `by`, `until` and
    `through` hold the last one, `from friday on` the first, `before friday` and `after friday` not that Friday; what is open
    ahead is seven days long, what is open back a year;
-8. `monday or tuesday`, `monday and friday`, `any day next week`: from the first to the last, to look through and not to put an event at;
+8. `monday or tuesday`, `monday and friday`, `5 and 10 december`, `any day next week`: from the first to the last, to look through
+   and not to put an event at;
 9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes;
 10. everything else is not understood; `mcp_servers.when.advice` says what to say instead.
 A wall time that a clock change skips is moved on by the length of the gap; one that comes twice is the first.
@@ -28,10 +29,11 @@ from datetime import date, datetime, timedelta
 from mcp_servers.errors import NotUnderstood
 from mcp_servers.spans import Span
 from mcp_servers.when.advice import advice_on
-from mcp_servers.when.dates import Days
+from mcp_servers.when.agreeing import Contradiction
+from mcp_servers.when.dates import Days, Lean
 from mcp_servers.when.durations import duration_of
 from mcp_servers.when.moments import USUAL_LENGTH, When, at_minutes, lasting, later, single, throughout, whole
-from mcp_servers.when.periods import FEASTS, Lean
+from mcp_servers.when.periods import FEASTS
 from mcp_servers.when.phrases import normalised
 from mcp_servers.when.points import point_at
 from mcp_servers.when.ranges import from_to
@@ -60,11 +62,14 @@ def resolve(text: str, now: datetime, lean: Lean = "ahead") -> When:
 
     Raises:
         NotUnderstood: the sentence for the model.
+        Contradiction: as that; a weekday and a date in it are not of one day.
     """
     try:
         found = _canonical(text.strip(), now) or _said(text[:_MAX_CHARS], now, lean)
     except (OverflowError, ValueError):
         found = None  # a year beyond the calendar
+    except Contradiction as contradiction:
+        raise Contradiction(f'Cannot understand the time "{text}": {contradiction}') from None
     # As instants: an hour that comes twice begins and ends with the same wall time.
     if found is None or found.span.end.timestamp() <= found.span.start.timestamp():
         raise NotUnderstood(f'Cannot understand the time "{text}". {advice_on(normalised(text[:_MAX_CHARS]), now.date())}')
@@ -106,17 +111,20 @@ def _said(text: str, now: datetime, lean: Lean) -> When | None:
     if match := _MINUTES_PAST.fullmatch(words):
         return _next_minutes(match, now)  # 9.
     words = re.sub(r"^in (\d{1,2})$", lambda match: f"in {match[1]} minutes" if int(match[1]) >= _LEAST_BARE_MINUTES else "", words)
-    if match := _FOR_LENGTH.search(words):
-        try:
-            length = duration_of(match[1])
-            return (found := _read(words[: match.start()], now, lean)) and lasting(found, length)
-        except NotUnderstood:
-            pass  # `for 3 may` is no length: the words are read as they stand
+    if (match := _FOR_LENGTH.search(words)) and (length := _length_of(match[1])):
+        return (found := _read(words[: match.start()], now, lean)) and lasting(found, length)
     if found := _read(words, now, lean):
         return found
     if (match := _TAIL_LENGTH.search(words)) and (found := _read(words[: match.start()], now, lean)) and found.precision == "time":
         return lasting(found, duration_of(match[1]))  # `friday at 3, 1 hour`
     return None
+
+
+def _length_of(words: str) -> timedelta | None:
+    try:
+        return duration_of(words)
+    except NotUnderstood:
+        return None  # `for 3 may` is no length: the words are read as they stand
 
 
 def _read(words: str, now: datetime, lean: Lean) -> When | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_servers.errors import NotUnderstood
 from mcp_servers.spans import Span, day_text, days_of, period_text, span_text, time_text
-from mcp_servers.when import canonical_text, duration_of, later, resolve
+from mcp_servers.when import Contradiction, canonical_text, duration_of, later, resolve
 from mcp_servers.when.words import is_one_slip
 from tests.mcp_servers.when_table import ROWS
 
@@ -100,7 +100,10 @@ def test_a_day_as_a_result_writes_it_reads_back(now: datetime, ahead: int) -> No
 
 @given(NOWS, st.sampled_from([row[0] for row in ROWS]))
 def test_every_phrase_of_the_table_is_understood_on_every_day(now: datetime, said: str) -> None:
-    span = resolve(said, now).span
+    try:
+        span = resolve(said, now).span
+    except Contradiction:
+        return  # a weekday with a day of the month is not true on every day
     assert span.start.astimezone(UTC) < span.end.astimezone(UTC)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_servers.errors import NotUnderstood
 from mcp_servers.spans import period_text, span_text
-from mcp_servers.when import duration_of, event_length_of, later, resolve
+from mcp_servers.when import Contradiction, duration_of, event_length_of, later, resolve
 from tests.mcp_servers.when_wordings import ROWS
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -31,7 +31,10 @@ def test_words_mean_the_span_that_a_person_means(said: str, meant: str, precisio
 
 @given(NOWS, st.sampled_from([row[0] for row in ROWS]))
 def test_every_wording_of_the_table_is_understood_on_every_day(now: datetime, said: str) -> None:
-    span = resolve(said, now).span
+    try:
+        span = resolve(said, now).span
+    except Contradiction:
+        return  # `sat the 5th` is not true on every day
     assert span.start.astimezone(UTC) < span.end.astimezone(UTC)
 
 
