@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.routing_settings import Latency
 
 TASK_CHARS = 100
-Shown = Literal["core", "all", "bridge"]
-"""Which tools a model is shown: the core; all that there are; the core and the bridge to the others."""
+Shown = Literal["core", "recall", "all", "bridge"]
+"""Which tools a model is shown: the core; it and what reads back; all that there are; the core and the bridge to the others."""
 
 
 class RouteWish(BaseModel):

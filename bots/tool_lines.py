@@ -21,6 +21,7 @@ ASKED = {
 
 SHOWN = {
     "core": "the few tools that every model can hold",
+    "recall": "those few, and two that look up what it no longer has before it",
     "all": "every tool",
     "bridge": "those few, and two that find and call all others",
 }

@@ -1,4 +1,4 @@
-"""Which tools a place's model is shown, where the settings leave that to what is known of it: the core, or the core with the bridge.
+"""Which tools a place's model is shown, where the settings leave that to what is known of it: the core, and what reads back, or the bridge.
 
 Decided with a conversation's first route to that place, kept with the route, and not looked at again before turns have left the view: the
 list stands before everything else in each prompt, and a server reads all of it again when it changes.
@@ -13,6 +13,9 @@ from agent.route_parts import Shown
 Setting = Literal["auto", "core", "all", "bridge"]
 BRIDGE_TOKENS = 8192
 """Of context, from which on the bridge has room: its list takes up to 2,000 of them, and what a search finds half as many again."""
+RECALL_TOKENS = 4096
+"""Of context, from which on there is room for the two tools that read back: they take about 110, what they tell a fifth at most, and from
+so small a view turns leave soonest, and without a summary."""
 BRIDGE_TOOLS = 20
 """That a model has before it with the bridge: the core's twelve, four of the host's own, and four that a search describes."""
 FOREIGN_SHARE = 1 / 8
@@ -46,8 +49,9 @@ def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Fo
     1. The settings say it.
     2. The core would name more tools of other servers than it has room for: the bridge stands for them, whatever the model is.
     3. The model is said to cope with fewer tools than the bridge puts before it: the core.
-    4. Nobody knows what it can hold, or it is too little: the core.
-    5. Else the core and the bridge.
+    4. It can hold too little for more: the core.
+    5. Nobody knows what it can hold, or it is too little for the bridge: the core, and what reads back.
+    6. Else the core and the bridge.
 
     Args:
         setting: `agent.tools`.
@@ -66,6 +70,8 @@ def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Fo
             return Showing("bridge", f"its model is said to cope with {max_tools} tools at once, and other servers have {foreign.tools}")
     if copes_with_few:  # 3
         return Showing("core", f"its model is said to cope with {max_tools} tools at once, and the bridge takes {BRIDGE_TOOLS}")
-    if n_ctx < BRIDGE_TOKENS:  # 4
-        return Showing("core", f"{held}, and the bridge takes {BRIDGE_TOKENS:,}")
-    return Showing("bridge", held)  # 5
+    if 0 < n_ctx < RECALL_TOKENS:  # 4
+        return Showing("core", f"{held}, and more takes {RECALL_TOKENS:,}")
+    if n_ctx < BRIDGE_TOKENS:  # 5
+        return Showing("recall", f"{held}, and the bridge takes {BRIDGE_TOKENS:,}")
+    return Showing("bridge", held)  # 6

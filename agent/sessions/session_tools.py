@@ -37,7 +37,7 @@ from agent.watching.watcher import told_of
 log = logging.getLogger(__name__)
 MOST_QUESTIONS = 8
 """Of one call of a tool server: more is no form but a siege, and who is asked too often says yes to anything."""
-_KINDS: Mapping[str, Shown] = {"core": "core", "all": "all", "bridge": "bridge"}
+_KINDS: Mapping[str, Shown] = {"core": "core", "recall": "recall", "all": "all", "bridge": "bridge"}
 PROGRESS_CHARS = 200
 """Of what a server says about how far it is: one line."""
 

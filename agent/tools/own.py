@@ -6,7 +6,7 @@ nothing. `call_tool` is none of them to run: it is read as the call that it stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.events import Event, RouteChosen
@@ -50,22 +50,25 @@ OWN_FACTS: Mapping[str, ToolFacts] = {tool.name: tool.facts for tool in (*_READE
 """What the policy knows of those that run."""
 
 
-def shown_tools(shown: Shown, tools: Iterable[Tool]) -> list[Tool]:
+def shown_tools(shown: Shown, tools: Sequence[Tool]) -> list[Tool]:
     """The tools that a new session's model is shown.
 
     1. `core`: what is not extended.
-    2. `all`: every tool.
-    3. `bridge`: what is not extended of the built-in servers, whatever else is served.
-    With the last two also the host's own.
+    2. `recall`: that and what reads back.
+    3. `all`: every tool, and what reads back.
+    4. `bridge`: what is not extended of the built-in servers, whatever else is served, what reads back, and the bridge.
     """
+    core = [tool for tool in tools if not tool.is_extended]
     if shown == "core":  # 1
-        return [tool for tool in tools if not tool.is_extended]
-    if shown == "all":  # 2
+        return core
+    if shown == "recall":  # 2
+        return [*core, *_READERS]
+    if shown == "all":  # 3
         return [*tools, *_READERS]
-    return [*(tool for tool in tools if tool.facts.is_pinned and not tool.is_extended), *_READERS, *_BRIDGE]  # 3
+    return [*(tool for tool in core if tool.facts.is_pinned), *_READERS, *_BRIDGE]  # 4
 
 
-def foreign_of(tools: Iterable[Tool]) -> Foreign:
+def foreign_of(tools: Sequence[Tool]) -> Foreign:
     """What the tools of servers that are not ours would take of a prompt that names them all."""
     listed = [tool for tool in shown_tools("core", tools) if not tool.facts.is_pinned]
     named = ({"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in listed)

@@ -82,5 +82,5 @@ async def test_the_model_gets_the_beginning_and_the_export_has_the_whole(home: H
             await agent.ask("What is on?")
             told = agent.model.requests[1]["messages"][-1]["content"]
             assert "line 3999" not in told
-            assert "characters are left out.]" in told
+            assert "characters are left out. read_more(handle=" in told
             assert "line 3999" in await agent.runtime.shelf.export(agent.session, "markdown")

@@ -13,9 +13,10 @@ import pytest
 
 from agent.events import ContextTrimmed, Event, RouteChosen, ToolFinished
 from agent.routes.memory import RouteMemory
-from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, Foreign, Setting, shown_to
+from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, RECALL_TOKENS, Foreign, Setting, shown_to
 from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.tools.own import foreign_of, found_tools
+from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
 from agent.view.own_names import OWN_NAMES
 from bots.tool_lines import shown_lines
@@ -69,8 +70,11 @@ async def test_a_tool_server_that_is_not_there_is_told_once_and_again_only_when_
         ("auto", 131_072, 16, "core"),
         ("auto", 131_072, BRIDGE_TOOLS, "bridge"),
         ("auto", BRIDGE_TOKENS, None, "bridge"),
-        ("auto", BRIDGE_TOKENS - 1, None, "core"),
-        ("auto", 0, None, "core"),
+        ("auto", BRIDGE_TOKENS - 1, None, "recall"),
+        ("auto", RECALL_TOKENS, None, "recall"),
+        ("auto", RECALL_TOKENS, 16, "core"),
+        ("auto", RECALL_TOKENS - 1, None, "core"),
+        ("auto", 0, None, "recall"),
     ],
 )
 def test_what_a_model_is_shown_goes_by_the_settings_then_by_what_is_known_of_it(
@@ -87,7 +91,7 @@ def test_what_a_model_is_shown_goes_by_the_settings_then_by_what_is_known_of_it(
         (2048, 16, Foreign(2, 256), "core", "cope with 16 tools"),
         (2048, 16, Foreign(2, 257), "bridge", "its model holds 2,048 tokens, and 2 tools of other servers would take about 257"),
         (4096, None, Foreign(30, 6000), "bridge", "30 tools of other servers would take about 6,000"),
-        (0, None, Foreign(4, 1024), "core", "is not known"),
+        (0, None, Foreign(4, 1024), "recall", "is not known"),
         (0, None, Foreign(300, 60_000), "bridge", "what its model can hold is not known, and 300 tools of other servers"),
         (131_072, 16, Foreign(FOREIGN_TOOLS, 900), "core", "cope with 16 tools"),
         (131_072, 16, Foreign(FOREIGN_TOOLS + 1, 900), "bridge", "cope with 16 tools at once, and other servers have 9"),
@@ -181,6 +185,35 @@ async def test_by_default_a_larger_model_has_the_bridge_and_a_small_one_never_an
     assert bodies[2] != bodies[0]
 
 
+async def test_a_model_with_4096_tokens_finds_what_left_its_view_and_reads_on_in_what_was_cut(home: Home):
+    class Wordy(MemoryTools):
+        async def call(self, name: str, arguments: Any, **options: Any) -> ToolResult:
+            return ToolResult("\n".join(f"line {number} of the list" for number in range(400)))
+
+    script = [
+        Say("Noted.", usage={"prompt_tokens": 1000, "completion_tokens": 5}),
+        Say("Yes.", usage={"prompt_tokens": 3900, "completion_tokens": 5}),
+        Say("", [("recall", {"query": "door code"})]),
+        Say("", [("list_events", {"title": "x"})]),
+        Say("It is 4711."),
+    ]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, tools=Wordy()) as agent:
+            agent.model.meta = {"n_ctx": RECALL_TOKENS}
+            first = await agent.ask("The door code is 4711. " + "It is a long story. " * 60, tier="fast")
+            assert shown_in(first) == ["recall"]
+            assert [line for line in shown_lines(first) if "two that look up what it no longer has before it" in line]
+            await agent.ask("and the rest", tier="fast")
+            events = await agent.ask("what was the door code?", tier="fast")
+    assert [event.dropped for event in events if isinstance(event, ContextTrimmed)] == [1]
+    assert all("4711" not in json.dumps(message) for message in agent.model.requests[2]["messages"])
+    recalled, cut = (event.text for event in events if isinstance(event, ToolFinished))
+    assert "The door code is 4711." in recalled
+    assert "read_more(handle=" in cut
+    assert listed(agent, 0) & OWN_NAMES == {"recall", "read_more"}
+    assert agent.model.requests[0]["tools"] == agent.model.requests[2]["tools"]
+
+
 async def test_a_call_that_one_model_made_has_its_yes_after_another_was_asked(home: Home):
     script = [Say("", [("call_tool", {"name": "strange", "arguments": {"title": "tea"}})]), Say("It waits."), Say("Two.")]
     with anyio.fail_after(60):
@@ -216,7 +249,7 @@ async def test_a_model_one_tier_up_goes_on_in_the_same_turn_with_the_tools_that_
             settings = AgentSettings.model_validate({"nodes": {"big": {"url": big.url}}, "routing": routing, "agent": {"send_hold_s": 0}})
             async with agent_of(home, [wrong] * 3, settings=settings, tools=RoomyTools()) as agent:
                 events = await agent.ask("do it", agent.answer(granted=True))
-    assert shown_in(events) == ["core", "bridge"]
+    assert shown_in(events) == ["recall", "bridge"]
     assert [effect["tool"] for effect in agent.effects] == ["strange"], "as the rules of the larger model let it"
     assert {tool["function"]["name"] for tool in big.requests[0]["tools"]} >= OWN_NAMES
 
