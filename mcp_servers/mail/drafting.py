@@ -12,10 +12,11 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.model import Draft
 from mcp_servers.mail.search import find
 from mcp_servers.mailbox.attachments import attachments_of
+from mcp_servers.mailbox.blind_copies import without_blind_copies
 from mcp_servers.mailbox.draft_keeping import cleared, save
 from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, thread
+from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, parse, thread
 from mcp_servers.mailbox.passing_on import enclosed, needs_whole, wire_bytes
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import Indexed, MailStore
@@ -27,6 +28,7 @@ MAX_PASSED_ON_BYTES = 24_000_000
 """Of what goes with a mail, as it is on its way: most servers take no more than 25 MB of all of it."""
 MAX_FILES = 100
 """Beside a mail that holds them all."""
+SEAL_BROKEN = "Blind copies (Bcc) were taken out of a mail that is part of what somebody signed: that signature holds no more."
 
 
 class Drafting:
@@ -64,10 +66,13 @@ class Drafting:
         return self._plan(call, everyone, {"mail": f"m{mail.number}", "body": letter.body}, about=mail)
 
     def draft_forward(self, call: Call) -> Plan:
-        mail, parsed = find(self._store, call.text("mail"))
+        mail, _ = find(self._store, call.text("mail"))
         to = recipients(call.text("to"), self._store.people())
         body = clean_text(call.text("body"))
-        content = self._store.content(mail) or b""
+        whole = self._store.content(mail) or b""
+        # Before anything is read of it: what the library takes for text may be a head to others.
+        content, breaks_seal = without_blind_copies(whole)
+        parsed = parse(content)
         files = [attachment.enclosure for attachment in attachments_of(content)]
         if needs_whole(content):
             original = enclosed(content, parsed.subject)
@@ -76,10 +81,10 @@ class Drafting:
             files = [*files, original] if is_room else [original]
         letter = Letter(to, shape.forward_subject(parsed.subject), shape.forwarded_text(body, parsed, call.now.tzinfo))
         # Of a larger mail only the beginning is read: its last file would go on cut off.
-        if len(content) >= MAX_MAIL_BYTES or wire_bytes(files) + len(letter.body.encode()) * 3 > MAX_PASSED_ON_BYTES:
+        if len(whole) >= MAX_MAIL_BYTES or wire_bytes(files) + len(letter.body.encode()) * 3 > MAX_PASSED_ON_BYTES:
             raise Refusal(f"m{mail.number} and its files are too big to be passed on. Send it with a mail program.")
         arguments = {"mail": f"m{mail.number}", "to": ", ".join(to), **({"body": body} if body else {})}
-        return self._plan(call, letter, arguments, about=mail, files=files)
+        return self._plan(call, letter, arguments, about=mail, files=files, careful=SEAL_BROKEN if breaks_seal else "")
 
     def _reply(self, mail: Indexed, parsed: Parsed, body: str) -> Letter:
         own = self._store.own_addresses(mail.account)
@@ -93,7 +98,14 @@ class Drafting:
         return Letter(to, reply_subject(parsed.subject), body, parsed.message_id, references)
 
     def _plan(
-        self, call: Call, letter: Letter, arguments: dict[str, str], *, about: Indexed | None = None, files: Sequence[Enclosure] = ()
+        self,
+        call: Call,
+        letter: Letter,
+        arguments: dict[str, str],
+        *,
+        about: Indexed | None = None,
+        files: Sequence[Enclosure] = (),
+        careful: str = "",
     ) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
 
@@ -105,7 +117,7 @@ class Drafting:
             draft = Draft(f"d{kept.number}", letter.everyone, letter.subject, letter.body)
             failed = (kept.problem,) if kept.problem else ()
             # An account that gives no answer to this draft is not asked about others.
-            others = () if failed else cleared(self._store)
+            others = (*((careful,) if careful else ()), *(() if failed else cleared(self._store)))
             found = {
                 "draft": {**_fields(draft, letter, files), "account": kept.account},
                 "problems": [*failed, *others],
@@ -116,7 +128,8 @@ class Drafting:
 
         lines = [("To", ", ".join(letter.to)), ("Cc", ", ".join(letter.cc)), ("Subject", letter.subject), ("Text", letter.body)]
         lines.append(("Attached", ", ".join(file.name for file in files)))
-        shown = tuple(line for line in lines if line[1] or line[0] not in ("Cc", "Attached"))
+        lines.append(("Careful", careful))
+        shown = tuple(line for line in lines if line[1] or line[0] not in ("Cc", "Attached", "Careful"))
         summary = f"Save a draft {letter_text(letter.everyone, letter.subject, letter.body)}"
         return Plan(arguments, summary, shown, execute, host={"uid": uid})
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from typing import cast
 
+from mcp_servers.mailbox.file_names import file_name, fitting
 from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, file_parts
 from mcp_servers.mailbox.opening import message_of
 from mcp_servers.mailbox.passing_on import may_travel
@@ -48,7 +49,12 @@ class Attachment:
         """The same file, to go with another mail."""
         is_mail = self.kind == MAIL_KIND and may_travel(self.content)
         is_container = self.kind.startswith(("multipart/", "message/")) and not is_mail
-        return Enclosure(self.name, _ANY_KIND if is_container else self.kind, self.content, self.charset)
+        return Enclosure(
+            file_name(self.name, otherwise=f"attachment {self.number}"),
+            _ANY_KIND if is_container else self.kind,
+            self.content,
+            self.charset,
+        )
 
 
 def attachments_of(content: bytes) -> tuple[Attachment, ...]:
@@ -69,16 +75,26 @@ def _attachment(number: int, part: EmailMessage) -> Attachment:
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         kind, said, charset = _ANY_KIND, "", ""
     kind, charset = kind if _KIND.fullmatch(kind) else _ANY_KIND, charset if _CHARSET.fullmatch(charset) else ""
-    name, charset = clean_line(said)[:_MAX_NAME_CHARS], charset if kind.startswith("text/") else ""
+    name, charset = fitting(clean_line(said), _MAX_NAME_CHARS), charset if kind.startswith("text/") else ""
     return Attachment(number, name or f"attachment {number}", kind, _content(part), charset, hidden_counts(said))
+
+
+def _decoded(content: bytes, encoding: str) -> bytes:
+    """A mail that is a file: no encoding may hide one (RFC 2046), and some programs use one all the same."""
+    carrier = EmailMessage()
+    carrier["Content-Transfer-Encoding"] = encoding.strip().lower()
+    carrier.set_payload(content.lstrip(b"\r\n").decode("ascii", "surrogateescape"))
+    raw = carrier.get_payload(decode=True)
+    return raw if isinstance(raw, bytes) and encoding.strip().lower() in ("base64", "quoted-printable") else content
 
 
 def _content(part: EmailMessage) -> bytes:
     try:
         if part.is_multipart():
             inner = cast("list[Message]", part.get_payload())
-            whole = inner[0] if part.get_content_maintype() == "message" and inner else part
-            return whole.as_bytes(policy=UNTOUCHED)
+            is_mail = part.get_content_maintype() == "message" and bool(inner)
+            content = (inner[0] if is_mail else part).as_bytes(policy=UNTOUCHED)
+            return _decoded(content, str(part.get("Content-Transfer-Encoding", ""))) if is_mail else content
         raw = part.get_payload(decode=True)
         return raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
     except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError):

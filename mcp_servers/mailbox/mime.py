@@ -17,8 +17,9 @@ from email.parser import BytesHeaderParser
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
 
+from mcp_servers.mailbox.blind_copies import is_blind
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
-from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond
+from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond, without_bom
 from mcp_servers.mailbox.writing import WRITING, with_headers
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
@@ -164,10 +165,11 @@ def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
 
 
 def redated(content: bytes, at: datetime) -> bytes:
-    """The same mail with the time at which it is sent, and without Bcc."""
+    """The same mail with the time at which it is sent, and without what says who gets it unseen."""
 
     def change(message: EmailMessage) -> None:
-        del message["Date"], message["Bcc"]
+        for name in {"Date", *filter(is_blind, message.keys())}:
+            del message[name]
         message["Date"] = format_datetime(at)
 
     return with_headers(content, change)
@@ -175,7 +177,7 @@ def redated(content: bytes, at: datetime) -> bytes:
 
 def quotable_id(content: bytes) -> str:
     """The id by which a mail can be asked for in any protocol; empty where it has none, or one with strange characters."""
-    found = _QUOTABLE_ID.search(str(BytesHeaderParser().parsebytes(content)["Message-ID"] or ""))
+    found = _QUOTABLE_ID.search(str(BytesHeaderParser().parsebytes(without_bom(content))["Message-ID"] or ""))
     return found[0] if found else ""
 
 

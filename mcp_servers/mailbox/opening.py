@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
+BOM = b"\xef\xbb\xbf"
+"""Some programs begin every file of theirs with it, and no header's name does: with it the whole head would be text."""
 MAX_PARTS = 20_000
 """No person's mail has more, and they take a second to be told apart."""
 _MAX_HEAD_BYTES = 1024 * 1024
@@ -60,7 +62,7 @@ def header(message: EmailMessage, name: str) -> str:
 
 def message_of(content: bytes) -> EmailMessage:
     """The library's view of a mail; only the head of one that it breaks on, such as one that is nested too deep."""
-    bounded = _bounded(content)
+    bounded = _bounded(without_bom(content))
     try:
         return cast("EmailMessage", message_from_bytes(bounded, policy=_READING))
     except Exception:  # noqa: BLE001 - it breaks in ever new ways on what strangers write, and one mail must not hide all others
@@ -75,17 +77,23 @@ def message_of(content: bytes) -> EmailMessage:
 
 def is_whole(content: bytes, message: EmailMessage) -> bool:
     """Whether nothing of the mail was cut, so that who is shown it sees what others will be sent."""
-    heads = (pair for part in _own_parts(message) for pair in part.raw_items())
+    heads = (pair for part in own_parts(message) for pair in part.raw_items())
     is_short = all(len(str(value)) <= _MAX_MIME_HEADER_CHARS for name, value in heads if name.lower().startswith("content-"))
-    return is_short and _bounded(content) is content
+    bare = without_bom(content)
+    return is_short and _bounded(bare) is bare
 
 
-def _own_parts(part: EmailMessage) -> Iterator[EmailMessage]:
+def own_parts(part: EmailMessage) -> Iterator[EmailMessage]:
     """It and its parts, but those of a mail that goes with it: that one is a file."""
     yield part
     if part.get_content_maintype() != "message" and part.is_multipart():
         for inner in part.iter_parts():
-            yield from _own_parts(cast("EmailMessage", inner))
+            yield from own_parts(cast("EmailMessage", inner))
+
+
+def without_bom(content: bytes) -> bytes:
+    """The mail from its first header on."""
+    return content[len(BOM) :] if content.startswith(BOM) else content
 
 
 def parts_beyond(content: bytes) -> int:

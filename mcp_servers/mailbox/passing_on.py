@@ -1,7 +1,7 @@
 """A mail as it goes with another one: whole, byte for byte, but for what only its sender may see.
 
-Pure. Nothing of it is read or written anew: a stranger's headers would not survive that, or would break it. What no server takes on its way
-as a mail within a mail (lines that are too long, bytes that are no text) goes as a file of the same name.
+Pure. Nothing else of it is read or written anew: a stranger's headers would not survive that, or would break it. What no server takes on
+its way as a mail within a mail (lines that are too long, bytes that are no text) goes as a file of the same name.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from mcp_servers.mailbox.blind_copies import without_blind_copies
+from mcp_servers.mailbox.file_names import file_name
 from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, parse
-from mcp_servers.mailbox.opening import message_of, parts_beyond
+from mcp_servers.mailbox.opening import message_of, own_parts, parts_beyond, without_bom
 from mcp_servers.outside.quoting import clean_line, shortened
 
 _ANY_KIND = "application/octet-stream"
@@ -19,32 +21,31 @@ _MAX_LINE_BYTES = 998
 _MAX_NAME_CHARS = 60
 _END_OF_HEAD = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}|\A(?:\r\n|\r|\n)")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_OURS_ALONE = re.compile(rb"(?im)^(?:(?:resent-)?bcc|x-variet-[a-z]+)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)")
-"""Who got it unseen is nobody else's business, and neither is what we note in a draft."""
 _SEALED = ("multipart/signed", "multipart/encrypted")
-_NO_NAME = re.compile(r'[\\/:*?"<>|\s]+')
 
 
 def enclosed(content: bytes, subject: str) -> Enclosure:
     """The mail as a part of another one.
 
     Args:
-        content: of the mail, as it came.
+        content: of the mail, as it came. Who got it unseen is nobody else's business, and neither is what we note in a draft.
         subject: that it says; its file is called by it.
     """
+    content = without_bom(without_blind_copies(content).content)
     end = _END_OF_HEAD.search(content)
     cut = end.end() if end else len(content)
-    head = _OURS_ALONE.sub(b"", _LINE_END.sub(b"\r\n", content[:cut]))
+    head = _LINE_END.sub(b"\r\n", content[:cut])
     body = content[cut:]
     # A lone line end of one byte is how mails are kept on a disk; a lone CR is a byte of something that is no text.
     whole = head + (body if _has_lone_cr(body) else _LINE_END.sub(b"\r\n", body))
-    name = shortened(_NO_NAME.sub(" ", clean_line(subject)).strip(" ."), _MAX_NAME_CHARS) or "mail"
-    return Enclosure(f"{name}.eml", MAIL_KIND if may_travel(whole) else _ANY_KIND, whole)
+    name = file_name(f"{shortened(clean_line(subject), _MAX_NAME_CHARS).strip(' .') or 'mail'}.eml", otherwise="mail.eml")
+    return Enclosure(name, MAIL_KIND if may_travel(whole) else _ANY_KIND, whole)
 
 
 def needs_whole(content: bytes) -> bool:
-    """Whether its text and its files are not all of a mail: it has another form (HTML), pictures within, or a signature over all of it."""
-    return not parse(content).is_plain or message_of(content).get_content_type() in _SEALED
+    """Whether its text and its files are not all of a mail: it has another form (HTML), pictures within, or a signature over some of it."""
+    # Lists put their footer below what is signed.
+    return not parse(content).is_plain or any(part.get_content_type() in _SEALED for part in own_parts(message_of(content)))
 
 
 def wire_bytes(enclosures: Iterable[Enclosure]) -> int:

@@ -15,6 +15,8 @@ from email.parser import BytesHeaderParser
 from email.policy import EmailPolicy
 from typing import Any, cast
 
+from mcp_servers.mailbox.opening import without_bom
+
 _IDS = frozenset({"message-id", "in-reply-to", "references"})
 
 
@@ -53,6 +55,7 @@ def with_headers(content: bytes, change: Callable[[EmailMessage], None], *, poli
         change: of what stands in its head.
         policy: how that is written.
     """
+    content = without_bom(content)
     end = _END_OF_HEAD.search(content)
     cut = end.end() if end else len(content)
     message = cast("EmailMessage", BytesHeaderParser(policy=policy).parsebytes(content[:cut]))
