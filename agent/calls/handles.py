@@ -25,6 +25,8 @@ VALUE_CHARS = 4000
 DEPTH = 6
 _HANDLE = re.compile(r"@[0-9a-f]{8}(?:\.\w+|\[\d+\])+")
 _NAME = re.compile(r"\w{1,40}")
+_OFFER = "[To pass a field on as it is, give a call its handle for a value: "
+_OFFERED = re.compile(rf"\n{re.escape(_OFFER)}[^\n]*\]")
 
 
 class Field(NamedTuple):
@@ -70,7 +72,12 @@ def offer(fields: Mapping[str, str]) -> str:
         return ""
     first = list(fields)[:NAMED]
     more = f" and {len(fields) - NAMED} more like these" if len(fields) > NAMED else ""
-    return f"\n[To pass a field on as it is, give a call its handle for a value: {', '.join(first)}{more}.]"
+    return f"\n{_OFFER}{', '.join(first)}{more}.]"
+
+
+def without_offer(text: str) -> str:
+    """A result as it was before its handles were offered: they are others whenever a result is told."""
+    return _OFFERED.sub("", text)
 
 
 def resolve(call: CallValue, fields: Mapping[str, Field]) -> Resolved:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
+from agent.calls.leaked import LEAKED
 from agent.calls.mending import loads, mend
 from agent.calls.patterns import are_quick, is_quick
 from agent.calls.reading import UNREADABLE
@@ -64,7 +65,7 @@ def check_call(call: CallValue, schemas: Mapping[str, Mapping[str, Any]], *, is_
         return Checked(None, f"The arguments of {call.name} must be a JSON object. Nothing was done.")
     named = cast("dict[str, Any]", arguments)
     if list(named) == [UNREADABLE] and UNREADABLE not in schema.get("properties", {}):  # 3
-        return Checked(None, _unreadable(call.name, str(named[UNREADABLE])))
+        return Checked(None, _unreadable(call, str(named[UNREADABLE])))
     problem = _schema_problem(call.name, named, schema)  # 4
     return Checked(None, problem) if problem else Checked(named)  # 5
 
@@ -79,10 +80,13 @@ def _unknown(name: str, schemas: Mapping[str, object]) -> str:
     return f'There is no tool "{name}".{hint} The tools are: {names}.'
 
 
-def _unreadable(name: str, written: str) -> str:
-    read = mend(written)
+def _unreadable(call: CallValue, written: str) -> str:
+    name, read = call.name, mend(written)
     if read is not None and read.is_open:
         return f"The arguments of {name} end in the middle. Nothing was done. Write the whole call."
+    if call.repaired.startswith(LEAKED):
+        # What stands there is all that was written, marks and name too.
+        return f"The call of {name} ends in the middle or cannot be read. Nothing was done. Write the whole call again."
     try:
         canonical_json(loads(written)).encode()
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from agent.calls.handles import without_offer
+from agent.view.cutting import without_handle
 from agent.view.fences import lasting
 
 WASTED = 3
@@ -30,8 +32,13 @@ class Done(NamedTuple):
 
 def done_of(name: str, arguments: str, result: str) -> Done:
     """A call that has its result, as it was told."""
-    # A block in it has a new token and time with every call.
-    return Done(name, arguments, lasting(result.removesuffix(NOTE)))
+    # A block in it has a new token and time with every call, and the handles of its fields and of all of it are made of those.
+    return Done(name, arguments, lasting(without_handle(without_offer(unnoted(result)))))
+
+
+def unnoted(result: str) -> str:
+    """A result without the note for the model, as a person is told it."""
+    return result.removesuffix(NOTE)
 
 
 def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> bool:

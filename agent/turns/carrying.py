@@ -84,7 +84,7 @@ def finish_call(
             name=call.name,
             ok=ok,
             decision=decision,
-            text=_told(draft, call, page.text + offer(fields)),
+            text=_told(draft, call, page.text + offer(fields), slips=call.value.repaired),
             fields=fields,
             pictures=call.pictures,
             whole=text if page.end < len(text) else "",
@@ -96,7 +96,8 @@ def finish_call(
 
 def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
     """Log that a call could not be run as the model wrote it."""
-    told = _told(draft, call, problem)
+    # What was put right in it was not enough: to be told of that too would say that it ran.
+    told = _told(draft, call, problem, slips="")
     draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
 
 
@@ -110,7 +111,7 @@ def told_time(draft: Draft, at: float) -> str:
     return datetime.fromtimestamp(at, tz=datetime.fromisoformat(draft.state.now).tzinfo).isoformat()
 
 
-def _told(draft: Draft, call: CallState, text: str) -> str:
-    if call.value.repaired:
-        text = f"{text} (The call was put right: {call.value.repaired}.)"
+def _told(draft: Draft, call: CallState, text: str, *, slips: str) -> str:
+    if slips:
+        text = f"{text} (The call was put right: {slips}.)"
     return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text

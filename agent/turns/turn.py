@@ -14,6 +14,7 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.mending import mend
 from agent.calls.reading import read_call
+from agent.calls.repeats import unnoted
 from agent.calls.spoken import spoken
 from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
@@ -234,7 +235,9 @@ def _go_on(draft: Draft) -> None:
     elif climb(draft):  # 3
         return
     elif state.misses >= MISSES:  # 4
-        _end_with_answer(draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {state.results[-1]}")
+        _end_with_answer(
+            draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {unnoted(state.results[-1])}"
+        )
     else:  # 5, 6
         _call_model(draft)
 

@@ -7,6 +7,7 @@ changes. The whole stays in the log; its handle is made of the text itself, so t
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import NamedTuple
 
 from agent.view.fences import closed, reopened
@@ -28,6 +29,9 @@ HEAD_SHARE = 0.25
 """Of `room`, for the beginning of a block that goes on."""
 
 
+_HANDLE = re.compile(rf"(?<={READ_MORE}\(handle=)[0-9a-f]{{8}}(?=, start=\d+\) goes on\.\])")
+
+
 class Page(NamedTuple):
     """A part of a text, as it is told."""
 
@@ -45,6 +49,11 @@ def room_for(n_ctx: int) -> int:
 def handle_of(text: str) -> str:
     """What a whole result is called when more of it is asked for."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def without_handle(text: str) -> str:
+    """A result that was cut as it is when the same is told again: its handle is made of the tokens and times in it, too."""
+    return _HANDLE.sub("", text)
 
 
 def page_of(text: str, *, start: int = 0, room: int, is_readable: bool) -> Page:

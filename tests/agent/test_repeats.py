@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 
+import anyio
 import pytest
 
 from agent.calls.repeats import NOTE, WASTED, Done, done_of, is_repeat, is_stuck
+from agent.events import TurnDone
+from agent.tools.served import ToolResult
+from config.paths import Home
 from mcp_servers.outside.quotes import quoted
+from tests.agent.runtimes import MemoryTools, agent_of
+from tests.fakes.scripted_model import Say
 
 
 def calls(*letters: str) -> list[Done]:
@@ -70,3 +77,33 @@ def test_a_block_whose_token_and_time_are_new_with_each_call_does_not_make_it_an
 
     assert is_stuck([done_of("list_events", "{}", told(call)) for call in range(4)])
     assert not is_stuck([done_of("list_events", "{}", told(call, f"{call} events")) for call in range(4)])
+
+
+class Quoting(MemoryTools):
+    """A built-in server's tool as it is: each result a block with a new token, and fields that have handles."""
+
+    lines, calls = 3, 0
+
+    async def call(self, name: str, arguments: Any, **options: Any) -> ToolResult:
+        self.calls += 1
+        at = datetime(2026, 11, 21, 9, self.calls, tzinfo=UTC)
+        text = "\n".join(f"0{number % 10}:00 Standup" for number in range(self.lines))
+        told = quoted(text, origin=f"calendars {name}", at=at).block(secrets.token_hex(12))
+        return ToolResult(told, structured={"count": self.lines, "fetched": at.isoformat()})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("n_ctx", "lines"), [(8192, 3), (8192, 3000), (2048, 3)])
+async def test_a_real_tools_result_that_is_told_again_is_a_repeat_whatever_handles_it_has(home: Home, n_ctx: int, lines: int):
+    tools = Quoting()
+    tools.lines = lines
+    with anyio.fail_after(60):
+        async with agent_of(home, lambda _: Say("", [("list_events", {"when": "tomorrow"})]), tools=tools) as agent:
+            agent.model.meta = {"n_ctx": n_ctx}
+            events = await agent.ask("what is on tomorrow?", tier="fast")
+    assert tools.calls == WASTED + 1
+    done = events[-1]
+    assert isinstance(done, TurnDone)
+    assert done.answer.startswith("I stopped, because list_events told me the same again and again: ")
+    assert "handle for a value" not in done.answer
+    assert NOTE not in done.answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.calls.assemble import Reply
+from agent.calls.repeats import NOTE
 from agent.events import ToolFinished
 from agent.turns.budget import Limits
 from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool, Woke
@@ -69,7 +70,9 @@ def test_half_a_call_in_a_form_that_is_nothing_but_json_is_told_to_the_model_and
     (replied, *_) = turn.say('functools[{"name": "create_event", "arguments": {"x": "')
     assert replied.type == "model_replied"
     assert (replied.text, running(turn)) == ("", [])
-    assert [(event.name, event.is_invalid) for event in told(turn)] == [("create_event", True)]
+    (refused,) = told(turn)
+    assert (refused.name, refused.is_invalid) == ("create_event", True)
+    assert refused.text == "The call of create_event ends in the middle or cannot be read. Nothing was done. Write the whole call again."
     assert [effect for effect in turn.pending if isinstance(effect, CallModel)], "which may write it again"
 
 
@@ -127,6 +130,7 @@ def test_calls_that_never_fit_are_held_to_the_grammar_and_then_given_up():
         turn.say("", call("nothing_like_it", f"c{n}"))
     assert manners == ["usual", "usual", "strict"]
     assert turn.end.answer.startswith("I stopped: 3 times in a row the model could not write a call that fits. There is no tool")
+    assert NOTE not in turn.end.answer, "which is for the model"
 
 
 def test_a_call_that_fits_begins_the_count_anew():
