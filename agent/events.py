@@ -260,6 +260,8 @@ class TurnFailed(EventBase):
 class TurnCancelled(EventBase):
     type: Literal["turn_cancelled"] = "turn_cancelled"
     who: str
+    said: str = ""
+    """What of the answer was shown by then."""
 
 
 Event = (

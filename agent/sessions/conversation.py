@@ -117,6 +117,11 @@ class OpenSession:
         events = [event for event in stored if event.turn == turn.id]
         tasks.start_soon(self._run, self._take_turn(turn, events))
 
+    async def cancel(self, who: str) -> None:
+        """End the turn that runs, if one does; what of its answer could be read stays. Returns when that is stored."""
+        if self.turn is not None:
+            await self.turn.cancel(who, self._feed.take_said())
+
     def check_free(self) -> None:
         """Say so where something runs here.
 
@@ -287,10 +292,4 @@ class OpenSession:
         max_tokens = SUMMARY_TOKENS if is_summary else usual
         sent = await put_in(self.world, self.session, seen) if self.conversation.has_had_pictures and has_pictures(seen) else seen
         body = request_body(model=tier, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
-        return await self.world.router.complete(
-            self.routes.last,
-            body,
-            session=self.session,
-            on_text=show_text,
-            on_progress=show_progress,
-        )
+        return await self.world.router.complete(self.routes.last, body, session=self.session, on_text=show_text, on_progress=show_progress)

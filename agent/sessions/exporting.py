@@ -50,7 +50,7 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
         case TurnFailed():
             return f"*Failed: {event.error}*\n"
         case TurnCancelled():
-            return "*Cancelled.*\n"
+            return f"{event.said.rstrip()}\n\n*Cancelled.*\n" if event.said.strip() else "*Cancelled.*\n"
         case _:
             return ""
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from agent.events import Event
+from agent.events import Event, ModelReplied, RouteChosen, TextDelta, TurnStarted
 
 LISTENER_BUFFER = 1024
 """Events that a slow listener may be behind before it loses live text: some seconds of a fast model."""
+
+AFRESH = (TurnStarted, RouteChosen, ModelReplied)
+"""Before another answer, or with what the log has of one."""
 
 ReadLog = Callable[[int], Awaitable[list[Event]]]
 """Stored events after a place in the log."""
@@ -31,9 +34,22 @@ class Feed:
 
     def __init__(self) -> None:
         self._listeners: set[_Listener] = set()
+        self._said: list[str] | None = []
+        """Of an answer that is not in the log yet; None once that was taken."""
+
+    def take_said(self) -> str:
+        """What was shown of an answer that is not in the log yet; no more of it is shown, so that nothing is read that was not said."""
+        said, self._said = "".join(self._said or ()), None
+        return said
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who listens. Stored events must come in the order of the log, after their commit."""
+        if isinstance(event, TextDelta):
+            if self._said is None:
+                return
+            self._said.append(event.text)
+        elif isinstance(event, AFRESH):
+            self._said = []
         for listener in self._listeners:
             try:
                 listener.send.send_nowait(event)

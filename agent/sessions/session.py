@@ -187,7 +187,7 @@ class Runtime:
         turn = opened.turn
         if turn is not None:
             with anyio.move_on_after(CANCEL_TIMEOUT_S):
-                await turn.cancel(who)
+                await opened.cancel(who)
                 await turn.ended.wait()
 
     def approvals(self) -> list[ApprovalNeeded]:

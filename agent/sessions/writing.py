@@ -20,6 +20,7 @@ from agent.events import (
     ModelReplied,
     ToolFinished,
     ToolStarted,
+    TurnCancelled,
     TurnDone,
     TurnStarted,
 )
@@ -53,10 +54,23 @@ def write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
         "INSERT INTO events (session, seq, turn, type, body, at) VALUES (?, ?, ?, ?, ?, ?)",
         (session, stored.seq, stored.turn, stored.type, stored.model_dump_json(), at),
     )
-    if isinstance(stored, TurnStarted | TurnDone):
-        text, who = (stored.text, "person") if isinstance(stored, TurnStarted) else (stored.answer, "assistant")
+    text, who = _said_in(stored)
+    if text:
         db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
     return stored
+
+
+def _said_in(event: Event) -> tuple[str, str]:
+    """What can be searched for, and who said it."""
+    match event:
+        case TurnStarted():
+            return event.text, "person"
+        case TurnDone():
+            return event.answer, "assistant"
+        case TurnCancelled():
+            return event.said, "assistant"
+        case _:
+            return "", ""
 
 
 def insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:

@@ -141,6 +141,8 @@ class ToolEnded:
 @dataclass(frozen=True)
 class CancelAsked:
     who: str
+    said: str = ""
+    """What of the answer was shown."""
 
 
 @dataclass(frozen=True)

@@ -128,9 +128,9 @@ class TurnLoop:
         """Give a person's word on a call to the turn; whether it was the one that counted."""
         return await self._deliver(answer)
 
-    async def cancel(self, who: str) -> None:
-        """End the turn; returns when its end is stored."""
-        await self._deliver(CancelAsked(who))
+    async def cancel(self, who: str, said: str = "") -> None:
+        """End the turn, of whose answer so much was shown; returns when its end is stored."""
+        await self._deliver(CancelAsked(who, said))
 
     async def _deliver(self, event: TurnInput) -> bool:
         item = _Item(event)

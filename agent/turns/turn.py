@@ -95,8 +95,9 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
 def _take(draft: Draft, event: TurnInput) -> None:
     match event:
         case CancelAsked():  # 3
+            said = event.said if draft.state.stage == "model" else ""
             _abandon(draft, event.who)
-            draft.record(TurnCancelled(turn=draft.state.turn, who=event.who))
+            draft.record(TurnCancelled(turn=draft.state.turn, who=event.who, said=said))
         case Begun():  # 4
             _begin(draft)
         case TiersKnown():  # 5

@@ -30,7 +30,7 @@ BYTES_PER_TOKEN = 2
 ROOM_BYTES = 64 * 1024
 """Of a request, for what stands beside the messages and the tools."""
 CANCELLED_NOTE = "Stopped."
-"""Stands where a cancelled turn's answer would be."""
+"""Stands where a cancelled turn's answer would be, or behind as much of it as could be read."""
 FAILED_NOTE = "I could not answer that."
 
 
@@ -78,8 +78,8 @@ class Conversation:
                 self._close(answer)
             case TurnFailed():
                 self._close(FAILED_NOTE)
-            case TurnCancelled():
-                self._close(CANCELLED_NOTE)
+            case TurnCancelled(said=said):
+                self._close(f"{said.rstrip()}\n\n{CANCELLED_NOTE}" if said.strip() else CANCELLED_NOTE)
             case _:
                 pass
 

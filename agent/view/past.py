@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agent.events import Event, ToolFinished, TurnDone, TurnStarted
+from agent.events import Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
 from agent.view.cutting import handle_of, page_of
 from agent.view.fences import unfenced
 from agent.view.own_names import OWN_NAMES, READ_MORE
@@ -69,6 +69,8 @@ def said_in(events: Iterable[Event], *, but: str = "") -> list[Said]:
                 said.append(Said("person", at[event.turn], event.text))
             case TurnDone():
                 said.append(Said("assistant", at.get(event.turn, ""), event.answer))
+            case TurnCancelled() if event.said.strip():
+                said.append(Said("assistant", at.get(event.turn, ""), event.said))
             case ToolFinished() if event.name not in OWN_NAMES:
                 said.append(Said(event.name, at.get(event.turn, ""), event.whole or event.text))
             case _:

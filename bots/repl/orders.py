@@ -31,6 +31,7 @@ CANCEL_BOUND_S = 2.0
 RECENT_DECISIONS = 3
 FREE = "auto"
 """As a tier: the rules choose."""
+NOTHING_FOUND = "In no conversation was said: {words}"
 NOTHING_YET = "Nothing has been said here yet."
 DIM, BAD = "dim", "red"
 PRIVATE_FILE_MODE = 0o600
@@ -194,13 +195,13 @@ class Orders:
         found: dict[str, str] = {}
         for row in await service.search_sessions(words):
             found.setdefault(row.session, f"{row.title}: {row.text}" if row.title else row.text)
-        self._list(list(found.items())[:RECENT_SESSIONS])
+        self._list(list(found.items())[:RECENT_SESSIONS], NOTHING_FOUND.format(words=one_line(words, TITLE_WIDTH)))
 
-    def _list(self, rows: list[tuple[str, str]]) -> None:
+    def _list(self, rows: list[tuple[str, str]], nothing: str = "None yet.") -> None:
         self._listed = [session for session, _ in rows]
         for number, (session, text) in enumerate(rows, 1):
             self._screen.line(f"{number:>2}  {session}  {one_line(text, TITLE_WIDTH)}")
-        self._screen.line("/sessions N goes on with one." if rows else "None yet.", DIM)
+        self._screen.line("/sessions N goes on with one." if rows else nothing, DIM)
 
     async def _fork(self, _: str) -> None:
         service, session = await self._here()

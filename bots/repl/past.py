@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agent.events import TURN_ENDS, AnyEvent, CallDecided, Event, ToolFinished, TurnDone, TurnStarted
+from agent.events import TURN_ENDS, AnyEvent, CallDecided, Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.view.fences import unfenced
 from bots.lines import call_line
@@ -44,10 +44,21 @@ def last_exchange(events: Sequence[Event]) -> Exchange | None:
     return Exchange(
         turn=turn,
         text="" if text.startswith(DEFERRED_TEXT) else text,
-        answer=next((event.answer for event in events if isinstance(event, TurnDone) and event.turn == turn), ""),
+        answer=next((_answer_in(event) for event in reversed(events) if event.turn == turn and event.type in TURN_ENDS), ""),
         done=_done(event for event in events if event.turn == turn),
         before=ended[-2] if len(ended) > 1 else None,
     )
+
+
+def _answer_in(end: Event) -> str:
+    """What was said in a turn, by its end."""
+    match end:
+        case TurnDone():
+            return end.answer
+        case TurnCancelled():
+            return end.said
+        case _:
+            return ""
 
 
 def last_typed(events: Sequence[Event]) -> str:

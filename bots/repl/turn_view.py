@@ -113,7 +113,8 @@ class TurnView:
                 pass
 
     def _ended(self, event: TurnDone | TurnFailed | TurnCancelled) -> None:
-        self._screen.settle()
+        # One who listens since a moment ago has heard its end at most.
+        self._screen.settle(event.said or None if isinstance(event, TurnCancelled) else None)
         match event:
             case TurnDone():
                 # An answer that no model wrote: out of time, or something waits.

@@ -5,10 +5,11 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from agent.events import Event, TextDelta, TurnCancelled
+from agent.events import Event, RouteChosen, TextDelta, TurnCancelled, TurnStarted
 from agent.sessions.feed import LISTENER_BUFFER, Feed
 
 pytestmark = pytest.mark.anyio
+ROUTED = RouteChosen(turn="t", tier="fast", model="fast", rule="default", reasons=())
 
 
 class Log:
@@ -44,6 +45,18 @@ async def test_a_listener_gets_what_was_stored_and_then_what_happens_without_gap
                 if event.seq == 4:
                     break
     assert seen == [2, 3, 0, 4]
+
+
+def test_what_was_shown_of_an_answer_is_that_of_the_one_that_comes_and_nothing_more_is_shown_once_it_was_taken():
+    feed = Feed()
+    for event in (TextDelta(turn="t", text="old"), ROUTED, TextDelta(turn="t", text="A zeb"), TextDelta(turn="t", text="ra")):
+        feed.publish(event)
+    assert (feed.take_said(), feed.take_said()) == ("A zebra", "")
+    feed.publish(TextDelta(turn="t", text=" more"))
+    assert feed.take_said() == ""
+    feed.publish(TurnStarted(turn="u", text="x", sent_text="x", now="2026-11-21T09:00:00+01:00", who="cli"))
+    feed.publish(TextDelta(turn="u", text="new"))
+    assert feed.take_said() == "new"
 
 
 async def test_what_is_stored_while_the_log_is_being_read_comes_once():

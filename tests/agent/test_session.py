@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from agent.errors import ApprovalError, HomeBusy, SessionBusy, SessionNotFound
-from agent.events import ApprovalNeeded, Event, TextDelta, ToolStarted
+from agent.events import ApprovalNeeded, Event, TextDelta, ToolStarted, TurnCancelled
 from agent.safety.approvals import UNAPPROVED
 from agent.sessions.session import open_runtime
 from agent.tools.toolbox import Toolbox
@@ -206,17 +206,25 @@ async def test_calls_that_cannot_run_are_told_to_the_model_and_the_turn_goes_on(
 
 async def test_cancelling_in_mid_stream_leaves_a_session_that_goes_on(home: Home):
     with anyio.fail_after(60):
-        async with agent_of(home, [Say("A long answer", holds_after=2), Say("Fresh.")]) as agent:
+        async with agent_of(home, [Say("A zebra and a long answer", holds_after=3), Say("Fresh.")]) as agent:
 
             def cancel(event: Event) -> object:
                 return agent.runtime.cancel(agent.session, who="me") if isinstance(event, TextDelta) else None
 
             events = await agent.ask("x", cancel)
             await agent.model.has_lost_client.wait()
-            assert types(events)[-1] == "turn_cancelled"
+            (cancelled,) = (event for event in events if isinstance(event, TurnCancelled))
+            shown = "".join(event.text for event in events if isinstance(event, TextDelta))
             assert types(await agent.ask("y"))[-1] == "turn_done"
+            found = await agent.runtime.shelf.search("zebra")
+            exported = await agent.runtime.shelf.export(agent.session, "markdown")
+    assert cancelled.said == shown
+    assert shown.startswith("A zebra")
     roles = [message["role"] for message in agent.model.requests[1]["messages"]]
     assert roles == ["system", "user", "assistant", "user"]
+    assert agent.model.requests[1]["messages"][2]["content"] == f"{shown.rstrip()}\n\nStopped.", "what was said stays, also for the model"
+    assert [each.session for each in found] == [agent.session]
+    assert f"{shown.rstrip()}\n\n*Cancelled.*" in exported
 
 
 @pytest.mark.parametrize(("call", "text"), [(LIST, CANCELLED), (SEND, OUTCOME_UNKNOWN)])

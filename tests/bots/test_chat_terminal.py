@@ -203,6 +203,7 @@ def test_commands_do_what_help_says(open_chat: OpenChat) -> None:
         ("/tier balanced", "From now on: balanced."),
         ("/nix", "There is no /nix;"),
         ("/sessions", "None yet."),
+        ("/sessions zebra", "In no conversation was said: zebra"),
         ("/new", "A new conversation."),
     ):
         chat.type(command)
@@ -211,7 +212,7 @@ def test_commands_do_what_help_says(open_chat: OpenChat) -> None:
     chat.type("hello")
     chat.press("Enter")
     chat.see("balanced: no rule matched")
-    chat.see("\n>", times=7)  # what is typed while an answer comes waits in the next prompt for its own Enter
+    chat.see("\n>", times=8)  # what is typed while an answer comes waits in the next prompt for its own Enter
     chat.type("/exit")
     chat.press("Enter")
     chat.see("exit code 0")

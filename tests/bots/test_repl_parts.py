@@ -16,6 +16,7 @@ from agent.events import (
     RouteChosen,
     ServersMissing,
     ToolFinished,
+    TurnCancelled,
     TurnDone,
     TurnStarted,
     Usage,
@@ -75,6 +76,12 @@ def test_the_last_exchange_knows_the_turn_before_it_and_what_was_done():
     assert (last.turn, last.text, last.answer, last.before) == ("t2", "add it", "Added.", "t1")
     assert last.done == ("create_event(a: 1)",)
     assert last_exchange(events[:1]) is None
+
+
+def test_what_was_said_of_an_answer_that_was_stopped_is_the_last_exchanges_answer():
+    last = last_exchange([*_turn("t1", "hi")[:1], TurnCancelled(turn="t1", who="cli", said="A zeb")])
+    assert last is not None
+    assert last.answer == "A zeb"
 
 
 def test_the_hosts_own_words_are_not_what_was_typed():
