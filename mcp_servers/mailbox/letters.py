@@ -17,6 +17,7 @@ MAX_ECHO_CHARS = 200
 """How much of a body a result repeats; the structured result has all of it."""
 _MAX_SUBJECT_CHARS = 48
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*")
+_MAILBOX = re.compile(r'(?:[^\s@<>()\[\],;:"\\]{1,64}|"[^\x00-\x1f\x7f"\\]{1,64}")@(?:[^\s@<>()\[\],;:"\\]{1,255}|\[[0-9A-Za-z.:]{1,60}\])')
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Letter:
 
 def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether it can be one address and not two: what other programs write to is more than what is asked of a person's words."""
+    return _MAILBOX.fullmatch(text) is not None
 
 
 def people_in(header: str) -> tuple[Person, ...]:

@@ -19,7 +19,7 @@ from typing import cast
 
 from mcp_servers.mailbox.blind_copies import is_blind
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
-from mcp_servers.mailbox.opening import header, is_whole, message_of, parts_beyond, without_bom
+from mcp_servers.mailbox.opening import header, headers, is_whole, message_of, parts_beyond, without_bom
 from mcp_servers.mailbox.writing import WRITING, with_headers
 from mcp_servers.outside.htmltext import Shown, shown_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
@@ -78,13 +78,13 @@ def _parsed(content: bytes) -> Parsed:
     senders = people_in(header(message, "From"))
     of_head = hidden_counts(header(message, "Subject") + header(message, "From"))
     names = _names(files or ())
-    of_rest = hidden_counts("".join([*(header(message, name) for name in ("To", "Cc", "Reply-To")), *names]))
+    of_rest = hidden_counts("".join([*(text for name in ("To", "Cc", "Reply-To") for text in headers(message, name)), *names]))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
-        to=people_in(header(message, "To")),
-        cc=people_in(header(message, "Cc")),
-        bcc=people_in(header(message, "Bcc")),
-        reply_to=people_in(header(message, "Reply-To")),
+        to=people_of(message, "To"),
+        cc=people_of(message, "Cc"),
+        bcc=people_of(message, "Bcc"),
+        reply_to=people_of(message, "Reply-To"),
         subject=clean_line(header(message, "Subject")) or NO_SUBJECT,
         sent_at=_date(header(message, "Date")),
         message_id=next(iter(_MESSAGE_ID.findall(header(message, "Message-ID"))), ""),
@@ -96,6 +96,11 @@ def _parsed(content: bytes) -> Parsed:
         removed=Counter(removed) + Counter(of_head) + Counter(of_rest) + Counter({"parts": parts_beyond(content)}),
         head_removed=of_head,
     )
+
+
+def people_of(message: EmailMessage, name: str) -> tuple[Person, ...]:
+    """Whom the headers of that name say, in all of them: whoever delivers a mail may go by any."""
+    return tuple(person for text in headers(message, name) for person in people_in(text))
 
 
 @dataclass(frozen=True)
@@ -241,14 +246,15 @@ def _text(message: EmailMessage) -> tuple[str, dict[str, int]]:
         body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
         if body is None:
             return "", {}
-        text, is_html = _decoded(body), body.get_content_type() == "text/html"
+        text, is_html = decoded(body), body.get_content_type() == "text/html"
     except (AttributeError, KeyError, LookupError, RecursionError, ValueError):
         return "", {}
     shown = shown_of_html(text) if is_html else Shown(text, 0)
     return clean_text(shown.text), {**hidden_counts(shown.text), **({"elements": shown.hidden} if shown.hidden else {})}
 
 
-def _decoded(part: EmailMessage) -> str:
+def decoded(part: EmailMessage) -> str:
+    """The text of a part, whatever its letters are said to be."""
     raw = part.get_payload(decode=True)
     content = raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
     try:

@@ -6,6 +6,7 @@ Pure. The library takes long for what strangers may write: the square of a heade
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -26,6 +27,7 @@ _MAX_MIME_HEADER_CHARS = 2048
 """Of those that say what a part is: they are read again and again."""
 _MAX_KEPT_CHARS = 512
 """Of headers that are remembered: the short ones come again and again."""
+_ONCE = frozenset({"from", "subject", "content-type", "content-transfer-encoding", "content-disposition"})
 _BOUNDARY = re.compile(rb"\n--")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
@@ -53,7 +55,15 @@ def _read_header(name: str, value: str) -> Any:
 
 def header(message: EmailMessage, name: str) -> str:
     """The first header of that name, decoded; empty where there is none, or none that can be read."""
-    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return next(iter(headers(message, name)), "")
+
+
+def headers(message: EmailMessage, name: str) -> tuple[str, ...]:
+    """Every header of that name, decoded: one that should stand once may stand twice, and each program goes by another of the two."""
+    return tuple(_decoded(name, str(value)) for key, value in message.raw_items() if key.lower() == name.lower())
+
+
+def _decoded(name: str, raw: str) -> str:
     try:
         return str(_READING.header_fetch_parse(name, raw))
     except (AttributeError, IndexError, LookupError, RecursionError, TypeError, ValueError):
@@ -76,11 +86,16 @@ def message_of(content: bytes) -> EmailMessage:
 
 
 def is_whole(content: bytes, message: EmailMessage) -> bool:
-    """Whether nothing of the mail was cut, so that who is shown it sees what others will be sent."""
-    heads = (pair for part in own_parts(message) for pair in part.raw_items())
-    is_short = all(len(str(value)) <= _MAX_MIME_HEADER_CHARS for name, value in heads if name.lower().startswith("content-"))
+    """Whether nothing of the mail was cut or can be read in two ways, so that who is shown it sees what others will be sent."""
     bare = without_bom(content)
-    return is_short and _bounded(bare) is bare
+    return _bounded(bare) is bare and all(map(_is_clear, own_parts(message)))
+
+
+def _is_clear(part: EmailMessage) -> bool:
+    pairs = [(name.lower(), str(value)) for name, value in part.raw_items()]
+    is_short = all(len(value) <= _MAX_MIME_HEADER_CHARS for name, value in pairs if name.startswith("content-"))
+    # Of two that say what it is some programs go by the first, others by the last.
+    return is_short and all(count == 1 for name, count in Counter(name for name, _ in pairs).items() if name in _ONCE)
 
 
 def own_parts(part: EmailMessage) -> Iterator[EmailMessage]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
+from email.utils import formataddr
 from typing import Any, cast
 
 from mcp_servers.accounts.failing import AccountUnusable
@@ -18,7 +19,7 @@ from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, encoded, header_of
-from mcp_servers.mailbox.letters import people_in
+from mcp_servers.mailbox.mime import people_of
 from mcp_servers.mailbox.writing import with_headers
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
@@ -147,10 +148,16 @@ def _marked(parcel: Parcel) -> bytes:
 
 def _mark(message: EmailMessage, parcel: Parcel) -> None:
     del message[MARK], message["Message-ID"]
+    people = {name: people_of(message, name) for name in ("To", "Cc")}
     # A draft has the id of when it was written; what it is looked for by is of this sending.
-    written_to = {person.address for name in ("To", "Cc") for person in people_in(str(message[name] or ""))}
+    written_to = {person.address for each in people.values() for person in each}
     if unasked := written_to - {*parcel.recipients}:
         raise NotSent(f"The mail names {', '.join(sorted(unasked))}, who was not approved. Nothing was sent. Write it again.")
+    # In our own words: what another program wrote there Gmail might read otherwise than it was shown.
+    for name, each in people.items():
+        del message[name], message[f"Resent-{name}"]
+        if each:
+            message[name] = ", ".join(formataddr((person.name, person.address)) for person in each)
     # Gmail goes by the head alone. Who is written to unseen stands in this line, which it does not pass on.
     del message["Bcc"]
     if unseen := [address for address in parcel.recipients if address not in written_to]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from mcp_servers.errors import Refusal, Stale
-from mcp_servers.mailbox.letters import Letter, default_subject, letter_text, no_draft_text, one_line
+from mcp_servers.errors import Quoting, Refusal, Stale
+from mcp_servers.mailbox.letters import Letter, default_subject, is_mailbox, letter_text, no_draft_text, one_line
 from mcp_servers.mailbox.mime import compose, parse, redated
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import MailStore
@@ -26,11 +26,12 @@ from mcp_servers.outbox.grants import Grant, check_grant
 from mcp_servers.outbox.ledger import digest_of
 from mcp_servers.outbox.shape import DRAFT_CHANGED, MAY_BE_SENT, kept_text, sent_text
 from mcp_servers.outbox.tools import TOOLS
-from mcp_servers.outside.quoting import clean_line, clean_text
+from mcp_servers.outside.quoting import clean_line, clean_text, shortened
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 __all__ = ["TOOLS", "Outbox"]
 
+MAX_SAID_CHARS = 100
 _LAST = re.compile(r"(?:my |the )?(?:last|latest|newest)(?: draft)?(?: mail)?")
 _NUMBER = re.compile(r"(?:draft )?d?(\d{1,9})")
 
@@ -126,11 +127,7 @@ class Outbox:
         draft = self._find(call)
         if call.host_text("version") not in {"", draft.version}:
             raise Stale(DRAFT_CHANGED)
-        letter = draft.letter
-        if not letter.to:
-            raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
-        if not draft.is_shown_whole:
-            raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
+        letter = _sendable(draft)
 
         def execute() -> Outcome:
             grant = self._grant(call)
@@ -171,6 +168,23 @@ class Outbox:
         if content is None:
             raise Refusal(no_draft_text(clean_line(call.text("draft")).replace('"', "")))
         return _Draft(number, keys[number], content)
+
+
+def _sendable(draft: _Draft) -> Letter:
+    """What the draft says, to people who can be written to.
+
+    Raises:
+        Refusal: there is nobody, or a person cannot be shown all of it.
+    """
+    letter = draft.letter
+    if not letter.to:
+        raise Refusal(f"Draft d{draft.number} has no recipient. Write it again with one.")
+    if strange := [address for address in letter.to if not is_mailbox(address)]:
+        said = shortened(strange[0], MAX_SAID_CHARS)
+        raise Quoting(f'"{said}" in draft d{draft.number} is no address of one person. Write the draft again with one for each.')
+    if not draft.is_shown_whole:
+        raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
+    return letter
 
 
 def _letter_of(draft: bytes) -> Letter:

@@ -95,6 +95,33 @@ def test_a_draft_of_another_program_shows_everyone_it_goes_to_and_what_it_carrie
     assert sent(mails)[0]["Bcc"] is None
 
 
+def test_a_header_that_stands_twice_hides_nobody(outbox: Outbox, mails: MailStore) -> None:
+    mails.drafts.add(b"To: a@example.org\nTo: b@example.org\nCc: c@example.org\ncc: d@example.org\nSubject: x\n\ny", flags="D")
+    plan = outbox.send_draft(call(draft="d1"))
+    assert plan.lines[0] == ("To", "a@example.org, b@example.org, c@example.org, d@example.org")
+
+
+@pytest.mark.parametrize(
+    "twice",
+    ["Subject: a\nSubject: b", "From: a@example.org\nFrom: b@example.org", "Content-Type: text/plain\nContent-Type: text/html"],
+)
+def test_a_draft_that_can_be_read_in_two_ways_is_not_sent(outbox: Outbox, mails: MailStore, twice: str) -> None:
+    mails.drafts.add(f"To: a@example.org\n{twice}\n\ny".encode(), flags="D")
+    assert "cannot be shown whole" in refusal_of(outbox.send_draft, draft="d1")
+
+
+@pytest.mark.parametrize("to", ["=?utf-8?q?a=40example=2Eorg=2C_b=40example=2Eorg?=", "Anna"])
+def test_a_draft_to_what_is_no_address_is_not_sent(outbox: Outbox, mails: MailStore, to: str) -> None:
+    mails.drafts.add(f"To: {to}\nSubject: x\n\ny".encode(), flags="D")
+    assert "is no address of one person" in refusal_of(outbox.send_draft, draft="d1")
+
+
+@pytest.mark.parametrize("to", ['"anna b"@example.org', "j\u00f6rg@ex\u00e4mple.org", "anna@[192.0.2.1]"])
+def test_a_draft_to_a_rare_kind_of_address_is_shown_with_it(outbox: Outbox, mails: MailStore, to: str) -> None:
+    mails.drafts.add(f"To: {to}\nSubject: x\n\ny".encode(), flags="D")
+    assert outbox.send_draft(call(draft="d1")).lines[0] == ("To", to)
+
+
 def test_a_draft_that_says_more_than_can_be_shown_is_not_sent(outbox: Outbox, mails: MailStore) -> None:
     draft = EmailMessage()
     draft["To"], draft["Subject"] = "a@example.org", "Plan"

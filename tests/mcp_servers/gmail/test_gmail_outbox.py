@@ -221,6 +221,27 @@ def test_nobody_gets_a_mail_whom_the_approval_did_not_name(google: FakeGmail) ->
     assert (left, google.requests) == ([], [])
 
 
+def test_gmail_is_told_who_gets_it_in_words_that_can_be_read_in_one_way_only(google: FakeGmail) -> None:
+    """It goes by the head alone: a second line, a semicolon or a comment must name nobody who was not shown."""
+    asked = (("To: bo@example.org\r\nTo: eve@example.org", True), ("Cc: bo@example.org\r\ncc: eve@example.org", True))
+    for head, is_refused in (*asked, ("To: bo@example.org; eve@example.org\r\nResent-To: eve@example.org", False)):
+        parcel = Parcel("u1", f"{head}\r\n\r\nx\r\n".encode(), ME, ("bo@example.org",))
+        if is_refused:
+            with pytest.raises(NotSent, match="names eve@example.org, who was not approved"):
+                carrier(google).carry(parcel, on_leaving=lambda: None)
+        else:
+            carrier(google).carry(parcel, on_leaving=lambda: None)
+    [mail] = google.mailbox.sent()
+    assert (mail.message.get_all("To"), b"eve@" in mail.raw) == (["bo@example.org"], False)
+
+
+def test_whom_a_draft_names_keeps_the_name_that_it_has_there(google: FakeGmail) -> None:
+    content = b'To: "Keller, Anna" <anna@example.org>,\r\n =?utf-8?q?J=C3=B6rg?= <bo@example.org>\r\n\r\nx\r\n'
+    carrier(google).carry(Parcel("u1", content, ME, ("anna@example.org", "bo@example.org")), on_leaving=lambda: None)
+    [mail] = google.mailbox.sent()
+    assert str(mail.message["To"]) == '"Keller, Anna" <anna@example.org>, J\u00f6rg <bo@example.org>'
+
+
 def test_an_address_beyond_ascii_is_refused_before_gmail_is_asked(outbox: Outbox, google: FakeGmail) -> None:
     plan = outbox.send_mail(call(to="j\u00f6rg@example.org, bruno@example.org", body="Yes."))
     assert refused(outbox, plan).endswith("beyond ASCII from here (j\u00f6rg@example.org). Nothing was sent. Send it with Gmail itself.")
