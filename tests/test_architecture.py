@@ -65,7 +65,7 @@ PURE = (
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
     *(f"mcp_servers/calendars/{name}" for name in ("backends/naming", "backends/starts", "moves", "ranking")),
-    *(f"mcp_servers/mailbox/{name}" for name in ("blind_copies", "file_names", "opening", "passing_on", "people", "writing")),
+    *(f"mcp_servers/mailbox/{name}" for name in ("blind_copies", "file_names", "links", "opening", "passing_on", "people", "writing")),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),
     *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
     *("mcp_servers/calendars/matching", "mcp_servers/protocol/calls", "mcp_servers/catalogue", "mcp_servers/errors"),

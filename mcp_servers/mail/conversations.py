@@ -9,8 +9,10 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, removed_of, whole, whole_fields
 from mcp_servers.mail.model import Mail
-from mcp_servers.mail.search import filtered, find, wanted_by
+from mcp_servers.mail.search import filtered, find, folders_meant, wanted_by
 from mcp_servers.mail.threads import Place, page_of, place_of, threads_of, without_copies
+from mcp_servers.mailbox.links import links_of
+from mcp_servers.mailbox.mime import parse
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quotes import TOKEN_BYTES, part
@@ -40,16 +42,17 @@ class Conversations:
         }
 
     def find_mails(self, call: Call) -> Outcome:
-        mails = filtered(self._store, self._mails(call, (INBOX,)), call)
+        mails = filtered(self._store, self._mails(call, self._folders(call) or (INBOX,)), call)
         page = page_of(mails, mails, call.text("cursor"))
         lines = [shape.mail_line(listed(mail, call.now)) for mail in page.items]
         found = {"mails": [placed(mail, call.now) for mail in page.items], "removed": removed_of(page.items)}
         return self._outcome(lines, "mail", found, left=page.left, cursor=page.cursor)
 
     def list_threads(self, call: Call) -> Outcome:
-        wanted = {mail.number: mail for mail in filtered(self._store, self._mails(call, THREAD_FOLDERS), call)}
+        folders = self._folders(call)
+        wanted = {mail.number: mail for mail in filtered(self._store, self._mails(call, folders or THREAD_FOLDERS), call)}
         problems, left_out = self._store.problems, self._store.left_out
-        wide = dict.fromkeys((*THREAD_FOLDERS, *((call.text("folder"),) if call.text("folder") else ())))
+        wide = dict.fromkeys((*THREAD_FOLDERS, *folders))
         others = {mail.number: mail for mail in self._store.mails(*wide, account=call.text("account"))}
         threads = threads_of(without_copies({**wanted, **others}.values()))
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
@@ -67,7 +70,7 @@ class Conversations:
         if place.number != mail.number:
             raise Refusal(f"This cursor is of m{place.number}, and the mail is m{mail.number}. Name m{place.number}, or ask without it.")
         shown = whole(mail, parsed, call.now)
-        quoted = quote(shown, parsed, call.now)
+        quoted = quote(shown, parsed, call.now, () if parsed.is_plain else links_of(self._store.content(mail) or b""))
         piece = part(quoted, place.offset, place.offset + BUDGET_CHARS)
         end = place.offset + len(piece.text)
         left = max(0, len(quoted.text) - end)
@@ -105,14 +108,15 @@ class Conversations:
         found: list[dict[str, Any]] = []
         cursor, left = "", 0
         for index, mail in enumerate(thread[start:], start):
-            parsed = self._store.read(mail)
-            if parsed is None:
+            content = self._store.content(mail)
+            if content is None:
                 continue
             if budget <= 0:
                 cursor, left = f"m{mail.number}+{offset}", len(thread) - index
                 break
+            parsed = parse(content)
             shown = whole(mail, parsed, call.now)
-            quoted = quote(shown, parsed, call.now)
+            quoted = quote(shown, parsed, call.now, links_of(content))
             piece = part(quoted, offset, offset + budget)
             blocks.append(piece.block(token))
             found.append(
@@ -130,9 +134,12 @@ class Conversations:
         fields = {"mails": found, "count": len(thread), **state, "untrusted": True}
         return Outcome(text, fields, is_fenced=True)
 
+    def _folders(self, call: Call) -> tuple[str, ...]:
+        said = call.text("folder").strip()
+        return folders_meant(self._store, said, call.text("account")) if said else ()
+
     def _mails(self, call: Call, folders: tuple[str, ...]) -> tuple[Indexed, ...]:
-        wanted = call.text("folder")
-        found = self._store.mails(*((wanted,) if wanted else folders), account=call.text("account"), wanted=wanted_by(call))
+        found = self._store.mails(*folders, account=call.text("account"), wanted=wanted_by(call))
         return tuple(without_copies(found))
 
     def _outcome(self, lines: list[str], noun: str, found: dict[str, Any], *, left: int, cursor: str) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mcp_servers.mail.model import Mail
 from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.links import Link, links_text
 from mcp_servers.mailbox.mime import Parsed
 from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.store import Indexed
@@ -43,10 +44,12 @@ def whole(indexed: Indexed, parsed: Parsed, now: datetime) -> Mail:
     )
 
 
-def quote(mail: Mail, parsed: Parsed, now: datetime) -> Quoted:
-    """A mail's text and where it came from."""
+def quote(mail: Mail, parsed: Parsed, now: datetime, links: Iterable[Link] = ()) -> Quoted:
+    """A mail's text and where it came from; below it, where its links lead."""
+    below = links_text(links)
+    text = f"{parsed.text}\n\n{below}" if below else parsed.text
     origin = f"mail {mail.id} from {mail.sender.full}, {moment_text(mail.sent_at)}, subject {mail.subject}"
-    return quoted(parsed.text, origin=origin, at=now, removed=parsed.removed)
+    return quoted(text, origin=origin, at=now, removed=parsed.removed)
 
 
 def people(people: tuple[Person, ...]) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from mcp_servers.errors import Quoting, Refusal
@@ -12,7 +13,9 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.search import find
 from mcp_servers.mail.threads import WRONG_CURSOR
 from mcp_servers.mailbox.attachments import Attachment, attachments_of
+from mcp_servers.mailbox.links import links_of, links_text
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
+from mcp_servers.mailbox.mime import MAIL_KIND, parse
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.confinement import text_of_file
 from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted
@@ -26,14 +29,20 @@ MAX_LISTED = 100
 MAX_NAMED = 20
 """In one sentence."""
 CUT = f"The mail is longer than {shape.size_text(MAX_MAIL_BYTES)} and is read up to there: its last file is cut off, and more may follow."
+_MAIL = "mail"
 _BY_TYPE = {
     "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "text/calendar": "ics",
     "application/ics": "ics",
     "text/html": "html",
+    **dict.fromkeys((MAIL_KIND, "message/global"), _MAIL),
+    **dict.fromkeys(("application/json", "application/xml"), "txt"),
 }
-_BY_ENDING = {".pdf": "pdf", ".docx": "docx", ".ics": "ics", ".html": "html", ".htm": "html", ".txt": "txt", ".md": "txt", ".csv": "txt"}
+_BY_ENDING = {
+    **{".pdf": "pdf", ".docx": "docx", ".ics": "ics", ".html": "html", ".htm": "html", ".eml": _MAIL},
+    **dict.fromkeys((".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".log"), "txt"),
+}
 
 
 class Files:
@@ -63,9 +72,9 @@ class Files:
         cursor = call.text("cursor") or "0"
         if not re.fullmatch(r"\d{1,9}", cursor):
             raise Refusal(WRONG_CURSOR)
-        text = text_of_file(file.content, _kind(file))
+        text, removed = _read(file, call)
         origin = f"{file.name}, attached to mail m{mail.number} from {mail.sender.full}"
-        whole = quoted(text, origin=origin, at=call.now, removed=file.removed)
+        whole = quoted(text, origin=origin, at=call.now, removed=removed)
         piece = part(whole, int(cursor), int(cursor) + BUDGET_CHARS)
         end = int(cursor) + len(piece.text)
         left = max(0, len(whole.text) - end)
@@ -99,6 +108,17 @@ def _named(files: tuple[Attachment, ...], said: str, mail: Indexed) -> Attachmen
         there = "; ".join(map(shape.attachment_line, (found or files)[:MAX_NAMED]))
         raise Quoting(f"{problem} that name. There are {there}{', and more' if len(found or files) > MAX_NAMED else ''}. Say its number.")
     return found[0]
+
+
+def _read(file: Attachment, call: Call) -> tuple[str, Mapping[str, int]]:
+    """Its text, and what was taken out of it and of its name. A mail within a mail is read as every mail is."""
+    kind = _kind(file)
+    if kind != _MAIL:
+        return text_of_file(file.content, kind), file.removed
+    parsed = parse(file.content)
+    below = links_text(links_of(file.content))
+    text = shape.enclosed_text(parsed, call.now.tzinfo)
+    return f"{text}\n\n{below}" if below else text, Counter(file.removed) + Counter(parsed.removed)
 
 
 def _kind(file: Attachment) -> str:

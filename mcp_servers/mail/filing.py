@@ -8,7 +8,7 @@ from types import MappingProxyType
 from mcp_servers.errors import Quoting, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
-from mcp_servers.mail.search import asked_for, find, meant_by
+from mcp_servers.mail.search import asked_for, find, meant_by, no_folder
 from mcp_servers.mail.several import MOVED_SINCE, file_plan, meant
 from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.places import ARCHIVE, TRASH
@@ -84,8 +84,7 @@ class Filing:
         known = [folder for _, folder in self._store.folders(account)]
         folder = meant_by(said, known)
         if folder is None:
-            there = ", ".join(map(clean_line, known))
-            raise Quoting(f'There is no folder "{clean_line(said)}". There are {there}. Name one of them.')
+            raise no_folder(said, known)
         return folder
 
     def _plan(self, call: Call, mail: Indexed, folder: str, arguments: dict[str, str]) -> Plan:

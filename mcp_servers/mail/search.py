@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mailbox.mime import Parsed
-from mcp_servers.mailbox.places import Wanted
+from mcp_servers.mailbox.places import ROLES, Wanted
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call
@@ -127,6 +127,32 @@ def meant_by(said: str, known: Sequence[str]) -> str | None:
             # Two that look the same once what hides is taken out: nobody knows which is meant.
             return found[0] if len(found) == 1 or look is not looks[-1] else None
     return None
+
+
+def no_folder(said: str, known: Iterable[str]) -> Quoting:
+    """The refusal where no account has a folder of that name."""
+    return Quoting(f'There is no folder "{clean_line(said)}". There are {", ".join(map(clean_line, known))}. Name one of them.')
+
+
+def folders_meant(store: MailStore, said: str, account: str) -> tuple[str, ...]:
+    """The folders that a person names, as the accounts that have them spell them.
+
+    Args:
+        store: whose.
+        said: the name; roles have theirs in every account, and are not asked for.
+        account: absent for all.
+
+    Raises:
+        Refusal: there is none.
+    """
+    if role := meant_by(said, ROLES):
+        return (role,)
+    known = tuple(dict.fromkeys(folder for _, folder in store.folders(account)))
+    found = tuple(folder for folder in known if folder.lower() == said.lower()) or tuple(filter(None, (meant_by(said, known),)))
+    if not found and not store.problems:
+        raise no_folder(said, known)
+    # Where an account gave no answer it may have such a folder: the answer names it.
+    return found or (said,)
 
 
 def _number(said: str) -> int:

@@ -13,7 +13,7 @@ from mcp_servers.mail.model import Draft, Mail
 from mcp_servers.mailbox.attachments import Attachment
 from mcp_servers.mailbox.letters import NO_SUBJECT, letter_text
 from mcp_servers.mailbox.mime import Parsed
-from mcp_servers.outside.quoting import clean_line, count_text, fenced, item_lines
+from mcp_servers.outside.quoting import MAX_ITEMS, clean_line, count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 
 MAX_TEXT_CHARS = 2000
@@ -123,12 +123,21 @@ def forward_subject(subject: str) -> str:
 
 def forwarded_text(body: str, mail: Parsed, zone: tzinfo | None) -> str:
     """What is said first, and below it the mail as it came."""
-    head = [
-        "---------- Forwarded message ----------",
+    head = ["---------- Forwarded message ----------", *_head_lines(mail, zone)]
+    return "\n".join([*([body, ""] if body else []), *head, "", mail.text])
+
+
+def enclosed_text(mail: Parsed, zone: tzinfo | None) -> str:
+    """A mail that is a file of another one."""
+    files = [f"Files: {', '.join(mail.attachments[:MAX_ITEMS])}"] if mail.attachments else []
+    return "\n".join([*_head_lines(mail, zone), *files, "", mail.text])
+
+
+def _head_lines(mail: Parsed, zone: tzinfo | None) -> list[str]:
+    return [
         f"From: {mail.sender.full}",
         f"Date: {moment_text(mail.sent_at.astimezone(zone))}",
         f"Subject: {mail.subject}",
         f"To: {', '.join(person.full for person in mail.to)}",
         *([f"Cc: {', '.join(person.full for person in mail.cc)}"] if mail.cc else []),
     ]
-    return "\n".join([*([body, ""] if body else []), *head, "", mail.text])

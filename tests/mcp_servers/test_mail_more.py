@@ -137,7 +137,13 @@ def test_folders_are_listed_and_mails_moved_between_them_and_nowhere_else(tools:
     assert text(tools, "move_mail", mail="m2", folder="bills").startswith("Moved m2 to Bills")
     for folder in ("../../etc", "Bills/../..", "/tmp", "florp", "."):
         assert refusal_of(tools["move_mail"], mail="m1", folder=folder).startswith("There is no folder")
-        assert text(tools, "find_mails", folder=folder) == "No mails found"
+        for looking in ("find_mails", "list_threads"):
+            assert refusal_of(tools[looking], folder=folder).startswith(f'There is no folder "{folder}". There are Inbox, Drafts,')
+    for folder in ("Bills", "bills", " BILLS "):
+        assert text(tools, "find_mails", folder=folder).startswith("1 mail\nm2 ")
+        assert text(tools, "list_threads", folder=folder).startswith("1 thread\nm2 ")
+    text(tools, "archive_mail", mail="m1")
+    assert text(tools, "find_mails", folder="archive").startswith("1 mail\nm1 ")
     assert refusal_of(tools["find_mails"], account="work") == 'There is no mail account "work". There are local. Name one of them.'
 
 

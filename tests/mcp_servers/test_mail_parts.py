@@ -13,6 +13,7 @@ from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.attachments import attachments_of
 from mcp_servers.mailbox.mime import parse
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.protocol.calls import Outcome
 from tests.mcp_servers.calling import call, text_of
 
 HEAD = "From: Anna <anna@example.org>\r\nTo: you@home.example\r\nSubject: Papers\r\nMIME-Version: 1.0\r\n"
@@ -122,4 +123,22 @@ def test_a_text_that_is_passed_on_is_still_read_as_it_was_written(tmp_path: Path
     [key] = store.drafts.entries()
     [file] = message_from_bytes(store.drafts.read(key) or b"", policy=policy.default).iter_attachments()
     assert (file.get_param("charset"), file.get_payload(decode=True)) == (kept, "Gr\u00fc\u00dfe".encode("latin-1"))
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "application/octet-stream; name=Old.eml"])
+def test_a_mail_that_is_a_file_is_read_as_a_mail(tmp_path: Path, kind: str) -> None:
+    store = MailStore(tmp_path / "mail")
+    inner = HEAD + "Date: Fri, 20 Nov 2026 10:00:00 +0100\r\nCc: bo@example.org\r\nBcc: eve@example.org\r\n"
+    inner += container("mixed", "Content-Type: text/plain\r\n\r\nSee the \u200bfile.", PDF.format("attachment"))
+    part = f"Content-Type: {kind}\r\nContent-Disposition: attachment\r\n\r\n{inner}"
+    (store.inbox.folder / "new" / "a").write_bytes((HEAD + container("mixed", PLAIN, part)).encode())
+    read = MailTools(store).handlers()["read_attachment"](call(mail="papers", attachment="1"))
+    assert isinstance(read, Outcome)
+    assert read.structured is not None
+    assert read.structured["attachment"]["untrusted_text"].split("\n") == [
+        "From: Anna <anna@example.org>", "Date: Fri 20 Nov 2026 10:00", "Subject: Papers", "To: you@home.example", "Cc: bo@example.org",
+        "Files: plan.pdf", "", "See the file.",
+    ]  # fmt: skip
+    assert read.structured["attachment"]["removed"] == {"zero-width": 1}
     store.close()
