@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
+from agent.calls.telling import for_person
 from agent.event_parts import Beside, PictureFile
 from agent.events import (
     ApprovalNeeded,
@@ -23,7 +24,6 @@ from agent.events import (
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
-from agent.view.fences import unfenced
 from bots.plain import neutralise, one_line
 
 ARGUMENT_WIDTH = 40
@@ -47,7 +47,7 @@ def call_line(name: str, arguments: str) -> str:
 
 def result_line(event: ToolFinished) -> str:
     """The first line of a result, and how much more there is."""
-    first, *rest = unfenced(event.text).strip().splitlines() or [""]
+    first, *rest = for_person(event.text).strip().splitlines() or [""]
     more = f" (+{len(rest)} line{'s' if len(rest) > 1 else ''})" if rest else ""
     return one_line(first) + more
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
+from agent.calls.telling import for_person
 from agent.errors import PictureRefused
 from agent.event_parts import Beside, PictureFile
 from agent.events import ApprovalNeeded, Attached, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
@@ -14,7 +15,6 @@ from agent.faces.given_pictures import name_in, picture_given
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
-from agent.view.fences import unfenced
 
 VERSION = 1
 YES, NO = "yes", "no"
@@ -199,7 +199,7 @@ def update_of(event: Event) -> dict[str, Any] | None:
         case ToolStarted():
             return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
         case ToolFinished():
-            text = {"type": "content", "content": {"type": "text", "text": unfenced(event.text)[:MAX_TEXT]}}
+            text = {"type": "content", "content": {"type": "text", "text": for_person(event.text)[:MAX_TEXT]}}
             status = "completed" if event.ok else "failed"
             return {
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [text],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from agent.calls.telling import for_person
 from agent.events import ApprovalAnswered, Event, ModelReplied, RouteChosen, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.held_events import ToolTakenBack
-from agent.view.fences import unfenced
 
 Form = Literal["markdown", "jsonl"]
 FORMS: tuple[Form, ...] = ("markdown", "jsonl")
@@ -40,7 +40,7 @@ def _paragraph(event: Event, calls: dict[str, str]) -> str:
         case RouteChosen():
             return f"*{event.tier}: {'; '.join(event.reasons) or event.rule}*\n"
         case ToolFinished():
-            return f"- `{calls.get(event.call, event.name)}`\n\n{_fenced(unfenced(event.whole or event.text))}\n"
+            return f"- `{calls.get(event.call, event.name)}`\n\n{_fenced(for_person(event.whole or event.text))}\n"
         case ApprovalAnswered():
             return f"*{_OUTCOMES[event.outcome]}{f' by {event.who}' if event.who else ''}*\n"
         case ToolTakenBack():

@@ -14,8 +14,8 @@ from agent.calls.bridged import inner_of, with_inner
 from agent.calls.leaked import calls_in
 from agent.calls.mending import mend
 from agent.calls.reading import read_call
-from agent.calls.repeats import unnoted
 from agent.calls.spoken import spoken
+from agent.calls.telling import unmarked
 from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, time_spent
@@ -232,12 +232,12 @@ def _go_on(draft: Draft) -> None:
     if state.waiting:  # 1
         _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
     elif state.is_deferred:  # 2
-        _end_with_answer(draft, "\n".join(state.results))
+        _end_with_answer(draft, "\n".join(map(unmarked, state.results)))
     elif climb(draft):  # 3
         return
     elif state.misses >= MISSES:  # 4
         _end_with_answer(
-            draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {unnoted(state.results[-1])}"
+            draft, f"I stopped: {MISSES} times in a row the model could not write a call that fits. {unmarked(state.results[-1])}"
         )
     else:  # 5, 6
         _call_model(draft)

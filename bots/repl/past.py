@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from agent.calls.telling import for_person
 from agent.events import TURN_ENDS, AnyEvent, CallDecided, Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
-from agent.view.fences import unfenced
 from bots.lines import call_line
 
 
@@ -77,7 +77,7 @@ def unfolded(events: Sequence[Event]) -> str:
             continue
         call = decided.get((event.turn, event.call))
         line = f"{event.name}({call.arguments})" if call is not None else event.name
-        shown.append(f"{'✓' if event.ok else '✗'} {line}\n{_indented(unfenced(event.whole or event.text))}")
+        shown.append(f"{'✓' if event.ok else '✗'} {line}\n{_indented(for_person(event.whole or event.text))}")
     return "\n".join(shown)
 
 
