@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mcp_servers.calendars.model import CalendarInfo, Event, Guest
+from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
 from mcp_servers.calendars.paging import Page
 from mcp_servers.calendars.repeats import words_of_rule
-from mcp_servers.outside.quoting import count_text
+from mcp_servers.outside.quoting import clean_line, count_text, shortened
 from mcp_servers.spans import Span, clock_text, period_text, span_text
 
 _ANSWERS = {
@@ -21,6 +21,7 @@ _ANSWERS = {
     "needs-action": "no answer yet",
     "delegated": "sent another",
 }
+MAX_SHOWN_DESCRIPTION_CHARS = 500
 _UNITS = ((7 * 24 * 60, "week"), (24 * 60, "day"), (60, "hour"), (1, "minute"))
 SCOPES = {"this": "only this time", "following": "this and all later times", "all": "all times"}
 
@@ -81,6 +82,18 @@ def facts(event: Event) -> list[tuple[str, str]]:
     ]
 
 
+def description_text(description: str) -> tuple[tuple[str, str], ...]:
+    """The line of a plan that shows it, cut where it is long."""
+    return (("Description", shortened(clean_line(description), MAX_SHOWN_DESCRIPTION_CHARS)),) if description else ()
+
+
+def changed_text(change: Change) -> tuple[tuple[str, str], ...]:
+    """What a change does that cannot be seen in the event as it will be: a new description, and what is taken away."""
+    parts = {"place": change.location, "description": change.description, "guests": change.attendees, "reminders": change.reminders}
+    away = [name for name, value in parts.items() if value is not None and not value]
+    return (*description_text(change.description or ""), *((("Taken away", ", ".join(away)),) if away else ()))
+
+
 def repeats_text(event: Event) -> str:
     """`every 2 weeks on Mon and Wed, 10 times`."""
     return words_of_rule(event.rule, _zone_of(event) or event.span.start.tzinfo)
@@ -124,10 +137,10 @@ def best_text(spans: tuple[Span, ...]) -> list[str]:
     return [f"Best: {'; '.join(map(span_text, spans))}"] if spans else []
 
 
-def looked_at_text(names: tuple[str, ...], hours: str, buffer: timedelta) -> str:
+def looked_at_text(names: tuple[str, ...], bounds: list[str], buffer: timedelta) -> str:
     """What a search for free time went by."""
-    kept = f"; {length_text(int(buffer / timedelta(minutes=1)))} kept free around events" if buffer else ""
-    return f"Looked at {', '.join(names)}; {hours}{kept}"
+    kept = [f"{length_text(int(buffer / timedelta(minutes=1)))} kept free around events"] if buffer else []
+    return "; ".join([f"Looked at {', '.join(names)}", *bounds, *kept])
 
 
 def _zone_of(event: Event) -> tzinfo | None:

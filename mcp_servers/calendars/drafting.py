@@ -131,7 +131,10 @@ def _guests(text: str, known: tuple[Guest, ...]) -> tuple[Guest, ...]:
     if not text or text.lower() == NONE:
         return ()
     by_address = {guest.address.lower(): guest for guest in known}
-    return tuple(by_address.get(address.lower(), Guest(address)) for address in recipients(text, ()))
+    named: dict[str, str] = {}
+    for address in recipients(text, ()):
+        named.setdefault(address.lower(), address)  # who is named twice comes once
+    return tuple(by_address.get(low, Guest(address)) for low, address in named.items())
 
 
 def _reminders(text: str) -> tuple[int, ...]:

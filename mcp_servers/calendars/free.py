@@ -1,17 +1,17 @@
 """Free time between events.
 
-Pure. Only events that take up time count; working hours bound a search over whole days, weekends are left out of
-a search over more than two days, and what is already past is not free.
+Pure. Only events that take up time count; working hours bound a search over whole days or over more than one day, and any search for
+which they were said; weekends are left out of a search over more than two days, and what is already past is not free.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mcp_servers.calendars.model import Event, FreeDay
 from mcp_servers.spans import Span
-from mcp_servers.when import at_minutes
+from mcp_servers.when import USUAL_LENGTH, When, at_minutes, later
 
 _SATURDAY = 5
 _WEEKEND_DAYS = 2
@@ -25,26 +25,53 @@ class WorkingHours:
     to_minutes: int = 18 * 60
 
 
+def span_asked(when: When, length: timedelta | None) -> Span | None:
+    """The one span of which it is asked whether it is free; None where free time of that length is looked for in a longer one."""
+    if when.precision == "time":
+        return Span(when.usual_start, later(when.usual_start, length or USUAL_LENGTH))
+    return when.span if when.precision == "span" and length in {None, _between(when.span.start, when.span.end)} else None
+
+
+def hours_for(period: Span, said: WorkingHours | None, usual: WorkingHours) -> WorkingHours | None:
+    """The hours that bound a search: those of the call, else the usual ones, unless a part of one day was named, such as an evening."""
+    is_within_a_day = not period.is_whole_days and _between(period.start, period.end) <= timedelta(days=1)
+    return said or (None if is_within_a_day else usual)
+
+
+def has_weekends_left_out(period: Span) -> bool:
+    """Whether a Saturday or a Sunday lies in a period in which they are not looked at."""
+    days = _days_in(period)
+    return len(days) > _WEEKEND_DAYS and any(day.weekday() >= _SATURDAY for day in days)
+
+
 def clashes(events: tuple[Event, ...], span: Span, but: str = "") -> tuple[Event, ...]:
     """The events that take up time within the span, without the one whose id is `but`."""
     return tuple(event for event in events if event.is_busy and event.id != but and event.span.overlaps(span))
 
 
-def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours: WorkingHours) -> tuple[FreeDay, ...]:
-    """The free spans of at least `length` on each day of the period that is looked at."""
-    count = (period.last_day - period.first_day).days + 1
-    days = [period.first_day + timedelta(days=offset) for offset in range(count)]
-    if count > _WEEKEND_DAYS:
+def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours: WorkingHours | None) -> tuple[FreeDay, ...]:
+    """The free spans of at least `length` on each day of the period that is looked at, within the hours, if any."""
+    days = _days_in(period)
+    if len(days) > _WEEKEND_DAYS:
         days = [day for day in days if day.weekday() < _SATURDAY]
     searched: list[FreeDay] = []
     for day in days:
         whole = Span(at_minutes(day, 0, period.start), at_minutes(day + timedelta(days=1), 0, period.start))
-        if period.is_whole_days:
-            window = Span(at_minutes(day, hours.from_minutes, period.start), at_minutes(day, hours.to_minutes, period.start))
-        else:
-            window = Span(max(whole.start, period.start), min(whole.end, period.end))
+        window = _common(whole, period)
+        if hours is not None:
+            worked = Span(at_minutes(day, hours.from_minutes, period.start), at_minutes(day, hours.to_minutes, period.start))
+            window = _common(window, worked)
         searched.append(FreeDay(whole, _gaps(window, events, length)))
     return tuple(searched)
+
+
+def _days_in(period: Span) -> list[date]:
+    return [period.first_day + timedelta(days=offset) for offset in range((period.last_day - period.first_day).days + 1)]
+
+
+def _common(one: Span, other: Span) -> Span:
+    """What lies in both; it ends before it begins where nothing does."""
+    return Span(max(one.start, other.start, key=datetime.timestamp), min(one.end, other.end, key=datetime.timestamp))
 
 
 def after(days: tuple[FreeDay, ...], now: datetime, length: timedelta) -> tuple[FreeDay, ...]:

@@ -7,7 +7,7 @@ Pure. The decision tree:
 3. when nothing matches, the words for events in general (`appointment`, `meeting`) are dropped too;
 4. when still nothing matches, one slip of the pen is forgiven in words of five letters or more;
 5. of several matches, those whose whole title is the words are preferred, then those that are not over;
-6. of several occurrences of one recurring event, the first is meant.
+6. of several occurrences of one recurring event, the first is meant, and one event in several calendars is one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def meant(events: tuple[Event, ...], words: str, now: datetime) -> tuple[Event, 
     found = exact or found  # 5.
     ahead = tuple(event for event in found if event.span.end > now)
     found = ahead or found
-    if len({event.uid for event in found}) == 1:
-        return found[:1]  # 6.
-    return found
+    firsts: dict[tuple[str, str, str], Event] = {}
+    for event in found:
+        firsts.setdefault((event.account, event.calendar, event.uid), event)
+    several = tuple(firsts.values())
+    return several[:1] if len({event.uid for event in several}) == 1 else several  # 6.
 
 
 def _holds(event: Event, wanted: tuple[str, ...], *, is_forgiving: bool) -> bool:

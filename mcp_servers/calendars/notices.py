@@ -26,7 +26,9 @@ class Notice:
     arguments: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def notice_of(call: Call, info: CalendarInfo, event: Event, *, after: tuple[Guest, ...] = (), me: frozenset[str] = frozenset()) -> Notice:
+def notice_of(
+    call: Call, info: CalendarInfo, event: Event, *, after: tuple[Guest, ...] = (), me: frozenset[str] = frozenset(), by: str = ""
+) -> Notice:
     """Who is told of a change.
 
     Args:
@@ -35,6 +37,7 @@ def notice_of(call: Call, info: CalendarInfo, event: Event, *, after: tuple[Gues
         event: with its guests before the change.
         after: its guests after it.
         me: the person's own addresses.
+        by: the tool in which it can be said, where this one has no `notify`.
 
     Raises:
         Refusal: somebody could be told, and the call does not say whether they are.
@@ -48,7 +51,7 @@ def notice_of(call: Call, info: CalendarInfo, event: Event, *, after: tuple[Gues
         return Notice(lines=(("Notified", f"nobody: this calendar sends nothing ({shown})"),))
     notify = _said(call)
     if not notify:
-        raise Quoting(_unsaid_text(event.title, shown))
+        raise Quoting(_unsaid_text(event.title, shown, by))
     line = ("Notified", shown if notify == "all" else f"nobody ({shown})")
     return Notice(notify, (line,), {"notify": notify}, {"notify": notify} if "notify" in call.arguments else {})
 
@@ -63,5 +66,5 @@ def _said(call: Call) -> Notify:
     return "all" if said == "all" else "none" if said else ""
 
 
-def _unsaid_text(title: str, shown: str) -> str:
-    return f'"{title}" has guests who can be told ({shown}). Say notify: all or none.'
+def _unsaid_text(title: str, shown: str, by: str) -> str:
+    return f'"{title}" has guests who can be told ({shown}). Say notify: all or none{f" (with {by})" if by else ""}.'

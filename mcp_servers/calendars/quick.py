@@ -5,8 +5,8 @@ Pure. The decision tree:
 2. `remind me 10 minutes before` and what says that it repeats are taken out first;
 3. the time is the longest run of words that is one; a run that names a day and a time before one that names less; a weekday and a
    date that contradict each other are refused, and not read one without the other;
-4. what repeats on a weekday and names none is meant for the first such day;
-5. `at` or `in` and what follows it at the end is the place; the rest is the title.
+4. what repeats on a day and names none is meant for the first such day;
+5. `at` or `in` and what follows it at the end is the place; the rest is the title; lunch is in both, unless something is `before lunch`.
 Nothing is guessed silently: the caller shows what was understood before anything is stored.
 """
 
@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from mcp_servers.calendars.repeats import REPEAT
+from mcp_servers.calendars.repeats import REPEAT, first_days
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.when import Contradiction, When, resolve
@@ -30,14 +30,14 @@ _REMIND = re.compile(
 _COUNT = re.compile(r",?\s*\b(?:for )?(?P<count>\d{1,3}) times\b", re.IGNORECASE)
 _UNTIL = re.compile(r",?\s*\b(?:until|till) (?P<last>.+)$", re.IGNORECASE)
 _MOST_UNTIL_WORDS = 4
-_EVERY_WORKING_DAY = re.compile(r"\b(?:week|working )days?\b", re.IGNORECASE)
-_WORKING_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
 _LINKS = frozenset("at in on for from to and the a an with by of until till".split())
 """No time ends in one of these."""
 _VERB = re.compile(r"^(?:please )?(?:add|schedule|create|book|plan|put|set up|make)(?: me)?(?: an?| the)? ", re.IGNORECASE)
 _TAIL = re.compile(r"[\s,;.]*(?:\b(?:on|at|from|for|and|to my calendar|in my calendar)\b[\s,;.]*)*$", re.IGNORECASE)
 _PLACE = re.compile(r"(?:^|\s|,)(?:at|in|@)\s+(?P<place>[^,]+)$", re.IGNORECASE)
-_WEEKDAY = re.compile(r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?\b", re.IGNORECASE)
+_MEAL = re.compile(r"(?:^|(?P<before>[a-z]+) )(?P<meal>lunch(?: break| hour)?)\b(?! time)", re.IGNORECASE)
+"""A part of the day that is what happens in it, too, unless it is told by it: `before lunch`."""
+_TOLD_BY = frozenset("at over around about before after during for from since until till by to this the".split())
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,10 @@ def sketch_of(text: str, now: datetime) -> Sketch:
     remind = remind["lead"] if remind else ""
     words, repeat = _without_repeat(words, now)
     before, when, after = _time_in(words, repeat, now)  # 3., 4.
+    if meal := _meal_in(when):
+        before = f"{before} {meal}".strip()
+    elif _meal_in(before) and (dated := _resolved(f"{when} lunch", now)) and dated.has_day and dated.precision == "part":
+        when = f"{when} lunch"
     title, where = _title_and_place(before, after)  # 5.
     if not title:
         raise Refusal(f'"{clean_line(text)}" does not say what happens. Say it such as "lunch with Anna tomorrow at noon".')
@@ -121,16 +125,16 @@ def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
             continue
         except NotUnderstood:
             continue
-        rank = (found.has_day and found.has_time, found.has_day or ":" in run or not run.isdecimal(), stop - start)
+        is_said_well = (found.has_day or ":" in run or not run.isdecimal()) and not _MEAL.fullmatch(run)
+        rank = (found.has_day and found.has_time, is_said_well, stop - start)
         if best is None or rank > best[0]:
             best = (rank, start, stop, run)
     if refused and not (best and best[1] <= refused[0] and refused[1] <= best[2]):
         raise refused[2]  # the words around may make it right: `friday 24 november` in `friday 24 november 2028`
     if best is None:
-        days = _WEEKDAY.search(repeat)
-        if not days:
+        if not (days := first_days(repeat)):
             raise Refusal(f'No day or time was found in "{words}". Say one, such as "tomorrow at 3pm".')
-        return words, days[0].rstrip("s"), ""
+        return words, _earliest(days, now) or days[0], ""
     _, start, stop, when = best
     return " ".join(parts[:start]), _first_day(when, repeat, now), " ".join(parts[stop:])
 
@@ -143,12 +147,14 @@ def _runs_of(parts: list[str]) -> list[tuple[int, int]]:
 
 def _first_day(when: str, repeat: str, now: datetime) -> str:
     found = _resolved(when, now)
-    days = _WORKING_DAYS if _EVERY_WORKING_DAY.search(repeat) else [match[0].rstrip("s") for match in _WEEKDAY.finditer(repeat)]
-    if found is None or found.has_day or not days:
+    if found is None or found.has_day:
         return when
-    dated = [f"{day} {when}" for day in days]
-    known = [(moment.usual_start, words) for words in dated if (moment := _resolved(words, now))]
-    return min(known)[1] if known else when
+    return _earliest([f"{day} {when}" for day in first_days(repeat)], now) or when
+
+
+def _earliest(times: list[str], now: datetime) -> str:
+    known = [(moment.usual_start, words) for words in times if (moment := _resolved(words, now))]
+    return min(known)[1] if known else ""
 
 
 def _resolved(words: str, now: datetime) -> When | None:
@@ -156,6 +162,12 @@ def _resolved(words: str, now: datetime) -> When | None:
         return resolve(words, now)
     except NotUnderstood:
         return None
+
+
+def _meal_in(words: str) -> str:
+    """What happens at a part of the day that is called after it; nothing where something else is told by it."""
+    match = _MEAL.search(words)
+    return match["meal"] if match and (match["before"] or "").lower() not in _TOLD_BY else ""
 
 
 def _title_and_place(before: str, after: str) -> tuple[str, str]:

@@ -27,7 +27,9 @@ from mcp_servers.wording import EMPTY_WORDS, holds, words_of
 
 SEARCHED = timedelta(days=366)
 """How far back and ahead a search looks that names no period."""
-_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*(?:-|to)\s*(\d{1,2})(?::(\d\d))?")
+_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*([ap]m)?\s*(?:-|\u2013|to)\s*(\d{1,2})(?::(\d\d))?\s*([ap]m)?", re.IGNORECASE)
+_NOON = 12
+_NO_WEEKENDS = "weekends left out"
 
 
 def new_token() -> str:
@@ -104,18 +106,22 @@ class Reading:
 
     def find_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)
-        length = event_length_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
+        said = event_length_of(call.text("duration")) if call.text("duration") else None
+        length = said or USUAL_LENGTH
         buffer = duration_of(call.text("buffer")) if call.text("buffer") else timedelta()
-        hours = _hours_of(call.text("hours")) if call.text("hours") else self._hours
+        worked = _hours_of(call.text("hours")) if call.text("hours") else None
         only = tuple(self._accounts.pick(name) for name in re.split(r"[,;]", call.text("calendars")) if name.strip())
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
-        period = when.span if when.precision != "time" else Span(when.usual_start, later(when.usual_start, length))
+        asked = free.span_asked(when, said)
+        period = asked or when.span
         listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
         busy = tuple(_padded(event, buffer) for event in self._accounts.attended(listing.events))
-        looked = details.looked_at_text(self._names(only), _hours_text(hours), buffer)
+        hours = None if asked else free.hours_for(period, worked, self._hours)
+        bounds = [*([_hours_text(hours)] if hours else []), *([] if asked or not free.has_weekends_left_out(period) else [_NO_WEEKENDS])]
+        looked = details.looked_at_text(self._names(only), bounds, buffer)
         tail = "\n".join([looked, *shape.not_known_free(listing.problems)])
-        if when.precision == "time" or (when.precision == "span" and not call.text("duration")):
+        if asked:
             clashes = free.clashes(busy, period)
             fields = {"span": span_fields(period), "is_free": not clashes and not listing.problems}
             text = shape.span_free_text(period, tuple(_unpadded(clash, listing.events) for clash in clashes))
@@ -167,11 +173,21 @@ def _unpadded(event: Event, events: tuple[Event, ...]) -> Event:
 
 def _hours_of(text: str) -> WorkingHours:
     match = _HOURS.fullmatch(text.strip())
-    first, last = ([int(part or 0) for part in match.groups()[at : at + 2]] for at in (0, 2)) if match else ([0, 0], [0, 0])
-    hours = WorkingHours(first[0] * 60 + first[1], last[0] * 60 + last[1])
-    if not 0 <= hours.from_minutes < hours.to_minutes <= 24 * 60 or max(first[1], last[1]) > 59:
+    first, last = (_minutes_of(*match.group(at, at + 1, at + 2)) if match else None for at in (1, 4))
+    if first is None or last is None or not first < last:
         raise Refusal(f'"{text}" are no hours of a day. Say them such as 9:00-17:00.')
-    return hours
+    return WorkingHours(first, last)
+
+
+def _minutes_of(hour: str, minute: str | None, half: str | None) -> int | None:
+    """Minutes after midnight; None where no clock shows it."""
+    hours, minutes = int(hour), int(minute or 0)
+    if half and not 1 <= hours <= _NOON:
+        return None
+    if half:
+        hours = hours % _NOON + (_NOON if half.lower() == "pm" else 0)
+    total = hours * 60 + minutes
+    return total if minutes < 60 and total <= 24 * 60 else None
 
 
 def _hours_text(hours: WorkingHours) -> str:

@@ -7,7 +7,7 @@ said about when is left out silently.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends.starts import Starts
@@ -24,21 +24,30 @@ _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, 
 _ORDINAL_WORDS = {1: "first", 2: "second", 3: "third", 4: "fourth", -1: "last"}
 _WORKING_DAYS = ",".join(DAYS[:5])
 _DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DAY_LIST = rf"{_DAY}(?:(?:,| and|, and) {_DAY}|,{_DAY})*"
 _TIMES = re.compile(r",?\s*\b(?:for )?(\d{1,3}) times$")
 _UNTIL = re.compile(r",?\s*\b(?:until|till|up to) (.+)$")
 _EVERY_UNIT = re.compile(r"every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>day|week|month|year)s?(?: on (?:the )?(?P<on>.+))?")
 _EVERY_DAYS = re.compile(rf"every (?P<other>other )?(?P<days>{_DAY_LIST})")
 _NTH_DAY = re.compile(rf"(?:every |the )?(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})(?: of (?:the|every|each) month)?")
+_DAY_OF_MONTH = re.compile(
+    r"(?:on )?(?:the )?(?P<on>last day|\d{1,2}(?:st|nd|rd|th)) of every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>month)s?"
+)
 REPEAT = re.compile(
-    rf"\b(?:(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month|daily|weekly|monthly|yearly|annually|fortnightly|biweekly"
+    rf"\b(?:(?:on )?(?:the )?(?:last day|\d{{1,2}}(?:st|nd|rd|th)) of (?:every|each) (?:other |\d{{1,3}} )?months?"
+    rf"|(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month|daily|weekly|monthly|yearly|annually|fortnightly|biweekly"
     rf"|(?:every|each) (?:weekday|working day|(?:other |\d{{1,3}} )?(?:days?|weeks?|months?|years?)\b"
-    rf"(?: on (?:the )?(?:{_DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?|(?:{'|'.join(_ORDINALS)}) {_DAY}))?"
+    rf"(?: on (?:the )?(?:{_DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?(?!\w| (?:of )?{_MONTH})|(?:{'|'.join(_ORDINALS)}) {_DAY}))?"
     rf"|(?:other )?{_DAY_LIST}|(?:{'|'.join(_ORDINALS)}) {_DAY})"
     rf"(?: of (?:the|every|each) month)?)\b",
     re.IGNORECASE,
 )
 """Where a sentence says that something repeats."""
+_EVERY_WORKING_DAY = re.compile(r"\b(?:week|working )days?\b", re.IGNORECASE)
+_NTH_IN = re.compile(rf"\b(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})\b", re.IGNORECASE)
+_NUMBERED_IN = re.compile(r"\b(?P<on>last day|\d{1,2}(?:st|nd|rd|th))\b", re.IGNORECASE)
+_DAYS_OF_EVERY_MONTH = 28
 
 
 def rule_of(text: str, span: Span, now: datetime) -> str:
@@ -59,6 +68,33 @@ def rule_of(text: str, span: Span, now: datetime) -> str:
     if not rules.holds(rule, first, first, until):
         raise Refusal(f'The first time, {day_text(span.first_day)}, is none of "{text}". Say a first time that is.')
     return rules.written(rule)
+
+
+def left_out(text: str, first: date) -> tuple[str, ...]:
+    """What a rule leaves out that sounds as if it were in every month or year; in sentences.
+
+    Args:
+        text: the rule.
+        first: day on which it begins.
+    """
+    rule = rules.parsed(text)
+    if {"BYDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"} & rule.keys():
+        return ()
+    if rule["FREQ"] == "YEARLY" and "BYMONTHDAY" not in rule and (first.month, first.day) == (2, 29):
+        return ("Years without a 29 February have none.",)
+    last = max((int(day) for day in rule.get("BYMONTHDAY", str(first.day)).split(",")), default=0)
+    return (f"Months without a {last} have none.",) if rule["FREQ"] == "MONTHLY" and last > _DAYS_OF_EVERY_MONTH else ()
+
+
+def first_days(text: str) -> list[str]:
+    """The days that words for how often name, in words of human time: one of them is when it begins."""
+    if _EVERY_WORKING_DAY.search(text):
+        return list(_FULL_DAYS[:5])
+    if match := _NTH_IN.search(text):
+        return [f"{match['nth'].lower()} {match['day'].rstrip('s').lower()} of the month"]
+    if match := _NUMBERED_IN.search(text):
+        return ["last day of the month" if match["on"].lower() == "last day" else f"the {match['on']}"]
+    return [match[0].rstrip("s") for match in re.finditer(rf"\b{_DAY}\b", text, re.IGNORECASE)]
 
 
 def words_of_rule(text: str, zone: tzinfo | None) -> str:
@@ -87,6 +123,8 @@ def words_of_rule(text: str, zone: tzinfo | None) -> str:
 
 def _said(text: str, span: Span, now: datetime) -> Rule:
     words = re.sub(r"\s+", " ", text.strip().lower()).replace("each ", "every ")
+    if words == "none":
+        raise Refusal("A series is not made one event. Call remove_event for the second of its times, with scope following.")
     words, end = _end_of(words, span, now)
     for adverb, meant in _ADVERBS.items():
         words = re.sub(rf"^(?:every )?{adverb}\b", meant, words)
@@ -115,7 +153,7 @@ def _course(words: str, span: Span) -> Rule | None:
         return {**every, "BYDAY": _days_in(match["days"])}
     if match := _NTH_DAY.fullmatch(words):
         return {"FREQ": "MONTHLY", "BYDAY": f"{_ORDINALS[match['nth']]}{_days_in(match['day'])}"}
-    match = _EVERY_UNIT.fullmatch(words)
+    match = _EVERY_UNIT.fullmatch(words) or _DAY_OF_MONTH.fullmatch(words)
     if match is None:
         return None
     count = "2" if match["other"] else match["count"] or "1"

@@ -26,8 +26,8 @@ from mcp_servers.calendars.writing import Writing
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
-from mcp_servers.spans import Span, days_of, span_text
-from mcp_servers.when import USUAL_LENGTH, canonical_text, event_length_of, later, resolve
+from mcp_servers.spans import days_of, span_text
+from mcp_servers.when import USUAL_LENGTH, canonical_text, event_length_of, resolve
 
 __all__ = ["SEARCHED_DAYS", "TOOLS", "Calendars"]
 
@@ -112,7 +112,7 @@ class Calendars:
             raise Refusal(shape.NOTHING_TO_CHANGE)
         overlaps = self._overlaps(event)
         backend = self._accounts.of(old.account)
-        notice = notice_of(call, self._accounts.info(old), old, me=backend.addresses)
+        notice = notice_of(call, self._accounts.info(old), old, me=backend.addresses, by="change_event")
         change = Change(
             span if span != old.span else None, title if title != old.title else None, location if location != old.location else None
         )
@@ -137,7 +137,7 @@ class Calendars:
     def delete_event(self, call: Call) -> Plan:
         event = find(self._accounts, call)
         backend = self._accounts.of(event.account)
-        notice = notice_of(call, self._accounts.info(event), event, me=backend.addresses)
+        notice = notice_of(call, self._accounts.info(event), event, me=backend.addresses, by="remove_event")
         pending = backend.delete(event, How(call.now, notify=notice.notify))
 
         def execute() -> Outcome:
@@ -150,10 +150,8 @@ class Calendars:
 
     def find_free_time(self, call: Call) -> Outcome:
         when = resolve(call.text("when"), call.now)
-        length = event_length_of(call.text("duration")) if call.text("duration") else USUAL_LENGTH
-        if when.precision in {"time", "span"}:
-            has_end = when.precision == "span" and not call.text("duration")
-            span = when.span if has_end else Span(when.usual_start, later(when.usual_start, length))
+        said = event_length_of(call.text("duration")) if call.text("duration") else None
+        if span := free.span_asked(when, said):
             listing = self._accounts.query(span)
             clashes = free.clashes(self._accounts.attended(listing.events), span)
             # An account that gives no answer may have something then.
@@ -162,10 +160,12 @@ class Calendars:
             text = _with_problems(shape.span_free_text(span, clashes), shape.not_known_free(listing.problems))
             is_outside = bool(clashes or listing.problems)
             return Outcome(text, {**fields, "untrusted": is_outside, **_problem_fields(listing.problems)})
+        length = said or USUAL_LENGTH
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         listing = self._accounts.query(when.span)
-        days = free.free_days(when.span, self._accounts.attended(listing.events), length, self._hours)
+        hours = free.hours_for(when.span, None, self._hours)
+        days = free.free_days(when.span, self._accounts.attended(listing.events), length, hours)
         days = free.after(days, call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
         text = _with_problems(shape.free_text(days), shape.not_known_free(listing.problems))

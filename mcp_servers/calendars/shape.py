@@ -5,6 +5,7 @@ Pure. A model is trained on exactly these texts: change a character here and the
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, time
 
 from mcp_servers.calendars.model import Event, FreeDay
@@ -70,7 +71,13 @@ def not_known_free(problems: tuple[str, ...]) -> tuple[str, ...]:
 
 def several_events_text(event: str, matches: tuple[Event, ...]) -> str:
     """The error when more than one event matches the words."""
-    shown = [f"{span_text(match.span)} {match.title}" for match in matches[:MAX_ITEMS]]
+    lines = [f"{span_text(match.span)} {match.title}" for match in matches]
+    twins = Counter(lines)
+    # What reads the same is told apart by its calendar and by its id, which every tool takes.
+    shown = [
+        f"{line} ({match.calendar_name}, id {match.id})" if twins[line] > 1 else line
+        for line, match in zip(lines[:MAX_ITEMS], matches, strict=False)
+    ]
     more = [f"and {len(matches) - MAX_ITEMS} more"] if len(matches) > MAX_ITEMS else []
     return f'{len(matches)} events match "{event}": {"; ".join([*shown, *more])}. Say which one.'
 

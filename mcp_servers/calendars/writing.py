@@ -18,6 +18,7 @@ from mcp_servers.calendars.free import clashes
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, Scope
 from mcp_servers.calendars.notices import Notice, notice_of
 from mcp_servers.calendars.quick import sketch_of
+from mcp_servers.calendars.repeats import left_out
 from mcp_servers.calendars.shape import NOTHING_TO_CHANGE, clashes_text
 from mcp_servers.calendars.structured import full_fields
 from mcp_servers.errors import Quoting, Refusal
@@ -76,7 +77,9 @@ class Writing:
         pending = backend.update(old, change, How(call.now, scope, notice.notify, uid))
         arguments = {"event": old.id, **_scope_argument(old, scope), **drafting.changes_of(change, new), **notice.arguments}
         host = {"version": old.version, **({"uid": uid} if scope == "following" else {}), **notice.host}
-        lines = (("Was", f"{old.title}, {span_text(old.span)}"), *self._lines(new, scope, pending.notes, notice))
+        notes = (*pending.notes, *(left_out(change.rule, (change.span or base).first_day) if change.rule else ()))
+        was = ("Was", f"{old.title}, {span_text(old.span)}")
+        lines = (was, *self._lines(new, scope, notes, notice, details.changed_text(change)))
         return Plan(arguments, f"Change: {_described(new)}", lines, _carried_out("Changed", pending, new, notice), host=host)
 
     def remove_event(self, call: Call) -> Plan:
@@ -115,12 +118,14 @@ class Writing:
         if event.attendees:
             event = replace(event, organizer=min(backend.addresses, default=""))
 
+        notes = left_out(event.rule, event.span.first_day) if event.rule else ()
+
         def execute() -> Outcome:
             stored = backend.create(event, How(call.now, notify=notice.notify))
-            return _outcome("Added", stored, (), notice)
+            return _outcome("Added", stored, notes, notice)
 
         shown = replace(event, span=details.span_in(event.span, call.now.tzinfo))
-        lines = self._lines(shown, "all", (), notice)
+        lines = self._lines(shown, "all", notes, notice, details.description_text(event.description))
         return Plan({**arguments, **notice.arguments}, f"Add: {_described(shown)}", lines, execute, host={"uid": event.uid, **notice.host})
 
     def _calendar(self, call: Call) -> CalendarInfo:
@@ -135,7 +140,7 @@ class Writing:
             raise Quoting(f'"{info.full_name}" can only be read. Nothing was done. Ask who shares it to let you write.')
         return info
 
-    def _lines(self, event: Event, scope: Scope, notes: tuple[str, ...], notice: Notice) -> Lines:
+    def _lines(self, event: Event, scope: Scope, notes: tuple[str, ...], notice: Notice, more: Lines = ()) -> Lines:
         lines = [("Title", event.title), ("When", span_text(event.span))]
         if event.location:
             lines.append(("Where", event.location))
@@ -146,7 +151,7 @@ class Writing:
         others = self._accounts.attended(self._accounts.query(event.span).events) if event.is_busy else ()
         if overlaps := tuple(other for other in clashes(others, event.span, but=event.id) if other.uid != event.uid):
             lines.append(("Overlaps", clashes_text(overlaps)))
-        return (*lines, ("Calendar", event.calendar_name), *notice.lines)
+        return (*lines, *more, ("Calendar", event.calendar_name), *notice.lines)
 
 
 def _scope(call: Call, event: Event) -> Scope:

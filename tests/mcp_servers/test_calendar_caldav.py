@@ -178,9 +178,10 @@ def test_who_is_told_must_be_said_where_a_server_writes_to_guests(alone: Calenda
     server.schedules = True
     server.put(PATH, MEETING.format(more=GUESTS))
     unsaid = '"Meeting" has guests who can be told (sue@example.org). Say notify: all or none.'
-    for name in ("update_event", "change_event"):
-        assert refused(alone, name, event="meeting", new_when="11:00") == unsaid
-    assert refused(alone, "delete_event", event="meeting") == unsaid
+    elsewhere = unsaid.replace("none.", "none (with {}).")
+    assert refused(alone, "change_event", event="meeting", new_when="11:00") == unsaid
+    assert refused(alone, "update_event", event="meeting", new_when="11:00") == elsewhere.format("change_event")
+    assert refused(alone, "delete_event", event="meeting") == elsewhere.format("remove_event")
     with pytest.raises(Quoting):  # who invites named it, so it leaves the server in a block
         done(alone, "delete_event", event="meeting")
     new = {"title": "x", "when": "friday", "guests": "sue@example.org"}

@@ -36,8 +36,11 @@ def test_the_last_day_but_one_that_there_is_can_be_asked_for(tmp_path: Path) -> 
 def test_a_night_is_free_for_as_long_as_it_really_lasts(tmp_path: Path, now: datetime, night: str, real_minutes: int) -> None:
     calendars = Calendars(write(tmp_path))
     day = "Sun 29 Mar 2026" if now == MARCH else "Sun 25 Oct 2026"
-    fits, too_long = (told(calendars, now, "find_time", when=night, duration=f"{real_minutes + more} minutes") for more in (0, 1))
-    assert fits.startswith(f"{day}: free 01:00-04:00\nBest: {day} 01:00-04:00\n")
+    shorter, fits, too_long = (
+        told(calendars, now, "find_time", when=night, duration=f"{real_minutes + more} minutes") for more in (-1, 0, 1)
+    )
+    assert shorter.startswith(f"{day}: free 01:00-04:00\nBest: {day} 01:00-03:59\n")
+    assert fits.startswith(f"{day} 01:00-04:00: free\n")
     assert too_long.startswith(f"{day}: no free time\n")
 
 

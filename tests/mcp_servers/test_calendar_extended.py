@@ -224,6 +224,25 @@ def test_free_time_keeps_a_distance_from_events_and_to_other_hours(week: Calenda
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "free", "looked"),
+    [
+        ({"when": "monday", "hours": "9am-5:30 pm"}, "09:00-12:00, 13:00-17:30", "; 09:00-17:30"),
+        ({"when": "monday afternoon", "hours": "9 to 15"}, "13:00-15:00", "; 09:00-15:00"),
+        ({"when": "monday evening"}, "18:00-22:00", ""),
+        ({"when": "monday at 17:00 to 20:00", "duration": "30 minutes"}, "17:00-20:00", ""),
+        ({"when": "monday to saturday"}, "09:00-12:00, 13:00-18:00", "; 09:00-18:00; weekends left out"),
+    ],
+)
+def test_what_a_search_for_free_time_went_by_is_what_is_said(week: Calendars, said: dict[str, str], free: str, looked: str) -> None:
+    told = done(week, "find_time", **said).split("\n")
+    assert (told[0], told[-1]) == (f"Mon 23 Nov 2026: free {free}", f"Looked at personal{looked}")
+
+
+def test_one_span_that_is_asked_about_names_no_hours(week: Calendars) -> None:
+    assert done(week, "find_time", when="monday at 20:00", hours="9-17").endswith("20:00-21:00: free\nLooked at personal")
+
+
 def test_the_best_times_touch_other_events_split_nothing_and_come_early(mine: Calendars) -> None:
     for title, when in (
         ("a", "monday 9:00-10:00"),

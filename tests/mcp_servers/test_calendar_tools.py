@@ -175,3 +175,18 @@ def test_one_span_is_free_or_busy(week: Calendars) -> None:
 def test_a_title_that_hides_something_is_stored_without_it(calendars: Calendars) -> None:
     hidden = "Lunch\u202e\u200b\U000e0041\x07 now"
     assert text_of(calendars.create_event, title=hidden, when="friday") == "Created: Lunch now, Fri 27 Nov 2026 all day"
+
+
+def test_a_span_that_is_longer_than_what_is_looked_for_is_searched(week: Calendars) -> None:
+    assert text_of(week.find_free_time, when="monday 11 to 15", duration="1 hour") == "Mon 23 Nov 2026: free 11:00-12:00, 13:00-15:00"
+    assert text_of(week.find_free_time, when="monday 12 to 13", duration="1 hour").startswith("Mon 23 Nov 2026 12:00-13:00: busy, Lunch")
+    assert text_of(week.find_free_time, when="monday 12 to 15").startswith("Mon 23 Nov 2026 12:00-15:00: busy, Lunch")
+
+
+def test_over_several_days_nights_are_not_free_time_whatever_hours_it_begins_and_ends_at(week: Calendars) -> None:
+    assert text_of(week.find_free_time, when="monday 3pm to wednesday noon", duration="2 hours").split("\n") == [
+        "Mon 23 Nov 2026: free 15:00-18:00",
+        "Tue 24 Nov 2026: free 09:00-12:00, 13:00-18:00",
+        "Wed 25 Nov 2026: free 09:00-12:00",
+    ]
+    assert text_of(week.find_free_time, when="monday evening") == "Mon 23 Nov 2026: free 18:00-22:00"
