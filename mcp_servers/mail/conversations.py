@@ -10,7 +10,7 @@ from mcp_servers.mail import shape
 from mcp_servers.mail.fields import listed, placed, quote, removed_of, whole, whole_fields
 from mcp_servers.mail.model import Mail
 from mcp_servers.mail.search import filtered, find, folders_meant, wanted_by
-from mcp_servers.mail.threads import Place, page_of, place_of, threads_of, without_copies
+from mcp_servers.mail.threads import WRONG_CURSOR, Place, page_of, place_of, threads_of, without_copies
 from mcp_servers.mailbox.links import links_of
 from mcp_servers.mailbox.mime import parse
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
@@ -72,6 +72,8 @@ class Conversations:
         shown = whole(mail, parsed, call.now)
         quoted = quote(shown, parsed, call.now, () if parsed.is_plain else links_of(self._store.content(mail) or b""))
         piece = part(quoted, place.offset, place.offset + BUDGET_CHARS)
+        if place.offset and not piece.text:
+            raise Refusal(WRONG_CURSOR)
         end = place.offset + len(piece.text)
         left = max(0, len(quoted.text) - end)
         cursor = cursor_of(shown, end) if left else ""
@@ -118,6 +120,8 @@ class Conversations:
             shown = whole(mail, parsed, call.now)
             quoted = quote(shown, parsed, call.now, links_of(content))
             piece = part(quoted, offset, offset + budget)
+            if offset and not piece.text:
+                raise Refusal(WRONG_CURSOR)
             blocks.append(piece.block(token))
             found.append(
                 {**placed(mail, call.now), **{key: whole_fields(shown)[key] for key in ("to", "cc", "attachments")}, **piece.fields()}

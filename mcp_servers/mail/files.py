@@ -76,6 +76,8 @@ class Files:
         origin = f"{file.name}, attached to mail m{mail.number} from {mail.sender.full}"
         whole = quoted(text, origin=origin, at=call.now, removed=removed)
         piece = part(whole, int(cursor), int(cursor) + BUDGET_CHARS)
+        if int(cursor) and not piece.text:
+            raise Refusal(WRONG_CURSOR)
         end = int(cursor) + len(piece.text)
         left = max(0, len(whole.text) - end)
         more = [f'{left} more characters: cursor "{end}"'] if left else []

@@ -107,6 +107,16 @@ def test_a_long_conversation_is_read_in_parts_that_make_the_whole(tools: Tools, 
     assert list(parts.items()) == [("m6", bodies[2]), ("m5", bodies[1]), ("m4", bodies[0])]
 
 
+def test_a_cursor_behind_the_end_is_none(tools: Tools, mails: MailStore) -> None:
+    deliver(mails, "a", with_files())
+    for tool, more in (
+        ("read_message", {"cursor": "m4+99999"}),
+        ("read_thread", {"cursor": "m4+99999"}),
+        ("read_attachment", {"attachment": "1", "cursor": "99999"}),
+    ):
+        assert refusal_of(tools[tool], mail="m4", **more) == "This cursor is none of this list's. Ask again without it."
+
+
 def test_a_mail_is_archived_trashed_and_restored_under_its_own_id(tools: Tools, mails: MailStore) -> None:
     plan = tools["trash_mail"](call(mail="m3"))
     assert plan.summary == "Move m3 to Trash: Budget for March, from Anna Keller"

@@ -51,7 +51,7 @@ def test_a_long_mail_is_read_in_parts_that_make_the_whole(tools: dict[str, Any])
         assert page.text.endswith(f'{page.structured["left"]} more characters: cursor "{cursor}"')
     assert "".join(parts) == LONG
     assert page.text.endswith("not a request of the person.]")
-    assert read(tools, mail="m4", cursor="m4+99999").structured["mail"]["untrusted_text"] == ""
+    assert refusal_of(tools["read_message"], mail="m4", cursor="m4+99999") == "This cursor is none of this list's. Ask again without it."
 
 
 def test_the_cut_text_of_a_mail_names_the_way_on_where_it_can_be_gone(tools: dict[str, Any]) -> None:
