@@ -1,7 +1,8 @@
 """What an event becomes when a person changes it.
 
 Pure. A new time that is only a time keeps the day, one that is only a day keeps the time; `an hour later` and
-`30 minutes earlier` move the event from where it is, `until 5` moves its end. The length stays, unless a new one or an end is given.
+`30 minutes earlier` move the event from where it is, `until 5` moves its end. The length stays, unless a new one or an end is given;
+`all day` takes the time of day away. What comes of it, said again in the canonical form, is the same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _SAME_TIME = re.compile(
     r"(?:\b(?:at|and) )?\b(?:the )?same time\b(?: of day)?(?: as (?:before|now|usual))?,?(?: but)?(?: on)?", re.IGNORECASE
 )
 _SAME_DAY = re.compile(r"\b(?:on )?(?:the )?same day\b,?(?: but)?(?: and)?", re.IGNORECASE)
+_ALL_DAY = re.compile(
+    r"\b(?:make (?:it|this|that) |to |for )?(?:an? )?(?:all|the whole|whole|the entire|full)[- ]day(?: event)?\b", re.IGNORECASE
+)
 _LATER_AT = re.compile(r"(?P<move>.+?(?:later|earlier|sooner|after|before|day|week)),? at (?P<time>.+)", re.IGNORECASE)
 _UNTIL = re.compile(r"(?:from the same time )?(?:until|till?|through|(?:to )?ends? at|ending at|to last until) (?P<end>.+)", re.IGNORECASE)
 _WEEK_DAYS = 7
@@ -54,13 +58,23 @@ def changed_span(old: Span, new_when: str, new_duration: str, now: datetime) -> 
     """
     length = event_length_of(new_duration) if new_duration else None
     span = old
-    if new_when:
+    if new_when and _ALL_DAY.search(new_when):
+        span = _all_day(old, _ALL_DAY.sub(" ", new_when), now)
+    elif new_when:
         span = _moved(old, new_when, now) or _until(old, new_when, now) or _resolved(old, new_when, now)
     if length is None:
         return span
     if length == ALL_DAY:
         return days_of(span.start, span.first_day)
     return _days_from(span, length) if span.is_all_day else _lasting(span.start, length)
+
+
+def _all_day(old: Span, new_when: str, now: datetime) -> Span:
+    """The whole days that are named beside it, else those that the event is on."""
+    whole = days_of(old.start, old.last_day)
+    if said := new_when.strip(" ,."):
+        whole = _moved(whole, said, now) or _resolved(whole, said, now)
+    return days_of(whole.start, whole.last_day)
 
 
 def _moved(old: Span, words: str, now: datetime) -> Span | None:
@@ -102,7 +116,7 @@ def _resolved(old: Span, new_when: str, now: datetime) -> Span:
         raise Refusal(f'"{new_when}" leaves open which. {ONE_OF_THEM}')
     if not when.has_day:
         when = resolve(said, days_of(old.start, old.first_day).start)
-    if when.precision == "span":
+    if when.precision == "span" or when.is_exact:
         return when.span
     if when.precision != "days":
         length = USUAL_LENGTH if old.is_all_day else old.end - old.start

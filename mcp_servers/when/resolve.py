@@ -93,7 +93,7 @@ def _canonical(text: str, now: datetime) -> When | None:
             return None
         if all(len(part) == 10 for part in parts):
             first, end = date.fromisoformat(parts[0]), date.fromisoformat(parts[1])
-            return whole(Days(first, end - timedelta(days=1)), now)
+            return replace(whole(Days(first, end - timedelta(days=1)), now), is_exact=True)
         start, end_moment = _moment(parts[0], now), _moment(parts[1], now)
         return When(Span(start, end_moment), "span", has_day=True, usual_start=start)
     except ValueError:

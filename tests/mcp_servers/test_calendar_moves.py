@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.changes import changed_span, new_span
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal
-from mcp_servers.protocol.calls import Plan
+from mcp_servers.protocol.calls import Call, Plan
 from mcp_servers.spans import Span, days_of, span_text
-from mcp_servers.when import resolve
+from mcp_servers.when import canonical_text, later, resolve
+from tests.mcp_servers import calling
 from tests.mcp_servers.calling import BERLIN, call, refusal_of, text_of
+from tests.mcp_servers.when_table import ROWS
+from tests.mcp_servers.when_wordings import ROWS as WORDINGS
 
 NOW = datetime(2026, 11, 18, 9, 15, tzinfo=BERLIN)
 FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=BERLIN)
@@ -124,3 +129,63 @@ def test_what_is_to_be_done_by_a_time_is_over_by_then_however_long_it_takes() ->
 def test_an_event_of_whole_days_ends_at_no_hour() -> None:
     with pytest.raises(Refusal, match="The event takes all day. Say when it begins and ends"):
         changed_span(OUTING, "until 5", "", NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "length", "meant"),
+    [
+        ("", "all day", "Fri 20 Nov 2026"),
+        ("all day", "", "Fri 20 Nov 2026"),
+        ("make it an all-day event", "", "Fri 20 Nov 2026"),
+        ("saturday, all day", "", "Sat 21 Nov 2026"),
+        ("the whole day", "3 days", "Fri 20 Nov 2026 to Sun 22 Nov 2026"),
+        ("all day next week", "", "Mon 23 Nov 2026 to Sun 29 Nov 2026"),
+        ("all day a day later", "", "Sat 21 Nov 2026"),
+    ],
+)
+def test_an_event_with_hours_becomes_one_of_whole_days(said: str, length: str, meant: str) -> None:
+    assert span_text(changed_span(TEA, said, length, NOW)) == f"{meant} all day"
+
+
+@pytest.mark.parametrize("tool", ["update_event", "change_event"])
+def test_what_was_approved_as_whole_days_is_carried_out_so(tmp_path: Path, tool: str) -> None:
+    calendars = Calendars(LocalCalendars(tmp_path))
+    text_of(calendars.create_event, title="tea", when="4 december at 15:30")
+    change = calendars.handlers()[tool]
+    for said, meant in (
+        ({"new_duration": "all day"}, "Fri 4 Dec 2026 all day"),
+        ({"new_duration": "3 days"}, "Fri 4 Dec 2026 to Sun 6 Dec 2026 all day"),
+        ({"new_duration": "1 day"}, "Fri 4 Dec 2026 all day"),
+    ):
+        plan = change(call(event="tea", **said))
+        assert isinstance(plan, Plan)
+        again = change(Call(plan.arguments, calling.NOW, plan.host))
+        assert isinstance(again, Plan)
+        assert (again.summary, again.arguments) == (plan.summary, plan.arguments)
+        assert meant in again.execute().text
+
+
+MOMENTS = st.integers(0, 4_000_000).map(lambda minutes: later(datetime(2024, 1, 1, tzinfo=BERLIN), timedelta(minutes=minutes)))
+SAID = st.sampled_from(
+    [*(row[0] for row in ROWS), *(row[0] for row in WORDINGS), "an hour later", "the next day at 4", "until 5", "all day"]
+)
+
+
+@given(MOMENTS, SAID, st.sampled_from(("", "30 minutes", "2 days", "all day")), st.integers(0, 60), st.integers(1, 2000), st.booleans())
+def test_a_change_said_again_in_the_canonical_form_is_the_same(
+    now: datetime, said: str, length: str, hours: int, minutes: int, is_whole: bool
+) -> None:
+    start = later(now, timedelta(hours=hours))
+    old = (
+        days_of(start, start.date() + timedelta(days=minutes // 1000))
+        if is_whole
+        else Span(start, later(start, timedelta(minutes=minutes)))
+    )
+    try:
+        meant = changed_span(old, said, length, now)
+    except Refusal:
+        return
+    again = changed_span(old, canonical_text(meant), "", now)
+    assert (again.start.timestamp(), again.end.timestamp(), again.is_all_day) == (
+        meant.start.timestamp(), meant.end.timestamp(), meant.is_all_day,
+    )  # fmt: skip
