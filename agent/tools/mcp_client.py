@@ -32,7 +32,7 @@ from agent.tools.patience import Patience
 from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
-from agent.tools.transports import http_problem
+from agent.tools.starting import start_problem
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class ServerConnection:
         except Exception as error:  # noqa: BLE001 - the owner's top loop: one bad server must not end the others.
             line = f"it did not start within {self.spec.start_timeout_s:g} s" if isinstance(error, TimeoutError) else _first_line(error)
             log.warning("server %s: %s", self.spec.name, line)
-            self.problem = "" if has_started else http_problem(self.spec.url, _first(error)) or line
+            self.problem = "" if has_started else start_problem(self.spec, _first(error), self._log_file()) or line
         finally:
             self._settled.set()
 

@@ -17,7 +17,7 @@ import httpx2
 from pydantic import SecretStr
 
 from agent.tools.spec import ServerSpec
-from config.trust import trust_of, why_untrusted
+from config.trust import trust_of
 
 if TYPE_CHECKING:
     from mcp import StdioServerParameters
@@ -76,15 +76,6 @@ async def over_http(spec: ServerSpec, token: SecretStr | None) -> AsyncGenerator
 def token_name(server: str) -> str:
     """The secret that a server at an address is shown."""
     return f"server_{''.join(letter if letter.isalnum() else '_' for letter in server.lower())}_token"
-
-
-def http_problem(url: str, error: BaseException) -> str:
-    """What went wrong on the way to an address, in words; empty where it is something else."""
-    if not isinstance(error, httpx2.TransportError):
-        return ""
-    if why_untrusted(url, error):
-        return f"the certificate of {url} is not trusted: name the file that vouches for it as `ca` of this server"
-    return f"{url} does not answer ({str(error) or type(error).__name__})"
 
 
 @asynccontextmanager

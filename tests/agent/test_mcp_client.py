@@ -125,10 +125,13 @@ async def test_servers_that_hang_or_cannot_start_hold_up_nobody_and_are_named(tm
         ServerSpec("quitter", (sys.executable, "-c", "pass")),
     ]
     with anyio.fail_after(60):
-        async with Toolbox(specs).running() as box:
+        async with Toolbox(specs, log_dir=tmp_path).running() as box:
             assert {tool.server for tool in await box.tools()} == {"calendars"}
-            assert list(box.problems()) == ["mail", "missing", "quitter"]
-            assert box.problems()["mail"] == "it did not start within 3 s"
+            assert box.problems() == {
+                "mail": "it did not start within 3 s",
+                "missing": "its command 'no-such-program-anywhere' was not found: install it, or name its whole path in agent.toml",
+                "quitter": f"its command {sys.executable!r} ended as it started; {tmp_path / 'server-quitter.log'} has what it wrote",
+            }
             assert (await call(box, "list_events")).startswith("list_events")
             with pytest.raises(ToolUnavailable):
                 await call(box, "no_such_tool")
