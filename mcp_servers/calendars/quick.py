@@ -20,6 +20,7 @@ from mcp_servers.calendars.repeats import REPEAT, first_days
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.when import Contradiction, When, resolve
+from mcp_servers.when.words import NUMBERS
 
 MAX_WORDS = 60
 _LONGEST_TIME = 9
@@ -28,6 +29,7 @@ _REMIND = re.compile(
     r",?\s*(?:and )?\b(?:please )?remind(?: me| us)?(?: of it)? (?P<lead>.+?) (?:before(?:hand)?|earlier|ahead|in advance)\b", re.IGNORECASE
 )
 _COUNT = re.compile(r",?\s*\b(?:for )?(?P<count>\d{1,3}) times\b", re.IGNORECASE)
+_FOR = re.compile(rf",?\s*\b(?P<reach>for (?:the next )?(?:\d{{1,3}}|an?|{'|'.join(NUMBERS)}) (?:day|week|month|year)s?)\b", re.IGNORECASE)
 _UNTIL = re.compile(r",?\s*\b(?:until|till) (?P<last>.+)$", re.IGNORECASE)
 _MOST_UNTIL_WORDS = 4
 _LINKS = frozenset("at in on for from to and the a an with by of until till".split())
@@ -98,6 +100,9 @@ def _without_repeat(words: str, now: datetime) -> tuple[str, str]:
     words, count = _taken(words, _COUNT)
     if count is not None:
         return words, f"{match[0]}, {count['count']} times"
+    words, reach = _taken(words, _FOR)
+    if reach is not None:
+        return words, f"{match[0]} {reach['reach']}"
     until = _UNTIL.search(words)
     if until is None:
         return words, match[0]

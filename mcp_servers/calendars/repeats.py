@@ -13,8 +13,9 @@ from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends.starts import Starts
 from mcp_servers.calendars.rules import DAYS, Rule
 from mcp_servers.errors import Refusal
-from mcp_servers.spans import DAY_NAMES, Span, day_text
-from mcp_servers.when import resolve
+from mcp_servers.spans import DAY_NAMES, Span, day_text, days_of
+from mcp_servers.when import moved, resolve
+from mcp_servers.when.words import NUMBERS
 
 _FULL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
@@ -26,8 +27,27 @@ _WORKING_DAYS = ",".join(DAYS[:5])
 _DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DAY_LIST = rf"{_DAY}(?:(?:,| and|, and) {_DAY}|,{_DAY})*"
+_COUNT = r"(?:other|second|third|fourth|\d{1,3}|two|three|four|five|six)"
+_SAID_OTHERWISE = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (r" ?& ?", " and "),
+        (r"\bbi-weekly\b", "biweekly"),
+        (r"\b(?:once|one time) (?:a|an|per|every) (?=day|week|month|year)", "every "),
+        (r"\b(?:quarterly|every quarter)\b", "every 3 months"),
+        (r"\bevery day (?:except|but)(?: not)?(?: on| at)?(?: the)? weekends?\b", "every weekday"),
+        (r"\bevery weekends?\b", "every saturday and sunday"),
+        (r"\bevery (?:second|2nd) (?=day|week|month|year)", "every 2 "),
+        (r"\bevery (?:third|3rd) (?=day|week|month|year)", "every 3 "),
+        (r"\bevery (?:fourth|4th) (?=day|week|month|year)", "every 4 "),
+        (r"(?<=\d) ?x$", " times"),
+        (r"\btwice$", "2 times"),
+        *((rf"\b{word} (?=days?\b|weeks?\b|months?\b|years?\b|times$)", f"{number} ") for word, number in NUMBERS.items()),
+    )
+)
 _TIMES = re.compile(r",?\s*\b(?:for )?(\d{1,3}) times$")
 _UNTIL = re.compile(r",?\s*\b(?:until|till|up to) (.+)$")
+_FOR = re.compile(r",?\s*\bfor (?:the next )?(?P<count>\d{1,3}|an?) (?P<unit>day|week|month|year)s?$")
 _EVERY_UNIT = re.compile(r"every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>day|week|month|year)s?(?: on (?:the )?(?P<on>.+))?")
 _EVERY_DAYS = re.compile(rf"every (?P<other>other )?(?P<days>{_DAY_LIST})")
 _NTH_DAY = re.compile(rf"(?:every |the )?(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})(?: of (?:the|every|each) month)?")
@@ -36,8 +56,10 @@ _DAY_OF_MONTH = re.compile(
 )
 REPEAT = re.compile(
     rf"\b(?:(?:on )?(?:the )?(?:last day|\d{{1,2}}(?:st|nd|rd|th)) of (?:every|each) (?:other |\d{{1,3}} )?months?"
-    rf"|(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month|daily|weekly|monthly|yearly|annually|fortnightly|biweekly"
-    rf"|(?:every|each) (?:weekday|working day|(?:other |\d{{1,3}} )?(?:days?|weeks?|months?|years?)\b"
+    rf"|(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month"
+    r"|daily|weekly|monthly|yearly|annually|fortnightly|bi-?weekly|quarterly"
+    r"|once (?:a|an|per|every) (?:day|week|month|year)"
+    rf"|(?:every|each) (?:weekday|weekends?|working day|(?:{_COUNT} )?(?:days?|weeks?|months?|years?)\b"
     rf"(?: on (?:the )?(?:{_DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?(?!\w| (?:of )?{_MONTH})|(?:{'|'.join(_ORDINALS)}) {_DAY}))?"
     rf"|(?:other )?{_DAY_LIST}|(?:{'|'.join(_ORDINALS)}) {_DAY})"
     rf"(?: of (?:the|every|each) month)?)\b",
@@ -45,6 +67,7 @@ REPEAT = re.compile(
 )
 """Where a sentence says that something repeats."""
 _EVERY_WORKING_DAY = re.compile(r"\b(?:week|working )days?\b", re.IGNORECASE)
+_EVERY_WEEKEND = re.compile(r"\bevery weekends?\b|\beach weekends?\b", re.IGNORECASE)
 _NTH_IN = re.compile(rf"\b(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})\b", re.IGNORECASE)
 _NUMBERED_IN = re.compile(r"\b(?P<on>last day|\d{1,2}(?:st|nd|rd|th))\b", re.IGNORECASE)
 _DAYS_OF_EVERY_MONTH = 28
@@ -90,6 +113,8 @@ def first_days(text: str) -> list[str]:
     """The days that words for how often name, in words of human time: one of them is when it begins."""
     if _EVERY_WORKING_DAY.search(text):
         return list(_FULL_DAYS[:5])
+    if _EVERY_WEEKEND.search(text):
+        return list(_FULL_DAYS[5:])
     if match := _NTH_IN.search(text):
         return [f"{match['nth'].lower()} {match['day'].rstrip('s').lower()} of the month"]
     if match := _NUMBERED_IN.search(text):
@@ -123,6 +148,8 @@ def words_of_rule(text: str, zone: tzinfo | None) -> str:
 
 def _said(text: str, span: Span, now: datetime) -> Rule:
     words = re.sub(r"\s+", " ", text.strip().lower()).replace("each ", "every ")
+    for pattern, said in _SAID_OTHERWISE:
+        words = pattern.sub(said, words)
     if words == "none":
         raise Refusal("A series is not made one event. Call remove_event for the second of its times, with scope following.")
     words, end = _end_of(words, span, now)
@@ -138,11 +165,17 @@ def _end_of(words: str, span: Span, now: datetime) -> tuple[str, Rule]:
     if match := _TIMES.search(words):
         return words[: match.start()], {"COUNT": match[1]}
     if match := _UNTIL.search(words):
-        last = resolve(match[1], now).span.last_day
-        starts = Starts.of_span(span)
-        evening = datetime(last.year, last.month, last.day) + timedelta(days=1, seconds=-1)  # noqa: DTZ001 - a wall time
-        return words[: match.start()], {"UNTIL": starts.until(evening)}
+        return words[: match.start()], _ended(resolve(match[1], now).span.last_day, span)
+    if match := _FOR.search(words):
+        count = int(match["count"]) if match["count"].isdecimal() else 1
+        after = moved(span.first_day, count, match["unit"])
+        return words[: match.start()], {} if after is None else _ended(after - timedelta(days=1), span)
     return words, {}
+
+
+def _ended(last: date, span: Span) -> Rule:
+    evening = datetime(last.year, last.month, last.day) + timedelta(days=1, seconds=-1)  # noqa: DTZ001 - a wall time
+    return {"UNTIL": Starts.of_span(span).until(evening)}
 
 
 def _course(words: str, span: Span) -> Rule | None:
@@ -158,10 +191,14 @@ def _course(words: str, span: Span) -> Rule | None:
         return None
     count = "2" if match["other"] else match["count"] or "1"
     rule: Rule = {"FREQ": _UNITS[match["unit"]], **({"INTERVAL": str(int(count))} if int(count) != 1 else {})}
-    return rule if match["on"] is None else _on(rule, match["on"])
+    return rule if match["on"] is None else _on(rule, match["on"], span)
 
 
-def _on(rule: Rule, on: str) -> Rule | None:
+def _on(rule: Rule, on: str, span: Span) -> Rule | None:
+    if rule["FREQ"] == "YEARLY":
+        day = resolve(on, days_of(span.start, span.first_day).start).span.first_day
+        # A date that is not the first time's stays in the rule, which is refused for it.
+        return rule if day == span.first_day else {**rule, "BYMONTH": str(day.month), "BYMONTHDAY": str(day.day)}
     if rule["FREQ"] == "WEEKLY" and re.fullmatch(_DAY_LIST, on):
         return {**rule, "BYDAY": _days_in(on)}
     if rule["FREQ"] != "MONTHLY":

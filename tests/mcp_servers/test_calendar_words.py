@@ -35,6 +35,21 @@ def at(when: str) -> Span:
         ("30 november at 9", "every month on the last day", "FREQ=MONTHLY;BYMONTHDAY=-1", "every month on the last day"),
         ("monday at 9", "yearly", "FREQ=YEARLY", "every year"),
         ("monday at 9", "weekly until 31 december", "FREQ=WEEKLY;UNTIL=20261231T225959Z", "every week, until Thu 31 Dec 2026"),
+        ("monday at 9", "every two weeks", "FREQ=WEEKLY;INTERVAL=2", "every 2 weeks"),
+        ("monday at 9", "every second week", "FREQ=WEEKLY;INTERVAL=2", "every 2 weeks"),
+        ("monday at 9", "bi-weekly", "FREQ=WEEKLY;INTERVAL=2", "every 2 weeks"),
+        ("monday at 9", "every third day", "FREQ=DAILY;INTERVAL=3", "every 3 days"),
+        ("monday at 9", "once a week", "FREQ=WEEKLY", "every week"),
+        ("monday at 9", "quarterly", "FREQ=MONTHLY;INTERVAL=3", "every 3 months"),
+        ("monday at 9", "every mon, wed & fri", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "every week on Mon, Wed and Fri"),
+        ("saturday at 12", "every weekend", "FREQ=WEEKLY;BYDAY=SA,SU", "every week on Sat and Sun"),
+        ("monday at 9", "every day except weekends", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "every weekday"),
+        ("monday at 9", "weekly, 5x", "FREQ=WEEKLY;COUNT=5", "every week, 5 times"),
+        ("monday at 9", "weekly six times", "FREQ=WEEKLY;COUNT=6", "every week, 6 times"),
+        ("monday at 9", "weekly for 6 weeks", "FREQ=WEEKLY;UNTIL=20270103T225959Z", "every week, until Sun 3 Jan 2027"),
+        ("monday at 9", "every day for a month", "FREQ=DAILY;UNTIL=20261222T225959Z", "every day, until Tue 22 Dec 2026"),
+        ("23 november at 9", "every year on 23 november", "FREQ=YEARLY", "every year"),
+        ("23 november at 9", "every year on the 23rd of november", "FREQ=YEARLY", "every year"),
         ("monday at 9", "FREQ=MONTHLY;BYSETPOS=-1;BYDAY=MO,TU", "", "FREQ=MONTHLY;BYSETPOS=-1;BYDAY=MO,TU"),
     ],
 )
@@ -52,7 +67,19 @@ def test_what_is_said_of_a_rule_means_that_rule(unit: str, count: int, end: str)
 
 
 @pytest.mark.parametrize(
-    "said", ["now and then", "every florp", "every 0 days", "every month on the 40th", "FREQ=MINUTELY", "RRULE:florp", "every"]
+    "said",
+    [
+        "every year on 24 november",
+        "twice a week",
+        "every week for ages",
+        "now and then",
+        "every florp",
+        "every 0 days",
+        "every month on the 40th",
+        "FREQ=MINUTELY",
+        "RRULE:florp",
+        "every",
+    ],
 )
 def test_what_is_not_understood_is_refused(said: str) -> None:
     with pytest.raises(Refusal):
@@ -86,6 +113,11 @@ def test_days_end_on_days() -> None:
         ("lunch at Nord tomorrow", "lunch", "tomorrow lunch", "Nord", "", ""),
         ("team lunch every friday", "team lunch", "friday lunch", "", "every friday", ""),
         ("lunch break every weekday at 12", "lunch break", "monday lunch break at 12", "", "every weekday", ""),
+        ("market every weekend at 10", "market", "saturday at 10", "", "every weekend", ""),
+        ("retro every two weeks on friday at 3pm", "retro", "friday at 3pm", "", "every two weeks on friday", ""),
+        ("review quarterly 1 december at 9", "review", "1 december at 9", "", "quarterly", ""),
+        ("yoga every tuesday at 19:00 for six weeks", "yoga", "tuesday at 19:00", "", "every tuesday for six weeks", ""),
+        ("yoga every tuesday at 19:00 for 90 minutes", "yoga", "tuesday at 19:00 for 90 minutes", "", "every tuesday", ""),
         ("call Bo before lunch tomorrow", "call Bo", "before lunch tomorrow", "", "", ""),
         ("Review at lunch tomorrow", "Review", "at lunch tomorrow", "", "", ""),
     ],
