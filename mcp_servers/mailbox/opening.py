@@ -23,6 +23,8 @@ MAX_PARTS = 20_000
 _MAX_HEAD_BYTES = 1024 * 1024
 _MAX_HEADER_CHARS = 16_384
 """The library's header parser takes time by the square of the length; no header that a person's mail has is longer."""
+_LEAST_HEADER_CHARS = 80
+"""As what a header counts at least: a short one takes as long to be read as a line of a long one."""
 _MAX_MIME_HEADER_CHARS = 2048
 """Of those that say what a part is: they are read again and again."""
 _MAX_KEPT_CHARS = 512
@@ -55,12 +57,31 @@ def _read_header(name: str, value: str) -> Any:
 
 def header(message: EmailMessage, name: str) -> str:
     """The first header of that name, decoded; empty where there is none, or none that can be read."""
-    return next(iter(headers(message, name)), "")
+    return next(_headers(message, name), "")
 
 
 def headers(message: EmailMessage, name: str) -> tuple[str, ...]:
-    """Every header of that name, decoded: one that should stand once may stand twice, and each program goes by another of the two."""
-    return tuple(_decoded(name, str(value)) for key, value in message.raw_items() if key.lower() == name.lower())
+    """Every header of that name, decoded: one that should stand once may stand twice, and each program goes by another of the two.
+
+    All of them together are read as far as one would be.
+    """
+    return tuple(_headers(message, name))
+
+
+def _headers(message: EmailMessage, name: str) -> Iterator[str]:
+    left = _MAX_HEADER_CHARS
+    for value in _raw(message, name):
+        if left > 0:
+            yield _decoded(name, value[:left])
+            left -= max(_LEAST_HEADER_CHARS, len(value))
+
+
+def _is_read_whole(message: EmailMessage, name: str) -> bool:
+    return sum(max(_LEAST_HEADER_CHARS, len(value)) for value in _raw(message, name)) <= _MAX_HEADER_CHARS
+
+
+def _raw(message: EmailMessage, name: str) -> Iterator[str]:
+    return (str(value) for key, value in message.raw_items() if key.lower() == name.lower())
 
 
 def _decoded(name: str, raw: str) -> str:
@@ -88,7 +109,8 @@ def message_of(content: bytes) -> EmailMessage:
 def is_whole(content: bytes, message: EmailMessage) -> bool:
     """Whether nothing of the mail was cut or can be read in two ways, so that who is shown it sees what others will be sent."""
     bare = without_bom(content)
-    return _bounded(bare) is bare and all(map(_is_clear, own_parts(message)))
+    is_for_all = all(_is_read_whole(message, name) for name in ("To", "Cc", "Bcc", "Reply-To"))
+    return _bounded(bare) is bare and is_for_all and all(map(_is_clear, own_parts(message)))
 
 
 def _is_clear(part: EmailMessage) -> bool:

@@ -183,7 +183,7 @@ def _sendable(draft: _Draft) -> Letter:
         said = shortened(strange[0], MAX_SAID_CHARS)
         raise Quoting(f'"{said}" in draft d{draft.number} is no address of one person. Write the draft again with one for each.')
     if not draft.is_shown_whole:
-        raise Refusal(f"Draft d{draft.number} has a formatted part that cannot be shown whole. Send it with the program that made it.")
+        raise Refusal(f"Draft d{draft.number} has something that cannot be shown whole. Send it with the program that made it.")
     return letter
 
 

@@ -151,3 +151,13 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
     assert fenced(clean_text(text)).split("\n").count("---") == 2
     assert len(shortened(text, 40)) <= 40
+
+
+def test_recipients_of_several_headers_are_read_as_far_as_those_of_one() -> None:
+    content = b"".join(b"To: p%d@example.org\r\n" % number for number in range(40_000)) + b"\r\nx"
+    parsed = parse(content)
+    assert 100 < len(parsed.to) < 1000
+    assert (
+        parse(b"To: a@example.org\r\nto: b@example.org\r\nCc: c@example.org\r\nCC: d@example.org\r\n\r\nx").cc[-1].address
+        == "d@example.org"
+    )

@@ -110,6 +110,13 @@ def test_a_draft_that_can_be_read_in_two_ways_is_not_sent(outbox: Outbox, mails:
     assert "cannot be shown whole" in refusal_of(outbox.send_draft, draft="d1")
 
 
+@pytest.mark.parametrize("name", ["To", "Bcc"])
+def test_a_draft_to_more_people_than_are_read_is_not_sent_to_some_of_them(outbox: Outbox, mails: MailStore, name: str) -> None:
+    people = ",\r\n ".join(f"person{number}@example.org" for number in range(1000))
+    mails.drafts.add(f"{name}: {people}\r\nSubject: x\r\n\r\ny".encode(), flags="D")
+    assert "cannot be shown whole" in refusal_of(outbox.send_draft, draft="d1")
+
+
 @pytest.mark.parametrize("to", ["=?utf-8?q?a=40example=2Eorg=2C_b=40example=2Eorg?=", "Anna"])
 def test_a_draft_to_what_is_no_address_is_not_sent(outbox: Outbox, mails: MailStore, to: str) -> None:
     mails.drafts.add(f"To: {to}\nSubject: x\n\ny".encode(), flags="D")
