@@ -68,7 +68,7 @@ class TerminalPerson:
             style=STYLE,
             enable_open_in_editor=True,
         )
-        self._approval: PromptSession[str] = PromptSession(history=InMemoryHistory(), style=STYLE)
+        self._approval: PromptSession[str] = PromptSession(history=InMemoryHistory(), style=STYLE, key_bindings=_leaving_by_escape())
 
     async def read(self) -> str:
         """The next message, asked for until there is one."""
@@ -110,7 +110,7 @@ class TerminalPerson:
         return text
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
-        """One line: y or yes is a yes, Ctrl-C ends the turn, everything else is a no. What was typed before it was asked is no answer."""
+        """One line: y or yes is a yes, Ctrl-C or Esc ends the turn, all else is a no. What was typed before it was asked is no answer."""
         try:
             return "yes" if (await self._answer(APPROVE)).lower() in YES else "no"
         except KeyboardInterrupt:
@@ -120,7 +120,7 @@ class TerminalPerson:
             return "no"
 
     async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
-        """A line as `choices.chosen` reads it; one that it cannot read is asked for again, Ctrl-C ends the turn."""
+        """A line as `choices.chosen` reads it; one that it cannot read is asked for again, Ctrl-C or Esc ends the turn."""
         try:
             while (found := chosen(await self._answer(APPROVE_ALL.format(len(asked))), len(asked))) is None:
                 self._screen.line(HINT, "dim")
@@ -149,7 +149,7 @@ class TerminalPerson:
         self._was_taken = True
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
-        """A line for each field; an empty one leaves it as it was suggested, Ctrl-C or Ctrl-D sends nothing."""
+        """A line for each field; an empty one leaves it as it was suggested, Ctrl-C, Esc or Ctrl-D sends nothing."""
         typed: dict[str, str] = {}
         try:
             for each in fields:
@@ -246,6 +246,20 @@ class _WholeHistory(FileHistory):
 
     def store_string(self, string: str) -> None:
         super().store_string(whole(string))
+
+
+def _leaving_by_escape() -> KeyBindings:
+    """A question is left by Esc as an answer is: as by Ctrl-C."""
+    keys = KeyBindings()
+
+    # Not at once: Esc is also how a key with Alt begins.
+    @keys.add("escape", filter=~is_searching)
+    def leave(event: KeyPressEvent) -> None:
+        """End the question without an answer."""
+        event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+
+    del leave
+    return keys
 
 
 def _bindings() -> KeyBindings:

@@ -7,6 +7,8 @@ import re
 import signal
 import stat
 
+import pytest
+
 from agent.service.address import Address
 from config.paths import Home
 from tests.bots.conftest import OpenChat
@@ -95,13 +97,14 @@ def test_ctrl_c_cancels_the_turn_and_only_that_and_keeps_what_was_said_and_typed
     chat.see("Hello there")
 
 
-def test_ctrl_c_at_an_approval_cancels_the_turn(open_chat: OpenChat) -> None:
+@pytest.mark.parametrize("key", ["C-c", "Escape"])
+def test_ctrl_c_or_esc_at_an_approval_cancels_the_turn(open_chat: OpenChat, key: str) -> None:
     chat = open_chat()
     chat.see(">")
     chat.type("add Tea")
     chat.press("Enter")
     chat.see("Approve?")
-    chat.press("C-c")
+    chat.press(key)
     chat.see("Cancelled.")
 
 
