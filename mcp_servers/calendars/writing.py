@@ -96,7 +96,7 @@ class Writing:
 
     def respond_to_invitation(self, call: Call) -> Plan:
         event = find(self._accounts, call)
-        scope = _scope(call, event)
+        scope = _scope(call, event, "this or all")  # no protocol answers for a part of the times
         backend = self._accounts.of(event.account)
         if not backend.addresses:
             raise Refusal(f'Your address in "{event.account}" is not known. Set its address in agent.toml.')
@@ -154,12 +154,12 @@ class Writing:
         return (*lines, *more, ("Calendar", event.calendar_name), *notice.lines)
 
 
-def _scope(call: Call, event: Event) -> Scope:
+def _scope(call: Call, event: Event, choices: str = "this, following or all") -> Scope:
     said = call.text("scope")
     if not event.occurrence:
         return "this"
     if not said:
-        raise Quoting(f'"{event.title}" repeats ({details.repeats_text(event)}). Say scope: this, following or all.')
+        raise Quoting(f'"{event.title}" repeats ({details.repeats_text(event)}). Say scope: {choices}.')
     return cast("Scope", said)
 
 

@@ -14,7 +14,7 @@ from mcp_servers.calendars.server import Calendars
 from mcp_servers.spans import Span
 from mcp_servers.when import resolve
 from tests.fakes.caldav import FakeCalDav
-from tests.mcp_servers.caldav_desk import login
+from tests.mcp_servers.caldav_desk import INVITED, MEETING, PATH, login
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.google_desk import done, planned, refused
 
@@ -93,3 +93,11 @@ def test_events_that_read_the_same_are_told_apart_by_calendar_and_id(tmp_path: P
     )
     assert "10:00-11:00" in done(both, "update_event", event="meeting@example.org", new_when="10:00")
     assert "Tue 24 Nov 2026 09:00-10:00" in done(both, "delete_event", event="other")
+
+
+def test_an_invitation_to_a_series_asks_for_what_it_takes(alone: Calendars, server: FakeCalDav) -> None:
+    server.put(PATH, MEETING.format(more=f"RRULE:FREQ=WEEKLY;COUNT=5\r\n{INVITED}"))
+    said = refused(alone, "respond_to_invitation", event="meeting", answer="accept")
+    assert said == '"Meeting" repeats (every week, 5 times). Say scope: this or all.'
+    for scope in ("this", "all"):
+        assert done(alone, "respond_to_invitation", event="meeting", answer="accept", scope=scope).startswith("Answered accept")
