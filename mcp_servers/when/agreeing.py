@@ -43,7 +43,7 @@ def agreed(weekday: int, dated: Days, today: date, lean: Lean) -> Days:
         if day.weekday() == weekday:
             return Days(day, day)
     known = " and ".join(f"{_date_text(day)} {'' if at else 'is '}a {WEEKDAYS[day.weekday()].title()}" for at, day in enumerate(meant))
-    raise Contradiction(f"{known}; say only the day or only the date{_year_hint(weekday, dated)}.")
+    raise Contradiction(f"{known}; say only the day or only the date{_year_hint(weekday, dated, today, lean)}.")
 
 
 def _days_meant(weekday: int, dated: Days, today: date, lean: Lean) -> list[date]:
@@ -56,12 +56,13 @@ def _days_meant(weekday: int, dated: Days, today: date, lean: Lean) -> list[date
     return [day for day in days if (day >= today if lean == "ahead" else day <= today)] or [dated.first]
 
 
-def _year_hint(weekday: int, dated: Days) -> str:
-    """The year in which they would agree, where none was said."""
+def _year_hint(weekday: int, dated: Days, today: date, lean: Lean) -> str:
+    """The year in which they would agree, where none was said: this one, whose day is over, or the one after the day that was looked at."""
     if dated.left_open != "year":
         return ""
     day = dated.first
-    near = (date_of(day.year + by, day.month, day.day) for by in (-1, 1))
+    years = (year for year in (day.year - 1, day.year + 1) if (year >= today.year if lean == "ahead" else year <= today.year))
+    near = (date_of(year, day.month, day.day) for year in years)
     agreeing = next((other for other in near if other and other.weekday() == weekday), None)
     return f", or the year, too, if {agreeing.year} is meant" if agreeing else ""
 

@@ -59,6 +59,11 @@ def test_the_year_in_which_they_would_agree_is_told_and_not_taken(said: str, lea
     assert resolve(f"{said} {year}", NOW, lean).span.first_day.year == year
 
 
+def test_a_year_that_nobody_plans_for_is_not_told() -> None:
+    with pytest.raises(Contradiction, match=r"only the date\.$"):
+        resolve("monday 24 november", NOW)  # as it was in 2025
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
