@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.routes.nodes import DEFAULT_NODE
-from agent.routes.report import DecisionRow, Explanation, NodeRow
+from agent.routes.report import DecisionRow, Explanation, NodeRow, TierRow
 from bots.plain import one_line
 
 
@@ -21,10 +21,17 @@ def node_lines(node: NodeRow) -> list[str]:
     for tier in node.tiers:
         facts = [tier.model, f"{tier.n_ctx} tokens"] if tier.n_ctx else [tier.model]
         facts += [f"{tier.decode_tps:.0f} tokens/s"] if tier.decode_tps else []
-        facts += ["ready" if tier.is_resident else f"loads in {tier.load_s:.0f} s" if tier.load_s is not None else "not loaded"]
+        # Of a node that does not answer nobody knows whether it is.
+        facts += [_readiness(tier)] if node.health != "down" else []
         facts += [f"not available: {tier.unavailable}"] if tier.unavailable else []
         lines.append(_inner(f"{tier.name}: {', '.join(filter(None, facts))}"))
     return lines
+
+
+def _readiness(tier: TierRow) -> str:
+    if tier.is_resident:
+        return "ready"
+    return f"loads in {tier.load_s:.0f} s" if tier.load_s is not None else "not loaded"
 
 
 def names_of(node: NodeRow) -> list[str]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from agent.routes.report import NodeRow, TierRow
+from bots.route_lines import node_lines
 from config.paths import Home
 from tests.bots.conftest import await_service, end_leftover
 
@@ -59,3 +61,12 @@ def test_the_settings_alone_explain_without_a_service(run: Run) -> None:
     offline = run("routes", "explain", "--offline", "--json", "think #deep")
     assert json.loads(offline.stdout)["tier"] == "balanced"
     assert run("routes", "explain", "--latency", "soon", "x").returncode == 2
+
+
+def test_a_tier_of_a_node_that_is_down_is_not_called_ready() -> None:
+    tier = TierRow(name="x", model="big", n_ctx=8192, is_resident=True, unavailable="", load_s=None, prefill_tps=None, decode_tps=None)
+    node = NodeRow(
+        name="far", use="auto", is_external=False, health="down", why="it does not answer", is_gaming=False, main_tier="x", tiers=(tier,)
+    )
+    assert node_lines(node) == ["far: down (it does not answer)", "  x: big, 8192 tokens"]
+    assert node_lines(node.model_copy(update={"health": "up"}))[1] == "  x: big, 8192 tokens, ready"
