@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -78,13 +78,14 @@ def _parsed(content: bytes) -> Parsed:
     senders = people_in(header(message, "From"))
     of_head = hidden_counts(header(message, "Subject") + header(message, "From"))
     names = _names(files or ())
-    of_rest = hidden_counts("".join([*(text for name in ("To", "Cc", "Reply-To") for text in headers(message, name)), *names]))
+    to, cc, reply_to = (headers(message, name) for name in ("To", "Cc", "Reply-To"))
+    of_rest = hidden_counts("".join([*to, *cc, *reply_to, *names]))
     return Parsed(
         sender=senders[0] if senders else Person("", "unknown"),
-        to=people_of(message, "To"),
-        cc=people_of(message, "Cc"),
+        to=_people(to),
+        cc=_people(cc),
         bcc=people_of(message, "Bcc"),
-        reply_to=people_of(message, "Reply-To"),
+        reply_to=_people(reply_to),
         subject=clean_line(header(message, "Subject")) or NO_SUBJECT,
         sent_at=_date(header(message, "Date")),
         message_id=next(iter(_MESSAGE_ID.findall(header(message, "Message-ID"))), ""),
@@ -100,7 +101,11 @@ def _parsed(content: bytes) -> Parsed:
 
 def people_of(message: EmailMessage, name: str) -> tuple[Person, ...]:
     """Whom the headers of that name say, in all of them: whoever delivers a mail may go by any."""
-    return tuple(person for text in headers(message, name) for person in people_in(text))
+    return _people(headers(message, name))
+
+
+def _people(texts: Iterable[str]) -> tuple[Person, ...]:
+    return tuple(person for text in texts for person in people_in(text))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Pure. The library takes long for what strangers may write: the square of a heade
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -29,6 +28,7 @@ _MAX_MIME_HEADER_CHARS = 2048
 """Of those that say what a part is: they are read again and again."""
 _MAX_KEPT_CHARS = 512
 """Of headers that are remembered: the short ones come again and again."""
+_PEOPLE = frozenset({"to", "cc", "bcc", "reply-to"})
 _ONCE = frozenset({"from", "subject", "content-type", "content-transfer-encoding", "content-disposition"})
 _BOUNDARY = re.compile(rb"\n--")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
@@ -69,19 +69,11 @@ def headers(message: EmailMessage, name: str) -> tuple[str, ...]:
 
 
 def _headers(message: EmailMessage, name: str) -> Iterator[str]:
-    left = _MAX_HEADER_CHARS
-    for value in _raw(message, name):
-        if left > 0:
-            yield _decoded(name, value[:left])
-            left -= max(_LEAST_HEADER_CHARS, len(value))
-
-
-def _is_read_whole(message: EmailMessage, name: str) -> bool:
-    return sum(max(_LEAST_HEADER_CHARS, len(value)) for value in _raw(message, name)) <= _MAX_HEADER_CHARS
-
-
-def _raw(message: EmailMessage, name: str) -> Iterator[str]:
-    return (str(value) for key, value in message.raw_items() if key.lower() == name.lower())
+    left, wanted = _MAX_HEADER_CHARS, name.lower()
+    for key, value in message.raw_items():
+        if key.lower() == wanted and left > 0:
+            yield _decoded(name, str(value)[:left])
+            left -= max(_LEAST_HEADER_CHARS, len(str(value)))
 
 
 def _decoded(name: str, raw: str) -> str:
@@ -109,15 +101,29 @@ def message_of(content: bytes) -> EmailMessage:
 def is_whole(content: bytes, message: EmailMessage) -> bool:
     """Whether nothing of the mail was cut or can be read in two ways, so that who is shown it sees what others will be sent."""
     bare = without_bom(content)
-    is_for_all = all(_is_read_whole(message, name) for name in ("To", "Cc", "Bcc", "Reply-To"))
-    return _bounded(bare) is bare and is_for_all and all(map(_is_clear, own_parts(message)))
+    return _bounded(bare) is bare and _names_all(message) and all(map(_is_clear, own_parts(message)))
 
 
 def _is_clear(part: EmailMessage) -> bool:
-    pairs = [(name.lower(), str(value)) for name, value in part.raw_items()]
-    is_short = all(len(value) <= _MAX_MIME_HEADER_CHARS for name, value in pairs if name.startswith("content-"))
+    once: list[str] = []
+    for name, value in part.raw_items():
+        lower = name.lower()
+        if lower.startswith("content-") and len(str(value)) > _MAX_MIME_HEADER_CHARS:
+            return False
+        if lower in _ONCE:
+            once.append(lower)
     # Of two that say what it is some programs go by the first, others by the last.
-    return is_short and all(count == 1 for name, count in Counter(name for name, _ in pairs).items() if name in _ONCE)
+    return len(once) == len({*once})
+
+
+def _names_all(message: EmailMessage) -> bool:
+    """Whether everybody whom it names is read."""
+    chars: dict[str, int] = {}
+    for name, value in message.raw_items():
+        lower = name.lower()
+        if lower in _PEOPLE:
+            chars[lower] = chars.get(lower, 0) + max(_LEAST_HEADER_CHARS, len(str(value)))
+    return all(count <= _MAX_HEADER_CHARS for count in chars.values())
 
 
 def own_parts(part: EmailMessage) -> Iterator[EmailMessage]:
