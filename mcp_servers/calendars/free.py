@@ -1,7 +1,8 @@
 """Free time between events.
 
 Pure. Only events that take up time count; working hours bound a search over whole days or over more than one day, and any search for
-which they were said; weekends are left out of a search over more than two days, and what is already past is not free.
+which they were said; weekends are left out of a search over more than two days that is not said to begin or end with one, and what is
+already past is not free.
 """
 
 from __future__ import annotations
@@ -38,10 +39,19 @@ def hours_for(period: Span, said: WorkingHours | None, usual: WorkingHours) -> W
     return said or (None if is_within_a_day else usual)
 
 
-def has_weekends_left_out(period: Span) -> bool:
-    """Whether a Saturday or a Sunday lies in a period in which they are not looked at."""
-    days = _days_in(period)
-    return len(days) > _WEEKEND_DAYS and any(day.weekday() >= _SATURDAY for day in days)
+def days_of_search(when: When) -> list[date]:
+    """The days that are looked at: no weekends where there are more than two days, but one that it was said to begin or end with."""
+    days = _days_in(when.span)
+    if len(days) <= _WEEKEND_DAYS:
+        return days
+    kept = {*days[:_WEEKEND_DAYS], *days[-_WEEKEND_DAYS:]} if when.is_from_to else set[date]()
+    named = {_saturday_of(days[0]), _saturday_of(days[-1])}
+    return [day for day in days if day.weekday() < _SATURDAY or (day in kept and _saturday_of(day) in named)]
+
+
+def has_days_left_out(when: When) -> bool:
+    """Whether there are days in the period that are not looked at."""
+    return len(days_of_search(when)) < len(_days_in(when.span))
 
 
 def clashes(events: tuple[Event, ...], span: Span, but: str = "") -> tuple[Event, ...]:
@@ -49,13 +59,11 @@ def clashes(events: tuple[Event, ...], span: Span, but: str = "") -> tuple[Event
     return tuple(event for event in events if event.is_busy and event.id != but and event.span.overlaps(span))
 
 
-def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours: WorkingHours | None) -> tuple[FreeDay, ...]:
+def free_days(when: When, events: tuple[Event, ...], length: timedelta, hours: WorkingHours | None) -> tuple[FreeDay, ...]:
     """The free spans of at least `length` on each day of the period that is looked at, within the hours, if any."""
-    days = _days_in(period)
-    if len(days) > _WEEKEND_DAYS:
-        days = [day for day in days if day.weekday() < _SATURDAY]
+    period = when.span
     searched: list[FreeDay] = []
-    for day in days:
+    for day in days_of_search(when):
         whole = Span(at_minutes(day, 0, period.start), at_minutes(day + timedelta(days=1), 0, period.start))
         window = _common(whole, period)
         if hours is not None:
@@ -67,6 +75,11 @@ def free_days(period: Span, events: tuple[Event, ...], length: timedelta, hours:
 
 def _days_in(period: Span) -> list[date]:
     return [period.first_day + timedelta(days=offset) for offset in range((period.last_day - period.first_day).days + 1)]
+
+
+def _saturday_of(day: date) -> date | None:
+    """Of the weekend that it is in."""
+    return day - timedelta(days=day.weekday() - _SATURDAY) if day.weekday() >= _SATURDAY else None
 
 
 def _common(one: Span, other: Span) -> Span:

@@ -118,7 +118,7 @@ class Reading:
         listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
         busy = tuple(_padded(event, buffer) for event in self._accounts.attended(listing.events))
         hours = None if asked else free.hours_for(period, worked, self._hours)
-        bounds = [*([_hours_text(hours)] if hours else []), *([] if asked or not free.has_weekends_left_out(period) else [_NO_WEEKENDS])]
+        bounds = [*([_hours_text(hours)] if hours else []), *([] if asked or not free.has_days_left_out(when) else [_NO_WEEKENDS])]
         looked = details.looked_at_text(self._names(only), bounds, buffer)
         tail = "\n".join([looked, *shape.not_known_free(listing.problems)])
         if asked:
@@ -126,7 +126,7 @@ class Reading:
             fields = {"span": span_fields(period), "is_free": not clashes and not listing.problems}
             text = shape.span_free_text(period, tuple(_unpadded(clash, listing.events) for clash in clashes))
             return Outcome(f"{text}\n{tail}", {**fields, "problems": list(listing.problems), "untrusted": True})
-        days = free.after(free.free_days(period, busy, length, hours), call.now, length)
+        days = free.after(free.free_days(when, busy, length, hours), call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
         best = best_times(days, busy, length)
         fields = {"days": found, "best": [span_fields(span) for span in best], "problems": list(listing.problems), "untrusted": True}

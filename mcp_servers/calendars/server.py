@@ -165,7 +165,7 @@ class Calendars:
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         listing = self._accounts.query(when.span)
         hours = free.hours_for(when.span, None, self._hours)
-        days = free.free_days(when.span, self._accounts.attended(listing.events), length, hours)
+        days = free.free_days(when, self._accounts.attended(listing.events), length, hours)
         days = free.after(days, call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
         text = _with_problems(shape.free_text(days), shape.not_known_free(listing.problems))

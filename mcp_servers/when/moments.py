@@ -41,6 +41,9 @@ class When:
     is_choice: bool = False
     """One of several days or parts is meant: a period to look through, and nothing that an event can be put at."""
 
+    is_from_to: bool = False
+    """The first and the last day were named, as in `friday to monday` and `5 and 10 december`."""
+
     is_exact: bool = False
     """Said as two dates: these whole days and nothing else, also where a day that is said in words would keep a time of day."""
 

@@ -53,7 +53,7 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
                 return from_to(more, words[second.at :], now, lean, is_choice=has_gap)
             continue
         if found := _joined(start, end, connector[0], now, lean):
-            return replace(found, is_choice=found.is_choice or has_gap)
+            return replace(found, is_choice=found.is_choice or has_gap, is_from_to=found.precision == "days")
     return None
 
 

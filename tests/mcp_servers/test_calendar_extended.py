@@ -231,7 +231,8 @@ def test_free_time_keeps_a_distance_from_events_and_to_other_hours(week: Calenda
         ({"when": "monday afternoon", "hours": "9 to 15"}, "13:00-15:00", "; 09:00-15:00"),
         ({"when": "monday evening"}, "18:00-22:00", ""),
         ({"when": "monday at 17:00 to 20:00", "duration": "30 minutes"}, "17:00-20:00", ""),
-        ({"when": "monday to saturday"}, "09:00-12:00, 13:00-18:00", "; 09:00-18:00; weekends left out"),
+        ({"when": "the next 9 days"}, "09:00-12:00, 13:00-18:00", "; 09:00-18:00; weekends left out"),
+        ({"when": "monday to saturday"}, "09:00-12:00, 13:00-18:00", "; 09:00-18:00"),
     ],
 )
 def test_what_a_search_for_free_time_went_by_is_what_is_said(week: Calendars, said: dict[str, str], free: str, looked: str) -> None:

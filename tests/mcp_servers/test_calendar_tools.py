@@ -190,3 +190,11 @@ def test_over_several_days_nights_are_not_free_time_whatever_hours_it_begins_and
         "Wed 25 Nov 2026: free 09:00-12:00",
     ]
     assert text_of(week.find_free_time, when="monday evening") == "Mon 23 Nov 2026: free 18:00-22:00"
+
+
+def test_a_weekend_that_is_named_is_looked_at(week: Calendars) -> None:
+    days = [line.split(":")[0] for line in text_of(week.find_free_time, when="5 and 10 december").split("\n")]
+    assert (days[0], days[2], days[-1], len(days)) == ("Sat 5 Dec 2026", "Mon 7 Dec 2026", "Thu 10 Dec 2026", 6)
+    assert text_of(week.find_free_time, when="friday to sunday").count("\n") == 2
+    assert "Sat" not in text_of(week.find_free_time, when="friday to monday")
+    assert "Sat" not in text_of(week.find_free_time, when="next week")
