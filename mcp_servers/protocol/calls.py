@@ -96,7 +96,7 @@ def digest_of(tool: str, arguments: Mapping[str, Any], host: Mapping[str, Any]) 
 
 
 def checked(spec: ToolSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that were given, each of its parameter's type; what is null or blank counts as left out.
+    """The arguments that were given, each of its parameter's type; what is null, blank or an empty list counts as left out.
 
     Raises:
         Refusal: one is missing, unknown or of a wrong kind; the sentence names it.
@@ -113,7 +113,7 @@ def checked(spec: ToolSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_left_out(param: Param, value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip() and not param.is_verbatim)
+    return value is None or value == [] or (isinstance(value, str) and not value.strip() and not param.is_verbatim)
 
 
 def _value(param: Param, value: object) -> Any:

@@ -69,4 +69,5 @@ def test_arguments_that_mean_something_are_taken_as_they_are_meant() -> None:
         "unread": True,
         "sender": "Anna",
     }
+    assert checked(SPECS["label_mail"], {"mail": "m1", "add": ["work"], "remove": [], "mails": []}) == {"mail": "m1", "add": ("work",)}
     assert checked(SPECS["create_event"], {"title": "x", "when": 10}) == {"title": "x", "when": "10"}
