@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
-from email.utils import formataddr
 from typing import Any, cast
 
 from mcp_servers.accounts.failing import AccountUnusable
@@ -20,7 +19,7 @@ from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, encoded, header_of
 from mcp_servers.mailbox.mime import people_of
-from mcp_servers.mailbox.writing import with_headers
+from mcp_servers.mailbox.writing import header_of_people, with_headers
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 
@@ -157,7 +156,7 @@ def _mark(message: EmailMessage, parcel: Parcel) -> None:
     for name, each in people.items():
         del message[name], message[f"Resent-{name}"]
         if each:
-            message[name] = ", ".join(formataddr((person.name, person.address)) for person in each)
+            message.set_raw(name, header_of_people(each))
     # Gmail goes by the head alone. Who is written to unseen stands in this line, which it does not pass on.
     del message["Bcc"]
     if unseen := [address for address in parcel.recipients if address not in written_to]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import getaddresses
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from mcp_servers.accounts.failing import LoginNeeded
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
+from mcp_servers.mailbox.mime import redated
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outbox import gmail_carrier
@@ -240,6 +244,27 @@ def test_whom_a_draft_names_keeps_the_name_that_it_has_there(google: FakeGmail) 
     carrier(google).carry(Parcel("u1", content, ME, ("anna@example.org", "bo@example.org")), on_leaving=lambda: None)
     [mail] = google.mailbox.sent()
     assert str(mail.message["To"]) == '"Keller, Anna" <anna@example.org>, J\u00f6rg <bo@example.org>'
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("=?utf-8?q?Doe=2C_Zo=C3=AB?=", "Doe, Zo\u00eb"),
+        ("=?utf-8?q?M=C3=BCller=2C_Johanna_of_the_very_long_name?=\r\n =?utf-8?q?_and_more=2C_and_more?=", "M\u00fcller, Johanna of"),
+        ('"Doe, Johanna of the very long name, who is called so by many\r\n people, and by others, too"', "Doe, Johanna of the"),
+        (f'"{"a" * 60}, eve@example.org, {"b" * 60}"', "aaaa"),
+        (f"=?utf-8?q?{'a' * 40}?=\r\n =?utf-8?q?=2C_eve=40example=2Eorg=2C_?=\r\n =?utf-8?q?{'b' * 40}?=", "aaaa"),
+    ],
+)
+def test_no_part_of_a_name_becomes_somebody_who_gets_it(google: FakeGmail, written: str, name: str) -> None:
+    content = redated(f"To: {written} <anna@example.org>\r\n\r\nx\r\n".encode(), datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
+    carrier(google).carry(Parcel("u1", content, ME, ("anna@example.org",)), on_leaving=lambda: None)
+    [mail] = google.mailbox.sent()
+    # As it stands there, and as the library reads it.
+    [written_to] = re.findall(r"(?m)^To: ((?:[^\r\n]|\r\n[ \t])*)", mail.raw.decode())
+    assert [address for _, address in getaddresses([written_to])] == ["anna@example.org"]
+    [(said, address)] = getaddresses([str(mail.message["To"])])
+    assert (said.startswith(name), address) == (True, "anna@example.org")
 
 
 def test_an_address_beyond_ascii_is_refused_before_gmail_is_asked(outbox: Outbox, google: FakeGmail) -> None:
