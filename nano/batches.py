@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from agent.view.prompt import SYSTEM_PROMPT
 from nano import fill, generate, tokens
 from nano.names import Plain
+from nano.schedule import Job
 
 _COPIED = ("title", "person", "address", "place", "topic", "body", "query", "when", "subject", "company")
 READ, SAID, CALLED, CHOSE = 0, 1, 2, 3
@@ -33,27 +34,6 @@ class Batch:
     positions: np.ndarray
     segments: np.ndarray
     kinds: np.ndarray
-
-
-@dataclass(frozen=True)
-class Job:
-    """Which batch to make.
-
-    Args:
-        seed: of everything in it.
-        rows: how many.
-        length: of a row, in tokens; longer conversations are left out.
-        drills: rows that are exercises in copying.
-        only_first: conversations end with the first thing that the model writes.
-        plain: mostly real words and names, fewer typos and changed sets of tools.
-    """
-
-    seed: int
-    rows: int
-    length: int
-    drills: int = 0
-    only_first: bool = False
-    plain: bool = False
 
 
 def _turns(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:

@@ -23,7 +23,7 @@ _PARAMS = {
     for t in core_tools()
 }
 """Arguments in the order that llama.cpp's grammar demands: required ones first, each group as the request lists them."""
-WHOLE_SHARE = 0.6
+WHOLE_SHARE = 0.7
 """How many requests of an intent are whole lines, where it has some."""
 _AS_WRITTEN = 0.5
 """How many of these are typed as their writer typed them, case and all."""

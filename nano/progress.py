@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nano import batches
 from nano.model import Nano
+from nano.schedule import Job
 
 HELD_OUT = 2 * 10**9
 """Seeds from here on are never trained on."""
@@ -27,7 +28,7 @@ def tensors(batch: batches.Batch) -> tuple[Tensor, ...]:
 
 def held_out(vocabulary: Path) -> list[tuple[Tensor, ...]]:
     """The conversations that `exact` is asked about."""
-    jobs = [batches.Job(HELD_OUT + i, _ROWS, _LENGTH) for i in range(_BATCHES)]
+    jobs = [Job(HELD_OUT + i, _ROWS, _LENGTH) for i in range(_BATCHES)]
     return [tensors(batches.batch(str(vocabulary), job)) for job in jobs]
 
 

@@ -17,52 +17,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nano import batches, generate, progress, restore, tokens
+from nano import batches, generate, progress, restore, schedule, tokens
 from nano.export import export
 from nano.model import Nano, Shape, deeper
 
 WORK = Path(__file__).with_name("work")
-SEED = 20261121
 PIECES = 700
 SPACED_WORDS = 120
 CONTEXT = 2048
 """The longest conversation that it is trained on, in tokens."""
 VOCABULARY_PACKS = 1500
 """Packs read to learn the vocabulary."""
-CYCLES = (
-    *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
-    (32600, 34300, 0.7),
-)
-"""The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
-STEPS = CYCLES[-1][1]
-DEPTHS = ((0, 6), (31000, 9))
-"""Layers from which step on: a deeper model begins as the one before it, with layers between that change nothing yet."""
-ROWS, LENGTH = 8, 256
-"""Of a batch of first acts: rows of conversations, and tokens in each."""
-FULL = (5, 384)
-LONG = (1, 1536)
-"""Rows and tokens of batches with whole conversations, and of those with long ones."""
-DRILLED = 600
-"""For the first steps, half of the rows are exercises in copying."""
-FIRST_ACTS = 2400
-"""Until this step only every fourth batch has whole conversations; then it is two of three."""
-HALVES = 22200
-"""From this step it is one of two: telling results is learned by then, choosing is not."""
-PLAIN = 26000
-"""From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 MATRIX_RATE, OTHER_RATE = 0.01, 0.002
 LOGGED, SAVED, CHECKED = 10, 100, 400
 """Steps between lines of the loss curve, between checkpoints, and between checks on held-out conversations."""
 SAID_WEIGHT = 0.5
 """How much a token that tells a result counts beside one that is part of a choice; what is only read counts nothing."""
-WARM_UP = 60
 
 
 def vocabulary(path: Path) -> None:
     """Learn the pieces once from generated text."""
     texts: list[str] = []
     for seed in range(VOCABULARY_PACKS):
-        pack = generate.pack(SEED + seed, chars=3000)
+        pack = generate.pack(schedule.SEED + seed, chars=3000)
         texts.append(pack.prefix if seed % 10 == 0 else "")
         texts += [t for turns in pack.dialogues for t, _ in turns]
     plain = [part for t in texts for part in _without_special(t)]
@@ -121,37 +98,6 @@ def loss_of(model: Nano, batch: batches.Batch) -> tuple[Tensor, float]:
     return (every * scale).sum() / scale.sum(), every.mean().item()
 
 
-def jobs(steps: int) -> list[batches.Job]:
-    """First acts and copying, then mostly first acts, then mostly whole conversations; now and then a long one."""
-    out: list[batches.Job] = []
-    for step in range(steps):
-        seed = SEED + 10**6 + step
-        is_whole = step % 4 == 3 if step < FIRST_ACTS else step % 3 != 0 if step < HALVES else step % 2 == 1
-        is_first = step < DRILLED or not is_whole
-        is_plain = step >= PLAIN and step % 5 != 4
-        if is_first:
-            out.append(batches.Job(seed, ROWS, LENGTH, drills=ROWS // 2 if step < DRILLED else 0, only_first=True, plain=is_plain))
-        else:
-            rows, length = LONG if step % 16 == 15 else FULL
-            out.append(batches.Job(seed, rows, length, plain=is_plain))
-    return out
-
-
-def rate(step: int) -> float:
-    """The learning rate of a step, as a share of the highest: each cycle rises for `WARM_UP` steps and falls to nothing at its end."""
-    began = 0
-    for falls, ends, peak in CYCLES:
-        if step < ends:
-            return peak * min(1.0, (step - began + 1) / WARM_UP, (ends - step) / (ends - falls))
-        began = ends
-    return 0.0
-
-
-def layers(step: int) -> int:
-    """How many the model has when it takes this step."""
-    return [count for begins, count in DEPTHS if begins <= max(step, 0)][-1]
-
-
 class Run:
     """Weights, optimizers and how far they have come; all of it is in the checkpoint."""
 
@@ -163,13 +109,13 @@ class Run:
         self.seconds = 0.0
         state = folder / "checkpoint.pt"
         if not state.exists():
-            model, self.step = begin or (Nano(replace(shape, layers=layers(0))), 0)
+            model, self.step = begin or (Nano(replace(shape, layers=schedule.layers(0))), 0)
             self._take(model)
             return
         saved = torch.load(state, weights_only=True)
         self.step, self.seen, self.seconds = saved["step"], saved["seen"], saved["seconds"]
         # A checkpoint of the step at which the model gets deeper holds the one before it.
-        self._take(Nano(replace(shape, layers=layers(self.step - 1))))
+        self._take(Nano(replace(shape, layers=schedule.layers(self.step - 1))))
         self.model.load_state_dict(saved["model"])
         for optimizer, each in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(each)
@@ -185,7 +131,7 @@ class Run:
 
     def deepen(self) -> None:
         """Add the layers that this step brings; what the optimizers remember begins anew."""
-        if (wanted := layers(self.step)) != self.model.shape.layers:
+        if (wanted := schedule.layers(self.step)) != self.model.shape.layers:
             self._take(deeper(self.model, wanted))
 
     def learn(self, batch: batches.Batch, rate: float) -> float:
@@ -220,7 +166,7 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
         begin: an exported file whose weights and vocabulary are where the run begins.
         at: the step that it came to.
     """
-    torch.manual_seed(SEED)
+    torch.manual_seed(schedule.SEED)
     words = folder / "tokenizer.json"
     if begin and not words.exists():
         tokens.save(restore.vocabulary_of(begin), words)
@@ -235,9 +181,10 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
     held = progress.held_out(words)
     began = time.monotonic() - run.seconds
     losses: list[float] = []
-    for job in jobs(steps)[run.step :]:  # made here: a process beside would halve the speed, because the threads wait for each other
+    # Batches are made here: a process beside would halve the speed, because the threads wait for each other.
+    for job in schedule.jobs(steps)[run.step :]:
         run.deepen()
-        losses.append(run.learn(batches.batch(str(words), job), rate(run.step)))
+        losses.append(run.learn(batches.batch(str(words), job), schedule.rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:
             line: dict[str, object] = {"step": run.step, "loss": round(sum(losses) / len(losses), 5), "tokens": run.seen}
@@ -259,25 +206,20 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
 def recipe(model: Nano, steps: int) -> dict[str, object]:
     """What made the file, for the report."""
     return {
-        "seed": SEED,
+        "seed": schedule.SEED,
         "parameters": sum(p.numel() for p in model.parameters()),
         **asdict(model.shape),
         "steps": steps,
-        "depth": f"layers from which step on: {DEPTHS}",
-        "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
-        "drills": f"half of the rows of the first {DRILLED} steps",
-        "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two",
-        "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
         "weights": f"what is read 0, what tells a result {SAID_WEIGHT}, choices 1",
         "optimizer": f"Muon {MATRIX_RATE} for matrices, AdamW {OTHER_RATE} for the rest",
-        "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
+        **schedule.told(),
         "torch": torch.__version__,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=schedule.STEPS)
     parser.add_argument("--out", type=Path, default=WORK)
     parser.add_argument("--begin", type=Path, help="an exported file to go on from where there is no checkpoint")
     parser.add_argument("--at", type=int, default=0, help="the step that this file came to")
