@@ -21,7 +21,7 @@ _OTHER = r"[\"'](?:id|index|type|tool_call_id)[\"']\s*+:\s*+[^\s,{}\[\]]++\s*+,\
 _INSIDE = r"(?:[\"']function[\"']\s*+:\s*+\{\s*+)?+"
 _NAMED = rf"\{{\s*+(?:{_OTHER})*+{_INSIDE}[\"'](?:name|function|tool_name|tool)[\"']\s*+:\s*+[\"']([\w.:-]++)[\"']"
 _BEGUN = re.compile(
-    r"(?:<(?:seed:)?tool_call>\s*+)?<function=([\w.:-]+)>"
+    r"(?:<(?:seed:)?tool_call>\s*+)?<function=([\w.:-]++)>(?=\s*+(?:[<{]|\Z)|[^<]*+</function>)"
     r"|(?:<tool_calls?>|<function_calls?>|<TOOLCALL>|<(?:seed|minimax):tool_call>|<\|(?:tool_call|python_tag|START_ACTION)\|>|\[TOOL_CALLS\])"
     rf"\s*+(?:\[\s*+)?{_NAMED}"
     r"|\[TOOL_CALLS\]\s*([\w.:-]+)\s*(?:\[CALL_ID\]\w*\s*)?(?:\[ARGS\]|\{)"
@@ -31,7 +31,7 @@ _BEGUN = re.compile(
     r"|<\|tool_call_start\|>\s*+\[\s*+([A-Za-z_][\w.]*+)\("
     r"|(?:<｜tool▁calls▁begin｜>\s*+)?<｜tool▁call▁begin｜>\s*+(?:function\s*+<｜tool▁sep｜>\s*+([\w.:-]++)\n|([\w.:-]++)\s*+<｜tool▁sep｜>)"
     r"|(?:<\|tool_calls_section_begin\|>\s*+)?<\|tool_call_begin\|>\s*+(?:functions\.)?+([\w.-]++)(?::\d++)?\s*+<\|tool_call_argument_begin\|>"
-    r'|(?:<(?:function_calls|minimax:tool_call)>\s*+)?<invoke name="([\w.:-]++)"'
+    r'|(?:<(?:function_calls|minimax:tool_call)>\s*+)?<invoke name="([\w.:-]++)"(?=>?\s*+(?:<|\Z)|>[^<]*+</invoke>)'
 )
 _OPEN = re.compile(rf"functools(?=\[)(?:\[\s*+{_NAMED})|>>>([\w.:-]++)\s*+\Z")
 """Forms whose marks an answer might have: half of one is open, or stops behind its name."""
@@ -47,6 +47,8 @@ _CLOSER = re.compile(
 _HALF_MARK = re.compile(r"<[^<>\s]*+\Z")
 _BLANKS = re.compile(r"\s*+")
 _NAME_ALONE = re.compile(r"[^\s{(\[]*+")
+_GIVEN = re.compile(r"[\w.:-]++\(|[\w.:-]*+\s*+\{|[\w.:-]*+\s*+\[\s*+(?:[\[{\"']|[\w.]*+(?:\(|\Z))|[\w.:-]*+\s*+\[(?:ARGS|CALL_ID)\b")
+"""A name, and how arguments begin behind it; a list that holds calls. Words in brackets behind a mark speak of it."""
 
 
 def name_of_half(said: str, names: Collection[str]) -> str:
@@ -76,7 +78,8 @@ def is_mere_beginning(said: str) -> bool:
         return True
     marks = _marks_before(rest)
     behind = _NAME_ALONE.sub("", rest[marks:], count=1).strip()
-    return marks > 0 and (not behind or _HALF_MARK.fullmatch(behind) is not None or (behind[0] in "{([" and is_open(behind)))
+    is_begun = not behind or _HALF_MARK.fullmatch(behind) is not None
+    return marks > 0 and (is_begun or (_GIVEN.match(rest, marks) is not None and is_open(behind)))
 
 
 def _marks_before(said: str) -> int:

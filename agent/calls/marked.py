@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from agent.calls.dialects import Written, dropping, literal, table
@@ -43,6 +43,7 @@ MARKS = (*_WRAPPERS, PYTHON[0], *_HARMONY, *_DEEPSEEK[:2], *_KIMI[:2], _APERTUS[
 _HEAD_MARK = re.compile(r"<\|(?:start|channel|constrain)\|>")
 _HALF_MARK = re.compile(r"<[^<>\s]*+\Z")
 _HEAD_WORDS = frozenset({"assistant", "commentary", "analysis", "json"})
+_ANSWER_WORDS = _HEAD_WORDS | {"final", "to="}
 _INVOKED = re.compile(r'<invoke name="([\w.:-]+)">(.*?)</invoke>', re.DOTALL)
 _GIVEN = re.compile(r'<parameter name="([\w.:-]+)"[^<>]*>\n?(.*?)\n?</parameter>', re.DOTALL)
 _FENCED = re.compile(r"```\w*\n(.*?)\n?(?:```)?", re.DOTALL)
@@ -94,7 +95,8 @@ def _harmony(said: str) -> Iterable[Written | None]:
 
 def is_mere_head(said: str) -> bool:
     """Whether it is what stands before a message of gpt-oss, and no message."""
-    return said.startswith(_HARMONY) and "<|message|>" not in said.rpartition("<|end|>")[2]
+    head = said.rpartition("<|end|>")[2]
+    return said.startswith(_HARMONY) and "<|message|>" not in head and _are_of_a_head(head, _ANSWER_WORDS)
 
 
 def recipient_of(said: str) -> str:
@@ -105,9 +107,13 @@ def recipient_of(said: str) -> str:
     head = (rest if end and "to=" not in thought else said).partition("<|message|>")[0]
     words = _HEAD_MARK.sub(" ", _HALF_MARK.sub("", head)).split()
     names = [word.removeprefix("to=").removeprefix("functions.") for word in words if word.startswith("to=")]
-    # The last word may be the beginning of one.
-    is_known = all(any(known.startswith(word) for known in _HEAD_WORDS) for word in words if not word.startswith("to="))
-    return names[0] if len(names) == 1 and is_known else ""
+    return names[0] if len(names) == 1 and _are_of_a_head(head, _HEAD_WORDS) else ""
+
+
+def _are_of_a_head(head: str, known: Collection[str]) -> bool:
+    """Whether its words are those that stand before a message; the last one may be the beginning of one."""
+    words = _HEAD_MARK.sub(" ", _HALF_MARK.sub("", head)).split()
+    return all(word.startswith("to=") or any(each.startswith(word) for each in known) for word in words)
 
 
 def _deepseek(said: str) -> Iterable[Written | None]:

@@ -154,7 +154,7 @@ def _step(label: str, text: str, given: str | None) -> Written | None:
 def _fenceless(given: str) -> str:
     fenced = _FENCED.fullmatch(given)
     # One that was cut off has no end by which it is known.
-    return fenced[1].strip() if fenced else _FENCE_BEGUN.sub("", given).rstrip("`\n")
+    return fenced[1].strip() if fenced else _FENCE_BEGUN.sub("", given).rstrip("`\n") if given.startswith("```") else given
 
 
 def _blob(text: str) -> Written | None:

@@ -100,13 +100,20 @@ def test_marks_without_a_name_are_no_answer_at_all(text: str):
         ("functools is a module.", "functools is a module."),
         ("[TOOL_CALLS] is Mistral's mark.", "[TOOL_CALLS] is Mistral's mark."),
         ("<function=x> is how a call begins.", "<function=x> is how a call begins."),
+        ("<function=list_events> is how Qwen begins a call.", "<function=list_events> is how Qwen begins a call."),
+        ('<invoke name="list_events"> is how a call begins.', '<invoke name="list_events"> is how a call begins.'),
+        ("<tool_call> (Hermes' tag) begins one.", "<tool_call> (Hermes' tag) begins one."),
+        ("<tool_calls> tags (don't nest them) hold several.", "<tool_calls> tags (don't nest them) hold several."),
+        ("[TOOL_CALLS] [Mistral's mark] is one token.", "[TOOL_CALLS] [Mistral's mark] is one token."),
+        ("<|channel|> and <|start|> are marks of gpt-oss.", "<|channel|> and <|start|> are marks of gpt-oss."),
+        ("<|channel|>final is where the answer goes.", "<|channel|>final is where the answer goes."),
         ("<", "<"),
     ],
 )
 def test_an_answer_is_told_without_the_marks_before_it_and_grows_as_it_ends(text: str, said: str):
     answer = Assembly()
     shown = "".join(answer.add({"choices": [{"delta": {"content": sign}}]}) for sign in text)
-    assert spoken(answer.reply().text) == said
+    assert (calls_in(text, NAMES), spoken(answer.reply().text)) == ((), said)
     assert said.startswith(shown)
 
 
@@ -120,6 +127,11 @@ def test_an_answer_is_told_without_the_marks_before_it_and_grows_as_it_ends(text
 def test_a_message_of_gpt_oss_is_told_without_what_stands_around_it(text: str):
     assert streamed(text) == "", "whether a call follows is known at its end"
     assert spoken(text) in ("You have three.", "I look.")
+
+
+def test_an_input_that_ends_in_a_backtick_keeps_it():
+    (call,) = calls_in("Action: list_events\nAction Input: `date`", NAMES)
+    assert call.arguments == "`date`"
 
 
 def streamed(text: str) -> str:
