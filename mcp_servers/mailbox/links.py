@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 
 from mcp_servers.mailbox.mime import decoded
 from mcp_servers.mailbox.opening import message_of
-from mcp_servers.outside.browserlike import BrowserLike
-from mcp_servers.outside.htmltext import text_of_html
+from mcp_servers.outside.htmltext import Reader
 from mcp_servers.outside.quoting import clean_line, shortened
 
 MAX_LINKS = 30
 """A newsletter has a hundred, most of which lead to one place."""
 _MAX_CHARS = 500_000
 _MAX_TEXT_CHARS = 80
-_SAID = re.compile(r"(?i)(?:https?://|www\.)[^\s/?#]+|[^\s/?#@]+\.[a-z]{2,}(?=[/?#]|\Z)")
+_NO_LETTERS = "".join(map(chr, range(33)))
+_MAX_HOST_CHARS = 253
+"""No name is longer that anybody can be asked by."""
+_SAID = re.compile(r"(?i)(?:https?://|www\.)[^\s/?#]+|[^\s/?#@]+\.[a-z]{2,}(?=[:/?#]|\Z)")
 """A place that the words of a link name: an address, or a name that stands alone."""
 _FILE_ENDINGS = frozenset("csv doc docx eml exe gif htm html ics jpeg jpg js json md pdf png ppt pptx py ts txt xls xlsx xml zip".split())
 
@@ -39,7 +41,7 @@ class Link(NamedTuple):
 
 
 def links_of(content: bytes) -> tuple[Link, ...]:
-    """The links of a mail that a person sees in it as HTML, each once, in their order; those of which the words are hidden are none."""
+    """The links of a mail that a person sees in it as HTML, each once, in their order; one in what is hidden is none."""
     try:
         body = cast("EmailMessage | None", message_of(content).get_body(preferencelist=("html",)))
         html = decoded(body)[:_MAX_CHARS] if body is not None else ""
@@ -49,8 +51,8 @@ def links_of(content: bytes) -> tuple[Link, ...]:
         return ()
     reader = _Links()
     reader.read(html)
-    shown = _words(text_of_html(html))
-    found = (_link(href, text) for href, text in reader.found if _words(text) in shown)
+    reader.end_link()  # what never ends stops the reading
+    found = (_link(href, text) for href, text in dict.fromkeys(reader.found))
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
@@ -63,41 +65,39 @@ def links_text(links: Iterable[Link]) -> str:
     return "\n".join(["Where its links lead:", *lines[:MAX_LINKS], *left]) if lines else ""
 
 
-class _Links(BrowserLike):
+class _Links(Reader):
+    """Of each link the words that are shown: a hidden one among them must not hide where it leads."""
+
     def __init__(self) -> None:
         super().__init__()
         self.found: list[tuple[str, str]] = []
         self._href = ""
-        self._text: list[str] | None = None
+        self._first: int | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("a", "area"):
-            self._end()
-            self._href, self._text = next((value or "" for name, value in attrs if name == "href"), ""), []
+            self.end_link()
+        super().handle_starttag(tag, attrs)
+        if tag in ("a", "area") and not self.is_hidden:
+            self._href, self._first = next((value or "" for name, value in attrs if name == "href"), ""), len(self.pieces)
         if tag == "area":
-            self._end()
+            self.end_link()
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
-            self._end()
+            self.end_link()
+        super().handle_endtag(tag)
 
-    def handle_data(self, data: str) -> None:
-        if self._text is not None:
-            self._text.append(data)
-
-    def close(self) -> None:
-        super().close()
-        self._end()
-
-    def _end(self) -> None:
-        if self._text is not None and self._href:
-            self.found.append((self._href, "".join(self._text)))
-        self._text = None
+    def end_link(self) -> None:
+        """What comes is in no link, or in another one."""
+        if self._first is not None and self._href:
+            self.found.append((self._href, "".join(self.pieces[self._first :])))
+        self._first = None
 
 
 def _link(href: str, text: str) -> Link | None:
-    # As browsers read it: without line breaks, and with a backslash for a slash.
-    address = re.sub(r"[\t\r\n]", "", href).strip().replace("\\", "/")
+    # As browsers read it: without line breaks and what is no letter around it, and with a backslash for a slash.
+    address = re.sub(r"[\t\r\n]", "", href).strip(_NO_LETTERS).replace("\\", "/")
     if not re.match(r"(?i)https?:|//", address):
         return None
     try:
@@ -106,7 +106,9 @@ def _link(href: str, text: str) -> Link | None:
         host = ""
     words = clean_line(text)
     said = _said(words)
-    return Link(shortened(words, _MAX_TEXT_CHARS), host or "nobody knows where", bool(said) and not _is_one_house(said, host))
+    # The end of a name says whose it is.
+    told = host if len(host) <= _MAX_HOST_CHARS else f"...{host[-_MAX_HOST_CHARS:]}"
+    return Link(shortened(words, _MAX_TEXT_CHARS), told or "nobody knows where", bool(said) and not _is_one_house(said, host))
 
 
 def _said(words: str) -> str:
@@ -118,7 +120,7 @@ def _said(words: str) -> str:
 
 def _is_one_house(said: str, host: str) -> bool:
     one, other = said.removeprefix("www."), host.removeprefix("www.")
-    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+    return one == other or any("." in house and name.endswith(f".{house}") for house, name in ((one, other), (other, one)))
 
 
 def _in_ascii(host: str) -> str:
@@ -127,7 +129,3 @@ def _in_ascii(host: str) -> str:
         return clean_line(host).lower().encode("idna").decode("ascii") if not host.isascii() else clean_line(host).lower()
     except UnicodeError:
         return clean_line(host).lower().encode("ascii", "backslashreplace").decode("ascii")
-
-
-def _words(text: str) -> str:
-    return "".join(clean_line(text).split())

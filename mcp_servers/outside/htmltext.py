@@ -48,7 +48,7 @@ def text_of_html(html: str) -> str:
 
 def shown_of_html(html: str) -> Shown:
     """The shown text, and what is hidden, counted. What no page shows (scripts, styles, titles) does not count."""
-    reader = _Reader()
+    reader = Reader()
     unseen = reader.read(html[:_MAX_CHARS])
     # What was cut off in the middle of a tag is not hidden.
     reader.hidden += len(html) <= _MAX_CHARS and bool(unseen.strip("<!-")) and not reader.is_script
@@ -65,7 +65,9 @@ class _Element:
     is_counted: bool
 
 
-class _Reader(BrowserLike):
+class Reader(BrowserLike):
+    """Of a page, what is shown."""
+
     def __init__(self) -> None:
         super().__init__()
         self.pieces: list[str] = []
@@ -99,7 +101,7 @@ class _Reader(BrowserLike):
             self._write("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._is_hidden:
+        if not self.is_hidden:
             self._write(data.replace("\n", " ") if not self._is_preformatted else data)
         elif data.strip() and not self._open[-1].is_hidden and not self._open[-1].is_counted:
             self.hidden += 1
@@ -112,7 +114,8 @@ class _Reader(BrowserLike):
         return self.cdata_elem is not None
 
     @property
-    def _is_hidden(self) -> bool:
+    def is_hidden(self) -> bool:
+        """What stands here is not shown."""
         return bool(self._open) and (self._open[-1].is_hidden or self._open[-1].is_tiny)
 
     @property
@@ -120,7 +123,7 @@ class _Reader(BrowserLike):
         return any(each.tag == "pre" for each in self._open)
 
     def _write(self, text: str) -> None:
-        if not self._is_hidden:
+        if not self.is_hidden:
             self.pieces.append(text)
 
 

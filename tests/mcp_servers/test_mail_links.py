@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def told(html: str) -> list[str]:
         ('<a href="https://evilbank.example">bank.example</a>', "- bank.example: evilbank.example, {}"),
         ('<a href="https://b\u0430nk.example">bank.example</a>', "- bank.example: xn--bnk-6cd.example, {}"),
         ('<a href="https://[">bank.example</a>', "- bank.example: nobody knows where, {}"),
+        ('<a href="http://evil.example">bank<i hidden>x</i>.example</a>', "- bank.example: evil.example, {}"),
+        ('<a href="http://evil.example">bank.example<style>a{}</style></a>', "- bank.example: evil.example, {}"),
+        ('<a href="http://evil.example">bank.example<!-- never ends', "- bank.example: evil.example, {}"),
+        ('<a href="http://evil.example">bank.example:443</a>', "- bank.example:443: evil.example, {}"),
+        ('<a href="\x01http://evil.example">bank.example</a>', "- bank.example: evil.example, {}"),
+        ('<a href="http://evil.example">www.example</a>', "- www.example: evil.example, {}"),
+        ('<a href="http://evil.example"><p>pay</p><p>now</p></a>', "- pay now: evil.example"),
+        (f'<a href="http://{"a." * 5000}evil.example">here</a>', f"- here: ...{('a.' * 300 + 'evil.example')[-253:]}"),
         ('<a href="http://evil.example">bank\u200b.example</a>', "- bank.example: evil.example, {}"),
     ],
 )
@@ -65,6 +74,12 @@ def test_of_very_many_links_those_that_lie_come_first_and_the_others_are_counted
     assert lines[0] == "- bank.example: evil.example, which is not what it says"
     assert (len(lines), lines[-1]) == (MAX_LINKS + 1, f"- and {101 - MAX_LINKS} more")
     assert told('<a href="https://x.example">one</a> ' * 50) == ["- one: x.example"]
+
+
+def test_very_many_links_below_a_long_text_take_no_long_time() -> None:
+    begun = time.process_time()
+    assert told(f"{'a' * 200_000}{'<a href=//x>zz</a>' * 15_000}") == ["- zz: x"]
+    assert time.process_time() - begun < 10
 
 
 def test_who_reads_the_whole_mail_or_its_conversation_is_told(tmp_path: Path) -> None:
