@@ -43,14 +43,14 @@ class Showing(NamedTuple):
     why: str
 
 
-def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Foreign = NO_FOREIGN) -> Showing:
+def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Foreign = NO_FOREIGN, was_told: bool = True) -> Showing:
     """Which tools a model is shown.
 
     1. The settings say it.
     2. The core would name more tools of other servers than it has room for: the bridge stands for them, whatever the model is.
     3. The model is said to cope with fewer tools than the bridge puts before it: the core.
-    4. It can hold too little for more: the core.
-    5. Nobody knows what it can hold, or it is too little for the bridge: the core, and what reads back.
+    4. It can hold too little for more, or its server did not answer, so that it may be the model that ships: the core.
+    5. Its server does not know what it can hold, or it is too little for the bridge: the core, and what reads back.
     6. Else the core and the bridge.
 
     Args:
@@ -58,6 +58,7 @@ def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Fo
         n_ctx: tokens that it can hold; 0 where nobody says.
         max_tools: that it copes with at once; None where nobody says.
         foreign: tools of servers that are not ours, which the core would name.
+        was_told: its server has said what it serves.
     """
     if setting != "auto":  # 1
         return Showing(setting, SETTINGS_SAY)
@@ -70,7 +71,7 @@ def shown_to(setting: Setting, *, n_ctx: int, max_tools: int | None, foreign: Fo
             return Showing("bridge", f"its model is said to cope with {max_tools} tools at once, and other servers have {foreign.tools}")
     if copes_with_few:  # 3
         return Showing("core", f"its model is said to cope with {max_tools} tools at once, and the bridge takes {BRIDGE_TOOLS}")
-    if 0 < n_ctx < RECALL_TOKENS:  # 4
+    if 0 < n_ctx < RECALL_TOKENS or (not n_ctx and not was_told):  # 4
         return Showing("core", f"{held}, and more takes {RECALL_TOKENS:,}")
     if n_ctx < BRIDGE_TOKENS:  # 5
         return Showing("recall", f"{held}, and the bridge takes {BRIDGE_TOKENS:,}")

@@ -116,7 +116,7 @@ def _tier_of(route: Route, known: TiersKnown) -> TierState | None:
 def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bool = False) -> None:
     tier = _tier_of(route, known)
     n_ctx = tier.n_ctx if tier is not None else known.contexts.get(route.tier) or 0
-    showing = _showing(draft.state, route, n_ctx, tier.max_tools if tier is not None else None)
+    showing = _showing(draft.state, route, n_ctx, tier)
     draft.record(
         RouteChosen(
             turn=draft.state.turn, node=route.node, tier=route.tier, model=route.tier, rule=route.rule, reasons=route.reasons,
@@ -127,10 +127,11 @@ def _record(draft: Draft, route: Route, known: TiersKnown, *, hides_pictures: bo
     )  # fmt: skip
 
 
-def _showing(state: TurnState, route: Route, n_ctx: int, max_tools: int | None) -> Showing:
+def _showing(state: TurnState, route: Route, n_ctx: int, tier: TierState | None) -> Showing:
     """A place that was shown tools before is shown the same: its server still has what it read."""
     before = state.rules.shown.get(f"{route.node}/{route.tier}")
-    return before or shown_to(state.rules.to_show, n_ctx=n_ctx, max_tools=max_tools, foreign=state.rules.foreign)
+    max_tools = tier.max_tools if tier is not None else None
+    return before or shown_to(state.rules.to_show, n_ctx=n_ctx, max_tools=max_tools, foreign=state.rules.foreign, was_told=tier is not None)
 
 
 def _begin_afresh(draft: Draft, known: TiersKnown) -> None:

@@ -13,17 +13,20 @@ import pytest
 
 from agent.events import ContextTrimmed, Event, RouteChosen, ToolFinished
 from agent.routes.memory import RouteMemory
+from agent.routes.nodes import NodeState, TierState
 from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, RECALL_TOKENS, Foreign, Setting, shown_to
 from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.tools.own import foreign_of, found_tools
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
+from agent.turns.effects import TiersKnown
 from agent.view.own_names import OWN_NAMES
 from bots.tool_lines import shown_lines
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import Agent, MemoryTools, agent_of
 from tests.agent.test_bridge import BUDGET_BYTES, many_tools, prompt_bytes
+from tests.agent.turns import Turn
 from tests.fakes.scripted_model import Say, scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +86,16 @@ def test_what_a_model_is_shown_goes_by_the_settings_then_by_what_is_known_of_it(
     decided = shown_to(setting, n_ctx=n_ctx, max_tools=max_tools)
     assert decided.shown == shown
     assert decided.why
+
+
+@pytest.mark.parametrize(("nodes", "shown"), [((), "core"), ((NodeState(tiers={"fast": TierState("fast")}),), "recall")])
+def test_a_conversation_that_begins_before_its_server_answers_shows_the_model_that_ships_what_it_always_did(
+    nodes: tuple[NodeState, ...], shown: str
+):
+    turn = Turn()
+    turn.tell(TiersKnown(frozenset({"fast"}) if nodes else None, nodes=nodes))
+    (route,) = turn.of("route_chosen")
+    assert (route.n_ctx, route.shown) == (0, shown)
 
 
 @pytest.mark.parametrize(
