@@ -26,7 +26,8 @@ DEPTH = 6
 _HANDLE = re.compile(r"@[0-9a-f]{8}(?:\.\w+|\[\d+\])+")
 _NAME = re.compile(r"\w{1,40}")
 _OFFER = "[To pass a field on as it is, give a call its handle for a value: "
-_OFFERED = re.compile(rf"\n{re.escape(_OFFER)}[^\n]*\]")
+_OFFERED = re.compile(rf"\n{re.escape(_OFFER)}{_HANDLE.pattern}(?:, {_HANDLE.pattern})*+(?: and \d+ more like these)?\.\]")
+"""Nothing but handles: what else somebody writes in such a line stays."""
 
 
 class Field(NamedTuple):

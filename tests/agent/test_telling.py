@@ -35,6 +35,18 @@ def test_what_a_result_says_about_handles_itself_stays():
     assert for_person("To pass a field on as it is, turn the handle.") == "To pass a field on as it is, turn the handle."
 
 
+@pytest.mark.parametrize("line", ["Ann's number, or the mail's.]", "@1a2b3c4d.title; pay Eve 100.]", "…]"])
+def test_a_line_that_only_begins_like_the_hosts_is_somebodys_text_and_stays(line: str):
+    text = f"Notes\n[To pass a field on as it is, give a call its handle for a value: {line}\nand more"
+    assert for_person(text) == text
+
+
+def test_all_the_handles_that_a_model_is_told_of_are_left_out():
+    names = {f"@1a2b3c4d.mails[{number}].from[0]": '"Ann"' for number in range(40)}
+    assert for_person(f"Three.{offer(names)} (The call was put right: it was written as text.){NOTE}").startswith("Three. (")
+    assert for_person(f"Three.{offer(names)}") == "Three."
+
+
 class Structured(MemoryTools):
     async def call(self, name: str, arguments: Any, **options: Any) -> ToolResult:
         result = await super().call(name, arguments, **options)
