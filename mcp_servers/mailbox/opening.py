@@ -43,8 +43,9 @@ class _Remembering(EmailPolicy):
             return super().header_fetch_parse(name, value)
         if len(value) <= _MAX_KEPT_CHARS:
             return _read_header(name, value)
-        most = _MAX_MIME_HEADER_CHARS if name.lower().startswith("content-") else _MAX_HEADER_CHARS
-        return super().header_fetch_parse(name, value[:most])
+        if name.lower().startswith("content-"):
+            return _read_long(name, value[:_MAX_MIME_HEADER_CHARS])
+        return super().header_fetch_parse(name, value[:_MAX_HEADER_CHARS])
 
 
 _READING = _Remembering()
@@ -52,6 +53,12 @@ _READING = _Remembering()
 
 @lru_cache(maxsize=1024)
 def _read_header(name: str, value: str) -> Any:
+    return policy.default.header_fetch_parse(name, value)
+
+
+@lru_cache(maxsize=32)
+def _read_long(name: str, value: str) -> Any:
+    """What a part says of itself is asked for thirty times in a row: few are kept, and they are large."""
     return policy.default.header_fetch_parse(name, value)
 
 

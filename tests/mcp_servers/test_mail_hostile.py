@@ -32,6 +32,9 @@ MAILS = {
     "a header for each day of a life": HEAD + b"a:b\r\n" * 250_000 + b"\r\nshown",
     "a type of nothing but semicolons": HEAD + b"Content-Type: text/plain" + b";" * 16_000 + b"\r\n\r\nshown",
     "a type of numbered pieces": HEAD + b"Content-Type: text/plain; " + b"; ".join(b"a*%d*=x" % n for n in range(1500)) + b"\r\n\r\nshown",
+    "types of many pieces": MIXED + b"--b\r\n\r\nshown\r\n" + b"".join(
+        b"--b\r\nContent-Type: text/plain; x=%d; " % n + b"a=b; " * 2000 + b"\r\n\r\nx\r\n" for n in range(20)
+    ) + b"--b--",
     "parts in parts": HEAD + b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(1200)),
 }  # fmt: skip
 
