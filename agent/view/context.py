@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from agent.calls.spoken import spoken
 from agent.event_parts import Picture
 from agent.events import CallValue, ContextTrimmed, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.view.messages import assistant_message, tool_message, user_message
@@ -165,6 +166,8 @@ class Conversation:
         # What was generated is replayed to the byte, but for calls: a template writes those in the model's own form.
         is_thought_inside = bool(reply.raw) and not reply.calls
         text, reasoning = (reply.raw, "") if is_thought_inside else (reply.text, reply.reasoning)
+        if is_thought_inside and spoken(reply.raw) == reply.text:
+            reasoning = reply.reasoning  # It came in a place of its own: what the text has more is marks, and no thought.
         if reply.drops_thoughts:
             text, reasoning = reply.text, ""
         self._append(assistant_message(text, reasoning, reply.calls), is_answer=not reply.calls)

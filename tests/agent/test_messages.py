@@ -111,3 +111,17 @@ def test_how_a_model_is_asked_changes_no_byte_of_the_prompt(manner: Manner):
     )
     assert usual != other
     assert (usual["messages"], usual["tools"]) == (other["messages"], other["tools"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent"),
+    [
+        (">>>all\nHello.", {"content": ">>>all\nHello.", "reasoning_content": "So.", "role": "assistant"}),
+        ("<think>So.</think>Hello.", {"content": "<think>So.</think>Hello.", "role": "assistant"}),
+    ],
+)
+def test_thoughts_that_came_in_a_place_of_their_own_go_back_with_the_marks_of_the_answer(raw: str, sent: dict[str, str]):
+    replied = ModelReplied(
+        turn="t", text="Hello.", reasoning="So.", raw=raw, calls=(), model="m", prompt_tokens=1, completion_tokens=1, elapsed_s=0
+    )
+    assert [json.loads(message) for message in Conversation([replied]).messages] == [sent]
