@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -52,6 +53,18 @@ class Desk:
         self.keepers.of(kept).keep(grant.key, SecretStr(self.google.grants(" ".join(SCOPES[scopes]))))
         self.book.add(grant)
         return grant
+
+
+class OAuthTokens(dict[str, frozenset[str]]):
+    """What a service of the account takes: what the other fake has given out, as long as it is good."""
+
+    def __init__(self, oauth: FakeGoogleOAuth) -> None:
+        super().__init__()
+        self._oauth = oauth
+
+    def get(self, key: str, default: Any = None) -> Any:
+        scope, ends = self._oauth.access_tokens.get(key, ("", 0.0))
+        return frozenset(name.rpartition("/")[2] for name in scope.split()) if self._oauth.clock_s < ends else default
 
 
 def desk_of(home: Home, google: FakeGoogleOAuth) -> Desk:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,21 +16,9 @@ from mcp_servers.calendars.setup import calendars_of
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Plan
 from tests.fakes.google_api import FakeGoogle, google_on_loopback
-from tests.fakes.google_oauth import FakeGoogleOAuth, fake_google_oauth
-from tests.mcp_servers.accounts_desk import Desk, desk_of
+from tests.fakes.google_oauth import fake_google_oauth
+from tests.mcp_servers.accounts_desk import Desk, OAuthTokens, desk_of
 from tests.mcp_servers.calling import call
-
-
-class OAuthTokens(dict[str, frozenset[str]]):
-    """What the calendar service takes: what the other fake has given out, as long as it is good."""
-
-    def __init__(self, oauth: FakeGoogleOAuth) -> None:
-        super().__init__()
-        self._oauth = oauth
-
-    def get(self, key: str, default: Any = None) -> Any:
-        scope, ends = self._oauth.access_tokens.get(key, ("", 0.0))
-        return frozenset(name.rpartition("/")[2] for name in scope.split()) if self._oauth.clock_s < ends else default
 
 
 @pytest.fixture

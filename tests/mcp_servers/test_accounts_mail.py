@@ -24,11 +24,10 @@ from mcp_servers.protocol.calls import Call, Outcome, Plan
 from tests.fakes.gmail import FakeGmail, gmail_on_loopback
 from tests.fakes.gmail_mailbox import ME
 from tests.fakes.google_oauth import CLIENT_SECRET, fake_google_oauth
-from tests.mcp_servers.accounts_desk import Desk, desk_of
+from tests.mcp_servers.accounts_desk import Desk, OAuthTokens, desk_of
 from tests.mcp_servers.calling import call
 from tests.mcp_servers.gmail_desk import GmailDesk
 from tests.mcp_servers.granting import KEY, approved
-from tests.mcp_servers.test_accounts_calendars import OAuthTokens
 
 
 @pytest.fixture
