@@ -36,7 +36,7 @@ class Batch:
     kinds: np.ndarray
 
 
-def _turns(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:
+def turns_of(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:
     """Tokens and kinds of one conversation."""
     ids: list[int] = []
     kinds: list[int] = []
@@ -52,14 +52,16 @@ def _turns(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[in
     return ids, kinds
 
 
-def _first(turns: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+def first_act(turns: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
     return turns[: next(i for i, (_, is_learned) in enumerate(turns) if is_learned) + 1]
 
 
 Row = tuple[list[int], list[int], list[int], list[int]]
 
 
-def row(tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: int, job: Job) -> Row:
+def row(
+    tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: int, job: Job, learned: frozenset[str] = frozenset()
+) -> Row:
     """Tokens, positions, segments and kinds of one row, filled with conversations until the next does not fit.
 
     Args:
@@ -68,6 +70,7 @@ def row(tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: 
         tool_names: what the product has.
         start: position of the first token, which is the length of the prefix.
         job: `length` and `only_first`.
+        learned: lines of the banks that come less often.
     """
     ids: list[int] = []
     positions: list[int] = []
@@ -76,11 +79,11 @@ def row(tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: 
     is_chat = rng.random() < _IS_CHAT
     misses = 0
     while misses < 3:  # a short one may still fit where a long one did not
-        d = generate.dialogue(rng, tool_names, is_one_chat=is_chat and bool(ids))
+        d = generate.dialogue(rng, tool_names, is_one_chat=is_chat and bool(ids), learned=learned)
         if not d.messages or d.messages[-1]["role"] != "assistant":
             continue
         turns = generate.segments(d.messages)
-        part, mine = _turns(tokenizer, _first(turns) if job.only_first else turns)
+        part, mine = turns_of(tokenizer, first_act(turns) if job.only_first else turns)
         if len(ids) + len(part) > job.length:
             misses += bool(ids)
             continue
@@ -125,14 +128,14 @@ def _array(rows: list[list[int]], length: int, filler: int) -> np.ndarray:
     return np.array([r + [filler] * (length - len(r)) for r in rows], np.int32)
 
 
-def batch(path: str, job: Job) -> Batch:
-    """The batch of a job, with the vocabulary at `path`."""
+def batch(path: str, job: Job, learned: frozenset[str] = frozenset()) -> Batch:
+    """The batch of a job, with the vocabulary at `path`; lines of the banks that are `learned` come less often."""
     words = _tokenizer(path)
     rng = (Plain if job.plain else random.Random)(job.seed)
     tool_names, array = generate.tool_set(rng)
     prefix = words.encode(generate.render([{"role": "system", "content": SYSTEM_PROMPT}], array)).ids
     made = [
-        drill(words, rng, len(prefix), job.length) if i < job.drills else row(words, rng, tool_names, len(prefix), job)
+        drill(words, rng, len(prefix), job.length) if i < job.drills else row(words, rng, tool_names, len(prefix), job, learned)
         for i in range(job.rows)
     ]
     longest = max(len(r[0]) for r in made)

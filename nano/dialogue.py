@@ -12,7 +12,7 @@ from typing import Any
 from agent.view.prompt import user_text
 from mcp_servers.catalogue import core_tools
 from nano import fill, noise, replies
-from nano.grammar import WHOLE, Piece, bank, expand, has_patterns, lines, whole_banks
+from nano.grammar import WHOLE, Piece, expand, has_patterns, lines, parsed, whole_banks
 from nano.joints import DAY_SLOTS, with_on
 
 _PARAMS = {
@@ -23,10 +23,13 @@ _PARAMS = {
     for t in core_tools()
 }
 """Arguments in the order that llama.cpp's grammar demands: required ones first, each group as the request lists them."""
-WHOLE_SHARE = 0.7
+WHOLE_SHARE = 0.85
 """How many requests of an intent are whole lines, where it has some."""
 _AS_WRITTEN = 0.5
 """How many of these are typed as their writer typed them, case and all."""
+LEARNED_SHARE = 0.25
+"""How often a line that the model has learned is typed, beside one that it has not."""
+_TRIES = 6
 
 
 @dataclass
@@ -40,13 +43,30 @@ class Dialogue:
     calls: int = 0
     wording: str = ""
     """What was typed last, without its fillings."""
+    learned: frozenset[str] = frozenset()
+    """Lines of the banks that the model answers right already."""
+
+    def picked(self, name: str) -> tuple[str, bool]:
+        """A line of bank `name`, and whether it is a whole one; learned ones come less often."""
+        is_whole = name in whole_banks() and (self.rng.random() < WHOLE_SHARE or not has_patterns(name))
+        every = lines(WHOLE + name if is_whole else name)
+        line = self.rng.choice(every)
+        for _ in range(_TRIES):
+            if line not in self.learned or self.rng.random() < LEARNED_SHARE:
+                break
+            line = self.rng.choice(every)
+        return line, is_whole
+
+    def as_written(self) -> bool:
+        """Whether a line is typed as its writer typed it."""
+        return self.rng.random() < _AS_WRITTEN
 
     def typed(self, name: str, given: dict[str, str] | None = None, *, polite: bool = True) -> dict[str, str]:
         """The person types a request of bank `name`, often a whole line of it; returns what each slot was as typed."""
-        is_whole = name in whole_banks() and (self.rng.random() < WHOLE_SHARE or not has_patterns(name))
-        pieces = fill.fill(expand(self.rng.choice(bank(WHOLE + name if is_whole else name)), self.rng), self.rng, given)
+        line, is_whole = self.picked(name)
+        pieces = fill.fill(expand(parsed(line), self.rng), self.rng, given)
         self.wording = "".join(p.text for p in pieces if p.slot is None)
-        as_written = is_whole and self.rng.random() < _AS_WRITTEN
+        as_written = is_whole and self.as_written()
         return self.types(with_on(pieces, self.rng), polite=polite and not is_whole, as_written=as_written)
 
     def types(self, pieces: list[Piece], *, polite: bool = True, as_written: bool = False) -> dict[str, str]:

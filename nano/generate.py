@@ -85,9 +85,12 @@ def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
     return names, array
 
 
-def dialogue(rng: random.Random, names: list[str], *, is_one_chat: bool) -> Dialogue:
-    """One conversation; in a chat that goes on, none whose meaning would hang on what came before ("move it")."""
-    d = Dialogue(rng, names, results.some_now(rng))
+def dialogue(rng: random.Random, names: list[str], *, is_one_chat: bool, learned: frozenset[str] = frozenset()) -> Dialogue:
+    """One conversation; in a chat that goes on, none whose meaning would hang on what came before ("move it").
+
+    `learned`: lines of the banks that come less often.
+    """
+    d = Dialogue(rng, names, results.some_now(rng), learned=learned)
     choices = [(i, w) for i, w in WEIGHTS if not (is_one_chat and i in NEEDS_BLANK_HISTORY)]
     intents, weights = zip(*choices, strict=True)
     rng.choices(intents, weights)[0](d)

@@ -96,10 +96,14 @@ def expand(node: tuple[object, ...], rng: random.Random) -> list[Piece]:
     return out
 
 
+parsed = cache(parse)
+"""`parse` that remembers what it has read."""
+
+
 @cache
 def bank(name: str) -> tuple[tuple[object, ...], ...]:
     """The patterns of `phrases/NAME.txt`."""
-    return tuple(parse(line) for line in lines(name))
+    return tuple(parsed(line) for line in lines(name))
 
 
 @cache

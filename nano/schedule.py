@@ -12,6 +12,7 @@ CYCLES = (
     *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
     (32600, 34300, 0.7),
     (35000, 39900, 0.5),
+    (40400, 47000, 0.5),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
@@ -33,6 +34,8 @@ THIRDS = 34300
 PLAIN = 26000
 """From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 WARM_UP = 60
+SIFTED = 39900
+"""At this step the lines of the banks are sifted: those that the model answers right by then come less often from there on."""
 
 
 @dataclass(frozen=True)

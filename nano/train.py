@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nano import batches, generate, progress, restore, schedule, tokens
+from nano import batches, begins, generate, progress, restore, schedule, sift, tokens
 from nano.export import export
 from nano.model import Nano, Shape, deeper
 
@@ -182,9 +182,13 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
     began = time.monotonic() - run.seconds
     losses: list[float] = []
     # Batches are made here: a process beside would halve the speed, because the threads wait for each other.
+    known = begins.read(folder)
     for job in schedule.jobs(steps)[run.step :]:
         run.deepen()
-        losses.append(run.learn(batches.batch(str(words), job), schedule.rate(run.step)))
+        if run.step >= schedule.SIFTED and not known:
+            begins.write(sift.learned(run.model, tokenizer), folder)
+            known = begins.read(folder)
+        losses.append(run.learn(batches.batch(str(words), job, known), schedule.rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:
             line: dict[str, object] = {"step": run.step, "loss": round(sum(losses) / len(losses), 5), "tokens": run.seen}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nano import fill, replies, results
 from nano.dialogue import Dialogue
-from nano.grammar import Piece, lines
+from nano.grammar import Piece
 
 
 def _web(d: Dialogue, query: str) -> None:
@@ -24,8 +24,8 @@ def web_search(d: Dialogue) -> None:
 
 
 def web_question(d: Dialogue) -> None:
-    text = fill.fill_text(d.rng.choice(lines("web_question")), d.rng)
-    _web(d, d.types([Piece(text, "query")], polite=d.rng.random() < 0.4)["query"].rstrip("?.! "))
+    text = fill.fill_text(d.picked("web_question")[0], d.rng)
+    _web(d, d.types([Piece(text, "query")], polite=d.rng.random() < 0.3, as_written=d.as_written())["query"].rstrip("?.! "))
 
 
 def ask_search_query(d: Dialogue) -> None:
@@ -34,7 +34,7 @@ def ask_search_query(d: Dialogue) -> None:
 
 
 def cannot(d: Dialogue) -> None:
-    d.types([Piece(fill.fill_text(d.rng.choice(lines("cannot")), d.rng))])
+    d.types([Piece(fill.fill_text(d.picked("cannot")[0], d.rng))], as_written=d.as_written())
     d.cannot()
 
 
