@@ -140,7 +140,13 @@ def _polite(pieces: list[Piece], rng: random.Random) -> list[Piece]:
     return out
 
 
+_FULL_STOP = re.compile(r"(?<=\w\w)\.$")
+"""What ends a sentence, and not `p.m.`."""
+
+
 def _argument(piece: Piece) -> str:
-    """What a slot becomes: as typed, without a leading `on` and without what closes a phrase."""
+    """What a slot becomes: as typed, without a leading `on` and without what closes a phrase or the last sentence of a body."""
     text = piece.text.strip().rstrip(",")
+    if piece.slot == "body":
+        return _FULL_STOP.sub("", text)
     return re.sub(r"^on\s+", "", text, flags=re.IGNORECASE) if piece.slot in DAY_SLOTS or piece.slot == "past" else text

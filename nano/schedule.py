@@ -12,7 +12,7 @@ CYCLES = (
     *((1600, 6800, 1.0), (6800, 14400, 0.6), (14400, 22200, 0.6), (22200, 26000, 0.6), (26000, 31000, 0.6)),
     (32600, 34300, 0.7),
     (35000, 39900, 0.5),
-    (40400, 47000, 0.5),
+    (40400, 46700, 0.5),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
