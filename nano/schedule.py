@@ -108,5 +108,6 @@ def told() -> dict[str, str]:
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two, "
         f"from step {THIRDS} two of three",
         "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
+        "sifted": f"at step {SIFTED} the lines of the banks; those that are answered right come a quarter as often from there on",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
     }
