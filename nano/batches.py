@@ -53,6 +53,7 @@ def turns_of(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[
 
 
 def first_act(turns: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """The conversation up to and with the first thing that the model writes."""
     return turns[: next(i for i, (_, is_learned) in enumerate(turns) if is_learned) + 1]
 
 

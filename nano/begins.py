@@ -19,7 +19,7 @@ from nano.names import Plain
 
 FILE = "learned.txt"
 PLAIN_BANKS = ("cannot", "web_question")
-"""Banks without patterns, whose lines are typed as they are."""
+"""Banks whose lines are one kind: none of them marks its arguments, and there is no second bank of whole ones."""
 
 
 @dataclass
@@ -48,13 +48,17 @@ class _Listening(Dialogue):
 
 @cache
 def intents() -> dict[str, Intent]:
-    """Which intent begins with a line of which bank; follow-ups begin with another bank's and are not among them."""
+    """Which intent begins with a line of which bank.
+
+    Not among them: follow-ups, which begin with another bank's line, and requests that are put together without a bank.
+    """
     out: dict[str, Intent] = {}
     names = [t["name"] for t in core_tools()]
     for intent, _ in WEIGHTS:
         d = _Listening(random.Random(0), names, results.some_now(random.Random(0)))
         intent(d)
-        out.setdefault(d.asked, intent)
+        if d.asked:
+            out.setdefault(d.asked, intent)
     return out
 
 

@@ -30,6 +30,7 @@ _AS_WRITTEN = 0.5
 LEARNED_SHARE = 0.25
 """How often a line that the model has learned is typed, beside one that it has not."""
 _TRIES = 6
+"""Draws for a line that is not learned; a bank may have none left."""
 
 
 @dataclass

@@ -35,7 +35,7 @@ PLAIN = 26000
 """From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 WARM_UP = 60
 SIFTED = 39900
-"""At this step the lines of the banks are sifted: those that the model answers right by then come less often from there on."""
+"""From this step on lines of the banks that the model answers right come less often; they are sifted where no list of them is there yet."""
 
 
 @dataclass(frozen=True)

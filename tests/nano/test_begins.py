@@ -15,6 +15,7 @@ def test_every_whole_bank_but_those_that_go_on_begins_a_conversation():
     assert {name for name in whole_banks() if name not in begins.intents()} == {n for n in whole_banks() if n.startswith("follow_")}
     assert begins.intents()["create"] is calendar.create
     assert begins.intents()["cannot"] is talk.cannot
+    assert "" not in begins.intents()
 
 
 def test_the_requests_are_all_lines_of_these_banks_once():
