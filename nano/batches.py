@@ -6,6 +6,7 @@ Every token of a row has a position, a segment (what it sees) and a kind (whethe
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,16 @@ _IS_CHAT = 0.25
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A line of the banks that began a conversation, and where in the batch its first act is: tokens `begin` to `end` of row `row`."""
+
+    line: str
+    row: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Batch:
     """`prefix` (tokens); `ids`, `positions`, `segments` (rows, length) as int32; `kinds` (rows, length): READ, SAID, CALLED or CHOSE."""
 
@@ -34,6 +45,7 @@ class Batch:
     positions: np.ndarray
     segments: np.ndarray
     kinds: np.ndarray
+    asked: tuple[Asked, ...] = ()
 
 
 def turns_of(tokenizer: Tokenizer, turns: list[tuple[str, bool]]) -> tuple[list[int], list[int]]:
@@ -57,13 +69,28 @@ def first_act(turns: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
     return turns[: next(i for i, (_, is_learned) in enumerate(turns) if is_learned) + 1]
 
 
-Row = tuple[list[int], list[int], list[int], list[int]]
+@dataclass(frozen=True)
+class Row:
+    """Tokens, positions, segments and kinds, and what was asked in it."""
+
+    ids: list[int]
+    positions: list[int]
+    segments: list[int]
+    kinds: list[int]
+    asked: list[tuple[str, int, int]]
+    """Lines of the banks, each with the begin and the end of the first act that answers it."""
+
+
+def _act(kinds: list[int]) -> tuple[int, int]:
+    """Where the first thing that the model writes begins and ends."""
+    begin = next(i for i, kind in enumerate(kinds) if kind != READ)
+    return begin, next((i for i in range(begin, len(kinds)) if kinds[i] == READ), len(kinds))
 
 
 def row(
-    tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: int, job: Job, learned: frozenset[str] = frozenset()
+    tokenizer: Tokenizer, rng: random.Random, tool_names: list[str], start: int, job: Job, learned: Collection[str] = frozenset()
 ) -> Row:
-    """Tokens, positions, segments and kinds of one row, filled with conversations until the next does not fit.
+    """One row, filled with conversations until the next does not fit.
 
     Args:
         tokenizer: the vocabulary.
@@ -77,6 +104,7 @@ def row(
     positions: list[int] = []
     segments: list[int] = []
     kinds: list[int] = []
+    asked: list[tuple[str, int, int]] = []
     is_chat = rng.random() < _IS_CHAT
     misses = 0
     while misses < 3:  # a short one may still fit where a long one did not
@@ -91,9 +119,12 @@ def row(
         first = start + (len(ids) if is_chat else 0)
         positions += range(first, first + len(part))
         segments += [1 if is_chat else len(ids) + 1] * len(part)
+        if d.asked:
+            begin, end = _act(mine)
+            asked.append((d.asked, len(ids) + begin, len(ids) + end))
         ids += part
         kinds += mine
-    return ids, positions, segments, kinds
+    return Row(ids, positions, segments, kinds, asked)
 
 
 def drill(tokenizer: Tokenizer, rng: random.Random, start: int, length: int) -> Row:
@@ -117,7 +148,7 @@ def drill(tokenizer: Tokenizer, rng: random.Random, start: int, length: int) -> 
         segments += [len(ids) + 1] * len(part)
         kinds += [READ] * (len(what) + 1) + [SAID] * (len(what) + 1)
         ids += part
-    return ids[:length], positions[:length], segments[:length], kinds[:length]
+    return Row(ids[:length], positions[:length], segments[:length], kinds[:length], [])
 
 
 @cache
@@ -129,7 +160,7 @@ def _array(rows: list[list[int]], length: int, filler: int) -> np.ndarray:
     return np.array([r + [filler] * (length - len(r)) for r in rows], np.int32)
 
 
-def batch(path: str, job: Job, learned: frozenset[str] = frozenset()) -> Batch:
+def batch(path: str, job: Job, learned: Collection[str] = frozenset()) -> Batch:
     """The batch of a job, with the vocabulary at `path`; lines of the banks that are `learned` come less often."""
     words = _tokenizer(path)
     rng = (Plain if job.plain else random.Random)(job.seed)
@@ -139,12 +170,12 @@ def batch(path: str, job: Job, learned: frozenset[str] = frozenset()) -> Batch:
         drill(words, rng, len(prefix), job.length) if i < job.drills else row(words, rng, tool_names, len(prefix), job, learned)
         for i in range(job.rows)
     ]
-    longest = max(len(r[0]) for r in made)
-    ids, positions, segments, kinds = (list(column) for column in zip(*made, strict=True))
+    longest = max(len(r.ids) for r in made)
     return Batch(
         np.array(prefix, np.int32),
-        _array(ids, longest, words.token_to_id("<|pad|>")),
-        _array(positions, longest, 0),
-        _array(segments, longest, -1),
-        _array(kinds, longest, READ),
+        _array([r.ids for r in made], longest, words.token_to_id("<|pad|>")),
+        _array([r.positions for r in made], longest, 0),
+        _array([r.segments for r in made], longest, -1),
+        _array([r.kinds for r in made], longest, READ),
+        tuple(Asked(line, i, begin, end) for i, r in enumerate(made) for line, begin, end in r.asked),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from agent.view.prompt import user_text
@@ -44,8 +46,10 @@ class Dialogue:
     calls: int = 0
     wording: str = ""
     """What was typed last, without its fillings."""
-    learned: frozenset[str] = frozenset()
+    learned: Collection[str] = frozenset()
     """Lines of the banks that the model answers right already."""
+    asked: str = ""
+    """The line of a bank that it began with."""
 
     def picked(self, name: str) -> tuple[str, bool]:
         """A line of bank `name`, and whether it is a whole one; learned ones come less often."""
@@ -65,10 +69,25 @@ class Dialogue:
     def typed(self, name: str, given: dict[str, str] | None = None, *, polite: bool = True) -> dict[str, str]:
         """The person types a request of bank `name`, often a whole line of it; returns what each slot was as typed."""
         line, is_whole = self.picked(name)
+        self.asked = self.asked if self.messages else line
         pieces = fill.fill(expand(parsed(line), self.rng), self.rng, given)
         self.wording = "".join(p.text for p in pieces if p.slot is None)
         as_written = is_whole and self.as_written()
         return self.types(with_on(pieces, self.rng), polite=polite and not is_whole, as_written=as_written)
+
+    def typed_on(self, name: str, on: str, begins: str) -> dict[str, str]:
+        """The person types a whole line of bank `name` that begins so, and goes on with a line of bank `on`.
+
+        Args:
+            name: of the first bank.
+            on: of the second one, whose lines begin with what joins the two.
+            begins: a regular expression that the first line matches from its beginning.
+        """
+        line = self.rng.choice(_beginning(name, begins))
+        first = _without_end(fill.fill(expand(parsed(line), self.rng), self.rng))
+        pieces = [*first, *fill.fill(expand(parsed(self.rng.choice(lines(on))), self.rng), self.rng)]
+        self.wording = "".join(p.text for p in pieces if p.slot is None)
+        return self.types(with_on(pieces, self.rng), polite=False, as_written=self.as_written())
 
     def types(self, pieces: list[Piece], *, polite: bool = True, as_written: bool = False) -> dict[str, str]:
         if polite:
@@ -119,6 +138,19 @@ class Dialogue:
 
     def cannot(self) -> None:
         self.says(replies.cannot(self.tools))
+
+
+@cache
+def _beginning(name: str, begins: str) -> tuple[str, ...]:
+    """The whole lines of a bank that begin so."""
+    return tuple(line for line in lines(WHOLE + name) if re.match(begins, line, re.IGNORECASE))
+
+
+def _without_end(pieces: list[Piece]) -> list[Piece]:
+    """A request without what ends its sentence, so that it can go on."""
+    last = pieces[-1]
+    text = last.text.rstrip(" .!?" if last.slot is None else " .")
+    return [*pieces[:-1], replace(last, text=text)] if text else _without_end(pieces[:-1])
 
 
 _OPEN_ENDED = frozenset({"body", "query"})

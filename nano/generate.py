@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,7 +86,7 @@ def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
     return names, array
 
 
-def dialogue(rng: random.Random, names: list[str], *, is_one_chat: bool, learned: frozenset[str] = frozenset()) -> Dialogue:
+def dialogue(rng: random.Random, names: list[str], *, is_one_chat: bool, learned: Collection[str] = frozenset()) -> Dialogue:
     """One conversation; in a chat that goes on, none whose meaning would hang on what came before ("move it").
 
     `learned`: lines of the banks that come less often.

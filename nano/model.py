@@ -126,7 +126,7 @@ class Nano(nn.Module):
         mask = sight(segments, len(prefix))
         cos, sin = rope_tables(self.shape, torch.cat((torch.arange(len(prefix)), positions.flatten())))
         x = self.embed(torch.cat((prefix, ids.flatten()))).to(dtype)
-        cos, sin = cos.to(dtype), sin.to(dtype)
+        cos, sin, mask = cos.to(dtype), sin.to(dtype), mask.to(dtype)
         for block in self.blocks:
             x = block(x, cos, sin, mask)
         return self.norm(x[len(prefix) :]).unflatten(0, ids.shape)

@@ -13,6 +13,7 @@ CYCLES = (
     (32600, 34300, 0.7),
     (35000, 39900, 0.5),
     (40400, 46700, 0.5),
+    (47200, 53700, 0.5),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
@@ -31,11 +32,13 @@ HALVES = 22200
 """From this step it is one of two: telling results is learned by then, choosing is not."""
 THIRDS = 34300
 """From this step it is one of three: what is missed most is where arguments begin and end."""
+HALVES_AGAIN = 46700
+"""From this step it is one of two again: choosing was won from then on, and telling whole results and second steps were lost."""
 PLAIN = 26000
 """From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 WARM_UP = 60
 SIFTED = 39900
-"""From this step on lines of the banks that the model answers right come less often; they are sifted where no list of them is there yet."""
+"""From this step on lines of the banks that the model answered right when they came last come less often."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _is_whole(step: int) -> bool:
         return step % 4 == 3
     if step < HALVES:
         return step % 3 != 0
-    return step % 2 == 1 if step < THIRDS else step % 3 == 1
+    return step % 3 == 1 if THIRDS <= step < HALVES_AGAIN else step % 2 == 1
 
 
 def jobs(steps: int) -> list[Job]:
@@ -106,8 +109,8 @@ def told() -> dict[str, str]:
         "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two, "
-        f"from step {THIRDS} two of three",
+        f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two",
         "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
-        "sifted": f"at step {SIFTED} the lines of the banks; those that are answered right come a quarter as often from there on",
+        "sifted": f"from step {SIFTED} on lines of the banks that were answered right when they came last come a quarter as often",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
     }

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nano import batches, begins, generate, progress, restore, schedule, sift, tokens
+from nano import batches, generate, learned, progress, restore, schedule, tokens
 from nano.export import export
 from nano.model import Nano, Shape, deeper
 
@@ -86,8 +86,8 @@ class Muon(torch.optim.Optimizer):
                 p.add_(update, alpha=-group["lr"] * max(1.0, p.size(0) / p.size(1)) ** 0.5)
 
 
-def loss_of(model: Nano, batch: batches.Batch) -> tuple[Tensor, float]:
-    """What is stepped on, and the mean cross-entropy over the tokens that the model has to write."""
+def loss_of(model: Nano, batch: batches.Batch) -> tuple[Tensor, float, dict[str, bool]]:
+    """What is stepped on, the mean cross-entropy over the tokens that the model has to write, and which lines it answered right."""
     prefix, ids, positions, segments, kinds = progress.tensors(batch)
     wanted = kinds[:, 1:]
     is_written = wanted != batches.READ
@@ -95,15 +95,22 @@ def loss_of(model: Nano, batch: batches.Batch) -> tuple[Tensor, float]:
         logits = model.logits(model(prefix, ids, positions, segments)[:, :-1][is_written])
     every = F.cross_entropy(logits, ids[:, 1:][is_written], reduction="none")
     scale = torch.where(wanted[is_written] == batches.SAID, SAID_WEIGHT, 1.0)
-    return (every * scale).sum() / scale.sum(), every.mean().item()
+    is_wrong = torch.zeros_like(ids, dtype=torch.bool)
+    is_wrong[:, 1:][is_written] = logits.argmax(-1) != ids[:, 1:][is_written]
+    answered = {a.line: not is_wrong[a.row, a.begin : a.end].any().item() for a in batch.asked}
+    return (every * scale).sum() / scale.sum(), every.mean().item(), answered
 
 
 class Run:
-    """Weights, optimizers and how far they have come; all of it is in the checkpoint."""
+    """Weights, optimizers, how far they have come, and the lines of the banks that were answered right when they came last.
+
+    All but the lines is in the checkpoint; they are beside it.
+    """
 
     def __init__(self, shape: Shape, folder: Path, begin: tuple[Nano, int] | None = None) -> None:
         """`begin`: a model that is there already and the step it came to; used where the folder holds no checkpoint."""
         self.folder = folder
+        self.known = learned.read(folder)
         self.step = 0
         self.seen = 0
         self.seconds = 0.0
@@ -139,12 +146,14 @@ class Run:
         for optimizer, base in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        loss, written = loss_of(self.model, batch)
+        loss, written, answered = loss_of(self.model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        self.known |= {line for line, is_right in answered.items() if is_right}
+        self.known -= {line for line, is_right in answered.items() if not is_right}
         self.step += 1
         self.seen += int((batch.segments >= 0).sum())
         return written
@@ -155,6 +164,7 @@ class Run:
         state = {"model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers]}
         torch.save({**state, "step": self.step, "seen": self.seen, "seconds": self.seconds}, beside)
         beside.replace(self.folder / "checkpoint.pt")
+        learned.write(self.known, self.folder)
 
 
 def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> None:
@@ -182,13 +192,10 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
     began = time.monotonic() - run.seconds
     losses: list[float] = []
     # Batches are made here: a process beside would halve the speed, because the threads wait for each other.
-    known = begins.read(folder)
     for job in schedule.jobs(steps)[run.step :]:
         run.deepen()
-        if run.step >= schedule.SIFTED and not known:
-            begins.write(sift.learned(run.model, tokenizer), folder)
-            known = begins.read(folder)
-        losses.append(run.learn(batches.batch(str(words), job, known), schedule.rate(run.step)))
+        easy = run.known if run.step >= schedule.SIFTED else frozenset[str]()
+        losses.append(run.learn(batches.batch(str(words), job, easy), schedule.rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:
             line: dict[str, object] = {"step": run.step, "loss": round(sum(losses) / len(losses), 5), "tokens": run.seen}

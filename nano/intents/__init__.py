@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nano.dialogue import Dialogue
-from nano.intents import calendar, follow, mail, pairs, steps, talk
+from nano.intents import calendar, follow, joined, mail, pairs, steps, talk
 
 Intent = Callable[[Dialogue], None]
 WEIGHTS: tuple[tuple[Intent, float], ...] = (
@@ -41,24 +41,31 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (talk.web_search, 5.5),
     (talk.web_question, 6.5),
     (talk.ask_search_query, 0.6),
-    (talk.cannot, 12),
+    (talk.cannot, 9),
     (talk.talk, 2.5),
     (talk.time_now, 1.2),
-    (steps.mail_then_reply, 3.5),
-    (steps.search_then_create, 3),
-    (steps.free_then_create, 3.2),
-    (steps.draft_then_send, 3),
+    (steps.mail_then_reply, 4.5),
+    (steps.search_then_create, 4),
+    (steps.free_then_create, 4),
+    (steps.draft_then_send, 3.5),
     (steps.read_then_create, 2.4),
     (steps.events_and_mail, 2),
     (pairs.create_and_mail, 2),
     (pairs.update_and_mail, 1.5),
     (pairs.delete_and_mail, 1.5),
     (pairs.delete_and_create, 1.5),
-    (pairs.read_then_reply, 2),
+    (pairs.read_then_reply, 2.6),
+    (joined.find_and_reply, 2),
+    (joined.read_and_reply, 1.5),
+    (joined.draft_and_send, 1),
+    (joined.reply_and_send, 2.2),
+    (joined.free_and_add, 1),
     (follow.then_send, 3),
     (follow.then_move, 3),
     (follow.then_delete, 2),
     (follow.then_period, 2),
+    (follow.then_delete_listed, 0.9),
+    (follow.then_move_listed, 0.9),
     (follow.then_read, 2.2),
     (follow.then_reply, 2.4),
 )

@@ -83,18 +83,59 @@ def then_period(d: Dialogue) -> None:
         d.answers("list_events", text)
 
 
+def _events_first(d: Dialogue) -> list[str]:
+    """Events were just listed. Their titles, as they were listed; none where they are too alike to be told apart."""
+    slots = d.typed("list")
+    if not d.has("list_events"):
+        d.cannot()
+        return []
+    d.call("list_events", when=slots.get("period") or slots.get("day"))
+    text, found = results.events(d.rng, d.now)
+    d.answers("list_events", text)
+    titles = [event.title for event in found]
+    return titles if len({t.lower() for t in titles}) == len(titles) else []
+
+
+def _one_of(d: Dialogue, bank: str, listed: list[str]) -> tuple[str, dict[str, str]]:
+    """The person speaks of one of a list by its place in it: which one, and what was typed."""
+    slots = d.typed(bank)
+    while (meant := _meant(d.wording, listed)) is None:
+        d.messages.pop()
+        slots = d.typed(bank)
+    return meant, slots
+
+
+def then_delete_listed(d: Dialogue) -> None:
+    titles = _events_first(d)
+    if not titles or not d.has("delete_event"):
+        return
+    title, _ = _one_of(d, "listed_delete", titles)
+    d.call("delete_event", event=title)
+    d.answers("delete_event", results.deleted(d.rng, d.now, title))
+
+
+def then_move_listed(d: Dialogue) -> None:
+    titles = _events_first(d)
+    if not titles or not d.has("update_event"):
+        return
+    title, slots = _one_of(d, "listed_move", titles)
+    d.call("update_event", event=title, new_when=moved_to(slots))
+    text, _ = results.updated(d.rng, d.now, title, None)
+    d.answers("update_event", text)
+
+
 _PLACES = (
     (re.compile(r"\b(second|2nd|number (two|2)|no\.? ?(two|2)|#2)\b|#2"), 1),
     (re.compile(r"\b(third|3rd|number (three|3)|no\.? ?(three|3))\b|#3"), 2),
     (re.compile(r"\b(last one|the last\b(?! (mail|email|message)? ?(from|by))|oldest|bottom)"), -1),
 )
-"""Which of the mails listed a person means by these words; by all others the first."""
+"""Which of what is listed a person means by these words; by all others the first."""
 
 
-def _meant(wording: str, mails: list[str]) -> str | None:
-    """The mail that these words mean, or None when the list is too short for them."""
+def _meant(wording: str, listed: list[str]) -> str | None:
+    """The one that these words mean, or None when the list is too short for them."""
     at = next((place for words, place in _PLACES if words.search(wording.lower())), 0)
-    return mails[at] if at < len(mails) else None
+    return listed[at] if at < len(listed) else None
 
 
 def _mails_first(d: Dialogue) -> list[str]:
@@ -121,10 +162,7 @@ def then_read(d: Dialogue) -> None:
     mails = _mails_first(d)
     if not mails:
         return
-    d.typed("follow_read")
-    while (mail := _meant(d.wording, mails)) is None:
-        d.messages.pop()
-        d.typed("follow_read")
+    mail, _ = _one_of(d, "follow_read", mails)
     d.call("read_mail", mail=mail)
     d.answers(
         "read_mail", results.mail(results.Mail(mail, results.a_person(d.rng), fill.subject(d.rng), d.now, True, fill.mail_text(d.rng)))

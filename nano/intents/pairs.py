@@ -76,9 +76,9 @@ def delete_and_create(d: Dialogue) -> None:
     return _both(d, (first, second), (said, told))
 
 
-def read_then_reply(d: Dialogue) -> None:
+def read_then_reply(d: Dialogue, slots: dict[str, str] | None = None) -> None:
     """`read Craig's mail and answer that it's fine`: the mail that was read is the one that is answered."""
-    slots = d.typed("read_then_reply")
+    slots = slots or d.typed("read_then_reply")
     if not d.has("read_mail", "draft_reply"):
         return d.cannot()
     words = join(slots.get("person"), slots.get("topic"))

@@ -8,8 +8,8 @@ from nano.intents.mail import recipient_of
 from nano.intents.words import join, when_of
 
 
-def mail_then_reply(d: Dialogue) -> None:
-    slots = d.typed("mail_then_reply")
+def mail_then_reply(d: Dialogue, slots: dict[str, str] | None = None) -> None:
+    slots = slots or d.typed("mail_then_reply")
     if not d.has("search_mail", "draft_reply"):
         return d.cannot()
     d.call("search_mail", sender=slots.get("person"), query=slots.get("topic"))
@@ -47,8 +47,8 @@ def search_then_create(d: Dialogue) -> None:
     return d.answers("create_event", text)
 
 
-def free_then_create(d: Dialogue) -> None:
-    slots = d.typed("free_then_create")
+def free_then_create(d: Dialogue, slots: dict[str, str] | None = None) -> None:
+    slots = slots or d.typed("free_then_create")
     when = when_of(slots) or slots.get("period", "")
     if not d.has("find_free_time", "create_event"):
         return d.cannot()
@@ -64,8 +64,8 @@ def free_then_create(d: Dialogue) -> None:
     return d.answers("create_event", text)
 
 
-def draft_then_send(d: Dialogue) -> None:
-    slots = d.typed("draft_then_send")
+def draft_then_send(d: Dialogue, slots: dict[str, str] | None = None) -> None:
+    slots = slots or d.typed("draft_then_send")
     if not d.has("draft_mail", "send_draft"):
         return d.cannot()
     d.call("draft_mail", to=recipient_of(slots), body=slots["body"], subject=slots.get("subject"))
