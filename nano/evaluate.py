@@ -32,7 +32,8 @@ SHOWN = 60
 """Mistakes written out."""
 
 
-def _asked(client: httpx2.Client, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> dict[str, Any]:
+def asked(client: httpx2.Client, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> dict[str, Any]:
+    """The message that the model writes next at temperature 0."""
     body = {"model": "fast", "messages": messages, "tools": tools, "temperature": 0, "max_tokens": 400, "parallel_tool_calls": True}
     answer = client.post("/v1/chat/completions", json=body, timeout=TIMEOUT_S)
     answer.raise_for_status()
@@ -74,7 +75,7 @@ def main() -> None:
                 history: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM_PROMPT}]
                 for message in d.messages:
                     if message["role"] == "assistant":
-                        got = _asked(client, history, tools)
+                        got = asked(client, history, tools)
                         is_right = acts_of(got) == acts_of(message) and (got.get("content") or "").strip() == message["content"].strip()
                         right[intent.__name__].append(is_right)
                         if not is_right:

@@ -16,8 +16,7 @@ MAX_SENTENCES = 3
 def _joined(items: list[str]) -> str:
     if len(items) == 1:
         return items[0]
-    last = items[-1].removeprefix("and ") if items[-1].endswith(" more") else items[-1]
-    return f"{', '.join(items[:-1])} and {last}"
+    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def abilities(tools: list[str]) -> str:
@@ -60,7 +59,8 @@ def _events(text: str) -> str:
     about = f" matching {matching}" if matching else ""
     if not items:
         return f"You have no events {around}{about}."
-    return f"You have {count} {around}{about}: {_joined(items)}."
+    # Semicolons alone: what comes before the last one would have to be known before it is read.
+    return f"You have {count} {around}{about}: {'; '.join(items)}."
 
 
 def _free(text: str) -> str:

@@ -50,7 +50,9 @@ def _judged(report: dict[str, Any]) -> str:
     return _table(("intent", "cases", "right act", "and right arguments", "right reply"), rows)
 
 
-def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict[str, Any], judged: dict[str, Any]) -> list[str]:
+def _sections(
+    log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict[str, Any], told: dict[str, Any], judged: dict[str, Any]
+) -> list[str]:
     every = max(1, len(log) // 12)
     outside = judged["outside_reach"]
     checked = [p for p in log if "exact" in p]
@@ -73,6 +75,10 @@ def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict
         f"Held-out seeds, exact acts and exact replies at temperature 0 through the server: **{evaluated['exact']}** of "
         f"{evaluated['turns']} turns (`python -m nano.evaluate`).",
         _table(("intent", "exact"), list(evaluated["by_intent"].items())),
+        "## Results told whole",
+        f"Of {told['results']} results over the demo's invented weeks, the share of those whose every event or mail is in the answer: "
+        f"**{told['told_whole']}** (`python -m nano.told`).",
+        _table(("what was listed", "told whole"), list(told["kinds"].items())),
         "## The judged set",
         "Written by someone who never saw the generator, committed before training (`tests/judged`), run through engine, agent and "
         "tool servers (`python -m nano.judge`).",
@@ -83,7 +89,7 @@ def _sections(log: list[dict[str, Any]], recipe: dict[str, Any], evaluated: dict
 
 def main() -> None:
     log = _lines(WORK / "loss.jsonl")
-    read = [json.loads((WORK / name).read_text(encoding="utf-8")) for name in ("recipe.json", "evaluated.json", "judged.json")]
+    read = [json.loads((WORK / name).read_text(encoding="utf-8")) for name in ("recipe.json", "evaluated.json", "told.json", "judged.json")]
     (HERE / "loss.svg").write_text(loss_curve([(p["step"], p["loss"]) for p in log]), encoding="utf-8")
     (HERE / "REPORT.md").write_text("\n\n".join(_sections(log, *read)) + "\n", encoding="utf-8")
 

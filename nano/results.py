@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,14 @@ from mcp_servers.spans import Span, days_of
 from nano import fill, names
 
 ZONE = ZoneInfo("Europe/Berlin")
+
+
+_SAME_SENDER = 0.75
+"""How often all mails from somebody are from one person, and not from several of that name."""
+
+
+_SAME_PLACES = 0.4
+"""How many lists have events at few places: what stands there twice is where copying loses its place."""
 
 
 def some_now(rng: random.Random) -> datetime:
@@ -54,19 +63,20 @@ def an_event(rng: random.Random, day: date, title: str | None = None, location: 
 
 
 def _count(rng: random.Random) -> int:
-    return rng.choice((0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6))
+    return rng.choice((0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8))
 
 
 def events(rng: random.Random, near: datetime, *, query: str = "", one_day: bool | None = None) -> tuple[str, list[Event]]:
     """A list of a day or of several, possibly empty."""
     single = rng.random() < 0.55 if one_day is None else one_day
     first = some_day(rng, near)
-    last = first if single else first + timedelta(days=rng.choice((1, 2, 4, 6, 6, 6, 6, 13, 29)))
+    last = first if single else first + timedelta(days=rng.choice((1, 1, 2, 2, 2, 3, 4, 6, 6, 6, 13, 29)))
     n = min(_count(rng), 2) if query else _count(rng)
     if rng.random() < 0.02:
         n = 10
     days = sorted(first + timedelta(days=rng.randrange((last - first).days + 1)) for _ in range(n))
-    found = [an_event(rng, d, title=query if query and rng.random() < 0.5 else None) for d in days]
+    places = [fill.place(rng), fill.place(rng), "", ""] if rng.random() < _SAME_PLACES else []
+    found = [an_event(rng, d, query if query and rng.random() < 0.5 else None, rng.choice(places) if places else None) for d in days]
     found.sort(key=lambda e: (e.span.start, not e.span.is_all_day))
     period = days_of(datetime.combine(first, time(), ZONE), last)
     if single and rng.random() < 0.12:
@@ -148,7 +158,10 @@ def a_mail(rng: random.Random, near: datetime, *, named: str = "", about: str = 
 
 
 def mails(rng: random.Random, near: datetime, *, named: str = "", about: str = "", at_least: int = 0) -> tuple[str, list[Mail]]:
-    found = [a_mail(rng, near, named=named, about=about) for _ in range(max(at_least, rng.choice((0, 1, 1, 1, 2, 2, 3, 3, 4, 5))))]
+    count = max(at_least, rng.choice((0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6)))
+    found = [a_mail(rng, near, named=named, about=about) for _ in range(count)]
+    if named and rng.random() < _SAME_SENDER:
+        found = [replace(each, sender=found[0].sender) for each in found]
     found.sort(key=lambda m: m.sent_at, reverse=True)
     return mail_shape.mails_text(tuple(found)), found
 

@@ -24,6 +24,8 @@ ROWS, LENGTH = 8, 256
 FULL = (5, 384)
 LONG = (1, 1536)
 """Rows and tokens of batches with whole conversations, and of those with long ones."""
+ROOMY_AT, ROOMY = 48200, (3, 640)
+"""From this step whole conversations have this room instead of FULL: lists of more than five events hardly ever fitted in before."""
 DRILLED = 600
 """For the first steps, half of the rows are exercises in copying."""
 FIRST_ACTS = 2400
@@ -82,7 +84,7 @@ def jobs(steps: int) -> list[Job]:
         if is_first:
             out.append(Job(seed, ROWS, LENGTH, drills=ROWS // 2 if step < DRILLED else 0, only_first=True, plain=is_plain))
         else:
-            rows, length = LONG if step % 16 == 15 else FULL
+            rows, length = LONG if step % 16 == 15 else FULL if step < ROOMY_AT else ROOMY
             out.append(Job(seed, rows, length, plain=is_plain))
     return out
 
@@ -106,7 +108,8 @@ def told() -> dict[str, str]:
     """The schedule in words, for the report."""
     return {
         "depth": f"layers from which step on: {DEPTHS}",
-        "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}",
+        "batch": f"one prefix and {ROWS} rows of {LENGTH} tokens of first acts, or {FULL[0]} of {FULL[1]} or {LONG[0]} of {LONG[1]}; "
+        f"from step {ROOMY_AT} {ROOMY[0]} of {ROOMY[1]} instead of {FULL[0]} of {FULL[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two, "
         f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two",

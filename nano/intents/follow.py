@@ -84,7 +84,7 @@ def then_period(d: Dialogue) -> None:
 
 
 def _events_first(d: Dialogue) -> list[str]:
-    """Events were just listed. Their titles, as they were listed; none where they are too alike to be told apart."""
+    """Events were just listed. Their titles, as they were listed; none where some are not shown or two are alike."""
     slots = d.typed("list")
     if not d.has("list_events"):
         d.cannot()
@@ -93,7 +93,8 @@ def _events_first(d: Dialogue) -> list[str]:
     text, found = results.events(d.rng, d.now)
     d.answers("list_events", text)
     titles = [event.title for event in found]
-    return titles if len({t.lower() for t in titles}) == len(titles) else []
+    is_whole = len(text.split("\n")) == 1 + len(titles)
+    return titles if is_whole and len({t.lower() for t in titles}) == len(titles) else []
 
 
 def _one_of(d: Dialogue, bank: str, listed: list[str]) -> tuple[str, dict[str, str]]:

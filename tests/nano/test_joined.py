@@ -78,7 +78,7 @@ def test_an_event_spoken_of_by_its_place_is_the_one_that_stands_there(intent: In
             continue
         listed = next(m["content"] for m in d.messages if m["role"] == "tool").split("\n")[1:]
         said = [m["content"] for m in d.messages if m["role"] == "user"][1].lower()
-        if place := re.search(r"\b(first|1st|second|2nd|third|3rd|last)\b", said):
+        if place := re.search(r"\bthe (first|1st|second|2nd|third|3rd|last)\b", said):
             seen += 1
             assert made[1][1]["event"] in listed[places[place[1]]]
     assert seen > 10
