@@ -65,7 +65,8 @@ def _events(world: World, when: str, says: str, first: date, last: date) -> Ques
     events = tuple(Event("u", e.title, e.span, e.location) for e in there)
     result = calendar_shape.events_text(days_of(datetime.combine(first, datetime.min.time(), ZONE), last), events)
     starts = [f"{e.span.start:%H:%M}" for e in there if not e.span.is_all_day]
-    return Question(when, says, "list_events", {"when": when}, result, (*(e.title for e in there), *starts))
+    shown = [text for text in (*(e.title for e in there), *starts) if text in result]  # a long list ends with `and 2 more`
+    return Question(when, says, "list_events", {"when": when}, result, tuple(shown))
 
 
 def _mails(world: World, name: str) -> Question:

@@ -60,14 +60,14 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (joined.draft_and_send, 1),
     (joined.reply_and_send, 2.2),
     (joined.free_and_add, 1),
-    (follow.then_send, 3),
-    (follow.then_move, 3),
-    (follow.then_delete, 2),
-    (follow.then_period, 2),
+    (follow.then_send, 4),
+    (follow.then_move, 4),
+    (follow.then_delete, 3),
+    (follow.then_period, 3),
     (follow.then_delete_listed, 0.9),
     (follow.then_move_listed, 0.9),
-    (follow.then_read, 2.2),
-    (follow.then_reply, 2.4),
+    (follow.then_read, 3),
+    (follow.then_reply, 3.5),
 )
 
 NEEDS_BLANK_HISTORY = frozenset({calendar.ask_update_event, calendar.ask_delete_event, mail.send_draft})
