@@ -68,7 +68,7 @@ def _sections(
         "![loss](loss.svg)",
         "Of the tokens that the model has to write; drills included while they last.",
         _table(("step", "loss", "tokens seen"), [(p["step"], p["loss"], f"{p['tokens']:,}") for p in log[::every]]),
-        "Of held-out turns, the share that it would write exactly, by what they are (the last figures are of the file that ships, before "
+        "Of held-out turns, the share that it would write exactly, by what they are (the last figures are of the end of the run, before "
         "it is rounded to eight bits):",
         _table(("step", *checked[-1]["exact"]), [(p["step"], *p["exact"].values()) for p in checked]),
         "## Its own distribution",

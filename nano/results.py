@@ -20,12 +20,8 @@ from mcp_servers.spans import Span, days_of
 from nano import fill, names
 
 ZONE = ZoneInfo("Europe/Berlin")
-
-
 _SAME_SENDER = 0.75
 """How often all mails from somebody are from one person, and not from several of that name."""
-
-
 _SAME_PLACES = 0.4
 """How many lists have events at few places: what stands there twice is where copying loses its place."""
 
