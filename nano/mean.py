@@ -1,11 +1,12 @@
 """The mean of the weights of two checkpoints of one shape, exported: `python -m nano.mean CHECKPOINT CHECKPOINT --out FILE`.
 
-What the ends of two cycles have learned apart from each other is often nearer to right in the middle.
+The recipe in `work/` says so. What the ends of two cycles have learned apart from each other is often nearer to right in the middle.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -30,9 +31,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     tokenizer = tokens.load(WORK / "tokenizer.json")
-    first, second = (torch.load(path, weights_only=True)["model"] for path in args.checkpoints)
+    saved = [torch.load(path, weights_only=True) for path in args.checkpoints]
+    first, second = (each["model"] for each in saved)
     layers = len({name.split(".")[1] for name in first if name.startswith("blocks.")})
     export(mean(first, second, Shape(vocab=tokenizer.get_vocab_size(), layers=layers, context=CONTEXT)), tokenizer, args.out)
+    recipe = WORK / "recipe.json"
+    how = json.loads(recipe.read_text(encoding="utf-8")) if recipe.exists() else {}
+    how["mean"] = f"of the weights at steps {saved[0]['step']:,} and {saved[1]['step']:,}"
+    recipe.write_text(json.dumps(how, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
