@@ -24,8 +24,8 @@ READ, SAID, CALLED, CHOSE = 0, 1, 2, 3
 """What a token is to the model: it comes in, it tells a result, it is part of a tool call, it answers a request without one."""
 _LEFT_OUT = 0.6
 """How many of the first acts that a learned line asks for are left out; so banks that are nearly learned come less often than others."""
-_IS_CHAT = 0.25
-"""How often the conversations of a row are one chat."""
+_IS_CHAT = 0.4
+"""How often the whole conversations of a row are one chat. First acts never are: no chat goes on behind a call that has no result."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ def row(
     segments: list[int] = []
     kinds: list[int] = []
     asked: list[tuple[str, int, int]] = []
-    is_chat = rng.random() < _IS_CHAT
+    is_chat = not job.only_first and rng.random() < _IS_CHAT
     misses = 0
     while misses < 3:  # a short one may still fit where a long one did not
-        d = generate.dialogue(rng, tool_names, is_one_chat=is_chat and bool(ids), learned=learned)
+        d = generate.dialogue(rng, tool_names, is_one_chat=is_chat and bool(ids), goes_on=not job.only_first, learned=learned)
         if not d.messages or d.messages[-1]["role"] != "assistant":
             continue
         if job.only_first and d.asked in learned and rng.random() < _LEFT_OUT:

@@ -60,6 +60,7 @@ class Dialogue:
             if line not in self.learned or self.rng.random() < LEARNED_SHARE:
                 break
             line = self.rng.choice(every)
+        self.asked = self.asked if self.messages else line
         return line, is_whole
 
     def as_written(self) -> bool:
@@ -69,7 +70,6 @@ class Dialogue:
     def typed(self, name: str, given: dict[str, str] | None = None, *, polite: bool = True) -> dict[str, str]:
         """The person types a request of bank `name`, often a whole line of it; returns what each slot was as typed."""
         line, is_whole = self.picked(name)
-        self.asked = self.asked if self.messages else line
         pieces = fill.fill(expand(parsed(line), self.rng), self.rng, given)
         self.wording = "".join(p.text for p in pieces if p.slot is None)
         as_written = is_whole and self.as_written()

@@ -21,7 +21,7 @@ from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 from mcp_servers.catalogue import core_tools
 from nano import names, results
 from nano.dialogue import Dialogue
-from nano.intents import NEEDS_BLANK_HISTORY, WEIGHTS
+from nano.intents import GOES_ON, NEEDS_BLANK_HISTORY, WEIGHTS
 from nano.names import real
 
 SERVERS = {"calendars": 0.93, "mail": 0.9, "outbox": 0.88, "searxng": 0.85}
@@ -86,13 +86,20 @@ def tool_set(rng: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
     return names, array
 
 
-def dialogue(rng: random.Random, names: list[str], *, is_one_chat: bool, learned: Collection[str] = frozenset()) -> Dialogue:
+def dialogue(
+    rng: random.Random, names: list[str], *, is_one_chat: bool, goes_on: bool = True, learned: Collection[str] = frozenset()
+) -> Dialogue:
     """One conversation; in a chat that goes on, none whose meaning would hang on what came before ("move it").
 
-    `learned`: lines of the banks that come less often.
+    Args:
+        rng: decides everything.
+        names: the tools that the product has.
+        is_one_chat: whether something was said before.
+        goes_on: whether more than its first act is wanted; then those with several requests come twice as often.
+        learned: lines of the banks that come less often.
     """
     d = Dialogue(rng, names, results.some_now(rng), learned=learned)
-    choices = [(i, w) for i, w in WEIGHTS if not (is_one_chat and i in NEEDS_BLANK_HISTORY)]
+    choices = [(i, w * 2 if goes_on and i in GOES_ON else w) for i, w in WEIGHTS if not (is_one_chat and i in NEEDS_BLANK_HISTORY)]
     intents, weights = zip(*choices, strict=True)
     rng.choices(intents, weights)[0](d)
     return d

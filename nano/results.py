@@ -101,7 +101,7 @@ def no_event(rng: random.Random, near: datetime, words: str) -> str:
     return calendar_shape.no_event_text(words, days_of(datetime.combine(first, time(), ZONE), last))
 
 
-def several_events(rng: random.Random, near: datetime, words: str) -> str:
+def several_events(rng: random.Random, near: datetime, words: str) -> tuple[str, tuple[Event, ...]]:
     found = tuple(
         an_event(
             rng,
@@ -110,7 +110,7 @@ def several_events(rng: random.Random, near: datetime, words: str) -> str:
         )
         for _ in range(rng.choice((2, 2, 2, 3)))
     )
-    return calendar_shape.several_events_text(words, found)
+    return calendar_shape.several_events_text(words, found), found
 
 
 def free_days(rng: random.Random, near: datetime) -> str:

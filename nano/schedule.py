@@ -14,7 +14,7 @@ CYCLES = (
     (35000, 39900, 0.5),
     (40400, 46700, 0.5),
     (47200, 53400, 0.5),
-    (53460, 53620, 0.1),
+    (53460, 59900, 0.5),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
@@ -37,8 +37,6 @@ THIRDS = 34300
 """From this step it is one of three: what is missed most is where arguments begin and end."""
 HALVES_AGAIN = 46700
 """From this step it is one of two again: choosing was won from then on, and telling whole results and second steps were lost."""
-MOSTLY_WHOLE = 53400
-"""From this step it is two of three, for follow-ups and for telling what was copied."""
 PLAIN = 26000
 """From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
 WARM_UP = 60
@@ -71,7 +69,7 @@ def _is_whole(step: int) -> bool:
     """Whether the batch of this step has whole conversations."""
     if step < FIRST_ACTS:
         return step % 4 == 3
-    if step < HALVES or step >= MOSTLY_WHOLE:
+    if step < HALVES:
         return step % 3 != 0
     return step % 3 == 1 if THIRDS <= step < HALVES_AGAIN else step % 2 == 1
 
@@ -115,8 +113,7 @@ def told() -> dict[str, str]:
         f"from step {ROOMY_AT} {ROOMY[0]} of {ROOMY[1]} instead of {FULL[0]} of {FULL[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two, "
-        f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two, "
-        f"from step {MOSTLY_WHOLE} one of three",
+        f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two",
         "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
         "sifted": f"from step {SIFTED} on lines of the banks that were answered right when they came last come a quarter as often",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",

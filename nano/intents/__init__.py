@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nano.dialogue import Dialogue
-from nano.intents import calendar, follow, joined, mail, pairs, steps, talk
+from nano.intents import asked, calendar, follow, joined, mail, pairs, steps, talk
 
 Intent = Callable[[Dialogue], None]
 WEIGHTS: tuple[tuple[Intent, float], ...] = (
@@ -21,7 +21,7 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (calendar.ask_create_when, 1.6),
     (calendar.ask_create_title, 1.2),
     (calendar.ask_create_both, 1),
-    (calendar.ask_update_new, 1.4),
+    (calendar.ask_update_new, 2),
     (calendar.ask_update_event, 0.6),
     (calendar.ask_delete_event, 0.6),
     (mail.search_sender, 4),
@@ -68,7 +68,15 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (follow.then_move_listed, 0.9),
     (follow.then_read, 3),
     (follow.then_reply, 3.5),
+    (follow.then_free, 1.5),
+    (follow.then_add, 1.2),
+    (asked.which_update, 0.6),
+    (asked.which_delete, 0.6),
+    (asked.address_given, 0.8),
 )
 
 NEEDS_BLANK_HISTORY = frozenset({calendar.ask_update_event, calendar.ask_delete_event, mail.send_draft})
 """Requests whose right act would be another one if an event or a draft had just been spoken of."""
+
+GOES_ON = frozenset(intent for intent, _ in WEIGHTS if intent.__module__ in (follow.__name__, asked.__name__))
+"""Conversations of several requests, the later of which lean on what came before."""

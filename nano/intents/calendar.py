@@ -98,7 +98,7 @@ def _event_problem(d: Dialogue, tool: str, words: str) -> bool:
     if r < 0.07:
         d.answers(tool, results.no_event(d.rng, d.now, words))
     elif r < 0.14:
-        d.answers(tool, results.several_events(d.rng, d.now, words))
+        d.answers(tool, results.several_events(d.rng, d.now, words)[0])
     elif r < 0.19:
         d.answers(tool, refused(d.rng))
     else:

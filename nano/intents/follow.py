@@ -1,14 +1,21 @@
-"""Conversations that go on: send it, move it, delete that, and the day after, read the first, reply to it."""
+"""Conversations that go on: send it, move it, delete that, and the day after, read the first, reply to it, am I free then."""
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 from nano import fill, results
 from nano.dialogue import Dialogue
 from nano.intents.calendar import create, list_events
 from nano.intents.mail import draft_mail, draft_reply, past, read_mail
-from nano.intents.words import moved_to
+from nano.intents.steps import announcement, proposal
+from nano.intents.words import join, meant, moved_to
+from nano.times import WEEKDAYS
+
+_BESIDE_SHARE, _AFTER_SHARE = 0.35, 0.8
+"""How often the day beside the one that was listed is asked for, and how often it is the one after it."""
 
 
 def then_send(d: Dialogue) -> None:
@@ -76,11 +83,29 @@ def then_delete(d: Dialogue) -> None:
 
 def then_period(d: Dialogue) -> None:
     list_events(d)
-    if d.has("list_events"):
+    if not d.has("list_events"):
+        return
+    when = _beside(d) if d.rng.random() < _BESIDE_SHARE else ""
+    if not when:
         slots = d.typed("follow_period")
-        d.call("list_events", when=slots.get("period") or slots.get("day"))
-        text, _ = results.events(d.rng, d.now)
-        d.answers("list_events", text)
+        when = slots.get("period") or slots.get("day") or ""
+    d.call("list_events", when=when)
+    text, _ = results.events(d.rng, d.now)
+    d.answers("list_events", text)
+
+
+_ONE_DAY = re.compile(rf"tomorrow|(this )?({'|'.join(WEEKDAYS)})|the \d\d?(st|nd|rd|th)", re.IGNORECASE)
+"""Days from which the calendar counts on: `the day after friday`."""
+
+
+def _beside(d: Dialogue) -> str:
+    """The day beside the one that was listed is asked for; nothing where that was not one day."""
+    listed = json.loads(d.messages[1]["tool_calls"][0]["function"]["arguments"]).get("when", "")
+    if not _ONE_DAY.fullmatch(listed):
+        return ""
+    where = "after" if d.rng.random() < _AFTER_SHARE else "before"
+    d.typed(f"follow_day_{where}")
+    return f"the day {where} {listed}"
 
 
 def _events_first(d: Dialogue) -> list[str]:
@@ -100,10 +125,10 @@ def _events_first(d: Dialogue) -> list[str]:
 def _one_of(d: Dialogue, bank: str, listed: list[str]) -> tuple[str, dict[str, str]]:
     """The person speaks of one of a list by its place in it: which one, and what was typed."""
     slots = d.typed(bank)
-    while (meant := _meant(d.wording, listed)) is None:
+    while (one := meant(d.wording, listed)) is None:
         d.messages.pop()
         slots = d.typed(bank)
-    return meant, slots
+    return one, slots
 
 
 def then_delete_listed(d: Dialogue) -> None:
@@ -123,20 +148,6 @@ def then_move_listed(d: Dialogue) -> None:
     d.call("update_event", event=title, new_when=moved_to(slots))
     text, _ = results.updated(d.rng, d.now, title, None)
     d.answers("update_event", text)
-
-
-_PLACES = (
-    (re.compile(r"\b(second|2nd|number (two|2)|no\.? ?(two|2)|#2)\b|#2"), 1),
-    (re.compile(r"\b(third|3rd|number (three|3)|no\.? ?(three|3))\b|#3"), 2),
-    (re.compile(r"\b(last one|the last\b(?! (mail|email|message)? ?(from|by))|oldest|bottom)"), -1),
-)
-"""Which of what is listed a person means by these words; by all others the first."""
-
-
-def _meant(wording: str, listed: list[str]) -> str | None:
-    """The one that these words mean, or None when the list is too short for them."""
-    at = next((place for words, place in _PLACES if words.search(wording.lower())), 0)
-    return listed[at] if at < len(listed) else None
 
 
 def _mails_first(d: Dialogue) -> list[str]:
@@ -181,3 +192,62 @@ def then_reply(d: Dialogue) -> None:
         mail = text.split()[0] if text.startswith("m") and " from " in text else ""
     if mail and d.has("draft_reply"):
         draft_reply(d, mail, "follow_reply")
+
+
+_IS_DATED = re.compile(
+    r"\b(when|date|next|match|game|concert|festival|fair|show|final|race|launch|deadline|holiday|marathon|premiere|tour|conference|election"
+    r"|parade|market|fireworks|release|opening|exhibition|tickets)\b",
+    re.IGNORECASE,
+)
+"""Searches that find a date."""
+
+
+def _time_told(d: Dialogue) -> tuple[str, str]:
+    """A mail or a page on the web tells of a time. What it is for, and the time; nothing where nothing was found."""
+    if d.rng.random() < 0.6:
+        slots = d.typed("read_mail")
+        if not d.has("read_mail"):
+            d.cannot()
+            return "", ""
+        d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
+        when, text = proposal(d.rng)
+        one = results.a_mail(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))
+        d.answers("read_mail", results.mail(replace(one, text=text)))
+        return one.subject, when
+    slots = d.typed("web_search")
+    while not _IS_DATED.search(slots["query"]):
+        d.messages.pop()
+        slots = d.typed("web_search")
+    if not d.has("web_search"):
+        d.cannot()
+        return "", ""
+    d.call("web_search", query=slots["query"])
+    when, snippet = announcement(d)
+    d.answers("web_search", results.search(d.rng, slots["query"], snippet=snippet.replace("{q}", slots["query"])))
+    return slots["query"], when
+
+
+def then_free(d: Dialogue) -> None:
+    what, when = _time_told(d)
+    if not what or not d.has("find_free_time"):
+        return
+    d.typed("follow_free")
+    d.call("find_free_time", when=when)
+    d.answers(
+        "find_free_time", results.span_free(d.rng, d.now) if " at " in when or d.rng.random() < 0.4 else results.free_days(d.rng, d.now)
+    )
+    if d.has("create_event") and d.rng.random() < 0.3:
+        _added(d, what, when)
+
+
+def then_add(d: Dialogue) -> None:
+    what, when = _time_told(d)
+    if what and d.has("create_event"):
+        _added(d, what, when)
+
+
+def _added(d: Dialogue, what: str, when: str) -> None:
+    d.typed("follow_add")
+    d.call("create_event", title=what, when=when)
+    text, _ = results.created(d.rng, d.now, what, "")
+    d.answers("create_event", text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 from nano import names, replies, results, times
 from nano.dialogue import Dialogue
 from nano.intents.mail import recipient_of
@@ -22,11 +25,8 @@ def mail_then_reply(d: Dialogue, slots: dict[str, str] | None = None) -> None:
     return d.answers("draft_reply", text)
 
 
-def search_then_create(d: Dialogue) -> None:
-    slots = d.typed("search_then_create")
-    if not d.has("web_search", "create_event"):
-        return d.cannot()
-    d.call("web_search", query=slots["query"])
+def announcement(d: Dialogue) -> tuple[str, str]:
+    """A date, and what a page says of it; `{q}` in it is what was searched for."""
     when = times.date(d.rng) if d.rng.random() < 0.6 else results.calendar_shape.day_text(results.some_day(d.rng, d.now))[4:]
     form = d.rng.choice(
         (
@@ -38,9 +38,18 @@ def search_then_create(d: Dialogue) -> None:
             "This year it happens on {}.",
         )
     )
+    return when, form.replace("{}", when)
+
+
+def search_then_create(d: Dialogue) -> None:
+    slots = d.typed("search_then_create")
+    if not d.has("web_search", "create_event"):
+        return d.cannot()
+    d.call("web_search", query=slots["query"])
+    when, snippet = announcement(d)
     if d.rng.random() < 0.12:
         return d.answers("web_search", d.rng.choice(("Web search is not set up. Set searxng.urls in agent.toml.", "No results found")))
-    d.result(results.search(d.rng, slots["query"], snippet=form.replace("{q}", slots["query"]).format(when)))
+    d.result(results.search(d.rng, slots["query"], snippet=snippet.replace("{q}", slots["query"])))
     title = slots.get("title") or slots["query"]
     d.call("create_event", title=title, when=when)
     text, _ = results.created(d.rng, d.now, title, "")
@@ -78,14 +87,11 @@ def draft_then_send(d: Dialogue, slots: dict[str, str] | None = None) -> None:
     return d.answers("send_draft", results.sent(d.rng, address, slots["body"], slots.get("subject", "")))
 
 
-def read_then_create(d: Dialogue) -> None:
-    slots = d.typed("read_then_create")
-    if not d.has("read_mail", "create_event"):
-        return d.cannot()
-    d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
-    when = f"{times.day(d.rng)} at {times.clock(d.rng)}"
-    what = d.rng.choice(("meet", "talk", "have lunch", "do the review", "catch up", "go through the numbers", "see each other"))
-    form = d.rng.choice(
+def proposal(rng: random.Random) -> tuple[str, str]:
+    """A time, and a mail's text that proposes it."""
+    when = f"{times.day(rng)} at {times.clock(rng)}"
+    what = rng.choice(("meet", "talk", "have lunch", "do the review", "catch up", "go through the numbers", "see each other"))
+    form = rng.choice(
         (
             f"Can we {what} {when}?",
             f"Let's {what} {when}.",
@@ -94,8 +100,17 @@ def read_then_create(d: Dialogue) -> None:
             f"Hi! Shall we {what} {when}? Best wishes",
         )
     )
+    return when, form
+
+
+def read_then_create(d: Dialogue) -> None:
+    slots = d.typed("read_then_create")
+    if not d.has("read_mail", "create_event"):
+        return d.cannot()
+    d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
+    when, form = proposal(d.rng)
     one = results.a_mail(d.rng, d.now, named=slots.get("person", ""))
-    d.result(results.mail(results.Mail(one.id, one.sender, one.subject, one.sent_at, one.is_unread, form)))
+    d.result(results.mail(replace(one, text=form)))
     d.call("create_event", title=one.subject, when=when)
     text, _ = results.created(d.rng, d.now, one.subject, "")
     return d.answers("create_event", text)

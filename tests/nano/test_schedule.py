@@ -35,9 +35,9 @@ def test_no_two_batches_have_the_same_seed_and_copying_ends():
 def test_first_acts_have_the_share_of_batches_that_the_report_tells():
     shares = (
         *((schedule.DRILLED, 3 / 4), (schedule.FIRST_ACTS, 1 / 3), (schedule.HALVES, 1 / 2)),
-        *((schedule.THIRDS, 2 / 3), (schedule.HALVES_AGAIN, 1 / 2), (schedule.MOSTLY_WHOLE, 1 / 3)),
+        *((schedule.THIRDS, 2 / 3), (schedule.HALVES_AGAIN, 1 / 2)),
     )
-    jobs = schedule.jobs(schedule.MOSTLY_WHOLE + 1200)
+    jobs = schedule.jobs(schedule.HALVES_AGAIN + 1200)
     for begins, share in shares:
         part = jobs[begins : begins + 1200]
         assert sum(job.only_first for job in part) == share * len(part)

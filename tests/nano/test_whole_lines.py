@@ -66,6 +66,8 @@ READS: dict[str, tuple[tuple[str, ...], str]] = {
     "follow_send": ((), ""),
     "follow_read": ((), ""),
     "follow_reply": (("body",), ""),
+    "follow_free": ((), ""),
+    "follow_add": ((), ""),
 }
 SPOKEN_OF = {"someone"}  # a slot that is in no call
 ARTICLES = ("a ", "an ", "the ", "my ", "our ")
