@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nano import attention
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -42,15 +44,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
 
 
-def sight(segments: Tensor, prefix: int) -> Tensor:
-    """Who sees whom: 0 or minus infinity, (rows, 1, length, prefix + length); a token sees the prefix and its own segment so far."""
-    n = segments.size(1)
-    own = (segments[:, :, None] == segments[:, None, :]) & torch.ones(n, n, dtype=torch.bool).tril()
-    mask = torch.zeros(segments.size(0), n, prefix + n)
-    mask[:, :, prefix:].masked_fill_(~own, float("-inf"))
-    return mask[:, None]
-
-
 class RMSNorm(nn.Module):
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
@@ -78,19 +71,17 @@ class Block(nn.Module):
         self.up = nn.Linear(w, shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, w, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        """`x` (prefix + rows * length, width); `mask` (rows, 1, length, prefix + length)."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, rows: int, length: int, look: list[attention.Block]) -> Tensor:
+        """`x` (prefix + rows * length, width); `look` is how the tokens of the rows look back."""
         w = x.size(1)
-        rows, _, length, seen = mask.shape
-        p = seen - length
+        p = len(x) - rows * length
         h = self.attn_norm(x)
         q, k, v = (f(h).view(-1, self.heads, w // self.heads) for f in (self.q, self.k, self.v))
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
         q, k, v = (t.transpose(0, 1) for t in (q, k, v))
         first = F.scaled_dot_product_attention(q[None, :, :p], k[None, :, :p], v[None, :, :p], is_causal=True, scale=self.scale)[0]
         own_q, own_k, own_v = (t[:, p:].unflatten(1, (rows, length)).transpose(0, 1) for t in (q, k, v))
-        seen_k, seen_v = (torch.cat((t[None, :, :p].expand(rows, -1, -1, -1), own), 2) for t, own in ((k, own_k), (v, own_v)))
-        own = F.scaled_dot_product_attention(own_q, seen_k, seen_v, attn_mask=mask, scale=self.scale)
+        own = attention.Attention.apply(own_q, own_k, own_v, k[None, :, :p], v[None, :, :p], look)
         a = own.transpose(0, 1).flatten(1, 2)
         x = x + self.o(torch.cat((first, a), 1).transpose(0, 1).reshape(-1, w))
         h = self.ffn_norm(x)
@@ -123,12 +114,11 @@ class Nano(nn.Module):
             segments: of the tokens (rows, length); a token sees the prefix and its own segment so far.
         """
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-        mask = sight(segments, len(prefix))
         cos, sin = rope_tables(self.shape, torch.cat((torch.arange(len(prefix)), positions.flatten())))
         x = self.embed(torch.cat((prefix, ids.flatten()))).to(dtype)
-        cos, sin, mask = cos.to(dtype), sin.to(dtype), mask.to(dtype)
+        cos, sin, look = cos.to(dtype), sin.to(dtype), attention.blocks(segments, dtype)
         for block in self.blocks:
-            x = block(x, cos, sin, mask)
+            x = block(x, cos, sin, *ids.shape, look)
         return self.norm(x[len(prefix) :]).unflatten(0, ids.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:

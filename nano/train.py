@@ -60,7 +60,8 @@ def _orthogonal(g: Tensor) -> Tensor:
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(5):
         a = x @ x.transpose(1, 2)
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        # 3.4445 x + (2.0315 a a - 4.7750 a) x, in two calls: apart, the sums took a quarter of the time.
+        x = torch.baddbmm(x, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     return (x.transpose(1, 2) if flip else x).to(g.dtype)
 
 
