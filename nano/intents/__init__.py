@@ -60,6 +60,7 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (joined.draft_and_send, 1),
     (joined.reply_and_send, 2.2),
     (joined.free_and_add, 1),
+    (joined.add_two, 1),
     (follow.then_send, 4),
     (follow.then_move, 4),
     (follow.then_delete, 3),

@@ -21,6 +21,13 @@ _TAKEN = r"\b(taken|busy|booked|anything|something|nothing|conflict|problem|clas
 _ASKING_AT = rf"(so |hey |sorry |and )*(am|is|are|do|have|would|will) (?!.*{_TAKEN})[^{{]*\{{when=[^{{]*$"
 """How people ask whether a time is free, with nothing else marked and yes for free."""
 
+_ADDING = (
+    _POLITE
+    + r"(add|put|schedule|book|enter|note|create|log|stick|pop|jot|set up|pencil in)\b"
+    + r"[^{]*\{title=[^{]*\{(when|day)=[^{}]*\}( please)?[.!]?$"
+)
+"""How people add an event whose time they say last."""
+
 
 def find_and_reply(d: Dialogue) -> None:
     bank = d.rng.choice(("search_mail_sender", "search_mail_topic"))
@@ -53,3 +60,12 @@ def reply_and_send(d: Dialogue) -> None:
     d.result(text)
     d.call("send_draft", draft=name)
     return d.answers("send_draft", results.sent(d.rng, mail.sender.address, body, f"Re: {mail.subject}"))
+
+
+def add_two(d: Dialogue) -> None:
+    """`add judo friday at 5 and the dentist monday at 9`: two events at once."""
+    slots = d.typed_on("create", "then_create_too", _ADDING)
+    if not d.has("create_event"):
+        return d.cannot()
+    second = {"title": slots["event"], "when": slots["new_when"]}
+    return pairs.both(d, *zip(pairs.created(d, slots), pairs.created(d, second), strict=True))

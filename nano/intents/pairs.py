@@ -14,7 +14,7 @@ _DRAFTED = re.compile(r"\b(draft|prepare|compose|write)\b", re.IGNORECASE)
 """Words by which a letter is only to be prepared; by all others it is to be sent."""
 
 
-def _both(d: Dialogue, calls: tuple[Call, Call], texts: tuple[str, str]) -> None:
+def both(d: Dialogue, calls: tuple[Call, Call], texts: tuple[str, str]) -> None:
     d.call_all(*calls)
     for text in texts:
         d.result(text)
@@ -31,7 +31,7 @@ def _letter(d: Dialogue, slots: dict[str, str]) -> tuple[Call, str]:
     return (tool, {"to": to, "body": body, "subject": subject}), text
 
 
-def _created(d: Dialogue, slots: dict[str, str]) -> tuple[Call, str]:
+def created(d: Dialogue, slots: dict[str, str]) -> tuple[Call, str]:
     text, _ = results.created(d.rng, d.now, slots["title"], slots.get("place", ""))
     arguments = {"title": slots["title"], "when": when_of(slots), "duration": slots.get("duration"), "location": slots.get("place")}
     return ("create_event", dict(arguments)), text
@@ -46,8 +46,8 @@ def create_and_mail(d: Dialogue) -> None:
     slots = d.typed("create_and_mail")
     if not d.has("create_event", "draft_mail", "send_mail"):
         return d.cannot()
-    (first, said), (second, told) = _created(d, slots), _letter(d, slots)
-    return _both(d, (first, second), (said, told))
+    (first, said), (second, told) = created(d, slots), _letter(d, slots)
+    return both(d, (first, second), (said, told))
 
 
 def update_and_mail(d: Dialogue) -> None:
@@ -57,7 +57,7 @@ def update_and_mail(d: Dialogue) -> None:
     arguments = {"event": slots["event"], "when": slots.get("now_day"), "new_when": moved_to(slots), "new_location": slots.get("new_place")}
     said, _ = results.updated(d.rng, d.now, slots["event"], slots.get("new_place"))
     second, told = _letter(d, slots)
-    return _both(d, (("update_event", dict(arguments)), second), (said, told))
+    return both(d, (("update_event", dict(arguments)), second), (said, told))
 
 
 def delete_and_mail(d: Dialogue) -> None:
@@ -65,15 +65,15 @@ def delete_and_mail(d: Dialogue) -> None:
     if not d.has("delete_event", "draft_mail", "send_mail"):
         return d.cannot()
     (first, said), (second, told) = _deleted(d, slots), _letter(d, slots)
-    return _both(d, (first, second), (said, told))
+    return both(d, (first, second), (said, told))
 
 
 def delete_and_create(d: Dialogue) -> None:
     slots = d.typed("delete_and_create")
     if not d.has("delete_event", "create_event"):
         return d.cannot()
-    (first, said), (second, told) = _deleted(d, slots), _created(d, slots)
-    return _both(d, (first, second), (said, told))
+    (first, said), (second, told) = _deleted(d, slots), created(d, slots)
+    return both(d, (first, second), (said, told))
 
 
 def read_then_reply(d: Dialogue, slots: dict[str, str] | None = None) -> None:

@@ -22,6 +22,7 @@ STEPS: tuple[tuple[Intent, list[str]], ...] = (
     (joined.draft_and_send, ["draft_mail", "send_draft"]),
     (joined.reply_and_send, ["draft_reply", "send_draft"]),
     (joined.free_and_add, ["find_free_time", "create_event"]),
+    (joined.add_two, ["create_event", "create_event"]),
 )
 SEEDS = range(300, 360)
 
@@ -82,6 +83,15 @@ def test_an_event_spoken_of_by_its_place_is_the_one_that_stands_there(intent: In
             seen += 1
             assert made[1][1]["event"] in listed[places[place[1]]]
     assert seen > 10
+
+
+def test_each_of_two_events_has_its_own_title_and_time():
+    for seed in SEEDS:
+        d = talk(joined.add_two, seed)
+        typed, (first, second) = d.messages[0]["content"].lower(), [arguments for _, arguments in calls(d)]
+        ends = typed.rindex(first["title"].lower()) + len(first["title"])
+        assert typed.index(second["title"].lower(), ends)
+        assert typed.index(second["when"].lower(), ends)
 
 
 def test_without_the_second_tool_it_says_that_it_cannot():
