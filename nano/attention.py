@@ -6,7 +6,7 @@ does not see. It is made of the kernels that torch has for processors.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,25 +16,34 @@ _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_bac
 BLOCK = 64
 """Tokens of a row that look back together."""
 
-Block = tuple[int, int, int, Tensor]
-"""Tokens `begin` to `end` see those from `first` on; who sees whom is 0 or minus infinity, (rows, 1, end - begin, end - first)."""
+
+class Look(NamedTuple):
+    """How some tokens of the rows look back."""
+
+    begin: int
+    end: int
+    """Tokens `begin` to `end` ..."""
+    first: int
+    """... see those from here on ..."""
+    mask: Tensor
+    """... where this is 0 and not minus infinity: (rows, 1, end - begin, end - first)."""
 
 
-def blocks(segments: Tensor, dtype: torch.dtype) -> list[Block]:
+def looks(segments: Tensor, dtype: torch.dtype) -> list[Look]:
     """How the tokens of rows look back; each sees its own segment so far.
 
     Args:
-        segments: of the tokens (rows, length).
+        segments: of the tokens (rows, length); those of one segment stand together.
         dtype: of the masks, which has to be that of the queries.
     """
     length = segments.size(1)
-    out: list[Block] = []
+    out: list[Look] = []
     for begin in range(0, length, BLOCK):
         end = min(begin + BLOCK, length)
         first = int((segments == segments[:, begin : begin + 1]).int().argmax(1).min())
         own = segments[:, begin:end, None] == segments[:, None, first:end]
         own &= torch.arange(begin, end)[:, None] >= torch.arange(first, end)
-        out.append((begin, end, first, torch.zeros(own.shape, dtype=dtype).masked_fill_(~own, float("-inf"))[:, None]))
+        out.append(Look(begin, end, first, torch.zeros(own.shape, dtype=dtype).masked_fill_(~own, float("-inf"))[:, None]))
     return out
 
 
@@ -44,10 +53,13 @@ def _flat(rows: Tensor) -> Tensor:
 
 
 class Attention(torch.autograd.Function):
-    """`apply(q, k, v, prefix_k, prefix_v, look)`: q, k, v (rows, heads, length, size), the prefix's (1, heads, prefix, size)."""
+    """`apply(q, k, v, prefix_k, prefix_v, look)`: q, k, v (rows, heads, length, size), the prefix's (1, heads, prefix, size).
+
+    The prefix has at least one token.
+    """
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, prefix_k: Tensor, prefix_v: Tensor, look: list[Block]) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, prefix_k: Tensor, prefix_v: Tensor, look: list[Look]) -> Tensor:
         rows, _, length, size = q.shape
         scale = size**-0.5
         before, before_sum = _flash(_flat(q), prefix_k, prefix_v, 0.0, False, scale=scale)

@@ -52,7 +52,7 @@ class Dialogue:
     """The line of a bank that it began with."""
 
     def picked(self, name: str) -> tuple[str, bool]:
-        """A line of bank `name`, and whether it is a whole one; learned ones come less often."""
+        """A line of bank `name`, and whether it is a whole one; learned ones come less often. The first is what was asked."""
         is_whole = name in whole_banks() and (self.rng.random() < WHOLE_SHARE or not has_patterns(name))
         every = lines(WHOLE + name if is_whole else name)
         line = self.rng.choice(every)

@@ -71,7 +71,7 @@ class Block(nn.Module):
         self.up = nn.Linear(w, shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, w, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, rows: int, length: int, look: list[attention.Block]) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, rows: int, length: int, look: list[attention.Look]) -> Tensor:
         """`x` (prefix + rows * length, width); `look` is how the tokens of the rows look back."""
         w = x.size(1)
         p = len(x) - rows * length
@@ -116,7 +116,7 @@ class Nano(nn.Module):
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
         cos, sin = rope_tables(self.shape, torch.cat((torch.arange(len(prefix)), positions.flatten())))
         x = self.embed(torch.cat((prefix, ids.flatten()))).to(dtype)
-        cos, sin, look = cos.to(dtype), sin.to(dtype), attention.blocks(segments, dtype)
+        cos, sin, look = cos.to(dtype), sin.to(dtype), attention.looks(segments, dtype)
         for block in self.blocks:
             x = block(x, cos, sin, *ids.shape, look)
         return self.norm(x[len(prefix) :]).unflatten(0, ids.shape)

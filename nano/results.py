@@ -101,16 +101,21 @@ def no_event(rng: random.Random, near: datetime, words: str) -> str:
     return calendar_shape.no_event_text(words, days_of(datetime.combine(first, time(), ZONE), last))
 
 
-def several_events(rng: random.Random, near: datetime, words: str) -> tuple[str, tuple[Event, ...]]:
-    found = tuple(
-        an_event(
-            rng,
-            some_day(rng, near),
-            f"{words} {rng.choice(('with', 'for', 'and'))} {names.first_name(rng)}" if rng.random() < 0.7 else words,
-        )
-        for _ in range(rng.choice((2, 2, 2, 3)))
+def several_events(rng: random.Random, near: datetime, words: str, *, on_one_day: bool = False) -> tuple[str, tuple[Event, ...]]:
+    """The text that asks which of several is meant, and the events in it, in order of time."""
+    day = some_day(rng, near)
+    found = sorted(
+        (
+            an_event(
+                rng,
+                day if on_one_day else some_day(rng, near),
+                f"{words} {rng.choice(('with', 'for', 'and'))} {names.first_name(rng)}" if rng.random() < 0.7 else words,
+            )
+            for _ in range(rng.choice((2, 2, 2, 3)))
+        ),
+        key=lambda event: event.span.start,
     )
-    return calendar_shape.several_events_text(words, found), found
+    return calendar_shape.several_events_text(words, tuple(found)), tuple(found)
 
 
 def free_days(rng: random.Random, near: datetime) -> str:

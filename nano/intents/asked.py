@@ -26,9 +26,10 @@ def which_update(d: Dialogue) -> None:
         return d.cannot()
     if not any(changes.values()):
         return d.says(f"What should change about {slots['event']}?")
-    d.call("update_event", event=slots["event"], when=slots.get("now_day"), **changes)
-    title = _told_which(d, "update_event", slots["event"])
-    d.call("update_event", event=title, **changes)
+    when = slots.get("now_day")
+    d.call("update_event", event=slots["event"], when=when, **changes)
+    title = _told_which(d, "update_event", slots["event"], on_one_day=bool(when))
+    d.call("update_event", event=title, when=when, **changes)
     text, _ = results.updated(d.rng, d.now, changes["new_title"] or title, changes["new_location"])
     return d.answers("update_event", text)
 
@@ -37,18 +38,19 @@ def which_delete(d: Dialogue) -> None:
     slots = d.typed("delete")
     if not d.has("delete_event"):
         return d.cannot()
-    d.call("delete_event", event=slots["event"], when=slots.get("now_day") or slots.get("period"))
-    title = _told_which(d, "delete_event", slots["event"])
-    d.call("delete_event", event=title)
+    when = slots.get("now_day") or slots.get("period")
+    d.call("delete_event", event=slots["event"], when=when)
+    title = _told_which(d, "delete_event", slots["event"], on_one_day=bool(when))
+    d.call("delete_event", event=title, when=when)
     return d.answers("delete_event", results.deleted(d.rng, d.now, title))
 
 
-def _told_which(d: Dialogue, tool: str, words: str) -> str:
-    """Several events match these words, and the person says which one; its title."""
-    text, found = results.several_events(d.rng, d.now, words)
+def _told_which(d: Dialogue, tool: str, words: str, *, on_one_day: bool) -> str:
+    """Several events match these words (on the day that was said), and the person says which one; its title."""
+    text, found = results.several_events(d.rng, d.now, words, on_one_day=on_one_day)
     # A title that is exactly these words would have been taken, and titles that are alike would not tell which one.
     while len({words.lower(), *(event.title.lower() for event in found)}) <= len(found):
-        text, found = results.several_events(d.rng, d.now, words)
+        text, found = results.several_events(d.rng, d.now, words, on_one_day=on_one_day)
     d.answers(tool, text)
     titles = [event.title for event in found]
     days = [event.span.first_day.weekday() for event in found]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-from dataclasses import replace
+from functools import cache
 
 from nano import fill, results
 from nano.dialogue import Dialogue
+from nano.grammar import WHOLE, Piece, expand, lines, parsed
 from nano.intents.calendar import create, list_events
 from nano.intents.mail import draft_mail, draft_reply, past, read_mail
 from nano.intents.steps import announcement, proposal
@@ -16,6 +18,8 @@ from nano.times import WEEKDAYS
 
 _BESIDE_SHARE, _AFTER_SHARE = 0.35, 0.8
 """How often the day beside the one that was listed is asked for, and how often it is the one after it."""
+_MAIL_SHARE, _ADDED_SHARE = 0.65, 0.6
+"""How often it is a mail that tells of a time, not a page; how often what one is free for is added."""
 
 
 def then_send(d: Dialogue) -> None:
@@ -194,37 +198,44 @@ def then_reply(d: Dialogue) -> None:
         draft_reply(d, mail, "follow_reply")
 
 
-_IS_DATED = re.compile(
-    r"\b(when|date|next|match|game|concert|festival|fair|show|final|race|launch|deadline|holiday|marathon|premiere|tour|conference|election"
-    r"|parade|market|fireworks|release|opening|exhibition|tickets)\b",
-    re.IGNORECASE,
+_LOOKED_UP = (
+    "search for ",
+    "look up ",
+    "google ",
+    "search the web for ",
+    "please look up ",
+    "can you look up ",
+    "find online: ",
+    "web search: ",
 )
-"""Searches that find a date."""
+
+
+@cache
+def _occasions() -> list[str]:
+    """What takes place on a date that would have to be looked up."""
+    pieces = [p for line in lines(WHOLE + "search_then_create") for p in expand(parsed(line), random.Random(0))]
+    return sorted({p.text for p in pieces if p.slot == "query" and p.text})
 
 
 def _time_told(d: Dialogue) -> tuple[str, str]:
     """A mail or a page on the web tells of a time. What it is for, and the time; nothing where nothing was found."""
-    if d.rng.random() < 0.6:
+    if d.rng.random() < _MAIL_SHARE:
         slots = d.typed("read_mail")
         if not d.has("read_mail"):
             d.cannot()
             return "", ""
         d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
-        when, text = proposal(d.rng)
-        one = results.a_mail(d.rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))
-        d.answers("read_mail", results.mail(replace(one, text=text)))
+        when, one = proposal(d, slots)
+        d.answers("read_mail", results.mail(one))
         return one.subject, when
-    slots = d.typed("web_search")
-    while not _IS_DATED.search(slots["query"]):
-        d.messages.pop()
-        slots = d.typed("web_search")
+    slots = d.types([Piece(d.rng.choice(_LOOKED_UP)), Piece(d.rng.choice(_occasions()), "query")], polite=False)
     if not d.has("web_search"):
         d.cannot()
         return "", ""
     d.call("web_search", query=slots["query"])
-    when, snippet = announcement(d)
+    when, snippet = announcement(d, with_time=True)
     d.answers("web_search", results.search(d.rng, slots["query"], snippet=snippet.replace("{q}", slots["query"])))
-    return slots["query"], when
+    return re.sub(r"^(the|an?) ", "", slots["query"], flags=re.IGNORECASE), when
 
 
 def then_free(d: Dialogue) -> None:
@@ -233,10 +244,9 @@ def then_free(d: Dialogue) -> None:
         return
     d.typed("follow_free")
     d.call("find_free_time", when=when)
-    d.answers(
-        "find_free_time", results.span_free(d.rng, d.now) if " at " in when or d.rng.random() < 0.4 else results.free_days(d.rng, d.now)
-    )
-    if d.has("create_event") and d.rng.random() < 0.3:
+    is_free = d.rng.random() < 0.5
+    d.answers("find_free_time", results.span_free(d.rng, d.now, is_free=is_free))
+    if is_free and d.has("create_event") and d.rng.random() < _ADDED_SHARE:
         _added(d, what, when)
 
 

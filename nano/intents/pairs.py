@@ -15,6 +15,7 @@ _DRAFTED = re.compile(r"\b(draft|prepare|compose|write)\b", re.IGNORECASE)
 
 
 def both(d: Dialogue, calls: tuple[Call, Call], texts: tuple[str, str]) -> None:
+    """Both calls at once, and what came back of each."""
     d.call_all(*calls)
     for text in texts:
         d.result(text)
@@ -32,6 +33,7 @@ def _letter(d: Dialogue, slots: dict[str, str]) -> tuple[Call, str]:
 
 
 def created(d: Dialogue, slots: dict[str, str]) -> tuple[Call, str]:
+    """The call that adds an event, and what it answers."""
     text, _ = results.created(d.rng, d.now, slots["title"], slots.get("place", ""))
     arguments = {"title": slots["title"], "when": when_of(slots), "duration": slots.get("duration"), "location": slots.get("place")}
     return ("create_event", dict(arguments)), text

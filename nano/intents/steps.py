@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
+from datetime import timedelta
 
 from nano import names, replies, results, times
 from nano.dialogue import Dialogue
@@ -25,9 +25,11 @@ def mail_then_reply(d: Dialogue, slots: dict[str, str] | None = None) -> None:
     return d.answers("draft_reply", text)
 
 
-def announcement(d: Dialogue) -> tuple[str, str]:
-    """A date, and what a page says of it; `{q}` in it is what was searched for."""
+def announcement(d: Dialogue, *, with_time: bool = False) -> tuple[str, str]:
+    """A date, if wanted with a time of day, and what a page says of it; `{q}` in it is what was searched for."""
     when = times.date(d.rng) if d.rng.random() < 0.6 else results.calendar_shape.day_text(results.some_day(d.rng, d.now))[4:]
+    if with_time:
+        when = f"{when} at {times.clock(d.rng)}"
     form = d.rng.choice(
         (
             "It takes place on {}.",
@@ -87,11 +89,13 @@ def draft_then_send(d: Dialogue, slots: dict[str, str] | None = None) -> None:
     return d.answers("send_draft", results.sent(d.rng, address, slots["body"], slots.get("subject", "")))
 
 
-def proposal(rng: random.Random) -> tuple[str, str]:
-    """A time, and a mail's text that proposes it."""
-    when = f"{times.day(rng)} at {times.clock(rng)}"
+def proposal(d: Dialogue, slots: dict[str, str]) -> tuple[str, results.Mail]:
+    """A time, and the mail that proposes it; it came today, so that its `tomorrow` is the reader's."""
+    rng = d.rng
+    day = rng.choice((rng.choice(times.WEEKDAYS), "tomorrow", f"next {rng.choice(times.WEEKDAYS)}", times.date(rng)))
+    when = f"{day} at {times.clock(rng)}"
     what = rng.choice(("meet", "talk", "have lunch", "do the review", "catch up", "go through the numbers", "see each other"))
-    form = rng.choice(
+    text = rng.choice(
         (
             f"Can we {what} {when}?",
             f"Let's {what} {when}.",
@@ -100,7 +104,9 @@ def proposal(rng: random.Random) -> tuple[str, str]:
             f"Hi! Shall we {what} {when}? Best wishes",
         )
     )
-    return when, form
+    sent_at = d.now - timedelta(minutes=rng.randrange(d.now.hour * 60 + d.now.minute + 1))
+    one = results.a_mail(rng, d.now, named=slots.get("person", ""), about=slots.get("topic", ""))
+    return when, replace(one, text=text, sent_at=sent_at)
 
 
 def read_then_create(d: Dialogue) -> None:
@@ -108,9 +114,8 @@ def read_then_create(d: Dialogue) -> None:
     if not d.has("read_mail", "create_event"):
         return d.cannot()
     d.call("read_mail", mail=join(slots.get("person"), slots.get("topic")))
-    when, form = proposal(d.rng)
-    one = results.a_mail(d.rng, d.now, named=slots.get("person", ""))
-    d.result(results.mail(replace(one, text=form)))
+    when, one = proposal(d, slots)
+    d.result(results.mail(one))
     d.call("create_event", title=one.subject, when=when)
     text, _ = results.created(d.rng, d.now, one.subject, "")
     return d.answers("create_event", text)

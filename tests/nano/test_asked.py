@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from mcp_servers.when.resolve import resolve
 from nano.intents import Intent, asked, follow
 from nano.times import WEEKDAYS
 from tests.nano.test_joined import SEEDS, calls, talk
 
-_LISTED = re.compile(r"(\w{3}) \d{1,2} \w{3} \d{4} (?:[\d:-]+|all day) (.+?)(?=; |\. Say which one\.$)")
+_LISTED = re.compile(r"(\w{3}) (\d{1,2} \w{3} \d{4}) (?:([\d:]+)-[\d:]+|all day) (.+?)(?=; |\. Say which one\.$)")
+_PLACES = {"first": 0, "1st": 0, "one": 0, "1": 0, "second": 1, "2nd": 1, "two": 1, "2": 1, "third": 2, "3rd": 2, "three": 2, "3": 2}
+_PLACE = re.compile(r"\b(first|1st|second|2nd|third|3rd|last)\b|number (one|two|three|1|2|3)\b")
 
 
 @pytest.mark.parametrize("intent", [asked.which_update, asked.which_delete])
@@ -22,20 +27,41 @@ def test_the_event_that_is_meant_is_called_by_the_title_that_was_listed(intent: 
         if len(made) < 2:
             continue
         listed = _LISTED.findall(next(m["content"] for m in d.messages if m["role"] == "tool"))
-        typed = [m["content"] for m in d.messages if m["role"] == "user"][1].lower()
+        titles = [title for *_, title in listed]
+        typed = [m["content"].split("\n", 1)[1] for m in d.messages if m["role"] == "user"][1].lower()
+        # Titles are typed with typos now and then: those are told by what else can be meant.
         days = [weekday for weekday in WEEKDAYS if weekday in typed]
         title = made[1][1]["event"]
-        assert title in [t for _, t in listed]
-        assert made[1][0] == made[0][0]
-        assert {k: v for k, v in made[0][1].items() if k not in ("event", "when")} == {k: v for k, v in made[1][1].items() if k != "event"}
-        if title.lower() in typed:
+        assert made[1] == (made[0][0], {**made[0][1], "event": title})
+        if named := [t for t in titles if t.lower() in typed]:
             told.add("title")
+            assert named == [title]
         elif days:
             told.add("day")
-            assert [t for day, t in listed if days[0].startswith(day.lower())] == [title]
-        else:
+            assert [t for day, *_, t in listed if days[0].startswith(day.lower())] == [title]
+        elif place := _PLACE.search(typed):
             told.add("place")
+            assert titles[_PLACES.get(place[1] or place[2], -1)] == title
+        else:
+            assert title in titles
     assert told == {"title", "day", "place"}
+
+
+@pytest.mark.parametrize("intent", [asked.which_update, asked.which_delete])
+def test_several_events_are_in_order_and_on_the_day_that_was_said(intent: Intent):
+    on_a_day = 0
+    for seed in SEEDS:
+        d = talk(intent, seed)
+        made = calls(d)
+        if len(made) < 2:
+            continue
+        listed = _LISTED.findall(next(m["content"] for m in d.messages if m["role"] == "tool"))
+        starts = [datetime.strptime(f"{day} {clock or '00:00'}", "%d %b %Y %H:%M").replace(tzinfo=UTC) for _, day, clock, _ in listed]
+        assert starts == sorted(starts)
+        if "when" in made[0][1]:
+            on_a_day += 1
+            assert len({day for _, day, *_ in listed}) == 1
+    assert on_a_day
 
 
 def test_the_address_that_was_asked_for_takes_the_place_of_the_name():
@@ -63,3 +89,30 @@ def test_the_time_that_was_told_is_the_one_that_is_asked_about(intent: Intent, t
             assert made[1][0] == tool
             assert made[1][1]["when"] in told
     assert sources == {"read_mail", "web_search"}
+
+
+def test_a_time_that_a_mail_proposes_is_read_on_the_day_that_it_came():
+    for seed in SEEDS:
+        d = talk(follow.then_add, seed)
+        made = calls(d)
+        if len(made) > 1 and made[0][0] == "read_mail":
+            head = next(m["content"] for m in d.messages if m["role"] == "tool").split("\n")[0]
+            assert f", {d.messages[0]['content'][1:].rsplit(']', 1)[0].rsplit(' ', 1)[0]} " in head
+
+
+def test_nothing_is_added_where_one_is_busy():
+    for seed in SEEDS:
+        d = talk(follow.then_free, seed)
+        if len(calls(d)) > 2:
+            assert any(m["role"] == "tool" and m["content"].endswith(": free") for m in d.messages)
+
+
+def test_the_day_beside_the_one_that_was_listed_is_one_that_the_calendar_knows():
+    beside = 0
+    for seed in range(300, 420):
+        d = talk(follow.then_period, seed)
+        when = [arguments["when"] for name, arguments in calls(d) if name == "list_events" and "when" in arguments]
+        if len(when) == 2 and re.match(r"the day (after|before) ", when[1]) and when[1].endswith(when[0]):
+            beside += 1
+            assert resolve(when[1], d.now).precision == "days", json.dumps(when)
+    assert beside > 5
