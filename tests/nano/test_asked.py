@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from mcp_servers.when.resolve import resolve
+from nano.dialogue import Dialogue
 from nano.intents import Intent, asked, follow
 from nano.times import WEEKDAYS
 from tests.nano.test_joined import SEEDS, calls, talk
@@ -18,15 +20,16 @@ _PLACES = {"first": 0, "1st": 0, "one": 0, "1": 0, "second": 1, "2nd": 1, "two":
 _PLACE = re.compile(r"\b(first|1st|second|2nd|third|3rd|last)\b|number (one|two|three|1|2|3)\b")
 
 
+def _asked_back(intent: Intent) -> list[tuple[Dialogue, list[tuple[str, dict[str, Any]]], list[tuple[str, ...]]]]:
+    """Where a tool asked which event is meant: the conversation, its calls, and what was listed (weekday, date, start, title)."""
+    talks = [(d, calls(d)) for d in (talk(intent, seed) for seed in SEEDS)]
+    return [(d, made, _LISTED.findall(next(m["content"] for m in d.messages if m["role"] == "tool"))) for d, made in talks if len(made) > 1]
+
+
 @pytest.mark.parametrize("intent", [asked.which_update, asked.which_delete])
 def test_the_event_that_is_meant_is_called_by_the_title_that_was_listed(intent: Intent):
     told: set[str] = set()
-    for seed in SEEDS:
-        d = talk(intent, seed)
-        made = calls(d)
-        if len(made) < 2:
-            continue
-        listed = _LISTED.findall(next(m["content"] for m in d.messages if m["role"] == "tool"))
+    for d, made, listed in _asked_back(intent):
         titles = [title for *_, title in listed]
         typed = [m["content"].split("\n", 1)[1] for m in d.messages if m["role"] == "user"][1].lower()
         # Titles are typed with typos now and then: those are told by what else can be meant.
@@ -50,12 +53,7 @@ def test_the_event_that_is_meant_is_called_by_the_title_that_was_listed(intent: 
 @pytest.mark.parametrize("intent", [asked.which_update, asked.which_delete])
 def test_several_events_are_in_order_and_on_the_day_that_was_said(intent: Intent):
     on_a_day = 0
-    for seed in SEEDS:
-        d = talk(intent, seed)
-        made = calls(d)
-        if len(made) < 2:
-            continue
-        listed = _LISTED.findall(next(m["content"] for m in d.messages if m["role"] == "tool"))
+    for _, made, listed in _asked_back(intent):
         starts = [datetime.strptime(f"{day} {clock or '00:00'}", "%d %b %Y %H:%M").replace(tzinfo=UTC) for _, day, clock, _ in listed]
         assert starts == sorted(starts)
         if "when" in made[0][1]:
