@@ -5,8 +5,9 @@ from __future__ import annotations
 from nano import names, results
 from nano.dialogue import Dialogue
 from nano.grammar import Piece
-from nano.intents.mail import recipient_of
-from nano.intents.words import meant, moved_to
+from nano.intents.calendar import ask_update, changes_of
+from nano.intents.mail import no_address, recipient_of, written
+from nano.intents.words import meant
 from nano.times import WEEKDAYS
 
 _TITLE_SHARE = 0.4
@@ -16,16 +17,11 @@ _DAY_SHARE = 0.3
 
 def which_update(d: Dialogue) -> None:
     slots = d.typed("update")
-    changes = {
-        "new_when": moved_to(slots),
-        "new_duration": slots.get("new_duration"),
-        "new_title": slots.get("new_title"),
-        "new_location": slots.get("new_place"),
-    }
+    changes = changes_of(slots)
     if not d.has("update_event"):
         return d.cannot()
     if not any(changes.values()):
-        return d.says(f"What should change about {slots['event']}?")
+        return d.says(ask_update(slots["event"]))
     when = slots.get("now_day")
     d.call("update_event", event=slots["event"], when=when, **changes)
     title = _told_which(d, "update_event", slots["event"], on_one_day=bool(when))
@@ -72,19 +68,15 @@ def _told_which(d: Dialogue, tool: str, words: str, *, on_one_day: bool) -> str:
 
 def address_given(d: Dialogue) -> None:
     """Nobody of that name is known, and the person says what the address is."""
-    is_sent = d.rng.random() < 0.5
-    slots = d.typed("send_mail" if is_sent else "draft_mail")
-    tool = "send_mail" if is_sent else "draft_mail"
+    tool = "send_mail" if d.rng.random() < 0.5 else "draft_mail"
+    slots = d.typed(tool)
     if not d.has(tool):
         return d.cannot()
     to = recipient_of(slots)
     d.call(tool, to=to, body=slots["body"], subject=slots.get("subject"))
     if "@" not in to:
-        d.answers(tool, f'No address is known for "{to}". Give an address.')
+        d.answers(tool, no_address(to))
         lead = d.rng.choice(("", "", "", "it's ", "it is ", "use ", "sorry, ", "try ", "the address is ", "oh, "))
         to = d.types([Piece(lead), Piece(names.address(d.rng), "address")], polite=False)["address"]
         d.call(tool, to=to, body=slots["body"], subject=slots.get("subject"))
-    if is_sent:
-        return d.answers(tool, results.sent(d.rng, to, slots["body"], slots.get("subject", "")))
-    text, _ = results.draft(d.rng, to, slots["body"], slots.get("subject", ""))
-    return d.answers(tool, text)
+    return written(d, tool, to, slots)

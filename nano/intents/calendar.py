@@ -106,29 +106,31 @@ def _event_problem(d: Dialogue, tool: str, words: str) -> bool:
     return True
 
 
+def changes_of(slots: dict[str, str]) -> dict[str, str | None]:
+    """What is to change about an event, as arguments; all empty where nothing was said."""
+    return {
+        "new_when": moved_to(slots),
+        "new_duration": slots.get("new_duration"),
+        "new_title": slots.get("new_title"),
+        "new_location": slots.get("new_place"),
+    }
+
+
 def update(d: Dialogue, given: dict[str, str] | None = None) -> None:
     slots = d.typed("update", given)
     if not d.has("update_event"):
         return d.cannot()
-    new_when = moved_to(slots)
-    if not any((new_when, slots.get("new_duration"), slots.get("new_title"), slots.get("new_place"))):
-        return d.says(_ask_update(slots["event"]))
-    d.call(
-        "update_event",
-        event=slots["event"],
-        when=slots.get("now_day"),
-        new_when=new_when,
-        new_duration=slots.get("new_duration"),
-        new_title=slots.get("new_title"),
-        new_location=slots.get("new_place"),
-    )
+    changes = changes_of(slots)
+    if not any(changes.values()):
+        return d.says(ask_update(slots["event"]))
+    d.call("update_event", event=slots["event"], when=slots.get("now_day"), **changes)
     if _event_problem(d, "update_event", slots["event"]):
         return None
     text, _ = results.updated(d.rng, d.now, slots.get("new_title") or slots["event"], slots.get("new_place"))
     return d.answers("update_event", text)
 
 
-def _ask_update(event: str) -> str:
+def ask_update(event: str) -> str:
     return f"What should change about {event}?"
 
 
@@ -136,7 +138,7 @@ def ask_update_new(d: Dialogue) -> None:
     slots = d.typed("ask_update_new")
     if not d.has("update_event"):
         return d.cannot()
-    d.says(_ask_update(slots["event"]))
+    d.says(ask_update(slots["event"]))
     if d.rng.random() < 0.6:
         more = d.types([Piece(d.rng.choice(("", "move it to ", "to ", "make it "))), Piece(times.moment(d.rng), "new_when")], polite=False)
         d.call("update_event", event=slots["event"], when=slots.get("now_day"), new_when=more["new_when"])

@@ -10,7 +10,7 @@ from functools import cache
 from nano import fill, results
 from nano.dialogue import Dialogue
 from nano.grammar import WHOLE, Piece, expand, lines, parsed
-from nano.intents.calendar import create, list_events
+from nano.intents.calendar import changes_of, create, list_events
 from nano.intents.mail import draft_mail, draft_reply, past, read_mail
 from nano.intents.steps import announcement, proposal
 from nano.intents.words import join, meant, moved_to
@@ -63,15 +63,7 @@ def then_move(d: Dialogue) -> None:
     if not title or not d.has("update_event"):
         return
     slots = d.typed("follow_move")
-    new_when = moved_to(slots)
-    d.call(
-        "update_event",
-        event=title,
-        new_when=new_when,
-        new_duration=slots.get("new_duration"),
-        new_location=slots.get("new_place"),
-        new_title=slots.get("new_title"),
-    )
+    d.call("update_event", event=title, **changes_of(slots))
     text, _ = results.updated(d.rng, d.now, slots.get("new_title") or title, slots.get("new_place"))
     d.answers("update_event", text)
 

@@ -60,18 +60,27 @@ def recipient_of(slots: dict[str, str]) -> str:
     return slots.get("to") or slots.get("person") or slots.get("address") or ""
 
 
+def no_address(to: str) -> str:
+    """What the tools that write mails answer where nobody of that name is known."""
+    return f'No address is known for "{to}". Give an address.'
+
+
+def written(d: Dialogue, tool: str, to: str, slots: dict[str, str]) -> None:
+    """The mail was sent or drafted, and that is told."""
+    body, subject = slots["body"], slots.get("subject", "")
+    text = results.sent(d.rng, to, body, subject) if tool == "send_mail" else results.draft(d.rng, to, body, subject)[0]
+    d.answers(tool, text)
+
+
 def _letter(d: Dialogue, slots: dict[str, str], *, send: bool) -> None:
-    tool = "send_mail" if send else "draft_mail"
-    d.call(tool, to=recipient_of(slots), body=slots["body"], subject=slots.get("subject"))
+    tool, to = "send_mail" if send else "draft_mail", recipient_of(slots)
+    d.call(tool, to=to, body=slots["body"], subject=slots.get("subject"))
     r = d.rng.random()
-    if r < 0.08 and "@" not in recipient_of(slots):
-        return d.answers(tool, f'No address is known for "{recipient_of(slots)}". Give an address.')
+    if r < 0.08 and "@" not in to:
+        return d.answers(tool, no_address(to))
     if r < 0.12:
         return d.answers(tool, refused(d.rng))
-    if send:
-        return d.answers(tool, results.sent(d.rng, recipient_of(slots), slots["body"], slots.get("subject", "")))
-    text, _ = results.draft(d.rng, recipient_of(slots), slots["body"], slots.get("subject", ""))
-    return d.answers(tool, text)
+    return written(d, tool, to, slots)
 
 
 def draft_mail(d: Dialogue) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from nano import names, replies, results, times
 from nano.dialogue import Dialogue
-from nano.intents.mail import recipient_of
+from nano.intents.mail import no_address, recipient_of
 from nano.intents.words import join, when_of
 
 
@@ -81,7 +81,7 @@ def draft_then_send(d: Dialogue, slots: dict[str, str] | None = None) -> None:
         return d.cannot()
     d.call("draft_mail", to=recipient_of(slots), body=slots["body"], subject=slots.get("subject"))
     if d.rng.random() < 0.1 and "@" not in recipient_of(slots):
-        return d.answers("draft_mail", f'No address is known for "{recipient_of(slots)}". Give an address.')
+        return d.answers("draft_mail", no_address(recipient_of(slots)))
     address = recipient_of(slots) if "@" in recipient_of(slots) else names.address(d.rng)
     text, name = results.draft(d.rng, address, slots["body"], slots.get("subject", ""))
     d.result(text)
