@@ -27,7 +27,8 @@ from agent.sessions.rows import TurnRow
 from agent.sessions.session_tools import SessionTools
 from agent.sessions.store import NO_PICTURES
 from agent.sessions.world import World
-from agent.turns.loop import Ports, TurnLoop
+from agent.turns.loop import TurnLoop
+from agent.turns.ports import Ports
 from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
@@ -120,7 +121,7 @@ class OpenSession:
     async def cancel(self, who: str) -> None:
         """End the turn that runs, if one does; what of its answer could be read stays. Returns when that is stored."""
         if self.turn is not None:
-            await self.turn.cancel(who, self._feed.take_said())
+            await self.turn.cancel(who)
 
     def check_free(self) -> None:
         """Say so where something runs here.
@@ -205,6 +206,8 @@ class OpenSession:
         return Ports(
             commit=self.commit,
             publish=self._feed.publish,
+            said=self._feed.said,
+            hush=self._feed.hush,
             find_rules=self._tools.find_rules,
             served_tiers=lambda: self.world.router.look(self.routes),
             view=self.conversation.view,

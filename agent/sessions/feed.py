@@ -35,12 +35,15 @@ class Feed:
     def __init__(self) -> None:
         self._listeners: set[_Listener] = set()
         self._said: list[str] | None = []
-        """Of an answer that is not in the log yet; None once that was taken."""
+        """Of an answer that is not in the log yet; None while no more of it is shown."""
 
-    def take_said(self) -> str:
-        """What was shown of an answer that is not in the log yet; no more of it is shown, so that nothing is read that was not said."""
-        said, self._said = "".join(self._said or ()), None
-        return said
+    def said(self) -> str:
+        """What was shown of an answer that is not in the log yet."""
+        return "".join(self._said or ())
+
+    def hush(self) -> None:
+        """Show no more of that answer, so that nothing is read that was not said."""
+        self._said = None
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who listens. Stored events must come in the order of the log, after their commit."""

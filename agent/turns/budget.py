@@ -36,8 +36,10 @@ def calls_spent(limits: Limits, *, steps: int, tokens: int, money: float = 0.0) 
     return ""
 
 
-def time_spent(limits: Limits, active_s: float) -> str:
-    """Why the turn stops now, as the answer to the person; empty while there is time."""
-    if active_s >= limits.turn_timeout_s:
-        return f"I stopped after {limits.turn_timeout_s:g} seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
-    return ""
+def time_spent(limits: Limits, active_s: float, said: str = "") -> str:
+    """Why the turn stops now, as the answer to the person, behind what was `said` of one; empty while there is time."""
+    if active_s < limits.turn_timeout_s:
+        return ""
+    # Word for word: whoever was shown it goes on from there.
+    shown = f"{said}\n\n" if said.strip() else ""
+    return f"{shown}I stopped after {limits.turn_timeout_s:g} seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."

@@ -149,6 +149,9 @@ class CancelAsked:
 class Woke:
     """The time given by `wake_at` has come."""
 
+    said: str = ""
+    """What of an answer was shown."""
+
 
 TurnInput = (
     Begun | TiersKnown | RulesKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | TakenBack

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never, cast
@@ -19,9 +18,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
-from agent.engine.client import Served
 from agent.errors import ContextOverflow, ModelError, ToolError
-from agent.events import Event, TurnFailed, Usage
+from agent.events import TurnFailed, Usage
 from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
 from agent.turns.effects import (
@@ -49,10 +47,9 @@ from agent.turns.effects import (
     prepared_from,
     was_taken,
 )
+from agent.turns.ports import Ports
 from agent.turns.turn import step
-from agent.turns.turn_state import Rules, TurnState
-from agent.view.messages import Manner
-from agent.view.window import View
+from agent.turns.turn_state import TurnState
 
 log = logging.getLogger(__name__)
 
@@ -60,27 +57,6 @@ INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details
 SUMMARY_SHARE = 0.5
 """Of a turn's time, for the summary that may come before its answer."""
 PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What a turn reaches the world through."""
-
-    commit: Callable[[Sequence[Event]], Awaitable[None]]
-    """Store events, all or none, then show them."""
-    publish: Callable[[Event], None]
-    """Show a live event."""
-    find_rules: Callable[[], Awaitable[Rules]]
-    """The rules of this turn, once the tool servers have started."""
-    served_tiers: Callable[[], Awaitable[Served | None]]
-    view: Callable[[], View]
-    """The session's messages as they would be sent."""
-    complete: Callable[[str, str, Manner], Awaitable[Reply]]
-    """Ask the model of a tier, for a turn, in a manner."""
-    call_tool: Callable[[str, Mapping[str, Any], Mapping[str, Any], bool, str], Awaitable[ToolResult]]
-    """Name, arguments, `_meta`, whether it only reads, and the call's id."""
-    zone_name: str = ""
-    clock: Callable[[], float] = time.time
 
 
 @dataclass
@@ -128,9 +104,9 @@ class TurnLoop:
         """Give a person's word on a call to the turn; whether it was the one that counted."""
         return await self._deliver(answer)
 
-    async def cancel(self, who: str, said: str = "") -> None:
-        """End the turn, of whose answer so much was shown; returns when its end is stored."""
-        await self._deliver(CancelAsked(who, said))
+    async def cancel(self, who: str) -> None:
+        """End the turn; what of its answer was shown stays. Returns when its end is stored."""
+        await self._deliver(CancelAsked(who))
 
     async def _deliver(self, event: TurnInput) -> bool:
         item = _Item(event)
@@ -179,7 +155,13 @@ class TurnLoop:
             self._inbox.send_nowait(self._early.pop(0))
 
     async def _handle(self, item: _Item, tasks: TaskGroup) -> float | None:
-        decided = step(self._state, item.event, self._ports.clock())
+        event = item.event
+        if isinstance(event, CancelAsked | Woke):
+            event = replace(event, said=self._ports.said())
+        decided = step(self._state, event, self._ports.clock())
+        if decided.state.stage == "ended":
+            # Before anything is awaited, so that nothing is shown that its end does not hold.
+            self._ports.hush()
         records = [effect.event for effect in decided.effects if isinstance(effect, Record)]
         if records:
             await self._ports.commit(records)

@@ -47,16 +47,17 @@ async def test_a_listener_gets_what_was_stored_and_then_what_happens_without_gap
     assert seen == [2, 3, 0, 4]
 
 
-def test_what_was_shown_of_an_answer_is_that_of_the_one_that_comes_and_nothing_more_is_shown_once_it_was_taken():
+def test_what_was_shown_of_an_answer_is_that_of_the_one_that_comes_and_nothing_more_is_shown_once_it_is_hushed():
     feed = Feed()
     for event in (TextDelta(turn="t", text="old"), ROUTED, TextDelta(turn="t", text="A zeb"), TextDelta(turn="t", text="ra")):
         feed.publish(event)
-    assert (feed.take_said(), feed.take_said()) == ("A zebra", "")
+    assert (feed.said(), feed.said()) == ("A zebra", "A zebra")
+    feed.hush()
     feed.publish(TextDelta(turn="t", text=" more"))
-    assert feed.take_said() == ""
+    assert feed.said() == ""
     feed.publish(TurnStarted(turn="u", text="x", sent_text="x", now="2026-11-21T09:00:00+01:00", who="cli"))
     feed.publish(TextDelta(turn="u", text="new"))
-    assert feed.take_said() == "new"
+    assert feed.said() == "new"
 
 
 async def test_what_is_stored_while_the_log_is_being_read_comes_once():

@@ -109,18 +109,6 @@ def test_a_yes_that_comes_after_its_time_does_not_count():
     assert turn.of("tool_started") == []
 
 
-def test_waiting_for_a_person_does_not_use_up_the_turns_time():
-    turn = routed(limits=Limits(turn_timeout_s=30))
-    turn.say("", call("send_mail"))
-    turn.now += 20
-    turn.prepare("send_mail")
-    turn.now += 59
-    turn.answer("send_mail", granted=True)
-    assert turn.wake_at == turn.now + 10
-    turn.run("send_mail")
-    assert turn.pending == [CallModel("fast")]
-
-
 def test_where_nobody_can_be_asked_the_call_stays_in_the_queue_and_the_turn_says_so():
     turn = routed(interactive=False)
     turn.say("", call("create_event"))
@@ -230,16 +218,6 @@ def test_the_budget_in_money_ends_in_an_answer_that_says_so():
         turn.crash()
         turn.run("list_events")
     assert turn.end.answer.startswith("I stopped, having cost 0.02, without")
-
-
-def test_the_time_budget_ends_the_turn_in_the_middle_of_work_with_results_for_all():
-    turn = routed(grants=("send",), limits=Limits(turn_timeout_s=30))
-    turn.say("", call("list_events"), call("send_mail"))
-    turn.prepare("send_mail")
-    turn.now += 30
-    turn.tell(Woke())
-    assert turn.end.answer.startswith("I stopped after 30 seconds")
-    assert results(turn) == {"list_events": ("allow", False, CANCELLED), "send_mail": ("allow", False, OUTCOME_UNKNOWN)}
 
 
 def test_cancelling_gives_every_call_a_result_and_late_news_change_nothing():

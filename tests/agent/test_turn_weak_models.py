@@ -8,7 +8,7 @@ from agent.calls.assemble import Reply
 from agent.calls.repeats import NOTE
 from agent.events import ToolFinished
 from agent.turns.budget import Limits
-from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool, Woke
+from agent.turns.effects import CallModel, PrepareCall, Replied, RunTool
 from tests.agent.turns import Turn, call, routed
 
 HERMES = '<tool_call>{"name": "list_events", "arguments": {"x": "y"}}</tool_call>'
@@ -171,13 +171,3 @@ def test_four_effects_in_a_row_with_the_same_word_are_work_and_no_circle():
         turn.prepare("archive_mail")
         turn.run("archive_mail")
     assert turn.pending == [CallModel("fast")]
-
-
-def test_a_turn_whose_time_is_up_says_what_may_have_taken_effect():
-    turn = routed(limits=Limits(turn_timeout_s=30), grants=("write",))
-    turn.say("", call("draft_mail"), call("list_events"))
-    turn.prepare("draft_mail")
-    turn.now += 31
-    turn.tell(Woke())
-    assert turn.end.answer.startswith("I stopped after 30 seconds")
-    assert turn.end.answer.endswith("It is not known whether draft_mail took effect: check before you ask for it again.")

@@ -1,0 +1,77 @@
+"""How long one turn may work, and what it leaves when its time is up."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from agent.events import TextDelta, TurnDone
+from agent.turns.budget import Limits
+from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
+from agent.turns.effects import CallModel, Woke
+from config.paths import Home
+from config.schema import AgentSection, AgentSettings
+from tests.agent.runtimes import agent_of
+from tests.agent.turns import call, routed
+from tests.fakes.scripted_model import Say
+
+
+def test_waiting_for_a_person_does_not_use_up_the_turns_time():
+    turn = routed(limits=Limits(turn_timeout_s=30))
+    turn.say("", call("send_mail"))
+    turn.now += 20
+    turn.prepare("send_mail")
+    turn.now += 59
+    turn.answer("send_mail", granted=True)
+    assert turn.wake_at == turn.now + 10
+    turn.run("send_mail")
+    assert turn.pending == [CallModel("fast")]
+
+
+def test_the_time_budget_ends_the_turn_in_the_middle_of_work_with_results_for_all():
+    turn = routed(grants=("send",), limits=Limits(turn_timeout_s=30))
+    turn.say("", call("list_events"), call("send_mail"))
+    turn.prepare("send_mail")
+    turn.now += 30
+    turn.tell(Woke())
+    assert turn.end.answer.startswith("I stopped after 30 seconds")
+    results = {event.name: (event.decision, event.ok, event.text) for event in turn.of("tool_finished")}
+    assert results == {"list_events": ("allow", False, CANCELLED), "send_mail": ("allow", False, OUTCOME_UNKNOWN)}
+
+
+def test_a_turn_whose_time_is_up_says_what_may_have_taken_effect():
+    turn = routed(limits=Limits(turn_timeout_s=30), grants=("write",))
+    turn.say("", call("draft_mail"), call("list_events"))
+    turn.prepare("draft_mail")
+    turn.now += 31
+    turn.tell(Woke())
+    assert turn.end.answer.startswith("I stopped after 30 seconds")
+    assert turn.end.answer.endswith("It is not known whether draft_mail took effect: check before you ask for it again.")
+
+
+@pytest.mark.parametrize(("said", "before"), [("A zebra is", "A zebra is\n\n"), ("\n", ""), ("", "")])
+def test_what_was_shown_of_an_answer_stays_when_the_time_is_up(said: str, before: str):
+    turn = routed(limits=Limits(turn_timeout_s=30))
+    turn.now += 30
+    turn.tell(Woke(said))
+    assert turn.end.answer.startswith(f"{before}I stopped after 30 seconds")
+
+
+def test_waking_before_the_time_is_up_ends_nothing():
+    turn = routed(limits=Limits(turn_timeout_s=30))
+    turn.now += 29
+    turn.tell(Woke("A zebra is"))
+    assert turn.pending == [CallModel("fast")]
+
+
+async def test_a_turn_whose_time_is_up_in_mid_stream_keeps_what_was_shown(home: Home):
+    settings = AgentSettings(agent=AgentSection(turn_timeout_s=1))
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("A zebra and a long answer", holds_after=3), Say("Fresh.")], settings=settings) as agent:
+            events = await agent.ask("x")
+            shown = "".join(event.text for event in events if isinstance(event, TextDelta))
+            await agent.ask("y")
+    answer = next(event.answer for event in events if isinstance(event, TurnDone))
+    assert shown.startswith("A zebra")
+    assert answer == f"{shown}\n\nI stopped after 1 seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
+    assert agent.model.requests[1]["messages"][2]["content"] == answer, "the model sees it too"
