@@ -16,7 +16,7 @@ from nano.intents.steps import announcement, proposal
 from nano.intents.words import join, meant, moved_to
 from nano.times import WEEKDAYS
 
-_BESIDE_SHARE, _AFTER_SHARE = 0.35, 0.8
+_BESIDE_SHARE, _AFTER_SHARE = 0.5, 0.8
 """How often the day beside the one that was listed is asked for, and how often it is the one after it."""
 _MAIL_SHARE, _ADDED_SHARE = 0.65, 0.6
 """How often it is a mail that tells of a time, not a page; how often what one is free for is added."""
@@ -90,7 +90,7 @@ def then_period(d: Dialogue) -> None:
     d.answers("list_events", text)
 
 
-_ONE_DAY = re.compile(rf"tomorrow|(this )?({'|'.join(WEEKDAYS)})|the \d\d?(st|nd|rd|th)", re.IGNORECASE)
+_ONE_DAY = re.compile(rf"today|tomorrow|(this )?({'|'.join(WEEKDAYS)})|the \d\d?(st|nd|rd|th)", re.IGNORECASE)
 """Days from which the calendar counts on: `the day after friday`."""
 
 
