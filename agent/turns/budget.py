@@ -36,7 +36,7 @@ def calls_spent(limits: Limits, *, steps: int, tokens: int, money: float = 0.0) 
     return ""
 
 
-def time_spent(limits: Limits, active_s: float, said: str = "") -> str:
+def time_spent(limits: Limits, active_s: float, said: str) -> str:
     """Why the turn stops now, as the answer to the person, behind what was `said` of one; empty while there is time."""
     if active_s < limits.turn_timeout_s:
         return ""

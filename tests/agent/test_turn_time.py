@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Never
+
 import anyio
 import pytest
 
-from agent.events import TextDelta, TurnDone
+from agent.events import Event, TextDelta, TurnDone
 from agent.turns.budget import Limits
 from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
 from agent.turns.effects import CallModel, Woke
+from agent.turns.loop import TurnLoop
+from agent.turns.ports import Ports
+from agent.turns.turn_state import TurnState
+from agent.view.window import View
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
@@ -57,6 +64,14 @@ def test_what_was_shown_of_an_answer_stays_when_the_time_is_up(said: str, before
     assert turn.end.answer.startswith(f"{before}I stopped after 30 seconds")
 
 
+def test_what_was_said_before_a_call_is_no_part_of_the_answer_when_the_time_is_up():
+    turn = routed(limits=Limits(turn_timeout_s=30))
+    turn.say("I will look.", call("list_events"))
+    turn.now += 30
+    turn.tell(Woke("I will look."))
+    assert turn.end.answer.startswith("I stopped after 30 seconds")
+
+
 def test_waking_before_the_time_is_up_ends_nothing():
     turn = routed(limits=Limits(turn_timeout_s=30))
     turn.now += 29
@@ -75,3 +90,25 @@ async def test_a_turn_whose_time_is_up_in_mid_stream_keeps_what_was_shown(home: 
     assert shown.startswith("A zebra")
     assert answer == f"{shown}\n\nI stopped after 1 seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
     assert agent.model.requests[1]["messages"][2]["content"] == answer, "the model sees it too"
+
+
+async def test_no_more_of_an_answer_is_shown_from_the_moment_at_which_its_end_is_decided():
+    happened: list[str] = []
+
+    async def commit(events: Sequence[Event]) -> None:
+        happened.extend(event.type for event in events)
+
+    async def never(*_: object) -> Never:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    ports = Ports(
+        commit=commit, publish=lambda _: None, said=lambda: "", hush=lambda: happened.append("hush"), find_rules=never, served_tiers=never,
+        view=View, complete=never, call_tool=never,
+    )  # fmt: skip
+    loop = TurnLoop(TurnState("t"), ports)
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(loop.run)
+            await loop.cancel("me")
+    assert happened == ["hush", "turn_cancelled"]
