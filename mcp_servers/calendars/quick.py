@@ -2,10 +2,11 @@
 
 Pure. The decision tree:
 1. the canonical form (lines `when: ...`, `where: ...`) is what it says;
-2. `remind me 10 minutes before` and what says that it repeats are taken out first;
+2. a time zone beside a time is refused, unless it is the person's own, which goes without saying; then `remind me 10 minutes before`
+   and what says that it repeats are taken out;
 3. the time is the longest run of words that is one; a run that names a day and a time before one that names less; a weekday and a
-   date that contradict each other are refused, and not read one without the other;
-4. what repeats on a day and names none is meant for the first such day;
+   date that contradict each other are refused, and not read one without the other, nor is a month without the number beside it;
+4. what repeats on a day and names none is meant for the first such day; the day until which it repeats is none of these;
 5. `at` or `in` and what follows it at the end is the place; the rest is the title; lunch is in both, unless something is `before lunch`.
 Nothing is guessed silently: the caller shows what was understood before anything is stored.
 """
@@ -20,7 +21,8 @@ from mcp_servers.calendars.repeats import REPEAT, first_days
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.when import Contradiction, When, resolve
-from mcp_servers.when.words import NUMBERS
+from mcp_servers.when.words import MONTHS, NUMBERS
+from mcp_servers.when.zones import without_own_zone
 
 MAX_WORDS = 60
 _LONGEST_TIME = 9
@@ -30,10 +32,20 @@ _REMIND = re.compile(
 )
 _COUNT = re.compile(r",?\s*\b(?:for )?(?P<count>\d{1,3}) times\b", re.IGNORECASE)
 _FOR = re.compile(rf",?\s*\b(?P<reach>for (?:the next )?(?:\d{{1,3}}|an?|{'|'.join(NUMBERS)}) (?:day|week|month|year)s?)\b", re.IGNORECASE)
-_UNTIL = re.compile(r",?\s*\b(?:until|till) (?P<last>.+)$", re.IGNORECASE)
+_UNTIL = re.compile(r",?\s*\b(?:until|till?|through|thru|up to)(?= )", re.IGNORECASE)
 _MOST_UNTIL_WORDS = 4
 _LINKS = frozenset("at in on for from to and the a an with by of until till".split())
 """No time ends in one of these."""
+_MONTH = rf"(?:{'|'.join(month if len(month) < 4 else f'{month[:3]}(?:{month[3:]})?' for month in MONTHS)}|sept)"
+_NUMBER = r"\d{1,2}(?:st|nd|rd|th)?"
+_NUMBER_BEFORE = re.compile(rf"(?<!\S)(?:{_NUMBER} ?(?:-|to|until) ?)?{_NUMBER}\.?$", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"(?:of )?{_MONTH}\b(?! \d{{1,2}}(?!\d))", re.IGNORECASE)
+_NUMBER_AFTER = re.compile(rf"(?:the )?{_NUMBER}(?![\w:.])(?:-\S*)?", re.IGNORECASE)
+_MONTH_LAST = re.compile(rf"(?<!\d )(?<!\d(?:st|nd|rd|th) )(?<!\d(?:st|nd|rd|th) of )\b{_MONTH}$", re.IGNORECASE)
+_DATE_LAST = re.compile(rf"\b(?:{_MONTH} {_NUMBER}|{_NUMBER}(?: of)? {_MONTH})(?:,? 20\d\d)?$", re.IGNORECASE)
+_MONTH_BEFORE = re.compile(rf"\b{_MONTH}$", re.IGNORECASE)
+_NUMBERS = re.compile(rf"{_NUMBER} ?(?:-|to|until|till?|through|thru) ?(?:the )?{_NUMBER}$", re.IGNORECASE)
+_LAST_AFTER = re.compile(rf"(?:-|to|until|till|through|thru) ?(?:the )?{_NUMBER}(?![\w:.])", re.IGNORECASE)
 _VERB = re.compile(r"^(?:please )?(?:add|schedule|create|book|plan|put|set up|make)(?: me)?(?: an?| the)? ", re.IGNORECASE)
 _TAIL = re.compile(r"[\s,;.]*(?:\b(?:on|at|from|for|and|to my calendar|in my calendar)\b[\s,;.]*)*$", re.IGNORECASE)
 _PLACE = re.compile(r"(?:^|\s|,)(?:at|in|@)\s+(?P<place>[^,]+)$", re.IGNORECASE)
@@ -68,7 +80,8 @@ def sketch_of(text: str, now: datetime) -> Sketch:
     words = clean_line(text)
     if len(words.split()) > MAX_WORDS:
         raise Refusal("That is more than one event. Say one event in one sentence.")
-    words, remind = _taken(words, _REMIND)  # 2.
+    words = without_own_zone(words, now)  # 2.
+    words, remind = _taken(words, _REMIND)
     remind = remind["lead"] if remind else ""
     words, repeat = _without_repeat(words, now)
     before, when, after = _time_in(words, repeat, now)  # 3., 4.
@@ -103,15 +116,13 @@ def _without_repeat(words: str, now: datetime) -> tuple[str, str]:
     words, reach = _taken(words, _FOR)
     if reach is not None:
         return words, f"{match[0]} {reach['reach']}"
-    until = _UNTIL.search(words)
-    if until is None:
-        return words, match[0]
-    said = until["last"].split()
-    for length in range(min(_MOST_UNTIL_WORDS, len(said)), 0, -1):
-        last = " ".join(said[:length]).strip(",;.")
-        found = _resolved(last, now)
-        if found is not None and found.precision == "days":  # `until 8pm` is when it is over, not when it ends to repeat
-            return " ".join([words[: until.start()], *said[length:]]), f"{match[0]} until {last}"
+    for until in _UNTIL.finditer(words):
+        said = words[until.end() :].split()
+        for length in range(min(_MOST_UNTIL_WORDS, len(said)), 0, -1):
+            last = " ".join(said[:length]).strip(",;.")
+            found = None if said[length - 1].lower() in _LINKS else _resolved(last, now)
+            if found is not None and found.precision == "days":  # `until 8pm` is when it is over, not when it ends to repeat
+                return " ".join([words[: until.start()], *said[length:]]), f"{match[0]} until {last}"
     return words, match[0]
 
 
@@ -130,18 +141,41 @@ def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
             continue
         except NotUnderstood:
             continue
-        is_said_well = (found.has_day or ":" in run or not run.isdecimal()) and not _MEAL.fullmatch(run)
+        is_year = found.is_choice and run.isdecimal()
+        is_said_well = (found.has_day or ":" in run or not run.isdecimal()) and not (is_year or _MEAL.fullmatch(run))
         rank = (found.has_day and found.has_time, is_said_well, stop - start)
         if best is None or rank > best[0]:
             best = (rank, start, stop, run)
     if refused and not (best and best[1] <= refused[0] and refused[1] <= best[2]):
         raise refused[2]  # the words around may make it right: `friday 24 november` in `friday 24 november 2028`
     if best is None:
-        if not (days := first_days(repeat)):
+        if not (days := first_days(_course(repeat))):
             raise Refusal(f'No day or time was found in "{words}". Say one, such as "tomorrow at 3pm".')
         return words, _earliest(days, now) or days[0], ""
     _, start, stop, when = best
+    _refuse_half(" ".join(parts[:start]), " ".join(parts[start:stop]), " ".join(parts[stop:]))
     return " ".join(parts[:start]), _first_day(when, repeat, now), " ".join(parts[stop:])
+
+
+def _refuse_half(before: str, when: str, after: str) -> None:
+    """Refuses a month beside which a number was left, as of `february 30`, and a day whose end was, as of `dec 28 to 3`.
+
+    Raises:
+        Refusal: as said.
+    """
+    number = _NUMBER_AFTER.match(after) if _MONTH_LAST.search(when) else _LAST_AFTER.match(after) if _DATE_LAST.search(when) else None
+    if number is not None:
+        said = f"{when} {number[0]}"
+    elif (number := _NUMBER_BEFORE.search(before)) and _MONTH_FIRST.match(when):
+        said = f"{number[0]} {when}"
+    elif (month := _MONTH_BEFORE.search(before)) and _NUMBERS.match(when):
+        said = f"{month[0]} {when}"
+    else:
+        return
+    raise Refusal(
+        f'Cannot understand the days "{said}". Say a day that there is, such as "3 december",'
+        ' or the first and the last one, such as "28 december to 3 january".'
+    )
 
 
 def _runs_of(parts: list[str]) -> list[tuple[int, int]]:
@@ -154,7 +188,12 @@ def _first_day(when: str, repeat: str, now: datetime) -> str:
     found = _resolved(when, now)
     if found is None or found.has_day:
         return when
-    return _earliest([f"{day} {when}" for day in first_days(repeat)], now) or when
+    return _earliest([f"{day} {when}" for day in first_days(_course(repeat))], now) or when
+
+
+def _course(repeat: str) -> str:
+    """How often, without its end: the day on which it ends is not the one on which it begins."""
+    return repeat.partition(" until ")[0]
 
 
 def _earliest(times: list[str], now: datetime) -> str:

@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Any, cast
 
 from mcp_servers.mailbox.places import ARCHIVE, DRAFTS, FLAGGED, IMPORTANT, INBOX, SENT, TRASH, UNREAD, Wanted
+from mcp_servers.outside.charsets import text_of
+from mcp_servers.outside.quoting import is_blank
 from mcp_servers.wording import EMPTY_WORDS
 
 Json = dict[str, Any]
@@ -113,7 +115,7 @@ def head_of(message: Json) -> bytes:
     payload = cast("Json", message.get("payload") or {})
     headers = [f"{name}: {value}" for name, value in _headers(payload) if name.lower() in _HEADERS]
     parts = list(_parts(payload, _MAX_PARTS_DEEP))
-    text = next((part for kind in ("text/plain", "text/html") for part in parts if part.get("mimeType") == kind and _data(part)), None)
+    text = next((part for kind in ("text/plain", "text/html") for part in parts if part.get("mimeType") == kind and _says(part)), None)
     if text is None:
         return "\r\n".join([*headers, "", ""]).encode("utf-8", "surrogateescape")
     kind = next((value for name, value in _headers(text) if name.lower() == "content-type"), str(text["mimeType"]))
@@ -170,6 +172,11 @@ def _parts(part: Json, depth: int) -> Iterator[Json]:
     if depth:
         for one in inner:
             yield from _parts(one, depth - 1)
+
+
+def _says(part: Json) -> bool:
+    # Of the beginning alone: it is all that goes with the head.
+    return not is_blank(text_of(_data(part)[:HEAD_BYTES]))
 
 
 def _data(part: Json) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, folder_names, role_folder, select
+from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
 from mcp_servers.mailbox.imap_keeping import ImapKeeping
 from mcp_servers.mailbox.imap_moving import flags_of, move
 from mcp_servers.mailbox.imapwire import fetched
@@ -192,21 +192,23 @@ class ImapAccount:
 
     def _listed(self, wire: imaplib.IMAP4, name: str) -> Listing:
         validity = select(wire, name, readonly=True)
-        uids = [int(uid) for line in checked(wire.uid("SEARCH", "ALL")) if isinstance(line, bytes) for uid in line.split()]
-        newest = sorted(uids)[-MAX_LISTED:]
-        if not newest:
+        count = count_of(wire)
+        if not count:
             return Listing(gone=frozenset)
-        found = fetched(checked(wire.uid("FETCH", f"{newest[0]}:{newest[-1]}", "(UID FLAGS)")))
-        wanted = {*newest}
-        unread = {f"{validity}.{one.uid}.{name}": rb"\seen" not in one.flags for one in found if one.uid in wanted}
+        # By their places, which a server counts: the UIDs of a large folder in one line are more than anybody takes in.
+        first = max(1, count - MAX_LISTED + 1)
+        answer = fetched(checked(wire.fetch(f"{first}:*", "(UID FLAGS)")))
+        # A server may tell of others meanwhile, whose flags somebody else changed.
+        newest = {one.uid: one.flags for one in answer if one.number >= first}
+        is_whole = len(newest) > count - first
+        oldest = 0 if first == 1 else min(newest, default=0)
 
         def gone(keys: Collection[str]) -> frozenset[str]:
             # What is older than the listed ones may be there; under another UIDVALIDITY no number means what it meant.
-            return frozenset(
-                key for key in keys if not key.startswith(f"{validity}.") or _uid(key) >= newest[0] or len(uids) == len(newest)
-            )
+            return frozenset(key for key in keys if not key.startswith(f"{validity}.") or (is_whole and _uid(key) >= oldest))
 
-        return Listing(unread, left_out=len(uids) - len(newest), gone=gone)
+        unread = {f"{validity}.{uid}.{name}": rb"\seen" not in flags for uid, flags in newest.items()}
+        return Listing(unread, left_out=first - 1, gone=gone)
 
     def _fetched(self, wire: imaplib.IMAP4, keys: Sequence[str], limit: int) -> dict[str, bytes]:
         if self._open(wire, keys[0], readonly=True) is None:

@@ -238,6 +238,18 @@ def select(wire: imaplib.IMAP4, name: str, *, readonly: bool) -> str:
     return found.decode("ascii", "replace") if isinstance(found, bytes) and found else "0"
 
 
+def count_of(wire: imaplib.IMAP4) -> int:
+    """How many mails are in the folder that was opened just now: every server says it, in one short line.
+
+    Raises:
+        ValueError: it does not. A folder of which nothing is known is not an empty one.
+    """
+    said = wire.untagged_responses.get("EXISTS", [b""])[-1]
+    if not isinstance(said, bytes) or not said.isdigit():
+        raise ValueError("no number of mails")
+    return int(said)
+
+
 def checked(answer: tuple[str, Sequence[object]]) -> list[object]:
     """What an answer holds.
 

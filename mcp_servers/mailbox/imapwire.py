@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _LISTED = re.compile(rb'\(([^)]*)\) ("(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
+_NUMBER = re.compile(rb"\s*(\d+)")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
 _MAX_UIDS = 10_000
@@ -30,6 +31,8 @@ _NAMES = {
 class Fetched:
     """One message of an answer."""
 
+    number: int
+    """Where it stands in the folder, from 1."""
     uid: int
     flags: frozenset[bytes]
     content: bytes | None
@@ -126,9 +129,9 @@ def fetched(items: Iterable[object]) -> list[Fetched]:
             content = literal if isinstance(literal, bytes) else None
             continue
         head += item if isinstance(item, bytes) else b""
-        uid, flags = _UID.search(head), _FLAGS.search(head)
-        if uid is not None:
-            found.append(Fetched(int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
+        number, uid, flags = _NUMBER.match(head), _UID.search(head), _FLAGS.search(head)
+        if number is not None and uid is not None:
+            found.append(Fetched(int(number[1]), int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
         head, content = b"", None
     return found
 

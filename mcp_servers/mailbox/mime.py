@@ -1,7 +1,7 @@
 """Mails as bytes to values and back.
 
-Pure. Whatever arrives is read as far as it can be: a broken header is empty, an unknown character set is read as
-UTF-8. What is written is one plain text with the headers that keep a thread together.
+Pure. Whatever arrives is read as far as it can be: a broken header is empty, an unknown character set is read as what the letters
+look like. What is written is one plain text with the headers that keep a thread together.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
 
 from mcp_servers.mailbox.blind_copies import is_blind
+from mcp_servers.mailbox.body import text_in
 from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
 from mcp_servers.mailbox.opening import header, headers, is_whole, message_of, parts_beyond, without_bom
 from mcp_servers.mailbox.writing import WRITING, with_headers
-from mcp_servers.outside.htmltext import Shown, shown_of_html
-from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
+from mcp_servers.outside.quoting import clean_line, hidden_counts
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _QUOTABLE_ID = re.compile(r"<[!#-;=?-\[\]-~]+>")
@@ -73,7 +73,7 @@ def parse(content: bytes) -> Parsed:
 
 def _parsed(content: bytes) -> Parsed:
     message = message_of(content)
-    text, removed = _text(message)
+    text, removed = text_in(message)
     files = _files(message)
     senders = people_in(header(message, "From"))
     of_head = hidden_counts(header(message, "Subject") + header(message, "From"))
@@ -243,29 +243,6 @@ def _date(text: str) -> datetime:
         return sent_at if sent_at.year <= _LAST_YEAR else _BEGINNING
     except (IndexError, OverflowError, TypeError, ValueError):
         return _BEGINNING
-
-
-def _text(message: EmailMessage) -> tuple[str, dict[str, int]]:
-    """The readable part, cleaned, and what was taken out of it."""
-    try:
-        body = cast("EmailMessage | None", message.get_body(preferencelist=("plain", "html")))
-        if body is None:
-            return "", {}
-        text, is_html = decoded(body), body.get_content_type() == "text/html"
-    except (AttributeError, KeyError, LookupError, RecursionError, ValueError):
-        return "", {}
-    shown = shown_of_html(text) if is_html else Shown(text, 0)
-    return clean_text(shown.text), {**hidden_counts(shown.text), **({"elements": shown.hidden} if shown.hidden else {})}
-
-
-def decoded(part: EmailMessage) -> str:
-    """The text of a part, whatever its letters are said to be."""
-    raw = part.get_payload(decode=True)
-    content = raw if isinstance(raw, bytes) else str(raw or "").encode("utf-8", "replace")
-    try:
-        return content.decode(part.get_content_charset("utf-8"), "replace")
-    except (LookupError, ValueError):  # unknown, or one that cannot replace what it does not know
-        return content.decode("utf-8", "replace")
 
 
 def _files(message: EmailMessage) -> list[EmailMessage] | None:

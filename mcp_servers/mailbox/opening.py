@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
+from mcp_servers.mailbox.encoded_words import mended
+
 BOM = b"\xef\xbb\xbf"
 """Some programs begin every file of theirs with it, and no header's name does: with it the whole head would be text."""
 MAX_PARTS = 20_000
@@ -45,7 +47,7 @@ class _Remembering(EmailPolicy):
             return _read_header(name, value)
         if name.lower().startswith("content-"):
             return _read_long(name, value[:_MAX_MIME_HEADER_CHARS])
-        return super().header_fetch_parse(name, value[:_MAX_HEADER_CHARS])
+        return super().header_fetch_parse(name, mended(name, value[:_MAX_HEADER_CHARS]))
 
 
 _READING = _Remembering()
@@ -53,13 +55,13 @@ _READING = _Remembering()
 
 @lru_cache(maxsize=1024)
 def _read_header(name: str, value: str) -> Any:
-    return policy.default.header_fetch_parse(name, value)
+    return policy.default.header_fetch_parse(name, mended(name, value))
 
 
 @lru_cache(maxsize=32)
 def _read_long(name: str, value: str) -> Any:
     """What a part says of itself is asked for thirty times in a row: few are kept, and they are large."""
-    return policy.default.header_fetch_parse(name, value)
+    return policy.default.header_fetch_parse(name, mended(name, value))
 
 
 def header(message: EmailMessage, name: str) -> str:

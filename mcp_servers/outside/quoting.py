@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from functools import lru_cache
+from html import unescape
 
 MAX_ITEMS = 8
 """A result shows no more items than this, then `and N more`."""
@@ -37,6 +38,11 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """As `clean_text`, on one line with single spaces."""
     return " ".join(clean_text(text).split())
+
+
+def is_blank(text: str) -> bool:
+    """Whether a person sees nothing of a text; a blank may be written as in HTML."""
+    return not clean_text(unescape(text)).strip()
 
 
 def hidden_counts(text: str) -> dict[str, int]:

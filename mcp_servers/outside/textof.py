@@ -12,8 +12,9 @@ import zipfile
 from typing import Any, cast
 from xml.etree import ElementTree
 
+from mcp_servers.outside.charsets import text_of
 from mcp_servers.outside.htmltext import text_of_html
-from mcp_servers.outside.webpage import to_json, webpage_of
+from mcp_servers.outside.webpage import decoded, to_json, webpage_of
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 """Linux's flags for a user and a network of one's own; the latter has nothing in it."""
@@ -110,7 +111,7 @@ def _ical_text(value: Any) -> str:
 
 def html_text(content: bytes) -> str:
     """What a person would see of it."""
-    return text_of_html(plain_text(content))
+    return text_of_html(decoded(content, ""))
 
 
 def page_json(content: bytes) -> str:
@@ -120,11 +121,5 @@ def page_json(content: bytes) -> str:
 
 
 def plain_text(content: bytes) -> str:
-    """In the encoding that its first bytes tell, else UTF-8, else Latin-1."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding, "replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    """In the encoding that its first bytes tell, else what its letters look like."""
+    return text_of(content)

@@ -5,13 +5,13 @@ Pure. It is run in the process of `mcp_servers.outside.textof`, which has bounds
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from mcp_servers.outside.charsets import codec_of, text_of
 from mcp_servers.outside.hidden import without_hidden
 from mcp_servers.outside.markdown import markdown_of
 from mcp_servers.outside.pagetree import Element, tree_of
@@ -67,26 +67,13 @@ def from_json(text: str) -> Webpage:
 
 
 def decoded(content: bytes, charset: str) -> str:
-    """A page's characters: by its mark of byte order, what it was sent as, what it says itself, UTF-8, or else Latin-1."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding, "replace")
+    """A page's characters: by its mark of byte order, what it was sent as, what it says itself, or else what they look like."""
     said = _META_CHARSET.search(content[:_HEAD_BYTES])
-    for name in (charset, said[1].decode("ascii") if said else ""):
-        if name and _is_text_encoding(name):
-            return content.decode(name, "replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
-
-
-def _is_text_encoding(name: str) -> bool:
-    try:
-        "".encode(name)
-        return codecs.lookup(name).name not in {"utf-7", "idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}
-    except (LookupError, UnicodeError, ValueError):
-        return False
+    own = codec_of(said[1].decode("ascii", "replace")) if said else None
+    if own is not None and own.startswith(("utf-16", "utf-32")):
+        own = "utf-8"  # as browsers have it: in any other these words could not be read
+    codec = next((one for one in (codec_of(charset), own) if one not in (None, "utf-7")), None)
+    return text_of(content, codec or "")
 
 
 def _title(root: Element) -> str:

@@ -2,7 +2,7 @@
 
 Pure: `resolve` (what a text means at a moment), `moments` and `ranges` (of one point, of two), `days`, `periods` and `nearby` (what a
 day means), `written` (dates) and `agreeing` (a weekday beside one), `clocks` (what a bare hour means), `durations`, `points`,
-`phrases` and `words`, and `advice` where nothing was understood.
+`phrases` and `words`, `zones` (that are said beside a time), and `advice` where nothing was understood.
 """
 
 from mcp_servers.when.agreeing import Contradiction

@@ -36,5 +36,6 @@ def advice_on(words: str, today: date) -> str:
 
 
 def _is_on_several_days(reading: Reading) -> bool:
-    days = reading.point.days
-    return days is not None and days.first != days.last and (reading.point.part is not None or reading.point.clock is not None)
+    days, clock = reading.point.days, reading.point.clock
+    is_timed = reading.point.part is not None or (clock is not None and not clock.is_no_time)
+    return days is not None and days.first != days.last and is_timed

@@ -1,7 +1,7 @@
 """Times of day in words to minutes after midnight.
 
 Pure. What a bare hour means:
-1. with am or pm, or written as `15`, `03:30` or `15:30`: what it says;
+1. with am or pm, or written as `15`, `03:30` or `15:30`: what it says; of an evening or a night 0 to 4 are after its midnight;
 2. in a morning: before noon; in an afternoon or evening: after noon; at night: 5 to 11 after noon, 12 and 1 to 4 after midnight;
 3. else, as people say it of meetings, 1 to 7 are in the afternoon and 8 to 12 in the morning (12 is noon).
 """
@@ -15,6 +15,8 @@ from mcp_servers.when.words import MONTHS
 
 DAY_MINUTES = 24 * 60
 _NOON_HOUR = 12
+_MOST_HOURS = 24
+_MOST_DAYS = 31
 _LAST_NIGHT_HOUR = 4
 _LAST_AFTERNOON_HOUR = 7
 
@@ -55,6 +57,10 @@ PARTS = {
 }
 
 
+_LATE = frozenset({"evening", "night"})
+"""The parts of a day after which midnight comes."""
+
+
 @dataclass(frozen=True)
 class Clock:
     """A time of day as it was said. `is_exact`: it can mean nothing else."""
@@ -67,6 +73,11 @@ class Clock:
     is_exact: bool = False
     is_bare: bool = False
     """Only a number, which might also be a day of the month."""
+
+    @property
+    def is_no_time(self) -> bool:
+        """A number that can only be a day of the month."""
+        return self.hour > _MOST_HOURS
 
     def minutes(self, part: Part | None = None) -> int:
         """Minutes after the midnight that the day begins with; midnight itself is the day's end."""
@@ -81,10 +92,10 @@ class Clock:
         return not self.is_exact and not self.meridiem
 
     def _hour_in(self, part: Part | None) -> int:
-        if self.meridiem:  # 1.
-            return self.hour % 12 + (12 if self.meridiem == "pm" else 0)
-        if self.is_exact:
-            return self.hour
+        if self.meridiem or self.is_exact:  # 1.
+            said = self.hour % 12 + (12 if self.meridiem == "pm" else 0) if self.meridiem else self.hour
+            is_after_midnight = part is not None and part.name in _LATE and said <= _LAST_NIGHT_HOUR
+            return said + 24 if is_after_midnight else said
         if part is not None:  # 2.
             return self._hour_of(part)
         return self.hour + 12 if self.hour <= _LAST_AFTERNOON_HOUR else self.hour  # 3.
@@ -118,12 +129,13 @@ _AFTER_AT = (
 
 
 def clock_after_at(words: str) -> tuple[Clock, int] | None:
-    """As `clock_at`, of words that follow `at`."""
-    return _first_of(_AFTER_AT, words) or clock_at(words)
+    """As `clock_at`, of words that follow `at`: what follows it is never a day of the month."""
+    heard = _first_of(_AFTER_AT, words) or clock_at(words)
+    return None if heard and heard[0].is_no_time else heard
 
 
 def clock_at(words: str) -> tuple[Clock, int] | None:
-    """The time that `words` begins with, and its length; None when it begins with none."""
+    """The time that `words` begins with, and its length; None when it begins with none. A bare number may be none."""
     return _first_of(_PATTERNS, words)
 
 
@@ -145,7 +157,8 @@ def _clock_of(said: dict[str, str]) -> Clock | None:
     hour, minute = int(said["hour"]), int(said.get("minute", "0"))
     meridiem = said.get("meridiem", "")
     is_twelve_hour = 1 <= hour <= 12
-    if minute > 59 or hour > 24 or (hour == 24 and minute) or (meridiem and not is_twelve_hour):
+    most = _MOST_DAYS if "bare" in said else _MOST_HOURS
+    if minute > 59 or hour > most or (hour == 24 and minute) or (meridiem and not is_twelve_hour):
         return None
     return Clock(
         hour,

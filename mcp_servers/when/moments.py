@@ -81,7 +81,11 @@ def single(point: Point, now: datetime, lean: Lean) -> When | None:
     if point.days is not None and point.days.first != point.days.last:
         return None  # 8.: `next week at 3`
     if point.clock is not None:  # 5.
+        if point.clock.is_no_time:
+            return None
         minutes = point.clock.minutes(point.part)
+        if _is_this_night(point, minutes, now, lean):
+            minutes -= DAY_MINUTES
         start = at_minutes(day_for(point, minutes, now, lean), minutes, now)
         return When(Span(start, later(start, USUAL_LENGTH)), "time", point.days is not None, start)
     return _part(point, now, lean)
@@ -122,6 +126,16 @@ def day_for(point: Point, minutes: int, now: datetime, lean: Lean) -> date:
     if lean == "ahead":
         return today + timedelta(days=1 if is_past else 0)
     return today - timedelta(days=0 if is_past else 1)
+
+
+def _is_this_night(point: Point, minutes: int, now: datetime, lean: Lean) -> bool:
+    """Whether it is that night already: at half past midnight `tonight at 1` is in half an hour, and `last night at 1` was yesterday."""
+    today = now.date()
+    if minutes < DAY_MINUTES or point.part is None or (point.days and point.days.is_weekday):
+        return False
+    if point.days is None or point.days.first == today:
+        return (lean == "ahead" or point.days is not None) and at_minutes(today, minutes - DAY_MINUTES, now) > now
+    return point.days.first == today - timedelta(days=1) and at_minutes(today, minutes - DAY_MINUTES, now) > now
 
 
 def _from_now(point: Point, now: datetime) -> When | None:

@@ -69,6 +69,7 @@ _DATES: tuple[tuple[str, Replacement], ...] = (
         rf" ?((?:{_A_WEEKDAY} )?(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH}))\b",
         _both_dated,
     ),
+    (rf"\b({_MONTH} \d{{1,2}}(?:st|nd|rd|th)?) (?:through|thru) (?=(?:the )?\d{{1,2}}(?!\d|[:.]\d| ?[ap]\.?m))", r"\1 to "),
     (rf"\b(?:the )?month of (?={_MONTH}\b)", ""),
     (r"\bthe year (?=20\d\d\b)", "in "),
     (rf"\b({_MONTH}(?: \d{{1,2}}(?:st|nd|rd|th)?,?)?) '(\d\d)\b", r"\1 20\2"),
@@ -237,8 +238,11 @@ def _past_or_to(match: re.Match[str]) -> str:
     minutes, hour = _MINUTES.get(match[1]) or int(match[1]), _hour_of(match[3])
     if minutes > 59 or (hour is None and match[3] not in _TWELVES):
         return match[0]
+    is_past = match[2] in {"past", "after"}
     named, _, meridiem = _TWELVES.get(match[3], str(hour)).partition(" ")
-    return f"@{named}{'+' if match[2] in {'past', 'after'} else '-'}{minutes} {meridiem}".strip()
+    if match[3] == "midnight" and not is_past:
+        named, meridiem = "24", ""  # the one that ends the day
+    return f"@{named}{'+' if is_past else '-'}{minutes} {meridiem}".strip()
 
 
 def _half_hour(match: re.Match[str]) -> str:

@@ -20,10 +20,11 @@ from mcp_servers.when.words import MONTHS
 
 _HALF_DAY = DAY_MINUTES // 2
 _SEVERAL = frozenset({"and", "or"})
+_OF_THE_PRESENT = re.compile(r" (?:the )?(?:day )?(?:today|tomorrow|yesterday|aftertomorrow)\b")
 _DAY_OF_MONTH = re.compile(rf"{CONNECTOR.pattern} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b")
 
 
-def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False) -> When | None:
+def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False, is_to_present: bool = False) -> When | None:
     """What `start` and the `words` behind it, which begin with what joins them, mean together.
 
     Args:
@@ -32,6 +33,7 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
         now: of the message.
         lean: where open dates are looked for.
         is_choice: some of what is between them is not meant.
+        is_to_present: the second is told from the present, whatever the first is: `to tomorrow` is not the day after that.
 
     Raises:
         Contradiction: a weekday and a date of the second do not go together.
@@ -40,7 +42,9 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
     if connector is None or start.bound:
         return None
     # An end before its start (`friday to monday` on a Sunday, `the 5th to the 7th` on the 6th) is looked for after the start.
-    bases: list[tuple[date, Lean]] = [(now.date(), lean), *([(start.days.first, "ahead")] if start.days else [])]
+    bases: list[tuple[date, Lean]] = [(now.date(), "ahead" if is_to_present else lean)]
+    if start.days and not (is_to_present or _OF_THE_PRESENT.match(words, connector.end())):
+        bases.append((start.days.first, "ahead"))
     for place, second in enumerate(_readings(words, connector.end(), bases), start=1):
         end = second.point
         if end.is_empty or end.bound or (start.is_bare_number and end.clock and _DAY_OF_MONTH.match(words)):
@@ -50,7 +54,7 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
         has_gap = is_choice or _has_gap(*_days_of_month(start, end), connector[0])
         if second.at < len(words):
             if connector[0] in _SEVERAL and (more := _both(start, end)):
-                return from_to(more, words[second.at :], now, lean, is_choice=has_gap)
+                return from_to(more, words[second.at :], now, lean, is_choice=has_gap, is_to_present=is_to_present)
             continue
         if found := _joined(start, end, connector[0], now, lean):
             return replace(found, is_choice=found.is_choice or has_gap, is_from_to=found.precision == "days")
@@ -90,7 +94,8 @@ def _both(start: Point, end: Point) -> Point | None:
 
 
 def _joined(start: Point, end: Point, connector: str, now: datetime, lean: Lean) -> When | None:
-    if connector == "until" and start.days and end.days is None and Point(start.days) == start and end.offset is None:
+    is_until = connector == "until" and not (end.clock and end.clock.is_no_time)
+    if is_until and start.days and end.days is None and Point(start.days) == start and end.offset is None:
         return single(replace(end, days=start.days, bound="until"), now, lean)  # `tomorrow till 5`
     if connector in _SEVERAL and start.part is None and start.clock is None and end.part is not None and end.clock is None:
         return None  # `tuesday or wednesday afternoon` are two afternoons
@@ -111,7 +116,9 @@ def _range(start: Point, end: Point, now: datetime, lean: Lean) -> When | None:
     start, end = _days_of_month(start, end)
     if start.clock is None and end.clock is None:
         return _day_range(start, end, now, lean)
-    if start.clock is None or (end.clock is None and end.part is not None):
+    if start.clock is None or start.clock.is_no_time or (end.clock is None and end.part is not None):
+        return None
+    if end.clock is not None and end.clock.is_no_time:
         return None
     part = start.part or end.part
     from_minutes, to_minutes = _clock_range(start.clock, end.clock, part)
@@ -167,7 +174,7 @@ def _clock_range(start: Clock, end: Clock | None, part: Part | None) -> tuple[in
         return start.minutes(part), DAY_MINUTES
     first, last = start.minutes(part), end.minutes(part)
     if start.is_open and end.meridiem:
-        candidates = [start.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]
+        candidates = [start.with_meridiem(meridiem).minutes(part) for meridiem in ("am", "pm")]
         first = max((minutes for minutes in candidates if minutes < last), default=first)
     elif end.is_open and start.meridiem:  # the next time that the clock shows it: `10pm to 2` is over at 2 at night
         candidates = [end.with_meridiem(meridiem).minutes() for meridiem in ("am", "pm")]

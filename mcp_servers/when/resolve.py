@@ -8,13 +8,15 @@ Pure. The decision tree:
 5. a time: a moment on its day; without a day the next time that the clock shows it; a weekday that is today
    and a time that has passed mean next week's (bare hours: see `mcp_servers.when.clocks`);
 6. from one time to another: the earlier one inherits am or pm from the later where that keeps it earlier;
-   an end that is not after its start is twelve hours later, or on the next day;
+   an end that is not after its start is twelve hours later, or on the next day; what lasts to today, tomorrow or now has begun
+   where it would not have before that (`monday to tomorrow`);
 7. `after`, `before`, `by`, `until`, `since`: one edge is given, the other is the day's or the present; of whole days `by`, `until` and
    `through` hold the last one, `from friday on` the first, `before friday` and `after friday` not that Friday; what is open
    ahead is seven days long, what is open back a year;
 8. `monday or tuesday`, `monday and friday`, `5 and 10 december`, `any day next week`: from the first to the last, to look through
    and not to put an event at;
-9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes;
+9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes; `2025` and `since 2025` are that
+   year where it can be meant, to look through; elsewhere, and always after `at` or a day, 20:25;
 10. everything else is not understood; `mcp_servers.when.advice` says what to say instead.
 A wall time that a clock change skips is moved on by the length of the gap; one that comes twice is the first.
 What a day means is said in `mcp_servers.when.days`.
@@ -53,6 +55,14 @@ _OF_YEAR = re.compile(
     r",? (?:of )?(?P<which>this|next|last) year\b"
 )
 _MINUTES_PAST = re.compile(r"(?:at )?(?:a )?(?P<minutes>half|quarter|\d{1,2})(?: minutes?)? (?P<way>past|to)")
+_BESIDE_YEAR = frozenset("after and before between by during for from in now of onward or since the throughout to today until -".split())
+_YEAR = re.compile(r"(?<!\S)(?:in )?(20\d\d)(?!\S)")
+_TO_PRESENT = re.compile(
+    r"\S (?:(?:to|until|-)|(?<=between )\S.* and) (?:the )?(?:day )?"
+    r"(?:today|tomorrow|yesterday|aftertomorrow|now|tonight|(?P<which>this|next|last|past|coming) \S+)"
+)
+_NEAR = timedelta(days=183)
+"""How long ago something began that lasts to next week: before that, the one that comes is meant."""
 _CHOICE = re.compile(r"\b(?:anytime|weekdays)\b")
 _EACH = re.compile(r"\beach (?:morning|afternoon|evening|night)\b")
 
@@ -108,6 +118,9 @@ def _moment(text: str, now: datetime) -> datetime:
 def _said(text: str, now: datetime, lean: Lean) -> When | None:
     words = normalised(_THIS_TIME.sub(f"{now:%H:%M} ", _THIS_TIME_NEXT_WEEK.sub(f"{now:%H:%M} in 1 week", text)))
     words = _OF_YEAR.sub(lambda match: f"{match[1]} {now.year + {'next': 1, 'last': -1}.get(match['which'], 0)}", words)
+    if words != (years := _with_years(words, now, lean)):
+        found = _read(years, now, lean)
+        return found and replace(found, is_choice=True)  # 9.
     if match := _MINUTES_PAST.fullmatch(words):
         return _next_minutes(match, now)  # 9.
     words = re.sub(r"^in (\d{1,2})$", lambda match: f"in {match[1]} minutes" if int(match[1]) >= _LEAST_BARE_MINUTES else "", words)
@@ -127,12 +140,36 @@ def _length_of(words: str) -> timedelta | None:
         return None  # `for 3 may` is no length: the words are read as they stand
 
 
+def _with_years(words: str, now: datetime, lean: Lean) -> str:
+    """With `in 2025` for `2025`, where nothing else is said and a year can be meant; looking ahead, only one of those around this one."""
+    said = words.split()
+    years = [int(word) for word in said if _YEAR.fullmatch(word)]
+    if len(years) + sum(word in _BESIDE_YEAR for word in said) < len(said):
+        return words
+    is_back = lean == "back" or "since" in said
+    return _YEAR.sub(r"in \1", words) if all(0 <= now.year + 1 - year <= (99 if is_back else 2) for year in years) else words
+
+
 def _read(words: str, now: datetime, lean: Lean) -> When | None:
+    match = _TO_PRESENT.search(words)
+    if match is None or lean == "back":
+        return _found(words, now, lean)
+    ways: tuple[Lean, ...] = ("ahead", "back")
+    for way in ways:  # 6.
+        found = _found(words, now, way, is_to_present=True)
+        if found is None or found.span.end.timestamp() <= found.span.start.timestamp():
+            continue
+        if way == "ahead" or not match["which"] or now - found.span.start <= _NEAR:
+            return found
+    return _found(words, now, lean) if match["which"] else None
+
+
+def _found(words: str, now: datetime, lean: Lean, *, is_to_present: bool = False) -> When | None:
     first = point_at(words, 0, now.date(), lean)
     point = first.point
     found: When | None = None
     if first.at < len(words):
-        found = from_to(point, words[first.at :], now, lean)
+        found = from_to(point, words[first.at :], now, lean, is_to_present=is_to_present)
     elif not point.is_empty:
         found = single(point, now, lean)
     if found is None or (_EACH.search(words) and point.days is None):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 
+Answer = bytes | Callable[[str], bytes]
+"""What is said to a command, or how that is made of the command."""
 HANG_UP = b""
 GREETING = b"* OK ready\r\n"
 MAIL = b"From: Carla <carla@example.org>\r\nSubject: Minutes\r\nDate: Fri, 20 Nov 2026 08:00:00 +0100\r\n\r\nx\r\n"
@@ -28,7 +30,7 @@ USUAL: Mapping[str, bytes] = {
 
 
 @contextmanager
-def rude_imap(answers: Mapping[str, bytes], greeting: bytes = GREETING) -> Generator[int]:
+def rude_imap(answers: Mapping[str, Answer], greeting: bytes = GREETING) -> Generator[int]:
     """The server, until the body is done.
 
     Args:
@@ -45,20 +47,22 @@ def rude_imap(answers: Mapping[str, bytes], greeting: bytes = GREETING) -> Gener
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(listener: socket.socket, answers: Mapping[str, bytes], greeting: bytes, rude: Mapping[str, bytes]) -> None:
+def _serve(listener: socket.socket, answers: Mapping[str, Answer], greeting: bytes, rude: Mapping[str, Answer]) -> None:
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
             threading.Thread(target=_talk, args=(connection, answers, greeting, rude), daemon=True).start()
 
 
-def _talk(connection: socket.socket, answers: Mapping[str, bytes], greeting: bytes, rude: Mapping[str, bytes]) -> None:
+def _talk(connection: socket.socket, answers: Mapping[str, Answer], greeting: bytes, rude: Mapping[str, Answer]) -> None:
     with connection, connection.makefile("rb") as lines, suppress(OSError):
         connection.sendall(greeting)
         for line in lines:
             tag, _, said = line.strip().partition(b" ")
-            name = _name(said.decode("ascii", "replace"))
+            command = said.decode("ascii", "replace")
+            name = _name(command)
             answer = answers.get(name, b"")
+            answer = answer if isinstance(answer, bytes) else answer(command)
             if name in rude and answer == HANG_UP:
                 return
             ends = b"" if b"%TAG" in answer else tag + b" OK done\r\n"

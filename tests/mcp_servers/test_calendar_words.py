@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.calendars.quick import sketch_of
+from mcp_servers.calendars.quick import Sketch, sketch_of
 from mcp_servers.calendars.repeats import rule_of, words_of_rule
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span, days_of
@@ -120,6 +122,39 @@ def test_days_end_on_days() -> None:
         ("yoga every tuesday at 19:00 for 90 minutes", "yoga", "tuesday at 19:00 for 90 minutes", "", "every tuesday", ""),
         ("call Bo before lunch tomorrow", "call Bo", "before lunch tomorrow", "", "", ""),
         ("Review at lunch tomorrow", "Review", "at lunch tomorrow", "", "", ""),
+        ("Vacation Dec 24-28", "Vacation", "Dec 24-28", "", "", ""),
+        ("Offsite 25-27 Nov", "Offsite", "25-27 Nov", "", "", ""),
+        ("Trip December 27 to 30", "Trip", "December 27 to 30", "", "", ""),
+        ("Call tomorrow at 3pm CET with Bob", "Call with Bob", "tomorrow at 3pm", "", "", ""),
+        ("Call tomorrow 3pm (CEST) for 2 hours", "Call", "tomorrow 3pm for 2 hours", "", "", ""),
+        ("Call tomorrow at 10 Berlin time", "Call", "tomorrow at 10", "", "", ""),
+        ("EST meeting tomorrow at 3", "EST meeting", "tomorrow at 3", "", "", ""),
+        ("Send 3 PT forms tomorrow at 9", "Send 3 PT forms", "tomorrow at 9", "", "", ""),
+        ("Tomorrow at 3pm CT scan", "CT scan", "Tomorrow at 3pm", "", "", ""),
+        ("Shift tomorrow 22:00-06:00", "Shift", "tomorrow 22:00-06:00", "", "", ""),
+        ("Webinar 2026-12-10T14:00+00:00", "Webinar", "2026-12-10T14:00+00:00", "", "", ""),
+        ("Pills every day at 8 until Friday", "Pills", "at 8", "", "every day until Friday", ""),
+        ("Pills every day at 8 through Friday", "Pills", "at 8", "", "every day until Friday", ""),
+        ("Pills every day until Friday at 8", "Pills", "at 8", "", "every day until Friday", ""),
+        ("Walk through the park every day at 8 until Friday", "Walk through the park", "at 8", "", "every day until Friday", ""),
+        (
+            "Course every week on Monday at 10 until Friday 18 December",
+            "Course",
+            "Monday at 10",
+            "",
+            "every week on Monday until Friday 18 December",
+            "",
+        ),
+        (
+            "Course every week on Monday until Friday 18 December",
+            "Course",
+            "Monday",
+            "",
+            "every week on Monday until Friday 18 December",
+            "",
+        ),
+        ("2027 budget meeting tomorrow", "2027 budget meeting", "tomorrow", "", "", ""),
+        ("Party on 31st December 40 guests", "Party 40 guests", "on 31st December", "", "", ""),
     ],
 )
 def test_a_sentence_is_taken_apart(said: str, title: str, when: str, where: str, repeat: str, remind: str) -> None:
@@ -128,7 +163,37 @@ def test_a_sentence_is_taken_apart(said: str, title: str, when: str, where: str,
     assert sketch_of(sketch.canonical(), NOW) == sketch
 
 
-@pytest.mark.parametrize("said", ["buy milk", "tomorrow at 3", " ".join(["word"] * 80)])
+@pytest.mark.parametrize("said", ["buy milk", "tomorrow at 3", "diet every day until monday", " ".join(["word"] * 80)])
 def test_a_sentence_without_a_time_or_a_thing_is_refused(said: str) -> None:
     with pytest.raises(Refusal):
+        sketch_of(said, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [("Webinar tomorrow at 3pm EST", "EST"), ("Webinar 3pm est tomorrow", "est"), ("Call with Tokyo tomorrow at 9:00 JST", "JST"),
+     ("Webinar on Dec 10 at 14:00 UTC", "UTC"), ("Webinar tomorrow 15:00 UTC+2", "UTC+2"), ("Webinar tomorrow 15:00Z", "Z"),
+     ("Call tomorrow 3-4pm (GMT)", "GMT"), ("Call tomorrow at 9am PT with Sam", "PT"), ("Call tomorrow at 10 pacific time", "pacific time"),
+     ("Call tomorrow at 9am New York time", "New York time"), ("Standup every Monday at 10 EST", "EST"), ("Call friday noon EST", "EST"),
+     ("Call at 10am Eastern on Friday", "Eastern"), ("Call tomorrow 3pm CET/9am EST", "EST")],
+)  # fmt: skip
+def test_another_time_zone_beside_a_time_is_refused_and_says_what_to_say(said: str, zone: str) -> None:
+    with pytest.raises(Refusal, match=re.escape(f'"{zone}" is another zone. Say the time of your clock, such as')):
+        sketch_of(said, NOW)
+
+
+def test_whose_zone_it_is_decides_which_names_go_without_saying() -> None:
+    there = NOW.astimezone(ZoneInfo("America/New_York"))
+    for zone in ("EST", "EDT", "ET", "eastern time", "New York time"):
+        assert sketch_of(f"Call tomorrow at 3pm {zone}", there) == Sketch("Call", "tomorrow at 3pm")
+    with pytest.raises(Refusal, match='"CET" is another zone'):
+        sketch_of("Call tomorrow at 3pm CET", there)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Party on Feb 30", "Party on 31 November", "Vacation Dec 28-3", "Vacation Dec 28 to 3", "Trip 28-3 January", "Trip Dec 20 to 5"],
+)
+def test_a_month_is_not_taken_without_the_number_beside_it(said: str) -> None:
+    with pytest.raises(Refusal, match='Cannot understand the days ".+". Say a day that there is'):
         sketch_of(said, NOW)

@@ -172,12 +172,14 @@ def test_two_processes_that_index_at_once_agree(tmp_path: Path) -> None:
 @given(
     st.sampled_from(["Subject", "From", "To", "Content-Type", "Content-Disposition", "Date", "Message-ID", "References"]),
     st.one_of(
-        st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f\x85"), max_size=60),
-        st.sampled_from(["=?utf-8?q?caf=C3=A9?=", "a@b, C D <c@d>", 'text/plain; charset="latin-1"', "attachment; filename*=utf-8''x%20y"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60),
+        st.sampled_from(
+            ["=?utf-8?q?caf=C3=A9?=", "caf\u00e9", "a@b, C D <c@d>", 'text/plain; charset="latin-1"', "attachment; filename*=utf-8''x%20y"]
+        ),
     ),
 )
 def test_a_header_is_read_as_the_library_reads_it_however_often(name: str, value: str) -> None:
-    content = f"{name}: {value}\n\nx".encode("latin-1")
+    content = f"{name}: {value}\n\nx".encode()
     library: Any = message_from_bytes(content, policy=policy.default)
     ours: Any = message_of(content)
     for _ in range(2):

@@ -77,6 +77,16 @@ def test_plain_text_is_preferred_and_html_is_read_where_there_is_none() -> None:
     assert parse(rich.as_bytes()).text == "rich text"
 
 
+@pytest.mark.parametrize("blank", ["", "\n", " \u00a0\n\n", "\u200b\n", "&nbsp;\n"])
+def test_html_is_read_where_a_blank_stands_beside_it(blank: str) -> None:
+    both = EmailMessage()
+    both.set_content(blank)
+    alone = parse(both.as_bytes())
+    both.add_alternative("<p>300 EUR are due</p>", subtype="html")
+    assert parse(both.as_bytes()).text == "300 EUR are due"
+    assert alone.text.strip() == blank.strip().strip("\u200b")
+
+
 def test_an_unknown_character_set_is_read_as_utf_8() -> None:
     mail = b"From: a@example.org\nContent-Type: text/plain; charset=florp\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa4\xff"
     assert parse(mail).text == "\u00e4\ufffd"

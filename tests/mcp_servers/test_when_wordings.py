@@ -162,3 +162,37 @@ def test_what_is_counted_from_a_weekday_looks_ahead_even_where_mails_are_searche
 
 def test_what_is_due_and_has_a_length_is_over_by_then() -> None:
     assert span_text(resolve("before 5pm tomorrow for 2 hours", NOW).span) == "Thu 19 Nov 2026 15:00-17:00"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("2025", "Wed 1 Jan 2025 to Wed 31 Dec 2025"), ("from 2025", "Wed 1 Jan 2025 to Wed 31 Dec 2025"),
+     ("since 2015", "Thu 1 Jan 2015 to Wed 18 Nov 2026"), ("before 2025", "Sun 31 Dec 2023 to Tue 31 Dec 2024"),
+     ("after 2024", "Wed 1 Jan 2025 to Wed 18 Nov 2026"), ("2023 to 2025", "Sun 1 Jan 2023 to Wed 31 Dec 2025"),
+     ("2025 until today", "Wed 1 Jan 2025 to Wed 18 Nov 2026")],
+)  # fmt: skip
+def test_looking_back_a_year_alone_is_that_year(said: str, meant: str) -> None:
+    assert period_text(resolve(said, NOW, "back").span) == meant
+
+
+@pytest.mark.parametrize(("said", "hour"), [("at 2025", 20), ("20:25", 20), ("2000-2130", 20)])
+def test_looking_back_a_time_stays_a_time(said: str, hour: int) -> None:
+    when = resolve(said, NOW, "back")
+    assert (when.has_time, when.span.start.hour) == (True, hour)
+
+
+def test_nothing_is_put_at_a_whole_year_that_may_have_been_a_time() -> None:
+    assert all(resolve(said, NOW).is_choice for said in ("2026", "2027", "until 2027"))
+
+
+def test_said_at_night_a_time_of_this_night_is_still_to_come() -> None:
+    night = NOW.replace(hour=0, minute=30)
+    said = ("tonight at 1am", "tonight at 2:30", "tonight at 0:45", "last night at 1am", "tonight at 11")
+    starts = [resolve(words, night).span.start for words in said]
+    assert [f"{start:%d %H:%M}" for start in starts] == ["18 01:00", "18 02:30", "18 00:45", "17 01:00", "18 23:00"]
+
+
+@pytest.mark.parametrize("said", ["tomorrow at 27", "27", "friday 10 to 27", "dec 24 26", "feb 27-31", "tomorrow and today", "until 28"])
+def test_a_number_that_is_neither_an_hour_nor_a_day_there_is_refused(said: str) -> None:
+    with pytest.raises(NotUnderstood):
+        resolve(said, NOW)

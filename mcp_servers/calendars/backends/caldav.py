@@ -167,7 +167,8 @@ class CalDavCalendars:
         return self._pending(event, how, lambda components: series.answered(components, event, answer, me, how))
 
     def _pending(self, event: Event, how: How, edit: Edit) -> Pending:
-        resource = next((each for each in self._named(event.uid) if each.collection.info.name == event.calendar), None)
+        uid = event.uid if (event.calendar, event.uid) in self._urls else ics.parts_of(event.uid)[0]  # as of `ics.components_of`
+        resource = next((each for each in self._named(uid) if each.collection.info.name == event.calendar), None)
         if resource is None or resource.etag != event.version:
             raise Stale(STALE)
         edited = edit(resource.components)

@@ -18,7 +18,7 @@ import recurring_ical_events
 from icalendar.error import BrokenCalendarProperty
 
 from mcp_servers.calendars import rules
-from mcp_servers.calendars.backends import fields
+from mcp_servers.calendars.backends import apart, fields, revisions
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.starts import Start, occurrence_text
 from mcp_servers.calendars.model import LOCAL, Event
@@ -139,16 +139,19 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
     """One occurrence as an event; `series` are all components with its UID."""
     try:
         event = fields.read(component, zone)
-        occurrence = occurrence_text(_original_start(component)) if is_recurring(series) else ""
+        original = occurrence_text(_original_start(component))
     except _UNREADABLE as error:
         log.warning("skipped an event of %s: %s", calendar, error)
         return None
+    is_apart = apart.is_apart(series)
+    occurrence = original if is_recurring(series) and not is_apart else ""
     master = next((one for one in series if "RECURRENCE-ID" not in one), component)
     # The unfolding gives each occurrence a RECURRENCE-ID; the stored exceptions are those that differ from the series.
     exceptions = {occurrence_text(one["RECURRENCE-ID"].dt) for one in series if "RECURRENCE-ID" in one}
     is_exception = bool(occurrence) and occurrence in exceptions
     return fields.placed(
         event,
+        uid=apart.uid_of(component) if is_apart else event.uid,
         calendar=calendar,
         account=account,
         occurrence=occurrence,
@@ -159,11 +162,17 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
 
 
 def found(calendar: Calendar, name: str, event_id: str, zone: tzinfo, account: str = LOCAL) -> Event | None:
-    """The event, or the occurrence, with that id. A recurring event's id without an occurrence is no single event."""
+    """The event, or the occurrence, with that id. A recurring event's id without an occurrence is no single event.
+
+    Nor is the UID of times whose series is not there, unless there is only one of them.
+    """
     uid, occurrence = parts_of(event_id)
     series = components_with(calendar, uid)
     if not series:
         return None
+    if apart.is_apart(series):
+        meant = apart.named(series, event_id)
+        return event_of(meant[0], name, zone, series, account) if len(meant) == 1 else None
     if not occurrence:
         return None if is_recurring(series) else event_of(series[0], name, zone, series, account)
     day = _day_of(occurrence, zone)
@@ -193,8 +202,13 @@ def is_recurring(series: list[Component]) -> bool:
     return any("RRULE" in component or "RDATE" in component for component in series)
 
 
+def components_of(calendar: Calendar, event: Event) -> list[Component]:
+    """All that is stored under the event's UID; a time whose series is not there lies under that of its series."""
+    return components_with(calendar, event.uid) or components_with(calendar, parts_of(event.uid)[0])
+
+
 def components_with(calendar: Calendar, uid: str) -> list[Component]:
-    """All components of that UID, the series itself before its exceptions."""
+    """All components of that UID in their newest state, the series itself before its exceptions."""
     return sorted(_components_by_uid(calendar).get(uid, []), key=lambda component: "RECURRENCE-ID" in component)
 
 
@@ -239,7 +253,7 @@ def _components_by_uid(calendar: Calendar) -> dict[str, list[Component]]:
     found: dict[str, list[Component]] = {}
     for component in calendar.walk("VEVENT"):
         found.setdefault(str(component.get("UID", "")), []).append(component)
-    return found
+    return {uid: revisions.newest(components) for uid, components in found.items()}
 
 
 def _original_start(component: Component) -> Start:

@@ -115,9 +115,10 @@ class LocalCalendars:
 
         def carry_out() -> Event | None:
             with locked(self._folder):
-                edited = edit(self._based_on(event))
+                stored = self._based_on(event)
+                edited, uid = edit(stored), str(stored[0]["UID"])
                 calendar = self._calendars()[event.calendar]
-                others = [part for part in calendar.subcomponents if part.name != "VEVENT" or str(part.get("UID", "")) != event.uid]
+                others = [part for part in calendar.subcomponents if part.name != "VEVENT" or str(part.get("UID", "")) != uid]
                 calendar.subcomponents = [*others, *edited.kept, *edited.split_off]
                 self._save(event.calendar, calendar)
             if not edited.event_id:
@@ -129,7 +130,7 @@ class LocalCalendars:
 
     def _based_on(self, event: Event) -> list[Component]:
         calendar = self._calendars().get(event.calendar)
-        components = ics.components_with(calendar, event.uid) if calendar else []
+        components = ics.components_of(calendar, event) if calendar else []
         if not components or ics.version_of(components) != event.version:
             raise Stale(STALE)
         return components

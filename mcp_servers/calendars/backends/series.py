@@ -1,7 +1,7 @@
 """What becomes of a stored event, single or repeating, when one time of it, that and the later ones, or all change.
 
 Pure but for copying components. The decision tree of a change:
-1. a single event is changed itself;
+1. a single event is changed itself; so is one of several times whose series is not there, and the others stay;
 2. `this`: an exception holds what differs at that time, a removed time is taken out of the series;
 3. `following`: the series ends before that time, and a series of its own, with an id of its own, goes on from there;
    from the first time on that is `all`. Where those before the first are removed, and it is to come up at other times,
@@ -15,12 +15,13 @@ Pure but for copying components. The decision tree of a change:
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, cast
 
 from mcp_servers.calendars import rules
-from mcp_servers.calendars.backends import fields, ics
+from mcp_servers.calendars.backends import apart, fields, ics
 from mcp_servers.calendars.backends.course import Course
 from mcp_servers.calendars.backends.exceptions import Exceptions
 from mcp_servers.calendars.backends.fields import Component
@@ -30,6 +31,7 @@ from mcp_servers.calendars.repeats import words_of_rule
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.spans import Span
 
+_SEVERAL = "The calendar keeps several events under the id of this one, which cannot be told apart here. Change it where it was made."
 ADDED_BY_HAND = "This time was added to the series by hand. Say scope: this or all."
 
 
@@ -51,6 +53,10 @@ def changed(series: list[Component], event: Event, change: Change, how: How) -> 
     Raises:
         Refusal: the series' rule does not allow it.
     """
+    if apart.is_apart(series):
+        if change.rule is not None:
+            raise Refusal(apart.NO_SERIES)
+        return _apart(series, event, how, lambda one: fields.write(one, change, how.now))
     master, exceptions = _parts(series)
     if not event.occurrence:  # 1.
         fields.write(master, change, how.now)
@@ -76,6 +82,9 @@ def removed(series: list[Component], event: Event, how: How) -> Edited:
     Raises:
         Refusal: the series' rule does not allow it.
     """
+    if apart.is_apart(series):
+        _, others = apart.parted(series, event.id)
+        return _edited(others[0], Exceptions(others[1:]), how, "") if others else Edited(())
     master, exceptions = _parts(series)
     if not event.occurrence or how.scope == "all" or (how.scope == "following" and _is_first(master, exceptions, event)):
         return Edited(())
@@ -100,18 +109,31 @@ def answered(series: list[Component], event: Event, answer: Answer, me: frozense
     Raises:
         Refusal: none of the addresses is invited.
     """
+    if apart.is_apart(series):
+        return _apart(series, event, how, lambda one: _answer([one], answer, me, how))
     master, exceptions = _parts(series)
     is_one = bool(event.occurrence) and how.scope == "this"
     if how.scope == "following" and event.occurrence:
         raise Refusal("An invitation is answered for this time or for all. Say scope: this or all.")
     targets = [exceptions.of(master, event.occurrence)] if is_one else [master, *exceptions.components]
+    _answer(targets, answer, me, how)
+    return _edited(master, exceptions, how, event.id)
+
+
+def _answer(targets: list[Component], answer: Answer, me: frozenset[str], how: How) -> None:
     if not [target for target in targets if fields.put_answer(target, me, answer)]:
         mine = ", ".join(sorted(me))
         hint = "Set the one that is invited as the account's address in agent.toml."
         raise Quoting(f"None of your addresses ({mine}) is invited to this event. Nothing was answered. {hint}")
     for target in targets:
         fields.stamp(target, how.now)
-    return _edited(master, exceptions, how, event.id)
+
+
+def _apart(series: list[Component], event: Event, how: How, edit: Callable[[Component], None]) -> Edited:
+    """The one time that is meant, edited, and the others as they are."""
+    one, others = apart.parted(series, event.id)
+    edit(one)
+    return _edited(one, Exceptions(others), how, event.id)
 
 
 def silenced(series: list[Component], how: How) -> Edited:
@@ -121,6 +143,8 @@ def silenced(series: list[Component], how: How) -> Edited:
 
 def _parts(series: list[Component]) -> tuple[Component, Exceptions]:
     copies = [copy.deepcopy(component) for component in series]
+    if any("RECURRENCE-ID" not in component for component in copies[1:]):
+        raise Refusal(_SEVERAL)  # one of them is shown, and all would go with it
     return copies[0], Exceptions(copies[1:])
 
 

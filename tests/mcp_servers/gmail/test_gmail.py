@@ -8,6 +8,8 @@ import pytest
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox import gmail
+from mcp_servers.mailbox.gmail_words import encoded, head_of
+from mcp_servers.mailbox.mime import parse
 from mcp_servers.protocol.calls import Handler, Plan
 from tests.fakes.gmail import FakeGmail
 from tests.mcp_servers.calling import call, refusal_of
@@ -35,6 +37,14 @@ def test_the_inbox_is_listed_and_a_mail_is_read_without_a_trace(desk: GmailDesk,
     assert "| the budget is 40" in text(tools, "read_attachment", mail="m2", attachment="1")
     assert {method for method in google.ids() if method.endswith(("modify", "trash", "send"))} == set()
     assert {scopes for scopes, _ in desk.tokens.asked} == {"mail-read"}
+
+
+@pytest.mark.parametrize("blank", ["\r\n", "\u00a0\r\n", "&nbsp;"])
+def test_of_a_mail_with_a_blank_beside_its_html_the_html_is_indexed(blank: str) -> None:
+    texts = {"text/plain": blank, "text/html": "<p>300 EUR are due</p>"}
+    parts = [{"mimeType": kind, "body": {"data": encoded(text.encode())}} for kind, text in texts.items()]
+    assert parse(head_of({"payload": {"mimeType": "multipart/alternative", "parts": parts}})).text == "300 EUR are due"
+    assert parse(head_of({"payload": {"mimeType": "multipart/alternative", "parts": parts[:1]}})).text == ""
 
 
 def test_heads_come_in_batches_and_without_the_files(desk: GmailDesk, google: FakeGmail) -> None:
