@@ -28,6 +28,8 @@ _NO_FILES = (BUILTIN_MODEL, "llama-server")
 """Values that look like file names but are none: the model that ships, and the program on the PATH."""
 _ENGINE_PATHS = ("server.tls_cert", "server.tls_key", "runtimes.llama-server.binary", "models.*.path", "models.*.mmproj", "models.*.draft")
 _AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store", "workspace.roots", "servers.*.ca", "mail.accounts.*.ca_file")
+_UNREADABLE_VALUES = (ValueError, RecursionError)
+"""What Python raises over a value that TOML allows: a number of thousands of digits, lists in lists in lists."""
 
 
 class ConfigError(Exception):
@@ -61,7 +63,7 @@ def load_engine(
     source, folder, tree = _read(path, (home or Home.find(environ)).engine_toml)
     source, tree = _add_environment(source, tree, "VARIET_ENGINE__", environ)
     tree = _merge(tree, overrides or {})
-    return _validate(EngineSettings, source, _absolute(tree, folder, _ENGINE_PATHS))
+    return _validate(EngineSettings, source, _absolute(tree, folder, _ENGINE_PATHS, source))
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def load_agent(
     source, folder, tree = _read(path, (home or Home.find(environ)).agent_toml)
     source, tree = _add_environment(source, tree, "VARIET_AGENT__", environ)
     tree = _merge(tree, overrides or {})
-    settings = _validate(AgentSettings, source, _absolute(tree, folder, _AGENT_PATHS))
+    settings = _validate(AgentSettings, source, _absolute(tree, folder, _AGENT_PATHS, source))
     if settings.agent.zone is not None:
         _check_zone(settings.agent.zone, source)
     return settings
@@ -129,6 +131,9 @@ def _read(path: Path | None, default: Path) -> tuple[str, Path, Tree]:
         raise ConfigError(str(file), (Problem("", f"a file that cannot be read: {error}", "a readable text file in UTF-8"),)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(file), (Problem("", f"no valid TOML: {error}", "TOML, such as `key = 1` under `[section]`"),)) from error
+    except _UNREADABLE_VALUES as error:
+        found = f"a value that cannot be read: {error}"
+        raise ConfigError(str(file), (Problem("", found, "lists that are not nested so deep and numbers that are not so long"),)) from error
 
 
 def _validate(kind: type[Settings], source: str, tree: Tree) -> Settings:
@@ -170,7 +175,7 @@ def _spell_keys(parts: list[str], known: Tree) -> list[str]:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _UNREADABLE_VALUES:  # which a TOMLDecodeError is, too
         return text
 
 
@@ -199,21 +204,33 @@ def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
             yield f"{above}{key}", value
 
 
-def _absolute(tree: Tree, folder: Path, patterns: tuple[str, ...]) -> Tree:
-    """File names relative to the settings file, not to wherever the program was started."""
+def _absolute(tree: Tree, folder: Path, patterns: tuple[str, ...], source: str) -> Tree:
+    """File names relative to the settings file, not to wherever the program was started.
+
+    Raises:
+        ConfigError: one begins with a `~` that stands for nobody's home folder.
+    """
+    homeless: list[Problem] = []
     for pattern in patterns:
-        tree = _absolute_at(tree, folder, pattern.split("."))
+        tree = _absolute_at(tree, folder, pattern.split("."), (), homeless)
+    if homeless:
+        raise ConfigError(source, tuple(homeless))
     return tree
 
 
-def _absolute_at(tree: Any, folder: Path, pattern: list[str]) -> Any:
+def _absolute_at(tree: Any, folder: Path, pattern: list[str], at: tuple[str, ...], homeless: list[Problem]) -> Any:
     if is_table(tree) and pattern:
         keys = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
-        return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:]) for key in keys}}
+        return {**tree, **{key: _absolute_at(tree[key], folder, pattern[1:], (*at, key), homeless) for key in keys}}
     if not pattern and isinstance(tree, list):
-        return [_absolute_at(item, folder, pattern) for item in cast("list[Any]", tree)]
+        items = enumerate(cast("list[Any]", tree))
+        return [_absolute_at(item, folder, pattern, (*at, str(number)), homeless) for number, item in items]
     if isinstance(tree, str) and not pattern and tree not in _NO_FILES:
-        return str(folder / Path(tree).expanduser())
+        try:
+            return str(folder / Path(tree).expanduser())
+        except RuntimeError:
+            found = f'"{tree}", and there is no home folder `{tree.partition("/")[0]}`'
+            homeless.append(Problem(".".join(at), found, "a whole path, one from this file's folder, or `~/` for your own home folder"))
     return tree
 
 

@@ -9,6 +9,7 @@ that decides runs in the caller's task.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -203,7 +204,10 @@ class Child:
             for rung in rungs:
                 if self._over.is_set():
                     break
-                rung.ask()
+                try:
+                    rung.ask()
+                except OSError:
+                    continue  # It cannot be asked in this way, so there is nothing to wait for: the next rung acts.
                 with anyio.move_on_after(rung.bound_s):
                     await self._over.wait()
         if not self._over.is_set():
@@ -281,7 +285,9 @@ class Child:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that closed just now is free
+        if os.name == "posix":
+            # One that closed just now is free. Elsewhere that is so without the option, and with it a taken one would seem free too.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

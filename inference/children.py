@@ -45,6 +45,8 @@ STOP_ALL_BOUND_S = 20.0
 """For ending every child when the engine is torn down: longer than one child's exit command, SIGTERM and SIGKILL together."""
 PORTS_TRIED = 3
 """Starts of one load: between the look at a port and the child's own binding somebody else may take it, but hardly three times."""
+NOTES_BOUND_S = 30.0
+"""For keeping what a load was like: a driver that has to wake its cards needs seconds, and who needs longer costs this load's notes."""
 SHOWN_LINES = 8
 """A child's last lines in an error message: the cause is nearly always among them, and more hides it."""
 _LOG = logging.getLogger(__name__)
@@ -166,8 +168,7 @@ class Children:
             child = await self._start(spec, life)
         except (ChildFailed, SetupRefused, OSError) as error:
             life.is_spawned.set()
-            if self._lives.get(spec.name) is life:
-                self._learn(spec.name, pid=None, port=None)
+            self._learn(life, pid=None, port=None)
             is_short = isinstance(error, ChildFailed) and error.reason == "out_of_memory"
             failed = _load_failed(spec, life.generation, error, await self._memory.told() if is_short else "")
             _LOG.warning("%s did not load: %s", spec.name, failed.why)
@@ -176,18 +177,26 @@ class Children:
         seconds = anyio.current_time() - began
         self._history.record(spec.name, seconds)
         facts = self._facts[spec.name]
-        self._learn(spec.name, pid=child.pid, percent=100.0, loads=facts.loads + 1, last_load_s=round(seconds, 3))
-        self._learn(spec.name, expected_s=self._history.expected_s(spec.name))
+        self._learn(life, pid=child.pid, percent=100.0, loads=facts.loads + 1, last_load_s=round(seconds, 3))
+        self._learn(life, expected_s=self._history.expected_s(spec.name))
         _LOG.info("%s is ready after %.2f s (pid %d)", spec.name, seconds, child.pid)
         self._post(Loaded(spec.name, life.generation))
-        await anyio.to_thread.run_sync(self._history.save)
-        if (taken := await self._memory.measure(spec, child.pid)) is not None:
-            self._post(MemoryLearned({spec.name: taken}))
-        exited = await child.wait_exited()
-        if self._lives.get(spec.name) is life:
-            self._learn(spec.name, pid=None, port=None, percent=None)
-        why = life.condemned or f"its process ended with code {exited.code}"
-        self._post(Exited(spec.name, life.generation, _last_words(why, exited.last_lines)))
+        async with anyio.create_task_group() as tasks:
+            # Beside the wait and not before it: whoever asked a process that died of it waits for this news.
+            tasks.start_soon(self._note, spec, child.pid)
+            exited = await child.wait_exited()
+            self._learn(life, pid=None, port=None, percent=None)
+            why = life.condemned or f"its process ended with code {exited.code}"
+            self._post(Exited(spec.name, life.generation, _last_words(why, exited.last_lines)))
+            tasks.cancel_scope.cancel()
+
+    async def _note(self, spec: ModelSpec, pid: int) -> None:
+        """Keep how long a load took, which nothing interrupts, and what it takes of the cards, while its process is there."""
+        with anyio.move_on_after(NOTES_BOUND_S, shield=True):
+            await anyio.to_thread.run_sync(self._history.save, abandon_on_cancel=True)
+        with anyio.move_on_after(NOTES_BOUND_S):
+            if (taken := await self._memory.measure(spec, pid)) is not None:
+                self._post(MemoryLearned({spec.name: taken}))
 
     async def _start(self, spec: ModelSpec, life: _Life) -> ChildProcess:
         """Spawn the process and wait until it is ready, on another port where somebody took the first."""
@@ -198,7 +207,7 @@ class Children:
                 if life.is_stopping:
                     # It was told to stop between two tries, when there was no process to hear it.
                     await self._end(child)
-                self._learn(spec.name, pid=child.pid, port=child.port)
+                self._learn(life, pid=child.pid, port=child.port)
                 self._on_progress(spec.name)
                 await child.wait_ready()
             except ChildFailed as error:
@@ -230,7 +239,7 @@ class Children:
             life.owed = await self._memory.owed(life.spec, life.child.pid)
             self._warmth.leave(life.child.port)
             await self._end(life.child)
-        self._learn(model, pid=None, port=None, percent=None)
+        self._learn(life, pid=None, port=None, percent=None)
         _LOG.info("%s has stopped", model)
         self._post(Stopped(model, life.generation))
 
@@ -248,11 +257,14 @@ class Children:
 
     def _take_progress(self, model: str, life: _Life, progress: Progress) -> None:
         if self._lives.get(model) is life and progress.phase == "loading" and progress.percent is not None:
-            self._learn(model, percent=progress.percent)
+            self._learn(life, percent=progress.percent)
             self._on_progress(model)
 
-    def _learn(self, model: str, **facts: object) -> None:
-        self._facts[model] = replace(self._facts[model], **facts)  # pyright: ignore[reportArgumentType]  # replace() checks the names
+    def _learn(self, life: _Life, **facts: object) -> None:
+        """Facts of a life that another has followed are not the model's any more."""
+        model = life.spec.name
+        if self._lives.get(model) is life:
+            self._facts[model] = replace(self._facts[model], **facts)  # pyright: ignore[reportArgumentType]  # replace() checks the names
 
 
 def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRefused | OSError, cards: str) -> LoadFailed:

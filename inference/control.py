@@ -44,6 +44,10 @@ from inference.warmth.records import session_key
 KEEP_ALIVE_S = 15.0
 """Between two signs of life on an idle event stream."""
 _JSON = "application/json"
+_NO_ROUTE = (404, 405)
+"""No such path, and no such method there."""
+_UNREADABLE = "The body cannot be read as JSON: its text is not UTF-8, it is nested too deep, or a number in it has too many digits."
+"""What the framework only calls an error in parsing; JSON that breaks off or makes no sense is told with its place."""
 _NOTHING_ASKED = UnloadRequest()
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorEnvelope, "description": "The client must change the request."},
@@ -246,6 +250,8 @@ def _refusal(request: Request, error: Exception) -> EngineError:
                 return InvalidRequest("The body must be JSON, sent with `Content-Type: application/json`.", is_permanent=True)
             text = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in problems)
             return InvalidRequest(f"{text}.", is_permanent=True)
+        case HTTPException(status_code=status) if status not in _NO_ROUTE:
+            return InvalidRequest(_UNREADABLE, is_permanent=True)
         case HTTPException():
             return RouteNotFound(f"There is no {request.method} {request.url.path} here.", is_permanent=True)
         case _:

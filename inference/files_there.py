@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import anyio
-import anyio.to_thread
 
 from inference.catalog import ModelSpec
 from inference.contract import EngineStatus, ServedModel, ServedModels
+from inference.disk_looks import Look, look_at
 from inference.errors import ModelFailed
+from inference.model_files import model_files
 
 LOOK_BOUND_S = 5.0
 """A disk that does not say in this time is asked again by the load itself, which has bounds of its own."""
@@ -19,9 +21,13 @@ GLANCE_BOUND_S = 0.2
 
 
 def missing_file(spec: ModelSpec) -> str | None:
-    """One sentence about a file of `spec` that is not there; None when all are. Reads the disk."""
-    for key, file in (("path", spec.path), ("mmproj", spec.mmproj), ("draft", spec.draft)):
-        if file is not None and not file.is_file():
+    """One sentence about a file of `spec`, or a part of one, that is not there; None when all are. Reads the disk."""
+    for key, file in model_files(spec):
+        try:
+            is_there = file.is_file()
+        except OSError as error:  # a folder that may not be entered, a share that has gone
+            return f"its file {file} cannot be looked at: {error.strerror or error} (models.{spec.name}.{key} in engine.toml)."
+        if not is_there:
             return f"its file {file} is not there (models.{spec.name}.{key} in engine.toml)."
     return None
 
@@ -34,10 +40,12 @@ async def check_files(spec: ModelSpec, loaded: Collection[str]) -> None:
     """
     if spec.name in loaded:
         return
-    with anyio.move_on_after(LOOK_BOUND_S):
-        missing = await anyio.to_thread.run_sync(missing_file, spec, abandon_on_cancel=True)
-        if missing is not None:
-            raise ModelFailed(f"{spec.name} cannot be loaded: {missing}", is_permanent=True)
+    try:
+        missing = await look_at(missing_file, spec, LOOK_BOUND_S)
+    except TimeoutError:
+        return
+    if missing is not None:
+        raise ModelFailed(f"{spec.name} cannot be loaded: {missing}", is_permanent=True)
 
 
 def _lacking(served: ServedModel, what: str) -> ServedModel:
@@ -49,7 +57,7 @@ class FilesSeen:
 
     def __init__(self) -> None:
         self._missing: dict[str, str] = {}
-        self._is_looking = False
+        self._look: Look[None] | None = None
 
     async def told(self, status: EngineStatus, specs: Sequence[ModelSpec]) -> EngineStatus:
         """A status that says of each model that is not there which file it lacks."""
@@ -68,14 +76,11 @@ class FilesSeen:
     async def _lacks(self, idle: Collection[str], specs: Sequence[ModelSpec]) -> dict[str, str]:
         wanted = [spec for spec in specs if spec.name in idle]
         # One that is still looking is stuck in the disk: a second one would be, too.
-        if wanted and not self._is_looking:
+        if wanted and (self._look is None or self._look.is_over):
+            self._look = Look(partial(self._see, wanted))
             with anyio.move_on_after(GLANCE_BOUND_S):
-                await anyio.to_thread.run_sync(self._look, wanted, abandon_on_cancel=True)
+                await self._look.found()
         return {name: text for name, text in self._missing.items() if name in idle}
 
-    def _look(self, specs: Sequence[ModelSpec]) -> None:
-        self._is_looking = True
-        try:
-            self._missing = {spec.name: text for spec in specs if (text := missing_file(spec)) is not None}
-        finally:
-            self._is_looking = False
+    def _see(self, specs: Sequence[ModelSpec]) -> None:
+        self._missing = {spec.name: text for spec in specs if (text := missing_file(spec)) is not None}

@@ -12,8 +12,10 @@ from config.schema import EngineSettings
 from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
 from inference.child import Child, Progress
+from inference.disk_looks import look_at
 from inference.errors import SetupRefused
 from inference.files_there import missing_file
+from inference.model_files import files_of
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
@@ -39,10 +41,19 @@ class Launcher:
         Raises:
             ChildFailed: the operating system refused.
             SetupRefused: there is no file or no program to run it with.
+            TimeoutError: the disk does not say whether there is; it may later.
         """
-        if (missing := missing_file(spec)) is not None:  # looked at when it was asked for too, but that may be long ago
-            raise SetupRefused(missing)
-        launch = build_launch(spec, _free_port(), self._surroundings(spec))
+        settings = self._settings
+        binary = settings.runtimes.llama_server.binary
+        try:
+            # Looked at when it was asked for too, but that may be long ago.
+            missing = await look_at(missing_file, spec, settings.load.stall_s)
+            if missing is not None:
+                raise SetupRefused(missing)
+            program = await look_at(_find_program, binary, settings.load.stall_s)
+        except TimeoutError as error:
+            raise TimeoutError(_silence(spec, binary, settings.load.stall_s)) from error
+        launch = build_launch(spec, _free_port(), self._surroundings(spec, program))
 
         def tell(progress: Progress) -> None:
             on_progress(progress)
@@ -64,15 +75,11 @@ class Launcher:
             SetupRefused: there is no program.
             OSError: a file is not there.
         """
-        surroundings = self._surroundings(spec)
-        files = (spec.path, *filter(None, (spec.mmproj, spec.draft)))
-        return identity_of([build_launch(spec, 0, surroundings).argv, *map(_file_facts, files), *_build_facts(surroundings.program)])
+        surroundings = self._surroundings(spec, _find_program(self._settings.runtimes.llama_server.binary))
+        files = map(_file_facts, files_of(spec))
+        return identity_of([build_launch(spec, 0, surroundings).argv, *files, *_build_facts(surroundings.program)])
 
-    def _surroundings(self, spec: ModelSpec) -> Surroundings:
-        try:
-            program = find_llama_server(self._settings.runtimes.llama_server.binary)
-        except ProgramMissing as error:
-            raise SetupRefused(f"{error}.") from error
+    def _surroundings(self, spec: ModelSpec, program: Program) -> Surroundings:
         return Surroundings(
             program=program,
             environ=os.environ,
@@ -80,6 +87,21 @@ class Launcher:
             stop_timeout_s=self._settings.stop.stop_s,
             slots_dir=self._slots_dir if spec.warm else None,
         )
+
+
+def _find_program(binary: str | None) -> Program:
+    try:
+        return find_llama_server(binary)
+    except ProgramMissing as error:
+        raise SetupRefused(f"{error}.") from error
+
+
+def _silence(spec: ModelSpec, binary: str | None, bound_s: float) -> str:
+    program = f" or {binary} (runtimes.llama-server.binary)" if binary else ""
+    return (
+        f"a disk did not say within {bound_s:g} s what is there (load.stall_s in engine.toml); see that the one with {spec.path} "
+        f"(models.{spec.name}.path){program} is connected and answers"
+    )
 
 
 def _build_facts(program: Program) -> Iterator[object]:

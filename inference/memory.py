@@ -10,6 +10,7 @@ from inference.cards.card import Card
 from inference.catalog import ModelSpec
 from inference.estimate import estimate_mib
 from inference.kept import read_kept, write_kept
+from inference.model_files import files_of
 from inference.residency import Memory, Taken, share
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
@@ -73,10 +74,10 @@ class MemoryBook:
 
     def _need_mib(self, spec: ModelSpec) -> int | None:
         try:
-            files_bytes = sum(path.stat().st_size for path in (spec.path, spec.mmproj, spec.draft) if path is not None)
+            files_bytes = sum(path.stat().st_size for path in files_of(spec))
             with spec.path.open("rb") as file:
                 keys = read_keys(file.read(PREFIX_BYTES))
-        except OSError:
+        except (OSError, ValueError):  # a ValueError is a name that no file can have
             return spec.estimate_mib  # The start will say that the file is not there.
         need = estimate_mib(spec, files_bytes, keys)
         if need is None or spec.n_gpu_layers is not None or spec.estimate_mib is not None:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +114,20 @@ def announced_pid(line: str) -> int | None:
 
 
 def terminate(family: Family) -> None:
-    """Ask the family to end. Ends nothing by force."""
+    """Ask the family to end. Ends nothing by force.
+
+    Raises:
+        OSError: it cannot be asked (Windows: an engine without a console, as in a service).
+    """
     if family.is_over():
         return
     if sys.platform == "win32":
         # llama-server handles only CTRL_C, which no group can be sent alone; CTRL_BREAK at least ends it at once.
-        family.launcher.send_signal(signal.CTRL_BREAK_EVENT)
+        try:
+            family.launcher.send_signal(signal.CTRL_BREAK_EVENT)
+        except SystemError as error:
+            # Python's os.kill() goes on after the system has refused, and then raises this instead (python/cpython#58689).
+            raise OSError(f"CTRL_BREAK could not be sent: {error.__cause__ or error}") from error
         return
     _signal_posix(family, signal.SIGTERM)
 
@@ -128,14 +137,18 @@ def kill(family: Family) -> None:
     if family.is_over():
         return
     if sys.platform == "win32":
-        command = taskkill_command(family.launcher.pid)
-        subprocess.run(command, check=False, capture_output=True, timeout=TASKKILL_BOUND_S)
+        # In a thread: the event loop, which serves all models, is not to wait for a program.
+        threading.Thread(target=_kill_tree, args=(family,), name=f"taskkill {family.launcher.pid}", daemon=True).start()
         return
     _signal_posix(family, signal.SIGKILL)
 
 
 def kill_launcher(family: Family) -> None:
-    """The last resort, when even the launcher does not react: kill it, and the group by number."""
+    """The last resort, when even the launcher does not react: kill it, and the group by number.
+
+    Raises:
+        OSError: the system refused.
+    """
     family.launcher.kill()
     if sys.platform != "win32":
         kill_group_left_by(family)
@@ -153,6 +166,16 @@ def kill_group_left_by(family: Family) -> None:
 def taskkill_command(pid: int) -> tuple[str, ...]:
     """Windows: the command that ends a process and its descendants by force."""
     return ("taskkill", "/PID", str(pid), "/T", "/F")
+
+
+def _kill_tree(family: Family) -> None:
+    """Windows: end the command with its descendants; where `taskkill` is missing, hangs or fails, the command alone."""
+    try:
+        subprocess.run(taskkill_command(family.launcher.pid), check=True, capture_output=True, timeout=TASKKILL_BOUND_S)
+    except (OSError, subprocess.SubprocessError):
+        # What is left then goes with the Job Object.
+        with contextlib.suppress(OSError):
+            family.launcher.kill()
 
 
 def _signal_posix(family: Family, number: int) -> None:

@@ -19,7 +19,8 @@ from inference import page_cache
 from inference.catalog import Catalog
 from inference.contract import SwapProgress
 from inference.events import EventHub
-from inference.foresight import expected, files_of, is_affordable
+from inference.foresight import expected, is_affordable
+from inference.model_files import files_of
 
 LOOK_EVERY_S = 0.1
 """While it reads: a swap that nobody wants any more is not announced."""

@@ -43,17 +43,17 @@ class Origin:
         self.file = path or home.engine_toml
         self.watch = FileWatch(self.file)
         self._home = home
-        self._path = path
+        self._path = path or _named(self.file)
         self._overrides = overrides or {}
 
     def read(self) -> EngineSettings:
-        """The settings as they are now. A file that has been there once may not vanish: that is no wish for the defaults.
+        """The settings as they are now. A file that has been there once, at the start or since, may not vanish: that is no wish for the
+        defaults.
 
         Raises:
             ConfigError: they cannot be used.
         """
-        if self.file.exists():
-            self._path = self.file
+        self._path = self._path or _named(self.file)
         return load_engine(self._path, self._overrides, home=self._home)
 
     def overridden(self) -> tuple[str, ...]:
@@ -138,11 +138,14 @@ class Reloader:
             )
 
     async def take_change(self) -> None:
-        """Reload because the file has changed; the log says what came of it."""
+        """Reload because the file has changed; the log says what came of it. A fault of ours, too, leaves the engine as it is."""
         try:
             answer = await self.reload()
         except EngineError as error:
             _LOG.error("%s", error.message)
+            return
+        except Exception:  # noqa: BLE001 - whoever saves a file must not end the streams of an engine that runs
+            _LOG.exception("The settings stay as they were. The engine made a mistake with them:")
             return
         told = answer.model_dump(exclude_defaults=True, exclude={"kept"})
         _LOG.warning("new settings: %s", "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items()) or "nothing is different")
@@ -154,6 +157,17 @@ async def take_keys(path: Path, gate: Gate) -> None:
         gate.replace(await anyio.to_thread.run_sync(load_keys, path))
     except KeyFileRefused as error:
         _LOG.error("The keys stay as they were. %s", error.message)
+
+
+def _named(file: Path) -> Path | None:
+    """`file`, unless nothing is there. One that the disk does not let us look at is there: reading it says what is the matter."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass
+    return file
 
 
 def _overridden_text(each: Overridden) -> str:

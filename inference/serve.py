@@ -120,8 +120,9 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
 
                 async def apply(new: EngineSettings, catalog: Catalog, replaced: frozenset[str]) -> None:
                     await take_keys(key_watch.path, gate)
-                    launcher.adopt(new)
+                    # What may fail comes first, so that nothing is half taken on.
                     memory = await anyio.to_thread.run_sync(memory_of, new, catalog.models)
+                    launcher.adopt(new)
                     await supervisor.reconfigure(catalog, policy(new, catalog.models, memory), replaced)
 
                 reloader = Reloader(settings, origin.read, apply, origin.overridden)

@@ -271,7 +271,8 @@ class Supervisor:
 
     def _tell_bereaved(self, event: Exited, before: State) -> None:
         model = before.models.get(event.model)
-        for request in model.leases if model else ():
+        # Late news of an earlier process is no news of those whom the present one answers.
+        for request in model.leases if model and model.generation == event.generation else ():
             if ticket := self._tickets.get(request):
                 ticket.bereave(UpstreamDied(f"{event.model} died while answering: {event.why}"))
 

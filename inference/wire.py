@@ -184,8 +184,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Give the connection back; it is kept where its answer is complete, and else the server sees that nobody listens."""
-        answer = self._answer
-        is_free = self._is_asked and self._error is None and answer.is_complete and answer.can_go_on and self._is_writable
+        is_whole = self._answer.is_complete and self._answer.can_go_on
+        # While its reading is held it would never hear another answer, nor that the server has gone.
+        is_free = self._is_asked and self._error is None and is_whole and self._is_writable and not self._is_held
         self._is_asked = False
         self._unread = b""
         if is_free:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ class Saved(BaseModel):
     size: int
     """Bytes."""
     saved_at: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch, as `stamp` says: it is what tells the latest from the oldest."""
     mark: Mark | None = None
 
 
@@ -66,6 +67,11 @@ def file_name(identity: str, session: str) -> str:
 def identity_of(facts: Sequence[object]) -> str:
     """One text for everything that a slot's content depends on."""
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+
+
+def stamp(ledger: Ledger, now: float) -> float:
+    """When a file counts as saved: now, but after all that are there, or the newest would be the oldest where the clock was set back."""
+    return max([now, *(math.nextafter(each.saved_at, math.inf) for each in ledger.saved)])
 
 
 def added(ledger: Ledger, record: Saved) -> Ledger:

@@ -73,7 +73,7 @@ class Shelf:
             return None
         os.chmod(path, PRIVATE_FILE_MODE)
         os.replace(path, self.folder / record.file)
-        record = record.model_copy(update={"size": size, "saved_at": time.time()})
+        record = record.model_copy(update={"size": size, "saved_at": records.stamp(self.ledger, time.time())})
         self.ledger = records.added(self.ledger, record)
         self._drop_over_cap()
         return record if record in self.ledger.saved else None

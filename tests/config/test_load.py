@@ -102,6 +102,12 @@ ENGINE_REFUSALS = {
     "virtual without model": ("[virtual.v]\nmodel = 'fast'", "virtual.v.model", '"fast"', "one of nano, nano-wide"),
     "alias of nothing": ("[aliases]\ngpt = 'fats'", "aliases.gpt", '"fats"', "one of balanced, fast, nano, nano-wide"),
     "one name twice": ("[aliases]\nnano = 'fast'", "aliases.nano", "already in [models]", "a name of its own"),
+    "a home of nobody": (
+        "[models.a]\npath = '~nobody-at-all/a.gguf'",
+        "models.a.path",
+        "no home folder `~nobody-at-all`",
+        "`~/` for your own home folder",
+    ),
     "shares without GPUs": (
         "[models.a]\npath = 'x'\ngpus = [0]\ntensor_split = [1, 1]",
         "models.a.tensor_split",
@@ -132,6 +138,12 @@ AGENT_REFUSALS = {
     "server with two kinds": ("[servers.x]\ncommand = ['x']\nurl = 'https://x.example/mcp'", "servers.x", "command", "either `builtin`"),
     "server in the clear": ("[servers.x]\nurl = 'http://x.example/mcp'", "servers.x", "url", "plain `http` is for this machine"),
     "server with its secret in the address": ("[servers.x]\nurl = 'https://me:pw@x.example/mcp'", "servers.x", "", "server_NAME_token"),
+    "a home of nobody in a list": (
+        "[workspace]\nroots = ['/srv', '~nobody-at-all/x']",
+        "workspace.roots.1",
+        "no home folder `~nobody-at-all`",
+        "a whole path",
+    ),
     "not a URL": ("[engine]\nurl = 'machine-a:8000'", "engine.url", '"machine-a:8000"', "text like ^https?://"),
 }
 
@@ -155,6 +167,14 @@ def test_all_problems_are_told_at_once(tmp_path: Path):
 def test_broken_toml_is_told_with_its_line(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"engine\.toml.*no valid TOML.*line 2"):
         load_engine(_engine_file(tmp_path, "[server]\nport = \n"), environ={})
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000 + "]" * 5000])
+def test_a_value_that_python_refuses_to_read_is_refused_with_the_files_name(tmp_path: Path, value: str):
+    with pytest.raises(ConfigError, match=r"engine\.toml: file: found a value that cannot be read"):
+        load_engine(_engine_file(tmp_path, f"[server]\nport = {value}\n"), environ={})
+    with pytest.raises(ConfigError, match=r"VARIET_ENGINE__SERVER__PORT.*server\.port.*whole number"):
+        load_engine(_engine_file(tmp_path, ""), environ={"VARIET_ENGINE__SERVER__PORT": value})
 
 
 def test_a_named_file_must_exist(tmp_path: Path):

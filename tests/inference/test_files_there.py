@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 import pytest
 
+from config.schema import EngineSettings
 from inference import files_there
+from inference.catalog import build_catalog
+from inference.child import Progress
 from inference.contract import EngineStatus, ModelStatus
-from inference.files_there import FilesSeen
+from inference.errors import ModelFailed, SetupRefused
+from inference.files_there import FilesSeen, check_files, missing_file
+from inference.launching import Launcher
 from tests.inference.engines import running
 from tests.inference.test_scheduler_rules import spec
 
@@ -19,28 +28,93 @@ GONE = EngineStatus(version="", models=(ModelStatus(name="gone", state="unloaded
 SPECS = (spec("gone"), spec("there"))
 
 
-async def test_a_disk_that_hangs_holds_up_no_look_and_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, looks = threading.Event(), 0
-    is_there = Path.is_file
+@dataclass
+class Hanging:
+    """A disk that says nothing of any file until `answers` is set."""
+
+    answers: threading.Event = field(default_factory=threading.Event)
+    looks: int = 0
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    disk, is_there = Hanging(), Path.is_file
 
     def hangs(path: Path) -> bool:
-        nonlocal looks
-        looks += 1
-        answers.wait(30)
+        disk.looks += 1
+        disk.answers.wait(5)
         return is_there(path)
 
     monkeypatch.setattr(Path, "is_file", hangs)
+    yield disk
+    disk.answers.set()
+
+
+def _hear_nothing(_progress: Progress) -> None:
+    pass
+
+
+async def test_a_disk_that_hangs_holds_up_no_look_and_takes_one_thread(hanging: Hanging, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_there, "GLANCE_BOUND_S", 0.01)
     seen = FilesSeen()
     with anyio.fail_after(20):
         for _ in range(5):
             assert (await seen.told(GONE, SPECS)).models[0].obstacle is None
-        answers.set()
+        hanging.answers.set()
         # What the one look found in the end is told from then on.
         while (found := (await seen.told(GONE, SPECS)).models[0].obstacle) is None:  # noqa: ASYNC110 - a disk tells nobody when it is done
             await anyio.sleep(0.01)
-        assert looks <= 2
+        assert hanging.looks <= 2
     assert "is not there (models.gone.path in engine.toml)" in found
+
+
+async def test_requests_for_a_model_on_a_disk_that_hangs_take_one_thread_together(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_there, "LOOK_BOUND_S", 0.01)
+    with anyio.fail_after(20):
+        for _ in range(5):
+            await check_files(spec("gone"), ())
+        assert hanging.looks == 1
+        hanging.answers.set()
+        monkeypatch.setattr(files_there, "LOOK_BOUND_S", 20)
+        with pytest.raises(ModelFailed, match="is not there"):
+            await check_files(spec("gone"), ())
+
+
+async def test_a_load_from_a_disk_that_hangs_fails_with_clear_words_and_holds_up_nothing_else(hanging: Hanging, tmp_path: Path) -> None:
+    settings = EngineSettings.model_validate({"models": {"gone": {"path": "/models/gone.gguf"}}, "load": {"stall_s": 0.01}})
+    model = build_catalog(settings).models["gone"]
+    with closing(Launcher(settings, tmp_path)) as launcher:
+        for _ in range(3):
+            with pytest.raises(TimeoutError, match=r"within 0\.01 s .*gone\.gguf \(models\.gone\.path\) is connected and answers"):
+                await launcher(model, _hear_nothing)
+        assert hanging.looks == 1
+        hanging.answers.set()
+        launcher.adopt(settings.model_copy(update={"load": settings.load.model_copy(update={"stall_s": 20.0})}))
+        with pytest.raises(SetupRefused, match="is not there"):
+            await launcher(model, _hear_nothing)
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    told = missing_file(spec("far"))
+    assert told is not None
+    assert told.endswith("far.gguf cannot be looked at: Permission denied (models.far.path in engine.toml).")
+
+
+def test_what_a_slot_holds_counts_for_the_parts_of_the_model_that_wrote_it(tmp_path: Path) -> None:
+    parts = [tmp_path / f"big-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for part in parts:
+        part.touch()
+    settings = EngineSettings.model_validate({"models": {"big": {"path": str(parts[0])}}})
+    with closing(Launcher(settings, tmp_path)) as launcher:
+        before = launcher.identity(build_catalog(settings).models["big"])
+        parts[1].write_text("another", encoding="utf-8")
+        assert launcher.identity(build_catalog(settings).models["big"]) != before
 
 
 async def test_every_name_of_a_model_that_lacks_its_file_is_listed_as_not_available_until_it_has_come(tmp_path: Path) -> None:

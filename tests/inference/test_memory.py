@@ -91,3 +91,17 @@ def test_a_model_that_the_runtime_fits_in_itself_is_never_called_too_large(tmp_p
     book = MemoryBook(tmp_path / "memory.json", tmp_path)
     assert book.memory({"m": replace(spec("m"), path=file)}, 1000, 0).needs_mib == {"m": 1000}
     assert book.memory({"m": replace(spec("m"), path=file, n_gpu_layers=999)}, 1000, 0).needs_mib == {"m": 3000 + OVERHEAD_MIB}
+
+
+def test_a_model_in_several_files_needs_what_all_of_them_hold(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        with (tmp_path / f"big-0000{number}-of-00003.gguf").open("wb") as sparse:
+            sparse.truncate(1000 * MIB)
+    book = MemoryBook(tmp_path / "memory.json", tmp_path)
+    model = replace(spec("m"), path=tmp_path / "big-00001-of-00003.gguf", n_gpu_layers=999)
+    assert book.memory({"m": model}, 9000, 0).needs_mib == {"m": 3000 + OVERHEAD_MIB}
+
+
+def test_a_model_whose_file_no_disk_can_have_needs_what_the_person_says(tmp_path: Path) -> None:
+    book = MemoryBook(tmp_path / "memory.json", tmp_path)
+    assert book.memory({"m": replace(spec("m"), path=Path("a\0b.gguf"), estimate_mib=5)}, 9000, 0).needs_mib == {"m": 5}

@@ -16,7 +16,8 @@ import pytest
 from inference import page_cache
 from inference.catalog import ModelSpec
 from inference.contract import SwapProgress
-from inference.foresight import RESERVE_BYTES, expected, files_of, is_affordable
+from inference.foresight import RESERVE_BYTES, expected, is_affordable
+from inference.model_files import files_of
 from inference.page_cache import WINDOW_BYTES, read_through
 from inference.read_ahead import ReadAhead, read_files
 from tests.fakes.children import FakeChildren
@@ -39,10 +40,12 @@ def test_a_model_is_read_ahead_as_long_as_it_waits_for_another_to_go(phase: str,
 
 
 def test_all_that_a_process_reads_is_read_and_a_model_in_parts_is_one() -> None:
-    spec = replace(MODEL, path=Path("a/big-00001-of-00003.gguf"), mmproj=Path("eye.gguf"), draft=Path("draft.gguf"))
+    spec = replace(MODEL, path=Path("a/big-00001-of-00003.gguf"), mmproj=Path("eye.gguf"), draft=Path("draft-00001-of-00002.gguf"))
     parts = [f"a/big-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
-    assert [path.as_posix() for path in files_of(spec)] == [*parts, "eye.gguf", "draft.gguf"]
+    assert [path.as_posix() for path in files_of(spec)] == [*parts, "eye.gguf", *(f"draft-0000{number}-of-00002.gguf" for number in (1, 2))]
     assert files_of(MODEL) == (MODEL.path,)
+    for no_part in ("big-00000-of-00000.gguf", "big-00004-of-00003.gguf", "big-1-of-3.gguf"):
+        assert files_of(replace(MODEL, path=Path(no_part))) == (Path(no_part),)
 
 
 def test_nothing_is_read_into_memory_that_somebody_needs() -> None:

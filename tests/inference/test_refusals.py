@@ -70,6 +70,20 @@ async def test_a_model_whose_file_is_missing_pushes_nobody_out_and_is_loaded_onc
         assert len(children.started) == 2
 
 
+async def test_a_model_that_lacks_a_part_pushes_nobody_out_and_the_part_is_named(tmp_path: Path) -> None:
+    name = "big-00001-of-00002"
+    models = {"models": {"small": {"path": ""}, name: {"path": ""}}, "tiers": {"fast": "small"}, "virtual": {}}
+    async with running(tmp_path, models=models) as (on, _, _):
+        assert (await on.client.post("/v1/chat/completions", json=ASKED)).status_code == 200
+        second = tmp_path / "big-00002-of-00002.gguf"
+        answer = await on.client.post("/engine/switch", json={"model": name})
+        assert error_of(answer) == (503, "model_failed")
+        assert f"{second} is not there (models.{name}.path in engine.toml)" in answer.text
+        assert on.supervisor.loaded == ("small",)
+        second.touch()
+        assert (await on.client.post("/engine/switch", json={"model": name})).json()["state"] == "ready"
+
+
 async def test_a_client_that_asked_gets_loading_events_and_then_the_stream(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, upstream, children):
         children.loads_at_once = False
@@ -166,6 +180,14 @@ async def test_the_queue_answers_503_with_retry_after_when_it_is_full(tmp_path: 
         ("/engine/nothing", {"json": {}}, (404, "route_not_found")),
         ("/engine/switch", {"json": {"tier": "fast", "model": "small"}}, (400, "invalid_request")),
         ("/engine/switch", {"json": {"tier": "nothing"}}, (404, "model_not_found")),
+        ("/engine/switch", {"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}, (400, "invalid_request")),
+        (
+            "/engine/load",
+            {"content": b'{"model": %s}' % (b"9" * 5000), "headers": {"content-type": "application/json"}},
+            (400, "invalid_request"),
+        ),
+        ("/engine/unload", {"content": b'{"model": "\xff"}', "headers": {"content-type": "application/json"}}, (400, "invalid_request")),
+        ("/engine/status", {"json": {}}, (404, "route_not_found")),
     ],
 )
 async def test_what_makes_no_sense_is_refused_in_the_one_shape(

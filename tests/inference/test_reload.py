@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -188,6 +189,65 @@ async def test_a_file_that_vanished_is_no_wish_for_the_defaults(tmp_path: Path) 
     reloader = Reloader(EngineSettings(), origin.read, _never)
     with pytest.raises(SettingsRefused, match="no such file"):
         await reloader.reload()
+
+
+async def test_a_file_that_was_there_at_the_start_and_vanishes_is_no_wish_for_the_defaults(tmp_path: Path) -> None:
+    home = Home.at(tmp_path).prepare()
+    home.engine_toml.write_text(BOTH, encoding="utf-8")
+    origin = Origin(home)
+    home.engine_toml.unlink()
+    with pytest.raises(ConfigError, match="no such file"):
+        origin.read()
+
+
+@pytest.mark.parametrize("name", [None, "other.toml"])
+async def test_a_folder_that_may_not_be_entered_any_more_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str | None
+) -> None:
+    home = Home.at(tmp_path).prepare()
+    home.engine_toml.write_text(BOTH, encoding="utf-8")
+    origin = Origin(home, None if name is None else home.config_dir / name)
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for way in ("stat", "open", "read_text"):
+        monkeypatch.setattr(Path, way, refuse)
+    reloader = Reloader(EngineSettings(), origin.read, _never)
+    with pytest.raises(
+        SettingsRefused, match=r"The settings stay as they were.*\.toml: file: found a file that cannot be read.*Permission"
+    ):
+        await reloader.reload()
+    await reloader.take_change()
+    assert "cannot be read" in caplog.text
+
+
+async def test_a_fault_of_the_engine_itself_is_logged_with_its_place_and_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with reloading(tmp_path) as it:
+
+        async def fail(_settings: EngineSettings, _catalog: Catalog, _replaced: frozenset[str]) -> None:
+            raise RuntimeError("a mistake of ours")
+
+        faulty = Reloader(load_engine(it.file, environ={}), lambda: load_engine(it.file, environ={}), fail)
+        await faulty.take_change()
+        assert "The settings stay as they were" in caplog.text
+        assert all(said in caplog.text for said in ("Traceback", "a mistake of ours"))
+        await it.reloader.take_change()
+        assert list(it.on.supervisor.catalog.models) == ["small", "large"]
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await faulty.take_change()
+        assert scope.cancelled_caught
+
+
+async def test_a_home_of_nobody_in_a_file_that_is_saved_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with reloading(tmp_path) as it:
+        it.file.write_text('[models.m]\npath = "~nobody-at-all/m.gguf"\n', encoding="utf-8")
+        await it.reloader.take_change()
+        assert "models.m.path: found " in caplog.text and "Traceback" not in caplog.text
+        assert list(it.on.supervisor.catalog.models) == ["small", "large"]
 
 
 async def test_a_file_that_cannot_be_used_is_logged_and_the_next_one_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -93,6 +93,7 @@ def test_without_an_engine_the_commands_say_how_to_start_one(run: CliRunner) -> 
         ('[server]\nhost = "192.168.1.5"\n', "keys add"),
         ('[server]\ntls_cert = "nowhere.pem"\ntls_key = "nowhere.key"\n', "nowhere.pem cannot be read"),
         ('[server]\nhots = "127.0.0.1"\n', "hots"),
+        ('[models.m]\npath = "~nobody-at-all/m.gguf"\n', "models.m.path: found "),
         ('[models.m]\npath = "m.gguf"\nextra_args = ["--port", "1"]\n', "models.m.extra_args"),
     ],
 )

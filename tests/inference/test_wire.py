@@ -174,6 +174,20 @@ async def test_a_server_is_made_to_wait_while_nobody_reads(connection: Connectio
     assert transport.is_being_read
 
 
+async def test_a_connection_whose_reading_is_held_is_not_kept_though_its_answer_is_complete(
+    connection: Connection, transport: DeafTransport
+) -> None:
+    asked = await asking(connection)
+    body = [b"x" * 1024] * 300
+    connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(body) * 1024))
+    await asked
+    for piece in body:
+        connection.data_received(piece)
+    assert not transport.is_being_read
+    connection.close()  # Its client has left: nobody will read what has come, and nobody would hear what comes next.
+    assert transport.is_aborted
+
+
 async def test_a_request_that_the_server_does_not_take_is_answered_all_the_same(connection: Connection, transport: DeafTransport) -> None:
     connection.pause_writing()
     asked = await asking(connection)

@@ -12,7 +12,7 @@ import pytest
 
 from inference.catalog import ModelSpec
 from inference.warmth.keeper import Keeper
-from inference.warmth.records import Saved
+from inference.warmth.records import Saved, of_model
 from inference.warmth.shelf import LEDGER, DiskFull, Shelf
 from tests.fakes.upstream import Exchange, serve_upstream
 
@@ -41,6 +41,16 @@ def test_the_oldest_is_dropped_when_it_gets_too_much(tmp_path: Path) -> None:
     assert all(shelved(shelf, f"{name}.slot", 10) for name in "abc")
     assert names(shelf) == {"b.slot", "c.slot"}
     assert shelved(shelf, "huge.slot", 26) is None
+
+
+def test_conversations_are_kept_also_after_the_clock_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((9000.0, 1800.0, 1801.0, 1801.0))
+    monkeypatch.setattr("inference.warmth.shelf.time.time", lambda: next(clock))
+    shelf = Shelf(tmp_path, max_bytes=20)
+    shelf.open()
+    assert all(shelved(shelf, f"{name}.slot", 10) for name in "abcd")
+    assert names(shelf) == {"c.slot", "d.slot"}
+    assert [each.file for each in of_model(shelf.ledger, "i")] == ["d.slot", "c.slot"]
 
 
 def test_what_a_killed_run_left_half_written_is_removed_and_the_rest_is_found_again(tmp_path: Path) -> None:
