@@ -33,6 +33,11 @@ def is_quick(pattern: str, words: Iterable[str]) -> bool:
     return all(len(word) <= MOST_CHARS for word in words)
 
 
+def effort(pattern: str, word: str) -> int:
+    """About how many steps a quick pattern takes for a word at the most: each repetition may begin and end anywhere in it."""
+    return (len(word) + 1) ** (len(_ENDLESS.findall(pattern)) + 1) * 2 ** len(_CHOICE.findall(pattern))
+
+
 def are_quick(schema: Mapping[str, object], names: Iterable[str]) -> bool:
     """Whether an object's names can be held against all of its schema's `patternProperties`."""
     patterns = schema.get("patternProperties")

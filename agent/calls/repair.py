@@ -6,27 +6,17 @@ be right and half a call never runs. What was almost right has been put right be
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
+from agent.calls.bounded import SenselessSchema, first_misfit
 from agent.calls.leaked import LEAKED
 from agent.calls.mending import loads, mend
-from agent.calls.patterns import are_quick, is_quick
 from agent.calls.reading import UNREADABLE
 from agent.events import CallValue
 from agent.view.own_names import FIND_TOOLS
 from agent.view.prompt import canonical_json
-from config.vocabulary import is_table
-
-KEPT_SCHEMAS = 512
-"""Of tools; more than a model is ever shown."""
 
 
 class Checked(NamedTuple):
@@ -95,13 +85,9 @@ def _unreadable(call: CallValue, written: str) -> str:
 
 
 def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, Any]) -> str:
-    # Imported at the first call: it takes 0.16 s, and most commands never check one.
-    from jsonschema.exceptions import SchemaError
-    from referencing.exceptions import Unresolvable
-
     try:
-        error: ValidationError | None = next(_validator(canonical_json(schema)).iter_errors(arguments), None)
-    except (SchemaError, Unresolvable, re.error, RecursionError):
+        error = first_misfit(arguments, schema)
+    except SenselessSchema:
         return f"The arguments of {name} cannot be checked: its server describes them in a way that makes no sense. Nothing was done."
     if error is None:
         return ""
@@ -109,39 +95,3 @@ def _schema_problem(name: str, arguments: dict[str, Any], schema: Mapping[str, A
     where = f'"{path}" of {name}' if path else name
     allowed = ", ".join(sorted(schema.get("properties", {}))) or "none"
     return f"The arguments of {where} do not fit: {error.message}. Its parameters are: {allowed}. Nothing was done."
-
-
-@lru_cache(maxsize=KEPT_SCHEMAS)
-def _validator(schema: str) -> Any:
-    """What checks arguments; kept, because to check the schema itself takes fifty times as long as the arguments do."""
-    from referencing import Registry
-
-    described: Any = json.loads(schema)
-    kind = _bounded_kind()
-    kind.check_schema(described)
-    # The usual registry would fetch whatever address a server's schema names.
-    nothing: Registry[Any] = Registry()
-    return kind(described, registry=nothing)
-
-
-@lru_cache(maxsize=1)
-def _bounded_kind() -> Any:
-    """The validator of JSON Schema, without the patterns that could hold it up."""
-    import jsonschema.validators
-
-    library: Any = jsonschema.validators
-    usual: Mapping[str, Any] = library.Draft202012Validator.VALIDATORS
-
-    def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        if not isinstance(instance, str) or is_quick(value, (instance,)):
-            yield from usual["pattern"](validator, value, instance, schema) or ()
-
-    def by_name(rule: str) -> Any:
-        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            if not is_table(instance) or are_quick(schema, instance):
-                yield from usual[rule](validator, value, instance, schema) or ()
-
-        return check
-
-    names = ("patternProperties", "additionalProperties", "unevaluatedProperties")
-    return library.extend(library.Draft202012Validator, {"pattern": pattern, **{rule: by_name(rule) for rule in names}})

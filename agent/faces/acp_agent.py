@@ -14,13 +14,14 @@ from anyio.abc import TaskGroup
 
 from agent.background import background_tasks
 from agent.errors import AgentError
-from agent.events import AnyEvent, ApprovalNeeded
+from agent.events import ApprovalNeeded
 from agent.faces import acp_wire as wire
 from agent.faces.acp_options import Chosen, changed, mode_of, modes, options, places
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
 from agent.service.address import own_version
 from agent.service.client import ServiceClient
+from agent.service.faults import SendCancelled
 
 WHO = "acp"
 CANCEL_BOUND_S = 20.0
@@ -93,10 +94,10 @@ class AcpAgent:
         params: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
         try:
             result = await self._answer(str(message["method"]), params)
-        except (wire.BadParams, AgentError) as error:
+        except Exception as error:  # noqa: BLE001 - one request that goes wrong must not end the others.
             if "id" in message:
                 code = wire.INVALID_PARAMS if isinstance(error, wire.BadParams) else wire.FAILED
-                await self._refuse(message["id"], code, str(error))
+                await self._refuse(message["id"], code, _sentence(error))
             return
         if "id" not in message:
             return
@@ -157,8 +158,7 @@ class AcpAgent:
                 return {}
             case "session/load":
                 # Before anything is told: what is not there must be an error alone.
-                stored = (await service.export(session, "jsonl")).splitlines()
-                for update in wire.replayed(session, (AnyEvent.validate_json(line) for line in stored if line)):
+                for update in wire.replayed(session, await service.stored(session)):
                     await self._update(session, update)
             case _:
                 await service.open_session(resume=session)
@@ -207,7 +207,10 @@ class AcpAgent:
         service = await self._link.service()
         async with service.listening(session) as events, background_tasks() as asking:
             is_asked, pin = self._of(session).mode != wire.LATER, self._of(session).pin
-            turn = await service.send(session, prompt.text, who=WHO, tier=pin, interactive=is_asked, attached=prompt.attached)
+            try:
+                turn = await service.send(session, prompt.text, who=WHO, tier=pin, interactive=is_asked, attached=prompt.attached)
+            except SendCancelled:
+                return {"stopReason": "cancelled"}
             outcome = Outcome(session, turn)
             try:
                 async for event in events:
@@ -254,6 +257,13 @@ class AcpAgent:
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:
             await self._write(json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode() + b"\n")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, (wire.BadParams, AgentError)):
+        return str(error)
+    log.error("a request failed", exc_info=error)
+    return "The assistant failed at this. Its log says why."
 
 
 async def _named(service: ServiceClient) -> tuple[str, ...] | None:

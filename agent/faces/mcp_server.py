@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import AgentError, ApprovalError
-from agent.events import AnyEvent, ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
+from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
 from agent.faces.approval_form import form_of, is_yes, typed_in
 from agent.faces.given_pictures import picture_given
 from agent.faces.link import Link
@@ -98,14 +98,11 @@ class AgentServer:
     ) -> types.CallToolResult | types.InputRequiredResult:
         shown = [picture_given(each.data, each.name) for each in asked.pictures]
         async with service.listening(session) as events:
-            # A cancel that comes while the service is taking the turn must find it: it is cancelled as soon as it has a name.
-            outcome = Outcome(session, turn="")
-            with anyio.CancelScope(shield=True):
-                outcome.turn = await service.send(
-                    session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context), attached=shown,
-                    wish=RouteWish(task=asked.task_type, latency=asked.latency),
-                )  # fmt: skip
-            return await self._follow(context, service, outcome, events)
+            turn = await service.send(
+                session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context), attached=shown,
+                wish=RouteWish(task=asked.task_type, latency=asked.latency),
+            )  # fmt: skip
+            return await self._follow(context, service, Outcome(session, turn), events)
 
     async def _follow(
         self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]
@@ -234,8 +231,7 @@ async def _routes(service: ServiceClient, asked: Routes) -> dict[str, Any]:
     session = asked.session or (newest[0].session if newest else None)
     if session is None:
         return {"session": None, "routes": []}
-    events = [AnyEvent.validate_json(line) for line in (await service.export(session, "jsonl")).splitlines() if line]
-    chosen = [event for event in events if isinstance(event, RouteChosen)]
+    chosen = [event for event in await service.stored(session) if isinstance(event, RouteChosen)]
     rows = [{"turn": each.turn, "tier": each.tier, "rule": each.rule, "reasons": list(each.reasons)} for each in reversed(chosen)]
     return {"session": session, "routes": rows[: asked.limit]}
 

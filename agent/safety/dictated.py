@@ -90,10 +90,12 @@ def _fits(role: Role, value: Any, said: str, *, is_thing: bool) -> bool:
 
 def _are_people(value: str, said: str) -> bool:
     people = addresses_in(value)
+    if not people or not set(people) <= set(addresses_in(said)):
+        return False
     rest = value.casefold()
     for address in people:
         rest = rest.replace(address, "")
-    return bool(people) and _BETWEEN_PEOPLE.fullmatch(rest) is not None and set(people) <= set(addresses_in(said))
+    return _BETWEEN_PEOPLE.fullmatch(rest) is not None
 
 
 def _is_named(lines: Lines, said: str, *, has_written: bool) -> bool:

@@ -22,9 +22,13 @@ SECRET_CHARS, CODE_CHARS, NUMBER_CHARS = 24, 16, 5
 """A word of so many characters carries data, of letters and digits mixed so many; a number of fewer digits is a year or a price."""
 LINK_DATA_CHARS = 64
 """What a page's own address needs behind its `?` or `#`."""
+HOST_CHARS = 253
+"""The longest name that a host can have."""
 
 _WORD = re.compile(r"\w+")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'|\\]+@[^\s<>()\[\],;:\"'|\\@]+\.[^\s<>()\[\],;:\"'|\\@.]{2,}")
+_RUN = re.compile(r"[^\s<>()\[\],;:\"'|\\]+")
+"""Of signs that may stand in a mail address."""
+_BLANK = re.compile(r"\s")
 _LINK = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|//)?[^\s/@]+\.[^\s/]{2,}(?:[:/?#]\S*)?$|^[a-z][a-z0-9+.-]*://\S*$", re.IGNORECASE)
 
 
@@ -55,7 +59,35 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=512)
 def addresses_in(text: str) -> tuple[str, ...]:
     """The mail addresses in a text, in one case, each once; one of another alphabet is not made the same as a Latin one."""
-    return tuple(dict.fromkeys(found.casefold().rstrip(".") for found in _ADDRESS.findall(text)))
+    found = filter(None, (_address_in(run) for run in _RUN.findall(text) if "@" in run))
+    return tuple(dict.fromkeys(address.casefold().rstrip(".") for address in found))
+
+
+def _address_in(run: str) -> str:
+    """The mail address that a run of signs begins with, up to the end of its last domain; empty where there is none.
+
+    Split by hand: an expression would begin anew at every sign of a long run, and the texts are an outsider's.
+    """
+    parts = run.split("@")
+    for last in range(len(parts) - 1, 0, -1):
+        domain = _domain_in(parts[last])
+        if domain and (last > 1 or parts[0]):
+            return "@".join((*parts[:last], domain))
+    return ""
+
+
+def _domain_in(part: str) -> str:
+    """What of a part can be a domain: a dot in it, and two signs or more behind the last one that counts."""
+    labels = part.split(".")
+    for last in range(len(labels) - 1, 0, -1):
+        if len(labels[last]) > 1 and (last > 1 or labels[0]):
+            return ".".join(labels[: last + 1])
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _folded(text: str) -> str:
+    return text.casefold()
 
 
 def leak_of(value: str, origins: Origins) -> str:
@@ -67,7 +99,7 @@ def leak_of(value: str, origins: Origins) -> str:
     """
     if not origins.private or _is_typed(value, origins):  # 1
         return ""
-    return _link_leak(value.strip(), origins) if _LINK.match(value.strip()) else _secret_in(value, origins)  # 2, 3
+    return _link_leak(value.strip(), origins) if _is_link(value.strip()) else _secret_in(value, origins)  # 2, 3
 
 
 def strangers(values: Iterable[str], origins: Origins) -> tuple[str, ...]:
@@ -110,6 +142,11 @@ def _texts(value: Any) -> Iterable[str]:
             yield from _texts(each)
 
 
+def _is_link(value: str) -> bool:
+    # With a blank in it the expression matches nothing, and tries for a time that grows with the third power of the length.
+    return _BLANK.search(value) is None and _LINK.match(value) is not None
+
+
 def _is_typed(value: str, origins: Origins) -> bool:
     words = plain(value)
     return any(words in plain(text) for text in origins.typed)
@@ -117,7 +154,7 @@ def _is_typed(value: str, origins: Origins) -> bool:
 
 def _source_of(value: str, origins: Origins) -> str:
     sought = value.casefold()
-    return next((each.tool for each in (*origins.private, *origins.public) if sought in each.text.casefold()), "")
+    return next((each.tool for each in (*origins.private, *origins.public) if sought in _folded(each.text)), "")
 
 
 def _link_leak(link: str, origins: Origins) -> str:
@@ -128,7 +165,7 @@ def _link_leak(link: str, origins: Origins) -> str:
     3. What follows the host is long, or gives something away: it is asked about.
     """
     sought = link.casefold()
-    if any(sought in each.text.casefold() for each in origins.public):  # 1
+    if any(sought in _folded(each.text) for each in origins.public):  # 1
         return ""
     parts = urlsplit(link if "://" in link else f"https://{link.removeprefix('//')}")
     host = (parts.hostname or "").casefold()
@@ -142,7 +179,7 @@ def _link_leak(link: str, origins: Origins) -> str:
 
 
 def _names_host(text: str, host: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", text.casefold()) is not None
+    return len(host) <= HOST_CHARS and re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", _folded(text)) is not None
 
 
 def _secret_in(text: str, origins: Origins) -> str:

@@ -6,8 +6,9 @@ that was seen.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from urllib.parse import urlencode
 
 import anyio
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agent.errors import AgentError
 from agent.event_parts import Beside
-from agent.events import AnyEvent, ApprovalNeeded, Event, ToolClass
+from agent.events import TURN_ENDS, AnyEvent, ApprovalNeeded, Event, ToolClass
 from agent.held_events import HeldCall
 from agent.route_parts import NO_WISH, RouteWish
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation, RoutesReport
@@ -51,11 +52,15 @@ CONNECT_BOUND_S = 5.0
 """Loopback connects at once or not at all; the rest is for a machine that is swapping."""
 ANSWER_BOUND_S = READY_WAIT_S + 10.0
 """A request may find the service still getting ready, which has its own bound."""
+CANCEL_BOUND_S = 5.0
+"""Telling the service that a turn is not wanted any more; it does the rest alone."""
 SUMMARY_BOUND_S = 3600.0
 """The service bounds a summary by a turn's time, which the settings name; this is for a service that is stuck."""
 SILENCE_BOUND_S = 4 * KEEP_ALIVE_S
 """A stream without even a sign of life for this long belongs to a service that is stuck."""
+log = logging.getLogger(__name__)
 _STREAM = httpx2.Timeout(ANSWER_BOUND_S, connect=CONNECT_BOUND_S, read=max(SILENCE_BOUND_S, ANSWER_BOUND_S))
+NOT_ITS_OWN = "The agent service answered with something that is not its own."
 _WHEN_USED = ConfigDict(defer_build=True)
 _APPROVALS = TypeAdapter(list[ApprovalNeeded], config=_WHEN_USED)
 _HOLDS = TypeAdapter(list[HeldCall], config=_WHEN_USED)
@@ -98,9 +103,20 @@ class ServiceClient:
         grants: frozenset[ToolClass] = frozenset(), interactive: bool = True, attached: Sequence[Beside] = (),
         wish: RouteWish = NO_WISH,
     ) -> str:  # fmt: skip
-        """See `Facade.send`."""
+        """See `Facade.send`. Whoever is cancelled meanwhile has it end, begun or not.
+
+        Raises:
+            SendCancelled: somebody ended it before it began.
+        """
         request = TurnRequest(text=text, who=who, tier=tier, grants=grants, interactive=interactive, attached=tuple(attached), wish=wish)
-        return TurnAccepted.model_validate_json(await self._call("POST", f"/sessions/{session}/turns", request, subject=session)).turn
+        try:
+            answer = await self._call("POST", f"/sessions/{session}/turns", request, subject=session)
+        except anyio.get_cancelled_exc_class():
+            # The service would take it all the same: a turn that nobody follows, with all that was granted it.
+            with anyio.move_on_after(CANCEL_BOUND_S, shield=True), suppress(AgentError):
+                await self.cancel(session, who=who)
+            raise
+        return TurnAccepted.model_validate_json(answer).turn
 
     async def events(self, session: str, *, after: int = 0) -> AsyncGenerator[Event]:
         """See `Facade.events`. A live event has `seq` 0: resume after the last one that had a place."""
@@ -159,6 +175,12 @@ class ServiceClient:
         """A conversation as a text."""
         return (await self._call("GET", f"/sessions/{session}/export?form={form}", subject=session)).decode()
 
+    async def stored(self, session: str) -> list[Event]:
+        """The events of a conversation, as they are stored."""
+        # Not `splitlines`: a text may hold characters that it takes for line ends and JSON does not.
+        lines = (await self.export(session, "jsonl")).split("\n")
+        return [event for line in lines if line and (event := _event_of(line)) is not None]
+
     async def delete(self, session: str) -> None:
         """Throw a conversation away."""
         await self._call("DELETE", f"/sessions/{session}", subject=session)
@@ -207,12 +229,16 @@ class ServiceClient:
                     raise _failure(await answer.aread(), subject)
                 async with aclosing(_frames(answer, subject)) as frames:
                     yield frames
+        except httpx2.SSEError as error:
+            # It is there: attaching again would bring the same.
+            raise ServiceError(NOT_ITS_OWN) from error
         except httpx2.TransportError as error:
             raise ServiceGone from error
 
 
 async def _frames(answer: httpx2.Response, subject: str) -> AsyncGenerator[ServerSentEvent]:
-    async for frame in httpx2.EventSource(answer):
+    # Unbounded: a result of a million characters is legal, and stands in its event twice, escaped. The service is our own.
+    async for frame in httpx2.EventSource(answer, max_event_size=None):
         if frame.event == "fault":
             raise error_for(Fault.model_validate_json(frame.data), subject)
         yield frame
@@ -221,11 +247,25 @@ async def _frames(answer: httpx2.Response, subject: str) -> AsyncGenerator[Serve
 
 async def _parsed(frames: AsyncGenerator[ServerSentEvent]) -> AsyncGenerator[Event]:
     async for frame in frames:
-        yield AnyEvent.validate_json(frame.data)
+        event = _event_of(frame.data)
+        if event is not None:
+            yield event
+        elif any(f'"type":"{end}"' in frame.data for end in TURN_ENDS):
+            # Whoever follows the turn would wait for its end in vain.
+            raise ServiceError(NOT_ITS_OWN)
+
+
+def _event_of(line: str) -> Event | None:
+    """None, noted in the log, for one that cannot be read: what comes after it can be shown all the same."""
+    try:
+        return AnyEvent.validate_json(line)
+    except ValidationError as error:
+        log.warning("an event cannot be read: %s", error)
+        return None
 
 
 def _failure(content: bytes, subject: str) -> AgentError:
     try:
         return error_for(FaultBody.model_validate_json(content).error, subject)
     except ValidationError:
-        return ServiceError("The agent service answered with something that is not its own.")
+        return ServiceError(NOT_ITS_OWN)

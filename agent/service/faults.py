@@ -3,6 +3,7 @@
 The tree in `agent.errors` is for everybody; what is added here exists only because there is a process in between:
 
     AgentError
+    ├── SendCancelled         the front-end: what was asked for was cancelled before it began
     ├── ServiceError          the person: the service could not be started, or answered with something unknown
     └── ServiceGone           the front-end: attach again; the session is in the log, what was completed stays done
 """
@@ -43,6 +44,13 @@ class ServiceGone(AgentError):
         super().__init__("The agent service is gone.")
 
 
+class SendCancelled(AgentError):
+    """What was asked for was cancelled while it was being taken: it never began, and nothing of it is in the log."""
+
+    def __init__(self) -> None:
+        super().__init__("This was cancelled before it began. Nothing was done.")
+
+
 class Answer(NamedTuple):
     """An HTTP status and what its body says."""
 
@@ -50,29 +58,23 @@ class Answer(NamedTuple):
     code: str
 
 
+_ANSWERS: dict[type[AgentError], Answer] = {
+    SessionNotFound: Answer(404, "session_not_found"),
+    TurnNotFound: Answer(404, "turn_not_found"),
+    SessionBusy: Answer(409, "session_busy"),
+    SendCancelled: Answer(409, "send_cancelled"),
+    HoldError: Answer(409, "not_held"),
+    PictureRefused: Answer(422, "picture_refused"),
+    HomeBusy: Answer(409, "home_busy"),
+    EngineUnreachable: Answer(503, "engine_unreachable"),
+}
+
+
 def answer_for(error: AgentError) -> Answer:
     """The answer that one of the runtime's errors becomes."""
-    match error:
-        case SessionNotFound():
-            return Answer(404, "session_not_found")
-        case TurnNotFound():
-            return Answer(404, "turn_not_found")
-        case SessionBusy():
-            return Answer(409, "session_busy")
-        case ApprovalError(problem="unknown"):
-            return Answer(404, _APPROVAL + error.problem)
-        case ApprovalError():
-            return Answer(409, _APPROVAL + error.problem)
-        case HoldError():
-            return Answer(409, "not_held")
-        case PictureRefused():
-            return Answer(422, "picture_refused")
-        case HomeBusy():
-            return Answer(409, "home_busy")
-        case EngineUnreachable():
-            return Answer(503, "engine_unreachable")
-        case _:
-            return Answer(500, "agent_error")
+    if isinstance(error, ApprovalError):
+        return Answer(404 if error.problem == "unknown" else 409, _APPROVAL + error.problem)
+    return next((answer for kind, answer in _ANSWERS.items() if isinstance(error, kind)), Answer(500, "agent_error"))
 
 
 def error_for(fault: Fault, subject: str) -> AgentError:
@@ -92,6 +94,8 @@ def error_for(fault: Fault, subject: str) -> AgentError:
             return SessionBusy(subject, fault.message)
         case "not_held":
             return HoldError()
+        case "send_cancelled":
+            return SendCancelled()
         case "leaving":
             return ServiceGone()
         case _:

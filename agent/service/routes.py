@@ -24,6 +24,7 @@ from agent.events import Event
 from agent.facade import Facade
 from agent.routes.report import DECISIONS, ExplainRequest
 from agent.service.address import own_version
+from agent.service.arriving import Arrivals
 from agent.service.faults import answer_for
 from agent.service.guard import fault
 from agent.service.presence import Leaving, Presence
@@ -59,6 +60,7 @@ class Desk:
         self.readiness = readiness
         self.ensure_engine = ensure_engine
         self.runtime: Facade | None = None
+        self._arrivals = Arrivals()
 
     async def facade(self) -> Facade:
         """The runtime, waiting until it is there.
@@ -70,6 +72,11 @@ class Desk:
         if self.runtime is None:
             raise NotReady("The agent service is leaving.")
         return self.runtime
+
+    async def _facade_with_engine(self) -> Facade:
+        facade = await self.facade()
+        await self.ensure_engine()
+        return facade
 
     async def health(self, _: Request) -> Response:
         status = {"status": "starting", "ready": "ok"}.get(self.readiness.latest.kind, self.readiness.latest.kind)
@@ -106,24 +113,31 @@ class Desk:
         return Response(status_code=204)
 
     async def begin_turn(self, request: Request) -> Response:
-        asked = await _body(request, TurnRequest)
-        facade = await self.facade()
-        await self.ensure_engine()
-        turn = await facade.send(
-            request.path_params["session"], asked.text, who=asked.who, tier=asked.tier,
-            grants=asked.grants, interactive=asked.interactive, attached=asked.attached, wish=asked.wish,
-        )  # fmt: skip
+        session = request.path_params["session"]
+        # Before anything is waited for: whoever cancels from now on means this turn.
+        with self._arrivals.one(session) as arrival:
+            asked = await _body(request, TurnRequest)
+            facade = await arrival.wait(self._facade_with_engine)
+            turn = await facade.send(
+                session, asked.text, who=asked.who, tier=asked.tier,
+                grants=asked.grants, interactive=asked.interactive, attached=asked.attached, wish=asked.wish,
+            )  # fmt: skip
+            if arrival.cancelled_by is not None:
+                await facade.cancel(session, who=arrival.cancelled_by)
         return JSONResponse(TurnAccepted(turn=turn).model_dump(), 202)
 
     async def cancel(self, request: Request) -> Response:
         asked = await _body(request, CancelRequest)
-        await (await self.facade()).cancel(request.path_params["session"], who=asked.who)
+        session = request.path_params["session"]
+        self._arrivals.cancel(session, asked.who)
+        await (await self.facade()).cancel(session, who=asked.who)
         return Response(status_code=204)
 
     async def compact(self, request: Request) -> Response:
-        facade = await self.facade()
-        await self.ensure_engine()
-        compacted = await facade.compact(request.path_params["session"])
+        session = request.path_params["session"]
+        with self._arrivals.one(session) as arrival:
+            facade = await arrival.wait(self._facade_with_engine)
+        compacted = await facade.compact(session)
         return JSONResponse(compacted.model_dump())
 
     async def list_approvals(self, _: Request) -> Response:

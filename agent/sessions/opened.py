@@ -1,8 +1,12 @@
-"""The conversations of a home that are open now, each read from the log when it is first asked for."""
+"""The conversations of a home that are open now, each read from the log when it is asked for and not open.
+
+One that nobody uses any more goes from memory when enough others were asked for since.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakValueDictionary
 
 import anyio.to_thread
 from anyio.abc import TaskGroup
@@ -13,6 +17,8 @@ from agent.sessions.conversation import OpenSession
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop
 
+MOST_IDLE = 100
+"""Conversations that stay in memory though nobody uses them: a program behind the gateway may begin one with each request."""
 NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 
 
@@ -27,7 +33,11 @@ class OpenSessions:
     def __init__(self, world: World, tasks: TaskGroup) -> None:
         self._world = world
         self._tasks = tasks
-        self._open: dict[str, OpenSession] = {}
+        self._open: WeakValueDictionary[str, OpenSession] = WeakValueDictionary()
+        """Whoever works, waits or listens in one holds it here: two of one conversation would not know of each other."""
+        self._recent: dict[str, OpenSession] = {}
+        """Those that were asked for last, the newest at the end."""
+        self._loading: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
     async def get(self, session: str) -> OpenSession:
         """A conversation, read from the log if it is not open yet.
@@ -35,12 +45,22 @@ class OpenSessions:
         Raises:
             SessionNotFound: no such session.
         """
-        if session not in self._open:
-            if not await anyio.to_thread.run_sync(self._world.store.has_session, session):
-                raise SessionNotFound(session)
-            loaded = await OpenSession.load(session, self._world)
-            self._open.setdefault(session, loaded)
-        return self._open[session]
+        opened = self._open.get(session)
+        if opened is None:
+            # One reads: what a second one has read meanwhile may be older than what was said since.
+            async with self._loading.setdefault(session, anyio.Lock()):
+                opened = self._open.get(session) or await self._load(session)
+        self._recent.pop(session, None)
+        self._recent[session] = opened
+        if len(self._recent) > MOST_IDLE:
+            del self._recent[next(iter(self._recent))]
+        return opened
+
+    async def _load(self, session: str) -> OpenSession:
+        if not await anyio.to_thread.run_sync(self._world.store.has_session, session):
+            raise SessionNotFound(session)
+        self._open[session] = opened = await OpenSession.load(session, self._world)
+        return opened
 
     async def close(self, session: str) -> None:
         """Let go of a conversation in which nothing runs.
@@ -51,6 +71,7 @@ class OpenSessions:
         """
         (await self.get(session)).check_free()
         self._open.pop(session, None)
+        self._recent.pop(session, None)
 
     def running(self) -> Iterator[tuple[str, TurnLoop]]:
         """The turns of the moment, each with its session."""

@@ -116,10 +116,11 @@ class Store:
 
     def sessions(self) -> list[SessionInfo]:
         """All sessions, the newest first."""
+        # Not as texts: the offset changes in autumn, and with a journey.
         rows = self._rows(
             """SELECT s.id, s.title, s.created_at, (SELECT count(*) FROM turns t WHERE t.session = s.id),
                    (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started' ORDER BY seq DESC LIMIT 1)
-               FROM sessions s ORDER BY s.created_at DESC, s.id"""
+               FROM sessions s ORDER BY julianday(s.created_at) DESC, s.rowid DESC"""
         )
         return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "") for row in rows]
 
@@ -130,7 +131,7 @@ class Store:
             """SELECT said.session, s.title, said.turn, said.who, snippet(said, 0, '', '', '…', 16), e.at
                FROM said JOIN sessions s ON s.id = said.session
                LEFT JOIN events e ON e.session = said.session AND e.turn = said.turn AND e.type = 'turn_started'
-               WHERE said MATCH ? ORDER BY bm25(said), e.at DESC LIMIT ?""",
+               WHERE said MATCH ? ORDER BY bm25(said), julianday(e.at) DESC LIMIT ?""",
             query,
             limit,
         )

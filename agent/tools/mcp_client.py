@@ -27,12 +27,13 @@ from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
 from agent.late_import import late_import
 from agent.safety.grants import KEY_VARIABLE, granted
 from agent.tools.caller import NOBODY, Caller
-from agent.tools.mcp_wire import Connection, Ears, connect, hear_changes, is_closed_error, keep_results, list_tools
+from agent.tools.mcp_wire import Connection, Ears, TooLarge, connect, hear_changes, is_closed_error, keep_results, list_tools
 from agent.tools.patience import Patience
 from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
 from agent.tools.starting import start_problem
+from agent.tools.transports import MAX_ANSWER_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ PROGRESS_EVERY_S = 0.25
 """A server may say how far it is as often as it likes; nobody reads faster than this."""
 LIST_EVERY_S = 1.0
 """A server may say that its tools have changed as often as it likes; it is asked for them no more often than this."""
+TOO_LARGE_TEXT = f"answered with more than the {MAX_ANSWER_BYTES >> 20} MiB that are taken of a result; ask for less."
 ASKING_S = 3600.0
 """In which whoever asks the person has an answer: it bounds the wait for a call that does so."""
 
@@ -244,11 +246,11 @@ class ServerConnection:
                     call.tool, call.arguments, meta=self._meta_of(call), patience=call.patience,
                     bound_s=bound_s + ASKING_S, on_progress=call.tell,
                 )  # fmt: skip
-        except TimeoutError:
-            # Not asked again even if it only reads: it would be as slow the next time.
-            silent = "did not answer in time."
-            unknown = OutcomeUnknown(f"{call.tool} {silent} It is not known whether it took effect.")
-            call.error = ToolUnavailable(f"{call.tool} {silent} Nothing was done.") if call.is_read else unknown
+        except (TimeoutError, TooLarge) as error:
+            # Not asked again even if it only reads: it would be as slow, or as large, the next time.
+            why = TOO_LARGE_TEXT if isinstance(error, TooLarge) else "did not answer in time."
+            unknown = OutcomeUnknown(f"{call.tool} {why} It is not known whether it took effect.")
+            call.error = ToolUnavailable(f"{call.tool} {why} Nothing was done.") if call.is_read else unknown
         except Exception as error:  # noqa: BLE001 - whatever the library raises for one call is that call's error.
             if is_closed_error(error):
                 died.set()

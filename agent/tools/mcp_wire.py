@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from agent.tools.patience import Patience
 from agent.tools.questions import Answer, Progress, Question
 from agent.tools.served import ReturnedPicture, ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
-from agent.tools.transports import over_http, over_process
+from agent.tools.transports import MAX_ANSWER_BYTES, over_http, over_process
 from agent.view.pictures import MAX_PICTURE_BYTES, MAX_PICTURES
 from agent.view.prompt import canonical_json
 from agent.view.returned import told_of
@@ -41,9 +42,15 @@ LIST_PAGES = 100
 """Pages of one tool list: a server whose list never ends must not hang the start."""
 SESSION_GONE = "Session terminated"
 """What the library says where an address has forgotten our session."""
+TOO_LARGE = f"exceeded the {MAX_ANSWER_BYTES} byte limit"
+"""What the library says of an answer that an address sent and nobody reads to its end."""
 MAX_WARNING_CHARS = 300
 RESULT_CHARS = 1_000_000
 """Of a result: what is longer than a book would be in the log, in the memory of its session and on its way to every front-end."""
+
+
+class TooLarge(Exception):
+    """The answer to a call is larger than any that is taken. The server is as well as before."""
 
 
 @dataclass(frozen=True)
@@ -198,13 +205,16 @@ class Connection:
 
         Raises:
             TimeoutError: `patience` was over. The server was told that the call is given up.
+            TooLarge: the answer came, and is not taken.
         """
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
         async def heard(done: float, total: float | None, message: str | None) -> None:
             patience.heard()
-            on_progress(Progress(done, total, message or ""))
+            # NaN and infinity are no numbers in JSON, where front-ends read them.
+            if isfinite(done):
+                on_progress(Progress(done, total if total is not None and isfinite(total) else None, message or ""))
 
         try:
             with patience.scope:
@@ -215,6 +225,8 @@ class Connection:
                 text, fields = bounded(_text(result, warning)), _bounded_fields(result)
                 return ToolResult(text, is_error=result.is_error, structured=fields, returned=_pictures(result))
         except MCPError as error:
+            if error.code == CONNECTION_CLOSED and TOO_LARGE in error.message:
+                raise TooLarge from error
             if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT) or is_closed_error(error):
                 raise
             return ToolResult(bounded(error.message), is_error=True)

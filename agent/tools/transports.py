@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 15.0
 """To connect and to send: a server in the house, or one behind a slow line."""
 UNAUTHORIZED = 401
+MAX_ANSWER_BYTES = 64 << 20
+"""Of one message of a server: four pictures of 5 MiB in base64, and a million characters twice (as text and as fields), each escaped in up
+to 12 bytes, are 50 MiB. The library's own bound of 1 MiB is below what is taken of a result."""
 READ_MARGIN_S = 60.0
 """Beyond the longest call, so that the call's own bound is the one that counts."""
 
@@ -68,7 +71,7 @@ async def over_http(spec: ServerSpec, token: SecretStr | None) -> AsyncGenerator
         httpx2.AsyncClient(
             headers=headers, timeout=timeout, trust_env=False, verify=trust_of(spec.ca), max_redirects=0, event_hooks={"response": [look]}
         ) as http,
-        streamable_http_client(spec.url, http_client=http) as streams,
+        streamable_http_client(spec.url, http_client=http, max_sse_event_size=MAX_ANSWER_BYTES) as streams,
     ):
         yield streams
 

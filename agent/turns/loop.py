@@ -18,7 +18,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
-from agent.errors import ContextOverflow, ModelError, ToolError
+from agent.errors import AgentError, ContextOverflow, ModelError, ToolError
 from agent.events import TurnFailed, Usage
 from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
@@ -54,6 +54,10 @@ from agent.turns.turn_state import TurnState
 log = logging.getLogger(__name__)
 
 INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details. Nothing more was done in this turn."
+LOST_SENTENCE = (
+    "Your answer could not be stored, so it does not count: its turn was stopped, and nothing was done. "
+    "Variet's log has the details; most often the disk is full. Make room, and look at what still waits."
+)
 SUMMARY_SHARE = 0.5
 """Of a turn's time, for the summary that may come before its answer."""
 PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
@@ -64,6 +68,8 @@ class _Item:
     event: TurnInput
     handled: anyio.Event = field(default_factory=anyio.Event)
     is_accepted: bool = False
+    is_lost: bool = False
+    """The turn broke over it, or before it came to it."""
 
 
 class TurnLoop:
@@ -101,21 +107,28 @@ class TurnLoop:
         return () if self.has_ended else self._state.held
 
     async def answer(self, answer: Answered | TakenBack) -> bool:
-        """Give a person's word on a call to the turn; whether it was the one that counted."""
-        return await self._deliver(answer)
+        """Give a person's word on a call to the turn; whether it was the one that counted.
+
+        Raises:
+            AgentError: the turn was stopped without it, such as where it could not be stored.
+        """
+        item = await self._deliver(answer)
+        if item.is_lost:
+            raise AgentError(LOST_SENTENCE)
+        return item.is_accepted
 
     async def cancel(self, who: str) -> None:
-        """End the turn; what of its answer was shown stays. Returns when its end is stored."""
+        """End the turn; what of its answer was shown stays. Returns when its end is stored, or cannot be."""
         await self._deliver(CancelAsked(who))
 
-    async def _deliver(self, event: TurnInput) -> bool:
+    async def _deliver(self, event: TurnInput) -> _Item:
         item = _Item(event)
         try:
             self._inbox.send_nowait(item)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return False
+            return item
         await item.handled.wait()
-        return item.is_accepted
+        return item
 
     async def run(self) -> None:
         """Run until the turn has ended. Being cancelled leaves it in the log as it is, to go on after the next start."""
@@ -140,7 +153,12 @@ class TurnLoop:
             if not self._has_rules and not isinstance(item.event, Begun | CancelAsked | Broke):
                 self._early.append(item)
                 continue
-            wake_at = await self._handle(item, tasks)
+            try:
+                wake_at = await self._handle(item, tasks)
+            except BaseException:
+                # It is in no queue any more: whoever waits for it would wait for ever.
+                self._early.append(item)
+                raise
 
     async def _get_ready(self) -> None:
         try:
@@ -274,6 +292,7 @@ class TurnLoop:
                 self._early.append(self._items.receive_nowait())
         self._items.close()
         for item in self._early:
+            item.is_lost = item.is_lost or (not item.handled.is_set() and self._state.stage != "ended")
             item.handled.set()
 
 

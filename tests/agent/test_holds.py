@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
@@ -11,10 +11,11 @@ import pytest
 from agent.audit.book import BOOK_FILE
 from agent.audit.chain import missing_from, read_book
 from agent.audit.stored import stored_events
-from agent.errors import ApprovalError, HoldError, SessionBusy, TurnNotFound
+from agent.errors import AgentError, ApprovalError, HoldError, SessionBusy, TurnNotFound
 from agent.events import ApprovalNeeded, Event
 from agent.held_events import ToolHeld
 from agent.turns.holding import MISSED, TAKEN_BACK
+from agent.turns.loop import LOST_SENTENCE
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings, PolicySection
 from tests.agent.runtimes import Agent, agent_of
@@ -77,6 +78,36 @@ async def test_a_mail_that_is_taken_back_never_goes_out_and_the_model_and_the_bo
     book = read_book((home.state_dir / BOOK_FILE).read_bytes())
     assert [entry.what for entry in book.entries] == ["decided", "asked", "answered", "held", "taken back", "finished"]
     assert missing_from(book, stored_events(home.state_dir / "sessions.sqlite3", since=book.entries[0].at)) == []
+
+
+@pytest.mark.parametrize("lost", ["approval_answered", "tool_taken_back"])
+async def test_what_a_person_says_and_cannot_be_stored_is_told_as_that_and_nothing_is_done(home: Home, lost: str):
+    with anyio.fail_after(60):
+        async with agent_of(home, SCRIPT, settings=hold_for(LONG_S)) as agent:
+            store = agent.runtime._world.store  # pyright: ignore[reportPrivateUsage]
+            real, told, filled = store.append, list[str](), list[str]()
+
+            def append(session: str, events: Sequence[Event], *, at: str) -> list[Event]:
+                if not filled and any(event.type == lost for event in events):
+                    filled.append(lost)
+                    raise OSError("No space left on device")
+                return real(session, events, at=at)
+
+            async def say(event: Event) -> None:
+                try:
+                    if isinstance(event, ToolHeld):
+                        await agent.runtime.holds.take_back(event.hold, who="me")
+                    elif isinstance(event, ApprovalNeeded):
+                        await agent.runtime.approve(event.approval, digest=event.digest, granted=True, who="me")
+                except AgentError as error:
+                    told.append(str(error))
+
+            store.append = append
+            events = await agent.ask("go", say)
+            assert (filled, told) == ([lost], [LOST_SENTENCE])
+            assert events[-1].type == "turn_failed"
+            assert agent.effects == []
+            assert (await agent.ask("go on"))[-1].type == "turn_done"
 
 
 async def test_a_no_after_the_yes_takes_it_back_too(home: Home):

@@ -74,6 +74,7 @@ def test_a_schema_that_makes_no_sense_is_told_and_fetches_nothing(schema: dict[s
     assert checked.problem.startswith("The arguments of create_event cannot be checked")
 
 
+ANY: dict[str, Any] = {}
 SLOW = "a" * 24 + "!"
 """Takes Python seconds to hold against the pattern, and twice as long with each letter more."""
 
@@ -86,12 +87,14 @@ SLOW = "a" * 24 + "!"
         {"properties": {"title": {"type": "string", "pattern": "^" + "a?" * 50 + "a" * 50 + "$"}}},
         {"properties": {"title": {"type": "string", "pattern": "^" + "(a|a)" * 30 + "$"}}},
         {"properties": {"title": {"type": "string", "pattern": "(?x)^(a+) # twice\n+$"}}},
+        {"properties": {"title": {"$schema": "https://json-schema.org/draft/2020-12/schema", "pattern": "^(a+)+$"}}},
+        {"properties": {}, "unevaluatedProperties": False, "allOf": [{"patternProperties": {"^(a+)+$": ANY}}]},
         {"propertyNames": {"pattern": "^(a+)+$"}},
         {"patternProperties": {"^(a+)+$": {"type": "integer"}}, "additionalProperties": False},
     ],
 )
 def test_a_servers_pattern_cannot_hold_up_the_conversations_with_a_models_words(schema: dict[str, Any]):
-    words = json.dumps({"title" if "properties" in schema else SLOW: SLOW})
+    words = json.dumps({"title" if schema.get("properties") else SLOW: SLOW})
     assert check_call(call(words), {"create_event": schema}).arguments == json.loads(words)
 
 
@@ -109,3 +112,49 @@ def test_a_simple_pattern_is_checked(schema: dict[str, Any], fits: str):
     assert check_call(call(json.dumps({"title": fits})), {"create_event": schema}).arguments == {"title": fits}
     for bad in ({"title": "Not so!"}, {"other": fits} if "patternProperties" in schema else {"title": "?"}):
         assert "do not fit" in check_call(call(json.dumps(bad)), {"create_event": schema}).problem
+
+
+LEVELS = 40
+NAMES = [f"n{n}" for n in range(500)]
+QUICK = "a?a?a*a*b"
+"""Takes Python a quarter of a second for a word of two hundred signs."""
+
+
+def doubled(how: str, last: dict[str, Any]) -> dict[str, Any]:
+    """Each level refers twice to the next one."""
+    to = [{"$ref": f"#/$defs/d{level}"} for level in range(LEVELS + 1)]
+    parts: dict[str, dict[str, Any]] = {
+        f"d{level}": {"if": to[level + 1], "then": to[level + 1]} if how == "if" else {how: [to[level + 1]] * 2} for level in range(LEVELS)
+    }
+    return {"properties": {"title": to[0]}, "$defs": {**parts, f"d{LEVELS}": last}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "title"),
+    [
+        (doubled("allOf", {"type": "string"}), "x"),
+        (doubled("anyOf", {"type": "integer"}), "x"),
+        (doubled("oneOf", {"type": "string"}), "x"),
+        (doubled("if", {"type": "string"}), "x"),
+        (doubled("allOf", {"not": {"type": "integer"}}), "x" * 100_000),
+        ({"properties": {"title": {"unevaluatedProperties": False, **doubled("allOf", {})["properties"]["title"]}},
+          "$defs": doubled("allOf", {})["$defs"]}, {"a": 1}),
+        ({"properties": {"title": {"items": {"enum": [f"n{n}" for n in range(1500)]}}}}, ["n1499"] * 50_000),
+        ({"properties": {"title": {"items": {"anyOf": [{"const": f"n{n}"} for n in range(600)]}}}}, ["n599"] * 20_000),
+        ({"properties": {"title": {"items": {"required": NAMES}}}}, [dict.fromkeys(NAMES)] * 500),
+        ({"properties": {"title": {"uniqueItems": True}}}, [{"n": n} for n in range(30_000)]),
+        ({"properties": {"title": {"items": {"allOf": [{"not": {"pattern": QUICK}}] * 400}}}}, ["a" * 200] * 20),
+        ({"properties": {"title": {"patternProperties": {QUICK + name: ANY for name in NAMES}}}}, {"a" * 190 + name: 1 for name in NAMES}),
+    ],
+)  # fmt: skip
+def test_a_servers_schema_cannot_hold_up_the_conversations_and_what_was_not_checked_is_the_servers(schema: dict[str, Any], title: Any):
+    assert check_call(call(json.dumps({"title": title})), {"create_event": schema}).arguments == {"title": title}
+
+
+def test_a_large_and_honest_call_is_checked_to_its_end():
+    person = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name"]}
+    schema = {"properties": {"people": {"type": "array", "items": {"$ref": "#/$defs/person"}}}, "$defs": {"person": person}}
+    people: list[dict[str, Any]] = [{"name": f"n{n}", "age": n} for n in range(300)]
+    assert check_call(call(json.dumps({"people": people})), {"create_event": schema}).arguments == {"people": people}
+    problem = check_call(call(json.dumps({"people": [*people, {"name": 1}]})), {"create_event": schema}).problem
+    assert 'The arguments of "people.300.name" of create_event do not fit' in problem

@@ -159,6 +159,23 @@ def test_sessions_are_listed_with_what_was_said_last(store: Store):
     assert (session.session, session.title, session.turns, session.last_text) == ("s", "T", 2, "hi")
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("2026-10-25T02:50:00+02:00", "2026-10-25T02:10:00+01:00"),
+        ("2026-11-22T20:00:00+09:00", "2026-11-22T13:00:00.250000+01:00"),
+        ("2026-11-22T13:00:00+01:00", "2026-11-22T13:00:00+01:00"),
+    ],
+)
+def test_the_newest_comes_first_also_when_the_clock_was_set_back_for_winter_or_a_journey(store: Store, first: str, then: str):
+    for session, at in (("z", first), ("a", then)):
+        store.create_session(session, title="", at=at)
+        store.begin_turn(TurnRow(session, session, OPTIONS), [started(session, "tea")], at=at)
+    assert [info.session for info in store.sessions() if info.session != "s"] == ["a", "z"]
+    if first != then:
+        assert [found.session for found in store.search(["tea"], limit=2)] == ["a", "z"]
+
+
 def test_a_log_of_a_newer_version_is_refused(tmp_path: Path):
     db = sqlite3.connect(tmp_path / "log")
     db.execute("PRAGMA user_version = 99")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -135,15 +136,16 @@ async def test_a_call_that_is_cancelled_cancels_the_turn(attached: Attach, mode:
 
 async def test_a_cancel_that_comes_while_the_turn_is_being_taken_cancels_it_too(attached: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = anyio.Event()
-    send = ServiceClient.send
+    request = httpx2.AsyncClient.request
 
-    async def told_late(self: ServiceClient, *args: Any, **named: Any) -> str:
-        turn = await send(self, *args, **named)
-        taken.set()
-        await anyio.sleep(0.2)
-        return turn
+    async def told_late(self: httpx2.AsyncClient, method: str, url: str, **named: Any) -> httpx2.Response:
+        answer = await request(self, method, url, **named)
+        if url.endswith("/turns"):
+            taken.set()
+            await anyio.sleep_forever()
+        return answer
 
-    monkeypatch.setattr(ServiceClient, "send", told_late)
+    monkeypatch.setattr(httpx2.AsyncClient, "request", told_late)
     async with asking(attached, "auto") as (client, service, _):
         session = await service.open_session()
         async with service.listening(session) as events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -27,10 +27,10 @@ async def _dead() -> None:
 
 
 @asynccontextmanager
-async def served(runtime: FakeRuntime) -> AsyncGenerator[httpx2.AsyncClient]:
-    """The routes over a runtime whose engine cannot be kept alive."""
+async def served(runtime: FakeRuntime, engine: Callable[[], Awaitable[None]] = _dead) -> AsyncGenerator[httpx2.AsyncClient]:
+    """The routes over a runtime, whose engine cannot be kept alive unless another is given."""
     readiness = Readiness()
-    desk = Desk(Presence(runtime.is_busy), readiness, _dead)
+    desk = Desk(Presence(runtime.is_busy), readiness, engine)
     desk.runtime = runtime
     readiness.tell("ready")
     transport = httpx2.ASGITransport(build_routes(desk))
