@@ -20,17 +20,28 @@ import anyio
 import click
 
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ServersMissing, ToolClass, ToolFinished, ToolStarted
+from agent.events import (
+    ApprovalNeeded,
+    EngineLoading,
+    Event,
+    RouteChosen,
+    ServersMissing,
+    ToolClass,
+    ToolFinished,
+    ToolStarted,
+    TurnCancelled,
+)
 from agent.route_parts import RouteWish
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from agent.service.faults import ServiceError, answer_for
+from agent.service.faults import SendCancelled, ServiceError
 from agent.whole_text import whole
 from bots.demo import choose_seed, demo_home
 from bots.farewell import run_until_told
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
 from bots.pictures import picture_of
 from bots.plain import neutralise
+from bots.refusal import code_of
 from bots.standard_input import take_any_bytes
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
@@ -127,7 +138,7 @@ def ask(question: str | None, **options: Any) -> None:
         code = INTERRUPTED
     except (AgentError, ConfigError) as error:
         code = FAILED
-        _report_error(asked, _code(error), str(error))
+        _report_error(asked, code_of(error), str(error))
     sys.exit(code)
 
 
@@ -139,12 +150,6 @@ def _text(question: str | None) -> str:
     if not text:
         raise click.UsageError("The question is empty.")
     return text
-
-
-def _code(error: AgentError | ConfigError) -> str:
-    if isinstance(error, ServiceError):
-        return error.code
-    return answer_for(error).code if isinstance(error, AgentError) else "config"
 
 
 async def _ask(asked: Question) -> int:
@@ -189,6 +194,9 @@ async def _turn(service: ServiceClient, asked: Question, progress: _Progress) ->
                     progress.show(event)
                 if tally.has_ended:
                     return tally
+    except SendCancelled:
+        # By another front-end: as a turn that was.
+        return Tally(session, turn="", cancelled=TurnCancelled(turn="", who=""))
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
             await service.cancel(session, who=WHO)

@@ -6,16 +6,25 @@ installation without some extra must still say which one is missing.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
 import click
 
+from bots.standard_input import be_empty_if_closed
+from config.extras import extra_needed
+
 FAILED = 1
+SHUT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+"""What the system says of a file that we may not write or read."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What it says where nothing more can be written."""
 
 
 class Lazy(NamedTuple):
@@ -48,7 +57,6 @@ COMMANDS: dict[str, Lazy] = {
     "acp": Lazy("agent.faces.acp_cli:acp", "Serve the assistant to an editor such as Zed.", "agent"),
     "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
 }
-OURS = ("agent", "bots", "config", "inference", "mcp_servers")
 EPILOG = """\b
 Examples:
   variet chat --demo                      try it with invented mail and events
@@ -96,18 +104,11 @@ def load_command(name: str, lazy: Lazy) -> click.Command:
     """Import a command.
 
     Raises:
-        click.ClickException: something that it needs is not installed; the text says what to install.
+        ExtraMissing: something that it needs is not installed; the text says what to install.
     """
     module, _, attribute = lazy.target.partition(":")
-    try:
-        with nullcontext() if module in sys.modules else _lasting():
-            command: object = getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in OURS or not missing:
-            raise
-        sentence = f'`variet {name}` needs "{missing}", which is not installed. Install it with: pip install "variet[{lazy.extra}]"'
-        raise click.ClickException(sentence) from error
+    with extra_needed(f"`variet {name}`", lazy.extra), nullcontext() if module in sys.modules else _lasting():
+        command: object = getattr(importlib.import_module(module), attribute)
     if not isinstance(command, click.Command):
         raise TypeError(f"{lazy.target} is no command")
     return command
@@ -144,8 +145,22 @@ def version() -> None:
 
 
 def main() -> None:
-    """The program."""
-    variet(prog_name="variet")
+    """The program. What the disk does not let any command do is one line: a traceback would tell the person nothing more."""
+    be_empty_if_closed()
+    try:
+        variet(prog_name="variet")
+    except OSError as error:
+        if error.errno not in FULL and not (error.errno in SHUT and error.filename):
+            raise
+        click.echo(f"variet: {error.filename or 'the output could not be written'}: {error.strerror}", err=True)
+        _drop_output()
+        sys.exit(FAILED)
+
+
+def _drop_output() -> None:
+    """What could not be written would be tried again at the end of the program, and complained about."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -18,12 +18,16 @@ import anyio
 import anyio.to_thread
 import click
 
+from agent.errors import AgentError
 from agent.local_time import find_zone
 from agent.service.address import Address
 from agent.service.attach import end_service
+from config.extras import ExtraMissing, extra_needed
 from config.paths import Home
 
 SEEDER = ("mcp_servers.demo", "seed_demo")
+SEEDER_EXTRA = "servers"
+"""Brings what it needs."""
 NO_ZONE = "UTC"
 """For a machine that does not tell its zone."""
 MAX_SEED = 10_000
@@ -51,6 +55,9 @@ async def demo_home(seed: int, *, zone: str | None, now: datetime | None = None)
         seed: the same seed on the same day gives the same week.
         zone: the person's zone; None for this machine's.
         now: when the week begins; None for today.
+
+    Raises:
+        AgentError: what invents the week is not installed.
     """
     root = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
@@ -77,4 +84,8 @@ async def _end(home: Home) -> None:
 
 def _seed(folder: Path, seed: int, now: datetime, zone: str) -> None:
     module, function = SEEDER
-    getattr(importlib.import_module(module), function)(folder, seed, now, zone)
+    try:
+        with extra_needed("The demo", SEEDER_EXTRA):
+            getattr(importlib.import_module(module), function)(folder, seed, now, zone)
+    except ExtraMissing as error:
+        raise AgentError(error.message) from error

@@ -13,8 +13,11 @@ from agent.routes.desk import explain_offline
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
+from agent.service.faults import ServiceError
+from agent.service.home_use import UNUSABLE
 from bots.farewell import run_until_told
-from bots.plain import neutralise
+from bots.group_options import refuse_options_before
+from bots.refusal import refuse
 from bots.route_lines import decision_lines, explanation_lines, node_lines
 from bots.standard_input import take_any_bytes
 from config.load import ConfigError, load_agent
@@ -22,6 +25,7 @@ from config.paths import Home
 from config.routing_settings import Latency
 
 FAILED = 1
+WRONG_SETTINGS = 2
 INTERRUPTED = 130
 Need = Literal["tools", "vision"]
 EPILOG = """\b
@@ -38,7 +42,7 @@ Exit codes: 0 done; 1 the agent service could not be reached or failed;
 """
 
 
-def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
+def _run(work: Callable[[ServiceClient], Awaitable[None]], *, as_json: bool) -> None:
     async def attached() -> None:
         async with attach(Home.find(), on_status=lambda _: None) as service:
             await work(service)
@@ -48,8 +52,19 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (AgentError, ConfigError) as error:
-        click.echo(f"variet routes: {neutralise(str(error))}", err=True)
-        sys.exit(FAILED)
+        cause = _cause(error)
+        refuse("routes", cause, as_json=as_json)
+        sys.exit(WRONG_SETTINGS if isinstance(cause, ConfigError) else FAILED)
+
+
+def _cause(error: AgentError | ConfigError) -> AgentError | ConfigError:
+    """The settings, where they are why no service came up: only one that runs can go without them."""
+    if isinstance(error, ServiceError) and error.code != UNUSABLE:
+        try:
+            load_agent(home=Home.find())
+        except ConfigError as wrong:
+            return wrong
+    return error
 
 
 @click.group(invoke_without_command=True, epilog=EPILOG)
@@ -59,6 +74,7 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
 def routes(context: click.Context, limit: int, *, as_json: bool) -> None:
     """Show who can answer, what each may still cost today, and the last decisions with their reasons."""
     if context.invoked_subcommand is not None:
+        refuse_options_before(context)
         return
 
     async def show(service: ServiceClient) -> None:
@@ -71,7 +87,7 @@ def routes(context: click.Context, limit: int, *, as_json: bool) -> None:
         for decision in report.decisions:
             click.echo("\n".join(["", *decision_lines(decision)]))
 
-    _run(show)
+    _run(show, as_json=as_json)
 
 
 @routes.command(epilog=EPILOG)
@@ -102,10 +118,10 @@ def explain(  # noqa: PLR0913 - one for each option
         show(await service.explain(asked))
 
     if not offline:
-        _run(ask)
+        _run(ask, as_json=as_json)
         return
     try:
         show(explain_offline(asked, load_agent(home=Home.find())))
     except ConfigError as error:
-        click.echo(f"variet routes: {error}", err=True)
-        sys.exit(2)
+        refuse("routes", error, as_json=as_json)
+        sys.exit(WRONG_SETTINGS)

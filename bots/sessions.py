@@ -16,8 +16,10 @@ from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.sessions.exporting import FORMS, Form
 from bots.farewell import run_until_told
+from bots.group_options import refuse_options_before
 from bots.lines import compacted_lines
 from bots.plain import neutralise, one_line
+from bots.refusal import refuse
 from config.load import ConfigError
 from config.paths import Home
 
@@ -37,7 +39,7 @@ Exit codes: 0 done; 1 no such session, or it is in use; 2 wrong usage; 130 Ctrl-
 """
 
 
-def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
+def _run(work: Callable[[ServiceClient], Awaitable[None]], *, as_json: bool = False) -> None:
     async def attached() -> None:
         async with attach(Home.find(), on_status=lambda _: None) as service:
             await work(service)
@@ -47,7 +49,7 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]]) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (AgentError, ConfigError) as error:
-        click.echo(f"variet sessions: {neutralise(str(error))}", err=True)
+        refuse("sessions", error, as_json=as_json)
         sys.exit(FAILED)
 
 
@@ -61,6 +63,7 @@ def _print_json(rows: Sequence[BaseModel]) -> None:
 def sessions(context: click.Context, *, as_json: bool) -> None:
     """Look through the conversations that are kept, the newest first."""
     if context.invoked_subcommand is not None:
+        refuse_options_before(context)
         return
 
     async def show(service: ServiceClient) -> None:
@@ -74,7 +77,7 @@ def sessions(context: click.Context, *, as_json: bool) -> None:
         if not rows:
             click.echo("There are none yet. `variet chat` begins one.", err=True)
 
-    _run(show)
+    _run(show, as_json=as_json)
 
 
 @sessions.command()
@@ -94,7 +97,7 @@ def search(words: tuple[str, ...], *, as_json: bool) -> None:
         if not rows:
             click.echo("Nothing was found.", err=True)
 
-    _run(show)
+    _run(show, as_json=as_json)
 
 
 @sessions.command()
@@ -109,8 +112,11 @@ def export(session: str, form: Form, output: Path | None) -> None:
         if output is None:
             # A terminal must not obey what stands in somebody's mail; a file gets the bytes as they are.
             click.echo(neutralise(text) if sys.stdout.isatty() else text, nl=False)
-        else:
+            return
+        try:
             await anyio.Path(output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise AgentError(f"{output} could not be written: {error.strerror}.") from error
 
     _run(write)
 
@@ -137,7 +143,7 @@ def compact(session: str, *, as_json: bool) -> None:
         done = await service.compact(session)
         click.echo(done.model_dump_json() if as_json else "\n".join(compacted_lines(done)))
 
-    _run(make_room)
+    _run(make_room, as_json=as_json)
 
 
 @sessions.command()
@@ -146,7 +152,7 @@ def compact(session: str, *, as_json: bool) -> None:
 def delete(session: tuple[str, ...], *, yes: bool) -> None:
     """Delete each SESSION with everything that came of it; this cannot be undone."""
     if not yes:
-        click.confirm(f"Delete {', '.join(session)} for good?", abort=True)
+        _ask(f"Delete {', '.join(session)} for good?")
 
     async def throw_away(service: ServiceClient) -> None:
         for each in session:
@@ -154,3 +160,15 @@ def delete(session: tuple[str, ...], *, yes: bool) -> None:
             click.echo(f"deleted {each}")
 
     _run(throw_away)
+
+
+def _ask(question: str) -> None:
+    """Go on after a yes alone."""
+    try:
+        click.confirm(question, abort=True)
+    except click.Abort as left:
+        # click makes one thing of a no, the end of the input and Ctrl-C; which it was stands behind it.
+        if isinstance(left.__context__, KeyboardInterrupt):
+            click.echo(err=True)
+            sys.exit(INTERRUPTED)
+        raise

@@ -1,7 +1,8 @@
-"""Standard input that no byte can end, however strictly it was opened."""
+"""Standard input that no byte can end, however strictly it was opened, and that is empty where it was closed."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -10,3 +11,9 @@ def take_any_bytes() -> None:
     reconfigure = getattr(sys.stdin, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="surrogateescape")
+
+
+def be_empty_if_closed() -> None:
+    """Where whoever started us closed it (`variet ask <&-`), there is nothing to read; Python then has none at all."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the program ends

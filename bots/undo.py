@@ -13,10 +13,10 @@ import click
 from agent.errors import AgentError
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from agent.service.faults import answer_for
 from bots.farewell import run_until_told
 from bots.lines import held_line
-from bots.plain import neutralise, one_line
+from bots.plain import one_line
+from bots.refusal import refuse
 from bots.taking_back import ALL, NOTHING_HELD, held_json, take_back
 from config.load import ConfigError
 from config.paths import Home
@@ -50,7 +50,7 @@ def undo(hold: tuple[str, ...], *, is_listed: bool, as_json: bool) -> None:
         code = INTERRUPTED
     except (AgentError, ConfigError) as error:
         code = FAILED
-        _report(error, as_json=as_json)
+        refuse("undo", error, as_json=as_json)
     sys.exit(code)
 
 
@@ -86,14 +86,6 @@ async def _take_back(service: ServiceClient, holds: tuple[str, ...], *, as_json:
         if not (found or unknown):
             click.echo(NOTHING_HELD, err=True)
     return DONE if done.back and not done.late and not unknown else FAILED
-
-
-def _report(error: AgentError | ConfigError, *, as_json: bool) -> None:
-    if as_json:
-        code = answer_for(error).code if isinstance(error, AgentError) else "config"
-        _print_json({"error": {"code": code, "message": str(error)}})
-    else:
-        click.echo(f"variet undo: {neutralise(str(error))}", err=True)
 
 
 def _print_json(value: dict[str, Any]) -> None:

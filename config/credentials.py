@@ -34,7 +34,7 @@ def read_secret(name: str, *, home: Home | None = None, environ: Mapping[str, st
         environ: the environment, which wins over the file.
 
     Raises:
-        CredentialError: others can read the file, or it belongs to someone else.
+        CredentialError: others can read the file, it belongs to someone else, or it holds no text.
     """
     value = environ.get(f"VARIET_{_checked(name).upper()}")
     if value:
@@ -68,15 +68,19 @@ def _checked(name: str) -> str:
 
 def _read_private(file: Path) -> SecretStr | None:
     try:
-        descriptor = os.open(file, os.O_RDONLY)
+        if file.is_dir():
+            raise CredentialError(f"{file} is a folder, and a secret is a file. Remove it, and write the secret into a file of that name.")
+        with open(os.open(file, os.O_RDONLY), encoding="utf-8") as stream:
+            # The open file is looked at, not the name: nothing can be put in its place in between.
+            _check_owner(file, os.fstat(stream.fileno()))
+            value = stream.read().strip()
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError:
+        # Not from it: it holds what was read, and a log shows the cause of an error too.
+        raise CredentialError(f"{file} holds no text in UTF-8. Write the secret into it again, and save it in UTF-8.") from None
     except OSError as error:
         raise CredentialError(f"{file} cannot be read: {error.strerror}.") from error
-    with open(descriptor, encoding="utf-8") as stream:
-        # The open file is looked at, not the name: nothing can be put in its place in between.
-        _check_owner(file, os.fstat(stream.fileno()))
-        value = stream.read().strip()
     return SecretStr(value) if value else None
 
 

@@ -62,6 +62,9 @@ def _problem(kind: type[Section], detail: ErrorDetails) -> Problem:
             return Problem(key, _show(detail["input"]), str(context["allowed"]))
         case "string_pattern_mismatch":
             return Problem(key, _show(detail["input"]), f"text like {context['pattern']}")
+        case _ if "allowed" in context:
+            # A check of ours: its message is what is wrong with the value, and what would be right comes beside it.
+            return Problem(key, f"{_show(detail['input'])}: {detail['msg']}", str(context["allowed"]))
         case other:
             bounds = " and ".join(f"{word} {context[name]}" for name, word in _BOUNDS.items() if name in context)
             allowed = _TYPE_NAMES.get(other) or bounds or detail["msg"].removeprefix("Input should be ")

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 
 import click
 
+from config.extras import extra_needed
+
+EXTRA = "engine,embedded"
+"""Brings what they need."""
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no engine answers."
 _COMMANDS: Mapping[str, str] = {
     "serve": "inference.commands.serve:serve",
@@ -35,7 +39,8 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with extra_needed(f"`variet engine {cmd_name}`", EXTRA):
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 

@@ -7,6 +7,10 @@ from typing import cast
 
 import click
 
+from config.extras import extra_needed
+
+EXTRA = "servers"
+"""Brings what they need."""
 COMMANDS = {
     "calendars": ("mcp_servers.calendars.__main__", "Events on local calendars and CalDAV servers."),
     "mail": ("mcp_servers.mail.__main__", "Search, read, file and draft mails."),
@@ -23,7 +27,10 @@ class _Servers(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = COMMANDS.get(cmd_name)
-        return cast("click.Command", importlib.import_module(entry[0]).command) if entry else None
+        if entry is None:
+            return None
+        with extra_needed(f"`variet mcp {cmd_name}`", EXTRA):
+            return cast("click.Command", importlib.import_module(entry[0]).command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table: the list must not load the servers to say what they are.

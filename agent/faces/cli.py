@@ -15,6 +15,7 @@ from agent.faces.link import Attach, linked
 from agent.faces.mcp_door import mcp_token
 from agent.faces.mcp_server import build
 from agent.service.attach import attach
+from agent.service.home_use import prepared, writing_in
 from config.credentials import CredentialError
 from config.load import ConfigError, load_agent
 from config.logs import set_up_logging
@@ -35,7 +36,7 @@ Over HTTP:
 Tools: run_task, continue_task, list_sessions, routes. The tool servers
 themselves are served with `variet mcp NAME`.
 
-Exit codes: 0 the client has gone, 1 settings or token cannot be used.
+Exit codes: 0 the client has gone, 1 settings, token or home cannot be used.
 """
 
 
@@ -57,16 +58,20 @@ def mcp_agent(settings_path: Path | None, *, only_token: bool) -> None:
 
 def _print_token() -> None:
     try:
-        click.echo(mcp_token(Home.find().prepare()).get_secret_value())
-    except CredentialError as error:
+        home = prepared(Home.find())
+        with writing_in(home):
+            token = mcp_token(home).get_secret_value()
+    except (AgentError, CredentialError) as error:
         click.echo(f"variet mcp-agent: {error}", err=True)
         sys.exit(FAILED)
+    click.echo(token)
 
 
 def _prepared(name: str, settings_path: Path | None) -> Attach:
     home = Home.find()
     try:
         load_agent(settings_path, home=home)
+        prepared(home)
     except (AgentError, ConfigError) as error:
         click.echo(f"variet {name}: {error}", err=True)
         sys.exit(FAILED)

@@ -9,6 +9,8 @@ import click
 
 from agent.gateway.token import gateway_token
 from agent.service.address import Address
+from agent.service.faults import ServiceError
+from agent.service.home_use import prepared, writing_in
 from config.credentials import CredentialError
 from config.paths import Home
 
@@ -26,7 +28,7 @@ Models that can be named:
   variet    the agent with its tools and sessions
   NAME      a tier, a virtual or a physical name of the engine
 
-Exit codes: 0 shown, 1 the token cannot be used.
+Exit codes: 0 shown, 1 the token or the home cannot be used.
 """
 
 
@@ -38,11 +40,17 @@ def gateway(*, only_token: bool, as_json: bool) -> None:
 
     The token opens the gateway alone: no session can be read with it, and no approval answered.
     """
-    home = Home.find().prepare()
+    home = Home.find()
     try:
-        token = gateway_token(home).get_secret_value()
-    except CredentialError as error:
-        click.echo(f"variet gateway: {error}", err=True)
+        prepared(home)
+        with writing_in(home):
+            token = gateway_token(home).get_secret_value()
+    except (ServiceError, CredentialError) as error:
+        if as_json:
+            code = error.code if isinstance(error, ServiceError) else "credential"
+            click.echo(json.dumps({"error": {"code": code, "message": str(error)}}))
+        else:
+            click.echo(f"variet gateway: {error}", err=True)
         sys.exit(FAILED)
     address = Address.read(home)
     url = address.gateway if address is not None else None

@@ -7,7 +7,7 @@ gone, or that belongs to another version, is replaced.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from agent.launch import VARIET, is_running, last_lines, spawn_detached
 from agent.service.address import Address, own_version
 from agent.service.client import ServiceClient, new_http_client
 from agent.service.faults import ServiceError, ServiceGone
+from agent.service.home_use import prepared, writing_in
 from agent.service.wire import NEEDED
 from config.file_lock import try_lock
 from config.paths import Home
@@ -52,9 +53,9 @@ async def attach(
         options: more of its arguments, if it is started.
 
     Raises:
-        ServiceError: it cannot be started, or could not get ready.
+        ServiceError: it cannot be started, could not get ready, or the home cannot be written.
     """
-    home.prepare()
+    prepared(home)
     start = _Start(home, (*command, *options), settings_path, on_status)
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
@@ -121,7 +122,9 @@ class _Start:
             while True:
                 if client := await self.find():
                     return client
-                with try_lock(self.home.run_dir / "starting.lock") as is_ours:
+                with ExitStack() as stack:
+                    with writing_in(self.home):
+                        is_ours = stack.enter_context(try_lock(self.home.run_dir / "starting.lock"))
                     if is_ours and (client := await self._start()):
                         return client
                 await anyio.sleep(LOOK_S)
@@ -138,7 +141,8 @@ class _Start:
             return client
         self.on_status("starting the agent service")
         leftover = Address.read(self.home)
-        process = spawn_detached(self.argv, environment=self.home.environment(), log=self.log)
+        with writing_in(self.home):
+            process = spawn_detached(self.argv, environment=self.home.environment(), log=self.log)
         with anyio.move_on_after(START_BOUND_S):
             while process.poll() is None:
                 address = Address.read(self.home)

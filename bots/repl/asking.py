@@ -17,7 +17,7 @@ from agent.errors import AgentError, ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ModelReplied, ToolFinished, ToolStarted
 from agent.held_events import ToolHeld
 from agent.service.faults import ServiceGone
-from bots.link import Link
+from bots.link import MAX_BROKEN, Link, left
 from bots.repl.elsewhere import MARK
 from bots.repl.person import Answer, Person
 from bots.repl.place import Place
@@ -128,15 +128,18 @@ class Asking:
 
     async def give(self, decided: Decided) -> None:
         """Give an answer to whichever service is there; one that had taken it before it went says that it is answered."""
-        needed, is_repeated = decided.needed, False
+        needed, broken = decided.needed, 0
         while True:
             service = await self._link.service()
             try:
                 await service.approve(needed.approval, digest=needed.digest, granted=decided.granted, who=WHO, typed=decided.typed)
             except ServiceGone:
-                is_repeated = True
+                broken += 1
+                if broken == MAX_BROKEN:
+                    raise
+                await left(service)
             except ApprovalError as error:
-                if not (is_repeated and error.problem == "answered"):
+                if not (broken and error.problem == "answered"):
                     self._screen.line(str(error), "red")
                 return
             else:

@@ -14,6 +14,8 @@ import anyio
 import anyio.to_thread
 import click
 
+from agent.errors import AgentError
+from agent.service.home_use import prepared
 from bots.demo import choose_seed, demo_home
 from bots.farewell import run_until_told
 from bots.link import Link
@@ -59,8 +61,8 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
     try:
         settings = load_agent(settings_path, home=home)
         zone, roots = settings.agent.zone, (Path.cwd(), *settings.workspace.roots)
-        history = None if is_demo else home.prepare().state_dir / HISTORY_FILE
-    except (ConfigError, OSError) as error:
+        history = None if is_demo else prepared(home).state_dir / HISTORY_FILE
+    except (AgentError, ConfigError, OSError) as error:
         click.echo(f"variet chat: {error}", err=True)
         sys.exit(FAILED)
 

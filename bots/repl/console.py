@@ -30,6 +30,7 @@ def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | No
     if greeting:
         screen.block(greeting, "dim")
     if screen.is_live and sys.stdin.isatty():
-        person = TerminalPerson(screen, history=history, commands=list(NAMES))
-        return Chat(link, screen, person, tier=tier, session=session, offers=Offers(roots))
+        offers = Offers(roots)
+        person = TerminalPerson(screen, history=history, commands=list(NAMES), names=offers.names)
+        return Chat(link, screen, person, tier=tier, session=session, offers=offers)
     return Chat(link, screen, PipePerson(), tier=tier, session=session)

@@ -14,9 +14,9 @@ from agent.event_parts import Beside
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
 from agent.held_events import ToolHeld
 from agent.service.client import ServiceClient
-from agent.service.faults import ServiceGone
+from agent.service.faults import SendCancelled, ServiceError, ServiceGone
 from bots.lines import beside_line, held_line
-from bots.link import Link
+from bots.link import MAX_BROKEN, Link, left
 from bots.plain import one_line
 from bots.repl.asking import WHO, Asking, Decided, OpenCalls
 from bots.repl.elsewhere import OtherTurns
@@ -32,6 +32,7 @@ from bots.taking_back import take_back
 TITLE_WIDTH = 60
 REPLAY_BOUND_S = 2.0
 """A stored event comes at once; one that does not is in another session."""
+BROKEN = "The agent service breaks off whenever it tells of this turn, which goes on unseen. Later: variet chat --session {}"
 Begin = Callable[[], Awaitable[str]]
 
 
@@ -85,7 +86,10 @@ class Following:
         except AgentError:
             self._person.give_back(text)
             raise
-        await self._follow(session, partial(self._begin, service, session, text, tier, attached))
+        try:
+            await self._follow(session, partial(self._begin, service, session, text, tier, attached))
+        except SendCancelled:
+            self._screen.line("Cancelled.", DIM)
 
     async def cancel(self) -> None:
         """End the turn that runs; it then ends in its own way."""
@@ -169,9 +173,13 @@ class Following:
         Args:
             session: where it is.
             begin: called once, when nothing that happens can be missed any more; gives the turn's id.
+
+        Raises:
+            ServiceError: it breaks off again and again at the same place.
         """
         view = TurnView(self._screen)
         turn: str | None = None
+        broken, seen = 0, -1
         while True:
             service = await self._link.service()
             try:
@@ -182,8 +190,12 @@ class Following:
             except ServiceGone:
                 if turn is None:
                     raise
+                broken, seen = broken + 1 if seen == self._place.seen else 1, self._place.seen
+                if broken == MAX_BROKEN:
+                    raise ServiceError(BROKEN.format(session)) from None
                 self._screen.settle()
                 self._screen.status("the agent service is gone; starting it again")
+                await left(service)
 
     async def _show(self, events: AsyncIterator[Event], turn: str, view: TurnView) -> None:
         open_calls = OpenCalls()

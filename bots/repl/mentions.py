@@ -41,6 +41,15 @@ def mentions_of(text: str) -> list[Mention]:
     return list(found.values())
 
 
+def written(name: str) -> str | None:
+    """A file's name as it stands behind an @, in quotes where it would end too early without; None for one that no mention can name."""
+    return next((form for form in (name, f'"{name}"') if mentions_of(f"@{form}") == [_whole(form, name)] and name != OUTPUT), None)
+
+
+def _whole(form: str, name: str) -> Mention:
+    return Mention(name, name.rstrip(_TRAILING) if form == name else name)
+
+
 def pasted_pictures(text: str) -> list[str]:
     """Whole paths of pictures, as terminals write what was dropped on them: quoted, with escaped blanks, or as an address."""
     found: list[str] = []

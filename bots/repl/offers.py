@@ -11,15 +11,17 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from anyio.abc import ByteReceiveStream
+from anyio.abc import ByteReceiveStream, Process
 
 from agent.errors import AgentError
 from agent.event_parts import Attached, Beside
 from agent.launch import kill_group
+from agent.view.pictures import MAX_PICTURE_BYTES
 from bots.pictures import picture_of
 from bots.repl.mentions import OUTPUT, Mention, is_picture, looks_like_path, mentions_of, pasted_pictures
 
@@ -75,13 +77,14 @@ class Offers:
 
         Returns:
             How it ended and what can be done with its output.
+
+        Raises:
+            AgentError: it could not be begun.
         """
         kept = ""
         is_late = True
         # A group of its own: with the shell, all that it has started is ended.
-        async with await anyio.open_process(
-            command, cwd=self._roots[0], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32"
-        ) as process:
+        async with await self._begun(command) as process:
             assert process.stdout is not None
             try:
                 with anyio.move_on_after(COMMAND_BOUND_S):
@@ -101,14 +104,49 @@ class Offers:
         ending = f"Ended after {COMMAND_BOUND_S:.0f} s" if is_late else f"Exit code {process.returncode}"
         return f"{ending}. Nobody was told; write @! in a message to show it to the assistant."
 
+    def names(self, begun: str) -> list[str]:
+        """What a mention that begins so can become, as it would be typed: files that can be shown, and folders on the way to them."""
+        head = begun[: begun.rfind("/") + 1]
+        with suppress(OSError):
+            entries = sorted((self._roots[0] / _expanded(head)).iterdir())
+            found = [(path, head + path.name) for path in entries if (head + path.name).startswith(begun)]
+            return [f"{name}/" if path.is_dir() else name for path, name in found if self._is_offered(path)]
+        return []
+
+    def _is_offered(self, path: Path) -> bool:
+        try:
+            real = path.resolve()
+            if real.is_dir() and any(root.is_relative_to(real) for root in self._roots):
+                return True
+            root = next((root for root in self._roots if real.is_relative_to(root)), None)
+            if root is None or _is_secret(real.relative_to(root).parts):
+                return False
+            limit = MAX_PICTURE_BYTES if is_picture(real.name) else MAX_FILE_BYTES
+            return real.is_dir() or (real.is_file() and real.stat().st_size <= limit)
+        except (OSError, RuntimeError):  # A link that leads to itself.
+            return False
+
+    async def _begun(self, command: str) -> Process:
+        folder = self._roots[0]
+        try:
+            return await anyio.open_process(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32"
+            )
+        except OSError as error:
+            gone = "" if folder.is_dir() else f" {folder}, where this chat began, is not there any more."
+            raise AgentError(f"The command could not be run: {error.strerror}.{gone}") from error
+        except ValueError as error:
+            raise AgentError(f"The command could not be run: {error}.") from error
+
     def _pasted(self, path: str) -> Beside | None:
         """A picture that was dropped; None where there is none of that path."""
-        file = Path(path).expanduser()
+        file = _expanded(path)
         return self._shown(file) if _exists(file) else None
 
     def _file(self, mention: Mention) -> Beside | None:
         """A file; None where there is none of that name and none was meant."""
-        path = next((path for name in mention if _exists(path := self._roots[0] / name)), None)
+        forms = (form for name in mention for form in (Path(name), _expanded(name)))
+        path = next((path for form in forms if _exists(path := self._roots[0] / form)), None)
         if path is None:
             if looks_like_path(mention.shorter):
                 raise AgentError(f"There is no file {mention.shorter} here. For a name and not a file, leave the @ out.")
@@ -149,6 +187,14 @@ def _text_of(file: Path, below: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AgentError(f"{below} is no text in UTF-8.") from error
+
+
+def _expanded(name: str) -> Path:
+    """With the home for a ~; one that is nobody's is a name like any other."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def _exists(path: Path) -> bool:

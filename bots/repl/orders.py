@@ -17,7 +17,7 @@ from bots.plain import neutralise, one_line
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
 from bots.repl.following import TITLE_WIDTH, WHO, Following, by_turn
 from bots.repl.offers import Offers
-from bots.repl.past import events_of, last_exchange, last_typed, unfolded
+from bots.repl.past import last_exchange, last_typed, unfolded
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
@@ -89,7 +89,7 @@ class Orders:
         """
         service = await self._link.service()
         self._place.move(await service.open_session(resume=session))
-        events = events_of(await service.export(session, "jsonl"))
+        events = await service.stored(session)
         self._place.seen = max((event.seq for event in events), default=0)
         last = last_exchange(events)
         if last is not None and last.text:
@@ -122,7 +122,7 @@ class Orders:
 
     async def _deeper(self, _: str) -> None:
         service, session = await self._here()
-        text = last_typed(events_of(await service.export(session, "jsonl")))
+        text = last_typed(await service.stored(session))
         if not text:
             raise AgentError(NOTHING_YET)
         self._screen.line(f"> {text}", DIM)
@@ -143,14 +143,14 @@ class Orders:
         service = await self._link.service()
         self._lines(tool_lines(await service.tools()))
         if (session := self._place.session) is not None:
-            self._lines(shown_lines(events_of(await service.export(session, "jsonl"))))
+            self._lines(shown_lines(await service.stored(session)))
 
     async def _servers(self, _: str) -> None:
         self._lines(server_lines(await (await self._link.service()).tools()))
 
     async def _show(self, _: str) -> None:
         service, session = await self._here()
-        self._screen.block(unfolded(events_of(await service.export(session, "jsonl"))) or "No tool has been called here.")
+        self._screen.block(unfolded(await service.stored(session)) or "No tool has been called here.")
 
     async def _approvals(self, _: str) -> None:
         service = await self._link.service()
@@ -210,7 +210,7 @@ class Orders:
 
     async def _undo(self, _: str) -> None:
         service, session = await self._here()
-        last = last_exchange(events_of(await service.export(session, "jsonl")))
+        last = last_exchange(await service.stored(session))
         if last is None:
             raise AgentError(NOTHING_YET)
         if last.before is None:
@@ -224,7 +224,7 @@ class Orders:
 
     async def _move_to_copy(self, service: ServiceClient, copy: str) -> None:
         """Go on in a copy: what is in it has been on the screen."""
-        events = events_of(await service.export(copy, "jsonl"))
+        events = await service.stored(copy)
         self._place.move(copy, seen=max((event.seq for event in events), default=0))
 
     async def _compact(self, _: str) -> None:
@@ -251,7 +251,10 @@ class Orders:
 
     async def _export(self, name: str) -> None:
         service, session = await self._here()
-        file = await anyio.Path(name or f"{session}.md").expanduser()
+        try:
+            file = await anyio.Path(name or f"{session}.md").expanduser()
+        except RuntimeError as error:
+            raise AgentError(f"{name} begins with a ~ that is no folder of anybody's here; write the whole path, or ./{name}.") from error
         text = await service.export(session, "jsonl" if file.suffix == ".jsonl" else "markdown")
         try:
             await file.touch(mode=PRIVATE_FILE_MODE, exist_ok=False)
@@ -260,6 +263,8 @@ class Orders:
             raise AgentError(f"{file} is there already; name another file.") from error
         except OSError as error:
             raise AgentError(f"{file} could not be written: {error.strerror}.") from error
+        except ValueError as error:
+            raise AgentError(f"{name!r} can be no file's name.") from error
         self._screen.block(f"Written to {file}.", DIM)
 
     async def _run(self, command: str) -> None:

@@ -1,4 +1,4 @@
-"""What was said and done in a conversation, read from its exported events: the last exchange, its calls, and where to cut before it."""
+"""What was said and done in a conversation, read from its events: the last exchange, its calls, and where to cut before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agent.calls.telling import for_person
-from agent.events import TURN_ENDS, AnyEvent, CallDecided, Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
+from agent.events import TURN_ENDS, CallDecided, Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
 from agent.safety.approvals import DEFERRED_TEXT
 from bots.lines import call_line
 
@@ -22,16 +22,6 @@ class Exchange(NamedTuple):
     """Calls that changed something, as lines."""
     before: str | None
     """The turn before it; None where it was the first."""
-
-
-def events_of(exported: str) -> list[Event]:
-    """The events of a conversation.
-
-    Args:
-        exported: in the form `jsonl`.
-    """
-    # Not `splitlines`: a text may hold characters that it takes for line ends and JSON does not.
-    return [AnyEvent.validate_json(line) for line in exported.split("\n") if line]
 
 
 def last_exchange(events: Sequence[Event]) -> Exchange | None:

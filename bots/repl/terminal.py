@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -21,7 +21,7 @@ from agent.events import ApprovalNeeded
 from agent.whole_text import whole
 from bots.plain import one_line
 from bots.repl.choices import ANSWERS, HINT, chosen
-from bots.repl.completing import ChatCompleter
+from bots.repl.completing import ChatCompleter, Names, no_names
 from bots.repl.person import Answer, Choice, Left
 from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
@@ -31,6 +31,7 @@ MEANING_WIDTH = 40
 APPROVE = "Approve? [y]es [N]o: "
 APPROVE_ALL = "Approve these {}? [a]ll, numbers (1 2), [o]ne by one, [N]one: "
 TAKEN = "The question before was answered elsewhere. Press Enter, then answer this one: "
+NOT_KEPT = "What you type is not kept for the next time: {} cannot be used: {}."
 NO_MESSAGE = 'Not sent: "{}" was for the question that was answered elsewhere.'
 YES = ("y", "yes")
 STYLE = Style.from_dict({"status": "ansibrightblack", "prompt": "bold"})
@@ -39,13 +40,14 @@ STYLE = Style.from_dict({"status": "ansibrightblack", "prompt": "bold"})
 class TerminalPerson:
     """Types at this terminal."""
 
-    def __init__(self, screen: Screen, *, history: Path | None, commands: list[str]) -> None:
+    def __init__(self, screen: Screen, *, history: Path | None, commands: list[str], names: Names = no_names) -> None:
         """Set up the line editor.
 
         Args:
             screen: where hints go.
             history: the file that keeps what was typed; None for a chat that leaves nothing behind.
             commands: what completes after a slash.
+            names: what completes after an @.
         """
         self._screen = screen
         self._status: str | None = None
@@ -59,9 +61,9 @@ class TerminalPerson:
         self._has_interrupted = False
         self._is_leaving = False
         """Ctrl-D was pressed while something ran: it counts once that has ended."""
-        self._completer = ChatCompleter(commands)
+        self._completer = ChatCompleter(commands, names)
         self._prompt: PromptSession[str] = PromptSession(
-            history=_history(history),
+            history=_history(history, screen),
             completer=self._completer,
             complete_while_typing=False,
             key_bindings=_bindings(),
@@ -233,19 +235,29 @@ def _nothing() -> None:
     """Nothing runs."""
 
 
-def _history(file: Path | None) -> History:
+def _history(file: Path | None, screen: Screen) -> History:
     if file is None:
         return InMemoryHistory()
-    file.touch(mode=0o600)
-    file.chmod(0o600)
+    try:
+        file.touch(mode=0o600)
+        file.chmod(0o600)
+        file.open("r+b").close()
+    except OSError as error:
+        screen.line(NOT_KEPT.format(file, error.strerror), "dim")
+        return InMemoryHistory()
     return _WholeHistory(str(file))
 
 
 class _WholeHistory(FileHistory):
-    """One that no byte of a terminal can end: what is no text is kept as the sign for that."""
+    """One that no byte of a terminal can end, and no disk: what is no text is kept as the sign for that, or not at all."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        with suppress(OSError):
+            yield from super().load_history_strings()
 
     def store_string(self, string: str) -> None:
-        super().store_string(whole(string))
+        with suppress(OSError):
+            super().store_string(whole(string))
 
 
 def _leaving_by_escape() -> KeyBindings:

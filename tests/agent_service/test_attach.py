@@ -14,6 +14,7 @@ from agent.launch import is_running
 from agent.service.address import Address, own_version, service_file
 from agent.service.attach import attach
 from agent.service.faults import ServiceError, ServiceGone
+from agent.service.home_use import UNUSABLE
 from agent.service.stream import notice_frame
 from agent.service.wire import Notice
 from config.paths import Home
@@ -234,3 +235,13 @@ def play_service(home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, a
 
 def _engine_pid(home: Home, service: int) -> int:
     return int(json.loads((home.run_dir / f"engine-{service}.json").read_bytes())["pid"])
+
+
+@pytest.mark.parametrize("place", ["run/starting.lock", "logs/service.log"])
+async def test_a_home_that_cannot_be_written_is_one_sentence_with_the_file(attached: Attach, home: Home, place: str) -> None:
+    assert home.root is not None
+    (home.root / place).mkdir()
+    with pytest.raises(ServiceError, match=f"own folder cannot be used: .*{place}: Is a directory") as caught:
+        async with attached():
+            pass
+    assert caught.value.code == UNUSABLE

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import anyio
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 
 from agent.errors import AgentError
 from agent.event_parts import Attached, PictureFile
@@ -17,6 +19,7 @@ from agent.safety.taint import Taint
 from agent.view.attached import with_attached
 from agent.view.prompt import user_text
 from bots.lines import beside_line
+from bots.repl.completing import ChatCompleter
 from bots.repl.mentions import mentions_of
 from bots.repl.offers import MAX_FILE_BYTES, Offers
 from tests.agent.test_pictures import png
@@ -92,6 +95,52 @@ async def test_a_commands_output_goes_nowhere_but_into_the_message_that_mentions
     assert shown == ["one", "two"]
     assert await offers.attached("what about it?") == []
     assert await offers.attached("what about @!") == [Attached(name="output of echo one; echo two >&2; exit 3", text="one\ntwo")]
+
+
+async def test_a_command_in_a_folder_that_is_gone_is_one_sentence(folder: Path):
+    offers = Offers([folder / "sub"])
+    (folder / "sub" / "a b.txt").unlink()
+    (folder / "sub").rmdir()
+    with pytest.raises(AgentError, match=r"could not be run: No such file or directory\. .*/sub, where this chat began, is not there"):
+        await offers.run("ls", print)
+
+
+async def test_a_file_below_the_home_is_mentioned_with_a_tilde(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert await Offers([folder]).attached("see @~/project/notes.md") == [Attached(name="notes.md", text="one\ntwo")]
+    with pytest.raises(AgentError, match="There is no file ~nobody-at-all/notes.md"):
+        await Offers([folder]).attached("see @~nobody-at-all/notes.md")
+
+
+async def test_every_file_that_tab_offers_can_be_mentioned(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "outside.txt").write_text("x", encoding="utf-8")
+    (folder / "my notes.txt").write_text("x", encoding="utf-8")
+    (folder / "ends.").write_text("x", encoding="utf-8")
+    (folder / '"a b".txt').write_text("x", encoding="utf-8")
+    (folder / "!").write_text("x", encoding="utf-8")
+    (folder / "~root").write_text("x", encoding="utf-8")
+    (folder / "cat.png").write_bytes(PNG)
+    (folder / ".env").write_text("KEY=1", encoding="utf-8")
+    (folder / "big.txt").write_bytes(b"x" * (MAX_FILE_BYTES + 1))
+    (folder / "round").symlink_to(folder / "round")
+    (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
+    offers = Offers([folder])
+    completer = ChatCompleter([], offers.names)
+
+    def offered(text: str) -> list[str]:
+        found = completer.get_completions(Document(text), CompleteEvent(completion_requested=True))
+        return [text[: len(text) + each.start_position] + each.text for each in found]
+
+    assert offered("see @my") == ['see @"my notes.txt"']
+    assert offered('see @"my no') == ['see @"my notes.txt"']
+    assert offered("@sub/") == offered('@"sub/a b') == offered('@"sub/"a') == ['@"sub/a b.txt"']
+    assert offered("@~/") == ["@~/project/"], "what lies outside cannot be shown"
+    files = [each for begun in ("@", "@~/project/", f"@{folder}/") for each in offered(begun) if not each.endswith("/")]
+    assert {each.rpartition("/")[2] for each in files} >= {"notes.md", "ends.", "cat.png", "~root"}
+    for each in files:
+        assert len(await offers.attached(f"see {each} now")) == 1, each
+    assert not [each for each in files if "big" in each or ".env" in each or "link" in each or "round" in each]
 
 
 async def test_a_command_that_is_cancelled_ends_with_all_that_it_started(folder: Path, caplog: pytest.LogCaptureFixture):

@@ -27,7 +27,7 @@ from bots.lines import missing_lines
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
 from bots.repl.completing import ChatCompleter
 from bots.repl.meter import Meter
-from bots.repl.past import events_of, last_exchange, last_typed, unfolded
+from bots.repl.past import last_exchange, last_typed, unfolded
 from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
 from bots.tool_lines import ASKED, server_lines, shown_lines, tool_lines
 from tests.fakes.sayings import TOOLS
@@ -62,11 +62,6 @@ def test_help_names_every_command_on_one_line_of_80_columns():
     lines = help_text().splitlines()
     assert {line.split()[0] for line in lines if line.startswith("/")} == set(NAMES)
     assert max(map(len, lines)) <= 80
-
-
-def test_exported_events_are_read_whatever_line_ends_they_hold():
-    events = _turn("t1", "one\u2028two\x85three")
-    assert events_of("".join(event.model_dump_json() + "\n" for event in events)) == events
 
 
 def test_the_last_exchange_knows_the_turn_before_it_and_what_was_done():

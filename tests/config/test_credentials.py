@@ -39,6 +39,30 @@ def test_a_secret_that_others_can_reach_is_refused_with_the_remedy(home: Home, m
         read_secret("engine_key", home=home, environ={})
 
 
+def test_a_secret_that_is_no_text_is_refused_and_none_of_it_reaches_a_log(home: Home):
+    file = write_secret("engine_key", SecretStr("x"), home=home)
+    file.write_bytes("geheim-ü-1".encode("latin-1"))
+    with pytest.raises(CredentialError, match=r"no text in UTF-8. Write the secret into it again") as caught:
+        read_secret("engine_key", home=home, environ={})
+    assert str(file) in str(caught.value)
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "refused", (), (CredentialError, caught.value, caught.tb))
+    assert "decode" not in logging.Formatter().format(record)
+
+
+def test_a_folder_in_the_place_of_a_secret_is_refused_with_the_remedy(home: Home):
+    file = secret_file("engine_key", home=home)
+    file.mkdir(parents=True)
+    with pytest.raises(CredentialError, match=r"engine_key is a folder.*Remove it"):
+        read_secret("engine_key", home=home, environ={})
+
+
+def test_a_secret_below_something_that_is_no_folder_is_refused(home: Home):
+    file = secret_file("engine_key", home=home)
+    file.parent.write_text("", encoding="utf-8")
+    with pytest.raises(CredentialError, match=r"cannot be read: Not a directory"):
+        read_secret("engine_key", home=home, environ={})
+
+
 def test_no_secret_is_none(home: Home):
     assert read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": ""}) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import anyio.to_thread
 import pytest
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from config.credentials import write_secret
 from config.paths import HOME_VARIABLE, Home
+from inference import cli
 from inference.cli import engine
 from inference.commands.asking import access_to
 from inference.contract import EngineStatus, ReloadAnswer
@@ -32,6 +34,14 @@ def _asking_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _ask(*arguments: str) -> Result:
     return CliRunner().invoke(engine, list(arguments))
+
+
+def test_a_command_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, str]", cli._COMMANDS), "top", "json.no_such_module:top")  # pyright: ignore[reportPrivateUsage]
+    ran = _ask("top")
+    assert ran.exit_code == 1
+    assert '`variet engine top` needs "json", which is not installed.' in ran.output
+    assert 'pip install "variet[engine,embedded]"' in ran.output
 
 
 @pytest.mark.anyio

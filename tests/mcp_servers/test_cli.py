@@ -29,6 +29,13 @@ def test_each_server_has_help_with_an_example(name: str) -> None:
     assert f"Example: variet mcp {name}" in shown.output
 
 
+def test_a_server_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMANDS, "mail", ("json.no_such_module", ""))
+    shown = CliRunner().invoke(mcp, ["mail"])
+    assert shown.exit_code == 1
+    assert shown.output == 'Error: `variet mcp mail` needs "json", which is not installed. Install it with: pip install "variet[servers]"\n'
+
+
 def test_an_unknown_server_is_a_usage_error() -> None:
     assert CliRunner().invoke(mcp, ["florp"]).exit_code == 2
 
