@@ -163,8 +163,10 @@ async def test_kill_9_of_the_engine_during_a_load_leaves_no_process(home: Home, 
     async with running_engine(home, settings(tmp_path, "--never-ready", "--leave-grandchild")) as engine:
         await engine.http.post("/engine/load", json={"model": "odd"})
 
+        log = home.log_dir / "model-odd.log"
+
         async def is_loading() -> bool:
-            return "loading" in (home.log_dir / "model-odd.log").read_text(encoding="utf-8")
+            return log.is_file() and "loading" in log.read_text(encoding="utf-8")
 
         await engine.until(is_loading)
         engine.kill()
