@@ -40,7 +40,11 @@ class Address:
             return
         match asked["method"]:
             case "initialize":
-                told = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "far", "version": "1"}}
+                told: dict[str, Any] = {
+                    "protocolVersion": "2025-06-18",
+                    "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "far", "version": "1"},
+                }
                 await self.say(exchange, {"id": asked["id"], "result": told})
             case "tools/list":
                 names = ("picture", "write", "slow", "steps")
