@@ -16,7 +16,6 @@ CYCLES = (
     (47200, 53400, 0.5),
     (53460, 60600, 0.5),
     (60660, 68400, 0.5),
-    (68460, 75600, 0.5),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
