@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from inference.kept import read_kept, write_kept
+from inference.kept import KeptFile
 
 KEPT_LOADS = 5
 """Loads per model that count: enough for a median that one cold disk does not bend."""
@@ -16,8 +16,8 @@ class LoadTimes:
     """The last load times per model, in one small file. A file that cannot be read is an empty history, never an error."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seconds: dict[str, list[float]] = read_kept(path, _parsed)
+        self._kept = KeptFile(path)
+        self._seconds: dict[str, list[float]] = self._kept.read(_parsed)
 
     def expected_s(self, model: str) -> float | None:
         """The median of the last loads; None before the first."""
@@ -30,7 +30,7 @@ class LoadTimes:
 
     def save(self) -> None:
         """Write the file, whole or not at all; called from a thread."""
-        write_kept(self._path, self._seconds)
+        self._kept.write(lambda: dict(self._seconds))
 
 
 def _parsed(found: Any) -> dict[str, list[float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,26 +18,36 @@ _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 
 
-def read_kept(path: Path, parse: Callable[[Any], dict[str, _T]]) -> dict[str, _T]:
-    """What the file holds, through `parse`; nothing when it is not there or makes no sense.
+class KeptFile:
+    """One such file. Of several writers side by side the last one's value stays."""
 
-    Args:
-        path: the file.
-        parse: from decoded JSON; may raise ValueError, TypeError, AttributeError or ArithmeticError.
-    """
-    try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        _LOG.warning("%s is unreadable and starts afresh: %s", path.name, error)
-        return {}
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
 
+    def read(self, parse: Callable[[Any], dict[str, _T]]) -> dict[str, _T]:
+        """What the file holds, through `parse`; nothing when it is not there or makes no sense.
 
-def write_kept(path: Path, value: object) -> None:
-    """Keep a value as JSON; called from a thread."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(value))
-    except OSError as error:
-        _LOG.warning("%s was not saved: %s", path.name, error)
+        Args:
+            parse: from decoded JSON; may raise ValueError, TypeError, AttributeError or ArithmeticError.
+        """
+        try:
+            return parse(json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            _LOG.warning("%s is unreadable and starts afresh: %s", self._path.name, error)
+            return {}
+
+    def write(self, value: Callable[[], object]) -> None:
+        """Keep a value as JSON; called from a thread.
+
+        Args:
+            value: asked only when it is this writer's turn, so that none writes over what is newer; others may change things meanwhile.
+        """
+        with self._turn:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self._path, json.dumps(value()))
+            except OSError as error:
+                _LOG.warning("%s was not saved: %s", self._path.name, error)

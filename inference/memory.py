@@ -9,7 +9,7 @@ from typing import Any
 from inference.cards.card import Card
 from inference.catalog import ModelSpec
 from inference.estimate import estimate_mib
-from inference.kept import read_kept, write_kept
+from inference.kept import KeptFile
 from inference.model_files import files_of
 from inference.residency import Memory, Taken, share
 from inference.runtimes.buffer_lines import gpu_mib
@@ -26,10 +26,10 @@ class MemoryBook:
     """
 
     def __init__(self, path: Path, log_dir: Path) -> None:
-        self._path = path
+        self._kept = KeptFile(path)
         self._log_dir = log_dir
         self._gpus_mib: Mapping[int, int] = {}
-        self._measured: dict[str, tuple[str, Taken]] = read_kept(path, _parsed)
+        self._measured: dict[str, tuple[str, Taken]] = self._kept.read(_parsed)
 
     def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int, cards: Sequence[Card] = ()) -> Memory:
         """What is known before any load.
@@ -60,7 +60,7 @@ class MemoryBook:
         found = dict(held_mib) or gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
         if found is not None and self._measured.get(spec.name) != (_identity(spec), found):
             self._measured[spec.name] = (_identity(spec), found)
-            write_kept(self._path, self._measured)
+            self._kept.write(lambda: dict(self._measured))
         return found
 
     def shares_mib(self, spec: ModelSpec) -> dict[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.contract import ModelRates
-from inference.kept import read_kept, write_kept
+from inference.kept import KeptFile
 
 RATES_FILE = "rates.json"
 """Its name in the home's folder of state."""
@@ -17,8 +17,8 @@ class RateBook:
     """The rates per physical model, in one small file. A file that cannot be read is an empty book, never an error."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rates: dict[str, ModelRates] = read_kept(path, _parsed)
+        self._kept = KeptFile(path)
+        self._rates: dict[str, ModelRates] = self._kept.read(_parsed)
 
     @property
     def rates(self) -> Mapping[str, ModelRates]:
@@ -32,7 +32,7 @@ class RateBook:
 
     def save(self) -> None:
         """Write the file, whole or not at all; called from a thread."""
-        write_kept(self._path, {model: rates.model_dump() for model, rates in self._rates.items()})
+        self._kept.write(lambda: {model: rates.model_dump() for model, rates in dict(self._rates).items()})
 
 
 def _parsed(found: Any) -> dict[str, ModelRates]:
