@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +37,15 @@ class Home:
 
     @classmethod
     def at(cls, root: Path) -> Self:
-        """The home in one folder."""
-        root = root.expanduser().absolute()
+        """The home in one folder.
+
+        Raises:
+            NotADirectoryError: it begins with the `~name` of nobody who has a home here.
+        """
+        try:
+            root = root.expanduser().absolute()
+        except RuntimeError:
+            raise NotADirectoryError(errno.ENOTDIR, "nobody of that name has a home here. Give the whole path", str(root)) from None
         return cls(root / "config", root / "state", root / "run", root / "logs", root / "data", root)
 
     @classmethod

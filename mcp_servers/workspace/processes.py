@@ -127,7 +127,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()
     elif process.poll() is None:
-        subprocess.run(["taskkill", "/PID", str(process.pid), "/T", "/F"], check=False, capture_output=True, timeout=END_BOUND_S)
+        # Where `taskkill` is missing or hangs, the command alone is ended below.
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(["taskkill", "/PID", str(process.pid), "/T", "/F"], check=False, capture_output=True, timeout=END_BOUND_S)
     try:
         process.wait(END_BOUND_S)
     except subprocess.TimeoutExpired:

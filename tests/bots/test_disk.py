@@ -51,6 +51,13 @@ def shell(words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=RUN_BOUND_S, check=False)
 
 
+def test_a_home_that_is_the_folder_of_nobody_here_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, "~nobody-of-that-name/variet")
+    told = shell("sessions")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == "variet: ~nobody-of-that-name/variet: nobody of that name has a home here. Give the whole path\n"
+
+
 @pytest.mark.parametrize(("module", "command"), [(undo, undo.undo), (sessions, sessions.sessions)])
 def test_a_home_that_cannot_be_written_is_one_line_and_one_object_for_a_program(
     module: ModuleType, command: click.Command, no_home: Path, monkeypatch: pytest.MonkeyPatch

@@ -258,3 +258,21 @@ def test_checks_give_their_findings_as_fields_and_a_path_is_never_an_option(desk
     assert problems_in("no problem here\n") == []
     assert "No way to run the tests was found" in refusal(running(desk), "run_tests")
     assert refusal(tools, "run_checks", path="gone") == "There is no gone. Look with list_files."
+
+
+@pytest.mark.parametrize("trouble", [FileNotFoundError("taskkill"), subprocess.TimeoutExpired("taskkill", 8.0)])
+def test_on_windows_a_command_is_ended_also_without_a_taskkill_that_answers(
+    trouble: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fails(command: list[str], **_: object) -> None:
+        asked.append(command[0])
+        raise trouble
+
+    monkeypatch.setattr(processes.subprocess, "run", fails)
+    monkeypatch.setattr(processes, "END_BOUND_S", 0.2)
+    # A folder by its path is how it goes there.
+    sleeps = [PYTHON, "-c", "import time; time.sleep(600)"]
+    done = processes.run(sleeps, str(tmp_path), dict(os.environ), timeout_s=0.2, check=lambda: None)
+    assert (done.code, asked) == (None, ["taskkill"])
