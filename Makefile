@@ -42,7 +42,7 @@ PEERS := .cache/peers
 
 $(PEERS)/.installed: bench/peers.lock | setup
 	@$(BIN)/python -m venv --clear $(PEERS)
-	@$(UV) pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes --only-binary :all: -r $<
+	@"$(UV)" pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave and settings change (ARGS="--swaps 60 --seed 7")
@@ -54,11 +54,11 @@ soak: setup ## Swap 1,000 times under 8 clients while models die, clients leave 
 DOJO := .cache/dojo
 
 dojo: setup $(DOJO)/.installed ## Run AgentDojo's workspace suite (560 attacks) through the turn and its policy (ARGS="--tasks 5 --every 7")
-	@PYTHONPATH=$(abspath $(DOJO)) $(BIN)/python -m tests.dojo $(ARGS)
+	@PYTHONPATH="$(abspath $(DOJO))" $(BIN)/python -m tests.dojo $(ARGS)
 
 $(DOJO)/.installed: .ci/dojo.lock | setup
 	@rm -rf $(DOJO) && mkdir -p $(DOJO)
-	@$(UV) pip install --quiet --python $(BIN)/python --target $(DOJO) --no-deps --require-hashes --only-binary :all: -r $<
+	@"$(UV)" pip install --quiet --python $(BIN)/python --target $(DOJO) --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 nano: ## Generate, train, export and score the small model that ships (an environment of its own, .venv-nano)
@@ -71,7 +71,7 @@ format: setup ## Format all code
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .
 
 lock: setup ## Lock the newest dependencies that pyproject.toml allows (no addresses, only hashes)
-	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --generate-hashes --no-header \
+	@"$(UV)" pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --upgrade --quiet --output-file requirements.lock
 
 clean: ## Remove what tools left behind (not the environments)
@@ -97,13 +97,13 @@ $(VENV)/.uv: $(VENV)/.made
 # Nothing is compiled: a package without a ready-made wheel for this machine is an error that says so.
 $(VENV)/.locked: requirements.lock $(VENV)/.uv
 	@echo "Installing what requirements.lock names"
-	@VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements.lock || { \
+	@VIRTUAL_ENV="$(abspath $(VENV))" "$(UV)" pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements.lock || { \
 	  echo "Could not install the locked packages. If a wheel is missing above: there are ready-made ones for CPython 3.11 to 3.14 on" \
 	       "Linux x86-64 with glibc 2.28 or newer; nothing is compiled here." >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@"$(UV)" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # llama.cpp's own server, for the journeys: built from the sources that llama-cpp-python's source distribution carries. Never part of `make test`.
@@ -115,7 +115,7 @@ LLAMA_OPTIONS := -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUIL
   -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
 
 llama-server: $(LLAMA)/build/bin/llama-server ## Build llama.cpp's own server for the journeys (optional: cmake, a C++ compiler and many minutes)
-	@echo "To use it: VARIET_LLAMA_SERVER=$(abspath $<) make test ARGS=tests/journeys"
+	@echo "To use it: VARIET_LLAMA_SERVER=\"$(abspath $<)\" make test ARGS=tests/journeys"
 
 $(LLAMA)/build/bin/llama-server: $(LLAMA)/.configured
 	@cmake --build $(LLAMA)/build --target llama-server --parallel $(shell getconf _NPROCESSORS_ONLN) && touch $@

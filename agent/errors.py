@@ -8,6 +8,7 @@ AgentError
 ├── ApprovalError         the front-end: this answer does not count (and why)
 ├── HoldError             the front-end: nothing of that name can be taken back (any more)
 ├── PictureRefused        the front-end: this picture cannot be shown, or not here
+├── TaskUnknown           the front-end: the settings have no such type of task
 ├── ModelError            the turn ends, with a sentence for the person
 │   ├── EngineUnreachable     nobody answers at the engine's address
 │   └── ModelFailed           the engine or the model could not answer
@@ -22,6 +23,7 @@ AgentError
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 
@@ -146,6 +148,14 @@ class ModelFaulted(ModelFailed):
 
 class PictureRefused(AgentError):
     """A picture cannot be shown: it is none, too large, or no model here can see."""
+
+
+class TaskUnknown(AgentError):
+    """A type of task that no rule can mean: taken in silence, it would switch off what the words say."""
+
+    def __init__(self, task: str, known: Collection[str]) -> None:
+        there = f"there are: {', '.join(known)}. Name one of them, or none: then the words say it." if known else "there are none."
+        super().__init__(f'"{task}" is no type of task in [routing.tasks]; {there}')
 
 
 class ToolError(AgentError):

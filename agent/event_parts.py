@@ -88,6 +88,12 @@ class Usage(BaseModel):
     completion_tokens: int = 0
     cached_tokens: int = 0
     elapsed_s: float = 0.0
+    money: float = 0.0
+    """In the currency of the servers' prices."""
+
+    def with_(self, more: Usage) -> Usage:
+        """Both together."""
+        return Usage(**{name: getattr(self, name) + getattr(more, name) for name in Usage.model_fields})
 
 
 class CallValue(BaseModel):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.errors import TaskUnknown
 from config.routing_settings import Latency
 
 TASK_CHARS = 100
@@ -23,9 +25,25 @@ class RouteWish(BaseModel):
     """Its type, instead of what the words say."""
     forced: bool = False
     """The big tier, also in gaming mode: only what a person asked for with the very words for it."""
+    by_program: bool = False
+    """A program says what is asked, and its tier: what answers a person alone is not for it."""
 
 
 NO_WISH = RouteWish()
+
+
+def check_task(task: str | None, known: Collection[str]) -> None:
+    """Refuse a type of task that there is not, before anything is decided by it.
+
+    Args:
+        task: the type that was wished; None for what the words say.
+        known: the settings' types.
+
+    Raises:
+        TaskUnknown: it is none of them.
+    """
+    if task is not None and task not in known:
+        raise TaskUnknown(task, known)
 
 
 class RouteSignals(BaseModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +19,10 @@ from typing import Any, cast, get_args
 import anyio
 import click
 
-from agent.errors import AgentError
+from agent.errors import AgentError, TaskUnknown
 from agent.events import (
     ApprovalNeeded,
+    ContextTrimmed,
     EngineLoading,
     Event,
     RouteChosen,
@@ -31,17 +32,18 @@ from agent.events import (
     ToolStarted,
     TurnCancelled,
 )
-from agent.route_parts import RouteWish
+from agent.farewell import run_until_told
+from agent.route_parts import RouteWish, check_task
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled, ServiceError
 from agent.whole_text import whole
 from bots.demo import choose_seed, demo_home
-from bots.farewell import run_until_told
-from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line
+from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, trimmed_line
 from bots.pictures import picture_of
-from bots.plain import neutralise
+from bots.plain import TITLE_WIDTH, for_file, neutralise, one_line
 from bots.refusal import code_of
+from bots.route_lines import FREE
 from bots.standard_input import take_any_bytes
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
@@ -111,11 +113,16 @@ Exit codes: 0 answered; 1 refused, failed, or something waits for approval
 """
 
 
+def _free(_: click.Context, __: click.Parameter, said: str | None) -> str | None:
+    """The word that everywhere else says that nobody chooses does so here."""
+    return None if said == FREE else said
+
+
 @click.command(epilog=EPILOG)
 @click.argument("question", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--yes", "grants", type=Classes(), default=frozenset[ToolClass](), help="Approve in advance: write, send, delete.")
-@click.option("--tier", help="Have this tier answer, such as fast or balanced.")
+@click.option("--tier", callback=_free, help="Have this tier answer, such as fast or balanced; auto: the rules choose.")
 @click.option("--task", help="The type of task in [routing.tasks], instead of what the words say.")
 @click.option("--latency", type=LATENCIES, default="any", show_default=True, help="When the answer must begin; a rule may weigh it.")
 @click.option("--session", help="Go on with this session.")
@@ -167,10 +174,12 @@ async def _ask(asked: Question) -> int:
         return EXIT_CODES[tally.end]
 
 
-def _check_task(task: str | None, tasks: Iterable[str]) -> None:
-    """A type that no rule can mean would be ignored in silence."""
-    if task is not None and task not in tasks:
-        raise click.BadParameter(f'"{task}" is no type of task in [routing.tasks]; there are: {", ".join(tasks)}.', param_hint="--task")
+def _check_task(task: str | None, tasks: Collection[str]) -> None:
+    """As the service would, but before one is started."""
+    try:
+        check_task(task, tasks)
+    except TaskUnknown as error:
+        raise click.BadParameter(str(error), param_hint="--task") from error
 
 
 def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncContextManager[ServiceClient]:
@@ -180,7 +189,7 @@ def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncCo
 
 async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:
     pictures = [picture_of(file, file.name) for file in asked.images]
-    session = await service.open_session(resume=asked.session, title="" if asked.session else asked.text)
+    session = await service.open_session(resume=asked.session, title="" if asked.session else one_line(asked.text, TITLE_WIDTH))
     try:
         turn = await service.send(
             session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False, attached=pictures,
@@ -225,6 +234,8 @@ class _Progress:
                 # Also for a script: an answer without its tools looks as if there were nothing to find.
                 for line in missing_lines(event):
                     click.echo(line, err=True)
+            case ContextTrimmed():
+                self.say(trimmed_line(event))
             case ToolStarted():
                 self.say(call_line(event.name, event.arguments))
             case ToolFinished():
@@ -244,7 +255,8 @@ def _print_outcome(asked: Question, tally: Tally) -> None:
     if asked.as_json:
         _print_json({**tally.as_json(), **({"seed": asked.seed} if asked.is_demo else {})})
     elif tally.done is not None:
-        click.echo(neutralise(tally.done.answer))
+        shown = neutralise if sys.stdout.isatty() else for_file
+        click.echo(shown(tally.done.answer))
     elif tally.failed is not None:
         click.echo(f"variet ask: {neutralise(tally.failed.error)}", err=True)
     else:

@@ -21,6 +21,7 @@ from agent.events import (
     ToolFinished,
     ToolProgress,
 )
+from agent.faces.notes import missing_notes, trimmed_note
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
@@ -59,10 +60,7 @@ def route_line(event: RouteChosen) -> str:
 
 def trimmed_line(event: ContextTrimmed) -> str:
     """That the model has forgotten something, and how much."""
-    turns = "turn is" if event.dropped == 1 else "turns are"
-    instead = "; a summary stands there instead" if event.summary else ""
-    gone = f"the oldest {event.dropped} {turns} no longer in the model's view ({event.n_ctx} tokens){instead}"
-    return f"{gone}; `variet sessions search` finds them"
+    return trimmed_note(event)
 
 
 def compacted_lines(done: Compacted) -> list[str]:
@@ -80,7 +78,7 @@ def compacted_lines(done: Compacted) -> list[str]:
 
 def missing_lines(event: ServersMissing) -> list[str]:
     """Which tool servers are not there, and why."""
-    return [one_line(f"{server} is not there: {why}") for server, why in sorted(event.problems.items())]
+    return [one_line(note) for note in missing_notes(event)]
 
 
 def loading_line(event: EngineLoading) -> str:

@@ -45,28 +45,29 @@ class Link:
         self._service: ServiceClient | None = None
         self._failure: AgentError | None = None
         self._changed = anyio.Event()
+        self._wanted = anyio.Event()
         self._losses = 0
 
     async def run(self) -> None:
-        """Stay attached until cancelled; what goes wrong is told to whoever needs the service."""
-        try:
-            async with self._open_home() as home:
-                while self._losses < MAX_LOSSES:
-                    try:
-                        await self._hold(home)
-                    except ServiceGone:
-                        self._losses += 1
-        except (AgentError, ConfigError, OSError) as error:
-            self._fail(error if isinstance(error, AgentError) else AgentError(str(error)))
-        else:
-            self._fail(AgentError("The agent service does not stay up. Its log is in the home's log folder."))
+        """Stay attached until cancelled; what goes wrong is told to whoever needs the service, and waits until it is needed again."""
+        while True:
+            try:
+                # Held over failures: the demo's conversations go with its home.
+                async with self._open_home() as home:
+                    while True:
+                        await self._fail(await self._until_failed(home))
+            except (AgentError, ConfigError, OSError) as error:
+                await self._fail(error)
 
     async def service(self) -> ServiceClient:
         """The service that we are attached to, waiting for it.
 
         Raises:
-            AgentError: there will be none.
+            AgentError: there is none now. It is tried again when it is asked for again: what stood in the way may be gone.
         """
+        if self._failure is not None:
+            self._failure = None
+            self._wanted.set()
         while True:
             if self._failure is not None:
                 raise self._failure
@@ -74,6 +75,17 @@ class Link:
                 self._losses = 0
                 return self._service
             await self._changed.wait()
+
+    async def _until_failed(self, home: Home) -> Exception:
+        try:
+            while self._losses < MAX_LOSSES:
+                try:
+                    await self._hold(home)
+                except ServiceGone:
+                    self._losses += 1
+        except (AgentError, ConfigError, OSError) as error:
+            return error
+        return AgentError("The agent service does not stay up. Its log is in the home's log folder.")
 
     async def _hold(self, home: Home) -> None:
         try:
@@ -86,10 +98,13 @@ class Link:
         finally:
             self._service = None
 
-    def _fail(self, error: AgentError) -> None:
-        self._failure = error
+    async def _fail(self, error: Exception) -> None:
+        """Tell it to whoever waits, and wait until somebody needs the service again."""
+        self._failure = error if isinstance(error, AgentError) else AgentError(str(error))
+        self._wanted, self._losses = anyio.Event(), 0
         self._on_status(None)
         self._note()
+        await self._wanted.wait()
 
     def _note(self) -> None:
         self._changed.set()

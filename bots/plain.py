@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+TITLE_WIDTH = 60
+"""Of what names a conversation: whoever begins one with a whole log wants one line of it in a list."""
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 _BIDI = chain(range(0x202A, 0x202F), range(0x2066, 0x206A), (0x061C, 0x200E, 0x200F))
 _TABLE: dict[int, str] = {
@@ -20,12 +22,18 @@ _TABLE: dict[int, str] = {
     ord("\t"): "    ",
     ord("\r"): "",
 }
+_FILE_TABLE = {code: shown for code, shown in _TABLE.items() if code not in {ord("\t"), 0x061C, 0x200E, 0x200F}}
 _LINE_TABLE = {**_TABLE, ord("\n"): " ", 0x2028: " ", 0x2029: " "}
 
 
 def neutralise(text: str) -> str:
     """Text of several lines that does nothing to a terminal but to fill it."""
     return text.translate(_TABLE)
+
+
+def for_file(text: str) -> str:
+    """The same where no terminal sees it now: tabs stay, and the marks that Hebrew and Arabic texts hold; they reorder nothing else."""
+    return text.translate(_FILE_TABLE)
 
 
 def one_line(text: str, width: int | None = None) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from agent.routes.nodes import DEFAULT_NODE
+from agent.routes.nodes import AUTO, DEFAULT_NODE
 from agent.routes.report import DecisionRow, Explanation, NodeRow, TierRow
 from bots.plain import one_line
+
+FREE = "auto"
+"""As a tier: the rules choose."""
 
 
 def node_lines(node: NodeRow) -> list[str]:
@@ -37,9 +40,10 @@ def _readiness(tier: TierRow) -> str:
 def names_of(node: NodeRow) -> list[str]:
     """What a person may write to have it answer."""
     tiers = [tier.name for tier in node.tiers]
+    whole = [f"{node.name}/{name}" for name in (AUTO, *tiers)]
     if node.name == DEFAULT_NODE:
-        return tiers
-    return [node.name, *(f"{node.name}/{name}" for name in tiers), *(tiers if node.use == "auto" else [])]
+        return [*tiers, *whole]
+    return [node.name, *whole, *(tiers if node.use == "auto" else [])]
 
 
 def decision_lines(decision: DecisionRow) -> list[str]:

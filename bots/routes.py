@@ -8,14 +8,14 @@ from typing import Literal, cast, get_args
 
 import click
 
-from agent.errors import AgentError
+from agent.errors import AgentError, TaskUnknown
+from agent.farewell import run_until_told
 from agent.routes.desk import explain_offline
 from agent.routes.report import DECISIONS, ExplainRequest, Explanation
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from agent.service.faults import ServiceError
+from agent.service.faults import UNKNOWN_TASK, ServiceError
 from agent.service.home_use import UNUSABLE
-from bots.farewell import run_until_told
 from bots.group_options import refuse_options_before
 from bots.refusal import refuse
 from bots.route_lines import decision_lines, explanation_lines, node_lines
@@ -25,9 +25,11 @@ from config.paths import Home
 from config.routing_settings import Latency
 
 FAILED = 1
-WRONG_SETTINGS = 2
+WRONG_USAGE = 2
 INTERRUPTED = 130
 Need = Literal["tools", "vision"]
+ALWAYS_NEEDED: frozenset[Need] = frozenset({"tools"})
+"""By every turn: the assistant has its tools in all of them."""
 EPILOG = """\b
 Examples:
   variet routes                               nodes, tiers, limits, last decisions
@@ -54,17 +56,21 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]], *, as_json: bool) -> 
     except (AgentError, ConfigError) as error:
         cause = _cause(error)
         refuse("routes", cause, as_json=as_json)
-        sys.exit(WRONG_SETTINGS if isinstance(cause, ConfigError) else FAILED)
+        sys.exit(WRONG_USAGE if isinstance(cause, ConfigError) or _is_wrong_task(cause) else FAILED)
 
 
 def _cause(error: AgentError | ConfigError) -> AgentError | ConfigError:
     """The settings, where they are why no service came up: only one that runs can go without them."""
-    if isinstance(error, ServiceError) and error.code != UNUSABLE:
+    if isinstance(error, ServiceError) and error.code != UNUSABLE and not _is_wrong_task(error):
         try:
             load_agent(home=Home.find())
         except ConfigError as wrong:
             return wrong
     return error
+
+
+def _is_wrong_task(error: AgentError) -> bool:
+    return isinstance(error, TaskUnknown) or (isinstance(error, ServiceError) and error.code == UNKNOWN_TASK)
 
 
 @click.group(invoke_without_command=True, epilog=EPILOG)
@@ -93,10 +99,12 @@ def routes(context: click.Context, limit: int, *, as_json: bool) -> None:
 @routes.command(epilog=EPILOG)
 @click.argument("text", nargs=-1, required=True)
 @click.option("--tier", help="As if this tier or node were given: a name, `node/tier`, `big`, `deeper`.")
-@click.option("--task", help="The type of task, instead of what the words say.")
+@click.option("--task", help="The type of task in [routing.tasks], instead of what the words say.")
 @click.option("--latency", type=click.Choice(get_args(Latency)), default="any", show_default=True, help="When an answer must begin.")
 @click.option("--tokens", type=click.IntRange(0), default=0, help="As if so many tokens of conversation lay before it.")
-@click.option("--need", "needs", type=click.Choice(get_args(Need)), multiple=True, help="What the model must be able to do.")
+@click.option(
+    "--need", "needs", type=click.Choice(get_args(Need)), multiple=True, help="What the model must be able to do beside calling tools."
+)
 @click.option("--force", "forced", is_flag=True, help="As if the big tier were forced.")
 @click.option("--offline", is_flag=True, help="By the settings alone: no service is started and no node asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -108,7 +116,7 @@ def explain(  # noqa: PLR0913 - one for each option
     take_any_bytes()
     asked = ExplainRequest(
         text=sys.stdin.read() if text == ("-",) else " ".join(text), tier=tier, task=task, latency=cast("Latency", latency),
-        history_tokens=tokens, needs=frozenset(cast("tuple[Need, ...]", needs)), forced=forced,
+        history_tokens=tokens, needs=frozenset(cast("tuple[Need, ...]", needs)) | ALWAYS_NEEDED, forced=forced,
     )  # fmt: skip
 
     def show(explanation: Explanation) -> None:
@@ -122,6 +130,6 @@ def explain(  # noqa: PLR0913 - one for each option
         return
     try:
         show(explain_offline(asked, load_agent(home=Home.find())))
-    except ConfigError as error:
+    except (ConfigError, TaskUnknown) as error:
         refuse("routes", error, as_json=as_json)
-        sys.exit(WRONG_SETTINGS)
+        sys.exit(WRONG_USAGE)

@@ -12,13 +12,13 @@ import click
 from pydantic import BaseModel
 
 from agent.errors import AgentError
+from agent.farewell import run_until_told
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.sessions.exporting import FORMS, Form
-from bots.farewell import run_until_told
 from bots.group_options import refuse_options_before
 from bots.lines import compacted_lines
-from bots.plain import neutralise, one_line
+from bots.plain import TITLE_WIDTH, neutralise, one_line
 from bots.refusal import refuse
 from config.load import ConfigError
 from config.paths import Home
@@ -73,7 +73,9 @@ def sessions(context: click.Context, *, as_json: bool) -> None:
             return
         for row in rows:
             waits = f"  ({row.waiting} waiting for you)" if row.waiting else ""
-            click.echo(f"{row.session}  {row.created_at[:16].replace('T', ' ')}  {one_line(row.title or row.last_text)}{waits}")
+            click.echo(
+                f"{row.session}  {row.created_at[:16].replace('T', ' ')}  {one_line(row.title or row.last_text, TITLE_WIDTH)}{waits}"
+            )
         if not rows:
             click.echo("There are none yet. `variet chat` begins one.", err=True)
 

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from agent.errors import AgentError
+from agent.farewell import run_until_told
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from bots.farewell import run_until_told
 from bots.lines import held_line
 from bots.plain import one_line
 from bots.refusal import refuse

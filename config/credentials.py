@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from config.paths import Home, make_private
 from config.whole_file import write_whole
 
+ENGINE_KEY = "engine_key"
+"""The secret that an engine with keys wants to see; `variet engine keys add` makes one there."""
 OTHERS = 0o077
 """Mode bits that let anyone but the owner in."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -58,6 +60,23 @@ def forget_secret(name: str, *, home: Home) -> None:
 def secret_file(name: str, *, home: Home) -> Path:
     """Where a secret is kept when the environment does not have it."""
     return home.config_dir / "secrets" / _checked(name)
+
+
+def why_refused(url: str, *, was_shown: bool, name: str = ENGINE_KEY, engine: str | None = None) -> str:
+    """What to tell a person whom an engine did not let in.
+
+    Args:
+        url: what was asked.
+        was_shown: it saw a key, and does not take it.
+        name: of the secret that it is to see.
+        engine: where `variet connect` finds it; None for `url`.
+    """
+    what = "does not take the key that it was shown" if was_shown else "wants a key, and there is none for it here"
+    if name == ENGINE_KEY:
+        keep = f"`variet connect {engine or url}` keeps it here and makes that the agent's engine; VARIET_ENGINE_KEY shows it without that"
+    else:
+        keep = f"Put it into the file secrets/{name} beside agent.toml, for you alone (chmod 600), or into VARIET_{name.upper()}"
+    return f"What answers at {url} {what}. Make one on its machine with `variet engine keys add NAME`. {keep}."
 
 
 def _checked(name: str) -> str:

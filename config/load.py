@@ -27,7 +27,7 @@ Tree = dict[str, Any]
 _NO_FILES = (BUILTIN_MODEL, "llama-server")
 """Values that look like file names but are none: the model that ships, and the program on the PATH."""
 _ENGINE_PATHS = ("server.tls_cert", "server.tls_key", "runtimes.llama-server.binary", "models.*.path", "models.*.mmproj", "models.*.draft")
-_AGENT_PATHS = ("engine.ca", "calendars.store", "mail.store", "workspace.roots", "servers.*.ca", "mail.accounts.*.ca_file")
+_AGENT_PATHS = ("engine.ca", "nodes.*.ca", "calendars.store", "mail.store", "workspace.roots", "servers.*.ca", "mail.accounts.*.ca_file")
 _UNREADABLE_VALUES = (ValueError, RecursionError)
 """What Python raises over a value that TOML allows: a number of thousands of digits, lists in lists in lists."""
 

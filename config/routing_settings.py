@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.vocabulary import PROBLEMS, Listed, Name, Problem, Section, Tag, Url
+from config.vocabulary import PROBLEMS, File, Listed, Name, Problem, Section, Tag, Url
 
 Latency = Literal["1s", "10s", "any"]
 """How long a person would wait for an answer to begin."""
@@ -27,6 +27,9 @@ class NodeEntry(Section):
     """Where it answers; for an OpenAI-compatible server with its `/v1`."""
     kind: Literal["engine", "openai"] = "engine"
     """`engine`: another machine with Variet's engine. `openai`: any OpenAI-compatible server. Its key is the secret `node_NAME_key`."""
+    ca: File | None = None
+    """The certificate, in PEM, that vouches for an `https` address: an authority's or the machine's own; no other is trusted then. Absent:
+    those of this system."""
     model: str | None = None
     """For `openai`: the model's name there. Absent: the first that the server lists."""
     context: int = Field(default=8192, ge=512)

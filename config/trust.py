@@ -37,14 +37,22 @@ def trust_of(ca: Path | None) -> ssl.SSLContext | Literal[True]:
     return context
 
 
-def why_untrusted(url: str, error: Exception) -> str | None:
-    """What to tell a person whose client did not trust the certificate of `url`; None where that is not what went wrong."""
+def why_untrusted(url: str, error: BaseException | None, setting: str | None = None) -> str | None:
+    """What to tell a person whose client did not trust the certificate of `url`; None where that is not what went wrong.
+
+    Args:
+        url: what was asked.
+        error: what the client said.
+        setting: the key of `agent.toml` that names a certificate for this machine alone. None: it is asked with `--ca`, or is the agent's
+            own engine, for which `variet connect` keeps it.
+    """
     text = str(error)
     if _REFUSED not in text:
         return None
     if _WRONG_NAME in text:
         return f"The certificate of {url} is made out to another name or address. Ask by that one, or have it made out to this one."
-    return (
-        f"This machine does not trust the certificate of {url}. Name the file of the certificate that vouches for it with --ca FILE; "
-        "`variet connect` keeps it as engine.ca in agent.toml."
-    )
+    untrusted = f"This machine does not trust the certificate of {url}. Name the file of the certificate that vouches for it"
+    if setting is not None:
+        return f"{untrusted} as {setting} in agent.toml."
+    # Not just "connect": that makes another engine the agent's own.
+    return f"{untrusted} with --ca FILE; of the agent's own engine `variet connect URL --ca FILE` keeps it, as engine.ca in agent.toml."

@@ -93,6 +93,19 @@ class KeyInfo:
             raise TierNotAllowed(f"The key of {self.name} is limited to: {allowed}. Name one of them.", is_permanent=True)
 
 
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a model, as far as the queue goes by it."""
+
+    client: str | None = None
+    """Its key's name; None where no key was needed."""
+    priority: int = 0
+    passes_mode: bool = False
+    """A person asked with the words that pass gaming mode."""
+
+
+NOBODY = Asker()
+"""The null object: nobody in particular."""
 ANYBODY = KeyInfo("local")
 """The null object: an engine without keys, which only this machine can reach."""
 

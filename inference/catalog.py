@@ -64,6 +64,8 @@ class ModelSpec:
     """Why it cannot be run on this machine; None where it can."""
     warm: bool = True
     """Whether its conversations are kept over a swap."""
+    program: str | None = None
+    """What runs it, where the settings name that."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ def build_catalog(settings: EngineSettings, missing: Mapping[str, str] = ALL_INS
         CatalogRefused: a model that cannot be served as it is configured.
     """
     # 1.
-    models = {name: _spec(name, model, missing.get(model.runtime)) for name, model in settings.models.items()}
+    program = settings.runtimes.llama_server.binary
+    models = {name: _spec(name, model, missing.get(model.runtime), program) for name, model in settings.models.items()}
     if not models:
         raise CatalogRefused("engine.toml: [models] is empty; name at least one model")
     # 2.
@@ -173,7 +176,7 @@ def _known(models: Mapping[str, ModelSpec], name: str, key: str) -> ModelSpec:
     return models[name]
 
 
-def _spec(name: str, model: ModelSettings, unavailable: str | None) -> ModelSpec:
+def _spec(name: str, model: ModelSettings, unavailable: str | None, program: str | None) -> ModelSpec:
     for argument in model.extra_args:
         flag = argument.split("=", 1)[0]
         if flag in _OWNED_FLAGS:
@@ -204,4 +207,5 @@ def _spec(name: str, model: ModelSettings, unavailable: str | None) -> ModelSpec
         estimate_mib=model.estimate_mib,
         max_tools=BUILTIN_TOOLS if model.max_tools is None and model.path == BUILTIN_MODEL else model.max_tools,
         unavailable=unavailable,
+        program=program,
     )

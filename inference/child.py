@@ -73,12 +73,13 @@ class ChildExit:
 class ChildFailed(Exception):
     """The child could not be started, died, or fell silent. It has been ended when this is raised."""
 
-    def __init__(self, reason: Reason, exit_code: int | None, last_lines: tuple[str, ...]) -> None:
-        """`exit_code` is None when there was no process to have one."""
+    def __init__(self, reason: Reason, exit_code: int | None, last_lines: tuple[str, ...], program: str = "") -> None:
+        """`exit_code` is None when there was no process to have one, `program` empty where it is not to be named."""
         super().__init__(f"{reason} (exit code {exit_code})" + "".join(f"\n  {line}" for line in last_lines))
         self.reason: Reason = reason
         self.exit_code = exit_code
         self.last_lines = last_lines
+        self.program = program
 
 
 class _Rung(NamedTuple):
@@ -224,7 +225,7 @@ class Child:
     async def _failure(self) -> ChildFailed:
         exited = await self.wait_exited()
         reason = "stopped" if self._is_stopping else classify(exited.code, exited.last_lines)
-        return ChildFailed(reason, exited.code, exited.last_lines)
+        return ChildFailed(reason, exited.code, exited.last_lines, self._launch.program)
 
     async def _health_status(self) -> int | None:
         """The health path's status now; None when nobody answers."""

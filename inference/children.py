@@ -278,7 +278,9 @@ def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRef
         "port_in_use": "its port was taken",
         "not_started": "its program could not be started",
     }.get(error.reason, "its process ended")
-    code = "" if error.exit_code is None else f" (exit code {error.exit_code})"
+    # For no reason that is known it may be a build of the program that is too old, and the person may not know which one that was.
+    named = f"{error.program}, " if error.program and text == "its process ended" else ""
+    code = "" if error.exit_code is None else f" ({named}exit code {error.exit_code})"
     what = f"{text}{code}. {cards}" if cards else text + code
     return LoadFailed(
         spec.name,

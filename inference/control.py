@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 import anyio
@@ -12,7 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from inference.access import KeyInfo, key_of
+from inference.access import Asker, KeyInfo, key_of
 from inference.catalog import Served
 from inference.contract import (
     CONTRACT,
@@ -36,6 +36,7 @@ from inference.dashboard.routes import add_watching
 from inference.discretion import discreet, discreet_status
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
 from inference.files_there import FilesSeen, check_files
+from inference.incoming import passes_mode
 from inference.observatory import Observatory
 from inference.reload import Standing, nothing_stands
 from inference.supervisor import Supervisor
@@ -155,8 +156,7 @@ class _Routes:
 
         async def wait() -> None:
             nonlocal ended
-            by = key_of(request.scope).client
-            with self._supervisor.ticket(model, takes_lease=False, is_forced=asked.force, by=by) as ticket:
+            with self._supervisor.ticket(model, takes_lease=False, is_forced=asked.force, by=_asker(request)) as ticket:
                 await ticket.wait_granted()
                 ended = ticket.ended
 
@@ -172,7 +172,8 @@ class _Routes:
         if asked.model is None:
             key_of(request.scope).check_everything()
         model = None if asked.model is None else self._known(request, asked.model).spec.name
-        return UnloadAnswer(unloaded=await self._supervisor.unload(model))
+        unloaded = await self._supervisor.unload(model)
+        return UnloadAnswer(unloaded=unloaded, waiting=self._waited_for(unloaded))
 
     async def events(self, request: Request) -> StreamingResponse:
         """Swaps as they go on, the present state first."""
@@ -181,6 +182,12 @@ class _Routes:
     async def forget(self, session: str, request: Request) -> SessionForgotten:
         """Delete what is kept of a conversation; another client's of that name stays."""
         return SessionForgotten(deleted=await self._supervisor.warmth.forget(session_key(session, key_of(request.scope).id)))
+
+    def _waited_for(self, unloaded: Collection[str]) -> dict[str, int]:
+        """Who wants a model that is not there; one that was unloaded may be back for them already."""
+        models = [self._supervisor.status_of(name) for name in self._supervisor.catalog.models]
+        gone = [model for model in models if model.name in unloaded or model.state != "ready"]
+        return {model.name: count for model in gone if (count := model.waiting + model.in_flight)}
 
     async def _named(self, request: Request, name: str) -> str:
         """The physical model behind a name that the request's key allows, which can be loaded."""
@@ -193,7 +200,7 @@ class _Routes:
         return self._supervisor.catalog.resolve(name)
 
     async def _want(self, request: Request, model: str, *, is_forced: bool) -> SwitchAnswer:
-        ticket = await self._supervisor.want(model, is_forced=is_forced, by=key_of(request.scope).client)
+        ticket = await self._supervisor.want(model, is_forced=is_forced, by=_asker(request))
         if ticket.verdict is not None:
             raise ticket.verdict
         return self._switched(request, model, ticket.ended)
@@ -211,6 +218,10 @@ class _Routes:
                 yield event_frame(SWAP_EVENT, discreet(swap, key))
             async for progress in listener.frames(KEEP_ALIVE_S):
                 yield KEEP_ALIVE if progress is None else event_frame(SWAP_EVENT, discreet(progress, key))
+
+
+def _asker(request: Request) -> Asker:
+    return Asker(key_of(request.scope).client, passes_mode=passes_mode(request.scope["headers"]))
 
 
 async def _while_connected(request: Request, work: Callable[[], Awaitable[None]]) -> None:

@@ -24,11 +24,12 @@ class Draft:
         self.waiters = list(state.waiters)
         self.stop_by = state.stop_by
         self.retired = dict(state.retired)
+        self.is_gaming = state.is_gaming
         self.effects: list[Effect] = []
 
     def freeze(self) -> State:
         """The state after."""
-        return State(self.policy, self.models, tuple(self.waiters), self.stop_by, self.retired)
+        return State(self.policy, self.models, tuple(self.waiters), self.stop_by, self.retired, self.is_gaming)
 
     @property
     def is_in_transit(self) -> bool:

@@ -197,6 +197,6 @@ class KeyFileRefused(SetupRefused):
 
 REFUSALS: dict[str, type[EngineError]] = {
     error.code: error
-    for error in (ModelNotFound, QueueFull, WaitExpired, EngineStopping, RequestEnded, ModelFailed, OutOfMemory, UpstreamDied)
+    for error in (ModelNotFound, QueueFull, WaitExpired, EngineStopping, RequestEnded, GamingMode, ModelFailed, OutOfMemory, UpstreamDied)
 }
 """The error for each code that the scheduler, which knows no exceptions, refuses with."""

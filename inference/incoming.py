@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from config.vocabulary import is_table
-from inference.contract import EVENTS, EVENTS_LOADING, SESSION, WAIT
+from inference.contract import EVENTS, EVENTS_LOADING, FORCE, SESSION, WAIT
 from inference.errors import BodyTooLarge, InvalidRequest
 
 Message = MutableMapping[str, Any]
@@ -130,6 +130,11 @@ async def read_body(headers: RawHeaders, receive: Receive, max_bytes: int) -> by
 def header(headers: RawHeaders, name: bytes) -> str | None:
     """The first header of that (lower-case) name."""
     return next((value.decode("latin-1") for key, value in headers if key == name), None)
+
+
+def passes_mode(headers: RawHeaders) -> bool:
+    """Whether a person asked with the words that pass gaming mode."""
+    return (header(headers, FORCE.lower().encode()) or "").lower() == "true"
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.file_lock import try_lock
 from config.whole_file import write_whole
 from inference.access import KeyInfo
 from inference.errors import KeyFileRefused
@@ -22,6 +24,8 @@ KEY_FILE = "engine.keys"
 """Its name in the home's folder of settings."""
 KEY_PREFIX = "vk"
 """Makes a leaked key recognisable to scanners and to people."""
+LOCK_BOUND_S = 5.0
+"""Another command changes the file for milliseconds; one that takes longer has hung."""
 LEAST_PRIORITY, HIGHEST_PRIORITY = -100, 100
 _ID_BYTES = 4
 _KEY_BYTES = 32
@@ -78,13 +82,18 @@ class Keys:
         return stored.info if stored is not None and is_same else None
 
 
-def load_keys(path: Path) -> Keys:
+def load_keys(path: Path, parent: StoredKey | None = None) -> Keys:
     """Read the key file; a missing one holds no keys.
+
+    Args:
+        path: the key file.
+        parent: the key of who started us. It opens where a key is needed, and does not by itself make one needed.
 
     Raises:
         KeyFileRefused: others can read it, or a line makes no sense.
     """
-    return Keys(_read(path))
+    stored = _read(path)
+    return Keys([*stored, parent] if stored and parent is not None else stored)
 
 
 def add_key(path: Path, name: str, *, tiers: tuple[str, ...] | None = None, is_read_only: bool = False, priority: int = 0) -> str:
@@ -103,19 +112,19 @@ def add_key(path: Path, name: str, *, tiers: tuple[str, ...] | None = None, is_r
     Raises:
         KeyFileRefused: the name is taken or impossible, or the file is refused.
     """
-    stored = _read(path)
-    if any(each.name == name for each in stored):
-        raise KeyFileRefused(f"There is already a key for {name!r} in {path}.")
-    key_id = secrets.token_hex(_ID_BYTES)
-    while any(each.id == key_id for each in stored):
+    with _changing(path) as stored:
+        if any(each.name == name for each in stored):
+            raise KeyFileRefused(f"There is already a key for {name!r} in {path}.")
         key_id = secrets.token_hex(_ID_BYTES)
-    key = f"{KEY_PREFIX}_{key_id}_{secrets.token_hex(_KEY_BYTES)}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    try:
-        new = StoredKey(name=name, id=key_id, sha256=digest, tiers=tiers, read_only=is_read_only, priority=priority)
-    except ValidationError as error:
-        raise KeyFileRefused(f"{name!r} is no name for a client: use letters, digits, '.', '_' and '-'.") from error
-    _write(path, [*stored, new])
+        while any(each.id == key_id for each in stored):
+            key_id = secrets.token_hex(_ID_BYTES)
+        key = f"{KEY_PREFIX}_{key_id}_{secrets.token_hex(_KEY_BYTES)}"
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        try:
+            new = StoredKey(name=name, id=key_id, sha256=digest, tiers=tiers, read_only=is_read_only, priority=priority)
+        except ValidationError as error:
+            raise KeyFileRefused(f"{name!r} is no name for a client: use letters, digits, '.', '_' and '-'.") from error
+        _write(path, [*stored, new])
     return key
 
 
@@ -125,12 +134,29 @@ def remove_key(path: Path, name: str) -> None:
     Raises:
         KeyFileRefused: there is none of that name, or the file is refused.
     """
-    stored = _read(path)
-    kept = [each for each in stored if each.name != name]
-    if len(kept) == len(stored):
-        names = ", ".join(each.name for each in stored) or "none"
-        raise KeyFileRefused(f"There is no key for {name!r} in {path}. There are: {names}.")
-    _write(path, kept)
+    with _changing(path) as stored:
+        kept = [each for each in stored if each.name != name]
+        if len(kept) == len(stored):
+            names = ", ".join(each.name for each in stored) or "none"
+            raise KeyFileRefused(f"There is no key for {name!r} in {path}. There are: {names}.")
+        _write(path, kept)
+
+
+@contextmanager
+def _changing(path: Path) -> Generator[list[StoredKey]]:
+    """The keys that are there, while nobody else can change them: of two commands at once neither undoes what the other did.
+
+    Raises:
+        KeyFileRefused: somebody else has the file for too long, or it is refused.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with try_lock(path.with_name(f"{path.name}.lock"), timeout_s=LOCK_BOUND_S) as is_ours:
+            if not is_ours:
+                raise KeyFileRefused(f"Another program has been changing {path} for {LOCK_BOUND_S:g} s. End it, then try again.")
+            yield _read(path)
+    except OSError as error:
+        raise KeyFileRefused(f"{path} cannot be changed: {error.strerror}. Nothing was changed.") from error
 
 
 def _read(path: Path) -> list[StoredKey]:
@@ -166,5 +192,4 @@ def _parse(path: Path, number: int, line: str, before: list[StoredKey]) -> Store
 
 def _write(path: Path, stored: list[StoredKey]) -> None:
     text = "".join(f"{key.model_dump_json(exclude_defaults=True)}\n" for key in stored)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)

@@ -9,6 +9,7 @@ from typing import Any
 from inference.cards.card import Card
 from inference.catalog import ModelSpec
 from inference.estimate import estimate_mib
+from inference.identity import identity
 from inference.kept import KeptFile
 from inference.model_files import files_of
 from inference.residency import Memory, Taken, share
@@ -58,8 +59,8 @@ class MemoryBook:
             What it took; None where neither says.
         """
         found = dict(held_mib) or gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
-        if found is not None and self._measured.get(spec.name) != (_identity(spec), found):
-            self._measured[spec.name] = (_identity(spec), found)
+        if found is not None and self._measured.get(spec.name) != (identity(spec), found):
+            self._measured[spec.name] = (identity(spec), found)
             self._kept.write(lambda: dict(self._measured))
         return found
 
@@ -70,7 +71,7 @@ class MemoryBook:
 
     def _taken(self, spec: ModelSpec) -> Taken | None:
         command, taken = self._measured.get(spec.name, ("", 0))
-        return taken if command == _identity(spec) else None
+        return taken if command == identity(spec) else None
 
     def _need_mib(self, spec: ModelSpec) -> int | None:
         try:
@@ -88,12 +89,6 @@ class MemoryBook:
 
 def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
     return sorted({gpu for spec in specs for gpu in spec.gpus or ()}) or [0]
-
-
-def _identity(spec: ModelSpec) -> str:
-    files = (str(spec.path), str(spec.mmproj), str(spec.draft))
-    cache = (spec.context, spec.slots, spec.cache_type_k, spec.cache_type_v)
-    return repr((files, cache, spec.n_gpu_layers, spec.n_cpu_moe, spec.gpus, spec.tensor_split, spec.extra_args))
 
 
 def _tail(path: Path) -> list[str]:

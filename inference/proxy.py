@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from inference.access import KeyInfo, key_of
+from inference.access import Asker, KeyInfo, key_of
 from inference.activity.finished import Observer, observe_nothing
 from inference.activity.watch import Watch
 from inference.answer import Answer
@@ -25,7 +25,7 @@ from inference.discretion import discreet
 from inference.errors import EngineError, UpstreamDied
 from inference.files_there import check_files
 from inference.hang import Pulse, guarded
-from inference.incoming import STRAIGHT, ClientGone, Incoming, Receive, Scope, Send, read
+from inference.incoming import STRAIGHT, ClientGone, Incoming, Receive, Scope, Send, passes_mode, read
 from inference.outgoing import Request
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
@@ -140,9 +140,8 @@ class Proxy:
         return self._supervisor.ticket(
             asked.spec.name,
             wait_s=incoming.wait_s,
-            priority=asked.key.priority,
             is_fail_fast=incoming.is_fail_fast,
-            by=asked.key.client,
+            by=Asker(asked.key.client, asked.key.priority, passes_mode(incoming.headers)),
         )
 
     def _served(self, incoming: Incoming, key: KeyInfo) -> Served:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inference.contract import FORCE
+
 UNLOADED = "the model was unloaded"
 """Why a model goes that a person or a program asked to be gone, where nothing else is said."""
+GAMING = (
+    f"This machine is in gaming mode and takes only forced requests ({FORCE}: true). Its owner ends that with: variet engine mode NORMAL"
+)
+"""To whoever asks, or still waits, while the machine is lent to a game, and has not forced it."""
 AT_ONCE_S = 0.05
 """Less is no wait that a person would speak of."""
 

@@ -24,7 +24,7 @@ from inference.catalog import Catalog, build_catalog
 from inference.contract import ReloadAnswer
 from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
 from inference.gate import Gate
-from inference.keys import load_keys
+from inference.keys import StoredKey, load_keys
 from inference.watched_file import FileWatch
 
 KEYS_POLL_S = 0.25
@@ -151,10 +151,10 @@ class Reloader:
         _LOG.warning("new settings: %s", "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items()) or "nothing is different")
 
 
-async def take_keys(path: Path, gate: Gate) -> None:
+async def take_keys(path: Path, gate: Gate, parent: StoredKey | None = None) -> None:
     """Take on the keys that the file holds now: one that is gone stops at once. An unusable file is logged and changes nothing."""
     try:
-        gate.replace(await anyio.to_thread.run_sync(load_keys, path))
+        gate.replace(await anyio.to_thread.run_sync(load_keys, path, parent))
     except KeyFileRefused as error:
         _LOG.error("The keys stay as they were. %s", error.message)
 

@@ -83,6 +83,8 @@ class Waiter:
     """It has been refused at once, and only stands for the wish that its model be loaded."""
     by: str | None = None
     """Its client, by the key's name."""
+    passes_mode: bool = False
+    """A person asked for it with the words that pass gaming mode."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class State:
     """The engine is stopping; at this time what still runs is ended."""
     retired: Mapping[str, ModelSpec] = field(default_factory=dict[str, ModelSpec])
     """Processes of an earlier policy, with the specs that they were started with: no new grants, and once idle they go."""
+    is_gaming: bool = False
+    """The machine is lent to a game: nobody waits who does not pass that."""
 
 
 def initial(policy: Policy, load_s: Mapping[str, float] | None = None) -> State:
@@ -118,6 +122,7 @@ class Arrived:
     """Whether it is refused where its model is not there; None: as the model's queue policy says."""
     by: str | None = None
     """Its client, by the key's name."""
+    passes_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,60 +169,59 @@ class GpusLent:
 
 
 @dataclass(frozen=True)
+class ModeChanged:
+    is_gaming: bool
+
+
+@dataclass(frozen=True)
 class Ticked:
     """`wake_at` has come."""
 
 
 @dataclass(frozen=True)
-class Saved:
+class _News:
+    """Of one child: of which model, and which start of it."""
+
     model: str
     generation: int
+
+
+class Saved(_News):
+    pass
+
+
+class Stopped(_News):
+    pass
+
+
+class MemoryReturned(_News):
+    pass
+
+
+class Loaded(_News):
+    pass
+
+
+class Restored(_News):
+    pass
 
 
 @dataclass(frozen=True)
-class Stopped:
-    model: str
-    generation: int
-
-
-@dataclass(frozen=True)
-class MemoryReturned:
-    model: str
-    generation: int
-
-
-@dataclass(frozen=True)
-class Loaded:
-    model: str
-    generation: int
-
-
-@dataclass(frozen=True)
-class Restored:
-    model: str
-    generation: int
-
-
-@dataclass(frozen=True)
-class LoadFailed:
-    model: str
-    generation: int
+class LoadFailed(_News):
     why: str
     is_out_of_memory: bool = False
     is_final: bool = False
 
 
 @dataclass(frozen=True)
-class Exited:
+class Exited(_News):
     """A child that was ready is gone without having been asked to go."""
 
-    model: str
-    generation: int
     why: str
 
 
 ChildEvent = Saved | Stopped | MemoryReturned | Loaded | Restored | LoadFailed | Exited
-Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | MemoryLearned | GpusLent | Ticked | ChildEvent
+Event = Arrived | Left | UnloadAsked | ShutdownAsked | Reconfigured | MemoryLearned | GpusLent | ModeChanged | Ticked | ChildEvent
 
 # --- effects ----------------------------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from inference.draft import Draft
 from inference.granting import end_overlong, grant, rivals
 from inference.news import advance, fail, given_up_text
 from inference.ranking import expected_wait_s
-from inference.reasons import UNLOADED, Reason, asked_text
+from inference.reasons import GAMING, UNLOADED, Reason, asked_text
 from inference.retirement import removed_text, retire, take_over
 from inference.schedule import (
     Arrived,
@@ -26,6 +26,7 @@ from inference.schedule import (
     LoadFailed,
     MemoryLearned,
     MemoryReturned,
+    ModeChanged,
     Reconfigured,
     Restored,
     Saved,
@@ -49,11 +50,13 @@ def step(state: State, event: Event, now: float) -> Step:
     """Decide what one event causes.
 
     First the event itself:
-      1. Arrived: refused while the engine stops, or while its model is given up (a person's load or switch tries again); else it joins the
-         queue. A forced one ends the requests of the models that must go, and sends those away at once.
+      1. Arrived: refused while the engine stops, while a game is played that it does not pass, or while its model is given up (a person's
+         load or switch tries again); else it joins the queue. A forced one ends the requests of the models that must go, and sends those
+         away at once.
       2. Left: its lease is returned, or its place in the queue.
       3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end. Reconfigured: the new policy holds from now
-         on; what it replaces or drops gets no new grants, and what it keeps does not notice.
+         on; what it replaces or drops gets no new grants, and what it keeps does not notice. ModeChanged: a game that begins sends away who
+         waits and does not pass it, and what loads for them; what runs goes on.
       4. A child's news moves its model one phase on. News of an earlier start, or of a phase that is past, is ignored.
 
     Then what follows from the new state, in this order:
@@ -66,7 +69,7 @@ def step(state: State, event: Event, now: float) -> Step:
       9. Swap, one at a time: a load that nobody waits for any more makes way; the forced waiter's model, else that of the first in line, is
          started where it fits. Where others must go first they are stopped once they are idle and may go (`swapping`); it is planned again
          when they are gone.
-     10. Revive: a model that died while nobody wants another is started again after its back-off.
+     10. Revive: a model that died while nobody wants another is started again after its back-off, in a game once that is over.
      11. Rest: what has been idle for as long as the operator says is unloaded.
     """
     draft = Draft(state, now)
@@ -101,7 +104,7 @@ def _take(draft: Draft, event: Event) -> None:
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
         case Reconfigured():
             take_over(draft, event)
-        case MemoryLearned() | GpusLent():
+        case MemoryLearned() | GpusLent() | ModeChanged():
             _learn(draft, event)
         case Ticked():
             pass
@@ -116,6 +119,9 @@ def _take(draft: Draft, event: Event) -> None:
 def _arrive(draft: Draft, event: Arrived) -> None:
     if draft.stop_by is not None:
         draft.refuse(event.request, "engine_stopping", "The engine is stopping.", retry_after_s=RETRY_STOPPING_S)
+        return
+    if draft.is_gaming and not event.passes_mode:
+        draft.refuse(event.request, "gaming_mode", GAMING, is_permanent=True)
         return
     if event.model not in draft.policy.specs:
         draft.refuse(event.request, "model_not_found", removed_text(event.model), is_permanent=True)
@@ -137,14 +143,28 @@ def _arrive(draft: Draft, event: Arrived) -> None:
             draft.make_room(names, event.model, Reason(asked_text(is_forced=True), event.by))
 
 
-def _learn(draft: Draft, event: MemoryLearned | GpusLent) -> None:
+def _learn(draft: Draft, event: MemoryLearned | GpusLent | ModeChanged) -> None:
     memory = draft.policy.memory
     match event:
+        case ModeChanged(is_gaming):
+            _lend(draft, is_gaming=is_gaming)
         case MemoryLearned(measured_mib):
             memory = replace(memory, measured_mib={**memory.measured_mib, **measured_mib})
         case GpusLent(lent_mib):
             memory = replace(memory, lent_mib=lent_mib)
     draft.policy = replace(draft.policy, memory=memory)
+
+
+def _lend(draft: Draft, *, is_gaming: bool) -> None:
+    """Whoever waits was let in before the game: to serve him now would load models in the middle of it."""
+    if is_gaming and not draft.is_gaming:
+        for waiter in [waiter for waiter in draft.waiters if not waiter.passes_mode]:
+            draft.refuse(waiter.id, "gaming_mode", GAMING, is_permanent=True)
+        forced = {waiter.model for waiter in draft.waiters}
+        for model in list(draft.models.values()):
+            if model.phase in ("starting", "restoring") and model.name not in forced:
+                draft.cut(model.name, "a game began while it loaded", by=None)
+    draft.is_gaming = is_gaming
 
 
 def _waiter(draft: Draft, event: Arrived) -> Waiter:
@@ -164,6 +184,7 @@ def _waiter(draft: Draft, event: Arrived) -> Waiter:
         event.priority,
         is_fail_fast,
         by=event.by,
+        passes_mode=event.passes_mode,
     )
 
 
@@ -226,9 +247,8 @@ def _wish(draft: Draft, waiter: Waiter) -> None:
     """Have the model of a request that failed fast loaded all the same, so that it finds it when it comes again."""
     if not any(other.model == waiter.model for other in draft.waiters):
         deadline = draft.now + draft.policy.max_wait_s
-        draft.waiters.append(
-            Waiter(f"{waiter.id}/load", waiter.model, draft.now, deadline, False, False, waiter.priority, is_answered=True, by=waiter.by)
-        )
+        wish = replace(waiter, id=f"{waiter.id}/load", arrived_at=draft.now, deadline=deadline, is_fail_fast=False, is_answered=True)
+        draft.waiters.append(replace(wish, takes_lease=False, is_forced=False))
 
 
 def _unload(draft: Draft) -> None:

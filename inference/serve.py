@@ -38,6 +38,7 @@ from inference.memory import MemoryBook
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
+from inference.parent_key import take_parent_key
 from inference.policy import Policy
 from inference.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
@@ -83,7 +84,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     sweep_parts(home.prepare().state_dir)
     origin = origin or Origin(home)
     key_watch = FileWatch(home.config_dir / KEY_FILE)
-    keys = load_keys(key_watch.path)
+    parent = take_parent_key(os.environ) if manners.is_leashed else None
+    keys = load_keys(key_watch.path, parent)
     catalog = build_catalog(settings, missing_runtimes(settings.runtimes.llama_server.binary))
     look = open_cards()
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None, look=look)
@@ -119,7 +121,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 gate = gate_of(settings.server, keys)
 
                 async def apply(new: EngineSettings, catalog: Catalog, replaced: frozenset[str]) -> None:
-                    await take_keys(key_watch.path, gate)
+                    await take_keys(key_watch.path, gate, parent)
                     # What may fail comes first, so that nothing is half taken on.
                     memory = await anyio.to_thread.run_sync(memory_of, new, catalog.models)
                     launcher.adopt(new)
@@ -129,12 +131,11 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                 engine = Engine(gate, supervisor, proxy, version, mode)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)
-                    tasks.start_soon(partial(key_watch.run, partial(take_keys, key_watch.path, gate), every_s=KEYS_POLL_S))
+                    tasks.start_soon(partial(key_watch.run, partial(take_keys, key_watch.path, gate, parent), every_s=KEYS_POLL_S))
                     tasks.start_soon(ReadAhead(supervisor).run)
                     if settings.mode.yield_mib is not None:
                         tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
-                    if settings.mode.unload:
-                        tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s)
+                    tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s if settings.mode.unload else None)
                     await _run(engine, supervisor, front, manners, _Watched(version, observatory, reloader, settings.server.max_body_mib))
                     tasks.cancel_scope.cancel()
 

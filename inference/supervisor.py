@@ -17,6 +17,7 @@ import anyio
 import anyio.abc
 
 from inference import schedule, views
+from inference.access import NOBODY, Asker
 from inference.announcing import Announcer
 from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import Catalog
@@ -38,6 +39,7 @@ from inference.schedule import (
     GpusLent,
     Grant,
     Left,
+    ModeChanged,
     Reconfigured,
     Refuse,
     RestoreWarmth,
@@ -93,26 +95,25 @@ class Supervisor:
         wait_s: float | None = None,
         takes_lease: bool = True,
         is_forced: bool = False,
-        priority: int = 0,
         is_fail_fast: bool | None = None,
-        by: str | None = None,
+        by: Asker = NOBODY,
     ) -> Iterator[Ticket]:
         """Queue for a model; whatever happens to the caller, place and lease are given back at the end of the context."""
         ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
         self._tickets[ticket.id] = ticket
-        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced, priority, is_fail_fast, by))
+        self._post(Arrived(ticket.id, model, wait_s, takes_lease, is_forced, by.priority, is_fail_fast, by.client, by.passes_mode))
         try:
             yield ticket
         finally:
             del self._tickets[ticket.id]
             self._post(Left(ticket.id))
 
-    async def want(self, model: str, *, is_forced: bool = False, by: str | None = None) -> Ticket:
+    async def want(self, model: str, *, is_forced: bool = False, by: Asker = NOBODY) -> Ticket:
         """Ask for a model to be loaded, and wait only until that has been decided."""
         ticket = Ticket(f"req-{secrets.token_hex(6)}", model)
         self._tickets[ticket.id] = ticket
         try:
-            self._post(Arrived(ticket.id, model, takes_lease=False, is_forced=is_forced, by=by))
+            self._post(Arrived(ticket.id, model, None, False, is_forced, by.priority, None, by.client, by.passes_mode))
             await self._until_decided()
         finally:
             del self._tickets[ticket.id]
@@ -145,6 +146,10 @@ class Supervisor:
         """From now on these GPUs are other programs', which take so much of each, and models keep away."""
         self._post(GpusLent(lent_mib))
 
+    def change_mode(self, *, is_gaming: bool) -> None:
+        """From now on the machine is lent to a game, or no more."""
+        self._post(ModeChanged(is_gaming))
+
     async def condemn(self, model: str, port: int, why: str) -> None:
         """End a process that is there and does not do its work; it is started again by the rules of a death."""
         for ticket in self._tickets.values():
@@ -167,6 +172,10 @@ class Supervisor:
     @property
     def is_stopping(self) -> bool:
         return self._state.stop_by is not None
+
+    @property
+    def is_gaming(self) -> bool:
+        return self._state.is_gaming
 
     @property
     def loaded(self) -> tuple[str, ...]:

@@ -58,8 +58,8 @@ def swap(draft: Draft) -> None:
 
 
 def revive(draft: Draft) -> None:
-    """Bring back what died, after its back-off, where nobody else has taken its place."""
-    if draft.is_in_transit:
+    """Bring back what died, after its back-off, where nobody else has taken its place; not in the middle of a game."""
+    if draft.is_in_transit or draft.is_gaming:
         return
     for model in list(draft.models.values()):
         if not model.is_missed or model.phase != "unloaded" or model.not_before > draft.now:

@@ -21,6 +21,7 @@ from inference.contract import (
     SwapProgress,
     SwapReason,
 )
+from inference.identity import fingerprint
 from inference.ranking import expected_wait_s, in_line
 from inference.residency import lent_of, lent_text
 from inference.schedule import Model, Phase, State, Waiter
@@ -79,7 +80,17 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
         obstacle=_obstacle(state, model),
         reason=_reason(model),
         gone=model.gone,
+        gpu_mib=_gpu_mib(state, name),
     )
+
+
+def _gpu_mib(state: State, name: str) -> int | None:
+    taken = state.policy.memory.measured_mib.get(name)
+    if taken is None:
+        # Cards that it may not see it takes nothing of, whether anything tells of that or not.
+        spec = state.policy.specs.get(name)
+        return 0 if spec is not None and spec.gpus == () else None
+    return taken if isinstance(taken, int) else sum(taken.values())
 
 
 def _reason(model: Model) -> SwapReason | None:
@@ -138,7 +149,10 @@ def _queued(state: State, waiter: Waiter, position: int, now: float) -> QueuedRe
 def served_models(
     catalog: Catalog, state: State, rates: Mapping[str, ModelRates] = UNMEASURED, loads: Mapping[str, int] = NO_LOADS
 ) -> ServedModels:
-    """`/v1/models`: every name, loaded or not, with the rates that were measured of its model and how often that was loaded."""
+    """`/v1/models`: every name, loaded or not, with what was measured of its model and how often that was loaded.
+
+    `rates` are by fingerprint: those of a model that is started otherwise now are not its own.
+    """
     return ServedModels(
         data=tuple(
             ServedModel(
@@ -153,7 +167,8 @@ def served_models(
                     loads=loads.get(served.spec.name, 0),
                     available=(reason := _unavailable(state, served.spec)) is None,
                     reason=reason,
-                    rates=rates.get(served.spec.name),
+                    rates=rates.get(fingerprint(served.spec)),
+                    fingerprint=fingerprint(served.spec),
                 ),
             )
             for name, served in catalog.served.items()

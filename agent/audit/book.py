@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.audit.chain import START, Entry, Verdict, entry_of, line_of, read_book
+from agent.audit.chain import START, AsEntry, Entry, Verdict, entry_of, line_of, read_book
 from agent.events import Event, ToolFinished
 
 BOOK_FILE = "audit.jsonl"
@@ -36,8 +36,14 @@ class Book:
         self._n, self._prev = (last.n, last.hash) if last else (0, START)
         self._must_sync = False
 
-    def write(self, session: str, events: Iterable[Event], *, at: str) -> None:
+    def write(self, session: str, events: Iterable[Event], *, at: str, as_entry: AsEntry = entry_of) -> None:
         """Add what the book holds of these events, and wait until it is on the disk; where a call has only ended, `sync` waits.
+
+        Args:
+            session: whose they are.
+            events: in their order.
+            at: now.
+            as_entry: makes an event a line.
 
         Raises:
             OSError: it could not be written; nothing may be done on it.
@@ -45,7 +51,7 @@ class Book:
         lines, must_wait = list[bytes](), False
         n, prev = self._n, self._prev
         for event in events:
-            entry = entry_of(session, event, n=n + 1, at=at, prev=prev)
+            entry = as_entry(session, event, n=n + 1, at=at, prev=prev)
             if entry is not None:
                 lines.append(line_of(entry))
                 n, prev = entry.n, entry.hash

@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted
 from agent.held_events import ToolHeld, ToolTakenBack
 
-What = Literal["decided", "asked", "answered", "held", "taken back", "started", "finished"]
+What = Literal["decided", "asked", "answered", "held", "taken back", "started", "finished", "copied"]
+COPIED: What = "copied"
+"""What a line says whose event a copy of a conversation took over: it is in the book as the copy's, and was not done again."""
 START = "0" * 64
 """What the first line is bound to."""
 SESSION_CHARS = 16
@@ -36,7 +38,7 @@ class Entry:
     """Empty for an answer: it names an approval by its digest alone."""
     tool_class: str
     word: str
-    """The verdict, the answer, or how it ended."""
+    """The verdict, the answer, or how it ended; of what was copied, what it was."""
     session: str
     """Half a hash of the session's id: the same for all its lines."""
     digest: str
@@ -89,15 +91,28 @@ def digest_of(session: str, event: Event) -> str:
     return hashlib.sha256(f"{session}\n{body}".encode()).hexdigest()
 
 
+class AsEntry(Protocol):
+    """Makes an event a line."""
+
+    def __call__(self, session: str, event: Event, *, n: int, at: str, prev: str) -> Entry | None: ...
+
+
 def entry_of(session: str, event: Event, *, n: int, at: str, prev: str) -> Entry | None:
     """The line for an event; None for one that the book does not hold."""
     said = _said(event)
+    return _entry(said, session, event, n=n, at=at, prev=prev) if said is not None else None
+
+
+def copied_entry_of(session: str, event: Event, *, n: int, at: str, prev: str) -> Entry | None:
+    """The line for an event that a copy of a conversation took over; None for one that the book does not hold."""
+    said = _said(event)
     if said is None:
         return None
-    what, tool, tool_class, word = said
-    fields: dict[str, Any] = dict(
-        zip(FIELDS, (n, at, what, tool, tool_class, word, session_mark(session), digest_of(session, event), prev), strict=True)
-    )
+    return _entry(said._replace(what=COPIED, word=said.what), session, event, n=n, at=at, prev=prev)
+
+
+def _entry(said: _Said, session: str, event: Event, *, n: int, at: str, prev: str) -> Entry:
+    fields: dict[str, Any] = dict(zip(FIELDS, (n, at, *said, session_mark(session), digest_of(session, event), prev), strict=True))
     return Entry(**fields, hash=_hash(fields))
 
 
@@ -156,22 +171,31 @@ def _misplaced(place: int, n: int, expected: int) -> str:
     return f"line {place} holds entry {n}: it was moved or put in again"
 
 
-def _said(event: Event) -> tuple[What, str, str, str] | None:
+class _Said(NamedTuple):
+    """What a line says in words."""
+
+    what: What
+    tool: str = ""
+    tool_class: str = ""
+    word: str = ""
+
+
+def _said(event: Event) -> _Said | None:
     match event:
         case CallDecided():
-            return "decided", event.name, event.tool_class, event.verdict
+            return _Said("decided", event.name, event.tool_class, event.verdict)
         case ApprovalNeeded():
-            return "asked", event.name, event.tool_class, ""
+            return _Said("asked", event.name, event.tool_class)
         case ApprovalAnswered():
-            return "answered", "", "", event.outcome
+            return _Said("answered", word=event.outcome)
         case ToolHeld():
-            return "held", event.name, "", ""
+            return _Said("held", event.name)
         case ToolTakenBack():
-            return "taken back", "", "", ""
+            return _Said("taken back")
         case ToolStarted():
-            return "started", event.name, "", ""
+            return _Said("started", event.name)
         case ToolFinished():
-            return "finished", event.name, "", "ok" if event.ok else event.decision
+            return _Said("finished", event.name, word="ok" if event.ok else event.decision)
         case _:
             return None
 

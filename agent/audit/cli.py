@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from agent.audit.book import BOOK_FILE, look_at
-from agent.audit.chain import Entry, Fault, missing_from, session_mark
+from agent.audit.chain import COPIED, Entry, Fault, missing_from, session_mark
 from agent.audit.stored import stored_events
 from agent.errors import AgentError
 from config.paths import Home
@@ -78,16 +78,21 @@ def _tell(entries: int, head: str, faults: list[Fault], *, is_torn: bool) -> Non
 @click.option("--last", type=click.IntRange(min=1), help="Only so many, the newest.")
 @click.option("--session", help="Only those of this conversation, by its id.")
 @click.option("--tool", help="Only those of this tool.")
+@click.option("--copied", "with_copied", is_flag=True, help="Also what copies of conversations (/undo, /fork) took over.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def list_entries(last: int | None, session: str | None, tool: str | None, *, as_json: bool) -> None:
-    """Show what was decided, asked and done, oldest first."""
+def list_entries(last: int | None, session: str | None, tool: str | None, *, with_copied: bool, as_json: bool) -> None:
+    """Show what was decided, asked and done, oldest first.
+
+    A copy of a conversation does nothing again, so its lines are shown only where --copied asks for them.
+    """
     try:
         entries = look_at(Home.find().state_dir / BOOK_FILE).entries
     except OSError as error:
         click.echo(f"variet audit: {error}", err=True)
         sys.exit(FAILED)
     mark = session_mark(session) if session else None
-    shown = [each for each in entries if (mark is None or each.session == mark) and (tool is None or each.tool == tool)]
+    known = [each for each in entries if with_copied or each.what != COPIED]
+    shown = [each for each in known if (mark is None or each.session == mark) and (tool is None or each.tool == tool)]
     shown = shown[-last:] if last else shown
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in shown]))

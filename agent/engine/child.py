@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +17,12 @@ from typing import Protocol
 
 import anyio
 import anyio.to_thread
+from pydantic import SecretStr
 
 from agent.errors import AgentError
 from agent.launch import VARIET, end_group, last_lines, spawn_leashed
 from config.paths import Home
+from inference.contract.leash import PARENT_KEY
 
 LISTEN_BOUND_S = 60.0
 """From start to listening; it takes one to two seconds, and ten times that on a machine that is busy with other things."""
@@ -42,6 +45,11 @@ class EngineDied(AgentError):
 class EngineLink(Protocol):
     """An engine that answers at one address for as long as the service lives."""
 
+    @property
+    def own_key(self) -> SecretStr | None:
+        """The key that we gave it; None for one that is not ours."""
+        ...
+
     async def url(self) -> str:
         """Where it answers."""
         ...
@@ -59,6 +67,7 @@ class ConfiguredEngine:
     """Machine A, or anything else that answers at an address; not ours to start or stop."""
 
     def __init__(self, url: str) -> None:
+        self.own_key = None
         self._url = url
 
     async def url(self) -> str:
@@ -78,6 +87,8 @@ class EmbeddedEngine:
     def __init__(
         self, home: Home, *, command: Sequence[str] = (*VARIET, "engine", "serve"), clock: Callable[[], float] = time.monotonic
     ) -> None:
+        # Its clients may need keys, and it is to need none of those to let us in.
+        self.own_key = SecretStr(f"vk_{secrets.token_hex(4)}_{secrets.token_hex(32)}")
         self._home = home
         self._command = command
         self._clock = clock
@@ -95,7 +106,8 @@ class EmbeddedEngine:
             raise EngineDied(f"The embedded engine died {MAX_STARTS} times within {STARTS_WINDOW_S:.0f} s.", self._log)
         self._port_file.unlink(missing_ok=True)
         argv = [*self._command, "--port", str(self._port), "--port-file", str(self._port_file), "--leashed"]
-        self._process = spawn_leashed(argv, environment=self._home.environment(), log=self._log)
+        environment = {**self._home.environment(), PARENT_KEY: self.own_key.get_secret_value()}
+        self._process = spawn_leashed(argv, environment=environment, log=self._log)
 
     async def url(self) -> str:
         """Where it answers, once it listens."""

@@ -9,11 +9,10 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from agent.engine.key import REFUSED, EngineKey
+from agent.engine.key import REFUSED, UNKNOWN_KEY, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
-from config.trust import why_untrusted
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import WAIT
 from inference.contract.mode import Mode, ModeStatus
@@ -198,7 +197,9 @@ class EngineClient:
         try:
             if response.status_code == 200:
                 return kind.model_validate_json(response.content)
-            raise ModelFailed(ErrorEnvelope.model_validate_json(response.content).error.message)
+            said = ErrorEnvelope.model_validate_json(response.content).error
+            was_shown = bool(self._key.headers)
+            raise ModelFailed(self._key.whose.refused(self._url, was_shown=was_shown) if said.code == UNKNOWN_KEY else said.message)
         except ValidationError as error:
             raise ModelFailed(f"The engine answered {route} with status {response.status_code} and something unexpected.") from error
 
@@ -212,4 +213,4 @@ class EngineClient:
                 timeout=timeout_s,
             )
         except httpx2.TransportError as error:
-            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
+            raise EngineUnreachable(self._url, self._key.whose.unreached(self._url, error)) from error

@@ -6,18 +6,45 @@ A service outlives many questions; a key that is added or changed meanwhile must
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import anyio.to_thread
 from pydantic import SecretStr
 
 from agent.errors import ModelFailed
-from config.credentials import CredentialError
+from config.credentials import ENGINE_KEY, CredentialError, why_refused
+from config.trust import why_untrusted
 
 REFUSED = 401
 """What an engine with keys answers to none, and to one that it does not know."""
+UNKNOWN_KEY = "invalid_key"
+"""And how it calls that; the words beside it are for who writes programs."""
 
 KeySource = SecretStr | Callable[[], SecretStr | None] | None
 """A key that stays, what reads it, or none."""
+
+
+class Whose(NamedTuple):
+    """Under which names a person sets how one machine is reached: what is told of it never leads to the settings of another."""
+
+    section: str = "engine"
+    """Of `agent.toml`."""
+    secret: str = ENGINE_KEY
+
+    def refused(self, url: str, *, was_shown: bool) -> str:
+        """It did not let us in."""
+        return why_refused(url, was_shown=was_shown, name=self.secret)
+
+    def unreached(self, url: str, error: Exception) -> str | None:
+        """Nobody could be asked there; None where nothing is known that is better than that."""
+        if self == ENGINE:
+            return why_untrusted(url, error)
+        silent = f"The engine at {url} does not answer. Start it there with `variet engine serve`, or set {self.section}.url in agent.toml."
+        return why_untrusted(url, error, f"{self.section}.ca") or silent
+
+
+ENGINE = Whose()
+"""The agent's own engine."""
 
 
 class EngineKey:
@@ -25,9 +52,11 @@ class EngineKey:
 
     Args:
         source: the key, or what reads it; read once now, and again by `has_changed`.
+        whose: the engine's settings.
     """
 
-    def __init__(self, source: KeySource) -> None:
+    def __init__(self, source: KeySource, whose: Whose = ENGINE) -> None:
+        self.whose = whose
         self._read = source if callable(source) else lambda: source
         self._key = self._read()
 

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple, cast
 import httpx2
 
 from agent.calls.assemble import Assembly, Reply
-from agent.engine.key import REFUSED, EngineKey
+from agent.engine.key import REFUSED, UNKNOWN_KEY, EngineKey
 from agent.engine.line import SILENCE_TIMEOUT_S, Broken, Silent
 from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
-from config.trust import why_untrusted
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
@@ -122,14 +121,14 @@ class ModelClient:
             answer = await self._ask(asking_for_progress(body), {SESSION: session} | ({FORCE: "true"} if is_forced else {}))
             try:
                 if answer.status != 200:
-                    raise _refusal(answer.status, await answer.read(), len(body))
+                    raise self._refusal(answer.status, await answer.read(), len(body))
                 return await _assemble(answer, on_text, on_progress)
             finally:
                 answer.close()
         except CannotBeAsked as error:
             raise EngineUnreachable(self._url, str(error)) from error
         except NotReached as error:
-            raise EngineUnreachable(self._url, why_untrusted(self._url, error)) from error
+            raise EngineUnreachable(self._url, self._key.whose.unreached(self._url, error)) from error
         except Silent as error:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
         except Broken as error:
@@ -147,6 +146,12 @@ class ModelClient:
             raise
         answer.close()
         return await self._post(body, headers, self._key.headers)
+
+    def _refusal(self, status: int, said: bytes, asked_bytes: int) -> ModelFailed:
+        payload = _told(said)
+        if status == REFUSED and _code(payload) == UNKNOWN_KEY:
+            return ModelFailed(self._key.whose.refused(self._url, was_shown=bool(self._key.headers)))
+        return _refusal(status, payload, asked_bytes)
 
     async def _post(self, body: bytes, of_request: dict[str, str], shown: dict[str, str]) -> Answer:
         return await self._wire.post(f"{self._url}/v1/chat/completions", self._headers | shown | of_request, body)
@@ -206,16 +211,21 @@ def _parse(data: str) -> dict[str, Any]:
     return cast("dict[str, Any]", payload)
 
 
-def _refusal(status: int, body: bytes, asked_bytes: int) -> ModelFailed:
+def _told(body: bytes) -> dict[str, Any]:
+    """A refusal's object; empty where it is none."""
     try:
         payload: Any = json.loads(body)
     except ValueError:
-        payload = {}
-    if not isinstance(payload, dict) or "error" not in payload:
+        return {}
+    return cast("dict[str, Any]", payload) if isinstance(payload, dict) else {}
+
+
+def _refusal(status: int, payload: dict[str, Any], asked_bytes: int) -> ModelFailed:
+    if "error" not in payload:
         return RequestTooLarge(asked_bytes) if status == TOO_LARGE else _failed(f"The engine answered with status {status}.", status)
     if status == TOO_LARGE:
-        return RequestTooLarge(asked_bytes, _sentence(cast("dict[str, Any]", payload)))
-    return _failure(cast("dict[str, Any]", payload), status)
+        return RequestTooLarge(asked_bytes, _sentence(payload))
+    return _failure(payload, status)
 
 
 def _failure(payload: dict[str, Any], status: int) -> ModelFailed:
@@ -231,9 +241,13 @@ def _failed(sentence: str, status: int) -> ModelFailed:
 
 def _status_in(payload: dict[str, Any]) -> int:
     """What a model answered, as an engine tells it inside a stream; 0 where it tells something else."""
-    error: Any = payload["error"]
-    code = str(cast("dict[str, Any]", error).get("code")) if isinstance(error, dict) else ""
+    code = _code(payload)
     return int(code) if len(code) == 3 and code.isdecimal() else 0
+
+
+def _code(payload: dict[str, Any]) -> str:
+    error: Any = payload.get("error")
+    return str(cast("dict[str, Any]", error).get("code")) if isinstance(error, dict) else ""
 
 
 def _sentence(payload: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ SECOND_ADDRESS_S = 0.25
 _REFUSAL_BOUND = 1024 * 1024
 """Bytes of an answer that is read whole; only refusals are."""
 _HTTPS_PORT, _HTTP_PORT, _LAST_PORT = 443, 80, 65535
-_NO_ADDRESS = "The engine's address is none that a server can have. Set engine.url in agent.toml."
+_NO_ADDRESS = "The engine's address is none that a server can have. Set engine.url, or the node's url, in agent.toml."
 _NO_HEADER = (
     "The engine's key, or another header, holds a line end or a character outside ASCII, which no request carries. Set the key anew."
 )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 import click
 
 from agent.errors import AgentError
 from agent.faces.acp_agent import AcpAgent
+from agent.faces.input_lines import input_lines
 from agent.faces.link import Attach, linked
+from agent.farewell import run_until_told
 from agent.service.attach import attach
 from config.load import ConfigError, load_agent
 from config.logs import set_up_logging
@@ -46,17 +45,13 @@ def acp(settings_path: Path | None) -> None:
         sys.exit(FAILED)
     # Standard output carries the protocol.
     set_up_logging("acp")
-    anyio.run(_serve, partial(attach, home, settings_path=settings_path, on_status=lambda text: click.echo(text, err=True)))
+    attach_home = partial(attach, home, settings_path=settings_path, on_status=lambda text: click.echo(text, err=True))
+    run_until_told(partial(_serve, attach_home))
 
 
 async def _serve(attach_home: Attach) -> None:
-    async with linked(attach_home) as link, aclosing(_lines()) as lines:
+    async with linked(attach_home) as link, input_lines(MAX_LINE_BYTES) as lines:
         await AcpAgent(link, _write).run(lines)
-
-
-async def _lines() -> AsyncGenerator[bytes]:
-    while line := await anyio.to_thread.run_sync(sys.stdin.buffer.readline, MAX_LINE_BYTES, abandon_on_cancel=True):
-        yield line
 
 
 async def _write(line: bytes) -> None:

@@ -29,9 +29,9 @@ class Chosen(NamedTuple):
 def mode_of(params: Mapping[str, Any]) -> str:
     """The mode that a request chooses."""
     mode = params.get("modeId")
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise BadParams(f"modeId is one of {', '.join(MODES)}.")
-    return str(mode)
+    return mode
 
 
 def modes(current: str) -> dict[str, Any]:

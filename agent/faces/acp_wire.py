@@ -10,8 +10,20 @@ from pydantic import ValidationError
 from agent.calls.telling import for_person
 from agent.errors import PictureRefused
 from agent.event_parts import Beside, PictureFile
-from agent.events import ApprovalNeeded, Attached, CallDecided, Event, ToolClass, ToolFinished, ToolStarted, TurnStarted
+from agent.events import (
+    ApprovalNeeded,
+    Attached,
+    CallDecided,
+    Event,
+    ToolClass,
+    ToolFinished,
+    ToolStarted,
+    TurnCancelled,
+    TurnFailed,
+    TurnStarted,
+)
 from agent.faces.given_pictures import name_in, picture_given
+from agent.faces.notes import notes
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
@@ -104,12 +116,25 @@ def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     for event in events:
         if isinstance(event, TurnStarted):
             outcome = Outcome(session, event.turn)
-            pictures = (f"[picture: {each.name}]" for each in event.pictures)
-            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "\n".join((event.text, *pictures))}}
+            beside = [*(f"[file: {each.name}]" for each in event.attached), *(f"[picture: {each.name}]" for each in event.pictures)]
+            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "\n".join((event.text, *beside))}}
         if told := outcome.take(event):
             yield said(told)
         if (update := update_of(event)) is not None:
             yield update
+        if told := ending(event):
+            yield said(told)
+
+
+def ending(event: Event) -> str:
+    """How a turn ended that has no answer, where it was not begun with a prompt: a prompt's own answer says it."""
+    match event:
+        case TurnCancelled():
+            return "\n\n*Cancelled.*"
+        case TurnFailed():
+            return f"\n\n*Failed: {event.error}*"
+        case _:
+            return ""
 
 
 class Prompt(NamedTuple):
@@ -191,21 +216,22 @@ def update_of(event: Event) -> dict[str, Any] | None:
             shown = {"title": event.name, "kind": _KINDS[event.tool_class], "status": "pending", "rawInput": event.arguments}
             return {"sessionUpdate": "tool_call", "toolCallId": _call(event.turn, event.call), **shown}
         case ToolHeld():
-            said = f"Goes out at {event.until[11:19]}. Cancel the turn, or run `variet undo`, to take it back: {event.summary}"
-            held = {"type": "content", "content": {"type": "text", "text": said}}
+            text = f"Goes out at {event.until[11:19]}. Cancel the turn, or run `variet undo`, to take it back: {event.summary}"
+            held = {"type": "content", "content": {"type": "text", "text": text}}
             return {
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "pending", "content": [held],
             }  # fmt: skip
         case ToolStarted():
             return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
         case ToolFinished():
-            text = {"type": "content", "content": {"type": "text", "text": for_person(event.text)[:MAX_TEXT]}}
+            result = {"type": "content", "content": {"type": "text", "text": for_person(event.text)[:MAX_TEXT]}}
             status = "completed" if event.ok else "failed"
             return {
-                "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [text],
+                "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [result],
             }  # fmt: skip
         case _:
-            return None
+            lines = notes(event)
+            return said("\n\n{}\n\n".format("\n\n".join(lines))) if lines else None
 
 
 def permission(session: str, needed: ApprovalNeeded) -> dict[str, Any]:

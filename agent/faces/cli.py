@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import anyio
 import click
+from anyio.abc import ObjectReceiveStream
 from mcp.server.stdio import stdio_server
 
 from agent.errors import AgentError
+from agent.faces.input_lines import input_lines
 from agent.faces.link import Attach, linked
 from agent.faces.mcp_door import mcp_token
 from agent.faces.mcp_server import build
+from agent.farewell import run_until_told
 from agent.service.attach import attach
 from agent.service.home_use import prepared, writing_in
 from config.credentials import CredentialError
@@ -53,7 +58,7 @@ def mcp_agent(settings_path: Path | None, *, only_token: bool) -> None:
         _print_token()
         return
     attach_home = _prepared("mcp-agent", settings_path)
-    anyio.run(_serve_mcp, attach_home)
+    run_until_told(partial(_serve_mcp, attach_home))
 
 
 def _print_token() -> None:
@@ -81,6 +86,14 @@ def _prepared(name: str, settings_path: Path | None) -> Attach:
 
 
 async def _serve_mcp(attach_home: Attach) -> None:
-    async with linked(attach_home) as link, stdio_server() as (read, write):
-        server = build(link)
-        await server.run(read, write, server.create_initialization_options())
+    async with linked(attach_home) as link, input_lines() as lines:
+        # The library's own reader cannot be cancelled: told to end, it would wait for the client's next line.
+        texts = cast("anyio.AsyncFile[str]", _texts(lines))
+        async with stdio_server(stdin=texts) as (read, write):
+            server = build(link)
+            await server.run(read, write, server.create_initialization_options())
+
+
+async def _texts(lines: ObjectReceiveStream[bytes]) -> AsyncGenerator[str]:
+    async for line in lines:
+        yield line.decode(errors="replace")

@@ -9,35 +9,35 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import anyio
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ValidationError
 
-from agent.errors import AgentError, ApprovalError
+from agent.background import background_tasks
+from agent.errors import AgentError
 from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
-from agent.faces.approval_form import form_of, is_yes, typed_in
+from agent.faces.approval_form import form_of
 from agent.faces.given_pictures import picture_given
 from agent.faces.link import Link
+from agent.faces.mcp_asking import WHO, Context, Forms, approve, is_open, message
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
+from agent.faces.notes import notes
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
 from agent.route_parts import RouteWish
 from agent.service.address import own_version
 from agent.service.client import ServiceClient
 
-WHO = "mcp"
 CANCEL_BOUND_S = 20.0
 """A cancelled turn has only to store its end."""
 MAX_ASKED = 100
 """Questions that clients may leave unanswered; of more, the oldest stay in the queue alone."""
 TITLE_CHARS = 80
 _QUESTION = "approval"
-Context = ServerRequestContext[Any, Any]
 
 
 class _Asked(NamedTuple):
@@ -100,7 +100,7 @@ class AgentServer:
         async with service.listening(session) as events:
             turn = await service.send(
                 session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context), attached=shown,
-                wish=RouteWish(task=asked.task_type, latency=asked.latency),
+                wish=RouteWish(task=asked.task_type, latency=asked.latency, by_program=True),
             )  # fmt: skip
             return await self._follow(context, service, Outcome(session, turn), events)
 
@@ -108,37 +108,37 @@ class AgentServer:
         self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]
     ) -> types.CallToolResult | types.InputRequiredResult:
         """A turn to its end, or to a question that the client must bring back."""
-        progress = 0
+        progress, forms = 0, Forms(context, service)
         try:
-            async for event in events:
-                if event.turn != outcome.turn:
-                    continue
-                outcome.take(event)
-                if (step := _step(event)) is not None:
-                    progress += 1
-                    await context.session.report_progress(progress, None, step)
-                if isinstance(event, ApprovalNeeded) and _shows_questions(context) and await self._is_open(service, event):
-                    if not context.session.can_send_request:
-                        return self._ask_back(outcome, event)
-                    await _ask(context, service, event)
-                if outcome.has_ended:
-                    break
+            async with background_tasks() as asking:
+                async for event in events:
+                    if event.turn != outcome.turn:
+                        continue
+                    outcome.take(event)
+                    forms.take(event)
+                    if (step := _step(event)) is not None:
+                        progress += 1
+                        await context.session.report_progress(progress, None, step)
+                    if isinstance(event, ApprovalNeeded) and _shows_questions(context):
+                        if context.session.can_send_request:
+                            # Beside the events: the person may answer elsewhere while the form is open.
+                            asking.start_soon(forms.ask, event)
+                        elif await is_open(service, event):
+                            return self._ask_back(outcome, event)
+                    if outcome.has_ended:
+                        break
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
+            with anyio.move_on_after(CANCEL_BOUND_S, shield=True), suppress(AgentError):
                 await service.cancel(outcome.session, who=WHO)
             raise
         return _result(outcome.as_json(), outcome.told(), is_error=outcome.status in ("failed", "running"))
-
-    async def _is_open(self, service: ServiceClient, needed: ApprovalNeeded) -> bool:
-        """It may have been answered somewhere else, or in an earlier round of this call."""
-        return needed.approval in {each.approval for each in await service.approvals()}
 
     def _ask_back(self, outcome: Outcome, needed: ApprovalNeeded) -> types.InputRequiredResult:
         state = secrets.token_urlsafe(16)
         self._asked[state] = _Asked(outcome.session, outcome.turn, needed)
         while len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
-        question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=_message(needed), requested_schema=form_of(needed)))
+        question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message(needed), requested_schema=form_of(needed)))
         return types.InputRequiredResult(input_requests={_QUESTION: question}, request_state=state)
 
     async def _answered(
@@ -151,7 +151,7 @@ class AgentServer:
         answer = (params.input_responses or {}).get(_QUESTION)
         async with service.listening(asked.session) as events:
             if isinstance(answer, types.ElicitResult):
-                await _approve(service, asked.needed, answer)
+                await approve(service, asked.needed, answer)
             outcome = Outcome(asked.session, asked.turn)
             if not isinstance(answer, types.ElicitResult) or answer.action == "cancel":
                 outcome.waiting[asked.needed.approval] = asked.needed
@@ -172,32 +172,6 @@ def _shows_questions(context: Context) -> bool:
     return able is not None and (able.form is not None or able.url is None)
 
 
-async def _ask(context: Context, service: ServiceClient, needed: ApprovalNeeded) -> None:
-    try:
-        answer = await context.session.elicit_form(_message(needed), form_of(needed), context.request_id)
-    except MCPError:
-        # The client could not ask after all: the question stays in the queue, where others can answer it.
-        return
-    await _approve(service, needed, answer)
-
-
-async def _approve(service: ServiceClient, needed: ApprovalNeeded, answer: types.ElicitResult) -> None:
-    """A yes is a yes only with that word; a question that was closed is answered by nobody and stays."""
-    if answer.action == "cancel":
-        return
-    is_granted = answer.action == "accept" and is_yes(answer.content)
-    typed = typed_in(needed, answer.content) if is_granted else {}
-    try:
-        await service.approve(needed.approval, digest=needed.digest, granted=is_granted, who=WHO, typed=typed)
-    except ApprovalError:
-        # Answered elsewhere meanwhile, or expired: the turn says so itself.
-        return
-
-
-def _message(needed: ApprovalNeeded) -> str:
-    return "\n".join([needed.summary, *(f"{label}: {value}" for label, value in needed.lines)])
-
-
 def _step(event: Event) -> str | None:
     """What is going on, in a line."""
     match event:
@@ -216,7 +190,7 @@ def _step(event: Event) -> str | None:
         case ToolHeld():
             return f"goes out at {event.until[11:19]} unless the person takes it back (variet undo): {event.summary}"
         case _:
-            return None
+            return "; ".join(notes(event)) or None
 
 
 async def _sessions(service: ServiceClient, asked: ListSessions) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import Any, Literal
 from agent.events import (
     ApprovalAnswered,
     ApprovalNeeded,
+    ContextTrimmed,
     Event,
     ModelReplied,
     RouteChosen,
+    ServersMissing,
     TextDelta,
     TurnCancelled,
     TurnDone,
@@ -32,6 +34,10 @@ class Outcome:
     model: str = ""
     waiting: dict[str, ApprovalNeeded] = field(default_factory=dict[str, ApprovalNeeded])
     """What a person has not answered, by approval."""
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+    """Tool servers that are not there, and why, where that was news."""
+    trimmed: tuple[ContextTrimmed, ...] = ()
+    """What the model has forgotten before this turn or in it."""
     answer: str = ""
     usage: Usage = field(default_factory=Usage)
     failed: TurnFailed | None = None
@@ -68,6 +74,15 @@ class Outcome:
         told |= {"tier": self.tier, "reasons": list(self.reasons), "model": self.model}
         if self.waiting:
             told["waiting"] = [_waiting(each) for each in self.waiting.values()]
+        return told | self.beside()
+
+    def beside(self) -> dict[str, Any]:
+        """What may explain the answer, for a program; empty in most turns."""
+        told: dict[str, Any] = {"servers_missing": dict(self.missing)} if self.missing else {}
+        if self.trimmed:
+            last = self.trimmed[-1]
+            dropped = sum(each.dropped for each in self.trimmed)
+            told["context_trimmed"] = {"dropped": dropped, "n_ctx": last.n_ctx, "is_summed_up": bool(last.summary)}
         return told
 
     def take(self, event: Event) -> str:
@@ -87,6 +102,9 @@ class Outcome:
             case TurnDone():
                 self.answer, self.usage, self.has_ended = event.answer, event.usage, True
                 return self._rest(event.answer)
+            case TurnCancelled():
+                self.cancelled, self.has_ended = event, True
+                return self._rest(event.said)
             case _:
                 self._note(event)
                 return ""
@@ -124,10 +142,12 @@ class Outcome:
                 self.waiting[event.approval] = event
             case ApprovalAnswered():
                 self.waiting.pop(event.approval, None)
+            case ServersMissing():
+                self.missing = dict(event.problems)
+            case ContextTrimmed():
+                self.trimmed = (*self.trimmed, event)
             case TurnFailed():
                 self.failed, self.has_ended = event, True
-            case TurnCancelled():
-                self.cancelled, self.has_ended = event, True
             case _:
                 pass
 

@@ -77,9 +77,11 @@ def completion(reply: Reply, text: str, usage: Usage, more: Mapping[str, Any]) -
     return _json({**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(usage), **more})
 
 
-def about_turn(session: str, reasons: tuple[str, ...], tier: str, waiting: list[ApprovalNeeded]) -> dict[str, Any]:
-    """What a client that knows us can read of a turn, beside the standard fields."""
-    told: dict[str, Any] = {"session": session, "tier": tier, "reasons": list(reasons)}
+def about_turn(
+    session: str, reasons: tuple[str, ...], tier: str, waiting: list[ApprovalNeeded], beside: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a client that knows us can read of a turn, beside the standard fields; `beside`: what may explain the answer."""
+    told: dict[str, Any] = {"session": session, "tier": tier, "reasons": list(reasons), **beside}
     if waiting:
         told["waiting"] = [_waiting(each) for each in waiting]
         told["answer_with"] = f"variet chat --session {session}"

@@ -74,7 +74,7 @@ class Gateway:
         asked = read(await request.body())
         if asked.model != AGENT:
             return await self._routed(request, asked)
-        session, wish = request.headers.get(SESSION), wish_of(request.headers)
+        session, wish = request.headers.get(SESSION), wish_of(request.headers, self._shared.rules.tasks)
         return TurnAnswer(self._facade, asked, session=session, wish=wish, ensure_engine=self._engine.ensure)
 
     async def pass_on(self, request: Request) -> Response:
@@ -87,7 +87,7 @@ class Gateway:
         return Relay(Straight(self._upstream, _passing(request, body), {}))
 
     async def _routed(self, request: Request, asked: Asked) -> Response:
-        wish = wish_of(request.headers)
+        wish = wish_of(request.headers, self._shared.rules.tasks)
         if not needs_choice(asked, wish, has_nodes=self._has_nodes):
             route = named(asked)
             return Relay(Straight(self._upstream, _passing(request, asked.text.encode()), headers_of(route)))

@@ -15,6 +15,14 @@ from agent.whole_text import whole
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
+_TEXTS = ("text", "input_text", "output_text")
+"""Types of parts with a text: of chat completions and of Anthropic's messages, of the input of a response, of an earlier one's answer."""
+_PICTURES = ("image_url", "input_image", "image")
+"""Types of parts with a picture: of chat completions, of the input of a response, of Anthropic's messages."""
+_CALLS = ("function_call", "custom_tool_call", "tool_use")
+"""Types of calls that stand by themselves: two of the input of a response, one of Anthropic's messages."""
+_RESULT = "tool_result"
+"""Type of a part with what a tool returned, which Anthropic's protocol has the user say."""
 
 
 class NotUnderstood(Exception):
@@ -50,7 +58,10 @@ class Asked:
         return self.body.get("stream") is True
 
     def newest_text(self) -> str:
-        """The newest text that the person typed: of the last message of the role `user`, never of results or of history."""
+        """The newest text that the person typed: of the last message of the role `user`, never of results or of history.
+
+        A conversation is `messages` or, of a response, `input`; where that is one text, or there is a `prompt` alone, it is that.
+        """
         return whole(_text_of(self._newest_said()))
 
     def newest_pictures(self) -> tuple[object, ...]:
@@ -59,21 +70,28 @@ class Asked:
         return tuple(cast("dict[str, object]", url).get("url") if isinstance(url, dict) else url for url in urls)
 
     def _newest_said(self) -> object:
-        messages = reversed(_tables(self.body.get("messages")))
-        return next((message.get("content") for message in messages if message.get("role") == "user"), "")
+        if items := self._items():
+            said = (item.get("content") for item in reversed(items) if item.get("role") == "user")
+            return next((content for content in said if not _is_results(content)), "")
+        return self.body.get("input") or self.body.get("prompt")
+
+    def _items(self) -> list[dict[str, Any]]:
+        """The conversation, oldest first: messages, and of a response also calls and their results."""
+        return _tables(self.body.get("messages")) or _tables(self.body.get("input"))
 
     def chars(self) -> int:
         """How much text a model would have to read, about: what was said, calls and tools, without pictures and sounds."""
-        said = sum(_chars(message) for message in _tables(self.body.get("messages")))
-        alone = self.body.get("prompt"), self.body.get("input")
+        said = sum(_chars(item) for item in self._items())
+        before = sum(len(_text_of(self.body.get(name))) for name in ("system", "instructions"))
+        alone = sum(_longest(self.body.get(name)) for name in ("prompt", "input"))
         offered = self.body.get("tools")
-        return said + sum(len(text) for text in alone if isinstance(text, str)) + (len(json.dumps(offered)) if offered else 0)
+        return said + before + alone + (len(json.dumps(offered)) if offered else 0)
 
     def needs(self) -> frozenset[str]:
         """What a model must be able to do beside answering."""
-        parts = [part for message in _tables(self.body.get("messages")) for part in _tables(message.get("content"))]
+        parts = [part for item in self._items() for content in _contents(item) for part in _tables(content)]
         found = {"tools"} if self.body.get("tools") or self.body.get("functions") else set[str]()
-        return frozenset(found | ({"vision"} if any(part.get("type") == "image_url" for part in parts) else set[str]()))
+        return frozenset(found | ({"vision"} if any(part.get("type") in _PICTURES for part in parts) else set[str]()))
 
     def with_model(self, name: str) -> bytes:
         """The body with another name for the model, and every other byte as it came."""
@@ -148,12 +166,33 @@ def _tables(value: object) -> list[dict[str, Any]]:
     return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
+def _strings(value: object) -> list[str]:
+    """A text, or the texts of a list, of which each is asked by itself."""
+    if isinstance(value, str):
+        return [value]
+    return [each for each in cast("list[object]", value) if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _longest(value: object) -> int:
+    return max(map(len, _strings(value)), default=0)
+
+
 def _text_of(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(part.get("text", "")) for part in _tables(content) if part.get("type") == "text")
+    parts = (str(part.get("text", "")) for part in _tables(content) if part.get("type") in _TEXTS)
+    return "\n".join((*_strings(content), *parts))
 
 
-def _chars(message: dict[str, Any]) -> int:
-    calls = message.get("tool_calls")
-    return len(_text_of(message.get("content"))) + (len(json.dumps(calls)) if calls else 0)
+def _is_results(content: object) -> bool:
+    parts = _tables(content)
+    return bool(parts) and all(part.get("type") == _RESULT for part in parts)
+
+
+def _contents(item: dict[str, Any]) -> tuple[object, ...]:
+    """What was said in one item, and what tools returned, which stands beside it or inside it."""
+    said = item.get("content")
+    return said, item.get("output"), *(part.get("content") for part in _tables(said))
+
+
+def _chars(item: dict[str, Any]) -> int:
+    calls = [*_tables(item.get("tool_calls")), *(each for each in (item, *_tables(item.get("content"))) if each.get("type") in _CALLS)]
+    return sum(len(_text_of(content)) for content in _contents(item)) + (len(json.dumps(calls)) if calls else 0)

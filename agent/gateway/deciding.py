@@ -5,12 +5,13 @@ Pure. A name that no node is known for is passed on to the engine all the same: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from agent.errors import TaskUnknown
 from agent.gateway.asked import Asked, NotUnderstood
-from agent.route_parts import TASK_CHARS, RouteWish
-from agent.routes.candidates import Kept
+from agent.route_parts import TASK_CHARS, RouteWish, check_task
+from agent.routes.candidates import Kept, asked_by_program
 from agent.routes.nodes import CHAT_PATH, NodeState, places_of
 from agent.routes.routing import Facts, Route, RoutingRules, choose
 from agent.routes.signals import CHARS_PER_TOKEN
@@ -34,7 +35,6 @@ RULE = "X-Variet-Rule"
 REASON = "X-Variet-Reason"
 REASON_CHARS = 1000
 """Longer chains of reasons are cut: a client may bound its headers."""
-NOT_FOR_PROGRAMS = "answers a person alone, never a program"
 ONLY_CHAT = "is only known to answer chat completions"
 _NEEDS: Mapping[str, Capability] = {
     "embeddings": "embeddings",
@@ -46,8 +46,12 @@ _NEEDS: Mapping[str, Capability] = {
 """Last words of a route, and what its model must be able to do. Every other route wants a language model."""
 
 
-def wish_of(headers: Mapping[str, str]) -> RouteWish:
+def wish_of(headers: Mapping[str, str], tasks: Collection[str]) -> RouteWish:
     """What the headers ask for.
+
+    Args:
+        headers: of the request.
+        tasks: the settings' types of task.
 
     Raises:
         NotUnderstood: one of them has a value that it cannot have.
@@ -58,7 +62,11 @@ def wish_of(headers: Mapping[str, str]) -> RouteWish:
         raise NotUnderstood(f"{LATENCY} is one of {', '.join(LATENCIES)}.")
     if task is not None and len(task) > TASK_CHARS:
         raise NotUnderstood(f"{TASK} is longer than {TASK_CHARS} characters.")
-    return RouteWish(forced=headers.get(FORCE_BIG, "").lower() == "true", latency=latency, task=task)
+    try:
+        check_task(task, tasks)
+    except TaskUnknown as error:
+        raise NotUnderstood(f"{TASK}: {error}") from error
+    return RouteWish(forced=headers.get(FORCE_BIG, "").lower() == "true", latency=latency, task=task, by_program=True)
 
 
 def needs_choice(asked: Asked, wish: RouteWish, *, has_nodes: bool) -> bool:
@@ -80,10 +88,11 @@ def named(asked: Asked) -> Route:
 def decide(asked: Asked, path: str, wish: RouteWish, *, nodes: Sequence[NodeState], rules: RoutingRules, kept: Kept | None = None) -> Route:
     """Choose.
 
-    1. The header `X-Force-Big: true`, or the name `big` where nothing of that name is served: the settings' big tier.
+    1. The header `X-Force-Big: true`, or the name `big` where nothing of that name is served: the settings' big tier; where that cannot
+       answer, a name that some node is known for.
     2. A name that some node is known for: that one, as if a person had pinned it. Any other name: the engine's to say.
     3. A route that no language model answers: the engine's first name that can do it.
-    4. The agent's routing, by the newest text that the person typed.
+    4. The agent's routing, by the newest text that the person typed. What is embedded, ranked or spoken is no such text.
 
     Args:
         asked: the request.
@@ -95,13 +104,13 @@ def decide(asked: Asked, path: str, wish: RouteWish, *, nodes: Sequence[NodeStat
     """
     model, shown = asked.model, tuple(_shown(node, path) for node in nodes)
     engine = nodes[0].tiers or {}
-    facts = _facts(asked, wish, shown, kept)
-    if wish.forced or (model == BIG and BIG not in engine):  # 1
-        return choose(facts._replace(pinned=BIG), rules)
-    if model not in ("", AUTO):  # 2
-        is_known = len(nodes) > 1 and any(place.node.tiers is not None for place in places_of(model, shown))
-        return choose(facts._replace(pinned=model), rules) if is_known else named(asked)
     need = next((_NEEDS[last] for last in _NEEDS if path.endswith(f"/{last}")), None)
+    facts = _facts(asked, "" if need else asked.newest_text(), wish, shown, kept)
+    is_known = model != AUTO and any(place.node.tiers is not None for place in places_of(model, shown))
+    if wish.forced or (model == BIG and BIG not in engine):  # 1
+        return choose(facts._replace(pinned=model if is_known else BIG), rules)
+    if model not in ("", AUTO):  # 2
+        return choose(facts._replace(pinned=model), rules) if is_known and len(nodes) > 1 else named(asked)
     able = next((tier for tier in engine.values() if need in tier.capabilities and not tier.unavailable), None)
     if able is not None:  # 3
         return Route(able.name, "capability", (f"the first that can do {need}: {able.name}",))
@@ -125,16 +134,13 @@ def ascii_line(text: str) -> str:
 
 
 def _shown(node: NodeState, path: str) -> NodeState:
-    """A node as a program may see it."""
-    if node.use == "human":
-        return replace(node, closed=NOT_FOR_PROGRAMS)
+    """A node as a request for this route may see it."""
     return replace(node, closed=ONLY_CHAT) if node.only_chat and path != CHAT_PATH else node
 
 
-def _facts(asked: Asked, wish: RouteWish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:
-    text = asked.newest_text()
+def _facts(asked: Asked, text: str, wish: RouteWish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:
     tokens = asked.chars() // CHARS_PER_TOKEN
-    return Facts(
+    facts = Facts(
         text=text,
         pinned=None,
         served=None,
@@ -149,3 +155,4 @@ def _facts(asked: Asked, wish: RouteWish, nodes: tuple[NodeState, ...], kept: Ke
         task=wish.task,
         kept=kept,
     )
+    return asked_by_program(facts)

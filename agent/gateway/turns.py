@@ -113,7 +113,7 @@ class TurnAnswer(Response):
         if failure is not None:
             await _send_whole(send, failure.status, failure.body(), told)
             return
-        more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()))
+        more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()), outcome.beside())
         await _send_whole(send, 200, completion(_reply(outcome), outcome.answer, outcome.usage, more), told)
 
     async def _stream(self, send: Send, outcome: Outcome, events: AsyncIterator[Event]) -> None:
@@ -139,7 +139,7 @@ class TurnAnswer(Response):
         failure = _failure(outcome)
         if failure is not None:
             return error_frame(failure.detail(), CHAT_PATH)
-        more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()))
+        more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()), outcome.beside())
         counted = usage_chunk(_reply(outcome), outcome.usage) if self._counts else b""
         return chunk(_reply(outcome), {}, finish="stop", more=more) + counted + DONE
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import httpx2
 from pydantic import SecretStr
 
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
-from agent.engine.key import EngineKey
+from agent.engine.key import EngineKey, Whose
 from agent.engine.model_client import ModelClient
 from agent.engine.progress import OnProgress
-from agent.engine.wire import Wire
 from agent.late_import import late_import
 from agent.routes.arithmetic import MILLION
 from agent.routes.forwarding import EngineForward, Forwards
 from agent.routes.from_settings import key_name
 from agent.routes.ledger import Bounds
-from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, reads_mode
+from agent.routes.reach import Reach
+from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, closed_node, reads_mode
 from config.credentials import read_secret
 from config.paths import Home
 from config.routing_settings import NodeEntry
@@ -57,22 +56,24 @@ class Node:
         return (read * self.price_in + written * self.price_out) / MILLION
 
     @property
+    def is_closed(self) -> bool:
+        """Nothing at all goes to it."""
+        return bool(self.scout.state.closed)
+
+    @property
     def is_counted(self) -> bool:
         """Its calls are entered in the ledger."""
         return self.bounds != Bounds() or bool(self.price_in or self.price_out)
 
 
-async def open_node(
-    name: str, entry: NodeEntry, home: Home, http: httpx2.AsyncClient, wire: Wire, held: AsyncExitStack, *, weighs: bool
-) -> Node:
+async def open_node(name: str, entry: NodeEntry, home: Home, reach: Reach, held: AsyncExitStack, *, weighs: bool) -> Node:
     """A node of the settings.
 
     Args:
         name: its name.
         entry: its settings.
         home: where its key is.
-        http: shared client.
-        wire: shared connections, for the answers of models.
+        reach: its connections.
         held: what is let go of at the end.
         weighs: times are compared, so that the rest of a load that is under way is worth a request.
     """
@@ -83,25 +84,30 @@ async def open_node(
     async def find() -> str:
         return entry.url
 
-    key = EngineKey(read_key)
+    key, http = EngineKey(read_key, Whose(f"nodes.{name}", key_name(name))), reach.http
     blank = blank_node(name, entry)
     bounds = Bounds(entry.calls_per_day, entry.money_per_day)
     engine = EngineClient(entry.url, key, http) if entry.kind == "engine" else None
     if engine is not None:
-        ask, complete = asks_engine(engine, weighs=weighs), ModelClient(entry.url, key, wire).complete
+        ask, complete = asks_engine(engine, weighs=weighs), ModelClient(entry.url, key, reach.wire).complete
         forward: Forwards = EngineForward(find, key, http)
     else:
         # One that is outside is not asked without need: that alone would tell that we are here.
         ask = None if entry.is_external and entry.model else asks_list(entry.url, entry, key, http)
-        complete, forward = await _external(name, entry, key, held)
+        complete, forward = await _external(name, entry, key, reach, held)
     mode = reads_mode(entry.mode_url, http) if entry.mode_url is not None else None
     return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out, forward, engine)
 
 
-async def _external(name: str, entry: NodeEntry, key: EngineKey, held: AsyncExitStack) -> tuple[Completes, Forwards]:
+def as_closed(node: Node, name: str, entry: NodeEntry) -> Node:
+    """A node outside this house where none may be used: it is neither asked for anything, its mode included, nor told anything."""
+    return replace(node, scout=Scout(closed_node(name, entry), None))
+
+
+async def _external(name: str, entry: NodeEntry, key: EngineKey, reach: Reach, held: AsyncExitStack) -> tuple[Completes, Forwards]:
     # By name and in a thread: the client takes a second to import, and most homes have no such node.
     module: Any = await late_import("agent.routes.external")
-    server = module.OpenAIModel(name, entry.url, key)
+    server = module.OpenAIModel(name, entry.url, key, reach.trusted)
     held.push_async_callback(server.close)
     has_price = bool(entry.price_in or entry.price_out)
 

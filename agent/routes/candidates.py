@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agent.events import RouteSignals
@@ -15,6 +15,7 @@ FORCE_TIER = "big"
 DEEPER = "deeper"
 """The name that asks for the next tier of the ladder when it is given as a tier."""
 LATENCY_BOUNDS_S: Mapping[str, float] = {"1s": 1.0, "10s": 10.0}
+NOT_FOR_PROGRAMS = "answers a person alone, never a program"
 
 
 class Rule(NamedTuple):
@@ -98,6 +99,8 @@ class Facts(NamedTuple):
     latency: str = "any"
     task: str | None = None
     kept: Kept | None = None
+    by_program: bool = False
+    """See `asked_by_program`."""
 
 
 class Candidate(NamedTuple):
@@ -116,6 +119,12 @@ class Candidate(NamedTuple):
     within_s: float | None = None
 
 
+def asked_by_program(facts: Facts) -> Facts:
+    """The same, asked by a program: nodes for people alone are closed to it, and no reason says that a person did it."""
+    nodes = tuple(replace(node, closed=NOT_FOR_PROGRAMS) if node.use == "human" else node for node in facts.nodes)
+    return facts._replace(nodes=nodes, by_program=True)
+
+
 def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> Iterator[Candidate]:
     """The steps of the order that apply, first to last."""
     words, asked = facts.text.split(), facts.pinned
@@ -124,11 +133,11 @@ def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> I
     if asked == DEEPER or DEEPER_TAG in words:
         yield upwards(facts, rules, "deeper", "the next tier was asked for", by_person=True)
     if asked and asked not in (FORCE_TIER, DEEPER):
-        yield _pin("pin-option", "the tier was given as an option", asked, rules)
+        yield _pin("pin-option", "the tier was given as an option", asked, facts, rules)
     tags = rules.tags or {}
     tag = next((word for word in words if word in tags), None)
     if tag:
-        yield _pin("pin-tag", f"{tag} in the text", tags[tag], rules)
+        yield _pin("pin-tag", f"{tag} in the text", tags[tag], facts, rules)
     if facts.kept is not None and facts.kept.is_sticky:
         yield _kept(facts.kept, rules)
     bound = LATENCY_BOUNDS_S.get(facts.latency)
@@ -160,7 +169,7 @@ def upwards(facts: Facts, rules: RoutingRules, rule: str, why: str, *, by_person
     missing = "there is no tier above this one that another model answers"
     return Candidate(
         rule, why, ways_up(facts, rules), missing, by_person=by_person,
-        allow_external=by_person and rules.network, leave="a person asked for it",
+        allow_external=by_person and rules.network, leave=f"{_asker(facts)} asked for it",
     )  # fmt: skip
 
 
@@ -172,12 +181,16 @@ def _forced(facts: Facts, rules: RoutingRules, words: Sequence[str]) -> Candidat
         why = "the client forces the big tier"
     return Candidate(
         "force", why, (rules.force_tier,) if rules.force_tier else (), "the settings name no big tier", is_forced=True, by_person=True,
-        allow_external=rules.network, leave="a person forced it",
+        allow_external=rules.network, leave=f"{_asker(facts)} forced it",
     )  # fmt: skip
 
 
-def _pin(rule: str, why: str, target: str, rules: RoutingRules) -> Candidate:
-    return Candidate(rule, why, (target,), by_person=True, allow_external=rules.network, leave="a person named it")
+def _pin(rule: str, why: str, target: str, facts: Facts, rules: RoutingRules) -> Candidate:
+    return Candidate(rule, why, (target,), by_person=True, allow_external=rules.network, leave=f"{_asker(facts)} named it")
+
+
+def _asker(facts: Facts) -> str:
+    return "a program" if facts.by_program else "a person"
 
 
 def _kept(kept: Kept, rules: RoutingRules) -> Candidate:

@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio.to_thread
 
+from agent.errors import SessionNotFound
 from agent.events import AnyEvent, Event, ModelReplied, RouteChosen
+from agent.route_parts import check_task
+from agent.routes.candidates import Kept
 from agent.routes.from_settings import rules_of
 from agent.routes.ledger import Bounds, Spent
-from agent.routes.nodes import NodeState
+from agent.routes.memory import RouteMemory
+from agent.routes.nodes import NodeState, TierState
 from agent.routes.report import Actual, DecisionRow, ExplainRequest, Explanation, NodeRow, RoutesReport, node_row
 from agent.routes.router import Router
 from agent.routes.routing import Facts, RoutingRules, choose
 from agent.routes.scout import blank_node
+from agent.routes.seeing import VISION, can_see
 from agent.routes.signals import CHARS_PER_TOKEN
 from config.schema import AgentSettings
 
-_DECISIONS = """SELECT e.session, e.turn, e.at, e.seq FROM events e WHERE e.type = 'route_chosen' ORDER BY e.at DESC, e.seq DESC LIMIT ?"""
+_DECISIONS = """SELECT e.session, e.turn, e.at, e.seq FROM events e WHERE e.type = 'route_chosen'
+    AND e.seq > (SELECT copied FROM sessions WHERE id = e.session) ORDER BY e.at DESC, e.seq DESC LIMIT ?"""
+"""Not what a copy of a conversation took over: that was decided once."""
 _OF_TURN = "SELECT body FROM events WHERE session = ? AND turn = ? AND seq >= ? AND type IN ('route_chosen', 'model_replied') ORDER BY seq"
 
 _WHO = "SELECT json_extract(body, '$.who') FROM events WHERE session = ? AND turn = ? AND type = 'turn_started' LIMIT 1"
+
+
+class Standing(NamedTuple):
+    """A conversation as its next turn would find it."""
+
+    memory: RouteMemory
+    tokens: int
+    """In its view."""
+    has_pictures: bool
+
+
+AsStands = Callable[[str], Awaitable[Standing]]
+
+
+async def no_conversation(session: str) -> Standing:
+    """Where none is kept."""
+    raise SessionNotFound(session)
 
 
 class RouteDesk:
@@ -36,12 +61,14 @@ class RouteDesk:
         router: the nodes.
         rules: of the settings.
         log: the session log's file, which is only read here.
+        standing: how a conversation stands, by its id.
     """
 
-    def __init__(self, router: Router, rules: RoutingRules, log: Path) -> None:
+    def __init__(self, router: Router, rules: RoutingRules, log: Path, standing: AsStands = no_conversation) -> None:
         self._router = router
         self._rules = rules
         self._log = log
+        self._standing = standing
 
     async def report(self, limit: int) -> RoutesReport:
         """Nodes and last decisions.
@@ -57,17 +84,44 @@ class RouteDesk:
         return RoutesReport(nodes=tuple(rows), decisions=tuple(newest[:limit]))
 
     async def explain(self, asked: ExplainRequest) -> Explanation:
-        """What would be decided now; nothing is asked of any model, and nothing is stored."""
-        return explain(asked, await self._router.states(), self._rules)
+        """What would be decided now; nothing is asked of any model, and nothing is stored.
+
+        Raises:
+            SessionNotFound: the conversation that it names is not there.
+            TaskUnknown: the settings have no such type of task.
+        """
+        if asked.session is None:
+            return explain(asked, await self._router.states(), self._rules)
+        stands = await self._standing(asked.session)
+        found = await self._router.look(stands.memory)
+        nodes, kept = (found.nodes, found.kept) if found is not None else (await self._router.states(), None)
+        asked = asked.model_copy(update={"history_tokens": asked.history_tokens + stands.tokens})
+        if stands.has_pictures:
+            seeing = explain(asked.model_copy(update={"needs": asked.needs | {VISION}}), nodes, self._rules, kept)
+            if can_see(_tier_of(seeing, nodes)):
+                return seeing
+            # As its turn would: those of earlier ones are left out where nobody sees.
+        return explain(asked, nodes, self._rules, kept)
 
 
-def explain(asked: ExplainRequest, nodes: Sequence[NodeState], rules: RoutingRules) -> Explanation:
-    """What would be decided for a text with nodes as they are given."""
+def explain(asked: ExplainRequest, nodes: Sequence[NodeState], rules: RoutingRules, kept: Kept | None = None) -> Explanation:
+    """What would be decided for a text with nodes as they are given.
+
+    Args:
+        asked: the text, and what else counts.
+        nodes: the default one first.
+        rules: of the settings.
+        kept: where the conversation was answered last.
+
+    Raises:
+        TaskUnknown: the settings have no such type of task.
+    """
+    check_task(asked.task, rules.tasks)
     tokens = len(asked.text) // CHARS_PER_TOKEN
     route = choose(
         Facts(
             asked.text, asked.tier, None, tuple(nodes), forced=asked.forced, history_tokens=asked.history_tokens, turn_tokens=tokens,
-            prompt_tokens=asked.history_tokens + tokens, needs=frozenset(asked.needs), latency=asked.latency, task=asked.task,
+            prompt_tokens=asked.history_tokens + tokens, needs=frozenset(asked.needs), latency=asked.latency, task=asked.task, kept=kept,
         ),
         rules,
     )  # fmt: skip
@@ -77,8 +131,17 @@ def explain(asked: ExplainRequest, nodes: Sequence[NodeState], rules: RoutingRul
     )  # fmt: skip
 
 
+def _tier_of(route: Explanation, nodes: Sequence[NodeState]) -> TierState | None:
+    node = next((each for each in nodes if each.name == route.node), None)
+    return (node.tiers or {}).get(route.tier) if node is not None else None
+
+
 def explain_offline(asked: ExplainRequest, settings: AgentSettings) -> Explanation:
-    """The same by the settings alone: every node is taken to be up and to serve whatever it is asked for."""
+    """The same by the settings alone: every node is taken to be up and to serve whatever it is asked for.
+
+    Raises:
+        TaskUnknown: the settings have no such type of task.
+    """
     nodes = [NodeState(main_tier=settings.routing.default_tier)]
     for name, entry in settings.nodes.items():
         blank = blank_node(name, entry)

@@ -6,9 +6,10 @@ It is imported only where the settings name such a node, because the client take
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx2
 import openai
@@ -22,6 +23,7 @@ from agent.engine.overflow import overflow_in
 from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
 from agent.routes.forwarding import Forwarded, Passing
 from agent.view.pictures import speaks_of_pictures
+from config.trust import why_untrusted
 
 CONNECT_TIMEOUT_S = 10.0
 """Over the internet, with TLS."""
@@ -44,14 +46,16 @@ class OpenAIModel:
         name: the node's, for sentences.
         url: with its `/v1`.
         key: its key; None for a server without.
+        trusted: what `config.trust.trust_of` said.
     """
 
-    def __init__(self, name: str, url: str, key: EngineKey) -> None:
+    def __init__(self, name: str, url: str, key: EngineKey, trusted: ssl.SSLContext | Literal[True] = True) -> None:
         self._name = name
         token = key.headers.get("Authorization", "").removeprefix("Bearer ") or "none"
         timeout = openai.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         # No retries of its own: a repeated call would be paid and counted twice.
-        self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0)
+        http = None if trusted is True else openai.DefaultAsyncHttpxClient(verify=trusted)
+        self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0, http_client=http)
         self._url = url
 
     async def close(self) -> None:
@@ -76,7 +80,7 @@ class OpenAIModel:
         try:
             return await self._stream(_fitting(json.loads(body)), on_text)
         except openai.APIConnectionError as error:
-            raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
+            raise self._unreached(error) from error
         except (openai.RateLimitError, openai.InternalServerError) as error:
             # It is there, and cannot read one that it was sent; what stands before it and fails may speak of pictures too.
             if error.status_code == FAULT and _PICTURE in body and speaks_of_pictures(_sentence(error)):
@@ -125,7 +129,7 @@ class OpenAIModel:
                 raise refusal from error
             yield refusal
         except openai.APIConnectionError as error:
-            raise EngineUnreachable(self._url, f"The node {self._name} at {self._url} does not answer.") from error
+            raise self._unreached(error) from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
 
@@ -136,6 +140,10 @@ class OpenAIModel:
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return ModelFailed(f"The node {self._name} does not take its key (status {error.status_code}).")
         return _forwarded(error.response, _once(error.response.content))
+
+    def _unreached(self, error: openai.APIConnectionError) -> EngineUnreachable:
+        silent = f"The node {self._name} at {self._url} does not answer."
+        return EngineUnreachable(self._url, why_untrusted(self._url, error.__cause__, f"nodes.{self._name}.ca") or silent)
 
     async def _stream(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
         assembly = Assembly()

@@ -15,7 +15,6 @@ import httpx2
 from agent.engine.key import REFUSED, EngineKey
 from agent.engine.line import SILENCE_TIMEOUT_S
 from agent.errors import EngineUnreachable, ModelFailed
-from config.trust import why_untrusted
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class EngineForward:
             async with self._send(url, passing, self._key.headers) as answer:
                 yield _forwarded(answer)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise EngineUnreachable(url, why_untrusted(url, error)) from error
+            raise EngineUnreachable(url, self._key.whose.unreached(url, error)) from error
         except httpx2.TimeoutException as error:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
         except httpx2.HTTPError as error:

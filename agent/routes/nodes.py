@@ -59,7 +59,7 @@ class NodeState:
     only_chat: bool = False
     """Of the routes of OpenAI's protocol it is only known to have `CHAT_PATH`."""
     closed: str = ""
-    """Why it is not for who asks; empty where it is."""
+    """Why it is not for who asks, or for nobody; empty where it is."""
     spent: str = ""
     """Which of its limits of the day is reached; empty while none is."""
     money_left: float | None = None

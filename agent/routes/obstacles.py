@@ -1,11 +1,22 @@
-"""Why a place cannot answer a turn: its node's health, mode and limits, privacy, and what the turn cannot do without."""
+"""Why a place cannot answer: its node's health, mode and limits, privacy, and what a turn cannot do without.
+
+Between two turns no place is chosen: the one that answered last is looked at as it is now, and asked or not.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.events import RouteCost
-from agent.routes.candidates import Candidate, Facts
-from agent.routes.nodes import Place
+from agent.routes.arithmetic import predict
+from agent.routes.candidates import Candidate, Facts, RoutingRules
+from agent.routes.memory import RouteMemory
+from agent.routes.nodes import NodeState, Place, places_of
 from agent.view.window import FULL
+
+OUTSIDE = "is outside this house, and nothing here allows that"
+NAMED = frozenset({"force", "pin-option", "pin-tag", "deeper"})
+"""Rules by which a person's own word chooses a place."""
 
 
 def obstacle(place: Place, candidate: Candidate, facts: Facts, *, is_only: bool) -> str:
@@ -25,7 +36,7 @@ def obstacle(place: Place, candidate: Candidate, facts: Facts, *, is_only: bool)
     if node.use == "human" and not candidate.by_person:  # 1
         return "answers only where a person names it"
     if node.is_external and not candidate.allow_external:  # 2
-        return "is outside this house, and nothing here allows that"
+        return OUTSIDE
     if node.is_gaming and not candidate.is_forced:  # 3
         return "is lent to a game"
     if tier.capabilities and (lacking := facts.needs - tier.capabilities):  # 4
@@ -48,3 +59,36 @@ def too_dear(place: Place, cost: RouteCost) -> str:
     """
     left = place.node.money_left
     return f"would cost {cost.money:.2f}, and {left:.2f} are left for today" if left is not None and cost.money > left else ""
+
+
+def obstacle_at_rest(
+    memory: RouteMemory, nodes: Sequence[NodeState], rules: RoutingRules, *, prompt_tokens: int, answer_tokens: int
+) -> str:
+    """Why the place that answered a conversation last is not asked while no turn runs, with its name; empty where it is.
+
+    1. It is not there any more.
+    2. It has an obstacle. That a person named it for the last answer counts on, that a rule allowed it as long as the rule does; and
+       nothing is forced, because that was for one message.
+    3. It would cost more than is left of the day's money.
+
+    Args:
+        memory: of the conversation.
+        nodes: as they are now.
+        rules: what the settings say now.
+        prompt_tokens: of what it would read.
+        answer_tokens: that it would write.
+    """
+    last = memory.last
+    if last is None:
+        return ""
+    name = f"{last.node}/{last.tier}"
+    place = next(places_of(name, nodes), None)
+    if place is None:  # 1
+        return f"{name} is not served any more"
+    is_named = last.rule in NAMED
+    rule = memory.home.rule if last.rule == "kept" and memory.home is not None else last.rule
+    is_allowed = is_named or any(each.name == rule and each.allow_external for each in rules.rules)
+    asked = Candidate(last.rule, "", (name,), by_person=is_named, allow_external=is_allowed and rules.network)
+    cost = predict(place, prompt_tokens=prompt_tokens, answer_tokens=answer_tokens)
+    why = obstacle(place, asked, Facts("", None, None), is_only=len(nodes) == 1) or too_dear(place, cost)  # 2, 3
+    return f"{place.name} {why}" if why else ""

@@ -105,6 +105,8 @@ class ExplainRequest(_Wire):
     """Of a conversation before it."""
     needs: frozenset[Literal["tools", "vision"]] = frozenset({"tools"})
     forced: bool = False
+    session: WholeText | None = None
+    """A conversation that the text would go on with: where it is kept, and what is in its view, count as they do for its next turn."""
 
 
 class Explanation(_Wire):

@@ -13,30 +13,28 @@ from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
-import httpx2
 from anyio.abc import TaskGroup
 
 from agent.background import background_tasks
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient, Served
-from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.model_client import ModelClient
 from agent.engine.progress import OnProgress
-from agent.engine.wire import Wire
 from agent.errors import AgentError, EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Zone
-from agent.routes.at_work import Node, open_node
+from agent.routes.at_work import Node, as_closed, open_node
 from agent.routes.forwarding import Forwarded, Forwards, Passing
 from agent.routes.ledger import Bounds, Ledger, Spent
 from agent.routes.memory import RouteMemory
 from agent.routes.meter import Meter
 from agent.routes.nodes import DEFAULT_NODE, NodeState
 from agent.routes.passed import PASSED_FILE, PassedBook
+from agent.routes.reach import Reaches
 from agent.routes.routing import Route
 from agent.routes.scout import ModeReader, Scout, asks_engine
 from config.paths import Home
 from config.schema import AgentSettings
-from config.trust import trust_of
 
 log = logging.getLogger(__name__)
 LEDGER_FILE = "routes.sqlite3"
@@ -76,8 +74,8 @@ class Router:
 
     @property
     def engines(self) -> dict[str, EngineClient]:
-        """The nodes that are engines of ours, as they are asked about themselves."""
-        return {name: node.engine for name, node in self._nodes.items() if node.engine is not None}
+        """The nodes that are engines of ours and may be asked, as they are asked about themselves."""
+        return {name: node.engine for name, node in self._nodes.items() if node.engine is not None and not node.is_closed}
 
     async def forget(self, session: str, *, but: Collection[str] = ()) -> frozenset[str]:
         """Have every engine throw away what it keeps of a conversation, side by side.
@@ -87,12 +85,12 @@ class Router:
             but: nodes that are not asked.
 
         Returns:
-            The nodes that have not been told: those, and who did not answer or is taken for dead.
+            The nodes that have not been told: those, and who may not be asked, did not answer or is taken for dead.
         """
         untold: set[str] = set()
 
         async def tell(name: str, node: Node, engine: EngineClient) -> None:
-            if name in but or (node.scout.circuit.is_open and len(self._nodes) > 1):
+            if name in but or node.is_closed or (node.scout.circuit.is_open and len(self._nodes) > 1):
                 untold.add(name)
                 return
             try:
@@ -150,7 +148,7 @@ class Router:
 
     async def complete(
         self, route: RouteChosen | None, body: bytes, *, session: str, on_text: Callable[[str], None],
-        on_progress: OnProgress,
+        on_progress: OnProgress, is_forced: bool,
     ) -> Reply:  # fmt: skip
         """One answer of the place that a route names.
 
@@ -160,9 +158,10 @@ class Router:
             session: the conversation's name.
             on_text: gets each piece of the answer's text.
             on_progress: gets how far it is while a model is being loaded and while it reads the prompt.
+            is_forced: a person forced this very request, so it passes gaming mode.
 
         Raises:
-            EngineUnreachable: the node does not answer or may not be asked any more today.
+            EngineUnreachable: the node does not answer, or may not be asked at all or any more today.
             ModelFailed: it refused.
         """
         reckoned = route.predicted.money if route is not None and route.predicted is not None else 0.0
@@ -173,7 +172,6 @@ class Router:
             first = first or time.monotonic() - began
             on_text(text)
 
-        is_forced = route is not None and route.rule == "force"
         async with self._entered(route.node if route is not None else DEFAULT_NODE, reckoned) as (node, entry):
             reply = await node.complete(body, session=session, on_text=show, on_progress=on_progress, is_forced=is_forced)
             entry.money = node.money(reply.prompt_tokens, reply.completion_tokens)
@@ -191,7 +189,7 @@ class Router:
             engine: passes requests to the default node.
 
         Raises:
-            EngineUnreachable: the node does not answer or may not be asked any more today.
+            EngineUnreachable: the node does not answer, or may not be asked at all or any more today.
             ModelFailed: it refused us, or its answer broke off.
         """
         async with self._entered(route.node, route.predicted.money if route.predicted is not None else 0.0) as (node, entry):
@@ -211,6 +209,8 @@ class Router:
         node = self._nodes.get(name)
         if node is None:
             raise EngineUnreachable(name, f'The settings have no node "{name}" any more.')
+        if node.is_closed:  # Where it was chosen before that was so, such as before a restart.
+            raise EngineUnreachable(name, f"The node {name} {node.scout.state.closed}. Ask another tier, or change routing.network.")
         day, entry = self._today(), _Entry(reckoned)
         if node.is_counted and (refused := await anyio.to_thread.run_sync(self._ledger.enter, name, day, node.bounds, reckoned)):
             raise EngineUnreachable(name, f"The node {name} has spent its limit ({refused}).")
@@ -244,6 +244,9 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
         engine: the default node, as it is asked what it serves.
         model: the default node, as it answers.
         zone: the person's clock, whose days the limits go by.
+
+    Raises:
+        AgentError: a node's certificate cannot be used.
     """
     weighs = any(rule.within_s is not None for rule in settings.routing.rules)
     default = NodeState(tiers=None, main_tier=settings.routing.default_tier)
@@ -251,17 +254,10 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
     scout = Scout(default, asks_engine(engine, weighs=weighs), ModeReader("[engine]", engine.mode), is_only=not settings.nodes)
     nodes = {DEFAULT_NODE: Node(scout, model.complete, engine=engine)}
     async with AsyncExitStack() as held, background_tasks() as tasks:
-        if settings.nodes:
-            # A client of their own: what vouches for the engine vouches for no other machine.
-            # As many connections as are asked for: each may hold a stream open for minutes.
-            # llama-server gives an idle connection up after 5 seconds: ours goes before, so that no request is sent into a closing one.
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=3)
-            http = await held.enter_async_context(
-                httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trust_of(None), limits=limits)
-            )
-            wire = await held.enter_async_context(Wire(trust_of(None)))
-            for name, entry in settings.nodes.items():
-                nodes[name] = await open_node(name, entry, home, http, wire, held, weighs=weighs)
+        reaches = Reaches(held)
+        for name, entry in settings.nodes.items():
+            node = await open_node(name, entry, home, await reaches.of(name, entry), held, weighs=weighs)
+            nodes[name] = as_closed(node, name, entry) if entry.is_external and not settings.routing.network else node
         ledger = Ledger(home.state_dir / LEDGER_FILE)
         held.callback(ledger.close)
         passed = PassedBook(home.state_dir / PASSED_FILE, lambda: zone.now().isoformat())

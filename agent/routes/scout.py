@@ -22,8 +22,10 @@ from agent.errors import AgentError
 from agent.routes.circuit import Circuit
 from agent.routes.from_settings import use_of
 from agent.routes.limits import Limits
-from agent.routes.nodes import NodeState, TierState
+from agent.routes.nodes import AUTO, NodeState, TierState
+from agent.routes.obstacles import OUTSIDE
 from config.routing_settings import NodeEntry
+from config.trust import why_untrusted
 from inference.contract.mode import Mode, ModeStatus
 from inference.contract.status import EngineStatus, ServedModel, ServedModels
 
@@ -197,7 +199,8 @@ def asks_list(url: str, entry: NodeEntry, key: EngineKey, http: httpx2.AsyncClie
             answer = await http.get(f"{url.rstrip('/')}/models", headers=key.headers, timeout=LOOK_S)
             names = [each.id for each in _List.model_validate_json(answer.content).data]
         except (httpx2.HTTPError, ValidationError) as error:
-            raise AgentError(f"{url}/models gave no list of models: {type(error).__name__}") from error
+            untrusted = why_untrusted(url, error, f"{key.whose.section}.ca")
+            raise AgentError(untrusted or f"{url}/models gave no list of models: {type(error).__name__}") from error
         return {name: tier_of(name, entry) for name in names if entry.model in (None, name)}
 
     return ask
@@ -241,3 +244,9 @@ def blank_node(name: str, entry: NodeEntry) -> NodeState:
         name, use_of(entry), is_external=entry.is_external, tiers=known, main_tier=entry.model or "",
         only_chat=entry.kind == "openai", is_gaming=entry.mode_url is not None, price_in=entry.price_in, price_out=entry.price_out,
     )  # fmt: skip
+
+
+def closed_node(name: str, entry: NodeEntry) -> NodeState:
+    """A node outside this house where none may be used: it is never asked, so no more is known of it than what the settings say."""
+    blank = blank_node(name, entry)
+    return replace(blank, tiers=blank.tiers or None, main_tier=blank.main_tier or AUTO, is_gaming=False, closed=OUTSIDE)

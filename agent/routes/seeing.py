@@ -20,5 +20,5 @@ def can_see(tier: TierState | None) -> bool:
 
 
 def anybody_sees(nodes: Sequence[NodeState]) -> bool:
-    """Whether any place sees, or has not said what it can do."""
-    return any(node.tiers is None or any(map(can_see, node.tiers.values())) for node in nodes)
+    """Whether any place that may be asked sees, or has not said what it can do."""
+    return any(not node.closed and (node.tiers is None or any(map(can_see, node.tiers.values()))) for node in nodes)

@@ -199,6 +199,11 @@ FORBIDDEN: frozenset[str] = frozenset(
 would hold for ever, and no later question would show it."""
 
 
+def tools_of(builtin: str | None) -> frozenset[str]:
+    """The names of a built-in server's tools, whether it is there or not; none of any other server."""
+    return frozenset(tool for server, tool in MANIFEST if server == builtin)
+
+
 def facts_of(builtin: str | None, tool: str, annotations: Mapping[str, bool | None]) -> ToolFacts:
     """What is known of a tool.
 

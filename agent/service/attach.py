@@ -164,8 +164,8 @@ class _Start:
             if error.code != NEEDED:
                 raise
             raise ServiceError(
-                f"An agent service of version {client.address.version} with other settings or another version is in use by another "
-                f"front-end (process {client.address.pid}). Close that one first."
+                f"An agent service of version {client.address.version} (process {client.address.pid}), with other settings or another "
+                f"version, is in use by another front-end. Close that front-end first."
             ) from error
 
 

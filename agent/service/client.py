@@ -195,7 +195,7 @@ class ServiceClient:
 
     async def explain(self, asked: ExplainRequest) -> Explanation:
         """Which place would answer a text now."""
-        return Explanation.model_validate_json(await self._call("POST", "/routes/explain", asked))
+        return Explanation.model_validate_json(await self._call("POST", "/routes/explain", asked, subject=asked.session or ""))
 
     async def shut_down(self, *, only_if_unneeded: bool = False) -> None:
         """Tell it to leave."""

@@ -22,10 +22,13 @@ from agent.errors import (
     PictureRefused,
     SessionBusy,
     SessionNotFound,
+    TaskUnknown,
     TurnNotFound,
 )
 from agent.service.wire import Fault
 
+UNKNOWN_TASK = "unknown_task"
+"""The code of a refusal: the settings have no such type of task."""
 _APPROVAL = "approval_"
 
 
@@ -65,6 +68,7 @@ _ANSWERS: dict[type[AgentError], Answer] = {
     SendCancelled: Answer(409, "send_cancelled"),
     HoldError: Answer(409, "not_held"),
     PictureRefused: Answer(422, "picture_refused"),
+    TaskUnknown: Answer(422, UNKNOWN_TASK),
     HomeBusy: Answer(409, "home_busy"),
     EngineUnreachable: Answer(503, "engine_unreachable"),
 }

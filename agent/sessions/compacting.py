@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.calls.assemble import Reply
+from agent.errors import ModelFailed
+from agent.events import ContextTrimmed, Usage
+from agent.turns.budget import usage_of
+from agent.view.window import Cut
+
 RUNNING = "This conversation is being compacted. Wait for it, or cancel it."
 CANCELLED = "Cancelled; the conversation is as it was."
 NO_SUMMARY = "The model wrote no summary, so nothing was changed. Try again, or ask a larger tier first."
+
+
+def not_asked(why: str) -> str:
+    """What a person is told where the model that would sum up may not be asked."""
+    return f"{why}, so nothing was summed up. Ask another tier first."
 
 
 class Compacted(BaseModel):
@@ -23,3 +34,22 @@ class Compacted(BaseModel):
     """Tokens that the model can hold; 0 when nobody knows."""
     is_summed_up: bool = False
     """A summary stands where they were."""
+
+
+def summary_of(reply: Reply) -> tuple[str, Usage]:
+    """The summary that a model wrote, and what it took.
+
+    Raises:
+        ModelFailed: it wrote none.
+    """
+    summary = "" if reply.calls else reply.text.strip()
+    if not summary:
+        raise ModelFailed(NO_SUMMARY)
+    return summary, usage_of(reply)
+
+
+def trimmed(turn: str, leaving: Cut, n_ctx: int, summary: str, usage: Usage) -> ContextTrimmed:
+    """What is stored of it."""
+    return ContextTrimmed(
+        turn=turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx, summary=summary, cause="asked", usage=usage
+    )

@@ -17,10 +17,11 @@ from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
 from agent.engine.progress import PromptProgress
 from agent.errors import AgentError, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge, SessionBusy
-from agent.events import ContextTrimmed, EngineLoading, Event, PromptReading, TextDelta, Usage
+from agent.events import EngineLoading, Event, PromptReading, TextDelta, Usage
 from agent.routes.memory import RouteMemory
+from agent.routes.obstacles import obstacle_at_rest
 from agent.safety.taint import Taint
-from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted
+from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted, not_asked, summary_of, trimmed
 from agent.sessions.feed import Feed
 from agent.sessions.picturing import put_in
 from agent.sessions.rows import TurnRow
@@ -165,23 +166,17 @@ class OpenSession:
             return Compacted(had_tokens=before.tokens, has_tokens=before.tokens, n_ctx=n_ctx)
         turn = before.turns[-1].turn
         summary, usage = await self._summary(route.tier, turn, leaving) if is_summed_up else ("", Usage())
-        trimmed = ContextTrimmed(
-            turn=turn, kept_from=leaving.kept_from, dropped=leaving.dropped, n_ctx=n_ctx, summary=summary, cause="asked", usage=usage
-        )
-        await self.commit([trimmed])
+        await self.commit([trimmed(turn, leaving, n_ctx, summary, usage)])
         return Compacted(
             dropped=leaving.dropped, had_tokens=before.tokens, has_tokens=self.conversation.view().tokens, n_ctx=n_ctx,
             is_summed_up=is_summed_up,
         )  # fmt: skip
 
     async def _summary(self, tier: str, turn: str, leaving: Cut) -> tuple[str, Usage]:
-        reply = await self._complete(tier, turn, "summary", leaving)
-        summary = "" if reply.calls else reply.text.strip()
-        if not summary:
-            raise ModelFailed(NO_SUMMARY)
-        return summary, Usage(
-            prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cached_tokens=reply.cached_tokens
-        )
+        tokens, nodes = self.conversation.view().tokens, await self.world.router.states()
+        if why := obstacle_at_rest(self.routes, nodes, self.world.routing, prompt_tokens=tokens, answer_tokens=SUMMARY_TOKENS):
+            raise ModelFailed(not_asked(why))
+        return summary_of(await self._complete(tier, turn, "summary", leaving))
 
     def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
         self.check_free()
@@ -295,4 +290,8 @@ class OpenSession:
         max_tokens = SUMMARY_TOKENS if is_summary else usual
         sent = await put_in(self.world, self.session, seen) if self.conversation.has_had_pictures and has_pictures(seen) else seen
         body = request_body(model=tier, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
-        return await self.world.router.complete(self.routes.last, body, session=self.session, on_text=show_text, on_progress=show_progress)
+        # Between two turns nobody forces anything: what forced the last answer was for one message.
+        is_forced = self.compacting is None and route is not None and route.rule == "force"
+        return await self.world.router.complete(
+            route, body, session=self.session, on_text=show_text, on_progress=show_progress, is_forced=is_forced
+        )

@@ -78,6 +78,9 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE sessions DROP COLUMN system;
     ALTER TABLE sessions DROP COLUMN tools;
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;  -- events up to this one were taken over from another session
+    """,
 )
 
 

@@ -6,6 +6,7 @@ One that nobody uses any more goes from memory when enough others were asked for
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import anyio.to_thread
@@ -13,6 +14,8 @@ from anyio.abc import TaskGroup
 
 from agent.errors import SessionNotFound
 from agent.events import TurnFailed
+from agent.routes.desk import Standing
+from agent.routes.signals import CHARS_PER_TOKEN
 from agent.sessions.conversation import OpenSession
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop
@@ -61,6 +64,17 @@ class OpenSessions:
             raise SessionNotFound(session)
         self._open[session] = opened = await OpenSession.load(session, self._world)
         return opened
+
+    async def standing(self, session: str) -> Standing:
+        """How its next turn would find a conversation, began it now.
+
+        Raises:
+            SessionNotFound: no such session.
+        """
+        opened = await self.get(session)
+        view, memory = opened.conversation.view(), opened.routes
+        tokens = view.tokens or sum(turn.size for turn in view.turns) // CHARS_PER_TOKEN
+        return Standing(replace(memory, now=self._world.now(), before=memory.now), tokens, has_pictures=view.has_pictures)
 
     async def close(self, session: str) -> None:
         """Let go of a conversation in which nothing runs.

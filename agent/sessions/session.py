@@ -29,7 +29,7 @@ from agent.errors import AgentError
 from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.local_time import Zone, find_zone
-from agent.route_parts import NO_WISH, RouteWish
+from agent.route_parts import NO_WISH, RouteWish, check_task
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
 from agent.routes.routing import without_tags
@@ -75,7 +75,7 @@ class Runtime:
         self._answering = Answering(world, self._sessions, self.holds, tasks)
         self.router = world.router
         """The nodes, and what they were asked today."""
-        self.routes = RouteDesk(world.router, world.routing, world.log)
+        self.routes = RouteDesk(world.router, world.routing, world.log, self._sessions.standing)
         self.shelf = Shelf(world)
         """The conversations as things that are kept; `delete` is here, because nothing may run in one that goes."""
 
@@ -121,7 +121,9 @@ class Runtime:
             SessionNotFound: no such session.
             SessionBusy: a turn is still running in it.
             PictureRefused: a picture cannot be shown, or nobody here can see.
+            TaskUnknown: the settings have no such type of task.
         """
+        check_task(wish.task, self._world.settings.routing.tasks)
         opened = await self._sessions.get(session)
         taken = await take_in(self._world, [each for each in attached if isinstance(each, PictureFile)])
         texts = tuple(each for each in attached if isinstance(each, Attached))

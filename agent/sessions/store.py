@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.audit.book import Book
+from agent.audit.chain import AsEntry, copied_entry_of, entry_of
 from agent.events import AnyEvent, Event, ToolFinished, TurnStarted
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
@@ -83,9 +84,9 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _note(self, session: str, events: Sequence[Event], at: str) -> None:
+    def _note(self, session: str, events: Sequence[Event], at: str, *, as_entry: AsEntry = entry_of) -> None:
         if self._book is not None:
-            self._book.write(session, events, at=at)
+            self._book.write(session, events, at=at, as_entry=as_entry)
 
     def _sync_book(self) -> None:
         """The book before the log: a power cut must not leave here what is missing there."""
@@ -146,23 +147,25 @@ class Store:
             turns: the turns that it takes over, all of them ended, each with its id in the copy.
             at: now.
         """
-        events = [renamed(event, turns) for event in self.events(source) if event.turn in turns]
+        rows = self._rows("SELECT body, at FROM events WHERE session = ? ORDER BY seq", source)
+        # When it was said and done stays: a copy says and does nothing again.
+        events = [(renamed(event, turns), since) for body, since in rows if (event := AnyEvent.validate_json(body)).turn in turns]
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO sessions (id, title, created_at) VALUES (?, ?, ?)",
-                (copy.session, copy.title, copy.created_at),
+                "INSERT INTO sessions (id, title, created_at, copied) VALUES (?, ?, ?, ?)",
+                (copy.session, copy.title, copy.created_at, len(events)),
             )
             db.execute("INSERT INTO prefixes SELECT ?, shown, system, tools FROM prefixes WHERE session = ?", (copy.session, source))
             for old, new in turns.items():
                 db.execute("INSERT INTO turns (id, session, options, has_ended) SELECT ?, ?, options, 1 FROM turns WHERE id = ?",
                            (new, copy.session, old))  # fmt: skip
-            for event in events:
-                write(db, copy.session, event, at)
-            shown = (picture for event in events if isinstance(event, TurnStarted | ToolFinished) for picture in event.pictures)
+            for event, since in events:
+                write(db, copy.session, event, since)
+            shown = (picture for event, _ in events if isinstance(event, TurnStarted | ToolFinished) for picture in event.pictures)
             for digest in {picture.digest for picture in shown}:
                 db.execute("INSERT INTO pictures (session, digest, content) SELECT ?, digest, content FROM pictures"
                            " WHERE session = ? AND digest = ?", (copy.session, source, digest))  # fmt: skip
-            self._note(copy.session, events, at)
+            self._note(copy.session, [event for event, _ in events], at, as_entry=copied_entry_of)
 
     def delete_session(self, session: str) -> None:
         """Take a session and everything that came of it out of the log, and remember that the engine must be told."""

@@ -22,7 +22,7 @@ import anyio.to_thread
 
 from agent.background import background_tasks
 from agent.errors import ToolUnavailable
-from agent.safety.manifest import Change, ToolFacts, facts_of
+from agent.safety.manifest import Change, ToolFacts, facts_of, tools_of
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.mcp_client import ServerConnection
 from agent.tools.pin_book import PinBook
@@ -183,7 +183,8 @@ def name_tools(
     """Every tool under a name of its own, sorted.
 
     1. A name that was settled before stands: sessions know the tool by it.
-    2. A name that one server uses stands, where it means no other tool already; our own servers keep theirs, whoever else uses them.
+    2. A name that one server uses stands, where it means no other tool already; our own servers keep theirs, whoever else uses them,
+       and also while they are not there: another's tool would have the name by then, and what the settings say of it.
     3. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
     4. A name that is taken even so gets a number. Ours are named first, so that no choice of words takes the place of one.
     A server that names two tools alike has the first of them.
@@ -196,6 +197,7 @@ def name_tools(
     uses = Counter(name for tools in served.values() for name in {tool.name for tool in tools})
     ours = Counter(tool.name for server, tools in served.items() if specs[server].builtin is not None for tool in tools)
     taken = {*OWN_NAMES, *settled.values()}
+    kept = {tool for spec in specs.values() for tool in tools_of(spec.builtin)}
     named: dict[tuple[str, str], Tool] = {}
     for server in sorted(served, key=lambda name: specs[name].builtin is None):
         is_ours = specs[server].builtin is not None
@@ -204,7 +206,7 @@ def name_tools(
                 continue
             stands = uses[tool.name] == 1 or (is_ours and ours[tool.name] == 1)
             wanted = (tool.name, f"{server}_{tool.name}") if stands else (f"{server}_{tool.name}",)  # 2, 3
-            name = settled.get((server, tool.name)) or _free(wanted, taken)  # 1
+            name = settled.get((server, tool.name)) or _free(wanted, taken if is_ours else {*taken, *kept})  # 1
             taken.add(name)
             named[server, tool.name] = Tool(
                 name=name,

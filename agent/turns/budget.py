@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.calls.assemble import Reply
+from agent.event_parts import Usage
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,3 +46,11 @@ def time_spent(limits: Limits, active_s: float, said: str) -> str:
     # Word for word: whoever was shown it goes on from there.
     shown = f"{said}\n\n" if said.strip() else ""
     return f"{shown}I stopped after {limits.turn_timeout_s:g} seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
+
+
+def usage_of(reply: Reply) -> Usage:
+    """What an answer took that is no step of a turn, as a summary is none."""
+    return Usage(
+        prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cached_tokens=reply.cached_tokens,
+        elapsed_s=reply.elapsed_s, money=reply.money,
+    )  # fmt: skip

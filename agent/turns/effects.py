@@ -244,7 +244,8 @@ class Draft:
 
     def usage(self) -> Usage:
         """What the turn used up to now."""
-        return self.state.usage.model_copy(update={"elapsed_s": round(self.state.active_s, 3)})
+        used = self.state.usage
+        return used.model_copy(update={"elapsed_s": round(self.state.active_s, 3), "money": round(used.money, 6)})
 
     def count_time(self) -> None:
         """Add the time since the last step, if the turn was working."""

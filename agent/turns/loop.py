@@ -17,11 +17,11 @@ from typing import Any, assert_never, cast
 import anyio
 from anyio.abc import TaskGroup
 
-from agent.calls.assemble import Reply
 from agent.errors import AgentError, ContextOverflow, ModelError, ToolError
-from agent.events import TurnFailed, Usage
+from agent.events import TurnFailed
 from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
+from agent.turns.budget import usage_of
 from agent.turns.effects import (
     Answered,
     Begun,
@@ -234,7 +234,8 @@ class TurnLoop:
         try:
             with anyio.move_on_after(self._state.rules.limits.turn_timeout_s * SUMMARY_SHARE):
                 reply = await self._ports.complete(effect.tier, self.turn, "summary")
-                return none if reply.calls else replace(none, summary=reply.text.strip(), usage=_usage_of(reply))
+                # What is no summary was paid for, too.
+                return replace(none, summary="" if reply.calls else reply.text.strip(), usage=usage_of(reply))
         except ModelError as error:
             log.info("turn %s: no summary: %s", self.turn, error)  # The turn itself may still work.
         return none
@@ -294,7 +295,3 @@ class TurnLoop:
         for item in self._early:
             item.is_lost = item.is_lost or (not item.handled.is_set() and self._state.stage != "ended")
             item.handled.set()
-
-
-def _usage_of(reply: Reply) -> Usage:
-    return Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cached_tokens=reply.cached_tokens)

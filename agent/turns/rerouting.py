@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.events import ContextTrimmed, RouteChosen, TurnFailed
-from agent.routes.candidates import Kept
+from agent.routes.candidates import Kept, asked_by_program
 from agent.routes.nodes import TierState
 from agent.routes.routing import Facts, Route, choose, escalate
 from agent.routes.seeing import NOBODY_SEES, VISION, can_see
@@ -92,7 +92,7 @@ def facts_of(state: TurnState, known: TiersKnown) -> Facts:
     sizes = [turn.size for turn in known.view.turns]
     total = known.view.tokens or sum(sizes) // CHARS_PER_TOKEN
     newest = (sizes[-1] if sizes else len(state.text)) // CHARS_PER_TOKEN
-    return Facts(
+    facts = Facts(
         text=state.text,
         pinned=state.options.tier,
         served=known.served,
@@ -106,6 +106,7 @@ def facts_of(state: TurnState, known: TiersKnown) -> Facts:
         forced=state.options.wish.forced,
         kept=known.kept,
     )
+    return asked_by_program(facts) if state.options.wish.by_program else facts
 
 
 def _tier_of(route: Route, known: TiersKnown) -> TierState | None:

@@ -247,7 +247,7 @@ def _go_on(draft: Draft) -> None:
 def _call_model(draft: Draft) -> None:
     state = draft.state
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
-    spent = calls_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens, money=state.money)
+    spent = calls_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens, money=state.usage.money)
     if spent:
         _end_with_answer(draft, spent)
         return

@@ -134,8 +134,6 @@ class TurnState:
     empties: int = 0
     """Replies in a row that held neither text nor a call."""
     usage: Usage = field(default_factory=Usage)
-    money: float = 0.0
-    """What its answers have cost, in the currency of their servers' prices."""
     active_s: float = 0.0
     """Seconds of work so far."""
     active_since: float | None = None
@@ -178,7 +176,7 @@ def apply(state: TurnState, event: Event) -> TurnState:
         case RouteChosen():
             return _routed(state, event)
         case ContextTrimmed():
-            return changed(state, usage=_sum(state.usage, event.usage), was_too_long=event.cause == "refused")
+            return changed(state, usage=state.usage.with_(event.usage), was_too_long=event.cause == "refused")
         case ModelReplied():
             return _replied(state, event)
         case CallDecided():
@@ -225,8 +223,9 @@ def _routed(state: TurnState, event: RouteChosen) -> TurnState:
 
 def _replied(state: TurnState, event: ModelReplied) -> TurnState:
     usage = Usage(
-        requests=1, prompt_tokens=event.prompt_tokens, completion_tokens=event.completion_tokens, cached_tokens=event.cached_tokens
-    )
+        requests=1, prompt_tokens=event.prompt_tokens, completion_tokens=event.completion_tokens, cached_tokens=event.cached_tokens,
+        elapsed_s=event.elapsed_s, money=event.money,
+    )  # fmt: skip
     calls = tuple(_new_call(call) for call in event.calls)
     seen = state.seen_calls | {call.id for call in event.calls}
     is_empty = not event.calls and not event.text.strip()
@@ -236,21 +235,11 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
         calls=calls,
         seen_calls=seen,
         answer=event.text,
-        usage=_sum(state.usage, usage),
-        money=state.money + event.money,
+        usage=state.usage.with_(usage),
         was_too_long=False,
         results=(),
         misses=state.misses + 1 if event.calls else 0,
         empties=state.empties + 1 if is_empty else 0,
-    )
-
-
-def _sum(one: Usage, more: Usage) -> Usage:
-    return Usage(
-        requests=one.requests + more.requests,
-        prompt_tokens=one.prompt_tokens + more.prompt_tokens,
-        completion_tokens=one.completion_tokens + more.completion_tokens,
-        cached_tokens=one.cached_tokens + more.cached_tokens,
     )
 
 

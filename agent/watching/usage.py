@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Literal, NamedTuple, get_args
 
-from agent.events import ContextTrimmed, Event, ModelReplied, RouteChosen
+from agent.events import ContextTrimmed, Event, ModelReplied, RouteChosen, Usage
 
 By = Literal["tier", "model", "session", "day", "turn"]
 BYS: tuple[By, ...] = get_args(By)
@@ -92,11 +92,11 @@ def asked_in(log: Iterable[Logged]) -> list[Asked]:
                     frozenset({event.turn}),
                 )  # fmt: skip
                 asked.append(Asked(session, title, event.turn, at, _tier(routes.get(event.turn)), event.model, used))
-            case ContextTrimmed(usage=summary) if summary.requests or summary.prompt_tokens:
+            case ContextTrimmed(usage=summary) if summary != Usage():
                 route = routes.get(event.turn)
                 used = Used(
                     max(1, summary.requests), summary.prompt_tokens, summary.cached_tokens, summary.completion_tokens, summary.elapsed_s,
-                    turns=frozenset({event.turn}),
+                    summary.money, frozenset({event.turn}),
                 )  # fmt: skip
                 asked.append(Asked(session, title, event.turn, at, _tier(route), route.model if route else "", used))
             case _:

@@ -15,9 +15,9 @@ import anyio.to_thread
 import click
 
 from agent.errors import AgentError
+from agent.farewell import run_until_told
 from agent.service.home_use import prepared
 from bots.demo import choose_seed, demo_home
-from bots.farewell import run_until_told
 from bots.link import Link
 from config.load import ConfigError, load_agent
 from config.paths import Home

@@ -13,15 +13,15 @@ from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
 from bots.lines import compacted_lines
 from bots.link import Link
-from bots.plain import neutralise, one_line
+from bots.plain import TITLE_WIDTH, neutralise, one_line
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
-from bots.repl.following import TITLE_WIDTH, WHO, Following, by_turn
+from bots.repl.following import WHO, Following, by_turn
 from bots.repl.offers import Offers
 from bots.repl.past import last_exchange, last_typed, unfolded
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
-from bots.route_lines import decision_lines, explanation_lines, names_of, node_lines
+from bots.route_lines import FREE, decision_lines, explanation_lines, names_of, node_lines
 from bots.taking_back import NOTHING_HELD, take_back
 from bots.tool_lines import server_lines, shown_lines, tool_lines
 
@@ -29,8 +29,6 @@ RECENT_SESSIONS = 10
 CANCEL_BOUND_S = 2.0
 """The service takes it at once, or is gone."""
 RECENT_DECISIONS = 3
-FREE = "auto"
-"""As a tier: the rules choose."""
 NOTHING_FOUND = "In no conversation was said: {words}"
 NOTHING_YET = "Nothing has been said here yet."
 DIM, BAD = "dim", "red"
@@ -131,7 +129,8 @@ class Orders:
     async def _routes(self, text: str) -> None:
         service = await self._link.service()
         if text:
-            self._lines(explanation_lines(await service.explain(ExplainRequest(text=text, tier=self._place.tier))))
+            asked = ExplainRequest(text=text, tier=self._place.tier, session=self._place.session)
+            self._lines(explanation_lines(await service.explain(asked)))
             return
         report = await service.routes(RECENT_DECISIONS)
         for node in report.nodes:
@@ -180,27 +179,30 @@ class Orders:
     async def _sessions(self, words: str) -> None:
         service = await self._link.service()
         rows = await service.sessions()
-        self._person.suggest("/sessions", {row.session: row.title or row.last_text for row in rows})
+        titles = {row.session: one_line(row.title or row.last_text, TITLE_WIDTH) for row in rows}
+        self._person.suggest("/sessions", titles)
         if words.isdigit() and 0 < int(words) <= len(self._listed):
             await self.resume(self._listed[int(words) - 1])
-        elif words in {row.session for row in rows}:
+        elif words in titles:
             await self.resume(words)
         elif words:
             await self._find(service, words)
         else:
             shown = rows[:RECENT_SESSIONS]
-            self._list([(row.session, f"{row.title or row.last_text}{'  (waits for approval)' if row.waiting else ''}") for row in shown])
+            # Before the title: a terminal cuts the end.
+            self._list([(row.session, f"{'(waits for approval) ' if row.waiting else ''}{titles[row.session]}") for row in shown])
 
     async def _find(self, service: ServiceClient, words: str) -> None:
         found: dict[str, str] = {}
         for row in await service.search_sessions(words):
-            found.setdefault(row.session, f"{row.title}: {row.text}" if row.title else row.text)
+            text = one_line(row.text, TITLE_WIDTH)
+            found.setdefault(row.session, f"{one_line(row.title, TITLE_WIDTH)}: {text}" if row.title else text)
         self._list(list(found.items())[:RECENT_SESSIONS], NOTHING_FOUND.format(words=one_line(words, TITLE_WIDTH)))
 
     def _list(self, rows: list[tuple[str, str]], nothing: str = "None yet.") -> None:
         self._listed = [session for session, _ in rows]
         for number, (session, text) in enumerate(rows, 1):
-            self._screen.line(f"{number:>2}  {session}  {one_line(text, TITLE_WIDTH)}")
+            self._screen.line(f"{number:>2}  {session}  {text}")
         self._screen.line("/sessions N goes on with one." if rows else nothing, DIM)
 
     async def _fork(self, _: str) -> None:

@@ -58,7 +58,15 @@ def unload(name: str | None, *, where: Whereabouts, as_json: bool) -> None:
     """Free the memory of NAME, or of all models, once their running requests are done."""
     with asked_engine(where) as ask:
         answer = ask("POST", "/engine/unload", {"model": name}, UnloadAnswer)
-    click.echo(answer.model_dump_json() if as_json else f"Unloaded: {', '.join(answer.unloaded) or 'nothing was loaded'}.")
+    if as_json:
+        click.echo(answer.model_dump_json())
+        return
+    click.echo(f"Unloaded: {', '.join(answer.unloaded) or 'nothing was loaded'}.")
+    if answer.waiting:
+        wanted = ", ".join(f"{model} ({count} waiting)" for model, count in answer.waiting.items())
+        click.echo(
+            f"The memory does not stay free, because requests have models loaded: {wanted}. To refuse them: variet engine mode GAMING"
+        )
 
 
 @click.command(

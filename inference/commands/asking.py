@@ -18,7 +18,7 @@ import click
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from config.credentials import CredentialError, read_secret
+from config.credentials import ENGINE_KEY, CredentialError, read_secret, why_refused
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.schema import ServerSection
@@ -33,8 +33,7 @@ CONNECT_BOUND_S = 3.0
 """An engine on this machine or in this house accepts at once, or is not there."""
 LONGEST_SWITCH_S = 3600.0
 """A load is bounded by the engine, which knows whether it goes on; this only ends a wait for an engine that hangs."""
-_KEY = "engine_key"
-_SETTINGS_REFUSED = "settings_refused"
+_SETTINGS_REFUSED, _KEY_UNKNOWN = "settings_refused", "invalid_key"
 _MOST_WORDS = 300
 """Characters of a refusal in a form of its own."""
 
@@ -153,7 +152,21 @@ def _refusal(answer: httpx2.Response) -> options.Failure:
         # It came through an engine: a model's own server, which refuses in a form of its own.
         words = "".join(each if each.isprintable() else " " for each in answer.text[:_MOST_WORDS])
         return options.Failure(f"{answer.headers.get(MODEL, 'The model')} refused with status {answer.status_code}: {words}")
+    if said.code == _KEY_UNKNOWN:
+        asked = answer.request.url
+        return key_refused(answer, f"{asked.scheme}://{asked.netloc.decode('ascii')}")
     return options.WrongSettings(said.message) if said.code == _SETTINGS_REFUSED else options.Failure(said.message)
+
+
+def key_refused(answer: httpx2.Response, url: str, engine: str | None = None) -> options.Failure:
+    """What a person is told who was not let in: the words of the answer are for who writes programs.
+
+    Args:
+        answer: the refusal.
+        url: what was asked.
+        engine: where `variet connect` finds the engine, if not there.
+    """
+    return options.Failure(why_refused(url, was_shown="authorization" in answer.request.headers, engine=engine))
 
 
 @contextmanager
@@ -202,10 +215,10 @@ def access_to(url: str, ca: Path | None, home: Home, own: ServerSection | None =
         kept_ca = link.ca if link.url is not None and _machine_of(url) == _machine_of(link.url) else None
         trusted = trust_of(ca or kept_ca or (own.tls_cert if own is not None else None))
         # 2.
-        key = read_secret(_KEY, home=home)
+        key = read_secret(ENGINE_KEY, home=home)
     except (CertificatesRefused, ConfigError, CredentialError) as error:
         raise options.WrongSettings(str(error)) from error
-    is_shown = key is not None and (is_kept_for or f"VARIET_{_KEY.upper()}" in os.environ)
+    is_shown = key is not None and (is_kept_for or f"VARIET_{ENGINE_KEY.upper()}" in os.environ)
     return Access(_bearer(key) if is_shown else {}, trusted)
 
 

@@ -21,7 +21,7 @@ from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, js
 from inference.commands.bench_report import Measured, Speaking, Writing, comparison, held_mib, notes, table_text
 from inference.commands.bench_speech import measure_speech
 from inference.commands.options import Failure
-from inference.contract import ModelRates, Resources, ServedModel, SwitchAnswer, UnloadAnswer
+from inference.contract import EngineStatus, ModelRates, Resources, ServedModel, SwitchAnswer, UnloadAnswer
 
 PROMPT_TOKENS = 512
 """Read at most: long enough that the start of a run does not count."""
@@ -30,6 +30,7 @@ _SHORT_PROMPT = 16
 _SHARE = 2
 """Of a small context the prompt takes one part in so many."""
 _SEED = 20
+NO_CARD = "No graphics card is known to this engine: processor and card are not compared."
 _WORDS = "the river turns slowly past old mills and gardens while people talk of weather bread trains work and the long summer".split()
 
 Say = Callable[[str], None]
@@ -54,7 +55,8 @@ def bench(models: tuple[str, ...], runs: int, voice: str, *, where: Whereabouts,
     """Unload, load and measure each of MODELS, and have the engine keep the rates. Name two to see them side by side.
 
     Of a model that speaks it is measured how long that takes, against how long what it says plays. To compare the processor with a
-    graphics card, name one model twice in engine.toml, once with n_gpu_layers = 0.
+    graphics card, name one model twice in engine.toml, once with gpus = []: with n_gpu_layers = 0 alone
+    it still opens the card.
     """
     with asked_engine(where) as ask:
         has_gpus = bool(ask("GET", "/engine/resources", None, Resources).gpus)
@@ -62,9 +64,9 @@ def bench(models: tuple[str, ...], runs: int, voice: str, *, where: Whereabouts,
     if as_json:
         click.echo(json.dumps({"models": [each.as_json() for each in found], "has_gpus": has_gpus}))
         return
-    click.echo("\n".join([table_text(found), *notes(found), *comparison(found)]))
-    if not has_gpus:
-        click.echo("No graphics card is known to this engine: processor and card are not compared.")
+    # What a model's own log tells of counts, too, where the engine sees no card.
+    is_blind = not has_gpus and not any(each.vram_mib for each in found)
+    click.echo("\n".join([table_text(found), *notes(found), *([NO_CARD] if is_blind else comparison(found))]))
 
 
 def _measure(ask: AskedEngine, name: str, runs: int, voice: str, say: Say) -> Measured:
@@ -72,16 +74,18 @@ def _measure(ask: AskedEngine, name: str, runs: int, voice: str, say: Say) -> Me
     work = _work(ask, served, runs, voice, say)
     say(f"{name}: loading")
     ask("POST", "/engine/unload", {"model": name}, UnloadAnswer)
-    free_before = _free_mib(ask)
     load_s = ask("POST", "/engine/switch", {"model": name}, SwitchAnswer).last_load_s
-    free_after = _free_mib(ask)
     done = work()
-    ask("POST", "/engine/rates", {"model": name, "load_s": load_s, **_rates(done)}, ModelRates)
+    # An engine that tells no fingerprint knows no such field either.
+    of = {} if served.meta.fingerprint is None else {"fingerprint": served.meta.fingerprint}
+    ask("POST", "/engine/rates", {"model": name, "load_s": load_s, **_rates(done), **of}, ModelRates)
     used = ask("GET", "/engine/resources", None, Resources)
     memory = {each.name: each.resident_mib for each in used.models}
     vram = held_mib(used, served.meta.model)
-    if vram is None and free_before is not None and free_after is not None:
-        vram = max(0, free_before - free_after)
+    if vram is None:
+        # Free memory before and after says nothing: others, whom the load sent away, may have held the card before.
+        status = ask("GET", "/engine/status", None, EngineStatus)
+        vram = next((each.gpu_mib for each in status.models if each.name == served.meta.model), None)
     common = Measured(name, load_s, resident_mib=memory.get(served.meta.model), vram_mib=vram)
     return replace(common, writing=done) if isinstance(done, Writing) else replace(common, speaking=done)
 
@@ -129,8 +133,3 @@ def _prompt(ask: AskedEngine, name: str, size: int) -> list[int]:
     chosen = random.Random(_SEED)
     text = " ".join(chosen.choice(_WORDS) for _ in range(size))
     return ask("POST", "/tokenize", {"model": name, "content": text}, _Tokens).tokens[:size]
-
-
-def _free_mib(ask: AskedEngine) -> int | None:
-    gpus = ask("GET", "/engine/resources", None, Resources).gpus
-    return sum(gpu.free_mib for gpu in gpus) if gpus else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inference.contract import Resources
 
+NOT_COMPARED = "Processor and card are not compared: "
 WORTH_A_CARD = 5.0
 """Times as fast as the processor, at least, where a model really lies on the card."""
 
@@ -48,7 +49,7 @@ class Measured:
     resident_mib: float | None
     """Main memory of its process; None where that cannot be seen."""
     vram_mib: int | None
-    """What its load took from the graphics cards; None where there are none."""
+    """What it takes of all graphics cards; 0 for one that runs on the processor alone, None where nothing says."""
     writing: Writing | None = None
     speaking: Speaking | None = None
 
@@ -60,15 +61,22 @@ class Measured:
 
 
 def comparison(found: Sequence[Measured]) -> list[str]:
-    """How many times faster what lies on a card is than what lies on none, and whether that is what a card is for."""
+    """How many times faster what lies on a card is than what lies on none, and whether that is what a card is for.
+
+    Where that cannot be said of several models, why. One whose place is not known is left out.
+    """
+    if len(found) < 2:
+        return []
     on_card = [each for each in found if each.vram_mib]
     on_none = [each for each in found if each.vram_mib == 0]
     if len(on_card) != 1 or len(on_none) != 1:
-        return []
+        return [_not_a_pair(on_card, on_none, [each for each in found if each.vram_mib is None])]
     card, processor = on_card[0], on_none[0]
     times = _times(card, processor)
     if not times:
-        return []
+        is_one_kind = (card.writing is None) == (processor.writing is None)
+        why = "it is not known of both how long what they say plays" if is_one_kind else "one of them writes and the other speaks"
+        return [f"{NOT_COMPARED}{why}."]
     lines = [f"{card.model} {' and '.join(f'{what} {each:.1f} times' for what, each in times.items())} as fast as {processor.model}."]
     if [*times.values()][-1] < WORTH_A_CARD:
         lines.append(
@@ -76,6 +84,13 @@ def comparison(found: Sequence[Measured]) -> list[str]:
             "look at n_gpu_layers, n_cpu_moe and gpus in engine.toml, and at what else holds the card (variet engine top)."
         )
     return lines
+
+
+def _not_a_pair(on_card: Sequence[Measured], on_none: Sequence[Measured], unknown: Sequence[Measured]) -> str:
+    places = [("on a card", on_card), ("on none", on_none), *([("not known where", unknown)] if unknown else [])]
+    told = "; ".join(f"{place}: {', '.join(each.model for each in there) or 'no model'}" for place, there in places)
+    hint = "" if on_none else ". One with gpus = [] in engine.toml sees none; with n_gpu_layers = 0 alone it still opens the card"
+    return f"{NOT_COMPARED}that takes one model on a card and one on none, and there are {told}{hint}."
 
 
 def _times(card: Measured, processor: Measured) -> dict[str, float]:

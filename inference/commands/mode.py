@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import httpx2
+from click.core import ParameterSource
 from pydantic import ValidationError
 
 from config.logs import set_up_logging
@@ -19,7 +21,7 @@ from config.trust import why_untrusted
 from inference.bind import is_wildcard
 from inference.cli import EXIT_CODES
 from inference.commands import options
-from inference.commands.asking import access_to, ca_option
+from inference.commands.asking import access_to, ca_option, key_refused
 from inference.contract import ErrorEnvelope
 from inference.contract.mode import Mode, ModeStatus
 from inference.errors import SetupRefused
@@ -54,7 +56,9 @@ def mode(ctx: click.Context, url: str | None, ca: Path | None, *, as_json: bool)
 
     A mode that cannot be read counts as GAMING.
     """
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        _pass_on(ctx, ctx.invoked_subcommand)
+    else:
         _show(read_mode(mode_file(Home.find())) if url is None else _ask(url, ca, None), as_json=as_json)
 
 
@@ -109,6 +113,23 @@ def stop() -> None:
     click.echo("Ended the mode's process.")
 
 
+def _pass_on(ctx: click.Context, word: str) -> None:
+    """Let options before a word count as if they came behind it, where the same one wins. Without its address it would set another machine.
+
+    Raises:
+        click.UsageError: what the word names has no such option.
+    """
+    command = mode.get_command(ctx, word)
+    its_own = {each.name for each in command.params} if command is not None else set[str | None]()
+    given = [each for each in mode.params if each.name and ctx.get_parameter_source(each.name) is ParameterSource.COMMANDLINE]
+    for each in given:
+        if each.name not in its_own:
+            raise click.UsageError(
+                f"`{ctx.command_path} {word}` has no {each.opts[0]}, and is about this machine alone. Leave it out.", ctx
+            )
+    ctx.default_map = {word: {each.name: ctx.params[each.name] for each in given if each.name}}
+
+
 def _set(wanted: Mode, url: str | None, ca: Path | None) -> Mode:
     if url is not None:
         return _ask(url, ca, wanted)
@@ -128,7 +149,8 @@ def _ask(url: str, ca: Path | None, wanted: Mode | None) -> Mode:
             answer = client.request(method, f"{url.rstrip('/')}/mode", json=body)
         if answer.is_success:
             return ModeStatus.model_validate_json(answer.content).mode
-        raise options.Failure(ErrorEnvelope.model_validate_json(answer.content).error.message)
+        said = ErrorEnvelope.model_validate_json(answer.content).error
+        raise key_refused(answer, url, "URL") if answer.status_code == HTTPStatus.UNAUTHORIZED else options.Failure(said.message)
     except httpx2.TransportError as error:
         silent = f"Nobody tells the mode at {url}: {error}. Start it there: variet engine mode serve"
         raise options.NoEngine(why_untrusted(url, error) or silent) from error

@@ -19,17 +19,26 @@ from inference.mode.server import start_mode
 from inference.reload import Origin
 from inference.serve import Manners, run_engine
 
+_FOR_OUR_PARENT = {"server.host": "127.0.0.1", "server.tls_cert": None, "server.tls_key": None}
+"""Of an engine on a leash: it is its parent's alone, which is on this machine. The settings speak of the one that other machines reach."""
+
 
 @click.command(epilog=f"Example: variet engine serve --port 8000\n\n{EXIT_CODES}")
 @options.config
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of the settings' port; 0 takes a free one.")
 @click.option("--port-file", type=click.Path(path_type=Path, dir_okay=False), help='Write {"url", "pid"} here once it listens.')
-@click.option("--leashed", is_flag=True, help="Stop when standard input closes; for programs that start an engine of their own.")
+@click.option(
+    "--leashed",
+    is_flag=True,
+    help="Listen on 127.0.0.1 only, and stop when standard input closes; for programs that start an engine of their own.",
+)
 @click.option("--verbose", is_flag=True, help="Log every request.")
 def serve(config: Path | None, port: int | None, port_file: Path | None, *, leashed: bool, verbose: bool) -> None:
     """Run the engine in the foreground; Ctrl-C lets running requests finish, a second one does not."""
     home = Home.find()
-    overrides = {} if port is None else {"server.port": port}
+    overrides: dict[str, object] = {} if port is None else {"server.port": port}
+    if leashed:
+        overrides |= _FOR_OUR_PARENT
     # Before the file is read, so that a change in between is noticed.
     origin = Origin(home, config, overrides)
     settings = options.settings_from(config, home, overrides)

@@ -90,6 +90,8 @@ class RatesReport(ModelRates):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
+    fingerprint: str | None = None
+    """As `ServedMeta` told it before the measurement: rates of a model that was changed meanwhile are refused. Absent: not compared."""
     prefill_tps: float | None = Field(default=None, gt=0)
     decode_tps: float | None = Field(default=None, gt=0)
     load_s: float | None = Field(default=None, ge=0)

@@ -66,7 +66,9 @@ class ServedMeta(_Wire):
     reason: str | None = None
     """Why it is not available."""
     rates: ModelRates | None = None
-    """What was measured on this machine; None before a measurement."""
+    """What was measured on this machine of the model as it is set now; None before a measurement."""
+    fingerprint: str | None = None
+    """Of what the model is started with: what was measured of another is not true of this one. None where an engine does not say."""
 
 
 class ServedModel(_Wire):
@@ -140,6 +142,8 @@ class ModelStatus(_Wire):
     """Why it is there, or is to come, or was to come when it failed; None for one that nothing has been decided for."""
     gone: str | None = None
     """Why it was sent away, or is about to be; None for one that never was there, that stays, or that failed (`error`)."""
+    gpu_mib: int | None = None
+    """What its last load took of all graphics cards, in MiB, as measured then; 0 for one that may see none, None where nothing says."""
     warmth: WarmthStatus | None = None
 
 
@@ -249,6 +253,8 @@ class UnloadAnswer(_Wire):
     """`POST /engine/unload`."""
 
     unloaded: tuple[str, ...]
+    waiting: Mapping[str, int] = {}
+    """Models that are loaded next all the same, with how many requests want each: the memory does not stay free."""
 
 
 class ReloadAnswer(_Wire):

@@ -15,7 +15,9 @@ from inference.activity.model_logs import MOST_LINES, LogTail, log_path
 from inference.contract import KEEP_ALIVE, ActivityAnswer, LogLines, ModelRates, RatesReport, Resources, SwapsAnswer, event_frame
 from inference.dashboard.page import load_page
 from inference.discretion import discreet
+from inference.errors import InvalidRequest
 from inference.exposition import CONTENT_TYPE
+from inference.identity import fingerprint
 from inference.observatory import Observatory
 from inference.supervisor import Supervisor
 
@@ -95,13 +97,15 @@ class _Watching:
         return await self._observatory.resources(self._supervisor.status(self._version))
 
     async def rates(self, report: RatesReport, request: Request) -> ModelRates:
-        """Keep what a measurement found."""
+        """Keep what a measurement found, unless the settings have made it a measurement of something else."""
         key_of(request.scope).check_name(report.model)
-        name = self._supervisor.catalog.resolve(report.model).spec.name
-        book = self._observatory.rates
-        book.record(name, report)
-        await anyio.to_thread.run_sync(book.save)
-        return book.rates[name]
+        spec = self._supervisor.catalog.resolve(report.model).spec
+        if report.fingerprint not in (None, fingerprint(spec)):
+            why = f"engine.toml has changed what {report.model} runs since its measurement began, which is not kept. Measure it again."
+            raise InvalidRequest(why, is_permanent=True)
+        known = self._observatory.rates.record(spec, report)
+        await anyio.to_thread.run_sync(self._observatory.rates.save)
+        return known
 
     async def _follow(self, model: str, tail: LogTail, last: tuple[str, ...]) -> AsyncIterator[bytes]:
         """Until the client leaves or the engine stops."""

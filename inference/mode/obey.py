@@ -7,14 +7,13 @@ from pathlib import Path
 
 import anyio
 
-from inference.contract import FORCE
 from inference.errors import GamingMode, RouteNotFound
-from inference.incoming import RawHeaders, Receive, Scope, Send, header
+from inference.incoming import RawHeaders, Receive, Scope, Send, passes_mode
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import FRESH_S, CachedMode
+from inference.reasons import GAMING
 from inference.supervisor import Supervisor
 
-_FORCE = FORCE.lower().encode()
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,12 +39,8 @@ class ObeyedMode:
         Raises:
             GamingMode: the machine is lent to a game, and the request is not forced.
         """
-        if self.is_gaming and (header(headers, _FORCE) or "").lower() != "true":
-            raise GamingMode(
-                f"This machine is in gaming mode and takes only forced requests ({FORCE}: true). "
-                "Its owner ends that with: variet engine mode NORMAL",
-                is_permanent=True,
-            )
+        if self.is_gaming and not passes_mode(headers):
+            raise GamingMode(GAMING, is_permanent=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell or set it, as on the mode's own port."""
@@ -53,19 +48,34 @@ class ObeyedMode:
             raise RouteNotFound("This engine has no mode.", is_permanent=True)
         await self._routes(scope, receive, send)
 
-    async def give_way(self, supervisor: Supervisor, drain_s: float) -> None:
-        """As long as a game is played, unload what is loaded, once its requests are done or `drain_s` is over. Runs until cancelled.
+    async def give_way(self, supervisor: Supervisor, drain_s: float | None) -> None:
+        """Tell the supervisor when a game begins and when it ends, for those who wait already. Runs until cancelled.
 
-        A forced request in between loads its model again and is answered, unless that takes longer than `drain_s`.
+        Args:
+            supervisor: whose models they are.
+            drain_s: with it, what is loaded is unloaded as long as a game is played, once its requests are done or this is over.
         """
-        while True:
-            if self.is_gaming and (loaded := supervisor.loaded):
-                async with anyio.create_task_group() as tasks:
-                    # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
-                    for name in loaded:
-                        tasks.start_soon(supervisor.unload, name, drain_s, "gaming mode wants its memory")
-                _LOG.warning("Gaming mode: unloaded %s.", ", ".join(loaded))
-            await anyio.sleep(FRESH_S)
+        async with anyio.create_task_group() as tasks:
+            if drain_s is not None:
+                tasks.start_soon(_free_memory, supervisor, drain_s)
+            while True:
+                if self.is_gaming != supervisor.is_gaming:
+                    supervisor.change_mode(is_gaming=self.is_gaming)
+                await anyio.sleep(FRESH_S)
+
+
+async def _free_memory(supervisor: Supervisor, drain_s: float) -> None:
+    """A forced request in between loads its model again and is answered, unless that takes longer than `drain_s`."""
+    while True:
+        # Not before those who wait have been sent away: they would have it loaded again.
+        await supervisor.wait_until(lambda state: state.is_gaming)
+        if loaded := supervisor.loaded:
+            async with anyio.create_task_group() as tasks:
+                # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
+                for name in loaded:
+                    tasks.start_soon(supervisor.unload, name, drain_s, "gaming mode wants its memory")
+            _LOG.warning("Gaming mode: unloaded %s.", ", ".join(loaded))
+        await anyio.sleep(FRESH_S)
 
 
 NO_MODE = ObeyedMode()

@@ -24,3 +24,5 @@ class Launch:
     """A load is given up after this much silence."""
     stop_timeout_s: float
     """How long each polite request to leave may take before the next, less polite one."""
+    program: str = ""
+    """The program to name where it fails; empty: one of ours, which nobody can replace."""

@@ -1,7 +1,7 @@
 """How llama-server, or the embedded server that mimics it, is started for one model.
 
 Pure: which program is there is found out elsewhere (`inference.binaries`); the environment comes in as an argument.
-Every setting that matters is passed as a flag, never left to a default that an update may change (the default port has
+Every setting that matters is passed, never left to a default that an update may change (the default port has
 been announced to move), and llama-server's own environment variables are taken out, since they would add to our flags.
 """
 
@@ -28,6 +28,9 @@ _SCRUBBED_PREFIXES: Final = ("LLAMA_ARG_", "VARIET_")
 """Hidden settings of the child, and ours, which hold secrets that are no business of a child."""
 _SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", "LLAMA_API_KEY"})
 """The first would make the server something else; the second would lock us out."""
+_NO_PAGE: Final = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
+"""No web page of its own. The flag for it has had two names, and a build that does not know one of them would not start; of a variable that
+it does not know it takes no notice."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,16 @@ class Surroundings:
 
 def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings) -> Launch:
     """Turn a model and a free port into what `Child.spawn` starts."""
+    program = surroundings.program
     return Launch(
-        argv=(*surroundings.program.command, *_arguments(spec, port, surroundings.slots_dir)),
+        argv=(*program.command, *_arguments(spec, port, program, surroundings.slots_dir)),
         env=_environment(surroundings.environ, spec.gpus),
         port=port,
         health_path=HEALTH_PATH,
         speaks_state_lines=True,
         stall_timeout_s=surroundings.stall_timeout_s,
         stop_timeout_s=surroundings.stop_timeout_s,
+        program="" if program.is_embedded else program.command[0],
     )
 
 
@@ -71,12 +76,14 @@ def embedded_program(python: str) -> Program:
     return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True)
 
 
-def _arguments(spec: ModelSpec, port: int, slots_dir: Path | None) -> Iterator[str]:
+def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | None) -> Iterator[str]:
     yield from ("-m", str(spec.path), "--alias", spec.name)
     yield from ("--host", HOST, "--port", str(port))
     # llama-server divides the context among its slots; the settings speak of one slot.
     yield from ("-c", str(spec.context * spec.slots), "-np", str(spec.slots))
-    yield from ("--no-ui", "-lv", str(VERBOSITY))
+    yield from ("-lv", str(VERBOSITY))
+    if program.is_embedded:
+        yield "--no-ui"
     optional: tuple[tuple[str, object], ...] = (
         ("-t", spec.threads),
         ("-ngl", spec.n_gpu_layers),
@@ -98,6 +105,7 @@ def _arguments(spec: ModelSpec, port: int, slots_dir: Path | None) -> Iterator[s
 def _environment(environ: Mapping[str, str], gpus: tuple[int, ...] | None) -> dict[str, str]:
     # Windows spells the names of variables as it likes.
     kept = {name: value for name, value in environ.items() if not _is_scrubbed(name.upper())}
+    kept |= _NO_PAGE
     kept[ENABLING_VARIABLE] = "1"  # any value: it makes the server speak state lines and read the exit command
     if gpus is not None:
         listed = ",".join(str(index) for index in gpus)

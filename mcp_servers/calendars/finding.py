@@ -12,7 +12,7 @@ from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call
 from mcp_servers.spans import days_of
-from mcp_servers.when import resolve
+from mcp_servers.when import LOOKED_THROUGH, resolve
 
 SEARCHED_DAYS = 90
 """How far ahead an event is looked for by its words."""
@@ -41,7 +41,7 @@ def _by_words(accounts: Accounts, call: Call) -> Event:
     shown = clean_line(words).replace('"', "")
     period = days_of(call.now, call.now.date() + timedelta(days=SEARCHED_DAYS))
     if call.text("when"):
-        period = resolve(call.text("when"), call.now).span
+        period = resolve(call.text("when"), call.now, years=LOOKED_THROUGH).span
     listing = accounts.query(period)
     matches = meant(listing.events, words, call.now)
     if not matches:

@@ -4,6 +4,7 @@ Pure. The decision tree:
 1. an event's id means that event;
 2. the words that carry no meaning (`the`, `my`, `with`) are dropped; an event matches when its title, place or
    guests hold all others (a word also matches where it begins a longer one, and in the plural);
+   where only these and those of 3. are said beside an emoji, or no word at all, it matches when its title has such signs;
 3. when nothing matches, the words for events in general (`appointment`, `meeting`) are dropped too;
 4. when still nothing matches, one slip of the pen is forgiven in words of five letters or more;
 5. of several matches, those whose whole title is the words are preferred, then those that are not over;
@@ -15,7 +16,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from mcp_servers.calendars.model import Event
-from mcp_servers.wording import EMPTY_WORDS, holds, words_of
+from mcp_servers.wording import EMPTY_WORDS, holds, holds_signs, signs_in, words_of
 
 _EVENT_WORDS = frozenset(
     "appointment appointments meeting meetings event events call calls session sessions entry thing visit calendar slot booking".split()
@@ -24,6 +25,8 @@ _EVENT_WORDS = frozenset(
 
 def filtered(events: tuple[Event, ...], words: str) -> tuple[Event, ...]:
     """The events that `words` speak of (2. to 4.); all of them when the words say nothing."""
+    if signs := signs_in(words, EMPTY_WORDS | _EVENT_WORDS):
+        return tuple(event for event in events if holds_signs(event.title, signs))
     significant = tuple(word for word in words_of(words) if word not in EMPTY_WORDS)
     specific = tuple(word for word in significant if word not in _EVENT_WORDS)
     for wanted, is_forgiving in ((significant, False), (specific, False), (specific, True)):

@@ -22,8 +22,8 @@ from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome
 from mcp_servers.spans import Span, days_of
-from mcp_servers.when import USUAL_LENGTH, duration_of, event_length_of, later, resolve
-from mcp_servers.wording import EMPTY_WORDS, holds, words_of
+from mcp_servers.when import LOOKED_THROUGH, USUAL_LENGTH, duration_of, event_length_of, later, resolve
+from mcp_servers.wording import ALL, EMPTY_WORDS, holds, holds_signs, signs_in, words_of
 
 SEARCHED = timedelta(days=366)
 """How far back and ahead a search looks that names no period."""
@@ -79,7 +79,7 @@ class Reading:
     def search_events(self, call: Call) -> Outcome:
         period = days_of(call.now - SEARCHED, (call.now + SEARCHED).date())
         if call.text("when"):
-            period = resolve(call.text("when"), call.now).span
+            period = resolve(call.text("when"), call.now, years=LOOKED_THROUGH).span
         query = clean_line(call.text("query")).replace('"', "")
         only = (self._accounts.pick(call.text("calendar")),) if call.text("calendar") else ()
         listing = self._accounts.query(period, only)
@@ -139,6 +139,10 @@ class Reading:
 
 def _matching(events: tuple[Event, ...], query: str) -> tuple[Event, ...]:
     """Those that hold all words anywhere, else those that the everyday search would find."""
+    if query == ALL:
+        return events
+    if signs := signs_in(query):
+        return tuple(event for event in events if holds_signs(_text(event), signs))
     wanted = tuple(word for word in words_of(query) if word not in EMPTY_WORDS)
     found = tuple(event for event in events if holds(_text(event), wanted))
     return found or filtered(events, query)

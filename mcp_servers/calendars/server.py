@@ -27,7 +27,8 @@ from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import days_of, span_text
-from mcp_servers.when import USUAL_LENGTH, canonical_text, event_length_of, resolve
+from mcp_servers.when import LOOKED_THROUGH, USUAL_LENGTH, canonical_text, event_length_of, resolve
+from mcp_servers.wording import ALL
 
 __all__ = ["SEARCHED_DAYS", "TOOLS", "Calendars"]
 
@@ -64,10 +65,10 @@ class Calendars:
     def list_events(self, call: Call) -> Outcome:
         period = days_of(call.now, call.now.date() + timedelta(days=DEFAULT_DAYS - 1))
         if call.text("when"):
-            period = resolve(call.text("when"), call.now).span
+            period = resolve(call.text("when"), call.now, years=LOOKED_THROUGH).span
         query = clean_line(call.text("query")).replace('"', "")
         listing = self._accounts.query(period)
-        events = filtered(listing.events, query) if query else listing.events
+        events = filtered(listing.events, query) if query not in ("", ALL) else listing.events
         problems = listing.problems
         if (left := len(events) - MAX_LISTED) > 0:
             problems = (*problems, f"Not told one by one: {count_text(left, 'later event')}. Ask for a shorter period.")

@@ -21,8 +21,7 @@ from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
 from mcp_servers.mailbox.imap import ImapAccount
 from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer
 from mcp_servers.mailbox.imap_keeping import ImapKeeping
-from mcp_servers.mailbox.setup import SilentAccount, account_option, password, told_accounts, trusted
-from mcp_servers.mailbox.store import MailStore
+from mcp_servers.mailbox.setup import SilentAccount, account_option, password, store_of, told_accounts, trusted
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, mail_store, store_option, zone_named, zone_option
 from mcp_servers.protocol.serving import ToolServer, serve, threaded
@@ -42,11 +41,8 @@ def command(store: Path | None, accounts: tuple[str, ...], google: str | None, z
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     told = told_accounts(accounts, is_configured=store is None)
     section = told_google(google, is_configured=store is None)
-    mails = MailStore(
-        mail_store(store),
-        [_account(name, entry, section) for name, entry in told.items() if entry.imap_host or entry.kind == "google"],
-        addresses={name: entry.address for name, entry in told.items()},
-    )
+    read = [_account(name, entry, section) for name, entry in told.items() if entry.imap_host or entry.kind == "google"]
+    mails = store_of(mail_store(store), told, read)
     if keepers := {name: keeper for name, entry in told.items() if (keeper := _keeper(name, entry)) is not None}:
         SentFiling(mail_store(store), mails.sent, keepers).start()
     tools = MailTools(mails)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from mcp_servers.errors import Quoting, Stale
+from mcp_servers.errors import Quoting, Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mail.fields import account_shown, listed, placed, removed_of
 from mcp_servers.mail.search import asked_for, find, meant_by, no_folder
@@ -17,6 +17,7 @@ from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOT_FILED = "Put a mail into the trash with trash_mail."
 
 
 class Filing:
@@ -82,9 +83,12 @@ class Filing:
     def _folder(self, account: str, said: str) -> str:
         """The folder of that name, as its account spells it."""
         known = [folder for _, folder in self._store.folders(account)]
-        folder = meant_by(said, known)
+        folder = meant_by(said, known) or meant_by(said, (TRASH,))  # which is made when it is first needed
         if folder is None:
             raise no_folder(said, known)
+        if folder.lower() == TRASH.lower():  # as every account's is called here
+            # To delete is asked for, allowed and forbidden by itself: no tool that files is a way around that.
+            raise Refusal(_NOT_FILED)
         return folder
 
     def _plan(self, call: Call, mail: Indexed, folder: str, arguments: dict[str, str]) -> Plan:

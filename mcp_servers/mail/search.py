@@ -14,7 +14,7 @@ from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol.calls import Call
 from mcp_servers.when import resolve
-from mcp_servers.wording import EMPTY_WORDS, holds, words_of
+from mcp_servers.wording import ALL, EMPTY_WORDS, holds, holds_signs, signs_in, words_of
 
 _MAIL_WORDS = frozenset("mail mails email emails message messages letter newest latest last recent new one".split())
 """Words for mails in general: without any other, the newest is meant."""
@@ -33,6 +33,10 @@ def wanted_by(call: Call) -> Wanted | None:
 def filtered(store: MailStore, mails: Iterable[Indexed], call: Call) -> list[Indexed]:
     """Those that `sender`, `query`, `when` and `unread` of the call leave; a server that found words has them in more than we see."""
     found = list(mails)
+    for name, looked_at in (("sender", sender_words), ("query", subject_words)):
+        # Its server was asked for no word either: that it brought a mail says nothing.
+        if call.text(name) != ALL and (signs := signs_in(call.text(name))):
+            found = [mail for mail in found if holds_signs(looked_at(mail), signs)]
     if sender := significant(call.text("sender")):
         found = narrowed(found, sender, sender_words)
     if query := significant(call.text("query")):
@@ -165,6 +169,8 @@ def _meant(mails: Iterable[Indexed], said: str, *, is_prepared: bool) -> list[In
     """By words alone. An id whose mail is gone is no word: a stranger's subject may hold it. A bare number may be one."""
     if is_prepared or _number(said) and not said.strip().isdecimal():
         return []
+    if signs := signs_in(said, EMPTY_WORDS | _MAIL_WORDS):
+        return [mail for mail in mails if holds_signs(subject_words(mail), signs)]
     specific = tuple(word for word in significant(said) if word not in _MAIL_WORDS)
     return narrowed(mails, specific, subject_words)
 

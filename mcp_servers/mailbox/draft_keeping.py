@@ -143,8 +143,8 @@ def _taken_away(home: DraftingAccount, note: Note) -> _Verdict:
 
 
 def _dropped(store: MailStore, content: bytes) -> _Verdict:
-    sender = parse(content).sender.address.lower()
-    home = next((one for one in store.accounts if isinstance(one, DraftingAccount) and store.own_address(one.name).lower() == sender), None)
+    names = store.accounts_at(parse(content).sender.address)
+    home = next((one for one in store.accounts if isinstance(one, DraftingAccount) and one.name in names), None)
     if home is None:
         return _Verdict()
     try:

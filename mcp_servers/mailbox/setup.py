@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import click
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -15,7 +16,8 @@ from config.credentials import CredentialError, read_secret, secret_file
 from config.mail_settings import AccountName, MailAccountEntry
 from config.paths import Home
 from config.trust import CertificatesRefused, trust_of
-from mcp_servers.mailbox.accounts import AccountFailed, Listing
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount
+from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.options import Decorator, settings
 
 Accounts = Mapping[str, MailAccountEntry]
@@ -51,6 +53,25 @@ def told_accounts(given: Sequence[str], *, is_configured: bool) -> dict[str, Mai
         problem = error.errors(include_url=False, include_input=False)[0]
         raise click.BadParameter(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}", param_hint="--account") from error
     return {one.name: one.account for one in named}
+
+
+def senders(accounts: Accounts) -> Accounts:
+    """Those that mail goes out by; the others can only be read."""
+    return {name: entry for name, entry in accounts.items() if entry.smtp_host or entry.kind == "google"}
+
+
+def store_of(folder: Path, told: Accounts, accounts: Sequence[MailAccount] = ()) -> MailStore:
+    """The mail of a person who has these accounts.
+
+    Args:
+        folder: the local one.
+        told: all accounts, also those that are not read here.
+        accounts: those that are.
+    """
+    ways_out = {entry.address.lower() for entry in senders(told).values()}
+    # By address: one account may be there to read a box and another one to send from it.
+    named = [name for name, entry in told.items() if entry.address.lower() in ways_out]
+    return MailStore(folder, accounts, addresses={name: entry.address for name, entry in told.items()}, senders=named)
 
 
 def password(kind: str, account: str) -> SecretStr:

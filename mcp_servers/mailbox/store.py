@@ -56,12 +56,21 @@ class MailStore:
     Args:
         folder: the local one, made when it is missing.
         accounts: others.
-        addresses: whom each account's mails are from, by its name; the first one's where no account is named.
+        addresses: whom each account's mails are from, by its name.
+        senders: the accounts among those whose mails can leave, in the same order; where none is named, all are taken for such.
     """
 
-    def __init__(self, folder: Path, accounts: Sequence[MailAccount] = (), *, addresses: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        accounts: Sequence[MailAccount] = (),
+        *,
+        addresses: Mapping[str, str] | None = None,
+        senders: Collection[str] = (),
+    ) -> None:
         self.folder = private_folder(folder)
         self._addresses = dict(addresses or {})
+        self._senders = tuple(senders or self._addresses)
         self.local = LocalAccount(folder)
         self.inbox, self.drafts, self.sent = (self.local.maildir(name) for name in (INBOX, "Drafts", "Sent"))
         self.accounts: tuple[MailAccount, ...] = (self.local, *accounts)
@@ -153,7 +162,7 @@ class MailStore:
         return distinct([*local, *self._index.senders_elsewhere()])
 
     def own_address(self, account: str = "") -> str:
-        """The address that a mail is from: the account's own, else the first one's, else whom most local mails came to; or none."""
+        """The address that a mail is from: that of its account, else whom most local mails came to; or none."""
         if self._addresses:
             return self._addresses[self.own_account(account)]
         counts: dict[str, int] = {}
@@ -168,8 +177,12 @@ class MailStore:
         return frozenset(address.lower() for address in found if address)
 
     def own_account(self, account: str = "") -> str:
-        """The account that a mail is from: this one if it has an address, else the first that has; or none."""
-        return account if account in self._addresses else next(iter(self._addresses), "")
+        """The account that a mail is from: this one if its mails can leave, else the first whose can; or none."""
+        return account if account in self._senders else next(iter(self._senders), "")
+
+    def accounts_at(self, address: str) -> tuple[str, ...]:
+        """The accounts whose mails are from this address."""
+        return tuple(name for name, own in self._addresses.items() if own.lower() == address.lower())
 
     def content(self, mail: Indexed) -> bytes | None:
         """The mail itself; None when it is gone.

@@ -15,8 +15,7 @@ from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.setup import google_option, told_google
 from mcp_servers.mailbox.accounts import AccountFailed
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.setup import Accounts, account_option, password, told_accounts, trusted
-from mcp_servers.mailbox.store import MailStore
+from mcp_servers.mailbox.setup import Accounts, account_option, password, senders, store_of, told_accounts, trusted
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
@@ -37,6 +36,7 @@ from mcp_servers.protocol.serving import ToolServer, serve, threaded
 @http_options
 def command(store: Path | None, accounts: tuple[str, ...], google: str | None, zone: str | None, bind: Bind | None) -> None:
     """Serve the sending tools over standard input and output. Without an account, mails go to the folder Sent of the store.
+    Where every account can only be read, nothing is sent, and the answer says so.
 
     Started by the agent service it sends what a person has approved there. For any other client what should be sent is kept as a draft.
 
@@ -45,10 +45,9 @@ def command(store: Path | None, accounts: tuple[str, ...], google: str | None, z
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
     key = take_key(os.environ)
     folder = mail_store(store)
-    known = told_accounts(accounts, is_configured=store is None)
-    told = {name: entry for name, entry in known.items() if entry.smtp_host or entry.kind == "google"}
+    told = told_accounts(accounts, is_configured=store is None)
     section = told_google(google, is_configured=store is None)
-    mails = MailStore(folder, addresses={name: entry.address for name, entry in told.items()})
+    mails = store_of(folder, told)
     tools = Outbox(mails, Delivery(folder, _carrier(folder, told, mails.sent, section)), key=key)
     tools.clear_sent_drafts()
     serve(ToolServer("outbox", TOOLS, threaded(tools.handlers()), zone_named(zone, is_configured=store is None)), bind)
@@ -57,10 +56,19 @@ def command(store: Path | None, accounts: tuple[str, ...], google: str | None, z
 def _carrier(folder: Path, told: Accounts, sent: Maildir, google: GoogleSection) -> Carrier:
     if not told:
         return LocalCarrier(sent)
+    ways_out = senders(told)
+    if not ways_out:  # the local folder Sent would look as if something had left
+        return Closed(_none_sends(told), sent)
     unfiled = Unfiled(folder)
     return ByAddress({
-        entry.address: _gmail(name, google) if entry.kind == "google" else _smtp(name, entry, sent, unfiled) for name, entry in told.items()
+        entry.address: _gmail(name, google) if entry.kind == "google" else _smtp(name, entry, sent, unfiled)
+        for name, entry in ways_out.items()
     })  # fmt: skip
+
+
+def _none_sends(told: Accounts) -> str:
+    whose = "its smtp_host" if len(told) == 1 else "the smtp_host of one of them"
+    return f"No account sends mail: {', '.join(told)} can only be read. Name {whose} in agent.toml."
 
 
 def _gmail(name: str, google: GoogleSection) -> Carrier:

@@ -24,7 +24,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def store_option(text: str) -> Decorator:
-    return click.option("--store", type=click.Path(path_type=Path, file_okay=False), help=f"{text} Default: the configured one.")
+    default = "Default: the configured one, beside the configured accounts; a store that is named here stands alone."
+    return click.option("--store", type=click.Path(path_type=Path, file_okay=False), help=f"{text} {default}")
 
 
 def zone_option() -> Decorator:

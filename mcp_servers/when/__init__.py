@@ -8,10 +8,11 @@ day means), `written` (dates) and `agreeing` (a weekday beside one), `clocks` (w
 from mcp_servers.when.agreeing import Contradiction
 from mcp_servers.when.dates import Lean, moved
 from mcp_servers.when.durations import ALL_DAY, duration_of, event_length_of
-from mcp_servers.when.resolve import USUAL_LENGTH, When, at_minutes, canonical_text, later, resolve
+from mcp_servers.when.resolve import LOOKED_THROUGH, USUAL_LENGTH, When, at_minutes, canonical_text, later, resolve
 
 __all__ = [
     "ALL_DAY",
+    "LOOKED_THROUGH",
     "USUAL_LENGTH",
     "Contradiction",
     "Lean",

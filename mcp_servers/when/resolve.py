@@ -16,7 +16,8 @@ Pure. The decision tree:
 8. `monday or tuesday`, `monday and friday`, `5 and 10 december`, `any day next week`: from the first to the last, to look through
    and not to put an event at;
 9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes; `2025` and `since 2025` are that
-   year where it can be meant, to look through; elsewhere, and always after `at` or a day, 20:25;
+   year where it can be meant, to look through: more years can where something is only looked for; elsewhere, and always after
+   `at` or a day, 20:25;
 10. everything else is not understood; `mcp_servers.when.advice` says what to say instead.
 A wall time that a clock change skips is moved on by the length of the gap; one that comes twice is the first.
 What a day means is said in `mcp_servers.when.days`.
@@ -65,17 +66,29 @@ _NEAR = timedelta(days=183)
 """How long ago something began that lasts to next week: before that, the one that comes is meant."""
 _CHOICE = re.compile(r"\b(?:anytime|weekdays)\b")
 _EACH = re.compile(r"\beach (?:morning|afternoon|evening|night)\b")
+NEAR_YEARS = range(-1, 2)
+"""Counted from this one: those that a bare number means where it might be a time that something is put at."""
+LOOKED_THROUGH = range(-25, 11)
+"""The same where a plan is only looked for: `2024` is no minute of this evening then, `2000 to 2045` still are times."""
+_FIRST_BACK = -98
+"""The first of those where what is meant lies back."""
 
 
-def resolve(text: str, now: datetime, lean: Lean = "ahead") -> When:
+def resolve(text: str, now: datetime, lean: Lean = "ahead", *, years: range = NEAR_YEARS) -> When:
     """The time that a person means by `text`, said at `now` (aware; its zone is the person's).
+
+    Args:
+        text: the words.
+        now: when they are said.
+        lean: which way an open date is looked for.
+        years: what a bare number of four digits may mean.
 
     Raises:
         NotUnderstood: the sentence for the model.
         Contradiction: as that; a weekday and a date in it are not of one day.
     """
     try:
-        found = _canonical(text.strip(), now) or _said(text[:_MAX_CHARS], now, lean)
+        found = _canonical(text.strip(), now) or _said(text[:_MAX_CHARS], now, lean, years)
     except (OverflowError, ValueError):
         found = None  # a year beyond the calendar
     except Contradiction as contradiction:
@@ -115,11 +128,12 @@ def _moment(text: str, now: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)).astimezone(now.tzinfo)
 
 
-def _said(text: str, now: datetime, lean: Lean) -> When | None:
+def _said(text: str, now: datetime, lean: Lean, years: range) -> When | None:
     words = normalised(_THIS_TIME.sub(f"{now:%H:%M} ", _THIS_TIME_NEXT_WEEK.sub(f"{now:%H:%M} in 1 week", text)))
     words = _OF_YEAR.sub(lambda match: f"{match[1]} {now.year + {'next': 1, 'last': -1}.get(match['which'], 0)}", words)
-    if words != (years := _with_years(words, now, lean)):
-        found = _read(years, now, lean)
+    bare = _bare_years(words, now, lean, years)
+    if bare and words != (told := _YEAR.sub(r"in \1", words)):
+        found = _read(told, now, "back" if max(bare) < now.year else lean)
         return found and replace(found, is_choice=True)  # 9.
     if match := _MINUTES_PAST.fullmatch(words):
         return _next_minutes(match, now)  # 9.
@@ -140,14 +154,15 @@ def _length_of(words: str) -> timedelta | None:
         return None  # `for 3 may` is no length: the words are read as they stand
 
 
-def _with_years(words: str, now: datetime, lean: Lean) -> str:
-    """With `in 2025` for `2025`, where nothing else is said and a year can be meant; looking ahead, only one of those around this one."""
+def _bare_years(words: str, now: datetime, lean: Lean, may_be: range) -> list[int]:
+    """The years that `2025` or `2023 to 2025` are, where nothing else is said and each can be meant."""
     said = words.split()
     years = [int(word) for word in said if _YEAR.fullmatch(word)]
     if len(years) + sum(word in _BESIDE_YEAR for word in said) < len(said):
-        return words
+        return []
     is_back = lean == "back" or "since" in said
-    return _YEAR.sub(r"in \1", words) if all(0 <= now.year + 1 - year <= (99 if is_back else 2) for year in years) else words
+    meant = range(_FIRST_BACK, may_be.stop) if is_back else may_be
+    return years if all(year - now.year in meant for year in years) else []
 
 
 def _read(words: str, now: datetime, lean: Lean) -> When | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from config.paths import Home
+from config.workspace_settings import WorkspaceSection
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, settings
@@ -28,28 +29,35 @@ from mcp_servers.workspace.server import TOOLS, handlers
 @click.option("--pass-variable", "environment", multiple=True, help="A variable that commands may see, beside the usual ones.")
 @click.option("--tests", default="", help="The command that runs the tests. Default: found.")
 @click.option("--checks", default="", help="The command that checks the code. Default: found.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=USUAL_TIMEOUT_S, help="Seconds that a command may take.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(1, 3600), help=f"Seconds that a command may take. Default: {USUAL_TIMEOUT_S:g}."
+)
 @http_options
 def command(  # noqa: PLR0913 - one for each option
     roots: tuple[Path, ...], secrets: tuple[str, ...], allow_hard_links: bool, commands: tuple[str, ...],  # noqa: FBT001 - click's flags
-    environment: tuple[str, ...], tests: str, checks: str, timeout_s: float, bind: Bind | None,
+    environment: tuple[str, ...], tests: str, checks: str, timeout_s: float | None, bind: Bind | None,
 ) -> None:  # fmt: skip
     """Serve a project's files and commands over standard input and output, inside its folders only.
 
     \b
     Example: variet mcp workspace --root ~/project --allow-command "git status"
+
+    With --root, [workspace] of agent.toml does not count; without, each option given counts instead of what is configured.
     """  # noqa: D301 - click's own mark for a paragraph that is kept as it is
-    rights = Rights(secrets, hard_links=allow_hard_links)
-    allowed = Allowed(commands, environment, tuple(shlex.split(tests)), tuple(shlex.split(checks)), timeout_s)
-    if not roots:
-        configured = settings().workspace
-        roots = configured.roots
-        rights = Rights(configured.secrets, hard_links=configured.hard_links)
-        allowed = Allowed(configured.commands, configured.environment, configured.tests, configured.checks, configured.timeout_s)
+    # What is allowed in the configured folders must not reach another one.
+    configured = WorkspaceSection() if roots else settings().workspace
+    rights = Rights(secrets or configured.secrets, hard_links=allow_hard_links or configured.hard_links)
+    allowed = Allowed(
+        commands or configured.commands,
+        environment or configured.environment,
+        _words(tests, "--tests") or configured.tests,
+        _words(checks, "--checks") or configured.checks,
+        timeout_s or configured.timeout_s,
+    )
     home = Home.find().prepare()
     private = tuple(filter(None, (home.config_dir, home.state_dir, home.run_dir, home.log_dir, home.data_dir, home.root)))
     try:
-        workspace = Workspace(roots, rights, private)
+        workspace = Workspace(roots or configured.roots, rights, private)
     except Refusal as refusal:
         raise click.ClickException(str(refusal)) from refusal
     # Asked for once, before there are threads: it can only be read by setting it.
@@ -57,6 +65,13 @@ def command(  # noqa: PLR0913 - one for each option
     os.umask(mask)
     state = home.state_dir / "workspace"
     serve(ToolServer("workspace", TOOLS, handlers(workspace, state, allowed, file_mode=0o666 & ~mask)), bind)
+
+
+def _words(said: str, option: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(said))
+    except ValueError as error:
+        raise click.BadParameter(f"{said}: {error}.", param_hint=option) from error
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mcp_servers.errors import Refusal
 from mcp_servers.workspace import places
 from mcp_servers.workspace.guarded import is_secret, is_version_control
-from mcp_servers.workspace.model import Content, Entry, Found, Place
+from mcp_servers.workspace.model import Content, Entry, Found, Place, set_by
 from mcp_servers.workspace.places import Root
 from mcp_servers.workspace.refusing import told
 
@@ -55,8 +55,10 @@ class Workspace:
     def __init__(self, folders: Sequence[Path], rights: Rights | None = None, private: Sequence[Path] = ()) -> None:
         if not folders:
             raise Refusal("Name a folder: --root DIR, or workspace.roots in agent.toml.")
-        resolved = tuple(dict.fromkeys(_resolved(folder) for folder in folders))
-        self.roots: tuple[Root, ...] = places.named(resolved)
+        said: dict[PurePath, list[PurePath]] = {}
+        for folder in folders:
+            said.setdefault(_resolved(folder), []).append(folder.expanduser().absolute())
+        self.roots: tuple[Root, ...] = places.named(said)
         self.rights = rights or Rights()
         self._private = tuple(PurePath(os.path.realpath(folder)) for folder in private)
         self._files = tuple(RootFiles(root.path) for root in self.roots)
@@ -113,7 +115,8 @@ class Workspace:
         if self.is_private(place):
             raise Refusal(f"{place.shown} belongs to version control or to Variet itself and is left alone. Choose another place.")
         if self.is_secret(place):
-            raise Refusal(f"{place.shown} looks like a place of secrets and is left alone. The person can open it in workspace.secrets.")
+            what = f"{place.shown} looks like a place of secrets and is left alone."
+            raise Refusal(f"{what} The person can open it: {set_by('secrets', '--allow-secret')}.")
 
     def look(self, place: Place) -> Found | None:
         """What lies there, or None; whatever the way there is."""
@@ -142,7 +145,7 @@ class Workspace:
         with told(place.shown):
             found, data = self.files(place).read(place.parts, limit)
         if found.names > 1 and not self.rights.hard_links:
-            where = "perhaps outside the workspace. The person can allow that in workspace.hard_links."
+            where = f"perhaps outside the workspace. The person can allow that: {set_by('hard_links', '--allow-hard-links')}."
             raise Refusal(f"{place.shown} has a second name (a hard link), {where}")
         if len(data) > limit:
             what = f"{place.shown} is too long: {size_text(found.size)}, and {size_text(limit)} is the most."

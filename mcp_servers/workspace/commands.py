@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from mcp_servers.errors import Refusal
+from mcp_servers.workspace.model import set_by
 
 USUAL_TIMEOUT_S = 50.0
 """Below the minute after which the agent service gives a call up."""
@@ -60,7 +61,8 @@ def check_allowed(argv: Sequence[str], allowed: Allowed) -> None:
         if entry == "*" or words and list(argv[: len(words)]) == words:
             return
     names = ", ".join(allowed.commands) or "none"
-    raise Refusal(f'"{argv[0]}" is not among the commands that may run ({names}). The person can add it to workspace.commands.')
+    what = f'"{argv[0]}" is not among the commands that may run ({names}).'
+    raise Refusal(f"{what} The person can add it: {set_by('commands', '--allow-command')}.")
 
 
 def _nowhere(_: str) -> bool:

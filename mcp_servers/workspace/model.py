@@ -100,3 +100,8 @@ class Change:
     steps: tuple[Step, ...]
     undoes: int | None = None
     """The number of the change that it takes back."""
+
+
+def set_by(key: str, option: str) -> str:
+    """Where the person says something, for a refusal: a server with roots of its own reads no settings of the workspace."""
+    return f"workspace.{key} in agent.toml, or {option} where the server is started with --root"

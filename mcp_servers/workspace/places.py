@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
@@ -31,17 +31,23 @@ class Root:
     """What a path begins with where there are several roots."""
     path: str
     """Absolute, links resolved."""
+    also: tuple[str, ...] = ()
+    """Absolute, as it was named by way of links: whoever named it so names what is in it so, too."""
 
 
-def named(paths: Sequence[PurePath]) -> tuple[Root, ...]:
-    """Roots under names of their own: a folder's own name, numbered where two are the same."""
+def named(paths: Mapping[PurePath, Sequence[PurePath]]) -> tuple[Root, ...]:
+    """Roots under names of their own: a folder's own name, numbered where two are the same.
+
+    Args:
+        paths: absolute, links resolved; each with the absolute paths that it was named by.
+    """
     roots: list[Root] = []
-    for path in paths:
+    for path, said in paths.items():
         name, number = path.name, 1
         while any(folded(root.name) == folded(name) for root in roots):
             number += 1
             name = f"{path.name}-{number}"
-        roots.append(Root(name, str(path)))
+        roots.append(Root(name, str(path), tuple(dict.fromkeys(str(each) for each in said if each != path))))
     return tuple(roots)
 
 
@@ -102,9 +108,9 @@ def _check_name(part: str, words: str, *, is_windows: bool) -> None:
 def _below_a_root(path: PurePath, roots: Sequence[Root], *, is_windows: bool) -> tuple[int, tuple[str, ...]]:
     """The innermost root that holds it, compared by names alone."""
     best: tuple[int, tuple[str, ...]] | None = None
-    for number, root in enumerate(roots):
-        top = (PureWindowsPath(root.path) if is_windows else PurePosixPath(root.path)).parts
-        own = path.parts
+    own = path.parts
+    for number, spelling in ((number, spelling) for number, root in enumerate(roots) for spelling in (root.path, *root.also)):
+        top = (PureWindowsPath(spelling) if is_windows else PurePosixPath(spelling)).parts
         is_below = (
             [part.casefold() for part in own[: len(top)]] == [part.casefold() for part in top] if is_windows else own[: len(top)] == top
         )

@@ -29,7 +29,7 @@ from mcp_servers.workspace.commands import (
     problems_in,
     tests_of,
 )
-from mcp_servers.workspace.model import Place
+from mcp_servers.workspace.model import Place, set_by
 from mcp_servers.workspace.processes import Ran
 from mcp_servers.workspace.reading import number_of
 from mcp_servers.workspace.refusing import told
@@ -94,7 +94,8 @@ class Running:
         top = self._workspace.top(place.root)
         found = Found(configured, takes_path=True) if configured else find(self._known(top), self._has)
         if found is None:
-            raise Refusal(f"No way to run the {name} was found in {top.shown}. The person can set workspace.{name}.")
+            what = f"No way to run the {name} was found in {top.shown}."
+            raise Refusal(f"{what} The person can say it: {set_by(name, f'--{name}')}.")
         argv = found.argv
         if place.parts and not found.takes_path:
             raise Refusal(f"{argv[0]} runs all {name} at once. Leave path out.")

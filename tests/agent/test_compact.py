@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import anyio
 import pytest
 
 from agent.errors import AgentError, ModelFailed, SessionBusy
-from agent.events import ContextTrimmed, TurnDone
+from agent.events import ContextTrimmed, RouteChosen, TurnDone
+from agent.routes.memory import RouteMemory
+from agent.routes.nodes import NodeState, TierState, Use
+from agent.routes.obstacles import obstacle_at_rest
+from agent.routes.routing import RoutingRules, Rule
 from agent.sessions.compacting import Compacted
 from agent.view.context import Conversation
 from agent.view.summary import REQUEST
 from agent.view.window import Cut, cut_at_rest
+from agent.watching.usage import Logged, asked_in, total
 from bots.lines import compacted_lines
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import Agent, agent_of
 from tests.agent.test_summary import contents, lengthy
 from tests.agent.test_window import talk, view
-from tests.fakes.scripted_model import Say
+from tests.fakes.scripted_model import Say, scripted_model
 
 N_CTX = 8192
 LONG = "I drink peppermint tea. " + "It is a long story. " * 150
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RECALL = ("recall", {"query": "peppermint"})
 
 
@@ -163,3 +172,106 @@ async def test_it_waits_for_no_turn_and_no_turn_begins_in_it_and_a_person_may_en
             with pytest.raises(SessionBusy, match="A turn is still running"):
                 await agent.runtime.compact(agent.session)
             await agent.runtime.cancel(agent.session, who="test")
+
+
+def place(tier: str = "glm", *, is_external: bool = True, use: Use = "named", **changes: Any) -> NodeState:
+    return NodeState("cloud", use, is_external, {tier: TierState(tier)}, **changes)
+
+
+def chosen(rule: str, node: str = "cloud", tier: str = "glm") -> RouteChosen:
+    return RouteChosen(turn="t", node=node, tier=tier, model=tier, rule=rule, reasons=())
+
+
+ALLOWED = RoutingRules(rules=(Rule("long", ("cloud",), allow_external=True), Rule("code", ("cloud",))))
+OUTSIDE = "cloud/glm is outside this house, and nothing here allows that"
+
+
+@pytest.mark.parametrize(
+    ("rule", "node", "rules", "why"),
+    [
+        ("pin-tag", place(), ALLOWED, ""),
+        ("long", place(), ALLOWED, ""),
+        ("pin-tag", place(), RoutingRules(network=False), OUTSIDE),
+        ("long", place(), replace(ALLOWED, network=False), OUTSIDE),
+        ("long", place(), RoutingRules(), OUTSIDE),
+        ("code", place(), ALLOWED, OUTSIDE),
+        ("force", place(is_external=False), ALLOWED, ""),
+        ("force", place(is_external=False, is_gaming=True), ALLOWED, "cloud/glm is lent to a game"),
+        ("pin-option", place(is_external=False, use="human"), ALLOWED, ""),
+        ("long", place(is_external=False, use="human"), ALLOWED, "cloud/glm answers only where a person names it"),
+        ("long", place(is_external=False, spent="2 of 2 calls today"), ALLOWED, "cloud/glm has spent its limit (2 of 2 calls today)"),
+        (
+            "long",
+            place(is_external=False, price_in=1e6, money_left=1.0),
+            ALLOWED,
+            "cloud/glm would cost 100.00, and 1.00 are left for today",
+        ),
+        ("long", place(is_external=False, down="it is off"), ALLOWED, "cloud/glm does not answer (it is off)"),
+        ("long", place(tier="other"), ALLOWED, "cloud/glm is not served any more"),
+    ],
+)
+def test_between_turns_the_last_place_is_asked_only_where_the_rules_still_have_it(
+    rule: str, node: NodeState, rules: RoutingRules, why: str
+):
+    memory = RouteMemory().after(chosen(rule))
+    nodes = [NodeState(tiers={"fast": TierState("fast")}), node]
+    assert obstacle_at_rest(memory, nodes, rules, prompt_tokens=100, answer_tokens=0) == why
+    if rule == "long":
+        kept = memory.after(chosen("kept"))
+        assert obstacle_at_rest(kept, nodes, rules, prompt_tokens=100, answer_tokens=0) == why, "by the rule that put it there"
+
+
+def test_where_nobody_has_answered_yet_and_where_there_is_one_engine_nothing_hinders():
+    assert obstacle_at_rest(RouteMemory(), [NodeState()], RoutingRules(), prompt_tokens=0, answer_tokens=0) == ""
+    memory = RouteMemory().after(chosen("default", "engine", "fast"))
+    assert obstacle_at_rest(memory, [NodeState(down="no")], RoutingRules(), prompt_tokens=0, answer_tokens=0) == "", "it says so itself"
+
+
+@pytest.mark.anyio
+async def test_a_conversation_that_was_outside_is_not_sent_there_again_where_that_is_forbidden_since(home: Home):
+    def settings(*, network: bool) -> AgentSettings:
+        entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "context": N_CTX, "external": True}
+        return AgentSettings.model_validate({"nodes": {"cloud": entry}, "routing": {"network": network}})
+
+    with anyio.fail_after(90):
+        async with scripted_model([Say("One."), Say("Two."), Say("It was long.")]) as cloud:
+            async with agent_of(home, [], settings=settings(network=True)) as agent:
+                await agent.ask(LONG, tier="cloud")
+                await agent.ask("two", tier="cloud")
+            async with agent_of(home, [], settings=settings(network=False), session=agent.session) as closed:
+                before = await closed.stored()
+                with pytest.raises(ModelFailed, match=f"^{OUTSIDE}, so nothing was summed up. Ask another tier first.$"):
+                    await closed.runtime.compact(closed.session)
+                assert (await closed.stored(), len(cloud.bodies)) == (before, 2)
+            async with agent_of(home, [], settings=settings(network=True), session=agent.session) as again:
+                assert (await again.runtime.compact(again.session)).is_summed_up
+
+
+@pytest.mark.anyio
+async def test_that_the_last_answer_was_forced_does_not_force_the_summary(home: Home):
+    settings = AgentSettings.model_validate({"agent": {"summarise_from": 4096}, "routing": {"force_tier": "balanced"}})
+    script = [lengthy("One.", 100), lengthy("Two.", 200), lengthy("It was long.", 300)]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, settings=settings) as agent:
+            await talked(agent, f"{LONG} #force_big", "two #force_big")
+            assert (await agent.runtime.compact(agent.session)).is_summed_up
+            assert [headers.get("x-variet-force") for headers in agent.model.headers] == ["true", "true", None]
+            assert agent.model.requests[2]["model"] == "balanced"
+
+
+@pytest.mark.anyio
+async def test_what_a_summary_cost_is_in_the_usage(home: Home):
+    prices = {"price_in": 1000.0, "price_out": 1000.0}
+    with anyio.fail_after(60):
+        async with scripted_model([lengthy("One.", 100), lengthy("Two.", 200), lengthy("It was long.", 3000)]) as cloud:
+            entry = {"url": f"{cloud.url}/v1", "kind": "openai", "model": "glm", "context": N_CTX, "external": True, **prices}
+            async with agent_of(home, [], settings=AgentSettings.model_validate({"nodes": {"cloud": entry}})) as agent:
+                await agent.ask(LONG, tier="cloud")
+                await agent.ask("two", tier="cloud")
+                await agent.runtime.compact(agent.session)
+                spent, _ = (await agent.runtime.router.spending())["cloud"]
+                (trimmed,) = (event for event in await agent.stored() if isinstance(event, ContextTrimmed))
+                used = total(asked_in(Logged("s", "", NOON, event) for event in await agent.stored()))
+    assert trimmed.usage.money == pytest.approx(3.005)
+    assert trimmed.usage.elapsed_s > 0
+    assert (used.requests, used.money) == (spent.calls, pytest.approx(spent.money)) == (3, pytest.approx(3.315))

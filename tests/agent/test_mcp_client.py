@@ -219,6 +219,20 @@ def test_no_server_takes_the_place_of_a_tool_of_ours_by_its_choice_of_names():
     assert len(named) == 4
 
 
+def test_no_server_takes_a_name_of_ours_that_is_not_there_yet():
+    specs = {"mail": ServerSpec("mail", builtin="mail"), "zeta": ServerSpec("zeta"), "search": ServerSpec("search")}
+    others = {"zeta": [tool("search_mail"), tool("find")], "search": [tool("mail"), tool("find")]}
+    early = {each.name: (each.server, each.own_name) for each in name_tools(specs, {"mail": [], **others})}
+    assert set(early) == {"zeta_search_mail", "zeta_find", "search_find", "mail"}
+    settled = {by: name for name, by in early.items()}
+    late = {each.name: (each.server, each.own_name) for each in name_tools(specs, {"mail": [tool("search_mail")], **others}, settled)}
+    assert late == {**early, "search_mail": ("mail", "search_mail")}
+    composed = name_tools(specs, {"mail": [], "search": [tool("mail")], "zeta": [tool("mail")]})
+    assert [each.name for each in composed] == ["search_mail_2", "zeta_mail"], "nor by the name of its server"
+    without = {name: spec for name, spec in specs.items() if name != "mail"}
+    assert "search_mail" in {each.name for each in name_tools(without, others)}, "ours is not wanted: nobody's name is kept"
+
+
 def test_two_tools_of_one_server_with_one_name_are_one():
     (only,) = name_tools({"a": ServerSpec("a")}, {"a": [tool("find", "the first"), tool("find", "the second")]})
     assert (only.name, only.description) == ("find", "the first")

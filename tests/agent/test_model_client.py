@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient
-from agent.engine.key import EngineKey
+from agent.engine.key import EngineKey, Whose
 from agent.engine.model_client import Frame, Frames, ModelClient
 from agent.engine.progress import PromptProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import Wire
@@ -128,9 +128,34 @@ async def test_a_key_that_was_added_since_is_read_when_the_engine_asks_for_one()
 async def test_a_key_that_is_the_same_still_is_shown_once_and_the_refusal_is_told():
     with anyio.fail_after(5):
         async with scripted_model([KEYLESS, Say("never")]) as model:
-            with pytest.raises(ModelFailed, match="A valid key is needed"):
+            with pytest.raises(ModelFailed, match="does not take the key that it was shown") as refused:
                 await complete(model.url)
+    assert "`variet engine keys add NAME`" in str(refused.value)
+    assert f"`variet connect {model.url}`" in str(refused.value)
     assert len(model.headers) == 1
+
+
+async def test_a_refused_key_is_told_by_the_names_of_the_node_that_it_is_for():
+    key = EngineKey(SecretStr("old"), Whose("nodes.desk", "node_desk_key"))
+    told = list[str]()
+    with anyio.fail_after(5):
+        async with scripted_model([KEYLESS], key="new") as model, httpx2.AsyncClient(trust_env=False) as http:
+            for ask in (complete(model.url, key=key), EngineClient(model.url, key, http).models()):
+                with pytest.raises(ModelFailed) as refused:
+                    await ask
+                told.append(str(refused.value))
+    assert told[0] == told[1]
+    assert "does not take the key that it was shown" in told[0]
+    assert "secrets/node_desk_key" in told[0]
+    assert "VARIET_NODE_DESK_KEY" in told[0]
+    assert "connect" not in told[0]
+
+
+async def test_a_node_where_nobody_answers_is_told_by_its_own_setting():
+    with anyio.fail_after(5):
+        with pytest.raises(EngineUnreachable, match=r"set nodes\.desk\.url") as refused:
+            await complete("http://127.0.0.1:1", key=EngineKey(None, Whose("nodes.desk", "node_desk_key")))
+    assert "engine.url" not in str(refused.value)
 
 
 async def test_a_key_that_must_not_be_used_is_told_as_such():

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from agent.events import RouteChosen, TurnDone
+from agent.route_parts import RouteWish
 from agent.routes import scout
 from config.paths import Home
 from tests.agent.runtimes import agent_of
@@ -36,6 +37,24 @@ async def test_one_server_under_two_names_serves_two_intents_each_with_its_own_m
     assert [(each.node, each.rule) for each in chosen] == [("quick", "chat"), ("study", "study"), ("quick", "study")]
     assert [body["model"] for body in server.requests] == ["small", "large", "small"]
     assert any("study" in reason and "limit" in reason for reason in chosen[2].reasons), "the limit is of a name, not of a server"
+
+
+async def test_a_node_for_people_alone_answers_the_person_and_no_program_in_the_same_conversation(home: Home):
+    with anyio.fail_after(120):
+        async with scripted_model([Say("from outside")]) as premium:
+            entry = {"url": f"{premium.url}/v1", "kind": "openai", "model": "opus", "external": True, "human_only": True}
+            settings = settings_of({"premium": entry}, tags={"#opus": "premium"}, force_tier="premium", ladder=("fast", "premium"))
+            program = RouteWish(by_program=True)
+            async with agent_of(home, [Say("local")] * 4, settings=settings) as agent:
+                events = await agent.ask("hello", tier="premium", wish=program)
+                events += await agent.ask("hello #opus", wish=program)
+                events += await agent.ask("hello #deeper", wish=program)
+                events += await agent.ask("hello", wish=program.model_copy(update={"forced": True}))
+                person = await agent.ask("hello #opus")
+    assert [each.node for each in routes(events)] == ["engine"] * 4
+    assert all("premium/opus answers a person alone, never a program" in "; ".join(each.reasons) for each in routes(events))
+    assert [(each.node, each.reasons[-1].rpartition(": ")[2]) for each in routes(person)] == [("premium", "a person named it")]
+    assert len(premium.bodies) == 1
 
 
 async def test_a_node_is_asked_for_what_it_has_loaded(home: Home, monkeypatch: pytest.MonkeyPatch):

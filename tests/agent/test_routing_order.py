@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agent.routes.candidates import ways_up
+from agent.routes.candidates import asked_by_program, ways_up
 from agent.routes.nodes import NodeState, TierState
 from agent.routes.routing import Facts, Kept, RoutingRules, Rule, choose, escalate
 
@@ -96,6 +97,31 @@ def test_the_first_step_of_the_order_that_can_answer_does(given: Facts, place: s
 )
 def test_what_was_passed_over_is_said(given: Facts, reason: str):
     assert any(reason in each for each in choose(given, RULES).reasons)
+
+
+@pytest.mark.parametrize(
+    ("given", "forces"),
+    [(facts("hi #premium"), "big/deep"), (facts(pinned="premium"), "big/deep"), (facts(pinned="premium/opus"), "big/deep"),
+     (facts(forced=True), "premium"), (facts("#force_big"), "premium"), (facts(pinned="big"), "premium"),
+     (facts("#deeper"), "big/deep"), (facts(pinned="deeper"), "big/deep")],
+)  # fmt: skip
+def test_a_program_never_reaches_what_answers_people_alone_however_it_asks(given: Facts, forces: str):
+    rules = replace(RULES, force_tier=forces, ladder=("fast", "premium"))
+    assert choose(given, rules).node == "premium"
+    route = choose(asked_by_program(given), rules)
+    assert (route.node, route.rule) == ("engine", "default")
+    assert any("premium/opus answers a person alone, never a program" in each for each in route.reasons)
+
+
+@pytest.mark.parametrize(
+    ("given", "forces", "did"),
+    [(facts(pinned="cloud"), None, "named"), (facts(forced=True), "cloud", "forced"), (facts("#deeper"), None, "asked for")],
+)
+def test_who_had_a_conversation_sent_outside_is_said_as_it_was(given: Facts, forces: str | None, did: str):
+    rules = replace(RULES, force_tier=forces, ladder=("fast", "cloud"))
+    sent = "the conversation is sent to cloud, outside this house:"
+    assert choose(given, rules).reasons[-1] == f"{sent} a person {did} it"
+    assert choose(asked_by_program(given), rules).reasons[-1] == f"{sent} a program {did} it"
 
 
 def test_answering_now_beats_waiting_for_a_load_and_the_reason_shows_the_sum():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.routes.candidates import asked_by_program
 from agent.routes.nodes import NodeState, TierState
 from agent.routes.routing import Facts, Kept, Route, RoutingRules, Rule, choose, escalate
 
@@ -93,6 +94,13 @@ def test_a_decision_keeps_to_privacy_mode_and_limits(known: Facts, settings: Rou
     if not is_last_resort:
         assert not chosen.spent
         assert not chosen.down
+
+
+@given(facts, rules)
+def test_what_a_program_asks_reaches_no_place_for_people_alone(known: Facts, settings: RoutingRules):
+    asked = asked_by_program(known)
+    routes = [choose(asked, settings), escalate(asked, settings, "calls did not fit")]
+    assert all(_node_of(route, known).use != "human" for route in routes if route is not None)
 
 
 @given(facts, rules)

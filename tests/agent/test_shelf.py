@@ -118,6 +118,24 @@ async def test_every_engine_that_may_keep_something_of_a_conversation_is_told_an
     store.close()
 
 
+async def test_an_engine_that_may_not_be_asked_is_not_told_until_it_may(tmp_path: Path):
+    store = Store(tmp_path / "log")
+    store.create_session("s-1", title="", at=AT)
+    store.delete_session("s-1")
+    near, far = FakeEngine(), FakeEngine()
+    engines: dict[str, Any] = {"engine": near, "cloud": far}
+    async with anyio.create_task_group() as tasks:
+        for closed, told in (("is outside this house", []), ("", ["s-1"])):
+            nodes = {name: Node(Scout(NodeState(name), None), NEVER, engine=engine) for name, engine in engines.items()}
+            nodes["cloud"].scout.state = NodeState("cloud", closed=closed)
+            router = Router(nodes, NEVER, NEVER, today=lambda: AT, sticky_s=1, tasks=tasks)
+            assert ("cloud" in router.engines) is not bool(closed)
+            await Shelf(cast("Any", SimpleNamespace(store=store, router=router))).tell_engine()
+            assert (far.told, store.to_forget()) == (told, [] if told else ["s-1"])
+    assert near.told == ["s-1", "s-1"]
+    store.close()
+
+
 async def test_nothing_is_thrown_away_under_a_turn_that_runs(home: Home):
     with anyio.fail_after(60):
         async with agent_of(home, [Say("Hold on.", holds_after=1)]) as agent:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from agent.events import ContextTrimmed, TurnDone, Usage
+from agent.turns.budget import Limits
 from agent.turns.effects import CallModel, LookUpTiers, Overflowed, Summarise, Summarised, TiersKnown
 from agent.view.context import Conversation
 from agent.view.summary import REQUEST
@@ -18,14 +19,14 @@ from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
 from tests.agent.test_window import talk, view
-from tests.agent.turns import Turn, routed
+from tests.agent.turns import Turn, routed, rules
 from tests.fakes.scripted_model import Say
 
 LARGE = 16384
 
 
-def full(n_ctx: int) -> Turn:
-    turn = Turn()
+def full(n_ctx: int, **changes: Any) -> Turn:
+    turn = Turn(rules=rules(**changes))
     turn.pending.remove(LookUpTiers())
     turn.tell(TiersKnown(frozenset({"fast"}), {"fast": n_ctx}, view(1000, 1000, 1000, tokens=round(n_ctx * 0.95))))
     return turn
@@ -41,6 +42,16 @@ def test_a_large_context_is_summed_up_once_and_then_the_model_is_called():
     assert (trimmed.kept_from, trimmed.summary, trimmed.cause) == ("t2", "They like tea.", "full")
     assert turn.pending == [CallModel("fast")]
     assert (turn.state.usage.prompt_tokens, turn.state.usage.requests) == (15000, 0)
+
+
+@pytest.mark.parametrize("summary", ["They like tea.", ""])
+def test_what_a_summary_cost_counts_for_the_turns_budget(summary: str):
+    turn = full(LARGE, limits=Limits(max_turn_money=1.0))
+    turn.pending.clear()
+    turn.tell(Summarised(Cut("t2", 2), LARGE, summary, Usage(prompt_tokens=15000, money=10.0)))
+    assert turn.pending == []
+    assert turn.end.answer.startswith("I stopped, having cost 10, without")
+    assert turn.end.usage.money == 10.0
 
 
 def test_a_summary_that_failed_leaves_the_trimming_that_there_always_was():
@@ -106,7 +117,10 @@ def lengthy(text: str, tokens: int) -> Say:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("answer", [lengthy("They asked one and two.", 20), Say(status=500, error={"message": "no"}), Say("")])
+@pytest.mark.parametrize(
+    "answer",
+    [lengthy("They asked one and two.", 20), Say(status=500, error={"message": "no"}), Say(""), Say(calls=[("recall", {"query": "one"})])],
+)
 async def test_a_long_conversation_is_summed_up_on_the_way_to_its_next_answer(home: Home, answer: Say):
     settings = AgentSettings(agent=AgentSection(summarise_from=4096))
     shown: list[Any] = []
@@ -120,6 +134,7 @@ async def test_a_long_conversation_is_summed_up_on_the_way_to_its_next_answer(ho
             assert events[-1].answer == "Three."
             (trimmed,) = (event for event in events if isinstance(event, ContextTrimmed))
             assert trimmed.summary == answer.text
+            assert (trimmed.usage.prompt_tokens > 0) is (answer.status == 200), "no summary took as much as one"
             assert not any(event.type == "text_delta" and "asked" in event.text for event in shown)
             second, summing, third = (agent.model.bodies[place] for place in (1, 2, 3))
             shared = second[: second.index(b'],"tools"')]

@@ -51,6 +51,13 @@ class Editor:
         assert message["id"] == method
         return message.get("result", message.get("error"))
 
+    async def until(self, said: str) -> None:
+        """Read on until something was said, in which nothing else may come."""
+        while said not in self.text():
+            message = json.loads(await self.from_agent.receive())
+            assert message.get("method") == "session/update", message
+            self.updates.append(message["params"]["update"])
+
     def text(self) -> str:
         return "".join(each["content"]["text"] for each in self.updates if each["sessionUpdate"] == "agent_message_chunk")
 
@@ -104,9 +111,7 @@ async def test_an_editor_that_cannot_ask_says_where_the_question_waits(attached:
         await editor.say(id=7, method="session/prompt", params={"sessionId": session, "prompt": typed("add Tea")})
         asked = await editor.next_but_updates()
         await editor.say(id=asked["id"], error={"code": -32601, "message": "no such method"})
-        while "This editor could not ask you: Create: Tea" not in editor.text():
-            line = json.loads(await editor.from_agent.receive())
-            editor.updates.append(line["params"]["update"])
+        await editor.until("This editor could not ask you: Create: Tea")
         (needed,) = await editor.service.approvals()
         await editor.service.approve(needed.approval, digest=needed.digest, granted=True, who="cli")
         assert (await editor.next_but_updates())["result"] == {"stopReason": "end_turn"}
@@ -170,6 +175,15 @@ async def test_what_goes_wrong_is_an_error_and_the_connection_lives_on(attached:
         assert "does not answer" in (await editor.call("session/prompt", sessionId=session, prompt=typed("fail")))["message"]
 
 
+@pytest.mark.parametrize("number", [[1], {"a": 1}, None, "1", 1, "\ud800"], ids=repr)
+async def test_no_answer_and_no_request_ends_the_connection_whatever_its_id_is(attached: Attach, number: Any) -> None:
+    async with editing(attached) as editor:
+        await editor.say(id=number, result={"outcome": {"outcome": "selected", "optionId": "yes"}})
+        await editor.say(id=number, method="authenticate")
+        assert await editor.next_but_updates() == {"jsonrpc": "2.0", "id": number, "result": {}}
+        assert (await editor.call("initialize", protocolVersion=1))["protocolVersion"] == 1
+
+
 async def test_the_command_speaks_it_over_standard_input_and_output(attached: Attach, home: Home) -> None:
     asked: list[dict[str, Any]] = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}},
@@ -227,7 +241,8 @@ async def test_an_editor_chooses_which_tier_answers_and_who_is_asked(attached: A
         session, (mode, model) = opened["sessionId"], opened["configOptions"]
         assert [(each["category"], each["currentValue"]) for each in (mode, model)] == [("mode", "ask"), ("model", "auto")]
         assert [choice["value"] for choice in model["options"]] == ["auto", "fast", "cloud/glm"]
-        for wrong in ({"configId": "model", "value": "none"}, {"configId": "speed", "value": "fast"}, {"configId": "mode", "value": True}):
+        unfit = ({"configId": "mode", "value": True}, {"configId": "mode", "value": ["ask"]}, {"configId": "model", "value": ["fast"]})
+        for wrong in (*unfit, {"configId": "model", "value": "none"}, {"configId": "speed", "value": "fast"}):
             assert (await editor.call("session/set_config_option", sessionId=session, **wrong))["code"] == -32602
         set_to = await editor.call("session/set_config_option", sessionId=session, configId="model", value="cloud/glm")
         assert [each["currentValue"] for each in set_to["configOptions"]] == ["ask", "cloud/glm"]

@@ -109,11 +109,12 @@ async def test_a_task_is_one_call_with_progress_and_its_approval_is_asked_throug
         assert [tool.name for tool in (await client.list_tools()).tools] == ["run_task", "continue_task", "list_sessions", "routes"]
         wished = {"task_type": "research", "latency": "10s"}
         done = await client.call_tool("run_task", {"task": "list", **wished}, progress_callback=note)
-        assert list(served.runtime.wishes.values()) == [RouteWish(task="research", latency="10s")]
+        assert list(served.runtime.wishes.values()) == [RouteWish(task="research", latency="10s", by_program=True)]
         assert (text_of(done), told_of(done)["status"]) == ("You have two events tomorrow.", "answered")
         assert "list_events: done" in steps
         more = await client.call_tool("continue_task", {"session": told_of(done)["session"], "message": "add Tea"})
         assert text_of(more) == "Created: Tea"
+        assert all(wish.by_program for wish in served.runtime.wishes.values())
         assert asked == ["Create: Tea\nTitle: Tea\nWhen: Sun 22 Nov 2026 12:00-13:00"]
         routes = told_of(await client.call_tool("routes", {"session": told_of(done)["session"]}))
         assert [row["tier"] for row in routes["routes"]] == ["fast", "fast"]

@@ -52,9 +52,12 @@ async def test_the_headers_about_task_and_latency_reach_the_agents_routing(serve
     create = served.openai.chat.completions.with_raw_response.create
     headers = {"X-Variet-Latency": "10s", "X-Variet-Task": "research"}
     await create(model="variet", messages=says("hello"), extra_headers=headers)
-    assert list(served.runtime.wishes.values()) == [RouteWish(latency="10s", task="research")]
+    assert list(served.runtime.wishes.values()) == [RouteWish(latency="10s", task="research", by_program=True)]
     with pytest.raises(openai.BadRequestError, match="X-Variet-Latency"):
         await create(model="variet", messages=says("hello"), extra_headers={"X-Variet-Latency": "soon"})
+    for model in ("variet", "auto"):
+        with pytest.raises(openai.BadRequestError, match=r'X-Variet-Task: "reserch" is no type of task .* there are: .*research'):
+            await create(model=model, messages=says("hello"), extra_headers={"X-Variet-Task": "reserch"})
 
 
 async def test_pictures_of_the_newest_message_are_shown_to_the_agent_and_none_is_fetched(served: Served) -> None:

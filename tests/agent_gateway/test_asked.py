@@ -59,6 +59,23 @@ def test_what_is_no_object_is_refused(raw: bytes) -> None:
         read(raw)
 
 
+WORDS = st.sampled_from(["user", "text", "input_text", "image", "tool_result", "tool_use", "function_call", "x"])
+NAMES = st.sampled_from(["role", "type", "content", "output", "text", "tool_calls", "image_url"])
+PARTS = st.recursive(
+    st.none() | st.integers() | WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
+MEMBERS = st.sampled_from(["messages", "input", "prompt", "system", "instructions", "tools", "functions"])
+
+
+@given(st.dictionaries(MEMBERS, PARTS))
+def test_a_body_that_no_protocol_knows_is_read_as_far_as_it_goes(body: dict[str, Any]) -> None:
+    asked = read(json.dumps(body).encode())
+    assert isinstance(asked.newest_text(), str)
+    assert asked.chars() >= 0
+    assert asked.needs() <= {"tools", "vision"}
+    assert isinstance(asked.newest_pictures(), tuple)
+
+
 def test_the_newest_text_is_the_persons_and_no_results() -> None:
     parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "data:"}}, {"type": "text", "text": "here"}]
     messages = [{"role": "user", "content": "#deep before"}, {"role": "user", "content": parts}, {"role": "tool", "content": "#force_big"}]

@@ -192,7 +192,10 @@ async def test_the_person_is_told_what_is_waited_for(attached: Attach) -> None:
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("needed", "is in use by another front-end .process 1.. Close that one first"), ("agent_error", "The disk is full")],
+    [
+        ("needed", "version 0.0.1 .process 1., with .* in use by another front-end. Close that front-end first"),
+        ("agent_error", "The disk is full"),
+    ],
 )
 async def test_a_service_that_cannot_be_replaced_is_told_with_its_own_reason_and_let_go_of(
     home: Home, monkeypatch: pytest.MonkeyPatch, code: str, said: str

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from agent.errors import AgentError, HoldError
+from agent.errors import AgentError, HoldError, SessionNotFound, TaskUnknown
 from agent.events import ApprovalNeeded
 from agent.held_events import HeldCall, ToolHeld
+from agent.routes.report import ExplainRequest
 from agent.service.address import Address
 from agent.service.client import ServiceClient
+from agent.service.faults import UNKNOWN_TASK, ServiceError
 from agent.service.presence import Presence
 from agent.service.readiness import Readiness
 from agent.service.routes import Desk, build_routes
@@ -102,3 +104,18 @@ async def test_what_is_held_is_listed_and_taken_back_once_without_any_engine() -
         assert (late.status_code, late.json()["error"]["code"]) == (409, "not_held")
         with pytest.raises(HoldError):
             await client.take_back("h-gone", who="me")
+
+
+async def test_what_cannot_be_explained_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_fake_runtime() as runtime, served(runtime) as http:
+        client = ServiceClient(http, Address(url="http://service", token="token", pid=1, version="0"))
+
+        async def explain(asked: ExplainRequest) -> None:
+            raise SessionNotFound(asked.session or "") if asked.task is None else TaskUnknown(asked.task, ("coding",))
+
+        monkeypatch.setattr(runtime.routes, "explain", explain)
+        with pytest.raises(SessionNotFound, match='"s-9"'):
+            await client.explain(ExplainRequest(text="hi", session="s-9"))
+        with pytest.raises(ServiceError, match='"codng" is no type of task') as refused:
+            await client.explain(ExplainRequest(text="hi", task="codng"))
+    assert refused.value.code == UNKNOWN_TASK

@@ -61,6 +61,9 @@ def test_what_a_summary_took_is_counted_once():
     # As a turn writes it: a summary is no step of it.
     stepless = trimmed.model_copy(update={"usage": Usage(prompt_tokens=50, completion_tokens=5)})
     assert total(asked_in(logged(route("t", "fast"), stepless, reply("t")))) == total(asked)
+    paid = trimmed.model_copy(update={"usage": Usage(elapsed_s=2.0, money=0.5)})
+    used = total(asked_in(logged(route("t", "fast"), paid, reply("t"))))
+    assert (used.requests, used.elapsed_s, used.money) == (2, 2.5, 0.75), "also of a server that counts no tokens"
 
 
 def test_a_day_is_the_persons_own():

@@ -54,6 +54,14 @@ def test_escape_sequences_in_an_answer_are_made_visible(run_ask: RunAsk) -> None
     assert run_ask("hello").stdout == "Hello **there**, ␛[2Jyou.\n"
 
 
+def test_an_answer_that_goes_into_a_file_keeps_its_tabs(run_ask: RunAsk) -> None:
+    assert run_ask("make").stdout == "all:\n\ttrue␛[2J\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_the_word_auto_is_no_tier_but_the_free_choice(run_ask: RunAsk) -> None:
+    assert run_ask("list", "--tier", "auto").stderr == ""
+
+
 @pytest.mark.parametrize("arguments", [(), ("-",)])
 def test_the_question_may_come_from_a_pipe(run_ask: RunAsk, arguments: tuple[str, ...]) -> None:
     ran = run_ask(*arguments, stdin="list\n")

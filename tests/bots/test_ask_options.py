@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 import bots.ask
 import bots.demo
 from agent.route_parts import NO_WISH, RouteWish
+from bots.plain import TITLE_WIDTH
 from config.paths import Home
 from tests.agent.test_pictures import png
 from tests.fakes.routes import NOWHERE
@@ -101,6 +102,25 @@ def test_latency_is_when_the_answer_must_begin(command: Command) -> None:
     assert command.wish() == RouteWish(latency="1s")
     assert not any("quick" in reason for reason in command.object("--latency", "10s", "list")["reasons"])
     assert command.run("--latency", "soon", "list").exit_code == 2
+
+
+def test_a_conversation_that_begins_with_a_whole_log_has_one_line_of_it_for_a_title(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    begin = FakeRuntime.open_session
+
+    async def noted(self: FakeRuntime, *, resume: str | None = None, title: str = "") -> str:
+        titles.append(title)
+        return await begin(self, resume=resume, title=title)
+
+    monkeypatch.setattr(FakeRuntime, "open_session", noted)
+    log = "commit 1234\nAuthor: somebody\n" * 100
+    assert CliRunner().invoke(bots.ask.ask, ["--json", "-"], input=log).exit_code == 0
+    assert titles[-1].startswith("commit 1234 Author: somebody commit")
+    assert len(titles[-1]) == TITLE_WIDTH
+    command.object("what is due?")
+    assert titles[-1] == "what is due?"
 
 
 def test_session_goes_on_with_that_one_and_no_other(command: Command) -> None:

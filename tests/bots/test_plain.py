@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.events import ApprovalNeeded
 from agent.service.wire import SessionRow
 from bots.lines import approval_lines, call_line, waiting_line
-from bots.plain import neutralise, one_line
+from bots.plain import for_file, neutralise, one_line
 from bots.repl.blocks import cut_finished, with_hard_breaks
 
 
@@ -20,6 +20,12 @@ def test_no_control_character_survives(text: str) -> None:
     assert left <= {"\n"}
     assert not any(0x202A <= ord(character) <= 0x202E for character in neutralise(text))
     assert "\n" not in one_line(text)
+
+
+@given(st.text())
+def test_a_file_gets_tabs_and_the_marks_of_right_to_left_texts_and_nothing_else_more(text: str) -> None:
+    kept = {"\t", "\N{ARABIC LETTER MARK}", "\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}"}
+    assert "".join(neutralise(each) if each in kept else each for each in for_file(text)) == neutralise(text)
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))

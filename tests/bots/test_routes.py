@@ -54,6 +54,10 @@ def test_nodes_limits_and_decisions_are_shown_and_a_text_is_explained(run: Run) 
     assert "cloud/glm is outside this house, and nothing here allows that" in explained
     piped = json.loads(run("routes", "explain", "--json", "--tier", "fast", "-", text="hello").stdout)
     assert (piped["tier"], piped["rule"]) == ("fast", "pin-option")
+    assert piped["signals"]["needs"] == ["tools"], "every turn has its tools"
+    wrong = run("routes", "explain", "--task", "codng", "refactor this")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith('variet routes: "codng" is no type of task in [routing.tasks]; there are: coding, ')
 
 
 @pytest.mark.timeout(200)
@@ -61,6 +65,10 @@ def test_the_settings_alone_explain_without_a_service(run: Run) -> None:
     offline = run("routes", "explain", "--offline", "--json", "think #deep")
     assert json.loads(offline.stdout)["tier"] == "balanced"
     assert run("routes", "explain", "--latency", "soon", "x").returncode == 2
+    assert json.loads(offline.stdout)["signals"]["needs"] == ["tools"]
+    seeing = json.loads(run("routes", "explain", "--offline", "--json", "--need", "vision", "x").stdout)
+    assert seeing["signals"]["needs"] == ["tools", "vision"]
+    assert run("routes", "explain", "--offline", "--task", "codng", "x").returncode == 2
 
 
 def test_a_tier_of_a_node_that_is_down_is_not_called_ready() -> None:

@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import bots.sessions
+from agent.service.wire import SessionRow
+from bots.plain import TITLE_WIDTH
 from config.paths import Home
 from tests.bots.conftest import await_service, end_leftover
 
@@ -36,6 +41,25 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield _run
         service.terminate()
     end_leftover(home)
+
+
+def test_each_is_one_short_line_whatever_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Service:
+        async def sessions(self) -> list[SessionRow]:
+            return [
+                SessionRow(session="s-1", title="commit 1234\n" * 100, created_at="2026-11-21T09:00:00+01:00", waiting=1),
+                SessionRow(session="s-2", last_text="what is due?\n" * 100, created_at="2026-11-21T09:00:00+01:00"),
+            ]
+
+    @asynccontextmanager
+    async def attached(*_: object, **__: object) -> AsyncGenerator[Service]:
+        yield Service()
+
+    monkeypatch.setattr(bots.sessions, "attach", attached)
+    lines = CliRunner().invoke(bots.sessions.sessions, env=Home.at(tmp_path).environment()).output.splitlines()
+    titles = [line.removeprefix(f"s-{number}  2026-11-21 09:00  ") for number, line in enumerate(lines, 1)]
+    assert [title.partition("…")[2] for title in titles] == ["  (1 waiting for you)", ""]
+    assert [len(title.partition("…")[0]) for title in titles] == [TITLE_WIDTH - 1] * 2
 
 
 @pytest.mark.timeout(300)

@@ -57,7 +57,7 @@ def _furnish(on: RunningEngine) -> None:
     """A past for the page to show."""
     for finished in PAST:
         on.observatory.observe(finished)
-    on.observatory.rates.record("small", ModelRates(prefill_tps=1840.0, decode_tps=42.0, load_s=3.1))
+    on.observatory.rates.record(on.supervisor.catalog.models["small"], ModelRates(prefill_tps=1840.0, decode_tps=42.0, load_s=3.1))
     lines = [
         "llama_model_loader: loaded meta data",
         "load_tensors: offloaded 33/33 layers to GPU",

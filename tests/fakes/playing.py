@@ -82,6 +82,8 @@ class FakeTurn:
         try:
             if word == "fail":
                 self.put(TurnFailed(turn=self._turn, error="The engine at http://x does not answer.", code="engine_unreachable"))
+            elif word == "make":
+                await self._say("all:\n\ttrue\x1b[2J\u202e")
             elif word == "long":
                 await self._say("\n\n".join(f"Paragraph **{number}** of many." for number in range(40)))
             else:

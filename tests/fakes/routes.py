@@ -16,7 +16,8 @@ NODES = (
     ),
 )
 RULES = RoutingRules(
-    rules=(Rule("coding", ("cloud",), task="coding"), Rule("quick", ("fast",), latency="1s")), tasks={"coding": ("refactor",)}
+    rules=(Rule("coding", ("cloud",), task="coding"), Rule("quick", ("fast",), latency="1s")),
+    tasks={"coding": ("refactor",), "research": ("research",), "cooking": ("recipe",)},
 )
 NOWHERE = "nowhere"
 """A tier that is not served."""
@@ -36,7 +37,8 @@ class FakeRoutes:
 
     def chosen(self, turn: str, text: str, tier: str | None, wish: RouteWish) -> RouteChosen:
         """Where a turn goes: what was wished is decided for real, any tier but `NOWHERE` is served, and all else is `fast`."""
-        if tier != NOWHERE and (tier is not None or wish == NO_WISH or wish.forced):
+        says_more = wish.model_copy(update={"by_program": False}) != NO_WISH
+        if tier != NOWHERE and (tier is not None or not says_more or wish.forced):
             name, rule = tier or ("big" if wish.forced else "fast"), "pin-option" if tier else "default"
             return RouteChosen(turn=turn, tier=name, model=name, rule=rule, reasons=("no rule matched",))
         found = explain(ExplainRequest(text=text, tier=tier, task=wish.task, latency=wish.latency), NODES, RULES)

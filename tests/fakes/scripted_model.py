@@ -112,7 +112,8 @@ class ScriptedModel:
                 method, route = head.split("\r\n", 1)[0].split(" ")[:2]
                 if route == "/v1/models":
                     if f"Bearer {self.key}" not in head and self.key:
-                        return await _send_json(stream, 401, {"error": {"message": "A valid key is needed.", "code": "invalid_key"}})
+                        error = {"message": "A valid key is needed.", "type": "authentication_error", "code": "invalid_key"}
+                        return await _send_json(stream, 401, {"error": error})
                     return await _send_json(stream, 200, self._models())
                 if self.template is not None and route.partition("?")[0] in ("/engine/status", "/props", "/apply-template"):
                     wait = next((line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith("x-variet-wait")), "")

@@ -176,6 +176,7 @@ async def running(
     keys: Keys | None = None,
     mode: ObeyedMode = NO_MODE,
     look: Look = no_cards,
+    memory: CardMemory = NOT_WATCHED,
     hung_s: float = HUNG_S,
     models: Mapping[str, Any] = TWO_MODELS,
     **changes: Any,
@@ -184,9 +185,8 @@ async def running(
         children = FakeChildren(port=upstream.port, loads_at_once=True)
         with anyio.fail_after(bound_s):
             change = limited(**changes)
-            async with engine(
-                children, tmp_path, keys=keys, mode=mode, look=look, change=change, observe=observe, hung_s=hung_s, models=models
-            ) as running:
+            own: dict[str, Any] = {"keys": keys, "mode": mode, "look": look, "memory": memory, "hung_s": hung_s, "models": models}
+            async with engine(children, tmp_path, change=change, observe=observe, **own) as running:
                 yield running, upstream, children
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
+import anyio
 import anyio.to_thread
 import pytest
 from click.testing import CliRunner, Result
@@ -19,9 +21,10 @@ from inference.commands.asking import access_to
 from inference.contract import EngineStatus, ReloadAnswer
 from inference.control import add_reload
 from inference.errors import SettingsRefused
+from inference.keys import add_key, load_keys
 from tests.fakes.certificate import make_certificate
 from tests.fakes.https_server import https_server
-from tests.inference.engines import running
+from tests.inference.engines import running, until
 
 STATUS = EngineStatus(version="9", models=()).model_dump_json()
 KEY = "vk_0badcafe_" + "7" * 64
@@ -72,6 +75,56 @@ async def test_a_reload_says_what_came_of_it_or_why_not(tmp_path: Path) -> None:
         refused = await run()
     assert refused.exit_code == 2
     assert "server.prot: found an unknown key" in refused.output
+
+
+@pytest.mark.anyio
+async def test_an_unload_says_for_whom_models_are_loaded_again(tmp_path: Path) -> None:
+    told: list[str] = []
+    async with running(tmp_path, bound_s=60) as (on, _, _), anyio.create_task_group() as tasks:
+        is_told = anyio.Event()
+
+        async def unload(*arguments: str) -> None:
+            told.append((await anyio.to_thread.run_sync(lambda: _ask("unload", "--url", on.url, *arguments))).output)
+            is_told.set()
+
+        with ExitStack() as answering:
+            await answering.enter_context(on.supervisor.ticket("small")).wait_granted()
+            tasks.start_soon(unload, "fast")
+            await until(on.supervisor, lambda state: state.models["small"].unload_by is not None)
+            with on.supervisor.ticket("small"), on.supervisor.ticket("large"):
+                await until(on.supervisor, lambda state: len(state.waiters) == 2)
+                answering.close()
+                await is_told.wait()
+        await unload()
+        await unload("--json")
+    first, second = told[0].splitlines()
+    assert first == "Unloaded: small."
+    assert "small (1 waiting), large (1 waiting)" in second
+    assert "waiting" not in told[1]
+    assert json.loads(told[2]) == {"unloaded": [], "waiting": {}}
+
+
+@pytest.mark.anyio
+async def test_who_is_not_let_in_is_told_where_a_key_comes_from_and_where_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "keys"
+    mine = add_key(file, "mine")
+    async with running(tmp_path, bound_s=60, keys=load_keys(file)) as (on, _, _):
+
+        async def run(*arguments: str) -> Result:
+            return await anyio.to_thread.run_sync(lambda: _ask(*arguments, "--url", on.url))
+
+        for arguments in (("status",), ("top", "--json"), ("logs", "fast"), ("mode", "gaming")):
+            told = await run(*arguments)
+            assert told.exit_code == 1, arguments
+            assert "Bearer" not in told.output
+            assert f"{on.url} wants a key, and there is none for it here." in told.output
+            assert "`variet engine keys add NAME`" in told.output
+            assert "VARIET_ENGINE_KEY" in told.output
+            assert f"variet connect {'URL' if arguments[0] == 'mode' else on.url}`" in told.output
+        monkeypatch.setenv("VARIET_ENGINE_KEY", KEY)
+        assert f"{on.url} does not take the key that it was shown." in (await run("status")).output
+        monkeypatch.setenv("VARIET_ENGINE_KEY", mine)
+        assert (await run("status")).exit_code == 0
 
 
 def test_a_certificate_of_the_house_is_trusted_where_it_is_named(tmp_path: Path, home: Home) -> None:

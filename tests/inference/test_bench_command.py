@@ -111,17 +111,36 @@ def test_a_card_that_is_hardly_faster_than_the_processor_is_told_as_a_wrong_plac
     good, poor = (replace(WRITER, model="on-card", writing=Writing(900.0, rate, 512, 128), vram_mib=8000) for rate in (60.0, 30.0))
     assert comparison([good, WRITER]) == ["on-card reads 9.0 times and writes 6.0 times as fast as on-cpu."]
     assert "the placement is wrong" in comparison([WRITER, poor])[1]
-    assert comparison([WRITER, replace(WRITER, model="other")]) == []
+    unknown = replace(WRITER, model="unknown", vram_mib=None)
+    assert comparison([good, unknown, WRITER]) == comparison([good, WRITER])
     assert comparison([good]) == []
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        ({"a": 0, "b": 0}, "there are on a card: no model; on none: a, b."),
+        ({"a": 8000, "b": 0, "c": 9000}, "there are on a card: a, c; on none: b."),
+        # As with n_gpu_layers = 0, where a server made for cards keeps its context and its buffers there all the same.
+        ({"a": 8000, "b": 350}, "there are on a card: a, b; on none: no model. One with gpus = [] in engine.toml sees none"),
+        ({"a": 8000, "b": None}, "there are on a card: a; on none: no model; not known where: b. One with gpus = []"),
+    ],
+)
+def test_of_models_that_are_no_pair_of_card_and_processor_it_is_said_why_they_are_not_compared(
+    places: dict[str, int | None], told: str
+) -> None:
+    (line,) = comparison([replace(WRITER, model=name, vram_mib=mib) for name, mib in places.items()])
+    assert line.startswith("Processor and card are not compared: ")
+    assert told in line
 
 
 def test_a_voice_on_a_card_is_held_against_the_same_voice_on_the_processor_and_not_against_a_writer() -> None:
     assert SPEAKER.speaking is not None
     on_card = replace(SPEAKER, model="on-card", speaking=replace(SPEAKER.speaking, real_time_factor=0.05), vram_mib=2000)
     assert comparison([on_card, SPEAKER]) == ["on-card speaks 10.0 times as fast as voice."]
-    assert comparison([on_card, WRITER]) == []
+    assert comparison([on_card, WRITER]) == ["Processor and card are not compared: one of them writes and the other speaks."]
     silent = replace(SPEAKER, speaking=replace(SPEAKER.speaking, audio_s=None, real_time_factor=None))
-    assert comparison([on_card, silent]) == []
+    assert comparison([on_card, silent]) == ["Processor and card are not compared: it is not known of both how long what they say plays."]
 
 
 def test_a_table_of_both_kinds_has_the_rows_of_both() -> None:

@@ -12,6 +12,7 @@ from inference.capabilities import capabilities_of
 from inference.catalog import Catalog, build_catalog
 from inference.contract import ModelRates
 from inference.errors import ModelFailed
+from inference.identity import fingerprint
 from inference.policy import Policy
 from inference.schedule import (
     initial,
@@ -82,6 +83,6 @@ def test_capabilities_say_what_the_settings_allow() -> None:
 
 def test_measured_rates_are_listed_with_every_name_of_their_model() -> None:
     catalog = catalog_of("five-tiers")
-    rates = {"gemma4-31b": ModelRates(decode_tps=16.0)}
+    rates = {fingerprint(catalog.models["gemma4-31b"]): ModelRates(decode_tps=16.0)}
     listed = {each.id: each.meta.rates for each in served_models(catalog, initial(Policy(catalog.models)), rates).data}
     assert {name for name, rate in listed.items() if rate} == {"deep-coder", "coder", "gemma4-31b"}

@@ -79,6 +79,7 @@ def test_a_measurement_corrects_the_estimate_and_outlives_a_restart(tmp_path: Pa
     again = MemoryBook(place, tmp_path)
     assert again.memory({"m": model}, 12000, 512).measured_mib == {"m": 4927}
     assert again.memory({"m": replace(model, context=9000)}, 12000, 512).measured_mib == {}
+    assert again.memory({"m": replace(model, program="/opt/llama-server")}, 12000, 512).measured_mib == {}
     assert again.memory({"m": model}, None, 512).needs_mib == {}
     place.write_text("{[")
     assert MemoryBook(place, tmp_path).memory({"m": model}, 12000, 512).needs_mib == before.needs_mib

@@ -28,7 +28,7 @@ def test_a_model_becomes_a_command_line_that_leaves_nothing_to_defaults_that_mov
     launch = build_launch(SPEC, 5001, AROUND)
     assert launch.argv == (
         *("/usr/bin/llama-server", "-m", "/models/coder.gguf", "--alias", "coder", "--host", "127.0.0.1", "--port", "5001"),
-        *("-c", "16384", "-np", "2", "--no-ui", "-lv", "4"),
+        *("-c", "16384", "-np", "2", "-lv", "4"),
     )
     assert (launch.port, launch.health_path, launch.speaks_state_lines) == (5001, "/health", True)
     assert (launch.stall_timeout_s, launch.stop_timeout_s) == (60, 5)
@@ -56,7 +56,8 @@ def test_what_the_settings_name_is_passed_and_the_persons_own_arguments_come_las
 
 def test_the_childs_environment_is_ours_without_llama_cpps_settings_and_our_secrets() -> None:
     environ = {"PATH": "/bin", "LLAMA_ARG_PORT": "1", "llama_arg_ctx_size": "2", "LLAMA_SERVER_CHILD_MODE": "x", "VARIET_ENGINE_KEY": "s"}
-    assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", "LLAMA_SERVER_ROUTER_PORT": "1"}
+    page = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
+    assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", "LLAMA_SERVER_ROUTER_PORT": "1", **page}
 
 
 @pytest.mark.parametrize(("gpus", "visible"), [((0, 2), "0,2"), ((), "")])
@@ -65,8 +66,16 @@ def test_a_model_sees_only_its_gpus_counted_as_nvml_counts(gpus: tuple[int, ...]
     assert (env["CUDA_VISIBLE_DEVICES"], env["CUDA_DEVICE_ORDER"]) == (visible, "PCI_BUS_ID")
 
 
+def test_the_servers_own_page_is_off_without_a_flag_that_builds_of_another_year_refuse() -> None:
+    launch = build_launch(SPEC, 1, AROUND)
+    assert not [part for part in launch.argv if "ui" in part]
+    page = {name: value for name, value in launch.env.items() if name.startswith("LLAMA_ARG_")}
+    assert page == {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
+
+
 def test_the_embedded_server_is_run_by_our_own_interpreter() -> None:
     launch = build_launch(SPEC, 1, replace(AROUND, program=embedded_program("/opt/python")))
+    assert (launch.program, "--no-ui" in launch.argv) == ("", True)
     assert launch.argv[:5] == ("/opt/python", "-P", "-m", "inference.embedded", "-m")
 
 

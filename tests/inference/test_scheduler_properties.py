@@ -21,6 +21,7 @@ from inference.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
+    ModeChanged,
     Refuse,
     Restored,
     RestoreWarmth,
@@ -85,6 +86,8 @@ class World(RuleBasedStateMachine):
                     self.owed.append(effect)
                 case Start(model):
                     assert not self.processes, "two large models at once"
+                    wanted_by = [waiter for waiter in self.state.waiters if waiter.model == model]
+                    assert not self.state.is_gaming or any(each.passes_mode for each in wanted_by), "loaded in a game for nobody"
                     self.processes.add(model)
                     self.owed.append(effect)
                 case AwaitMemory() | RestoreWarmth():
@@ -112,20 +115,22 @@ class World(RuleBasedStateMachine):
             case _:
                 raise AssertionError(effect)
 
-    def arrive(self, model: str, *, wait_s: float | None = None, takes_lease: bool = True, is_forced: bool = False) -> str:
+    def arrive(
+        self, model: str, *, wait_s: float | None = None, takes_lease: bool = True, is_forced: bool = False, passes_mode: bool = False
+    ) -> str:
         self.count += 1
         request = f"r{self.count}"
         self.arrived.add(request)
-        self.feed(Arrived(request, model, wait_s, takes_lease, is_forced))
+        self.feed(Arrived(request, model, wait_s, takes_lease, is_forced, passes_mode=passes_mode))
         return request
 
-    @rule(model=st.sampled_from(MODELS), wait_s=st.sampled_from([None, None, 0.0, 5.0]))
-    def a_request_arrives(self, model: str, wait_s: float | None) -> None:
-        self.arrive(model, wait_s=wait_s)
+    @rule(model=st.sampled_from(MODELS), wait_s=st.sampled_from([None, None, 0.0, 5.0]), passes_mode=st.booleans())
+    def a_request_arrives(self, model: str, wait_s: float | None, *, passes_mode: bool) -> None:
+        self.arrive(model, wait_s=wait_s, passes_mode=passes_mode)
 
-    @rule(model=st.sampled_from(MODELS), is_forced=st.booleans())
-    def a_person_switches(self, model: str, *, is_forced: bool) -> None:
-        request = self.arrive(model, takes_lease=False, is_forced=is_forced)
+    @rule(model=st.sampled_from(MODELS), is_forced=st.booleans(), passes_mode=st.booleans())
+    def a_person_switches(self, model: str, *, is_forced: bool, passes_mode: bool) -> None:
+        request = self.arrive(model, takes_lease=False, is_forced=is_forced, passes_mode=passes_mode)
         self.granted.pop(request, None)
 
     @precondition(lambda self: bool(self.granted))
@@ -169,6 +174,10 @@ class World(RuleBasedStateMachine):
     def a_person_unloads(self, model: str) -> None:
         self.feed(UnloadAsked(model))
 
+    @rule(is_gaming=st.booleans())
+    def a_game_begins_or_ends(self, *, is_gaming: bool) -> None:
+        self.feed(ModeChanged(is_gaming))
+
     @rule(event=st.sampled_from([Loaded("a", 0), Stopped("b", 1), Exited("c", 1, "old")]))
     def news_of_an_earlier_start_comes_in(self, event: Loaded | Stopped | Exited) -> None:
         if event.generation != self.state.models[event.model].generation:
@@ -192,6 +201,10 @@ class World(RuleBasedStateMachine):
         assert all(waiter.deadline > self.now for waiter in self.state.waiters)
         assert not self.state.waiters or self.wake_at is not None
         assert len(self.state.waiters) <= self.state.policy.queue_limit
+
+    @invariant()
+    def in_a_game_only_those_wait_who_pass_it(self) -> None:
+        assert not self.state.is_gaming or all(waiter.passes_mode for waiter in self.state.waiters)
 
     @invariant()
     def what_is_loaded_and_who_waits_have_a_reason(self) -> None:

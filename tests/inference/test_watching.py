@@ -1,4 +1,4 @@
-"""What the engine shows of itself: metrics, activity, logs that follow, rates; and that watching never costs a request."""
+"""What the engine shows of itself: metrics, activity, logs that follow; and that watching never costs a request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from inference.activity.finished import Finished
 from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
 from inference.activity.model_logs import LogTail, log_path
 from inference.cards.card import Card
-from inference.contract import ModelRates
 from inference.exposition import Family, Histogram, Sample, page
 from inference.keys import add_key, load_keys
 from inference.memory_use import family_mib
-from inference.rates import RateBook
 from tests.fakes.children import FIRST_PID
 from tests.inference.engines import ASKED, error_of, running
 
@@ -225,20 +223,6 @@ def test_a_log_that_is_begun_anew_is_followed_from_its_beginning(tmp_path: Path)
     assert tail.more() == ()
 
 
-async def test_measured_rates_are_kept_and_served_with_every_name_of_the_model(tmp_path: Path) -> None:
-    async with running(tmp_path) as (on, _, _):
-        first = await on.client.post("/engine/rates", json={"model": "balanced", "prefill_tps": 400.0, "load_s": 2.0})
-        second = await on.client.post("/engine/rates", json={"model": "large", "decode_tps": 25.5})
-        wrong = await on.client.post("/engine/rates", json={"model": "large", "decode_tps": -1})
-        listed = {each["id"]: each["meta"]["rates"] for each in (await on.client.get("/v1/models")).json()["data"]}
-        book = RateBook(tmp_path / "home" / "state" / "rates.json")
-    assert first.json() == {**ModelRates().model_dump(), "prefill_tps": 400.0, "load_s": 2.0}
-    assert second.json() == listed["thinker"] == listed["balanced"] == {**first.json(), "decode_tps": 25.5}
-    assert listed["fast"] is None
-    assert error_of(wrong) == (400, "invalid_request")
-    assert book.rates == {"large": ModelRates(prefill_tps=400.0, decode_tps=25.5, load_s=2.0)}
-
-
 async def test_a_streams_request_is_recorded_with_the_time_to_its_first_part(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, _, _):
         await on.client.post("/v1/chat/completions", json=ASKED)
@@ -259,16 +243,6 @@ async def test_each_card_is_shown_with_the_models_that_lie_on_it(tmp_path: Path)
         {"index": 1, "name": "Example", "total_mib": 12288, "free_mib": 12288, "used_by": {}},
     ]
     assert lines_of(page)['variet_model_gpu_memory_bytes{model="small",gpu="0"}'] == 9000 * 2**20
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"m": {"prefill_tps": "fast"}}', "\x00"])
-def test_a_book_of_rates_that_is_damaged_starts_afresh(text: str, tmp_path: Path) -> None:
-    (tmp_path / "rates.json").write_text(text, encoding="utf-8")
-    book = RateBook(tmp_path / "rates.json")
-    assert book.rates == {}
-    book.record("m", ModelRates(load_s=1.0))
-    book.save()
-    assert RateBook(tmp_path / "rates.json").rates == {"m": ModelRates(load_s=1.0)}
 
 
 def test_the_memory_of_a_process_that_is_gone_is_unknown() -> None:

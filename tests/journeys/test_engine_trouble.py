@@ -120,6 +120,21 @@ async def test_a_program_that_vanishes_is_a_refusal_and_what_is_loaded_is_not_to
         assert (await engine.model("good"))["loads"] == 1
 
 
+async def test_a_llama_server_of_another_year_runs_and_one_that_refuses_a_flag_is_named(home: Home, tmp_path: Path) -> None:
+    program = tmp_path / "llama-server"
+    refuses = '#!/bin/sh\ncase " $* " in *" {flag} "*) echo "error: invalid argument: {flag}" >&2; exit 1;; esac\n'
+    goes_on = f'exec {sys.executable} -P -m inference.embedded "$@"\n'
+    # Builds before that of May 2026 do not know the flag by this name.
+    program.write_text(refuses.format(flag="--no-ui") + goes_on, encoding="utf-8")
+    program.chmod(0o700)
+    settings = "[residency]\nmax_llm = 2\n" + good(tmp_path) + model("odd", write_tiny_gguf(tmp_path / "odd.gguf")) + TIERS
+    async with running_engine(home, settings, server=ServerKind("own", str(program))) as engine:
+        assert await answers(engine, "fast")
+        program.write_text(refuses.format(flag="-lv") + goes_on, encoding="utf-8")
+        said = refusal(await ask(engine, "deep-logic"))
+        assert f"its process ended ({program}, exit code 1)" in said and "error: invalid argument: -lv" in said
+
+
 async def test_an_engine_whose_port_is_taken_says_so_and_leaves_who_has_it_alone(home: Home, tmp_path: Path) -> None:
     home.engine_toml.write_text(good(tmp_path), encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:

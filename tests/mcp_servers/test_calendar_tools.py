@@ -27,6 +27,16 @@ def test_words_narrow_a_list(week: Calendars) -> None:
     assert text_of(week.list_events, when="tomorrow", query="florp") == 'Sun 22 Nov 2026 matching "florp": no events'
 
 
+def test_a_bare_year_is_looked_through_and_nothing_is_put_at_it(week: Calendars) -> None:
+    text_of(week.create_event, title="Moving in", when="3 may 2024")
+    assert text_of(week.list_events, when="2024").startswith("Mon 1 Jan 2024 to Tue 31 Dec 2024: 1 event\n")
+    assert text_of(week.list_events, when="2020 to 2024", query="moving").endswith(" Moving in")
+    assert text_of(week.handlers()["search_events"], query="moving", when="after 2023").count("Moving in") == 1
+    assert "Moving in" in text_of(week.handlers()["get_event"], event="moving", when="2024")
+    assert text_of(week.delete_event, event="moving", when="2024") == "Deleted: Moving in, Fri 3 May 2024 all day"
+    assert text_of(week.create_event, title="Call", when="2024") == "Created: Call, Sat 21 Nov 2026 20:24-21:24"
+
+
 def test_what_is_read_is_marked_as_untrusted_and_has_every_field(week: Calendars) -> None:
     structured = week.list_events(call(when="tomorrow", query="dentist")).structured
     assert structured["untrusted"] is True

@@ -134,6 +134,22 @@ def test_a_mail_is_archived_trashed_and_restored_under_its_own_id(tools: Tools, 
     assert "unread" in text(tools, "find_mails", folder="Archive")
 
 
+def test_the_trash_is_no_folder_to_move_to_however_it_is_spelled(tools: Tools, mails: MailStore) -> None:
+    def refused(folder: str, **which: Any) -> bool:
+        return refusal_of(tools["move_mail"], folder=folder, **which) == "Put a mail into the trash with trash_mail."
+
+    for folder in ("Trash", "trash", " TRASH ", "Tra\u200bsh"):
+        assert refused(folder, mail="m3")
+        assert refused(folder, mails=["m3", "m2"])
+    (mails.inbox.folder.parent / "trash" / "cur").mkdir(parents=True)  # another program's
+    assert refused("trash", mail="m3")
+    approved = tools["trash_mail"](call(mail="m3"))
+    with pytest.raises(Refusal):
+        tools["move_mail"](Call({"mail": "m3", "folder": "Trash"}, NOW, approved.host))
+    assert text(tools, "search_mail").startswith("3 mails")
+    assert text(tools, "move_mail", mail="m3", folder="archive").startswith("Moved m3 to Archive")
+
+
 def test_a_mail_that_somebody_else_has_moved_since_is_not_moved(tools: Tools, mails: MailStore) -> None:
     plan = tools["trash_mail"](call(mail="m3"))
     text(tools, "archive_mail", mail="m3")

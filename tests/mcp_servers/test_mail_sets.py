@@ -19,7 +19,7 @@ from mcp_servers.mailbox.imapwire import uids_in
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Plan
 from tests.fakes.mail_servers import PASSWORD, USER, clear_imap, imap_server
-from tests.mcp_servers.calling import call, carried_out, text_of
+from tests.mcp_servers.calling import call, carried_out, refusal_of, text_of
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,7 @@ def test_a_server_moves_and_labels_them_as_one_set_and_they_keep_their_numbers(
     tools = MailTools(store).handlers()
     text_of(tools["search_mail"])
     asked = Counted(work)
+    assert refusal_of(tools["move_mail"], mails=["m1", "m2"], folder="trash") == "Put a mail into the trash with trash_mail."
     assert text_of(tools["trash_mail"], mails=["m1", "m2", "m3"]).startswith("3 mails moved\nMoved m1 to Trash of work: Minutes 1, from P1")
     assert asked.of("MOVE") == 1
     assert text_of(tools["find_mails"], folder="Trash").startswith("3 mails\nm3 ")

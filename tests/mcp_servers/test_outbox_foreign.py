@@ -28,10 +28,10 @@ MODES = ("auto", "legacy")
 """Both kinds of the protocol: with a handshake, and without one."""
 
 
-def outbox_at(store: Path, key: SecretStr | None) -> StdioServerParameters:
+def outbox_at(store: Path, key: SecretStr | None, *options: str) -> StdioServerParameters:
     keyed = {KEY_VARIABLE: key.get_secret_value()} if key else {}
     env = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE} | keyed
-    return StdioServerParameters(command=sys.executable, args=["-m", "mcp_servers.outbox", "--store", str(store)], env=env)
+    return StdioServerParameters(command=sys.executable, args=["-m", "mcp_servers.outbox", "--store", str(store), *options], env=env)
 
 
 def sent_and_kept(store: Path) -> tuple[int, int]:

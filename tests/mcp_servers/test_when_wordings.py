@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from mcp_servers.errors import NotUnderstood
 from mcp_servers.spans import period_text, span_text
-from mcp_servers.when import Contradiction, duration_of, event_length_of, later, resolve
+from mcp_servers.when import LOOKED_THROUGH, Contradiction, duration_of, event_length_of, later, resolve
 from tests.mcp_servers.when_wordings import ROWS
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 18, 9, 15, tzinfo=BERLIN)
-NOWS = st.integers(0, 8_000_000).map(lambda minutes: later(datetime(2020, 1, 1, tzinfo=BERLIN), timedelta(minutes=minutes)))
+NOWS = st.integers(0, 8_000_000).map(lambda minutes: later(datetime(2025, 1, 1, tzinfo=BERLIN), timedelta(minutes=minutes)))
+"""Not before the years that the rows name: nobody says `since 2025` in 2020."""
 HEAP = (
     "week of before after monday or tuesday weekdays anytime in 5 next hour at 930 9 30 the 23 until onward each mornings all afternoon"
     " twenty past half first day christmas weekfrom 2 fridays early late year - to for an hour friday pm within few ago second may"
@@ -179,6 +180,28 @@ def test_looking_back_a_year_alone_is_that_year(said: str, meant: str) -> None:
 def test_looking_back_a_time_stays_a_time(said: str, hour: int) -> None:
     when = resolve(said, NOW, "back")
     assert (when.has_time, when.span.start.hour) == (True, hour)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("2024", "Mon 1 Jan 2024 to Tue 31 Dec 2024"), ("2020 to 2024", "Wed 1 Jan 2020 to Tue 31 Dec 2024"),
+     ("2020-2024", "Wed 1 Jan 2020 to Tue 31 Dec 2024"), ("before 2024", "Fri 30 Dec 2022 to Sun 31 Dec 2023"),
+     ("after 2020", "Fri 1 Jan 2021 to Wed 18 Nov 2026"), ("2024 to today", "Mon 1 Jan 2024 to Wed 18 Nov 2026"),
+     ("2028 to 2033", "Sat 1 Jan 2028 to Sat 31 Dec 2033"), ("after 2030", "Wed 1 Jan 2031 to Tue 7 Jan 2031"),
+     ("before 2027", "Wed 18 Nov 2026 to Thu 31 Dec 2026")],
+)  # fmt: skip
+def test_looking_through_plans_a_year_alone_is_that_year(said: str, meant: str) -> None:
+    assert period_text(resolve(said, NOW, years=LOOKED_THROUGH).span) == meant
+
+
+@pytest.mark.parametrize("said", ["at 2024", "tomorrow 2024", "20:24", "2045", "2000 to 2030", "2000-2045"])
+def test_looking_through_plans_what_is_no_year_there_stays_a_time(said: str) -> None:
+    when = resolve(said, NOW, years=LOOKED_THROUGH)
+    assert (when.has_time, when.span.start.hour) == (True, 20)
+
+
+def test_where_something_may_be_put_only_the_years_around_this_one_are_years() -> None:
+    assert all(resolve(said, NOW).has_time for said in ("2024", "2030", "2020 to 2024", "before 2024"))
 
 
 def test_nothing_is_put_at_a_whole_year_that_may_have_been_a_time() -> None:

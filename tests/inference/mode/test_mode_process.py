@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import click
 import httpx2
 import pytest
 from click.testing import CliRunner
@@ -20,6 +22,7 @@ from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
 from inference.keys import KEY_FILE, add_key
 from inference.mode.state import mode_file, read_mode
+from tests.fakes.misbehaving_child import fake_binary
 from tests.fakes.processes import free_port, wait_gone
 
 BOUND_S = 60
@@ -75,6 +78,43 @@ def test_without_an_engine_the_mode_is_told_set_and_kept_over_a_restart(home: Ho
     assert "mode serve" in gone.output
 
 
+def test_options_before_the_word_count_as_those_behind_it_do(home: Home, run: CliRunner) -> None:
+    with telling(home) as url:
+        file = mode_file(home)
+        assert run.invoke(engine, ["mode", "--url", url, "--json", "GAMING"]).output == '{"mode":"GAMING"}\n'
+        assert httpx2.get(f"{url}/mode", trust_env=False).json() == {"mode": "GAMING"}
+        # Behind the word the same option wins, as the later of two always does.
+        assert run.invoke(engine, ["mode", "--url", "http://127.0.0.1:1", "normal", "--url", url]).output == "NORMAL\n"
+    before = file.read_bytes()
+    for word in ("GAMING", "gaming", "Normal"):
+        lost = run.invoke(engine, ["mode", "--url", url, word])
+        assert lost.exit_code == 3
+        assert url in lost.output
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", [("--url", "https://big:18000"), ("--ca", "ca.pem"), ("--json",)])
+@pytest.mark.parametrize("word", ["stop", "serve"])
+def test_an_option_before_a_word_that_has_none_such_is_refused_and_not_dropped(run: CliRunner, word: str, option: tuple[str, ...]) -> None:
+    refused = run.invoke(engine, ["mode", *option, word])
+    assert refused.exit_code == 2
+    assert f"mode {word}` has no {option[0]}" in refused.output
+
+
+def test_no_group_of_commands_drops_what_is_written_before_its_words() -> None:
+    """Only the mode's group has options at all; another that gets some must say what becomes of them, and be tried above."""
+
+    def groups(command: click.Command, path: str) -> Iterator[tuple[str, click.Group]]:
+        if isinstance(command, click.Group):
+            yield path, command
+            for name in command.list_commands(click.Context(command)):
+                inner = command.get_command(click.Context(command), name)
+                assert inner is not None
+                yield from groups(inner, f"{path} {name}")
+
+    assert [path for path, group in groups(engine, "engine") if group.params] == ["engine mode"]
+
+
 def test_where_others_can_reach_it_everybody_may_see_the_mode_and_only_keys_set_it(home: Home) -> None:
     keys = home.config_dir / KEY_FILE
     full, limited = add_key(keys, "desk"), add_key(keys, "phone", tiers=("fast",))
@@ -117,3 +157,30 @@ def test_an_engine_that_others_can_reach_leaves_the_mode_behind_when_it_goes(hom
     assert run.invoke(engine, ["mode", "stop"]).exit_code == 0
     assert isinstance(pid, int)
     anyio.run(wait_gone, pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for a model's program is a script")
+def test_an_engine_that_keeps_its_models_in_a_game_still_loads_none_for_those_who_wait(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "slow.gguf").touch()
+    home.engine_toml.write_text(
+        f"[runtimes.llama-server]\nbinary = {json.dumps(str(fake_binary(tmp_path, '--never-ready')))}\n"
+        f'[models.slow]\npath = {json.dumps(str(tmp_path / "slow.gguf"))}\n[tiers]\nfast = "slow"\n',
+        encoding="utf-8",
+    )
+    port_file = home.run_dir / "engine.json"
+    command = [sys.executable, "-m", "inference", "serve", "--port", "0", "--port-file", str(port_file)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **home.environment()}) as process:
+        try:
+            url = str(wait_for(port_file)["url"])
+            with httpx2.Client(base_url=url, timeout=BOUND_S, trust_env=False) as client, ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(client.post, "/engine/switch", json={"tier": "fast"})
+                deadline = time.monotonic() + BOUND_S
+                while not (status := client.get("/engine/status").json())["queue"] or status["models"][0]["state"] != "loading":
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)  # another process has no event to wait for
+                assert client.put("/engine/mode", json={"mode": "GAMING"}).json() == {"mode": "GAMING"}
+                assert waiting.result(BOUND_S).json()["error"]["code"] == "gaming_mode"
+                assert client.get("/engine/status").json()["models"][0]["gone"] == "a game began while it loaded"
+        finally:
+            process.terminate()
+            process.wait(BOUND_S)

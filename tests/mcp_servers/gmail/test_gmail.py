@@ -91,6 +91,15 @@ def test_gmail_itself_searches_further_back_than_anybody_lists(desk: GmailDesk, 
     assert "Old" in found.text
 
 
+def test_what_gmail_brings_where_no_word_was_asked_for_is_looked_through_for_the_signs(desk: GmailDesk) -> None:
+    desk.add(1, subject="Party \U0001f382")
+    desk.add(2, subject="Plan")
+    tools = desk.tools()
+    assert text(tools, "search_mail", query="\U0001f382").startswith("1 mail\n")
+    assert text(tools, "search_mail", query="?") == "No mails found"
+    assert text(tools, "search_mail", sender="\U0001f382") == "No mails found"
+
+
 def test_words_of_a_search_are_words_and_no_operators(desk: GmailDesk, google: FakeGmail) -> None:
     desk.add(1, subject="Trash or treasure")
     desk.add(2, "TRASH", subject="Gone")
@@ -162,6 +171,8 @@ def test_mails_are_filed_by_labels_and_come_back_from_the_trash(desk: GmailDesk,
     assert mail.labels == {"UNREAD", "STARRED"}
     assert text(tools, "move_mail", mail="m1", folder="projects").startswith("Moved m1 to Projects of work")
     assert mail.labels == {"UNREAD", "STARRED", "Label_7"}
+    with pytest.raises(Refusal, match="with trash_mail"):
+        text(tools, "move_mail", mail="m1", folder="TRASH")
     assert text(tools, "trash_mail", mail="m1").startswith("Moved m1 to Trash of work")
     assert "TRASH" in mail.labels
     assert text(tools, "restore_mail", mail="m1").startswith("Moved m1 to Projects of work")

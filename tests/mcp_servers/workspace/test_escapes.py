@@ -275,3 +275,17 @@ def test_whatever_is_created_lies_inside(desk: Desk, parts: list[str]):
         desk.text("create_file", path="/".join(parts), text="x")
     after = {path for path in desk.root.parent.rglob("*") if not path.is_relative_to(desk.root) and not path.is_relative_to(desk.state)}
     assert after == before
+
+
+def test_a_root_that_is_named_by_way_of_a_link_takes_the_paths_that_go_that_way(tmp_path: Path):
+    real = tmp_path / "real" / "project"
+    real.mkdir(parents=True)
+    (real / "a.txt").write_text("inside", encoding="utf-8")
+    (tmp_path / "real" / "b.txt").write_text("outside", encoding="utf-8")
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    workspace = Workspace([tmp_path / "linked" / "project"])
+    for said in ("a.txt", f"{real}/a.txt", f"{tmp_path}/linked/project/a.txt"):
+        assert workspace.read(workspace.place(said)).data == b"inside"
+    for said in (f"{tmp_path}/linked/b.txt", f"{tmp_path}/linked/project/../b.txt", f"{tmp_path}/linked"):
+        with pytest.raises(Refusal):
+            workspace.place(said)

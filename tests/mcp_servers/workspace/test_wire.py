@@ -131,3 +131,32 @@ def test_the_settings_name_the_server_and_everything_that_it_is_told(tmp_path: P
         "-m", "mcp_servers.workspace", f"--root={tmp_path / 'code'}", "--allow-secret=*.pem", "--allow-command=git status",
         "--allow-hard-links", "--tests=make 'a b'", "--checks=", "--timeout=9.0",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (
+            (),
+            'may run (git). The person can add it: workspace.commands in agent.toml, or --allow-command where the server is',
+        ),
+        (("--allow-command", "ls"), '"true" is not among the commands that may run (ls).'),
+        (("--root", "project"), '"true" is not among the commands that may run (none).'),
+    ],
+)
+async def test_an_option_counts_before_what_is_configured_and_another_root_has_none_of_it(
+    project: Path, options: tuple[str, ...], refused: str
+):
+    home = project.parent / "home"
+    (home / "config").mkdir(parents=True)
+    said = f'[workspace]\nroots = ["{project.as_posix()}"]\ncommands = ["git"]\n'
+    (home / "config" / "agent.toml").write_text(said, encoding="utf-8")
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "mcp_servers.workspace", *options],
+        env={"VARIET_HOME": str(home), "PATH": os.environ["PATH"]},
+        cwd=str(project.parent),
+    )
+    with anyio.fail_after(BOUND_S):
+        async with Client(command, read_timeout_seconds=BOUND_S) as client:
+            assert refused in text_of(await call(client, "run_command", {"command": ["true"]}))
