@@ -138,7 +138,7 @@ def test_the_settings_name_the_server_and_everything_that_it_is_told(tmp_path: P
     [
         (
             (),
-            'may run (git). The person can add it: workspace.commands in agent.toml, or --allow-command where the server is',
+            "may run (git). The person can add it: workspace.commands in agent.toml, or --allow-command where the server is",
         ),
         (("--allow-command", "ls"), '"true" is not among the commands that may run (ls).'),
         (("--root", "project"), '"true" is not among the commands that may run (none).'),
