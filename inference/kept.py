@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from config.whole_file import write_whole
 
+TURN_BOUND_S = 10.0
+"""For the writer before: such a file takes milliseconds, and on a disk that hangs whoever waits would wait with it."""
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 
@@ -45,9 +47,13 @@ class KeptFile:
         Args:
             value: asked only when it is this writer's turn, so that none writes over what is newer; others may change things meanwhile.
         """
-        with self._turn:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(self._path, json.dumps(value()))
-            except OSError as error:
-                _LOG.warning("%s was not saved: %s", self._path.name, error)
+        if not self._turn.acquire(timeout=TURN_BOUND_S):
+            _LOG.warning("%s was not saved: the disk has not taken what came before for %g s", self._path.name, TURN_BOUND_S)
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._path, json.dumps(value()))
+        except OSError as error:
+            _LOG.warning("%s was not saved: %s", self._path.name, error)
+        finally:
+            self._turn.release()

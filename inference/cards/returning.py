@@ -57,7 +57,8 @@ class CardMemory:
 
     async def measure(self, spec: ModelSpec, pid: int) -> Taken | None:
         """What the load that is just over has taken, which is kept; None where nothing says."""
-        return await anyio.to_thread.run_sync(self._measure, spec, pid)
+        # It is written down, too, and whoever bounds this must not wait for a disk that hangs.
+        return await anyio.to_thread.run_sync(self._measure, spec, pid, abandon_on_cancel=True)
 
     def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]:
         """What a model takes of each card as its last load showed; from a thread."""

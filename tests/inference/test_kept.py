@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
+import anyio
 import pytest
 
 from config import whole_file
 from inference import kept
+from inference.cards.returning import CardMemory, NoBook
+from inference.catalog import ModelSpec
 from inference.history import LoadTimes
 from inference.memory import MemoryBook
+from inference.residency import Taken
 from tests.inference.test_scheduler_rules import spec
 
+pytestmark = pytest.mark.anyio
 BOUND_S = 20
 
 
@@ -68,3 +74,39 @@ def test_a_load_that_is_recorded_while_another_is_saved_is_in_the_file_that_stay
         writer.join(BOUND_S)
     again = LoadTimes(tmp_path / "load_times.json")
     assert (again.expected_s("first"), again.expected_s("second")) == (3.0, 4.0)
+
+
+def test_a_disk_that_hangs_holds_up_only_who_writes_to_it_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    monkeypatch.setattr(kept, "TURN_BOUND_S", 0.05)
+    times = LoadTimes(tmp_path / "load_times.json")
+    early = threading.Thread(target=times.save)
+    early.start()
+    assert disk.is_writing.wait(BOUND_S)
+    times.record("second", 4.0)
+    times.save()
+    assert "load_times.json was not saved: the disk has not taken what came before" in caplog.text
+    disk.goes_on.set()
+    early.join(BOUND_S)
+    times.save()
+    assert LoadTimes(tmp_path / "load_times.json").expected_s("second") == 4.0
+
+
+async def test_a_measurement_that_cannot_be_written_down_is_waited_for_only_as_long_as_is_said() -> None:
+    goes_on, is_over = threading.Event(), threading.Event()
+
+    class HungBook(NoBook):
+        def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None:
+            goes_on.wait(BOUND_S)
+            is_over.set()
+            return super().learn(spec, held_mib)
+
+    try:
+        with anyio.move_on_after(0.05) as bound:
+            await CardMemory(HungBook()).measure(spec("any"), 1)
+        assert bound.cancelled_caught
+        assert not is_over.is_set()
+    finally:
+        goes_on.set()
