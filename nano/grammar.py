@@ -138,5 +138,11 @@ def _written_in(node: tuple[object, ...], slots: frozenset[str]) -> list[str]:
 @cache
 def lines(name: str) -> tuple[str, ...]:
     """The lines of `phrases/NAME.txt` without comments and empty ones."""
-    text = (PHRASES / f"{name}.txt").read_text(encoding="utf-8")
-    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return lines_of(PHRASES / f"{name}.txt")
+
+
+def lines_of(file: Path) -> tuple[str, ...]:
+    """The lines of a bank's file without comments and empty ones."""
+    return tuple(
+        line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip() and not line.lstrip().startswith("#")
+    )

@@ -6,14 +6,14 @@ their own row.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from nano import attention
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,54 @@ def rope_tables(shape: Shape, positions: Tensor) -> tuple[Tensor, Tensor]:
     return angle.cos(), angle.sin()
 
 
+def _fused(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function as one loop over its numbers instead of one for each operation, where there is a compiler to make it."""
+    return torch.compile(function, dynamic=True) if shutil.which("g++") or shutil.which("clang++") else function
+
+
+@_fused
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate pairs of neighbours (llama.cpp's NORM form, what `llama` GGUFs use)."""
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
+    """Rotate the first half of each head against the second."""
+    a, b = x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
+
+
+@_fused
+def _normed(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    wide = x.float()
+    return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
+
+
+@_fused
+def _gated(x: Tensor) -> Tensor:
+    """SwiGLU of gate and up side by side."""
+    gate, up = x.chunk(2, -1)
+    return F.silu(gate) * up
+
+
+def in_halves(weight: Tensor, heads: int) -> Tensor:
+    """The rows of each head, those at even places first.
+
+    llama.cpp rotates neighbours (its NORM form, what `llama` GGUFs use); with queries and keys in this order the same is `rotate`, which
+    needs no shuffling of every token, and their products are the same.
+    """
+    return weight.view(heads, -1, 2, weight.size(1)).transpose(1, 2).reshape(weight.shape)
+
+
+def sights(segments: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
+    """What the tokens of rows see, to be added to their scores: 0, or minus infinity; (rows, 1, length, prefix + length).
+
+    Args:
+        segments: of the tokens (rows, length); each sees its own segment so far.
+        prefix: tokens before the rows, which all see.
+        dtype: of the scores.
+    """
+    rows, length = segments.shape
+    own = segments[:, :, None] == segments[:, None, :]
+    own &= torch.ones(length, length, dtype=torch.bool).tril()
+    mask = torch.zeros(rows, 1, length, prefix + length, dtype=dtype)
+    mask[:, 0, :, prefix:].masked_fill_(~own, float("-inf"))
+    return mask
 
 
 class RMSNorm(nn.Module):
@@ -51,8 +95,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + self.eps)
-        return (x * scale.to(x.dtype)) * self.weight.to(x.dtype)
+        return _normed(x, self.weight, self.eps)
 
 
 class Block(nn.Module):
@@ -71,21 +114,27 @@ class Block(nn.Module):
         self.up = nn.Linear(w, shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, w, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, rows: int, length: int, look: list[attention.Look]) -> Tensor:
-        """`x` (prefix + rows * length, width); `look` is how the tokens of the rows look back."""
-        w = x.size(1)
-        p = len(x) - rows * length
-        h = self.attn_norm(x)
-        q, k, v = (f(h).view(-1, self.heads, w // self.heads) for f in (self.q, self.k, self.v))
-        q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
-        q, k, v = (t.transpose(0, 1) for t in (q, k, v))
-        first = F.scaled_dot_product_attention(q[None, :, :p], k[None, :, :p], v[None, :, :p], is_causal=True, scale=self.scale)[0]
-        own_q, own_k, own_v = (t[:, p:].unflatten(1, (rows, length)).transpose(0, 1) for t in (q, k, v))
-        own = attention.Attention.apply(own_q, own_k, own_v, k[None, :, :p], v[None, :, :p], look)
-        a = own.transpose(0, 1).flatten(1, 2)
-        x = x + self.o(torch.cat((first, a), 1).transpose(0, 1).reshape(-1, w))
-        h = self.ffn_norm(x)
-        return x + self.down(F.silu(self.gate(h)) * self.up(h))
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """`x` (prefix + rows * length, width); `mask` (rows, 1, length, prefix + length) is what the tokens of the rows see.
+
+        Scores are made whole: on processors, products of stacks of matrices are several times as fast as torch's attention in parts.
+        """
+        width = x.size(1)
+        rows, _, length, prefix = *mask.shape[:3], mask.size(3) - mask.size(2)
+        h, heads = self.attn_norm(x), self.heads
+        weights = (in_halves(self.q.weight, heads) * self.scale, in_halves(self.k.weight, heads), self.v.weight)
+        each = F.linear(h, torch.cat(weights).to(x.dtype)).view(-1, 3 * heads, width // heads)
+        q, k = rotate(each[:, : 2 * heads], cos, sin).transpose(0, 1).chunk(2)
+        v = each[:, 2 * heads :].transpose(0, 1)
+        first = F.scaled_dot_product_attention(q[None, :, :prefix], k[None, :, :prefix], v[None, :, :prefix], is_causal=True, scale=1.0)[0]
+        own = (t[:, prefix:].unflatten(1, (rows, length)).transpose(0, 1) for t in (q, k, v))
+        own_q, own_k, own_v = own
+        keys, values = (torch.cat((t[None, :, :prefix].expand(rows, -1, -1, -1), mine), 2) for t, mine in ((k, own_k), (v, own_v)))
+        seen = torch.softmax(own_q @ keys.transpose(2, 3) + mask, -1) @ values
+        both = torch.cat((first, seen.transpose(0, 1).flatten(1, 2)), 1).transpose(0, 1).reshape(-1, width)
+        x = x + F.linear(both, self.o.weight.to(x.dtype))
+        wide = F.linear(self.ffn_norm(x), torch.cat((self.gate.weight, self.up.weight)).to(x.dtype))
+        return x + F.linear(_gated(wide), self.down.weight.to(x.dtype))
 
 
 class Nano(nn.Module):
@@ -104,7 +153,7 @@ class Nano(nn.Module):
                 )
                 nn.init.normal_(p, std=std)
 
-    def forward(self, prefix: Tensor, ids: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, prefix: Tensor, ids: Tensor, positions: Tensor, segments: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Hidden states (rows, length, width).
 
         Args:
@@ -112,13 +161,13 @@ class Nano(nn.Module):
             ids: tokens (rows, length).
             positions: of the tokens (rows, length).
             segments: of the tokens (rows, length); a token sees the prefix and its own segment so far.
+            dtype: what is computed in; the weights stay what they are.
         """
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
         cos, sin = rope_tables(self.shape, torch.cat((torch.arange(len(prefix)), positions.flatten())))
         x = self.embed(torch.cat((prefix, ids.flatten()))).to(dtype)
-        cos, sin, look = cos.to(dtype), sin.to(dtype), attention.looks(segments, dtype)
+        cos, sin, mask = cos.to(dtype), sin.to(dtype), sights(segments, len(prefix), dtype)
         for block in self.blocks:
-            x = block(x, cos, sin, *ids.shape, look)
+            x = block(x, cos, sin, mask)
         return self.norm(x[len(prefix) :]).unflatten(0, ids.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -37,8 +37,7 @@ def exact(model: Nano, held: list[tuple[Tensor, ...]]) -> dict[str, float]:
     """Shares of turns written exactly: `called` (tool calls), `chose` (answers without one), `said` (tellings of a result)."""
     marks: dict[str, list[bool]] = {name: [] for name in _KINDS.values()}
     for prefix, ids, positions, segments, kinds in held:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            likeliest = model.logits(model(prefix, ids, positions, segments)).argmax(-1)
+        likeliest = model.logits(model(prefix, ids, positions, segments, torch.bfloat16)).argmax(-1)
         for row in range(ids.size(0)):
             right = (likeliest[row, :-1] == ids[row, 1:]).tolist()
             kind = kinds[row].tolist()

@@ -92,8 +92,7 @@ def loss_of(model: Nano, batch: batches.Batch) -> tuple[Tensor, float, dict[str,
     prefix, ids, positions, segments, kinds = progress.tensors(batch)
     wanted = kinds[:, 1:]
     is_written = wanted != batches.READ
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model.logits(model(prefix, ids, positions, segments)[:, :-1][is_written])
+    logits = model.logits(model(prefix, ids, positions, segments, torch.bfloat16)[:, :-1][is_written])
     every = F.cross_entropy(logits, ids[:, 1:][is_written], reduction="none")
     scale = torch.where(wanted[is_written] == batches.SAID, SAID_WEIGHT, 1.0)
     is_wrong = torch.zeros_like(ids, dtype=torch.bool)
