@@ -14,7 +14,7 @@ def node_lines(node: NodeRow) -> list[str]:
     """A node and its tiers, one line each."""
     notes = [node.health + (f" ({node.why})" if node.why else "")]
     notes += ["lent to a game"] if node.is_gaming else []
-    notes += ["outside this house"] if node.is_external else []
+    notes += ["outside this house"] if node.is_external and node.health != "closed" else []
     notes += ["only where a person names it"] if node.use == "human" else []
     if node.calls_today is not None:
         notes.append(f"today {node.calls_today}{f' of {node.calls_per_day}' if node.calls_per_day is not None else ''} calls")
@@ -24,8 +24,8 @@ def node_lines(node: NodeRow) -> list[str]:
     for tier in node.tiers:
         facts = [tier.model, f"{tier.n_ctx} tokens"] if tier.n_ctx else [tier.model]
         facts += [f"{tier.decode_tps:.0f} tokens/s"] if tier.decode_tps else []
-        # Of a node that does not answer nobody knows whether it is.
-        facts += [_readiness(tier)] if node.health != "down" else []
+        # Of a node that does not answer, or is never asked, nobody knows whether it is.
+        facts += [_readiness(tier)] if node.health not in ("down", "closed") else []
         facts += [f"not available: {tier.unavailable}"] if tier.unavailable else []
         lines.append(_inner(f"{tier.name}: {', '.join(filter(None, facts))}"))
     return lines

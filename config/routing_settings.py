@@ -66,6 +66,10 @@ class NodeEntry(Section):
         return self
 
 
+OWN_RULES = ("force", "pin-option", "pin-tag", "deeper", "escalation", "kept", "default", "served")
+"""What routing names its own reasons; the first four are a person's word, so a rule of the settings must not pass for one."""
+
+
 class RouteRule(Section):
     name: Name
     """Its name, as reasons and the log show it."""
@@ -119,6 +123,9 @@ def routing_problems(routing: RoutingSection, nodes: Mapping[str, NodeEntry]) ->
     """What is wrong between nodes and rules."""
     if DEFAULT_NODE in nodes:
         yield Problem(f"nodes.{DEFAULT_NODE}", "a node of that name", "another name; that one is the section [engine]")
+    for i, rule in enumerate(routing.rules):
+        if rule.name in OWN_RULES:
+            yield Problem(f"routing.rules.{i}.name", f'"{rule.name}"', f"another name; routing itself gives reasons as {', '.join(OWN_RULES)}")
     places = {f"routing.rules.{rule.name}.to": rule.to for rule in routing.rules}
     places |= {"routing.ladder": routing.ladder, "routing.tags": tuple(routing.tags.values())}
     places |= {"routing.force_tier": (routing.force_tier,) if routing.force_tier else ()}

@@ -40,9 +40,9 @@ class NodeRow(_Wire):
     name: str
     use: Literal["auto", "named", "human"]
     is_external: bool
-    health: Literal["up", "down", "unknown"]
+    health: Literal["up", "down", "unknown", "closed"]
     why: str
-    """Of a node that is down."""
+    """Of a node that is down or closed."""
     is_gaming: bool
     main_tier: str
     tiers: tuple[TierRow, ...]
@@ -131,13 +131,15 @@ def node_row(state: NodeState, *, is_counted: bool, calls: int, money: float, bo
         money: today.
         bounds: calls and money for one day.
     """
-    health: Literal["up", "down", "unknown"] = "down" if state.down else "unknown" if state.tiers is None else "up"
+    health: Literal["up", "down", "unknown", "closed"] = (
+        "closed" if state.closed else "down" if state.down else "unknown" if state.tiers is None else "up"
+    )
     return NodeRow(
         name=state.name,
         use=state.use,
         is_external=state.is_external,
         health=health,
-        why=state.down,
+        why=state.closed or state.down,
         is_gaming=state.is_gaming,
         main_tier=state.main_tier,
         tiers=tuple(_tier_row(tier) for tier in (state.tiers or {}).values()),

@@ -65,10 +65,10 @@ class Shelf:
         return name
 
     def keep(self, part: str, record: Saved) -> Saved | None:
-        """Take a file that is whole; None when it is not, or when it is larger than all that may be kept."""
+        """Take a file that is whole; None when it is not, or when it is larger than all that may be kept, which costs no other its place."""
         path = self.folder / part
         size = path.stat().st_size
-        if not size or size < record.size:
+        if not size or size < record.size or size > self._max_bytes:
             path.unlink()
             return None
         os.chmod(path, PRIVATE_FILE_MODE)
@@ -76,7 +76,7 @@ class Shelf:
         record = record.model_copy(update={"size": size, "saved_at": records.stamp(self.ledger, time.time())})
         self.ledger = records.added(self.ledger, record)
         self._drop_over_cap()
-        return record if record in self.ledger.saved else None
+        return record
 
     def drop(self, part: str) -> None:
         """Remove what was begun and did not become a file; nothing where it did."""

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.routes.report import NodeRow, TierRow
+from agent.routes.nodes import NodeState, TierState
+from agent.routes.obstacles import OUTSIDE
+from agent.routes.report import NodeRow, TierRow, node_row
 from bots.route_lines import node_lines
 from config.paths import Home
 from tests.bots.conftest import await_service, end_leftover
@@ -78,3 +80,9 @@ def test_a_tier_of_a_node_that_is_down_is_not_called_ready() -> None:
     )
     assert node_lines(node) == ["far: down (it does not answer)", "  x: big, 8192 tokens"]
     assert node_lines(node.model_copy(update={"health": "up"}))[1] == "  x: big, 8192 tokens, ready"
+
+
+def test_a_node_that_the_settings_close_is_not_called_up() -> None:
+    state = NodeState("cloud", is_external=True, tiers={"gpt": TierState("gpt")}, main_tier="gpt", closed=OUTSIDE)
+    node = node_row(state, is_counted=False, calls=0, money=0.0, bounds=(None, None))
+    assert node_lines(node) == ["cloud: closed (is outside this house, and nothing here allows that)", "  gpt:"]

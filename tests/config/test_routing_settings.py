@@ -38,6 +38,7 @@ def test_a_file_from_before_there_were_nodes_works_as_it_is(tmp_path: Path):
         ('[routing]\nladder = ["fast", "nowhere/deep"]\n', "routing.ladder"),
         ('[[routing.rules]]\nname = "r"\nto = ["fast"]\ntask = "cooking"\n', "routing.rules.r.task"),
         (BIG.replace("nodes.big", "nodes.engine"), "nodes.engine"),
+        ('[[routing.rules]]\nname = "first"\nto = ["fast"]\n[[routing.rules]]\nname = "force"\nto = ["fast"]\n', "routing.rules.1.name"),
     ],
 )
 def test_what_leads_nowhere_is_refused_with_its_place(tmp_path: Path, text: str, key: str):

@@ -74,18 +74,18 @@ ARTICLES = ("a ", "an ", "the ", "my ", "our ")
 LENGTHS = ("duration", "new_duration")
 
 
-def _sentences(node: tuple[object, ...]) -> list[list[Piece]]:
+def sentences(node: tuple[object, ...]) -> list[list[Piece]]:
     """Every sentence that a line stands for."""
     choices: list[list[list[Piece]]] = []
     for part in node:
         if isinstance(part, grammar._Choice):  # pyright: ignore[reportPrivateUsage]
-            choices.append([found for option in part.options for found in _sentences(option)])
+            choices.append([found for option in part.options for found in sentences(option)])
         else:
             choices.append([grammar.expand((part,), random.Random(0))])
     return [[piece for group in chosen for piece in group] for chosen in product(*choices)]
 
 
-def _is_wrong(name: str, pieces: list[Piece]) -> str:
+def is_wrong(name: str, pieces: list[Piece]) -> str:
     """What is wrong with one sentence, or nothing."""
     slots = [p.slot for p in pieces if p.slot]
     needed, read = READS[name]
@@ -137,7 +137,7 @@ def test_a_whole_line_has_what_its_intent_needs(name: str):
     wrong = [
         f"{line}: {why}"
         for line, node in zip(lines(WHOLE + name), bank(WHOLE + name), strict=True)
-        for why in {_is_wrong(name, s) for s in _sentences(node)}
+        for why in {is_wrong(name, s) for s in sentences(node)}
         if why
     ]
     assert not wrong, "\n".join(wrong)

@@ -41,6 +41,7 @@ def test_the_oldest_is_dropped_when_it_gets_too_much(tmp_path: Path) -> None:
     assert all(shelved(shelf, f"{name}.slot", 10) for name in "abc")
     assert names(shelf) == {"b.slot", "c.slot"}
     assert shelved(shelf, "huge.slot", 26) is None
+    assert names(shelf) == {"b.slot", "c.slot"}, "what is too large for the folder costs no other its place"
 
 
 def test_conversations_are_kept_also_after_the_clock_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
