@@ -79,10 +79,15 @@ class EngineForward:
         shown = self._key.headers
         try:
             async with self._send(url, passing, shown) as answer:
-                if answer.status_code != REFUSED or not await self._key.has_changed(shown):
+                if answer.status_code != REFUSED:
                     yield _forwarded(answer)
                     return
-            async with self._send(url, passing, self._key.headers) as answer:
+                if not await self._key.has_changed(shown):
+                    raise self._refused(url, shown)
+            shown = self._key.headers
+            async with self._send(url, passing, shown) as answer:
+                if answer.status_code == REFUSED:
+                    raise self._refused(url, shown)
                 yield _forwarded(answer)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise EngineUnreachable(url, self._key.whose.unreached(url, error)) from error
@@ -90,6 +95,10 @@ class EngineForward:
             raise ModelFailed(f"The model said nothing for {SILENCE_TIMEOUT_S:g} seconds.") from error
         except httpx2.HTTPError as error:
             raise ModelFailed(f"The connection to the engine broke off ({error or type(error).__name__}). Try again.") from error
+
+    def _refused(self, url: str, shown: Mapping[str, str]) -> ModelFailed:
+        """The key is ours, so a client that showed us a right one of its own must not be told to mend that."""
+        return ModelFailed(self._key.whose.refused(url, was_shown=bool(shown)))
 
     def _send(self, url: str, passing: Passing, shown: Mapping[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
         return self._http.stream(passing.method, url + passing.path, content=passing.body or None, headers={**passing.headers, **shown})

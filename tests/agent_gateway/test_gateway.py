@@ -119,6 +119,21 @@ async def test_the_engines_refusals_come_as_they_are(served: Served) -> None:
     assert (caught.value.code, caught.value.response.headers["retry-after"]) == ("queue_full", "7")
 
 
+@pytest.mark.parametrize(("key", "said"), [("vk_old", "does not take the key"), (None, "wants a key, and there is none")])
+async def test_an_engine_that_refuses_our_key_does_not_refuse_the_clients(home: Home, key: str | None, said: str) -> None:
+    async def refuses(exchange: Exchange) -> None:
+        if exchange.request.target in ASKED_BY_US:
+            await play(exchange)
+            return
+        await exchange.json(b'{"error":{"message":"No.","type":"authentication_error","code":"invalid_key"}}', "401 X")
+
+    async with serving(home, key=key) as served:
+        served.upstream.script = refuses
+        with pytest.raises(openai.InternalServerError, match=said) as caught:
+            await served.openai.chat.completions.create(model="fast", messages=HI)
+        assert (caught.value.status_code, caught.value.code) == (502, "model_failed")
+
+
 async def test_an_engine_that_is_not_there_is_said_in_openais_form(served: Served) -> None:
     async def break_off(_: Exchange) -> None:
         raise BreakOff
