@@ -6,8 +6,6 @@ their own row.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -38,25 +36,17 @@ def rope_tables(shape: Shape, positions: Tensor) -> tuple[Tensor, Tensor]:
     return angle.cos(), angle.sin()
 
 
-def _fused(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function as one loop over its numbers instead of one for each operation, where there is a compiler to make it."""
-    return torch.compile(function, dynamic=True) if shutil.which("g++") or shutil.which("clang++") else function
-
-
-@_fused
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the first half of each head against the second."""
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
 
 
-@_fused
 def _normed(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     wide = x.float()
     return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
 
 
-@_fused
 def _gated(x: Tensor) -> Tensor:
     """SwiGLU of gate and up side by side."""
     gate, up = x.chunk(2, -1)
