@@ -255,6 +255,8 @@ class TurnFailed(EventBase):
     """A sentence for the person."""
     code: str
     """Stable: `engine_unreachable`, `model_failed`, `budget`, `interrupted`, `internal`."""
+    is_unseen: bool = False
+    """Its message alone was longer than the model can read, so the model is not shown it again."""
 
 
 class TurnCancelled(EventBase):

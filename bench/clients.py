@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+
+from inference.runtimes.launch import KEY_VARIABLE
 
 ANSWER_BOUND_S = 60.0
 """For one answer; what takes longer is broken, not slow."""
@@ -19,16 +22,18 @@ _WORDS: list[dict[str, str]] = [{"role": "user", "content": "hello"}]
 class OneTokenClient:
     """Asks for one token at a time over one connection that stays open, and times each answer."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, key: str = "") -> None:
+        """`key`: what the server asks for, if anything."""
         self._host = urlsplit(url).netloc
         self._connection = http.client.HTTPConnection(self._host, timeout=ANSWER_BOUND_S)
+        self._headers = {"Content-Type": "application/json", **shown(key)}
         self.ask(model)  # opens the connection, and loads the model where that is still to be done
 
     def ask(self, model: str) -> float:
         """Seconds from the request to the whole answer."""
         body = json.dumps({"model": model, "messages": _WORDS, "max_tokens": 1}).encode()
         began = time.perf_counter()
-        self._connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+        self._connection.request("POST", "/v1/chat/completions", body, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
         took = time.perf_counter() - began
@@ -58,18 +63,20 @@ def post_timed(connection: http.client.HTTPConnection, path: str, body: dict[str
     return took, json.loads(raw)
 
 
-async def stream_arrivals(url: str, model: str, *, tokens: int | None = None) -> list[float]:
+async def stream_arrivals(url: str, model: str, *, tokens: int | None = None, key: str = "") -> list[float]:
     """Ask for one stream and return when each of its events arrived.
 
     Args:
         url: of the server.
         model: its name.
         tokens: exactly so many, whatever the model would say; None for a server that knows when to stop.
+        key: what the server asks for, if anything.
     """
     host = urlsplit(url)
     length = {} if tokens is None else {"max_tokens": tokens, "ignore_eos": True, "temperature": 0}
     body = json.dumps({"model": model, "messages": _WORDS, "stream": True, **length}).encode()
-    lines = ("POST /v1/chat/completions HTTP/1.1", f"Host: {host.netloc}", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    headers = {"Host": host.netloc, "Content-Type": "application/json", "Content-Length": str(len(body)), **shown(key)}
+    lines = ("POST /v1/chat/completions HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()))
     head = "\r\n".join((*lines, "", ""))
     arrivals: list[float] = []
     pending = b""
@@ -93,6 +100,18 @@ def model_url(status: dict[str, Any], model: str) -> str:
     """Where a model's own process answers, from the engine's status."""
     port = next(entry["port"] for entry in status["models"] if entry["name"] == model)
     return f"http://127.0.0.1:{port}"
+
+
+def model_key(status: dict[str, Any], model: str) -> str:
+    """What a model's own process asks for: nobody is told, but whoever started it may look into its environment."""
+    pid = next(entry["pid"] for entry in status["models"] if entry["name"] == model)
+    variables = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape").split("\0")
+    return next((each.partition("=")[2] for each in variables if each.startswith(f"{KEY_VARIABLE}=")), "")
+
+
+def shown(key: str) -> dict[str, str]:
+    """The header that lets a request in."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 async def ask_for(url: str, model: str, answer_s: float) -> None:

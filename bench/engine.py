@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from bench.by_hand import ServerByHand
-from bench.clients import OneTokenClient, gaps, model_url, stream_arrivals
+from bench.clients import OneTokenClient, gaps, model_key, model_url, stream_arrivals
 from bench.figures import Figure, percentile
 from bench.processes import bare_relay, cpu_of
 from config.paths import Home
@@ -72,10 +72,11 @@ async def _requests_and_swaps(place: Path, requests: int, swaps: int) -> list[Fi
 
 async def _added_latency(engine: RunningEngine, requests: int) -> list[Figure]:
     await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
-    child_url = model_url(await engine.status(), "one")
+    status = await engine.status()
+    child_url, key = model_url(status, "one"), model_key(status, "one")
 
     def ask_in_turns() -> tuple[list[float], list[float]]:
-        direct, through = OneTokenClient(child_url, "one"), OneTokenClient(engine.url, "fast")
+        direct, through = OneTokenClient(child_url, "one", key), OneTokenClient(engine.url, "fast")
         # In turns, so that whatever else the machine does meanwhile meets both.
         pairs = [(direct.ask("one"), through.ask("fast")) for _ in range(requests)]
         direct.close()
@@ -125,16 +126,17 @@ async def _streams(place: Path, chunks: int) -> list[Figure]:
     figures: list[Figure] = []
     async with running_engine(Home.at(place / "paced").prepare(), settings) as engine:
         await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
-        child_url = model_url(await engine.status(), "paced")
+        status = await engine.status()
+        child_url, key = model_url(status, "paced"), model_key(status, "paced")
         await anyio.sleep(SETTLED_S)
         with cpu_of(engine.process.pid) as idle:
             await anyio.sleep(IDLE_S)
         # Part of what a chunk costs where few come: at one stream, a twenty-fifth of it.
         figures.append(Figure("engine that does nothing, CPU per second", "us", idle[0] / IDLE_S / 1e3))
         for count in STREAMS:
-            direct = await _arrivals(child_url, "paced", count)
+            direct = await _arrivals(child_url, "paced", count, key)
             with bare_relay(child_url) as relay, cpu_of(relay.pid) as bare:
-                relayed = await _arrivals(relay.url, "paced", count)
+                relayed = await _arrivals(relay.url, "paced", count, key)
             with cpu_of(engine.process.pid) as cpu:
                 through = await _arrivals(engine.url, "fast", count)
             per_stream = "1 stream" if count == 1 else f"{count} streams"
@@ -153,11 +155,12 @@ async def _shipped_streams(place: Path, tokens: int) -> list[Figure]:
     events = 0
     async with running_engine(Home.at(place / "shipped").prepare(), settings) as engine:
         await engine.openai.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1)
-        child_url = model_url(await engine.status(), "nano")
+        status = await engine.status()
+        child_url, key = model_url(status, "nano"), model_key(status, "nano")
         with cpu_of(engine.process.pid) as cpu:
             for _ in range(SHIPPED_ROUNDS):
                 began = time.perf_counter()
-                await stream_arrivals(child_url, "nano", tokens=tokens)
+                await stream_arrivals(child_url, "nano", tokens=tokens, key=key)
                 between = time.perf_counter()
                 events += len(await stream_arrivals(engine.url, "fast", tokens=tokens))
                 direct.append(between - began)
@@ -174,13 +177,13 @@ def _each(cpu: list[int], streams: list[list[float]]) -> float:
     return cpu[0] / sum(len(arrivals) for arrivals in streams) / 1e3
 
 
-async def _arrivals(url: str, model: str, count: int) -> list[list[float]]:
+async def _arrivals(url: str, model: str, count: int, key: str = "") -> list[list[float]]:
     """The arrivals of `count` streams that begin evenly spread over one pace, as streams of different people do."""
     found: list[list[float]] = []
 
     async def one(index: int) -> None:
         await anyio.sleep(index * PACE_MS / 1000 / count)
-        found.append(await stream_arrivals(url, model))
+        found.append(await stream_arrivals(url, model, key=key))
 
     async with anyio.create_task_group() as tasks:
         for index in range(count):

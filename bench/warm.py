@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from bench.clients import ANSWER_BOUND_S, model_url, post_timed
+from bench.clients import ANSWER_BOUND_S, model_key, model_url, post_timed, shown
 from bench.figures import Figure, percentile
 from config.paths import Home
 from inference.contract import SESSION
@@ -95,9 +95,10 @@ async def _warm_return(engine: RunningEngine) -> _Return:
         raise RuntimeError(f"the conversation was not restored: {timings}")
     ended = time.perf_counter()
     restore_s = ((await engine.model("nano"))["warmth"]["restore_ms"] or 0.0) / 1e3
-    url = model_url(await engine.status(), "nano")
+    status = await engine.status()
+    url, key = model_url(status, "nano"), model_key(status, "nano")
     file = next((engine.home.state_dir / "warmth").glob("*.slot")).name
-    return _Return(took + restore_s, ended - began, await anyio.to_thread.run_sync(_direct, url, file))
+    return _Return(took + restore_s, ended - began, await anyio.to_thread.run_sync(_direct, url, key, file))
 
 
 async def _cold_return(engine: RunningEngine, session: str) -> _Return:
@@ -138,10 +139,10 @@ def _write_long(path: Path) -> Path:
     return path
 
 
-def _direct(url: str, file: str) -> float:
+def _direct(url: str, key: str, file: str) -> float:
     with _connected(url) as connection:
-        restored_s, _ = post_timed(connection, "/slots/0?action=restore", {"filename": file}, {})
-        first_s, _ = post_timed(connection, _CHAT, {**_ASKED, "id_slot": 0}, {})
+        restored_s, _ = post_timed(connection, "/slots/0?action=restore", {"filename": file}, shown(key))
+        first_s, _ = post_timed(connection, _CHAT, {**_ASKED, "id_slot": 0}, shown(key))
     return restored_s + first_s
 
 

@@ -125,7 +125,9 @@ def routing_problems(routing: RoutingSection, nodes: Mapping[str, NodeEntry]) ->
         yield Problem(f"nodes.{DEFAULT_NODE}", "a node of that name", "another name; that one is the section [engine]")
     for i, rule in enumerate(routing.rules):
         if rule.name in OWN_RULES:
-            yield Problem(f"routing.rules.{i}.name", f'"{rule.name}"', f"another name; routing itself gives reasons as {', '.join(OWN_RULES)}")
+            yield Problem(
+                f"routing.rules.{i}.name", f'"{rule.name}"', f"another name; routing itself gives reasons as {', '.join(OWN_RULES)}"
+            )
     places = {f"routing.rules.{rule.name}.to": rule.to for rule in routing.rules}
     places |= {"routing.ladder": routing.ladder, "routing.tags": tuple(routing.tags.values())}
     places |= {"routing.force_tier": (routing.force_tier,) if routing.force_tier else ()}

@@ -25,6 +25,7 @@ import anyio.to_thread
 import httpx2
 
 from inference import process_group
+from inference.address import CHILD_HOST, Address
 from inference.child_output import ChildOutput
 from inference.process_group import Family
 from inference.runtimes.failures import Reason, classify
@@ -95,6 +96,7 @@ class Child:
     def __init__(self, launch: Launch, family: Family, log_path: Path, on_progress: Callable[[Progress], None]) -> None:
         """Take over a family that has just been started. Use `spawn`."""
         self.port = launch.port
+        self.address = Address(launch.port, launch.key)
         self.ready_payload: Mapping[str, Any] = {}
         """What the child said of its model when it became ready (llama-server: its model info), if it says so."""
         self._launch = launch
@@ -232,7 +234,7 @@ class Child:
         # Never through a proxy from the environment: this is our own machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=HEALTH_ANSWER_BOUND_S) as client:
             try:
-                answer = await client.get(f"http://127.0.0.1:{self.port}{self._launch.health_path}")
+                answer = await client.get(f"http://{CHILD_HOST}:{self.port}{self._launch.health_path}")
             except httpx2.TransportError:
                 return None
         return answer.status_code

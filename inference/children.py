@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from inference.address import NOWHERE, Address
 from inference.cards.card import Owed
 from inference.cards.returning import CardMemory
 from inference.catalog import ModelSpec
@@ -58,7 +59,7 @@ class ChildProcess(Protocol):
     @property
     def pid(self) -> int: ...
 
-    port: int
+    address: Address
 
     async def wait_ready(self) -> None: ...
     async def wait_exited(self) -> ChildExit: ...
@@ -113,10 +114,10 @@ class Children:
         """What is known of a model beside its place in the schedule."""
         return self._facts.get(name, NO_FACTS)
 
-    def port(self, name: str) -> int:
+    def address(self, name: str) -> Address:
         """Where a model that is ready answers."""
         child = self._lives[name].child
-        return child.port if child is not None else 0
+        return child.address if child is not None else NOWHERE
 
     def adopt(self, specs: Mapping[str, ModelSpec]) -> None:
         """Start models as these say from now on; what runs goes on as it was started."""
@@ -147,7 +148,7 @@ class Children:
     async def condemn(self, model: str, port: int, why: str) -> None:
         """End the process that answers on `port` because it does not do its work; the rules of a death by itself apply then."""
         life = self._lives.get(model)
-        if life is None or life.child is None or life.child.port != port or life.is_stopping or life.condemned is not None:
+        if life is None or life.child is None or life.child.address.port != port or life.is_stopping or life.condemned is not None:
             return
         life.condemned = why
         _LOG.warning("%s is ended: %s", model, why)
@@ -207,7 +208,7 @@ class Children:
                 if life.is_stopping:
                     # It was told to stop between two tries, when there was no process to hear it.
                     await self._end(child)
-                self._learn(life, pid=child.pid, port=child.port)
+                self._learn(life, pid=child.pid, port=child.address.port)
                 self._on_progress(spec.name)
                 await child.wait_ready()
             except ChildFailed as error:
@@ -229,7 +230,7 @@ class Children:
         self._post(Saved(effect.model, effect.generation))
 
     async def _restore(self, model: str, generation: int) -> None:
-        await self._warmth.restore(self._lives[model].spec, self.port(model))
+        await self._warmth.restore(self._lives[model].spec, self.address(model))
         self._post(Restored(model, generation))
 
     async def _stop(self, model: str, life: _Life) -> None:
@@ -237,7 +238,7 @@ class Children:
         await life.is_spawned.wait()
         if life.child is not None:
             life.owed = await self._memory.owed(life.spec, life.child.pid)
-            self._warmth.leave(life.child.port)
+            self._warmth.leave(life.child.address.port)
             await self._end(life.child)
         self._learn(life, pid=None, port=None, percent=None)
         _LOG.info("%s has stopped", model)
@@ -274,6 +275,8 @@ def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRef
     text = {
         "out_of_memory": "there was not enough memory",
         "stalled": "it showed no sign of life for too long",
+        "bad_projector": f"its projector (models.{spec.name}.mmproj) could not be loaded; it is damaged or not made for this model",
+        "bad_draft": f"its draft model (models.{spec.name}.draft) could not be loaded; it is damaged or of an unknown kind",
         "bad_model": f"its file {spec.path} could not be read as a model; it is damaged, incomplete or of an unknown kind",
         "port_in_use": "its port was taken",
         "not_started": "its program could not be started",

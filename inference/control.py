@@ -221,7 +221,8 @@ class _Routes:
 
 
 def _asker(request: Request) -> Asker:
-    return Asker(key_of(request.scope).client, passes_mode=passes_mode(request.scope["headers"]))
+    key = key_of(request.scope)
+    return Asker(key.client, key.priority, passes_mode(request.scope["headers"]))
 
 
 async def _while_connected(request: Request, work: Callable[[], Awaitable[None]]) -> None:

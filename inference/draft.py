@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from inference.catalog import ModelSpec
 from inference.reasons import Reason
-from inference.residency import Evict, Fits, Plan, account, crowd, plan
+from inference.residency import Evict, Fits, Memory, Plan, account, amended, crowd, plan
 from inference.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, SaveWarmth, Start, State, Stop
 
 
@@ -25,11 +25,12 @@ class Draft:
         self.stop_by = state.stop_by
         self.retired = dict(state.retired)
         self.is_gaming = state.is_gaming
+        self.held = state.held
         self.effects: list[Effect] = []
 
     def freeze(self) -> State:
         """The state after."""
-        return State(self.policy, self.models, tuple(self.waiters), self.stop_by, self.retired, self.is_gaming)
+        return State(self.policy, self.models, tuple(self.waiters), self.stop_by, self.retired, self.is_gaming, self.held)
 
     @property
     def is_in_transit(self) -> bool:
@@ -43,8 +44,7 @@ class Draft:
 
     def plan_for(self, target: str) -> Plan:
         """What has to leave before `target` can be started."""
-        policy = self.policy
-        found = plan(self.running_specs, self.residents(), target, policy.memory, policy.limits)
+        found = plan(self.running_specs, self.residents(), target, self.running_memory, self.policy.limits)
         if self.models[target].is_crowded and isinstance(found, Evict | Fits):
             names = self.crowd_of(target)
             return Evict(names, found.placement) if names else Fits(found.placement)
@@ -56,12 +56,17 @@ class Draft:
 
     def account_of(self, target: str) -> str:
         """The reckoning in numbers."""
-        return account(self.running_specs, self.residents(), target, self.policy.memory)
+        return account(self.running_specs, self.residents(), target, self.running_memory)
 
     @property
     def running_specs(self) -> dict[str, ModelSpec]:
         """The specs, with those of earlier policies for what still runs by them."""
         return {**self.policy.specs, **self.retired}
+
+    @property
+    def running_memory(self) -> Memory:
+        """What is known of memory, with what earlier policies knew of what still runs by them."""
+        return amended(self.policy.memory, self.held, self.retired)
 
     def residents(self) -> list[str]:
         """What is in memory, whom to evict first: who could go now, then who was asked least recently."""

@@ -16,7 +16,8 @@ import httpx2
 from anyio.abc import TaskGroup
 
 from config.vocabulary import is_table
-from inference.tickets import CHILD_HOST, Ticket
+from inference.address import CHILD_HOST, Address
+from inference.tickets import Ticket
 
 SECOND_LOOK = 0.5
 """Part of the silence bound between two looks at slots that are compared: many times what one batch of a prompt takes."""
@@ -98,7 +99,7 @@ async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn, g
             before, stuck_since, look_at = None, pulse.last, anyio.current_time() + SECOND_LOOK * hung_s
             continue
         asked_at = anyio.current_time()
-        seen = await _look(ticket.port, hung_s)
+        seen = await _look(ticket.address, hung_s)
         if pulse.last >= asked_at:
             continue
         silent_s = anyio.current_time() - pulse.last
@@ -110,11 +111,11 @@ async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn, g
         look_at = anyio.current_time() + SECOND_LOOK * hung_s
 
 
-async def _look(port: int, bound_s: float) -> Look:
+async def _look(address: Address, bound_s: float) -> Look:
     try:
         # Never through a proxy from the environment: this is our own machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=bound_s) as client:
-            answer = await client.get(f"http://{CHILD_HOST}:{port}/slots")
+            answer = await client.get(f"http://{CHILD_HOST}:{address.port}/slots", headers=address.shown_key())
     except httpx2.TimeoutException:
         return Look(has_answered=False, signs=None)
     except httpx2.TransportError:

@@ -101,7 +101,7 @@ async def read(scope: Scope, receive: Receive, max_bytes: int) -> Incoming:
         model=model,
         wait_s=_wait_s(wait) if wait not in _QUEUE_POLICIES else None,
         is_fail_fast=_QUEUE_POLICIES.get(wait or ""),
-        session=header(headers, SESSION.lower().encode()) or None,
+        session=_session(headers),
         wants_events=body.get("stream") is True and header(headers, EVENTS.lower().encode()) == EVENTS_LOADING,
     )
 
@@ -135,6 +135,15 @@ def header(headers: RawHeaders, name: bytes) -> str | None:
 def passes_mode(headers: RawHeaders) -> bool:
     """Whether a person asked with the words that pass gaming mode."""
     return (header(headers, FORCE.lower().encode()) or "").lower() == "true"
+
+
+def _session(headers: RawHeaders) -> str | None:
+    """The name as its client wrote it: programs send UTF-8, a browser what it can in Latin-1."""
+    name = header(headers, SESSION.lower().encode()) or None
+    try:
+        return name and name.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return name
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from inference.model_files import files_of
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
+
+KEY_BYTES = 32
+"""Of the key that each start of a server gets: nobody guesses it."""
 
 
 class Launcher:
@@ -53,7 +57,7 @@ class Launcher:
             program = await look_at(_find_program, binary, settings.load.stall_s)
         except TimeoutError as error:
             raise TimeoutError(_silence(spec, binary, settings.load.stall_s)) from error
-        launch = build_launch(spec, _free_port(), self._surroundings(spec, program))
+        launch = build_launch(spec, _free_port(), self._surroundings(spec, program), secrets.token_hex(KEY_BYTES))
 
         def tell(progress: Progress) -> None:
             on_progress(progress)

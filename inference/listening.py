@@ -99,13 +99,13 @@ class Front:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @contextmanager
-    def announced(self, name: str, port_file: Path | None) -> Iterator[None]:
-        """Tell where it is, as long as it is there; the file is written whole or not at all."""
+    def announced(self, name: str, port_file: Path | None, **more: str) -> Iterator[None]:
+        """Tell where it is (and `more`, in the file), as long as it is there; the file is written whole or not at all."""
         sys.stderr.write(f"Variet's {name} listens on {self.url}\n")
         if port_file is None:
             yield
             return
-        write_whole(port_file, json.dumps({"url": self.url, "pid": os.getpid()}))
+        write_whole(port_file, json.dumps({"url": self.url, "pid": os.getpid(), **more}))
         try:
             yield
         finally:

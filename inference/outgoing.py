@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inference.address import CHILD_HOST
 from inference.incoming import RawHeaders
-from inference.tickets import CHILD_HOST
 
 
 @dataclass(frozen=True)

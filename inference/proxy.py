@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from inference.access import Asker, KeyInfo, key_of
 from inference.activity.finished import Observer, observe_nothing
 from inference.activity.watch import Watch
+from inference.address import Address
 from inference.answer import Answer
 from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
@@ -198,7 +199,7 @@ class Proxy:
         return event_frame(LOADING_EVENT, discreet(self._supervisor.progress(ticket.model, ticket.id), key))
 
     async def _relay(self, asked: _Asked, ticket: Ticket, answer: Answer, watch: Watch, pulse: Pulse, berth: Berth) -> None:
-        upstream = await self._connections.ask(ticket.port, _request(asked.incoming, pinned(asked.raw, berth.slot)))
+        upstream = await self._connections.ask(ticket.port, _request(asked.incoming, pinned(asked.raw, berth.slot), ticket.address))
         # What is not read to its end is closed: the model then stops generating.
         with closing(upstream):
             if answer.is_begun and upstream.status != _OK:
@@ -238,9 +239,9 @@ class Proxy:
             await berth.learn(tap.measured())
 
 
-def _request(incoming: Incoming, raw: bytes) -> Request:
+def _request(incoming: Incoming, raw: bytes, address: Address) -> Request:
     headers = [(name, value) for name, value in incoming.headers if not (name in _WITHHELD or name.startswith(b"x-variet-"))]
-    return Request(incoming.method, incoming.target, headers, raw)
+    return Request(incoming.method, incoming.target, headers + address.shown_key(), raw)
 
 
 def open_connections() -> Connections:

@@ -9,6 +9,10 @@ from inference.contract import FORCE
 
 UNLOADED = "the model was unloaded"
 """Why a model goes that a person or a program asked to be gone, where nothing else is said."""
+MEMORY_WANTED = "gaming mode wants its memory"
+"""Why a model goes for a game; a game that is called off before it has gone calls this off, too."""
+CARD_WANTED = "another program wants its card"
+"""Why a model goes from a card that is lent; so does a card that comes back."""
 GAMING = (
     f"This machine is in gaming mode and takes only forced requests ({FORCE}: true). Its owner ends that with: variet engine mode NORMAL"
 )

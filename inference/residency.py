@@ -7,8 +7,8 @@ of memory, the number of models of one class alone decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from inference.catalog import ModelSpec, PriorityClass
@@ -49,6 +49,17 @@ class Memory:
 
 
 UNMEASURED = Memory()
+
+
+def amended(memory: Memory, held: Memory, names: Collection[str]) -> Memory:
+    """What `memory` knows, but of these models only what `held` does."""
+    if not names:
+        return memory
+    needs_mib = {name: mib for name, mib in memory.needs_mib.items() if name not in names}
+    measured_mib = {name: taken for name, taken in memory.measured_mib.items() if name not in names}
+    needs_mib |= {name: mib for name, mib in held.needs_mib.items() if name in names}
+    measured_mib |= {name: taken for name, taken in held.measured_mib.items() if name in names}
+    return replace(memory, needs_mib=needs_mib, measured_mib=measured_mib)
 
 
 @dataclass(frozen=True)
@@ -160,12 +171,17 @@ def share(spec: ModelSpec, memory: Memory) -> dict[int, int]:
     return {} if needed_mib is None else split(spec, needed_mib, memory.gpus_mib)
 
 
-def split(spec: ModelSpec, mib: int, known: Iterable[int]) -> dict[int, int]:
-    """How a model's memory lies on its GPUs, of those that are known: split as configured, else evenly."""
-    there = sorted(known)
-    gpus = there if spec.gpus is None else [gpu for gpu in spec.gpus if gpu in there]
-    parts = spec.tensor_split if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus) else (1.0,) * len(gpus)
-    whole = sum(parts) or 1.0
+def split(spec: ModelSpec, mib: int, known_mib: Mapping[int, int]) -> dict[int, int]:
+    """How a model's memory lies on its GPUs, of those that are known with their sizes: split as configured, else in proportion to these,
+    as the runtime does it by what is free there.
+    """
+    gpus = sorted(known_mib) if spec.gpus is None else [gpu for gpu in spec.gpus if gpu in known_mib]
+    parts: Sequence[float] = [known_mib[gpu] for gpu in gpus]
+    if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus):
+        parts = spec.tensor_split
+    if not any(parts):
+        parts = [1] * len(gpus)
+    whole = sum(parts)
     return {gpu: math.ceil(mib * part / whole) for gpu, part in zip(gpus, parts, strict=True)}
 
 

@@ -1,6 +1,7 @@
 """How new settings take over from old ones while requests run: what stays, what drains and goes, who is told.
 
-Pure. A process keeps the spec that it was started with until it has gone, because memory is planned with what really runs.
+Pure. A process keeps the spec that it was started with until it has gone, and what is known of its memory, because memory is planned with
+what really runs.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ def take_over(draft: Draft, event: Reconfigured) -> None:
     """Let a new policy hold from now on.
 
     1. A model in both and not replaced is left alone, leases and failures and all. One that an earlier reload had retired, and that has its
-       old spec again, is left alone from now on.
+       old spec again, is left alone from now on, whatever the settings said in between.
     2. A replaced model forgets its failures; a process that it has drains, one that is still loading is stopped.
     3. A model that is gone has its waiters refused; a process that it has drains, one that is still loading is stopped.
     4. A new model begins unloaded.
     """
     before, after = draft.policy.specs, event.policy.specs
+    draft.held = draft.running_memory
     memory = replace(event.policy.memory, lent_mib=draft.policy.memory.lent_mib)
     draft.policy = replace(event.policy, memory=memory)
     for model in list(draft.models.values()):
@@ -31,11 +33,11 @@ def take_over(draft: Draft, event: Reconfigured) -> None:
             draft.refuse_all(name, "model_not_found", removed_text(name), is_permanent=True)
             draft.change(name, is_missed=False)
             _send_off(draft, model, before)
+        elif draft.retired.get(name) == after[name] and model.phase == "ready":  # 1.
+            del draft.retired[name]
         elif name in event.replaced:  # 2.
             draft.change(name, failures=(), not_before=0.0, given_up=None, error=None)
             _send_off(draft, model, before)
-        elif draft.retired.get(name) == after[name] and model.phase == "ready":  # 1.
-            del draft.retired[name]
     for name in after:  # 4.
         draft.models.setdefault(name, Model(name))
     draft.models = {name: draft.models[name] for name in (*after, *(name for name in draft.models if name not in after))}

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from inference.catalog import ModelSpec
 from inference.policy import Policy
 from inference.reasons import UNLOADED, Reason
-from inference.residency import Taken
+from inference.residency import UNMEASURED, Memory, Taken
 from inference.restart import Failure
 
 Phase = Literal["unloaded", "starting", "restoring", "ready", "saving", "stopping", "returning"]
@@ -98,6 +98,8 @@ class State:
     """Processes of an earlier policy, with the specs that they were started with: no new grants, and once idle they go."""
     is_gaming: bool = False
     """The machine is lent to a game: nobody waits who does not pass that."""
+    held: Memory = UNMEASURED
+    """What is known of the memory of those that are retired."""
 
 
 def initial(policy: Policy, load_s: Mapping[str, float] | None = None) -> State:

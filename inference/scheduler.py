@@ -14,7 +14,7 @@ from inference.draft import Draft
 from inference.granting import end_overlong, grant, rivals
 from inference.news import advance, fail, given_up_text
 from inference.ranking import expected_wait_s
-from inference.reasons import GAMING, UNLOADED, Reason, asked_text
+from inference.reasons import GAMING, Reason, asked_text
 from inference.retirement import removed_text, retire, take_over
 from inference.schedule import (
     Arrived,
@@ -39,6 +39,7 @@ from inference.schedule import (
     Waiter,
 )
 from inference.swapping import drop_unwanted, idle_until, linger_until, rest, revive, swap
+from inference.unloading import ask_to_go, call_off, unload
 
 RETRY_BUSY_S = 5.0
 """Retry-After for a full queue and an expired wait: about what a small model takes to come and answer."""
@@ -56,14 +57,15 @@ def step(state: State, event: Event, now: float) -> Step:
       2. Left: its lease is returned, or its place in the queue.
       3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end. Reconfigured: the new policy holds from now
          on; what it replaces or drops gets no new grants, and what it keeps does not notice. ModeChanged: a game that begins sends away who
-         waits and does not pass it, and what loads for them; what runs goes on.
+         waits and does not pass it, and what loads for them; what runs goes on. One that ends, and a card that comes back, call off
+         what was to be unloaded for them and has not gone.
       4. A child's news moves its model one phase on. News of an earlier start, or of a phase that is past, is ignored.
 
     Then what follows from the new state, in this order:
       5. Stopping: everyone who waits is refused, idle models stop.
       6. Grant: answers over their model's bound are ended; then the models that are there take their waiters in (`granting.grant`).
-      7. Refuse: whose wait is over, and the newest when the queue is over its limit. One that fails fast leaves behind the wish that its
-         model be loaded.
+      7. Refuse: whose wait is over, who fails fast and whose model is not there, and the newest when the queue is over its limit. One that
+         fails fast leaves behind the wish that its model be loaded.
       8. Unload: idle models that a person wants gone stop, and at the drain's end their requests are ended; models of an earlier policy
          stop once they are idle, without such an end.
       9. Swap, one at a time: a load that nobody waits for any more makes way; the forced waiter's model, else that of the first in line, is
@@ -80,7 +82,7 @@ def step(state: State, event: Event, now: float) -> Step:
         end_overlong(draft)
         grant(draft)
         _refuse_overdue(draft)
-        _unload(draft)
+        unload(draft)
         retire(draft)
         drop_unwanted(draft)
         swap(draft)
@@ -99,13 +101,15 @@ def _take(draft: Draft, event: Event) -> None:
         case Left(request):  # 2.
             _leave(draft, request)
         case UnloadAsked(name, drain_s, why):  # 3.
-            _let_go(draft, name, draft.policy.drain_s if drain_s is None else drain_s, why)
+            ask_to_go(draft, name, draft.policy.drain_s if drain_s is None else drain_s, why)
+            call_off(draft)
         case ShutdownAsked():
             draft.stop_by = draft.now + draft.policy.drain_s if draft.stop_by is None else draft.now
         case Reconfigured():
             take_over(draft, event)
         case MemoryLearned() | GpusLent() | ModeChanged():
             _learn(draft, event)
+            call_off(draft)
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
@@ -149,7 +153,11 @@ def _learn(draft: Draft, event: MemoryLearned | GpusLent | ModeChanged) -> None:
         case ModeChanged(is_gaming):
             _lend(draft, is_gaming=is_gaming)
         case MemoryLearned(measured_mib):
-            memory = replace(memory, measured_mib={**memory.measured_mib, **measured_mib})
+            # What a process of an earlier policy takes says nothing of the next.
+            of_old = {name: taken for name, taken in measured_mib.items() if name in draft.retired}
+            draft.held = replace(draft.held, measured_mib={**draft.held.measured_mib, **of_old})
+            of_new = {name: taken for name, taken in measured_mib.items() if name not in of_old}
+            memory = replace(memory, measured_mib={**memory.measured_mib, **of_new})
         case GpusLent(lent_mib):
             memory = replace(memory, lent_mib=lent_mib)
     draft.policy = replace(draft.policy, memory=memory)
@@ -173,7 +181,8 @@ def _waiter(draft: Draft, event: Arrived) -> Waiter:
     if is_fail_fast is None:
         by_policy = (policy.specs[event.model].queue_policy or policy.queue_policy) == "fail-fast"
         is_fail_fast = by_policy and event.wait_s is None and event.takes_lease and not event.is_forced
-    wait_s = 0.0 if is_fail_fast else policy.max_wait_s if event.wait_s is None else event.wait_s
+    is_refused = is_fail_fast and not draft.is_open(event.model)
+    wait_s = 0.0 if is_refused else policy.max_wait_s if event.wait_s is None else event.wait_s
     return Waiter(
         event.request,
         event.model,
@@ -186,17 +195,6 @@ def _waiter(draft: Draft, event: Arrived) -> Waiter:
         by=event.by,
         passes_mode=event.passes_mode,
     )
-
-
-def _let_go(draft: Draft, name: str, drain_s: float, why: str) -> None:
-    model = draft.models.get(name)
-    if model is None:
-        return  # A reload has removed it meanwhile.
-    if model.phase in ("starting", "restoring"):
-        draft.cut(name, why, by=None)
-    elif model.phase == "ready":
-        draft.change(name, unload_by=draft.now + drain_s, gone=why)
-    draft.change(name, is_missed=False)
 
 
 def _leave(draft: Draft, request: str) -> None:
@@ -226,7 +224,7 @@ def _wind_down(draft: Draft) -> None:
 def _refuse_overdue(draft: Draft) -> None:
     """7."""
     state = draft.freeze()
-    for waiter in [waiter for waiter in draft.waiters if waiter.deadline <= draft.now]:
+    for waiter in [waiter for waiter in draft.waiters if waiter.deadline <= draft.now or _fails_fast(draft, waiter)]:
         waited_s = draft.now - waiter.arrived_at
         text = (
             f"{waiter.model} was not free within {waited_s:.0f} s."
@@ -235,12 +233,16 @@ def _refuse_overdue(draft: Draft) -> None:
         )
         after_s = expected_wait_s(state, waiter.model, draft.now)
         draft.refuse(waiter.id, "wait_expired", text, retry_after_s=RETRY_BUSY_S if after_s is None else after_s)
-        if waiter.is_fail_fast and not draft.is_open(waiter.model):
+        if _fails_fast(draft, waiter):
             _wish(draft, waiter)
     for waiter in [waiter for waiter in draft.waiters if not waiter.is_answered][draft.policy.queue_limit :]:
         text = f"{draft.policy.queue_limit} requests wait already."
         after_s = expected_wait_s(state, waiter.model, draft.now)
         draft.refuse(waiter.id, "queue_full", text, retry_after_s=RETRY_BUSY_S if after_s is None else after_s)
+
+
+def _fails_fast(draft: Draft, waiter: Waiter) -> bool:
+    return waiter.is_fail_fast and not draft.is_open(waiter.model)
 
 
 def _wish(draft: Draft, waiter: Waiter) -> None:
@@ -249,17 +251,6 @@ def _wish(draft: Draft, waiter: Waiter) -> None:
         deadline = draft.now + draft.policy.max_wait_s
         wish = replace(waiter, id=f"{waiter.id}/load", arrived_at=draft.now, deadline=deadline, is_fail_fast=False, is_answered=True)
         draft.waiters.append(replace(wish, takes_lease=False, is_forced=False))
-
-
-def _unload(draft: Draft) -> None:
-    """8."""
-    for model in list(draft.models.values()):
-        if model.unload_by is None or model.phase != "ready":
-            continue
-        if not model.leases:
-            draft.vacate(model.name, model.gone or UNLOADED)
-        elif draft.now >= model.unload_by:
-            draft.oust(model.name, model.gone or UNLOADED, by=None)
 
 
 def _wake_at(draft: Draft) -> float | None:

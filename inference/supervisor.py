@@ -53,6 +53,7 @@ from inference.schedule import (
 )
 from inference.scheduler import step
 from inference.tickets import Ticket
+from inference.unloading import is_leaving, is_there
 from inference.warmth.keeper import Keeper
 
 
@@ -120,15 +121,18 @@ class Supervisor:
         return ticket
 
     async def unload(self, model: str | None, drain_s: float | None = None, why: str = UNLOADED) -> tuple[str, ...]:
-        """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over."""
+        """Unload one model or all, once their running requests are done or their drain (the policy's unless given) is over, and
+        say which have gone. What goes for a game or a card may be called off (`unloading`).
+        """
         names = [model] if model is not None else list(self._state.models)
         there = {name: each.generation for name in names if (each := self._state.models.get(name)) and each.phase != "unloaded"}
         for name in there:
             self._post(UnloadAsked(name, drain_s, why))
         bound_s = self._state.policy.drain_s if drain_s is None else drain_s
         with anyio.move_on_after(bound_s + STOP_ALL_BOUND_S):
-            await self.wait_until(lambda _: not any(self._is_still_there(*each) for each in there.items()))
-        return tuple(name for name, generation in there.items() if not self._is_still_there(name, generation))
+            await self._until_decided()
+            await self.wait_until(lambda state: not any(is_leaving(state, *each) for each in there.items()))
+        return tuple(name for name, generation in there.items() if not is_there(self._state, name, generation))
 
     async def shut_down(self) -> None:
         """Refuse what waits, let running requests finish, stop every model. Asked a second time, it stops at once."""
@@ -253,17 +257,13 @@ class Supervisor:
     def _is_over(self) -> bool:
         return self._state.stop_by is not None and all(model.phase == "unloaded" for model in self._state.models.values())
 
-    def _is_still_there(self, name: str, generation: int) -> bool:
-        model = self._state.models.get(name)
-        return model is not None and model.generation == generation and model.phase != "unloaded"
-
     def _perform(self, effect: Effect, tasks: anyio.abc.TaskGroup) -> None:
         match effect:
             case Grant(request, model):
                 # Without a ticket its client has just gone, and has said so: the lease is given back by the next event.
                 if ticket := self._tickets.get(request):
                     loaded = self._state.models[model]
-                    ticket.grant(self._children.port(model), (loaded.since, loaded.ready_since))
+                    ticket.grant(self._children.address(model), (loaded.since, loaded.ready_since))
             case Refuse(request, code, message, retry_after_s, is_permanent):
                 if ticket := self._tickets.get(request):
                     ticket.refuse(REFUSALS[code](message, retry_after_s=retry_after_s, is_permanent=is_permanent))

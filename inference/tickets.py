@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import anyio
 
+from inference.address import CHILD_HOST, NOWHERE, Address
 from inference.errors import EngineError
 
-CHILD_HOST = "127.0.0.1"
-"""Where all children listen: nobody but this machine may reach them."""
 EXIT_GRACE_S = 1.0
 """After the model's process has ended: what it had still sent is read to the end, then a connection that something keeps open is given
 up."""
@@ -19,8 +18,8 @@ class Ticket:
     def __init__(self, request: str, model: str) -> None:
         self.id = request
         self.model = model
-        self.port = 0
-        """Where the model answers, on `CHILD_HOST`, once granted."""
+        self.address = NOWHERE
+        """Where the model answers, once granted."""
         self.arrived_at = anyio.current_time()
         self.swap_s = 0.0
         """Seconds of its wait in which its model was loading, once granted."""
@@ -31,6 +30,11 @@ class Ticket:
         self._settled = anyio.Event()
         self._cut_off = anyio.Event()
         self._scope: anyio.CancelScope | None = None
+
+    @property
+    def port(self) -> int:
+        """Of its address, by which one start of a model is told from another."""
+        return self.address.port
 
     @property
     def host(self) -> str:
@@ -63,9 +67,9 @@ class Ticket:
 
     # The supervisor's side.
 
-    def grant(self, port: int, load: tuple[float, float]) -> None:
+    def grant(self, address: Address, load: tuple[float, float]) -> None:
         """The model is there; `load` is when it set out to load and when it was ready."""
-        self.port = port
+        self.address = address
         self.swap_s = max(0.0, load[1] - max(load[0], self.arrived_at))
         self._settled.set()
 

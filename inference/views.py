@@ -85,7 +85,7 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
 
 
 def _gpu_mib(state: State, name: str) -> int | None:
-    taken = state.policy.memory.measured_mib.get(name)
+    taken = (state.held if name in state.retired else state.policy.memory).measured_mib.get(name)
     if taken is None:
         # Cards that it may not see it takes nothing of, whether anything tells of that or not.
         spec = state.policy.specs.get(name)

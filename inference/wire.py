@@ -15,10 +15,10 @@ from typing import Self
 
 import anyio
 
+from inference.address import CHILD_HOST
 from inference.incoming import RawHeaders
 from inference.outgoing import Request
 from inference.response import BadResponse, ResponseReader
-from inference.tickets import CHILD_HOST
 
 CONNECT_BOUND_S = 5.0
 """To a process on this machine that has said it is ready; longer means that it hangs."""

@@ -40,7 +40,7 @@ PURE = (
     *(f"agent/faces/{name}" for name in ("given_pictures", "mcp_tools", "notes", "outcome")),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
-    *(f"agent/turns/{name}" for name in ("rerouting", "shortening", "turn", "turn_state")),
+    *(f"agent/turns/{name}" for name in ("lost", "rerouting", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/route_lines", "bots/tool_lines", "bots/tally"),
     *(f"bots/repl/{name}" for name in ("blocks", "choices", "commands", "mentions", "meter", "past", "tints", "typeahead")),
     *("config/calendar_settings", "config/collectors", "config/google_settings", "mcp_servers/calendars/moves"),
@@ -53,11 +53,14 @@ PURE = (
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
     *("inference/catalog", "inference/rewrite", "inference/runtimes/*", "inference/schedule", "inference/scheduler", "inference/swapping"),
-    *("inference/cards/lending", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
+    *("inference/cards/lending", "inference/unloading", "inference/warmth/records", "inference/warmth/slots", "inference/warmth/trail"),
     *("inference/discretion", "inference/endings", "inference/identity", "inference/model_files", "inference/policy", "inference/reasons"),
     *("inference/audio_length", "inference/commands/bench_report", "inference/retirement", "inference/views", "inference/waiting_reasons"),
     *("mcp_servers/*/model", "mcp_servers/*/shape", "mcp_servers/*/tools", "mcp_servers/calendars/changes", "mcp_servers/calendars/free"),
-    *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured")),
+    *(
+        f"mcp_servers/calendars/{name}"
+        for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured", "timing")
+    ),
     *(f"mcp_servers/calendars/backends/{name}" for name in ("apart", "fields", "multistatus", "naming", "revisions", "starts")),
     *(f"mcp_servers/mailbox/{name}" for name in ("blind_copies", "file_names", "links", "opening", "passing_on", "people", "writing")),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),

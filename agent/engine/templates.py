@@ -123,7 +123,7 @@ class Templates:
         if route is None or (engine := self._engines.get(route.node)) is None:
             return reply
         at = _At(route.node, engine, route.model, reply.model)
-        as_it_came, reply = reply, await self._parted(at, reply)
+        as_it_came, reply = reply, await self._parted(at, reply, is_inside=await self.begins_inside(route))
         await self._note(route, is_inside=reply is not as_it_came)
         if not reply.reasoning:
             return reply
@@ -147,9 +147,11 @@ class Templates:
                     known = self._returned[place] = _Opens(is_so, self._clock() + FRESH_S)
         return None if known is None else known.is_so
 
-    async def _parted(self, at: _At, reply: Reply) -> Reply:
-        """An end of thoughts that nothing began ends them only where the template began them."""
+    async def _parted(self, at: _At, reply: Reply, *, is_inside: bool) -> Reply:
+        """An end of thoughts that nothing began ends them only where the template began them; what was cut off before it is all thought."""
         parts = None if reply.reasoning else parted_at_end(reply.text)
+        if parts is None and is_inside and reply.is_cut and reply.text.strip() and not (reply.reasoning or reply.calls):
+            parts = reply.text.strip(), ""
         if parts is None or not await self._opens(at):
             return reply
         thought, said = parts

@@ -101,7 +101,9 @@ class EngineForward:
         return ModelFailed(self._key.whose.refused(url, was_shown=bool(shown)))
 
     def _send(self, url: str, passing: Passing, shown: Mapping[str, str]) -> AbstractAsyncContextManager[httpx2.Response]:
-        return self._http.stream(passing.method, url + passing.path, content=passing.body or None, headers={**passing.headers, **shown})
+        # As they came: the client library takes text for ASCII, and what a client calls its session may have an umlaut.
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in {**passing.headers, **shown}.items()]
+        return self._http.stream(passing.method, url + passing.path, content=passing.body or None, headers=headers)
 
 
 def _forwarded(answer: httpx2.Response) -> Forwarded:

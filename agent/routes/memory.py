@@ -28,12 +28,14 @@ class RouteMemory:
     """Time of the one before it."""
     shown: Mapping[str, Showing] = field(default_factory=dict[str, Showing])
     """Which tools each place (`node/tier`) was shown since turns have left the view last; it is shown the same again."""
+    earlier: RouteMemory | None = None
+    """The same before the newest turn; that one's own is not kept."""
 
     def after(self, event: Event) -> RouteMemory:
         """What is remembered once this event has happened."""
         match event:
             case TurnStarted():
-                return replace(self, now=event.now, before=self.now)
+                return replace(self, now=event.now, before=self.now, earlier=replace(self, earlier=None))
             case RouteChosen():
                 shown = {**self.shown, f"{event.node}/{event.tier}": Showing(event.shown, event.shown_why)}
                 return replace(self, last=event, home=self._home_after(event), shown=shown)

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from agent.calls.assemble import Reply
 from agent.errors import ModelFailed
 from agent.events import ContextTrimmed, Usage
-from agent.turns.budget import usage_of
+from agent.turns.budget import thoughts_spent, usage_of
+from agent.view.summary import summary_in
 from agent.view.window import Cut
 
 RUNNING = "This conversation is being compacted. Wait for it, or cancel it."
@@ -42,9 +43,10 @@ def summary_of(reply: Reply) -> tuple[str, Usage]:
     Raises:
         ModelFailed: it wrote none.
     """
-    summary = "" if reply.calls else reply.text.strip()
+    summary = summary_in(reply)
     if not summary:
-        raise ModelFailed(NO_SUMMARY)
+        why = thoughts_spent(reply)
+        raise ModelFailed(f"{why} Nothing was changed." if why else NO_SUMMARY)
     return summary, usage_of(reply)
 
 

@@ -15,18 +15,18 @@ from anyio.abc import TaskGroup
 
 from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
-from agent.engine.progress import PromptProgress
 from agent.errors import AgentError, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge, SessionBusy
-from agent.events import EngineLoading, Event, PromptReading, TextDelta, Usage
+from agent.events import Event, RouteChosen, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.routes.obstacles import obstacle_at_rest
 from agent.safety.taint import Taint
 from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted, not_asked, summary_of, trimmed
 from agent.sessions.feed import Feed
-from agent.sessions.picturing import put_in
+from agent.sessions.picturing import put_in, seen_by
 from agent.sessions.rows import TurnRow
 from agent.sessions.session_tools import SessionTools
 from agent.sessions.store import NO_PICTURES
+from agent.sessions.summing import n_ctx_of, summing
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop
 from agent.turns.ports import Ports
@@ -34,13 +34,9 @@ from agent.turns.turn_state import TurnState, apply
 from agent.view.cache_watch import CacheWatch
 from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, request_body
-from agent.view.pictures import has_pictures, has_returned, speaks_of_pictures, without_pictures, without_returned
+from agent.view.pictures import has_pictures, has_returned, speaks_of_pictures
 from agent.view.summary import SUMMARY_TOKENS
 from agent.view.window import Cut, answer_room, cut_at_rest
-from inference.contract.status import SwapProgress
-
-LONG_PROMPT_TOKENS = 256
-"""Fewer are read before anybody has looked."""
 
 
 @dataclass
@@ -76,7 +72,9 @@ class OpenSession:
             taint, routes = taint.after(event), routes.after(event)
         prefix = prefixes.get((routes.last.shown or "") if routes.last is not None else "")
         size = len(prefix.system) + len(prefix.tools) if prefix is not None else 0
-        return cls(session, world, Conversation(events, prefix_size=size), taint, routes)
+        opened = cls(session, world, Conversation(events, prefix_size=size), taint, routes)
+        opened._tools.catch_up(events)
+        return opened
 
     async def stored_events(self, after: int = 0) -> list[Event]:
         return await anyio.to_thread.run_sync(partial(self.world.store.events, self.session, after=after))
@@ -176,7 +174,7 @@ class OpenSession:
         tokens, nodes = self.conversation.view().tokens, await self.world.router.states()
         if why := obstacle_at_rest(self.routes, nodes, self.world.routing, prompt_tokens=tokens, answer_tokens=SUMMARY_TOKENS):
             raise ModelFailed(not_asked(why))
-        return summary_of(await self._complete(tier, turn, "summary", leaving))
+        return summary_of(await self._sum_up(tier, turn, leaving))
 
     def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
         self.check_free()
@@ -212,46 +210,51 @@ class OpenSession:
             clock=self.world.clock,
         )
 
-    async def _seen(self, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """The messages with words for the pictures that the model which is asked cannot see."""
-        if not self.conversation.has_had_pictures or not has_pictures(messages):
-            return messages
-        route = self.routes.last
-        if route is not None and route.hides_pictures:
-            return without_pictures(messages)
-        # It was shown once: while nothing is known, such as before the model is loaded, it must not hide for one request.
-        if route is not None and has_returned(messages) and await self.world.templates.shows_returned(route) is False:
-            return without_returned(messages)
-        return messages
-
-    async def _complete(self, tier: str, turn: str, manner: Manner, leaving: Cut | None = None) -> Reply:
+    async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:
+        if manner == "summary":
+            return await self._sum_up(tier, turn)
         prefix = await self._tools.prefix()
         self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
         route = self.routes.last
         if route is not None and not route.hides_pictures and (most := self.world.router.most_bytes(route)) is not None:
             self.conversation.keep_within(most)
-        is_summary = manner == "summary"
-        messages = tuple(
-            self.conversation.to_summarise(kept_from=leaving.kept_from if leaving else None) if is_summary else self.conversation.messages
-        )
+        most = self.world.settings.agent.max_tokens or answer_room(n_ctx_of(self.routes))
+        messages = tuple(self.conversation.messages)
         while True:  # Each further round has fewer pictures.
-            seen = await self._seen(messages)
+            seen = await seen_by(self.world, route, messages) if self.conversation.has_had_pictures else messages
             try:
-                reply = await self._ask(tier, turn, manner, prefix, seen)
+                reply = await self._ask(route, turn, prefix, seen, model=tier, max_tokens=most, manner=manner)
                 self._has_failed_with_pictures = False
                 break
             except ModelFailed as error:
-                if is_summary or not self._leaves_pictures_out(error, seen):
+                if not self._leaves_pictures_out(error, seen):
                     raise
                 messages = tuple(self.conversation.messages)
-        if not is_summary:
-            reply = await self.world.templates.settle(self.routes.last, reply)
-        if leaving is not None:
-            return reply  # It leaves out the end of the conversation on purpose, which is no loss.
+        reply = await self.world.templates.settle(route, reply)
+        await self._look_for_loss(turn, prefix, messages, reply)
+        return reply
+
+    async def _sum_up(self, tier: str, turn: str, leaving: Cut | None = None) -> Reply:
+        """Have everything summed up that leaves; None where that is all but the newest turn."""
+        prefix, nodes = await self._tools.prefix(), await self.world.router.states()
+        self.conversation.prefix_size = len(prefix.system) + len(prefix.tools)
+        asked = summing(
+            self.conversation, self.routes, nodes, self.world.routing, kept_from=leaving.kept_from if leaving is not None else None,
+            most_answer=self.world.settings.agent.max_tokens, by_program=self.turn is not None and self.turn.by_program,
+        )  # fmt: skip
+        route = asked.routes.last
+        if asked.routes is not self.routes and route is not None:
+            prefix, tier = await self._tools.prefix(routes=asked.routes), route.tier
+        reply = await self._ask(route, turn, prefix, asked.messages, model=tier, max_tokens=asked.max_tokens, manner="summary")
+        reply = await self.world.templates.settle(route, reply)
+        if asked.is_usual and leaving is None:  # Else its request differs on purpose, which is no loss.
+            await self._look_for_loss(turn, prefix, asked.messages, reply)
+        return reply
+
+    async def _look_for_loss(self, turn: str, prefix: Prefix, messages: tuple[bytes, ...], reply: Reply) -> None:
         self._watch, lost = self._watch.take(turn, prefix, messages, reply)
         if lost is not None:
             await self.commit([lost])
-        return reply
 
     def _leaves_pictures_out(self, error: ModelFailed, seen: tuple[bytes, ...]) -> bool:
         """Whether a request that failed is worth another try, without pictures that were in it and may have been why."""
@@ -268,30 +271,20 @@ class OpenSession:
         self._has_failed_with_pictures = True
         return False
 
-    async def _ask(self, tier: str, turn: str, manner: Manner, prefix: Prefix, seen: tuple[bytes, ...]) -> Reply:
-        is_summary = manner == "summary"
-        inside = Inside() if await self.world.templates.begins_inside(self.routes.last) else None
-
-        def show_progress(progress: SwapProgress | PromptProgress) -> None:
-            if isinstance(progress, PromptProgress):
-                if progress.total - progress.cached >= LONG_PROMPT_TOKENS:
-                    self._feed.publish(PromptReading(turn=turn, **progress._asdict()))
-                return
-            shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})
-            self._feed.publish(EngineLoading(turn=turn, **shown))
+    async def _ask(
+        self, route: RouteChosen | None, turn: str, prefix: Prefix, seen: tuple[bytes, ...], *, model: str, max_tokens: int, manner: Manner
+    ) -> Reply:
+        inside = Inside() if await self.world.templates.begins_inside(route) else None
 
         def show_text(text: str) -> None:
             said = inside.feed(text) if inside is not None else text
-            if said and not is_summary:
+            if said and manner != "summary":
                 self._feed.publish(TextDelta(turn=turn, text=said))
 
-        route = self.routes.last
-        usual = self.world.settings.agent.max_tokens or answer_room(route.n_ctx if route is not None else 0)
-        max_tokens = SUMMARY_TOKENS if is_summary else usual
         sent = await put_in(self.world, self.session, seen) if self.conversation.has_had_pictures and has_pictures(seen) else seen
-        body = request_body(model=tier, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
-        # Between two turns nobody forces anything: what forced the last answer was for one message.
-        is_forced = self.compacting is None and route is not None and route.rule == "force"
+        body = request_body(model=model, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
+        # What forced an answer was for one message: not for what is asked between two turns, nor in a later one.
+        is_forced = self.compacting is None and route is self.routes.last and route is not None and route.rule == "force"
         return await self.world.router.complete(
-            route, body, session=self.session, on_text=show_text, on_progress=show_progress, is_forced=is_forced
+            route, body, session=self.session, on_text=show_text, on_progress=partial(self._feed.progress, turn), is_forced=is_forced
         )

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from agent.events import Event, ModelReplied, RouteChosen, TextDelta, TurnStarted
+from agent.engine.progress import PromptProgress
+from agent.events import EngineLoading, Event, ModelReplied, PromptReading, RouteChosen, TextDelta, TurnStarted
+from inference.contract.status import SwapProgress
 
 LISTENER_BUFFER = 1024
 """Events that a slow listener may be behind before it loses live text: some seconds of a fast model."""
+
+LONG_PROMPT_TOKENS = 256
+"""Fewer are read before anybody has looked."""
 
 AFRESH = (TurnStarted, RouteChosen, ModelReplied)
 """Before another answer, or with what the log has of one."""
@@ -44,6 +49,14 @@ class Feed:
     def hush(self) -> None:
         """Show no more of that answer, so that nothing is read that was not said."""
         self._said = None
+
+    def progress(self, turn: str, progress: SwapProgress | PromptProgress) -> None:
+        """Show how far a turn's request is while its model is loaded and while it reads."""
+        if not isinstance(progress, PromptProgress):
+            shown = progress.model_dump(include={"model", "phase", "elapsed_s", "expected_s", "percent"})
+            self.publish(EngineLoading(turn=turn, **shown))
+        elif progress.total - progress.cached >= LONG_PROMPT_TOKENS:
+            self.publish(PromptReading(turn=turn, **progress._asdict()))
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who listens. Stored events must come in the order of the log, after their commit."""

@@ -13,16 +13,16 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from agent.errors import SessionNotFound
-from agent.events import TurnFailed
+from agent.events import TurnStarted
 from agent.routes.desk import Standing
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.sessions.conversation import OpenSession
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop
+from agent.turns.lost import ends_of
 
 MOST_IDLE = 100
 """Conversations that stay in memory though nobody uses them: a program behind the gateway may begin one with each request."""
-NEVER_ENDED = "The turn was interrupted, and the conversation has gone on without it."
 
 
 class OpenSessions:
@@ -101,11 +101,12 @@ class OpenSessions:
         """Go on with every turn that a crash or a stop interrupted; those that wait for a person wait on."""
         await anyio.to_thread.run_sync(self._world.expire_orphans)
         unfinished = await anyio.to_thread.run_sync(self._world.store.unfinished_turns)
-        newest = {turn.session: turn for turn in unfinished}
         for turn in unfinished:
             opened = await self.get(turn.session)
-            if turn is newest[turn.session]:
-                opened.go_on(turn, await opened.stored_events(), self._tasks)
+            stored = await opened.stored_events()
+            begun = [event.turn for event in stored if isinstance(event, TurnStarted)]
+            if begun[-1:] == [turn.id]:
+                opened.go_on(turn, stored, self._tasks)
             else:
-                # Its end could not be stored, and the conversation has gone on since; one turn at a time.
-                await opened.commit([TurnFailed(turn=turn.id, error=NEVER_ENDED, code="interrupted")])
+                # An earlier version could not store its end, and the conversation has gone on since, also where what came later has ended.
+                await opened.commit(ends_of(turn.id, [event for event in stored if event.turn == turn.id]))

@@ -16,7 +16,16 @@ from agent.events import RouteChosen
 from agent.routes.seeing import NOBODY_SEES, anybody_sees
 from agent.sessions.world import World
 from agent.tools.served import ToolResult
-from agent.view.pictures import MAX_PICTURES, digests_in, looked_at, with_pictures
+from agent.view.pictures import (
+    MAX_PICTURES,
+    digests_in,
+    has_pictures,
+    has_returned,
+    looked_at,
+    with_pictures,
+    without_pictures,
+    without_returned,
+)
 from agent.view.returned import told_as_shown, told_of
 
 
@@ -63,6 +72,18 @@ def _looked_at(world: World, session: str, result: ToolResult) -> ToolResult:
             text = text.replace(told_of(each.media_type, picture.size), told_as_shown(each.media_type, picture.size), 1)
     world.store.keep_pictures(session, contents)
     return replace(result, text=text, pictures=tuple(pictures))
+
+
+async def seen_by(world: World, route: RouteChosen | None, messages: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The messages with words for the pictures that the model which is asked cannot see."""
+    if not has_pictures(messages):
+        return messages
+    if route is not None and route.hides_pictures:
+        return without_pictures(messages)
+    # It was shown once: while nothing is known, such as before the model is loaded, it must not hide for one request.
+    if route is not None and has_returned(messages) and await world.templates.shows_returned(route) is False:
+        return without_returned(messages)
+    return messages
 
 
 async def put_in(world: World, session: str, messages: Sequence[bytes]) -> tuple[bytes, ...]:

@@ -8,14 +8,14 @@ so that going back to one finds its server with every byte that it has read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
 
-from agent.events import ContextTrimmed, Event, ServersMissing, ToolProgress
+from agent.events import ContextTrimmed, Event, RouteChosen, ServersMissing, ToolProgress
 from agent.route_parts import Shown
 from agent.routes.memory import RouteMemory
 from agent.safety.approvals import shown
@@ -23,6 +23,7 @@ from agent.sessions.feed import Feed
 from agent.sessions.picturing import take_returned
 from agent.sessions.world import World
 from agent.tools.caller import NOBODY, Caller
+from agent.tools.mcp_client import ASKING_S
 from agent.tools.own import OWN_FACTS, foreign_of, run_own, shown_tools
 from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ToolResult
@@ -64,6 +65,15 @@ class SessionTools:
         """Take in a stored event."""
         self._may_renew = self._may_renew or isinstance(event, ContextTrimmed)
 
+    def catch_up(self, events: Iterable[Event]) -> None:
+        """Take in the log of before: a later turn that has found its model has found the list renewed, too."""
+        trimmed = ""
+        for event in events:
+            if isinstance(event, ContextTrimmed):
+                self._may_renew, trimmed = True, event.turn
+            elif isinstance(event, RouteChosen) and event.turn != trimmed:
+                self._may_renew = False
+
     async def find_rules(self) -> Rules:
         """What applies to a turn that begins now."""
         tools = await self.world.toolbox.tools()
@@ -91,6 +101,7 @@ class SessionTools:
             approval_ttl_s=agent.approval_ttl_s,
             send_hold_s=agent.send_hold_s,
             summarise_from=agent.summarise_from,
+            most_answer=agent.max_tokens,
             prompt_budget=self.world.settings.policy.prompt_budget,
         )
 
@@ -102,13 +113,14 @@ class SessionTools:
             self._missing = problems
             self._feed.publish(ServersMissing(turn=turn.turn, problems=problems))
 
-    async def prefix(self, tools: Sequence[Tool] | None = None) -> Prefix:
+    async def prefix(self, tools: Sequence[Tool] | None = None, *, routes: RouteMemory | None = None) -> Prefix:
         """The prefix for the model that answers now: tools that come later wait for the next session, or for room to be made.
 
         Args:
             tools: what there is to be shown; None to ask for it where nothing is frozen yet.
+            routes: whose last is asked, where that is not who answers now.
         """
-        listed, frozen = _shown_in(self.routes()), await self._prefixes()
+        listed, frozen = _shown_in(routes or self.routes()), await self._prefixes()
         if listed not in frozen:
             prefix = _made_of(await self.world.toolbox.tools() if tools is None else tools, self._kind(listed))
             if frozen:
@@ -141,7 +153,7 @@ class SessionTools:
 
     def _caller(self, name: str, call: str) -> Caller:
         """How the server of a call reaches this session while it runs: the person is asked where there is one, and nobody else ever."""
-        turn, agent = self.running(), self.world.settings.agent
+        turn = self.running()
         if turn is None:
             return NOBODY
 
@@ -155,16 +167,17 @@ class SessionTools:
             await anyio.to_thread.run_sync(partial(self.world.store.note, self.session, event, at=self.world.now()))
             self._feed.publish(event)
 
-        left = iter(range(MOST_QUESTIONS))
+        left, until = iter(range(MOST_QUESTIONS)), self.world.clock() + ASKING_S
 
         async def ask(question: Question) -> Answer:
             if next(left, None) is None:
                 log.warning("declined a question of server %s: its call has asked %d already", question.server, MOST_QUESTIONS)
                 return DECLINED
-            return await self.world.questions.ask(
-                question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(),
-                within_s=min(agent.approval_ttl_s, agent.turn_timeout_s), tell=tell,
-            )  # fmt: skip
+            within_s = min(self.world.settings.agent.approval_ttl_s, max(0.0, until - self.world.clock()))
+            with turn.asking(call):
+                return await self.world.questions.ask(
+                    question, turn=turn.turn, call=call, tool=name, now=self.world.zone.now(), within_s=within_s, tell=tell
+                )
 
         return Caller(show, ask) if turn.is_interactive else Caller(show)
 

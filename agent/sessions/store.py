@@ -22,7 +22,7 @@ from agent.events import AnyEvent, Event, ToolFinished, TurnStarted
 from agent.safety.approvals import ApprovalRow
 from agent.sessions.migrations import migrate
 from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
-from agent.sessions.writing import insert, must_outlive_power, renamed, write
+from agent.sessions.writing import insert, lost_ends, must_outlive_power, renamed, write
 from agent.view.messages import Prefix
 
 BUSY_TIMEOUT_S = 5.0
@@ -207,7 +207,10 @@ class Store:
     # --- turns and events ---
 
     def begin_turn(self, turn: TurnRow, events: Sequence[Event], *, at: str, pictures: Mapping[str, bytes] = NO_PICTURES) -> list[Event]:
-        """Add a turn with its first events, and the pictures that they name by digest; returned with their places in the log."""
+        """Add a turn with its first events, and the pictures that they name by digest; returned with their places in the log.
+
+        A turn of the session that has no end yet is ended before it: the conversation goes on without it.
+        """
         options = json.dumps(
             {
                 "tier": turn.options.tier,
@@ -217,10 +220,11 @@ class Store:
             }
         )
         with self._transaction() as db:
+            told = [*lost_ends(db, turn.session), *events]
             db.execute("INSERT INTO turns (id, session, options) VALUES (?, ?, ?)", (turn.id, turn.session, options))
             _keep(db, turn.session, pictures)
-            stored = [insert(db, turn.session, event, at) for event in events]
-            self._note(turn.session, events, at)
+            stored = [insert(db, turn.session, event, at) for event in told]
+            self._note(turn.session, told, at)
             return stored
 
     def append(self, session: str, events: Sequence[Event], *, at: str) -> list[Event]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from agent.errors import ApprovalError
 from agent.events import (
     TURN_ENDS,
+    AnyEvent,
     ApprovalAnswered,
     ApprovalNeeded,
     CallDecided,
@@ -24,6 +25,7 @@ from agent.events import (
     TurnDone,
     TurnStarted,
 )
+from agent.turns.lost import ends_of
 
 
 def must_outlive_power(events: Sequence[Event]) -> bool:
@@ -95,3 +97,12 @@ def insert(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event
         case _:
             pass
     return stored
+
+
+def lost_ends(db: sqlite3.Connection, session: str) -> list[Event]:
+    """What ends the turns of a session that have no end yet, before another one begins: it could not be stored when they broke."""
+    ends = list[Event]()
+    for (turn,) in db.execute("SELECT id FROM turns WHERE session = ? AND has_ended = 0 ORDER BY rowid", (session,)).fetchall():
+        rows = db.execute("SELECT body FROM events WHERE session = ? AND turn = ? ORDER BY seq", (session, turn)).fetchall()
+        ends += ends_of(turn, [AnyEvent.validate_json(row[0]) for row in rows])
+    return ends

@@ -48,6 +48,14 @@ def time_spent(limits: Limits, active_s: float, said: str) -> str:
     return f"{shown}I stopped after {limits.turn_timeout_s:g} seconds without coming to an end. Ask again, or raise agent.turn_timeout_s."
 
 
+def thoughts_spent(reply: Reply) -> str:
+    """Why a reply without a text holds none, as a sentence for the person; empty where its length is not why."""
+    if not reply.is_cut:
+        return ""
+    tokens = f" of {reply.completion_tokens} tokens" if reply.completion_tokens else ""
+    return f"The model reached its limit{tokens} while it was still thinking. Raise agent.max_tokens, or ask a tier that thinks less."
+
+
 def usage_of(reply: Reply) -> Usage:
     """What an answer took that is no step of a turn, as a summary is none."""
     return Usage(

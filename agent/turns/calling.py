@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from agent.calls.handles import Resolved, resolve
 from agent.calls.repair import check_call
+from agent.changing import changed
 from agent.events import ApprovalAnswered, CallDecided
 from agent.safety.approvals import UNAPPROVED, lines_of
 from agent.safety.policy import Plan, Ruling
 from agent.turns.call_state import CallState
 from agent.turns.carrying import ask_about, facts_of, finish_call, refuse_call, run_call, run_effect
-from agent.turns.effects import Answered, Draft, PrepareCall, Prepared, PrepareRefused, TakenBack, ToolEnded, Woke
+from agent.turns.effects import Answered, Asking, Draft, PrepareCall, Prepared, PrepareRefused, TakenBack, ToolEnded, Woke
 from agent.turns.holding import drop_hold, let_go, release_due, take_back
 from agent.turns.turn_state import TurnState
 from agent.view.own_names import CALL_TOOL
@@ -100,7 +101,7 @@ def _is_idempotent(call: CallState) -> bool:
     return call.tool_class == "write" and CLIENT_ID in json.loads(call.host)
 
 
-def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | TakenBack | ToolEnded | Woke) -> None:
+def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | TakenBack | Asking | ToolEnded | Woke) -> None:
     """Take in what happened to a call, or the time at which an approval or a hold is over."""
     match event:
         case Prepared():
@@ -111,6 +112,8 @@ def take_call_event(draft: Draft, event: Prepared | PrepareRefused | Answered | 
             take_answer(draft, event)
         case TakenBack():
             take_back(draft, event)
+        case Asking():
+            count_question(draft, event)
         case ToolEnded():
             take_result(draft, event)
         case Woke():
@@ -172,6 +175,16 @@ def expire_call(draft: Draft, call: CallState) -> None:
     """Nobody answered in time."""
     draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome="expired", who=""))
     finish_call(draft, call, ok=False, text=UNAPPROVED)
+
+
+def count_question(draft: Draft, told: Asking) -> None:
+    """A call has one question more or fewer that its person has not answered: only the turn's time goes by it."""
+    asking = list(draft.state.asking)
+    if told.is_open:
+        asking.append(told.call)
+    elif told.call in asking:
+        asking.remove(told.call)
+    draft.state = changed(draft.state, asking=tuple(asking))
 
 
 def take_result(draft: Draft, ended: ToolEnded) -> None:

@@ -119,6 +119,14 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """The server of a call asks the person something, or has its answer or none by now."""
+
+    call: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class TakenBack:
     """A person wants a held call not to run."""
 
@@ -155,7 +163,7 @@ class Woke:
 
 TurnInput = (
     Begun | TiersKnown | RulesKnown | Replied | Overflowed | Summarised | Broke | Prepared | PrepareRefused | Answered | TakenBack
-    | ToolEnded | CancelAsked | Woke
+    | Asking | ToolEnded | CancelAsked | Woke
 )  # fmt: skip
 
 
@@ -256,10 +264,10 @@ class Draft:
 
     def finish(self) -> Step:
         limits: Limits = self.state.rules.limits
-        state = changed(self.state, active_since=self.now if self.state.is_working else None)
+        state = changed(self.state, active_since=self.now if self.state.is_timed else None)
         if state.stage == "ended":
             return Step(state, tuple(self.effects), None)
         times = [call.expires_at for call in state.calls if call.phase == "waiting"] + [held.due for held in state.held]
-        if state.is_working:
+        if state.is_timed:
             times.append(self.now + limits.turn_timeout_s - state.active_s)
         return Step(state, tuple(self.effects), min(times) if times else None)

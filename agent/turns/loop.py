@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import anyio
 from anyio.abc import TaskGroup
 
-from agent.errors import AgentError, ContextOverflow, ModelError, ToolError
-from agent.events import TurnFailed
+from agent.errors import AgentError, ApprovalError, ContextOverflow, ModelError, ToolError
+from agent.events import ApprovalAnswered, Event, TurnFailed
 from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
 from agent.turns.budget import usage_of
 from agent.turns.effects import (
     Answered,
+    Asking,
     Begun,
     Broke,
     CallModel,
@@ -47,9 +47,11 @@ from agent.turns.effects import (
     prepared_from,
     was_taken,
 )
+from agent.turns.inbox import Inbox, Item
 from agent.turns.ports import Ports
 from agent.turns.turn import step
 from agent.turns.turn_state import TurnState
+from agent.view.summary import summary_in
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +65,6 @@ SUMMARY_SHARE = 0.5
 PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
 
 
-@dataclass
-class _Item:
-    event: TurnInput
-    handled: anyio.Event = field(default_factory=anyio.Event)
-    is_accepted: bool = False
-    is_lost: bool = False
-    """The turn broke over it, or before it came to it."""
-
-
 class TurnLoop:
     """One turn, from its first step or from where the log stops.
 
@@ -83,13 +76,13 @@ class TurnLoop:
     def __init__(self, state: TurnState, ports: Ports) -> None:
         self.turn = state.turn
         self.is_interactive = state.options.is_interactive
+        self.by_program = state.options.wish.by_program
         self.ended = anyio.Event()
         """Set when the turn has ended or the loop was stopped."""
         self._state = state
         self._ports = ports
         self._has_rules = False
-        self._early: list[_Item] = []
-        self._inbox, self._items = anyio.create_memory_object_stream[_Item](math.inf)
+        self._inbox = Inbox()
 
     @property
     def has_ended(self) -> bool:
@@ -112,23 +105,23 @@ class TurnLoop:
         Raises:
             AgentError: the turn was stopped without it, such as where it could not be stored.
         """
-        item = await self._deliver(answer)
+        item = await self._inbox.deliver(answer)
         if item.is_lost:
             raise AgentError(LOST_SENTENCE)
         return item.is_accepted
 
     async def cancel(self, who: str) -> None:
         """End the turn; what of its answer was shown stays. Returns when its end is stored, or cannot be."""
-        await self._deliver(CancelAsked(who))
+        await self._inbox.deliver(CancelAsked(who))
 
-    async def _deliver(self, event: TurnInput) -> _Item:
-        item = _Item(event)
+    @contextmanager
+    def asking(self, call: str) -> Generator[None]:
+        """While the server of a call asks the person something: what they take for it is not the turn's time."""
+        self._inbox.post(Asking(call, is_open=True))
         try:
-            self._inbox.send_nowait(item)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return item
-        await item.handled.wait()
-        return item
+            yield
+        finally:
+            self._inbox.post(Asking(call, is_open=False))
 
     async def run(self) -> None:
         """Run until the turn has ended. Being cancelled leaves it in the log as it is, to go on after the next start."""
@@ -146,18 +139,17 @@ class TurnLoop:
         tasks.start_soon(self._get_ready)
         wake_at: float | None = None
         while self._state.stage != "ended":
-            item = _Item(Woke())
+            item = Item(Woke())
             timeout = None if wake_at is None else max(0.0, wake_at - self._ports.clock())
             with anyio.move_on_after(timeout):
-                item = await self._items.receive()
+                item = await self._inbox.receive()
             if not self._has_rules and not isinstance(item.event, Begun | CancelAsked | Broke):
-                self._early.append(item)
+                self._inbox.put_back(item)
                 continue
             try:
                 wake_at = await self._handle(item, tasks)
             except BaseException:
-                # It is in no queue any more: whoever waits for it would wait for ever.
-                self._early.append(item)
+                self._inbox.put_back(item)
                 raise
 
     async def _get_ready(self) -> None:
@@ -165,14 +157,13 @@ class TurnLoop:
             rules = await self._ports.find_rules()
         except Exception:
             log.exception("turn %s could not begin", self.turn)
-            self._post(Broke("internal", INTERNAL_SENTENCE))
+            self._inbox.post(Broke("internal", INTERNAL_SENTENCE))
             return
         self._state, self._has_rules = replace(self._state, rules=rules), True
-        self._post(Begun())
-        while self._early:
-            self._inbox.send_nowait(self._early.pop(0))
+        self._inbox.post(Begun())
+        self._inbox.release()
 
-    async def _handle(self, item: _Item, tasks: TaskGroup) -> float | None:
+    async def _handle(self, item: Item, tasks: TaskGroup) -> float | None:
         event = item.event
         if isinstance(event, CancelAsked | Woke):
             event = replace(event, said=self._ports.said())
@@ -209,10 +200,10 @@ class TurnLoop:
 
     async def _work_on(self, effect: Effect, work: Coroutine[Any, Any, TurnInput]) -> None:
         try:
-            self._post(await work)
+            self._inbox.post(await work)
         except Exception:
             log.exception("turn %s: %s failed", self.turn, type(effect).__name__)
-            self._post(Broke("internal", INTERNAL_SENTENCE))
+            self._inbox.post(Broke("internal", INTERNAL_SENTENCE))
 
     async def _look_up_tiers(self) -> TurnInput:
         served = await self._ports.served_tiers()
@@ -221,7 +212,7 @@ class TurnLoop:
 
     async def _call_model(self, effect: CallModel) -> TurnInput:
         if self._state.shown != self._state.rules.shows:
-            self._post(RulesKnown(await self._ports.find_rules()))
+            self._inbox.post(RulesKnown(await self._ports.find_rules()))
         try:
             return Replied(await self._ports.complete(effect.tier, self.turn, effect.manner))
         except ContextOverflow as error:
@@ -235,7 +226,7 @@ class TurnLoop:
             with anyio.move_on_after(self._state.rules.limits.turn_timeout_s * SUMMARY_SHARE):
                 reply = await self._ports.complete(effect.tier, self.turn, "summary")
                 # What is no summary was paid for, too.
-                return replace(none, summary="" if reply.calls else reply.text.strip(), usage=usage_of(reply))
+                return replace(none, summary=summary_in(reply), usage=usage_of(reply))
         except ModelError as error:
             log.info("turn %s: no summary: %s", self.turn, error)  # The turn itself may still work.
         return none
@@ -270,28 +261,23 @@ class TurnLoop:
         extended = {"extended": True} if self._state.shown in {"all", "bridge"} else {}
         return {CONTEXT_KEY: {"now": self._state.now, **zone, **extended}}
 
-    def _post(self, event: TurnInput) -> None:
-        # The turn may have ended meanwhile; what comes late is nobody's business any more.
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._inbox.send_nowait(_Item(event))
-
     async def _report_bug(self) -> None:
         failed = TurnFailed(turn=self.turn, error=INTERNAL_SENTENCE, code="internal")
         try:
             decided = step(self._state, Broke("internal", INTERNAL_SENTENCE), self._ports.clock())
-            await self._ports.commit([effect.event for effect in decided.effects if isinstance(effect, Record)])
+            await self._commit_end([effect.event for effect in decided.effects if isinstance(effect, Record)])
         except Exception:
             log.exception("turn %s: its end could not be stored", self.turn)
             self._ports.publish(failed)
 
+    async def _commit_end(self, records: list[Event]) -> None:
+        try:
+            await self._ports.commit(records)
+        except ApprovalError:
+            # What it waits for was answered in another turn, once this one was taken for over: its end is true all the same.
+            await self._ports.commit([event for event in records if not isinstance(event, ApprovalAnswered)])
+
     def close(self) -> None:
         """Whoever still waits for an answer of this turn gets none. Also for a loop that never ran; once is enough."""
         self.ended.set()
-        self._inbox.close()
-        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
-            while True:
-                self._early.append(self._items.receive_nowait())
-        self._items.close()
-        for item in self._early:
-            item.is_lost = item.is_lost or (not item.handled.is_set() and self._state.stage != "ended")
-            item.handled.set()
+        self._inbox.close(is_lost=self._state.stage != "ended")

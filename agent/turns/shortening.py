@@ -11,13 +11,14 @@ from typing import Literal
 from agent.events import ContextTrimmed, TurnFailed
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Draft, Overflowed, Summarise, Summarised
-from agent.view.window import View, cut, is_full
+from agent.view.window import FULL, Cut, View, cut, full_from, is_full, is_too_long_alone
 
 
 def leave_room(draft: Draft, view: View) -> bool:
     """Before the model is called for the first time.
 
-    1. There is room, or nothing could leave: it can be called.
+    1. There is room, nothing could leave, or the newest turn alone is too long: it can be called. What is too long alone its server
+        refuses, with numbers, and all that left for it would have left for nothing.
     2. The context is large enough for a summary: that comes first.
     3. The oldest turns just leave.
 
@@ -25,8 +26,13 @@ def leave_room(draft: Draft, view: View) -> bool:
         Whether it can be called now.
     """
     state = draft.state
-    leaving = cut(view.turns, tokens=view.tokens, n_ctx=state.n_ctx) if state.n_ctx and is_full(view, state.n_ctx) else None
-    if leaving is None:  # 1
+    most = state.rules.most_answer
+    leaving: Cut | None = None
+    if state.n_ctx and is_full(view, state.n_ctx, most):
+        # Where long answers are asked for it is full sooner, so less stays: else it would be full again at the next turn.
+        n_ctx = state.n_ctx if most is None else min(state.n_ctx, int(full_from(state.n_ctx, most) / FULL))
+        leaving = cut(view.turns, tokens=view.tokens, n_ctx=n_ctx)
+    if leaving is None or is_too_long_alone(view, state.n_ctx):  # 1
         return True
     if state.n_ctx >= state.rules.summarise_from:  # 2
         draft.do(Summarise(state.tier, leaving, state.n_ctx))
@@ -54,7 +60,7 @@ def shorten(draft: Draft, too_long: Overflowed) -> bool:
     """The server refused the request for its length.
 
     1. Older turns can leave, and none have left for this request: they do.
-    2. They have, or this turn alone is too long: it fails, and says so.
+    2. They have, or this turn alone is too long: it fails, and says so. A message that nothing was said to yet is not shown again.
     Where the server names no sizes, those that are known count; where nothing is, half of the conversation leaves.
 
     Returns:
@@ -65,8 +71,11 @@ def shorten(draft: Draft, too_long: Overflowed) -> bool:
     # What it refused is more than it can hold, whatever it is said to hold.
     n_ctx = too_long.n_ctx or min(draft.state.n_ctx or tokens, tokens)
     leaving = cut(view.turns, tokens=tokens, n_ctx=n_ctx)
-    if leaving is None or draft.state.was_too_long:  # 2
-        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed"))
+    known = too_long.n_ctx or draft.state.n_ctx
+    is_alone = leaving is None or is_too_long_alone(view, known, refused_tokens=too_long.prompt_tokens)
+    if leaving is None or is_alone or draft.state.was_too_long:  # 2
+        is_unseen = is_alone and not draft.state.usage.requests
+        draft.record(TurnFailed(turn=draft.state.turn, error=too_long.sentence, code="model_failed", is_unseen=is_unseen))
         return False
     take_summary(draft, Summarised(leaving, n_ctx, ""), cause="refused")  # 1
     return True

@@ -18,10 +18,11 @@ from agent.calls.spoken import spoken
 from agent.calls.telling import unmarked
 from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
-from agent.turns.budget import calls_spent, time_spent
+from agent.turns.budget import calls_spent, thoughts_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
 from agent.turns.effects import (
     Answered,
+    Asking,
     Begun,
     Broke,
     CallModel,
@@ -69,8 +70,8 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     7. The request was too long for it: older turns leave its view, and it is asked again.
     8. The conversation was summed up: its oldest turns leave its view, and the model is called.
     9. The model failed: another node is asked if the one is gone, else the turn fails with that sentence.
-    10. A call was prepared, refused by its server, answered or taken back by a person, has ended, was not answered in time, or was held
-        long enough: see `agent.turns.calling`.
+    10. A call was prepared, refused by its server, answered or taken back by a person, has ended, was not answered in time, was held long
+        enough, or its server asks the person something: see `agent.turns.calling`.
     Then, if every call of the step has its result: the model is called again, or the turn ends.
 
     Args:
@@ -113,7 +114,7 @@ def _take(draft: Draft, event: TurnInput) -> None:
             if not reroute(draft, event):
                 _abandon(draft, "")
                 draft.record(TurnFailed(turn=draft.state.turn, error=event.sentence, code=event.code))
-        case Prepared() | PrepareRefused() | Answered() | TakenBack() | ToolEnded() | Woke():  # 10
+        case Prepared() | PrepareRefused() | Answered() | TakenBack() | Asking() | ToolEnded() | Woke():  # 10
             take_call_event(draft, event)
         case _:
             assert_never(event)
@@ -182,7 +183,7 @@ def _take_reply(draft: Draft, reply: Reply) -> None:
         )
     )
     if not calls:
-        _answer(draft, text, is_cut=reply.is_cut)
+        _answer(draft, text, reply)
     # The taint of before this reply counts for all its calls: what they read cannot have made it.
     for index, call in enumerate(draft.state.calls):
         start_call(draft, call, is_cut=reply.is_cut and index == len(calls) - 1)
@@ -263,23 +264,23 @@ def _manner(state: TurnState) -> Manner:
     return "again" if state.empties else "usual"
 
 
-def _answer(draft: Draft, text: str, *, is_cut: bool) -> None:
+def _answer(draft: Draft, text: str, reply: Reply) -> None:
     """The reply holds no call.
 
     1. It holds a text: the answer.
     2. It was to answer after going in circles: the turn ends, and says so.
-    3. It is empty: the model is asked once more, then the turn fails.
+    3. It is empty: the model is asked once more, but not to think as long again; then the turn fails.
     """
     state = draft.state
     if text.strip():  # 1
-        draft.record(TurnDone(turn=state.turn, answer=text + (CUT_NOTE if is_cut else ""), usage=draft.usage()))
+        draft.record(TurnDone(turn=state.turn, answer=text + (CUT_NOTE if reply.is_cut else ""), usage=draft.usage()))
     elif state.is_stuck:  # 2
         last = state.done[-1]
         _end_with_answer(draft, f"I stopped, because {last.name} told me the same again and again: {unfenced(last.result)}")
-    elif state.empties < EMPTY_REPLIES:  # 3
+    elif state.empties < EMPTY_REPLIES and not reply.is_cut:  # 3
         _call_model(draft)
     else:
-        draft.record(TurnFailed(turn=state.turn, error=EMPTY_ANSWER, code="model_failed"))
+        draft.record(TurnFailed(turn=state.turn, error=thoughts_spent(reply) or EMPTY_ANSWER, code="model_failed"))
 
 
 def _unknown(state: TurnState) -> str:

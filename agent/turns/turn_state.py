@@ -1,7 +1,7 @@
 """What a turn knows, as a fold over its stored events: whatever the log says happened is the state, so a restart rebuilds it exactly.
 
-Only three things live outside the log because losing them in a crash does no harm: that a dry run is under way, how long the turn
-has worked, and the verdict on a call that is still being prepared (it is decided again).
+Only four things live outside the log because losing them in a crash does no harm: that a dry run is under way, what a server asks the
+person in a call that runs, how long the turn has worked, and the verdict on a call that is still being prepared (it is decided again).
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Rules:
     """How long what may be sent is held, so that the person can take it back; 0 for not at all."""
     summarise_from: int = 8192
     """Tokens of context from which on turns are summed up before they leave the view."""
+    most_answer: int | None = None
+    """Tokens of an answer that the settings ask for; None for what there is room for."""
     prompt_budget: int = PROMPT_BUDGET
     """Questions without a yes, after which a session that has read outside text only reads."""
 
@@ -138,6 +140,9 @@ class TurnState:
     """Seconds of work so far."""
     active_since: float | None = None
 
+    asking: tuple[str, ...] = ()
+    """Calls whose servers ask the person something just now, once for each question."""
+
     def call(self, call: str) -> CallState | None:
         return next((state for state in self.calls if state.id == call), None)
 
@@ -165,6 +170,13 @@ class TurnState:
         if self.stage == "tools":
             return any(call.phase in ("new", "preparing", "running") for call in self.calls)
         return self.stage in ("routing", "model")
+
+    @property
+    def is_timed(self) -> bool:
+        """What passes is time of the turn: it works, and not only where a server waits for the person."""
+        if self.stage == "tools":
+            return any(call.phase in ("new", "preparing", "running") and call.id not in self.asking for call in self.calls)
+        return self.is_working
 
 
 def apply(state: TurnState, event: Event) -> TurnState:

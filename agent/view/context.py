@@ -22,11 +22,8 @@ from agent.view.pictures import (
     without_pictures,
     without_returned,
 )
-from agent.view.summary import exchange, to_summarise
-from agent.view.window import TurnSize, View
-
-BYTES_PER_TOKEN = 2
-"""Of messages that no server has counted yet: few, so that the guess is rather too long than too short."""
+from agent.view.summary import REQUEST_TOKENS, exchange, to_summarise
+from agent.view.window import BYTES_PER_TOKEN, TurnSize, View
 
 ROOM_BYTES = 64 * 1024
 """Of a request, for what stands beside the messages and the tools."""
@@ -77,6 +74,8 @@ class Conversation:
                 self._add_result(event)
             case TurnDone(answer=answer):
                 self._close(answer)
+            case TurnFailed(turn=turn, is_unseen=True):
+                self._take_out(turn)
             case TurnFailed():
                 self._close(FAILED_NOTE)
             case TurnCancelled(said=said):
@@ -93,10 +92,41 @@ class Conversation:
         since = sum(map(size_of, self.messages[counted:])) // BYTES_PER_TOKEN
         return View(tuple(turns), tokens + since if tokens else 0, self.has_had_pictures and has_pictures(self.messages))
 
-    def to_summarise(self, *, kept_from: str | None = None) -> list[bytes]:
-        """What is sent to have everything summed up that stands before a turn; None for the newest, empty for all there is."""
+    def to_summarise(self, *, kept_from: str | None = None, tokens: int | None = None) -> list[bytes]:
+        """What is sent to have everything summed up that stands before a turn; empty where nothing of it fits.
+
+        Args:
+            kept_from: the turn; None for the newest, empty for all there is.
+            tokens: that it may be, so that of more only the newest turns are sent, behind an earlier summary; None for no bound.
+        """
+        end = self._end_of(kept_from)
+        if tokens is None or self._tokens_of(self.messages[:end]) <= tokens:
+            return to_summarise(self.messages, end)
+        for start in self._starts.values():
+            shown = [*self._summary, *self.messages[start:end]]
+            if start < end and self._tokens_of(shown) <= tokens:
+                return to_summarise(shown, len(shown))
+        return []
+
+    def tokens_to_summarise(self, *, kept_from: str | None = None) -> int:
+        """About how many tokens that is, without a bound."""
+        return self._tokens_of(self.messages[: self._end_of(kept_from)])
+
+    def _end_of(self, kept_from: str | None) -> int:
         newest = next(reversed(self._starts.values()), 0)
-        return to_summarise(self.messages, newest if kept_from is None else self._starts.get(kept_from, len(self.messages)))
+        return newest if kept_from is None else self._starts.get(kept_from, len(self.messages))
+
+    def _tokens_of(self, messages: Sequence[bytes]) -> int:
+        """About how many tokens a request for a summary of some of the messages has."""
+        tokens, counted = self._counted
+        size = self.prefix_size + sum(map(size_of, self.messages[:counted]))
+        share = (self.prefix_size + sum(map(size_of, messages))) / max(1, size)
+        return round(tokens * share) + REQUEST_TOKENS
+
+    def _take_out(self, newest: str) -> None:
+        """Have the newest turn leave, to which nothing was said."""
+        del self.messages[self._starts.pop(newest, len(self.messages)) :]
+        self._has_answer = True
 
     def _drop_before(self, turn: str, summary: tuple[bytes, ...]) -> None:
         first = self._starts.get(turn) if turn else len(self.messages)

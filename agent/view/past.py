@@ -21,7 +21,7 @@ class Said(NamedTuple):
     """One thing that was said or read."""
 
     who: str
-    """`person`, `assistant`, or a tool's name."""
+    """`person`, `assistant`, a tool's name, or the name of what the person put beside a message."""
     at: str
     """The time of the turn, to the minute."""
     text: str
@@ -67,6 +67,7 @@ def said_in(events: Iterable[Event], *, but: str = "") -> list[Said]:
             case TurnStarted():
                 at[event.turn] = event.now[:16].replace("T", " ")
                 said.append(Said("person", at[event.turn], event.text))
+                said += [Said(f"attached {' '.join(each.name.split())}", at[event.turn], each.text) for each in event.attached]
             case TurnDone():
                 said.append(Said("assistant", at.get(event.turn, ""), event.answer))
             case TurnCancelled() if event.said.strip():

@@ -15,6 +15,8 @@ ANSWER, LONGEST_ANSWER = 0.25, 4096
 """Of a context for what a model writes at a time, and the most tokens of it: thoughts and a file to be written take thousands."""
 UNKNOWN_ANSWER = 1024
 """Tokens, where nobody knows the context."""
+BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN = 2, 4
+"""Of messages that no server has counted yet: few, so that a guess is rather too long than too short; and as many as there may well be."""
 KEPT = 0.5
 """Of a context, for what stays in view."""
 SUMMARY_SIZE = 2_500
@@ -44,9 +46,37 @@ class Cut(NamedTuple):
     """Turns that leave."""
 
 
-def is_full(view: View, n_ctx: int) -> bool:
-    """Whether the next request would leave the model too little room."""
-    return view.tokens > min(n_ctx * FULL, n_ctx - answer_room(n_ctx))
+def is_full(view: View, n_ctx: int, most_answer: int | None = None) -> bool:
+    """Whether the next request would leave the model too little room; see `full_from`."""
+    return view.tokens > full_from(n_ctx, most_answer)
+
+
+def full_from(n_ctx: int, most_answer: int | None) -> float:
+    """Tokens of a view beyond which an answer has too little room in a context of so many.
+
+    Args:
+        n_ctx: tokens that the model can hold.
+        most_answer: tokens that the settings have an answer asked for; no more of them count than leave a view what a cut leaves it.
+    """
+    answer = answer_room(n_ctx) if most_answer is None else min(most_answer, n_ctx * (1 - KEPT))
+    return min(n_ctx * FULL, n_ctx - answer)
+
+
+def is_too_long_alone(view: View, n_ctx: int, *, refused_tokens: int = 0) -> bool:
+    """Whether the newest turn would not even fit if all others left.
+
+    Args:
+        view: which it is the last of.
+        n_ctx: tokens that the model can hold; 0 when nobody knows.
+        refused_tokens: of the whole request as a server counted it before it refused; 0 where none did.
+    """
+    newest = view.turns[-1].size if view.turns else 0
+    if not n_ctx or not refused_tokens:
+        return bool(n_ctx) and newest > n_ctx * MOST_BYTES_PER_TOKEN
+    # What was counted before it says how many tokens are new; nothing was, and its share of the bytes says it.
+    share = newest / max(1, sum(each.size for each in view.turns)) * refused_tokens
+    others = max(0, view.tokens - newest // BYTES_PER_TOKEN) if view.tokens else 0
+    return min(share, refused_tokens - others) > n_ctx
 
 
 def answer_room(n_ctx: int) -> int:

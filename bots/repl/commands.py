@@ -51,6 +51,8 @@ def parse_command(text: str) -> Command | None:
     if not text.startswith("/") or "\n" in text:
         return None
     name, _, argument = text.partition(" ")
+    if "/" in name[1:]:
+        return None  # a path: terminals write one where a picture is dropped
     return Command({"/quit": "/exit", "/?": "/help"}.get(name, name), argument.strip())
 
 

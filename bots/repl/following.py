@@ -148,11 +148,11 @@ class Following:
         await self._asking.ask([needed], session=None, give=self._asking.give)
 
     async def is_in(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> bool:
-        """Whether it was asked in this session."""
+        """Whether it was asked in this session; a copy of that one has the approval at the same place, in a turn of its own."""
         with anyio.move_on_after(REPLAY_BOUND_S):
             async with aclosing(service.events(session, after=max(needed.seq - 1, 0))) as events:
                 async for event in events:
-                    return isinstance(event, ApprovalNeeded) and event.approval == needed.approval
+                    return isinstance(event, ApprovalNeeded) and (event.approval, event.turn) == (needed.approval, needed.turn)
         return False
 
     async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Beside]) -> str:

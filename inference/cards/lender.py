@@ -12,6 +12,7 @@ from inference.cards.lending import Lending, judge, taken_by_others
 from inference.cards.returning import CardMemory
 from inference.contract import ModelStatus
 from inference.memory_use import family
+from inference.reasons import CARD_WANTED
 from inference.residency import Memory, lent_of, uses_gpus
 from inference.supervisor import Supervisor
 
@@ -30,18 +31,26 @@ class Lender:
         self._drain_s = drain_s
         self._lendings: dict[int, Lending] = {}
         self._lent: Mapping[int, int] = {}
+        self._leaving: set[str] = set()
+        """Models that have been asked to make way."""
 
     async def run(self) -> None:
         """Look until cancelled."""
         if not self._memory.is_watched:
             _LOG.warning("mode.yield_mib is set, but no graphics card can be asked: models make way for nobody")
             return
-        while True:
-            await self.look(anyio.current_time())
-            await anyio.sleep(LOOK_EVERY_S)
+        async with anyio.create_task_group() as tasks:
+            while True:
+                # Looked at on while models make way: what they answer may take its time, and the card may come back before that.
+                tasks.start_soon(self._make_way, await self._judged(anyio.current_time()))
+                await anyio.sleep(LOOK_EVERY_S)
 
     async def look(self, now: float) -> None:
-        """One look and what follows from it; returns when models that had to make way are gone."""
+        """One look and what follows from it; returns when models that had to make way are gone, or need not go any more."""
+        await self._make_way(await self._judged(now))
+
+    async def _judged(self, now: float) -> list[str]:
+        """One look, and whose the cards are by it; the models that are there."""
         models = self._supervisor.status("").models
         there = [model for model in models if model.pid is not None]
         is_moving = any(model.state in ("loading", "stopping") for model in models)
@@ -49,7 +58,7 @@ class Lender:
         if taken is None:
             # No news: the driver says nothing, or what is on its way in or out cannot be told from a stranger's.
             self._lendings = {index: Lending(each.is_lent) for index, each in self._lendings.items()}
-            return
+            return []
         for index, mib in taken.items():
             self._lendings[index] = judge(self._lendings.get(index, Lending()), mib, self._yield_mib, now)
         # A card that says nothing now stays whose it was.
@@ -58,13 +67,17 @@ class Lender:
             self._tell(lent)
             self._lent = lent
             self._supervisor.lend(lent)
-        await self._make_way([model.name for model in there if model.state == "ready"])
+        return [model.name for model in there if model.state == "ready"]
 
     def _taken(self, models: list[ModelStatus]) -> dict[int, int] | None:
-        """In a thread: what others take of each card; None where no card says anything, or a model of ours was never measured."""
+        """In a thread: what others take of each card; None where no card says anything, or a model of ours was never measured or is no
+        longer in the settings.
+        """
         pids = [pid for model in models if model.pid is not None for pid in family(model.pid)]
         specs = self._supervisor.catalog.models
-        ours = [specs[model.name] for model in models if model.name in specs and uses_gpus(specs[model.name])]
+        if any(model.name not in specs for model in models):
+            return None
+        ours = [specs[model.name] for model in models if uses_gpus(specs[model.name])]
         shares = [self._memory.shares_mib(spec) for spec in ours]
         cards = self._memory.look()
         if not cards or not all(shares):
@@ -75,12 +88,18 @@ class Lender:
         specs = self._supervisor.catalog.models
         measured = {name: self._memory.shares_mib(specs[name]) for name in loaded if name in specs}
         memory = Memory(lent_mib=self._lent, measured_mib=measured)
-        on_lent = [name for name in measured if lent_of(specs[name], memory)]
         async with anyio.create_task_group() as tasks:
-            for name in on_lent:
-                tasks.start_soon(self._supervisor.unload, name, self._drain_s, "another program wants its card")
-        if on_lent:
-            _LOG.warning("unloaded %s, because another program wants the card", ", ".join(on_lent))
+            for name in measured:
+                if name not in self._leaving and lent_of(specs[name], memory):
+                    self._leaving.add(name)
+                    tasks.start_soon(self._unload, name)
+
+    async def _unload(self, name: str) -> None:
+        try:
+            if await self._supervisor.unload(name, self._drain_s, CARD_WANTED):
+                _LOG.warning("unloaded %s, because another program wants the card", name)
+        finally:
+            self._leaving.discard(name)
 
     def _tell(self, lent: Mapping[int, int]) -> None:
         for gpu in lent.keys() - self._lent.keys():

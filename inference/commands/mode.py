@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import httpx2
@@ -18,13 +13,13 @@ from pydantic import ValidationError
 from config.logs import set_up_logging
 from config.paths import Home
 from config.trust import why_untrusted
-from inference.bind import is_wildcard
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.commands.asking import access_to, ca_option, key_refused
 from inference.contract import ErrorEnvelope
 from inference.contract.mode import Mode, ModeStatus
 from inference.errors import SetupRefused
+from inference.mode.process import FILE, find_mode
 from inference.mode.server import serve_mode
 from inference.mode.state import mode_file, read_mode, write_mode
 
@@ -92,7 +87,7 @@ def serve(config: Path | None, port: int | None, port_file: Path | None) -> None
     settings = options.settings_from(config, home, {})
     set_up_logging("mode", folder=None)
     try:
-        serve_mode(settings, home, settings.mode.port if port is None else port, port_file or home.run_dir / "mode.json")
+        serve_mode(settings, home, settings.mode.port if port is None else port, port_file or home.run_dir / FILE)
     except SetupRefused as error:
         raise options.WrongSettings(error.message) from error
 
@@ -100,15 +95,12 @@ def serve(config: Path | None, port: int | None, port_file: Path | None) -> None
 @mode.command()
 def stop() -> None:
     """End the process that `serve` or the engine started. The mode stays what it is."""
-    file = Home.find().run_dir / "mode.json"
+    running = find_mode(Home.find())
     try:
-        found: dict[str, object] = json.loads(file.read_bytes())
-        url, pid = urlsplit(str(found["url"])), int(str(found["pid"]))
-        host = url.hostname or ""
-        # Somebody listens there, so the file is no leftover and the process id is not a stranger's.
-        socket.create_connection(("127.0.0.1" if is_wildcard(host) else host, url.port or 0), ANSWER_BOUND_S).close()
-        os.kill(pid, signal.SIGTERM)
-    except (OSError, ValueError, KeyError, TypeError):
+        if running is None:
+            raise ProcessLookupError
+        running.ask_to_end()
+    except OSError:
         raise options.NoEngine("The mode's process does not run.") from None
     click.echo("Ended the mode's process.")
 

@@ -49,7 +49,7 @@ def serve(config: Path | None, port: int | None, port_file: Path | None, *, leas
             # Nothing is started beside an engine that may not listen there.
             check_bind(settings.server, has_keys=not load_keys(home.config_dir / KEY_FILE).is_open)
             # Another machine asks for the mode before it asks us, and also while we are not there.
-            start_mode(home.prepare(), config)
+            start_mode(home.prepare(), settings, config)
         run_engine(settings, home, Manners(port_file, leashed), importlib.metadata.version("variet"), origin)
     except SetupRefused as error:
         raise options.WrongSettings(error.message) from error

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from inference.embedded.flags import FlagRefused, llama, parse, usage
+from inference.runtimes.launch import KEY_VARIABLE
 from inference.runtimes.state_lines import ENABLING_VARIABLE, EXIT_COMMAND
 
 EXIT_OK = 0
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     except FlagRefused as refusal:
         sys.stderr.write(f"error: {refusal}\n")
         return EXIT_FAILED
+    if (key := os.environ.get(KEY_VARIABLE)) and not parameters.api_keys:
+        parameters.api_keys = [key]
     return _serve(parameters, is_child=ENABLING_VARIABLE in os.environ)
 
 

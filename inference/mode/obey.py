@@ -11,7 +11,7 @@ from inference.errors import GamingMode, RouteNotFound
 from inference.incoming import RawHeaders, Receive, Scope, Send, passes_mode
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import FRESH_S, CachedMode
-from inference.reasons import GAMING
+from inference.reasons import GAMING, MEMORY_WANTED
 from inference.supervisor import Supervisor
 
 _LOG = logging.getLogger(__name__)
@@ -69,13 +69,16 @@ async def _free_memory(supervisor: Supervisor, drain_s: float) -> None:
     while True:
         # Not before those who wait have been sent away: they would have it loaded again.
         await supervisor.wait_until(lambda state: state.is_gaming)
-        if loaded := supervisor.loaded:
-            async with anyio.create_task_group() as tasks:
-                # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
-                for name in loaded:
-                    tasks.start_soon(supervisor.unload, name, drain_s, "gaming mode wants its memory")
-            _LOG.warning("Gaming mode: unloaded %s.", ", ".join(loaded))
+        async with anyio.create_task_group() as tasks:
+            # By name: a model that is still on its way in was forced, and is not to be stopped before it has answered.
+            for name in supervisor.loaded:
+                tasks.start_soon(_unload, supervisor, name, drain_s)
         await anyio.sleep(FRESH_S)
+
+
+async def _unload(supervisor: Supervisor, name: str, drain_s: float) -> None:
+    if await supervisor.unload(name, drain_s, MEMORY_WANTED):
+        _LOG.warning("Gaming mode: unloaded %s.", name)
 
 
 NO_MODE = ObeyedMode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -23,12 +24,16 @@ from inference.gate import Gate
 from inference.incoming import Receive, Scope, Send
 from inference.keys import KEY_FILE, load_keys
 from inference.listening import Front, Server, gate_of, open_front
+from inference.mode.process import find_mode, fingerprint
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import mode_file
+from inference.tls import tls_context
 
 PATHS = frozenset({"/", "/mode"})
 """Both tell the mode: a router of the first days asked for `/`."""
 NEEDS_NO_KEY = frozenset({(method, path) for method in ("GET", "HEAD") for path in PATHS})
+
+_LOG = logging.getLogger(__name__)
 
 
 class ModeServer:
@@ -61,7 +66,7 @@ def serve_mode(settings: EngineSettings, home: Home, port: int, port_file: Path 
         settings: whose `[server]` says where and how.
         home: whose mode and keys.
         port: to listen on; 0 for a free one.
-        port_file: where to write `{"url", "pid"}` once it listens.
+        port_file: where to write `{"url", "pid"}`, and what it was started with, once it listens.
 
     Raises:
         SetupRefused: an address, a certificate or a key file that cannot be used, or somebody listens there.
@@ -69,7 +74,9 @@ def serve_mode(settings: EngineSettings, home: Home, port: int, port_file: Path 
     home.prepare()
     keys = home.config_dir / KEY_FILE
     known = load_keys(keys)
-    with open_front(settings.server, port, has_keys=not known.is_open) as front, front.announced("mode", port_file):
+    # Before the certificate is read, so that one that is renewed in between counts as another.
+    told = fingerprint(settings.server, port)
+    with open_front(settings.server, port, has_keys=not known.is_open) as front, front.announced("mode", port_file, settings=told):
         app = ModeServer(gate_of(settings.server, known, NEEDS_NO_KEY), keys, mode_file(home))
         anyio.run(_serve, front, app)
 
@@ -86,8 +93,22 @@ async def _serve(front: Front, app: ModeServer) -> None:
     await server.serve([front.listener])
 
 
-def start_mode(home: Home, config: Path | None) -> None:
-    """Start it beside an engine that others can reach, to stay when the engine goes. Where one runs already, the new one just ends."""
+def start_mode(home: Home, settings: EngineSettings, config: Path | None) -> None:
+    """Start it beside an engine that others can reach, to stay when the engine goes.
+
+    One that runs already with these very settings stays. One that runs with others is ended first: it would go on in the clear after TLS
+    was switched on, or show a certificate that has run out.
+
+    Raises:
+        TlsRefused: the certificate cannot be used. What runs stays.
+    """
+    tls_context(settings.server)
+    running = find_mode(home)
+    if running is not None:
+        if running.settings == fingerprint(settings.server, settings.mode.port):
+            return
+        if not running.end():
+            _LOG.warning("the mode's process (%d) has other settings than these, and does not end", running.pid)
     command = [sys.executable, "-m", "inference", "mode", "serve", *(("--config", str(config)) if config else ())]
     log = os.open(home.log_dir / "mode.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Final
 
 from inference.catalog import ModelSpec
-from inference.runtimes.launch import Launch
+from inference.runtimes.launch import KEY_VARIABLE, Launch
 from inference.runtimes.state_lines import ENABLING_VARIABLE
 
 PROGRAM: Final = "llama-server"
 HEALTH_PATH: Final = "/health"
 HOST: Final = "127.0.0.1"
-"""Children have no key, so nobody but this machine may reach them."""
+"""Children speak plain HTTP, so nobody but this machine may reach them."""
 
 VERBOSITY: Final = 4
 """From 4 on it tells what it put where in VRAM, and why a load failed; at 5 it would log prompts."""
 
 _SCRUBBED_PREFIXES: Final = ("LLAMA_ARG_", "VARIET_")
 """Hidden settings of the child, and ours, which hold secrets that are no business of a child."""
-_SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", "LLAMA_API_KEY"})
-"""The first would make the server something else; the second would lock us out."""
+_SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", KEY_VARIABLE})
+"""The first would make the server something else; the second, if it were not ours, would lock us out."""
 _NO_PAGE: Final = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
 """No web page of its own. The flag for it has had two names, and a build that does not know one of them would not start; of a variable that
 it does not know it takes no notice."""
@@ -56,17 +56,18 @@ class Surroundings:
     """Where the server may keep the contents of its slots; absent: nowhere."""
 
 
-def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings) -> Launch:
-    """Turn a model and a free port into what `Child.spawn` starts."""
+def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings, key: str = "") -> Launch:
+    """Turn a model and a free port into what `Child.spawn` starts; `key` is what its requests must show, if anything."""
     program = surroundings.program
     return Launch(
         argv=(*program.command, *_arguments(spec, port, program, surroundings.slots_dir)),
-        env=_environment(surroundings.environ, spec.gpus),
+        env=_environment(surroundings.environ, spec.gpus) | ({KEY_VARIABLE: key} if key else {}),
         port=port,
         health_path=HEALTH_PATH,
         speaks_state_lines=True,
         stall_timeout_s=surroundings.stall_timeout_s,
         stop_timeout_s=surroundings.stop_timeout_s,
+        key=key,
         program="" if program.is_embedded else program.command[0],
     )
 

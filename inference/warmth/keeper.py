@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import anyio
 import anyio.to_thread
 
+from inference.address import NOWHERE, Address
 from inference.catalog import ModelSpec
 from inference.contract import WarmthStatus
 from inference.errors import EngineError
@@ -41,7 +42,7 @@ class _Notes:
     """What is said of one model."""
 
     identity: str = ""
-    port: int = 0
+    address: Address = NOWHERE
     trouble: str | None = None
     save_ms: float | None = None
     restore_ms: float | None = None
@@ -113,10 +114,10 @@ class Keeper:
                 identity = await self._ahead.look(spec)
             self._ahead.fetch([self._shelf.folder / each.file for each in _latest(self._shelf, spec, identity)])
 
-    async def restore(self, spec: ModelSpec, port: int) -> None:
+    async def restore(self, spec: ModelSpec, address: Address) -> None:
         """Restore the latest conversations of a model that has just been loaded; otherwise as `save`."""
         self._tables[spec.name] = slots.empty(spec.slots)
-        self._note(spec.name, port=port, trouble=None)
+        self._note(spec.name, address=address, trouble=None)
 
         async def work(shelf: Shelf) -> None:
             self._note(spec.name, identity=(identity := await self._ahead.identity(spec)))
@@ -219,7 +220,7 @@ class Keeper:
             self._tables[model] = slots.without(table, session)
             if not table.seats[slot].busy:
                 try:
-                    await server_slots.erase(self._connections, self._notes[model].port, slot)
+                    await server_slots.erase(self._connections, self._notes[model].address, slot)
                 except SlotRefused as error:
                     _LOG.warning("%s: %s", model, error)
 
@@ -229,7 +230,7 @@ class Keeper:
         await anyio.to_thread.run_sync(shelf.check_room, notes.identity)
         part = await anyio.to_thread.run_sync(shelf.part, file)
         try:
-            moved = await server_slots.save(self._connections, notes.port, slot, part)
+            moved = await server_slots.save(self._connections, notes.address, slot, part)
             record = Saved(
                 file=file,
                 model=model,
@@ -254,7 +255,7 @@ class Keeper:
 
     async def _restore_slot(self, shelf: Shelf, model: str, slot: int, record: Saved) -> None:
         try:
-            moved = await server_slots.restore(self._connections, self._notes[model].port, slot, record.file)
+            moved = await server_slots.restore(self._connections, self._notes[model].address, slot, record.file)
         except SlotRefused as error:
             if error.is_about_file:
                 await anyio.to_thread.run_sync(shelf.discard, (record.file,))

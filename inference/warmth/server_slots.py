@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import anyio
 
 from config.vocabulary import is_table
+from inference.address import Address
 from inference.outgoing import Request
 from inference.wire import Broken, Connection, Connections
 
@@ -39,44 +40,45 @@ class Moved(NamedTuple):
     """Bytes."""
 
 
-async def save(connections: Connections, port: int, slot: int, file: str) -> Moved:
+async def save(connections: Connections, address: Address, slot: int, file: str) -> Moved:
     """Write a slot to a file in the server's folder.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    said = await _ask(connections, port, slot, "save", file)
+    said = await _ask(connections, address, slot, "save", file)
     return Moved(_number(said, "n_saved"), _number(said, "n_written"))
 
 
-async def restore(connections: Connections, port: int, slot: int, file: str) -> Moved:
+async def restore(connections: Connections, address: Address, slot: int, file: str) -> Moved:
     """Read a slot from a file in the server's folder.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    said = await _ask(connections, port, slot, "restore", file)
+    said = await _ask(connections, address, slot, "restore", file)
     return Moved(_number(said, "n_restored"), _number(said, "n_read"))
 
 
-async def erase(connections: Connections, port: int, slot: int) -> None:
+async def erase(connections: Connections, address: Address, slot: int) -> None:
     """Empty a slot.
 
     Raises:
         SlotRefused: it was not, or not in time.
     """
-    await _ask(connections, port, slot, "erase", None)
+    await _ask(connections, address, slot, "erase", None)
 
 
 async def _ask(
-    connections: Connections, port: int, slot: int, action: Literal["save", "restore", "erase"], file: str | None
+    connections: Connections, address: Address, slot: int, action: Literal["save", "restore", "erase"], file: str | None
 ) -> dict[str, Any]:
     what = f"{action} of slot {slot}"
     body = json.dumps({} if file is None else {"filename": file}).encode()
-    request = Request("POST", f"/slots/{slot}?action={action}".encode(), [(b"content-type", b"application/json")], body)
+    headers = [(b"content-type", b"application/json"), *address.shown_key()]
+    request = Request("POST", f"/slots/{slot}?action={action}".encode(), headers, body)
     try:
         with anyio.fail_after(ANSWER_BOUND_S):
-            with closing(await connections.ask(port, request)) as answer:
+            with closing(await connections.ask(address.port, request)) as answer:
                 status, text = answer.status, await _text(answer)
     except (Broken, TimeoutError) as error:
         raise SlotRefused(f"{what}: {str(error) or 'no answer in time'}") from error

@@ -44,7 +44,7 @@ class CalendarInfo:
     sends_invitations: bool = False
     """Its server tells the guests of what changes, unless it is told not to."""
     state: str = ""
-    """Another text whenever anything in the calendar has changed; empty where that is not known."""
+    """Another text whenever anything in the calendar has changed, after a minute at most; empty where that is not known."""
     title: str = ""
     """What its server calls it, which others may be called as well; empty where that is `name`."""
 

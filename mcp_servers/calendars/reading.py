@@ -176,11 +176,24 @@ def _unpadded(event: Event, events: tuple[Event, ...]) -> Event:
 
 
 def _hours_of(text: str) -> WorkingHours:
+    """Hours of a day, read as in a `when`: in `2-4pm` and `9-5` what is not said of one hour is what keeps the first before the last."""
     match = _HOURS.fullmatch(text.strip())
-    first, last = (_minutes_of(*match.group(at, at + 1, at + 2)) if match else None for at in (1, 4))
-    if first is None or last is None or not first < last:
+    ends = _ends_of(match) if match else None
+    if ends is None or not ends[0] < ends[1]:
         raise Refusal(f'"{text}" are no hours of a day. Say them such as 9:00-17:00.')
-    return WorkingHours(first, last)
+    return WorkingHours(*ends)
+
+
+def _ends_of(match: re.Match[str]) -> tuple[int, int] | None:
+    """The first and the last minute; None where no clock shows one of them."""
+    first, last = (_minutes_of(*match.group(at, at + 1, at + 2)) for at in (1, 4))
+    if first is None or last is None:
+        return None
+    if match[6] and not match[3]:
+        same_half = _minutes_of(match[1], match[2], match[6])
+        return (first if same_half is None or same_half >= last else same_half), last
+    is_open = not match[6] and 1 <= int(match[4]) <= _NOON and not match[4].startswith("0")
+    return first, last + _NOON * 60 if is_open and last <= first else last
 
 
 def _minutes_of(hour: str, minute: str | None, half: str | None) -> int | None:

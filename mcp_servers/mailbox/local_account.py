@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox.accounts import Listing
+from mcp_servers.mailbox.accounts import Listing, NotAll
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.places import FLAGGED, INBOX, LOCAL, ROLES, UNREAD
 
@@ -41,12 +41,20 @@ class LocalAccount:
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         wanted = {*keys}
+        closed = 0
         for folder in self._present():
             maildir = self.maildir(folder)
             for key, entry in maildir.entries().items():
-                content = maildir.read(key, entry=entry) if key in wanted else None
+                try:
+                    content = maildir.read(key, entry=entry) if key in wanted else None
+                except OSError:  # of another owner, or a disk that fails: it must not hide the others
+                    closed += 1
+                    continue
                 if content is not None:
                     yield key, content
+        if closed:
+            what = "1 mail cannot be opened and is" if closed == 1 else f"{closed} mails cannot be opened and are"
+            raise NotAll(f"{self.name}: {what} left out.")
 
     def read(self, key: str) -> bytes | None:
         folder = self.folder_of(key)

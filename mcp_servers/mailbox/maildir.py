@@ -46,12 +46,12 @@ class Maildir:
             private_folder(folder / name)
 
     def entries(self) -> dict[str, Entry]:
-        """What lies in it now, by key."""
+        """The mails that lie in it now, by key."""
         found: dict[str, Entry] = {}
         for name in ("new", "cur"):
             with os.scandir(self.folder / name) as files:
                 for file in files:
-                    if file.name.startswith("."):
+                    if file.name.startswith(".") or not _is_file(file):
                         continue
                     key, _, flags = file.name.partition(_FLAGS_MARK)
                     found[key] = Entry(key, Path(file.path), flags, name == "new", _stamp(file))
@@ -135,6 +135,14 @@ class Maildir:
         entry = self.entries().get(key)
         if entry is not None:
             entry.path.unlink(missing_ok=True)
+
+
+def _is_file(file: os.DirEntry[str]) -> bool:
+    """A folder or a link to nothing is no mail, and reading it would fail."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
 
 
 def _stamp(file: os.DirEntry[str]) -> str:

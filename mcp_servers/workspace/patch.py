@@ -139,7 +139,7 @@ def _hunk(lines: Sequence[str], at: int, start: int, sizes: tuple[int, int]) -> 
         is_filled = sum(mark != "+" for mark, _ in found) >= sizes[0] and sum(mark != "-" for mark, _ in found) >= sizes[1]
         if line.startswith(_BARE_END) and found:
             bare[found[-1][0]] = True
-        elif line[:1] in {" ", "+", "-"} and not (is_filled and line.startswith("--- ")):
+        elif line[:1] in {" ", "+", "-"} and not (is_filled and (line.startswith("--- ") or _is_signature(lines, at))):
             found.append((line[0], line[1:]))
         elif line == "" and not is_filled and _goes_on(lines, at):
             found.append((" ", ""))  # an empty line that was quoted without its space
@@ -149,6 +149,12 @@ def _hunk(lines: Sequence[str], at: int, start: int, sizes: tuple[int, int]) -> 
     is_bare = bare.get("+", False) or bare.get(" ", False)
     says = is_bare or "-" in bare
     return Hunk(start, tuple(found), is_bare if says else None), at
+
+
+def _is_signature(lines: Sequence[str], at: int) -> bool:
+    """Whether git's own end of a mailed patch begins here: `-- ` and a text. Without one, a badly counted hunk removes the line `- `."""
+    following = lines[at + 1] if at + 1 < len(lines) else ""
+    return lines[at] in {"-- ", "--"} and following[:1] not in {"", " ", "+", "-", "@", "\\"} and not following.startswith("diff ")
 
 
 def _goes_on(lines: Sequence[str], at: int) -> bool:

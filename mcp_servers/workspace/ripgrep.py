@@ -1,6 +1,7 @@
 """Where ripgrep, if it is there, says that something stands. Only a hint: whoever asks reads the lines again, inside the roots.
 
-It is given no settings of its own and no file that leaves folders out but `.gitignore`, so that it looks where `walking` would.
+It is given no settings of its own and no file that leaves folders out but `.gitignore`, and of those none above where it looks: they may
+lie outside. So it looks wherever `walking` would, and in places that only the files above leave out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MAX_FILE = "2M"
 MAX_LINE_BYTES = 1 << 20
 _FLAGS = (
     *("--json", "--no-config", "--no-messages", "--hidden", "--no-require-git", "--no-ignore-global", "--no-ignore-exclude"),
-    *("--no-ignore-dot", "--sort=path", "--glob=!.git", f"--max-filesize={MAX_FILE}"),
+    *("--no-ignore-dot", "--no-ignore-parent", "--crlf", "--sort=path", "--glob=!.git", f"--max-filesize={MAX_FILE}"),
 )
 
 
@@ -31,7 +32,7 @@ class Hit:
     path: str
     """Relative to the folder."""
     number: int
-    """Of the line, from 1."""
+    """Of the line, from 1, where only an LF ends one."""
 
 
 def program(is_inside: Callable[[str], bool]) -> str | None:

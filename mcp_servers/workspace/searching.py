@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -16,7 +16,7 @@ from mcp_servers.workspace import ripgrep
 from mcp_servers.workspace.access import Workspace
 from mcp_servers.workspace.finding import Finder, Words, expression
 from mcp_servers.workspace.model import Match, Place
-from mcp_servers.workspace.textual import body_of, decoded
+from mcp_servers.workspace.textual import Text, body_of, decoded, end_of
 from mcp_servers.workspace.walking import Walk
 
 MAX_MATCHES = 100
@@ -124,49 +124,67 @@ class Search:
         found = ripgrep.hits(
             rg, self._workspace.path(wanted.top), wanted.pattern, is_regex=wanted.is_regex, ignores_case=wanted.ignores_case
         )  # fmt: skip
+        walk = Walk(self._workspace)
         try:
-            for path, lines in groupby(found, key=lambda hit: hit.path):
-                place = self._workspace.below(wanted.top, *path.split(os.sep))
-                if self._workspace.is_private(place) or not _is_in_glob(place, wanted.glob):
-                    continue
-                progress.say(f"{result.files} files with matches")
-                self._add(result, place, wanted, _Given([hit.number for hit in lines]))
-                if len(result.matches) >= MAX_MATCHES:
-                    result.stopped = MORE
-                    break
+            with ExitStack() as begun:
+                finder = _Late(wanted, begun) if wanted.is_regex else Words(wanted.pattern, ignores_case=wanted.ignores_case)
+                for path, hits in groupby(found, key=lambda hit: hit.path):
+                    place = self._workspace.below(wanted.top, *path.split(os.sep))
+                    if self._workspace.is_private(place) or not _is_in_glob(place, wanted.glob) or walk.leaves_out(place, wanted.top):
+                        continue
+                    progress.say(f"{result.files} files with matches")
+                    self._add(result, place, wanted, finder, [hit.number for hit in hits] if wanted.is_regex else None)
+                    if len(result.matches) >= MAX_MATCHES:
+                        result.stopped = MORE
+                        break
         except TimeoutError:
             result.stopped = NOT_ALL
         except ValueError as error:
             raise Refusal(f"The regular expression cannot be read: {error}. Mend it, or search for the words as they are.") from error
         return result
 
-    def _add(self, result: Result, place: Place, wanted: Wanted, finder: Finder) -> None:
-        lines = self._lines(place)
-        if lines is None:
+    def _add(self, result: Result, place: Place, wanted: Wanted, finder: Finder, given: list[int] | None = None) -> None:
+        """Add a file's lines; `given` are those that ripgrep found by an expression of its own kind."""
+        text = self._text(place)
+        if text is None:
             result.left_out += 1
             return
+        lines = [body_of(line) for line in text.lines]
+        if given is None:
+            numbers = finder.numbers(lines)
+        elif all(end_of(line) != "\r" for line in text.lines):  # else both count differently: there a lone CR ends no line
+            numbers = [number for number in given if number <= len(lines)]
+        else:
+            try:
+                numbers = finder.numbers(lines)
+            except Refusal:  # only ripgrep can read it, or only ripgrep is quick enough
+                result.left_out += 1
+                return
         result.files += 1
-        for number in finder.numbers(lines)[: MAX_MATCHES - len(result.matches)]:
+        for number in numbers[: MAX_MATCHES - len(result.matches)]:
             at = number - 1
             before, after = lines[max(0, at - wanted.context) : at], lines[at + 1 : at + 1 + wanted.context]
             result.matches.append(Match(place, number, lines[at], tuple(before), tuple(after)))
 
-    def _lines(self, place: Place) -> list[str] | None:
+    def _text(self, place: Place) -> Text | None:
         try:
-            text = decoded(self._workspace.read(place, MAX_FILE_BYTES).data)
+            return decoded(self._workspace.read(place, MAX_FILE_BYTES).data)
         except (Refusal, OSError):
             return None
-        return [body_of(line) for line in text.lines] if text is not None else None
 
 
-class _Given:
-    """Lines that somebody else found; those that the file no longer has are dropped."""
+class _Late:
+    """An expression as it is read here, in a process that begins with the first file that needs it."""
 
-    def __init__(self, given: list[int]) -> None:
-        self._given = given
+    def __init__(self, wanted: Wanted, begun: ExitStack) -> None:
+        self._wanted = wanted
+        self._begun = begun
+        self._finder: Finder | None = None
 
     def numbers(self, lines: Sequence[str]) -> list[int]:
-        return [number for number in self._given if number <= len(lines)]
+        if self._finder is None:
+            self._finder = self._begun.enter_context(expression(self._wanted.pattern, ignores_case=self._wanted.ignores_case))
+        return self._finder.numbers(lines)
 
 
 def _is_in_glob(place: Place, glob: str) -> bool:

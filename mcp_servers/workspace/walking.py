@@ -41,6 +41,8 @@ class Walk:
         """Folders that could not be opened."""
         self.is_cut = False
         """There is more than a walk goes through."""
+        self._known: dict[Place, Rules | None] = {}
+        """The rules of folders that were asked for one by one, those of the folders above among them."""
 
     def below(self, top: Place) -> Iterator[Step]:
         """Everything below a folder, folders before what they hold.
@@ -74,6 +76,17 @@ class Walk:
                 if entry.kind == "folder" and (self._max_depth is None or depth + 1 < self._max_depth):
                     waiting.append((place, rules, depth + 1))
 
+    def leaves_out(self, file: Place, top: Place) -> bool:
+        """Whether `.gitignore` files keep a walk below `top` from a file there: they name it, or a folder on the way to it."""
+        place = file
+        while len(place.parts) > len(top.parts):
+            folder = self._workspace.above(place)
+            rules = self._rules_in(folder)
+            if rules is not None and rules.ignores(place.parts, is_folder=place != file):
+                return True
+            place = folder
+        return False
+
     def _is_left_out(self, place: Place, entry: Entry, rules: Rules | None) -> bool:
         if self._workspace.is_private(place):
             return True
@@ -83,12 +96,14 @@ class Walk:
         return True
 
     def _rules_above(self, top: Place) -> Rules | None:
-        rules: Rules | None = None
-        if not self._is_everything:
-            for depth in range(len(top.parts)):
-                folder = self._workspace.below(self._workspace.top(top.root), *top.parts[:depth])
-                rules = self._with_file(folder, rules)
-        return rules
+        return self._rules_in(self._workspace.above(top)) if top.parts else None
+
+    def _rules_in(self, folder: Place) -> Rules | None:
+        if self._is_everything:
+            return None
+        if folder not in self._known:
+            self._known[folder] = self._with_file(folder, self._rules_above(folder))
+        return self._known[folder]
 
     def _rules_of(self, folder: Place, entries: list[Entry], rules: Rules | None) -> Rules | None:
         has_file = any(entry.name == ignoring.FILE and entry.kind == "file" for entry in entries)

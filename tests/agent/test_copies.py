@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from agent.audit.book import BOOK_FILE, Book, look_at
 from agent.audit.chain import copied_entry_of, digest_of
@@ -25,8 +27,12 @@ from agent.turns.turn_state import Options
 from agent.watching.cli import usage
 from agent.watching.stored import stored_requests
 from agent.watching.usage import asked_in, grouped
+from bots.repl.following import Following
+from bots.repl.place import Place
+from bots.repl.screen import Screen
 from config.paths import Home
 from tests.agent.runtimes import agent_of
+from tests.bots.in_process import InProcess
 from tests.fakes.scripted_model import Say
 
 SEND = ("send_mail", {"title": "x"})
@@ -42,6 +48,19 @@ def started(home: Home) -> list[str]:
     """Which calls the book says were started."""
     listed = json.loads(ran(home, audit, "list", "--json").output)
     return [entry["tool"] for entry in listed if entry["what"] == "started"]
+
+
+@pytest.mark.anyio
+async def test_what_waits_is_asked_in_the_conversation_that_it_waits_in_and_not_in_its_copy(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say(calls=[SEND])]) as agent:
+            await agent.ask("send", interactive=False)
+            (needed,) = agent.runtime.approvals()
+            copy = await agent.runtime.shelf.fork(agent.session)
+            chat: Any = InProcess(agent.runtime)
+            nobody: Any = None
+            following = Following(chat, Screen(Console(file=io.StringIO())), nobody, Place(), None)
+            assert [await following.is_in(chat, session, needed) for session in (agent.session, copy)] == [True, False]
 
 
 @pytest.mark.anyio

@@ -10,9 +10,9 @@ import pytest
 from agent.errors import ApprovalError
 from agent.events import ApprovalNeeded, CallDecided, TurnStarted
 from agent.local_time import find_zone
-from agent.sessions.opened import NEVER_ENDED
 from agent.sessions.rows import TurnRow
 from agent.turns.deferred import deferred_turn
+from agent.turns.lost import NEVER_ENDED
 from agent.turns.turn_state import Options
 from config.paths import Home
 from tests.agent.runtimes import agent_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,6 +83,25 @@ async def test_a_servers_question_is_shown_like_an_approval_and_a_yes_sends_what
     assert [(needed.name, needed.lines[-1], needed.seq) for needed in seen] == [("list_events", ("shelf", "top (or a text)"), 0)]
     assert [event.message for event in events if isinstance(event, ToolProgress)] == ["half\\u202e"]
     assert not [event for event in stored if event.type in ("approval_needed", "approval_answered", "tool_progress")]
+
+
+async def test_what_the_person_takes_to_answer_is_not_the_turns_time(home: Home) -> None:
+    with anyio.fail_after(BOUND_S):
+        async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=AskingTools()) as agent:
+            later, world = [0.0], agent.runtime._world  # pyright: ignore[reportPrivateUsage]
+            object.__setattr__(world, "clock", lambda: time.time() + later[0])
+            limit_s, asked_s = world.settings.agent.turn_timeout_s, list[float]()
+
+            async def answer(event: ApprovalNeeded) -> None:
+                asked_s.append((datetime.fromisoformat(event.expires_at) - world.zone.now()).total_seconds())
+                later[0] += limit_s + 60
+                assert agent.runtime.is_busy(), "a service that leaves now would end the call"
+                await agent.runtime.approve(event.approval, digest=event.digest, granted=True, who="test")
+
+            events = await agent.ask("hi", lambda event: answer(event) if isinstance(event, ApprovalNeeded) else None)
+    assert asked_s[0] > limit_s + 60
+    assert told(events) == ['["accept", {"shelf": "top"}]']
+    assert [event.answer for event in events if event.type == "turn_done"] == ["Done."]
 
 
 FORM = {

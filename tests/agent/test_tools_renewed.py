@@ -62,6 +62,20 @@ async def test_a_change_is_taken_up_once_room_was_made_and_stays_after_a_restart
             assert described(later, 0) == "Changed"
 
 
+async def test_a_change_is_taken_up_by_the_service_that_comes_after_the_one_in_which_room_was_made_and_once(home: Home):
+    tools = ChangingTools()
+    with anyio.fail_after(60):
+        async with agent_of(home, SCRIPT, settings=SETTINGS, tools=tools) as agent:
+            await asked(agent, LONG)
+            await asked(agent, "and I rise at six")
+            assert (await agent.runtime.compact(agent.session)).dropped == 1
+        for description, seen in (("Changed", "Changed"), ("Changed again", "Changed")):
+            tools.description = description
+            async with agent_of(home, [Say("Five.")], settings=SETTINGS, session=agent.session, tools=tools) as later:
+                await asked(later, "five")
+                assert described(later, 0) == seen
+
+
 async def test_a_server_that_is_not_there_just_then_has_changed_nothing(home: Home):
     tools = ChangingTools()
     with anyio.fail_after(60):

@@ -11,7 +11,7 @@ import pytest
 from agent.events import Event, TextDelta, TurnDone
 from agent.turns.budget import Limits
 from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
-from agent.turns.effects import CallModel, Woke
+from agent.turns.effects import Asking, CallModel, Woke
 from agent.turns.loop import TurnLoop
 from agent.turns.ports import Ports
 from agent.turns.turn_state import TurnState
@@ -32,6 +32,24 @@ def test_waiting_for_a_person_does_not_use_up_the_turns_time():
     turn.answer("send_mail", granted=True)
     assert turn.wake_at == turn.now + 10
     turn.run("send_mail")
+    assert turn.pending == [CallModel("fast")]
+
+
+def test_what_a_tool_server_asks_the_person_does_not_use_it_up_either():
+    turn = routed(limits=Limits(turn_timeout_s=30))
+    turn.say("", call("list_events"), call("find_free_time"))
+    turn.now += 20
+    turn.tell(Asking("c-list_events", is_open=True))
+    assert turn.wake_at == turn.now + 10, "the other call works"
+    turn.run("find_free_time")
+    turn.tell(Asking("c-list_events", is_open=True))
+    assert turn.wake_at is None
+    turn.now += 500
+    turn.tell(Asking("c-list_events", is_open=False))
+    turn.now += 500
+    turn.tell(Asking("c-list_events", is_open=False))
+    assert turn.wake_at == turn.now + 10
+    turn.run("list_events")
     assert turn.pending == [CallModel("fast")]
 
 

@@ -180,6 +180,14 @@ async def test_the_session_goes_on_and_the_token_stays_here(served: Served) -> N
     assert not {"cookie", "authorization"} & heard.keys()
 
 
+@pytest.mark.parametrize("name", ["Gespräch".encode(), "Gespräch".encode("latin-1")])
+async def test_a_session_with_an_umlaut_arrives_as_it_was_sent(served: Served, name: bytes) -> None:
+    for model in ("fast", "auto"):
+        answer = await served.http.post("/chat/completions", json={"model": model, "messages": HI}, headers=[(b"x-variet-session", name)])
+        assert answer.status_code == 200
+        assert served.upstream.heard[-1].headers["x-variet-session"].encode("latin-1") == name
+
+
 async def test_the_engines_key_is_shown_to_the_engine(home: Home) -> None:
     async with serving(home, key="vk_engine") as served:
         served.upstream.script = play

@@ -53,6 +53,19 @@ def test_a_command_is_a_name_and_the_rest():
     assert parse_command("tell me of /etc") is None
 
 
+@pytest.mark.parametrize(
+    "said", ["/media/ann/receipt.png what did I pay?", r"/tmp/a\ cat.png", "/etc/fstab has an odd line", "/etc/", "//etc is odd"]
+)
+def test_a_path_that_a_message_begins_with_is_no_command(said: str):
+    assert parse_command(said) is None
+
+
+def test_what_follows_a_command_may_be_a_path():
+    assert parse_command("/sessions x/y") == Command("/sessions", "x/y")
+    assert parse_command("/export a/b.md") == Command("/export", "a/b.md")
+    assert parse_command("/help") == Command("/help", "")
+
+
 def test_an_unknown_command_is_one_sentence_with_the_nearest_names():
     assert unknown_text("/session") == "There is no /session; did you mean /sessions?"
     assert unknown_text("/xqzzy") == "There is no /xqzzy; /help shows what there is."

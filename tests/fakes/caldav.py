@@ -32,6 +32,8 @@ class FakeCalDav(httpx2.BaseTransport):
     addresses: tuple[str, ...] = ("anna@example.org",)
     is_read_only: bool = False
     calendar_name: str = "Team"
+    state: str = ""
+    """Its calendars' sync token."""
     others: dict[str, str] = field(default_factory=dict[str, str])
     """Calendars beside that one: path and display name."""
 
@@ -66,7 +68,7 @@ class FakeCalDav(httpx2.BaseTransport):
                 *(
                     _response(
                         at,
-                        f"<D:displayname>{escape(name)}</D:displayname>"
+                        f"<D:displayname>{escape(name)}</D:displayname><D:sync-token>{self.state}</D:sync-token>"
                         "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
                         f"<D:current-user-privilege-set><D:privilege>{privilege}</D:privilege></D:current-user-privilege-set>",
                     )

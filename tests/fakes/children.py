@@ -11,6 +11,7 @@ from typing import Protocol
 
 import anyio
 
+from inference.address import Address
 from inference.catalog import ModelSpec
 from inference.child import ChildExit, ChildFailed, Progress
 from inference.runtimes.failures import Reason
@@ -41,7 +42,7 @@ class FakeChild:
         self._memory = memory
         self.spec = spec
         self.pid = pid
-        self.port = port
+        self.address = Address(port, f"key-{pid}")
         self.report = on_progress
         self.is_stopped = False
         self.may_stop = anyio.Event()

@@ -1,8 +1,8 @@
 """A real process that speaks like llama-server and misbehaves as told: what a supervisor must survive, without a model.
 
 It takes llama-server's command line (what it does not know it ignores), answers 503 on every route while it loads, writes
-the state lines when `LLAMA_SERVER_ROUTER_PORT` is set, and honours the exit command. `fake_binary` wraps it as a program
-that a configuration can name. Its own flags are below; a model's `extra_args` may carry them.
+the state lines when `LLAMA_SERVER_ROUTER_PORT` is set, asks for the key in `LLAMA_API_KEY`, and honours the exit command.
+`fake_binary` wraps it as a program that a configuration can name. Its own flags are below; a model's `extra_args` may carry them.
 `GET /fake/streams` tells how many streams it began, ended and lost, for tests that look at what reached the child.
 """
 
@@ -30,6 +30,12 @@ STATE_PREFIX = "cmd_child_to_router:state:"
 EXIT_COMMAND = "cmd_router_to_child:exit"
 GRANDCHILD_PREFIX = "grandchild:"
 """Written to the log with the pid of the process that `--leave-grandchild` leaves."""
+
+BAD_MODEL = """\
+llama_model_load: error loading model: tensor 'output.weight' data is not within the file bounds, model is corrupted or incomplete
+llama_model_load_from_file_impl: failed to load model
+srv    load_model: failed to load model, 'fake.gguf'
+srv          init: exiting due to model loading error"""
 
 PROGRESS_STEP_S = 0.02
 
@@ -71,6 +77,7 @@ class FakeServer:
         self.is_ready = False
         self.is_hung = options.hang
         self.streams = {"begun": 0, "ended": 0, "lost": 0}
+        self._key = os.environ.get("LLAMA_API_KEY")
         self._speaks = not options.no_state_lines and "LLAMA_SERVER_ROUTER_PORT" in os.environ
 
     async def run(self) -> None:
@@ -90,7 +97,7 @@ class FakeServer:
         if self.options.oom:
             leave(1, "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9000.00 MiB on device 0: cudaMalloc failed: out of memory")
         if self.options.die_while_loading:
-            leave(1, "srv    load_model: failed to load model, 'fake.gguf'\nsrv          init: exiting due to model loading error")
+            leave(1, BAD_MODEL)
         began = time.monotonic()
         while (passed := time.monotonic() - began) < self.options.slow_load:
             self._tell("loading", _loading(passed / self.options.slow_load))
@@ -120,11 +127,13 @@ class FakeServer:
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
                 return
 
-    async def _answer(self, stream: SocketStream, path: str, body: dict[str, Any]) -> None:
+    async def _answer(self, stream: SocketStream, path: str, shown: str | None, body: dict[str, Any]) -> None:
         if not self.is_ready:
             await _send_json(stream, 503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
         elif path in ("/health", "/v1/health"):
             await _send_json(stream, 200, {"status": "ok"})
+        elif path != "/fake/streams" and self._key is not None and shown != f"Bearer {self._key}":
+            await _send_json(stream, 401, {"error": {"message": "Invalid API Key", "type": "authentication_error", "code": 401}})
         elif self.is_hung:
             await anyio.sleep_forever()
         elif path == "/v1/models":
@@ -184,8 +193,8 @@ class FakeServer:
         return {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 0, "model": self.options.alias, "choices": [choice]}
 
 
-async def _read_request(stream: SocketStream) -> tuple[str, dict[str, Any]] | None:
-    """Path and JSON body of the next request; None when the client has gone."""
+async def _read_request(stream: SocketStream) -> tuple[str, str | None, dict[str, Any]] | None:
+    """Path, key and JSON body of the next request; None when the client has gone."""
     received = b""
     while b"\r\n\r\n" not in received:
         try:
@@ -197,7 +206,7 @@ async def _read_request(stream: SocketStream) -> tuple[str, dict[str, Any]] | No
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
         body += await stream.receive()
-    return first.split(" ")[1], json.loads(body) if body else {}
+    return first.split(" ")[1], headers.get("authorization"), json.loads(body) if body else {}
 
 
 async def _send_json(stream: SocketStream, status: int, document: Mapping[str, Any]) -> None:

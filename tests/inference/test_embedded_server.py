@@ -134,6 +134,24 @@ async def test_a_file_that_is_no_model_is_a_failed_load(tmp_path: Path) -> None:
     assert (await fails(tmp_path, launch(tmp_path / "m.gguf"))).reason == "bad_model"
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason", "words"),
+    [
+        (("--mmproj", "eyes.gguf"), "bad_projector", "failed to load multimodal model"),
+        (("-ctv", "q4_0", "-fa", "off"), "exited", "quantized V cache requires flash_attn"),
+        (("--chat-template", "{% if %}"), "exited", "chat template parsing error"),
+    ],
+)
+async def test_what_else_keeps_a_model_from_loading_is_not_blamed_on_its_file(
+    tmp_path: Path, flags: tuple[str, ...], reason: str, words: str
+) -> None:
+    (tmp_path / "eyes.gguf").write_bytes(b"GGUF" + bytes(200))
+    named = (str(tmp_path / flag) if flag.endswith(".gguf") else flag for flag in flags)
+    failed = await fails(tmp_path, launch(write_tiny_gguf(tmp_path / "m.gguf"), *named))
+    assert (failed.reason, failed.exit_code) == (reason, 1)
+    assert words in str(failed)
+
+
 async def test_a_port_that_is_taken_after_the_look_is_told_by_the_server(tmp_path: Path) -> None:
     model = write_tiny_gguf(tmp_path / "m.gguf")
     async with serving(tmp_path, launch(model)) as (first, _):

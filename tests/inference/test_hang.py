@@ -10,6 +10,7 @@ from itertools import count
 import anyio
 import pytest
 
+from inference.address import Address
 from inference.hang import Pulse, guard, is_ping
 from inference.tickets import Ticket
 from tests.fakes.upstream import Exchange, Upstream, serve_upstream
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.anyio
 
 HUNG_S = 0.1
 LOOKS = 4
+KEY = "the key of its start"
 ENOUGH_S = 10 * HUNG_S
 
 
@@ -39,7 +41,7 @@ async def guarded(pulse: Pulse | None = None) -> AsyncIterator[tuple[Upstream, l
 
     async with serve_upstream() as upstream, anyio.create_task_group() as tasks:
         ticket = Ticket("req-1", "m")
-        ticket.grant(upstream.port, (0.0, 0.0))
+        ticket.grant(Address(upstream.port, KEY), (0.0, 0.0))
         with anyio.fail_after(20):
             tasks.start_soon(guard, ticket, pulse or Pulse(), HUNG_S, condemn, lambda: condemned.append("given up") or told.set())
             yield upstream, condemned, told
@@ -62,6 +64,18 @@ async def looked_at(upstream: Upstream, script: Callable[[Exchange], Awaitable[N
 async def test_slots_that_stand_still_condemn_it() -> None:
     async with guarded() as (upstream, condemned, told):
         upstream.script = lambda exchange: exchange.json(slots(3))
+        await told.wait()
+    assert "stood still" in condemned[0]
+
+
+async def test_a_server_that_asks_for_its_key_is_shown_it() -> None:
+    async with guarded() as (upstream, condemned, told):
+
+        async def ask_for_the_key(exchange: Exchange) -> None:
+            is_let_in = exchange.request.headers.get("authorization") == f"Bearer {KEY}"
+            await exchange.json(slots(3) if is_let_in else b"{}", "200 OK" if is_let_in else "401 Unauthorized")
+
+        upstream.script = ask_for_the_key
         await told.wait()
     assert "stood still" in condemned[0]
 

@@ -18,6 +18,7 @@ from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.errors import OutOfMemory
 from inference.memory import MemoryBook
+from inference.policy import Policy
 from inference.residency import Blocked, Fits, Memory, plan
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
@@ -156,6 +157,42 @@ async def test_a_game_gets_the_card_after_the_streams_end_and_the_model_comes_ba
         await had(on.supervisor, "left")
         assert on.supervisor.loaded == ("left",)
         assert on.supervisor.status("").lent_mib == {}
+
+
+@pytest.mark.anyio
+async def test_a_program_that_lets_go_within_the_drain_costs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("lending.TAKEN_FOR_S", 0), ("lending.FREED_FOR_S", 0), ("lender.LOOK_EVERY_S", 0.01)):
+        monkeypatch.setattr(f"inference.cards.{name}", seconds)
+    async with machine(tmp_path) as on, anyio.create_task_group() as tasks:
+        await had(on.supervisor, "left")
+        await measured(on.supervisor, "left")
+        tasks.start_soon(on.lender.run)
+        with on.supervisor.ticket("left") as running:
+            await running.wait_granted()
+            for _ in range(2):
+                on.nvml.take(GAME, {0: 4000})
+                await until(on.supervisor, lambda state: state.models["left"].unload_by is not None)
+                on.nvml.leave(GAME)
+                await until(on.supervisor, lambda state: state.models["left"].unload_by is None)
+            on.nvml.take(GAME, {0: 4000})
+            await until(on.supervisor, lambda state: state.models["left"].unload_by is not None)
+        await until(on.supervisor, lambda state: state.models["left"].phase == "unloaded")
+        assert on.supervisor.status_of("left").loads == 1
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.anyio
+async def test_a_model_that_a_reload_has_removed_is_no_stranger_while_it_answers(tmp_path: Path) -> None:
+    async with machine(tmp_path, tells_processes=False) as on:
+        await had(on.supervisor, "left")
+        await measured(on.supervisor, "left")
+        others = build_catalog(settings(**{**TWO_CARDS, "models": {"right": TWO_CARDS["models"]["right"]}, "tiers": {"fast": "right"}}))
+        with on.supervisor.ticket("left") as running:
+            await running.wait_granted()
+            await on.supervisor.reconfigure(others, Policy(others.models), frozenset())
+            for now in (0, 3):
+                await on.lender.look(now)
+            assert on.supervisor.status("").lent_mib == {}
 
 
 @pytest.mark.anyio

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from inference.address import Address
 from inference.catalog import ModelSpec
 from inference.endings import LoadEnd, ends
 from inference.policy import Policy
@@ -96,10 +97,10 @@ class _HeldKeeper(Keeper):
         self.is_restoring = anyio.Event()
         self.may_go_on = anyio.Event()
 
-    async def restore(self, spec: ModelSpec, port: int) -> None:
+    async def restore(self, spec: ModelSpec, address: Address) -> None:
         self.is_restoring.set()
         await self.may_go_on.wait()
-        await super().restore(spec, port)
+        await super().restore(spec, address)
 
 
 @pytest.mark.anyio

@@ -9,6 +9,7 @@ import pytest
 
 from inference.children import PORTS_TRIED
 from inference.errors import ModelFailed
+from inference.runtimes.failures import Reason
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import supervised
 
@@ -35,6 +36,20 @@ async def test_ports_are_not_tried_for_ever(tmp_path: Path) -> None:
                     (await children.wait_started(number + 1)).fail("port_in_use", "couldn't bind HTTP server socket")
                 with pytest.raises(ModelFailed, match="its port was taken"):
                     await ticket.wait_granted()
+
+
+@pytest.mark.parametrize(("reason", "setting"), [("bad_projector", r"models\.small\.mmproj"), ("bad_draft", r"models\.small\.draft")])
+async def test_a_file_beside_the_models_own_that_cannot_be_loaded_is_the_one_that_is_named(
+    tmp_path: Path, reason: Reason, setting: str
+) -> None:
+    children = FakeChildren()
+    with anyio.fail_after(10):
+        async with supervised(children, tmp_path) as supervisor:
+            with supervisor.ticket("small") as ticket:
+                (await children.wait_started(1)).fail(reason, "it is garbage")
+                with pytest.raises(ModelFailed, match=rf"{setting}.*\n.*garbage") as failed:
+                    await ticket.wait_granted()
+    assert "could not be read as a model" not in failed.value.message
 
 
 async def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import anyio
@@ -10,7 +11,10 @@ import openai
 import pytest
 
 from inference.answer import Answer
+from inference.catalog import ModelSpec
 from inference.contract import ErrorEnvelope
+from inference.warmth.berth import NO_BERTH, Berth
+from inference.warmth.trail import Trail
 from tests.fakes.upstream import BreakOff, Exchange
 from tests.inference.engines import ASKED, error_of, frame, running, until
 
@@ -19,17 +23,42 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_body_reaches_the_model_byte_for_byte_and_without_our_headers(tmp_path: Path) -> None:
     raw = b'{ "model" : "fast",\n "n": 1.0e0, "text": "\\u00e9" }'
-    async with running(tmp_path) as (on, upstream, _):
+    async with running(tmp_path) as (on, upstream, children):
         headers = {"content-type": "application/json", "authorization": "Bearer secret", "x-variet-session": "s", "x-conversation-id": "c"}
         answer = await on.client.post("/v1/embeddings?a=%20b", content=raw, headers=headers)
     assert answer.json() == {"ok": True}
     (heard,) = upstream.heard
     assert heard.body == raw
     assert heard.target == "/v1/embeddings?a=%20b"
-    assert not {"authorization", "x-variet-session", "x-conversation-id"} & set(heard.headers)
+    assert not {"x-variet-session", "x-conversation-id"} & set(heard.headers)
+    # The client's key is ours to read; what the model is shown is the key of its own start.
+    assert heard.headers["authorization"] == f"Bearer {children.started[0].address.key}"
     assert answer.headers["x-variet-model"] == "small"
     assert answer.headers["x-variet-contract"] == "1"
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_conversation_is_forgotten_by_the_name_that_a_client_gave_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[str | None] = []
+
+    def berth(_spec: ModelSpec, _request: str, session: str | None, _trail: Trail | None) -> AbstractContextManager[Berth]:
+        sessions.append(session)
+        return nullcontext(NO_BERTH)
+
+    async def forget(session: str) -> int:
+        sessions.append(session)
+        return 1
+
+    async with running(tmp_path) as (on, _, _):
+        monkeypatch.setattr(on.supervisor.warmth, "berth", berth)
+        monkeypatch.setattr(on.supervisor.warmth, "forget", forget)
+        # As curl sends it, and as a browser does.
+        for sent in ("Gespräch".encode(), "Gespräch".encode("latin-1")):
+            asked = {"model": "fast", "messages": []}
+            await on.client.post("/v1/chat/completions", json=asked, headers=[(b"x-variet-session", sent)])
+        await on.client.delete("/engine/sessions/Gespräch")
+    assert len(sessions) == 3
+    assert len(set(sessions)) == 1
 
 
 async def test_many_names_of_one_model_are_one_load(tmp_path: Path) -> None:

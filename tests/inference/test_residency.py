@@ -97,6 +97,23 @@ def test_the_reckoning_is_told_in_numbers() -> None:
     assert account(SPECS, ["ear"], "large", Memory()) == ""
 
 
+@pytest.mark.parametrize(("mib", "fits"), [(27000, True), (35840, True), (35841, False)])
+def test_on_cards_of_different_size_a_model_lies_in_proportion_to_them(mib: int, *, fits: bool) -> None:
+    both = {"big": replace(spec("big"), gpus=(0, 1)), "any": spec("any")}
+    memory = Memory({0: 24064, 1: 11776}, dict.fromkeys(both, mib))
+    for name in both:
+        assert isinstance(plan(both, [], name, memory), Fits if fits else Impossible)
+        assert sum(share(both[name], memory).values()) in (mib, mib + 1)
+    # What was measured has fitted.
+    known = Memory(memory.gpus_mib, measured_mib={"any": mib})
+    assert isinstance(plan(both, [], "any", known), Fits)
+    assert all(share(both["any"], known)[gpu] <= total for gpu, total in known.gpus_mib.items())
+
+
+def test_cards_that_leave_models_nothing_take_none() -> None:
+    assert isinstance(plan({"a": spec("a")}, [], "a", Memory({0: 0, 1: 0}, {"a": 10})), Impossible)
+
+
 @st.composite
 def machines(draw: st.DrawFn) -> tuple[dict[str, ModelSpec], list[str], str, Memory, Limits]:
     names = [f"m{number}" for number in range(draw(st.integers(2, 7)))]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference import binaries
+from inference.address import Address
 from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
 from inference.runtimes.failures import Reason, classify
@@ -18,6 +19,10 @@ from inference.runtimes.state_lines import STATE_PREFIX, StateLine, format_loadi
 
 SPEC = ModelSpec(name="coder", runtime="llama-server", path=Path("/models/coder.gguf"), context=8192, slots=2, admitted=2)
 AROUND = Surroundings(Program(("/usr/bin/llama-server",), is_embedded=False), {"PATH": "/usr/bin"}, stall_timeout_s=60, stop_timeout_s=5)
+
+
+LAST = "srv          init: exiting due to model loading error"
+"""What llama-server says last, whatever kept it from starting."""
 
 
 def value_of(argv: tuple[str, ...], flag: str) -> str:
@@ -58,6 +63,15 @@ def test_the_childs_environment_is_ours_without_llama_cpps_settings_and_our_secr
     environ = {"PATH": "/bin", "LLAMA_ARG_PORT": "1", "llama_arg_ctx_size": "2", "LLAMA_SERVER_CHILD_MODE": "x", "VARIET_ENGINE_KEY": "s"}
     page = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
     assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", "LLAMA_SERVER_ROUTER_PORT": "1", **page}
+
+
+def test_each_start_asks_for_a_key_of_its_own_which_its_command_line_and_what_is_written_of_it_do_not_tell() -> None:
+    theirs = replace(AROUND, environ={"PATH": "/bin", "LLAMA_API_KEY": "somebody's"})
+    first, second = (build_launch(SPEC, 1, theirs, key) for key in ("a" * 64, "b" * 64))
+    assert (first.env["LLAMA_API_KEY"], second.env["LLAMA_API_KEY"]) == (first.key, second.key) == ("a" * 64, "b" * 64)
+    assert first.argv == second.argv
+    assert "a" * 64 not in f"{first.argv} {first} {Address(1, first.key)}"
+    assert "LLAMA_API_KEY" not in build_launch(SPEC, 1, theirs).env
 
 
 @pytest.mark.parametrize(("gpus", "visible"), [((0, 2), "0,2"), ((), "")])
@@ -143,7 +157,16 @@ def test_no_line_of_a_log_breaks_the_reader(line: str) -> None:
         (1, ["CUDA error: out of memory", "failed to load model, 'x'"], "out_of_memory"),
         (1, ["ggml_vulkan: ErrorOutOfDeviceMemory"], "out_of_memory"),
         (1, ["srv start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 1"], "port_in_use"),
-        (1, ["srv load_model: failed to load model, 'x'"], "bad_model"),
+        (1, ["llama_model_load_from_file_impl: failed to load model", "srv load_model: failed to load model, 'x'", LAST], "bad_model"),
+        (1, ["llama_model_load: error loading model: unknown model architecture: 'z'", LAST], "bad_model"),
+        (
+            1,
+            ["clip_init: failed to load model 'eyes.gguf': it is bad", "failed to load multimodal model, 'eyes.gguf'", LAST],
+            "bad_projector",
+        ),
+        (1, ["llama_model_load_from_file_impl: failed to load model", "failed to load draft model, 'small.gguf'", LAST], "bad_draft"),
+        (1, ["quantized V cache requires flash_attn to be enabled", "failed to create_context with model '/m.gguf'", LAST], "exited"),
+        (1, ["srv init: init: chat template parsing error: std::exception", LAST], "exited"),
         (139, [], "exited"),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from inference import views
 from inference.policy import Policy
 from inference.residency import Limits, Memory
@@ -11,6 +13,7 @@ from inference.schedule import (
     Arrived,
     AwaitMemory,
     End,
+    Exited,
     Grant,
     Left,
     LoadFailed,
@@ -56,6 +59,31 @@ def test_a_header_says_more_than_the_models_own_queue_policy() -> None:
     desk = Desk()
     desk.feed(Arrived("1", "a", is_fail_fast=True))
     assert refusal_of(desk).code == "wait_expired"
+
+
+@pytest.mark.parametrize("is_fail_fast", [True, None], ids=["by header", "by the settings"])
+def test_a_request_that_fails_fast_waits_its_turn_at_a_model_that_is_there(is_fail_fast: bool | None) -> None:
+    desk = Desk(Policy({"a": spec("a", 1), "b": spec("b")}, queue_policy="fail-fast", max_wait_s=60))
+    desk.feed(Arrived("1", "a", is_fail_fast=False))
+    desk.load("a")
+    assert desk.feed(Arrived("2", "a", is_fail_fast=is_fail_fast), at=1) == ()
+    assert desk.wake_at == 61
+    assert desk.feed(Left("1"), at=2) == (Grant("2", "a"),)
+    # It waits no longer than anybody, and not at all where it says so.
+    desk.feed(Arrived("3", "a", is_fail_fast=is_fail_fast), at=3)
+    desk.feed(Arrived("4", "a", wait_s=0), at=3)
+    assert refusal_of(desk).request == "4"
+    desk.feed(Ticked(), at=63)
+    assert (refusal_of(desk).request, refusal_of(desk).message) == ("3", "a was not free within 60 s.")
+
+
+def test_a_request_that_fails_fast_is_refused_once_its_model_is_no_longer_there_and_has_it_loaded() -> None:
+    desk = ready_desk(Policy({"a": spec("a", 1), "b": spec("b")}))
+    assert desk.feed(Arrived("2", "a", is_fail_fast=True), at=1) == ()
+    assert desk.feed(Exited("a", 1, "died"), at=2)[0] == AwaitMemory("a", 1)
+    assert (refusal_of(desk).request, refusal_of(desk).code) == ("2", "wait_expired")
+    desk.feed(MemoryReturned("a", 1), at=2)
+    assert desk.feed(Ticked(), at=desk.state.models["a"].not_before) == (Start("a", 2),)
 
 
 def test_an_answer_over_its_models_bound_is_ended_and_keeps_its_place_until_it_is_over() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inference.policy import Policy
+from inference.reasons import MEMORY_WANTED
 from inference.schedule import (
     Arrived,
     AwaitMemory,
@@ -133,6 +134,12 @@ class World(RuleBasedStateMachine):
         request = self.arrive(model, takes_lease=False, is_forced=is_forced, passes_mode=passes_mode)
         self.granted.pop(request, None)
 
+    @rule(model=st.sampled_from(MODELS))
+    def a_request_that_fails_fast_arrives(self, model: str) -> None:
+        self.count += 1
+        self.arrived.add(f"r{self.count}")
+        self.feed(Arrived(f"r{self.count}", model, is_fail_fast=True))
+
     @precondition(lambda self: bool(self.granted))
     @rule(data=st.data())
     def a_request_finishes(self, data: st.DataObject) -> None:
@@ -140,10 +147,10 @@ class World(RuleBasedStateMachine):
         del self.granted[request]
         self.feed(Left(request))
 
-    @precondition(lambda self: bool(self.state.waiters))
+    @precondition(lambda self: any(not waiter.is_answered for waiter in self.state.waiters))
     @rule(data=st.data())
     def a_waiting_client_goes_away(self, data: st.DataObject) -> None:
-        request = data.draw(st.sampled_from([waiter.id for waiter in self.state.waiters]))
+        request = data.draw(st.sampled_from([waiter.id for waiter in self.state.waiters if not waiter.is_answered]))
         self.cancelled.add(request)
         self.outcomes[request] += 1
         self.feed(Left(request))
@@ -174,6 +181,10 @@ class World(RuleBasedStateMachine):
     def a_person_unloads(self, model: str) -> None:
         self.feed(UnloadAsked(model))
 
+    @rule(model=st.sampled_from(MODELS))
+    def a_game_wants_the_memory(self, model: str) -> None:
+        self.feed(UnloadAsked(model, 5.0, MEMORY_WANTED))
+
     @rule(is_gaming=st.booleans())
     def a_game_begins_or_ends(self, *, is_gaming: bool) -> None:
         self.feed(ModeChanged(is_gaming))
@@ -200,11 +211,13 @@ class World(RuleBasedStateMachine):
     def every_wait_has_a_bound(self) -> None:
         assert all(waiter.deadline > self.now for waiter in self.state.waiters)
         assert not self.state.waiters or self.wake_at is not None
-        assert len(self.state.waiters) <= self.state.policy.queue_limit
+        assert sum(not waiter.is_answered for waiter in self.state.waiters) <= self.state.policy.queue_limit
 
     @invariant()
     def in_a_game_only_those_wait_who_pass_it(self) -> None:
         assert not self.state.is_gaming or all(waiter.passes_mode for waiter in self.state.waiters)
+        going = [model for model in self.state.models.values() if model.unload_by is not None]
+        assert self.state.is_gaming or not any(model.gone == MEMORY_WANTED for model in going)
 
     @invariant()
     def what_is_loaded_and_who_waits_have_a_reason(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.policy import Policy
+from inference.residency import Limits, Memory
 from inference.schedule import (
     Arrived,
     Effect,
@@ -16,6 +18,7 @@ from inference.schedule import (
     Grant,
     Left,
     Loaded,
+    MemoryLearned,
     Model,
     Reconfigured,
     Refuse,
@@ -102,6 +105,65 @@ def test_a_removed_model_that_comes_back_unchanged_stays_loaded() -> None:
     desk.feed(Reconfigured(Policy({"a": A, "b": B})))
     assert desk.feed(Arrived("2", "a")) == (Grant("2", "a"),)
     assert desk.state.retired == {}
+
+
+def crowded_desk() -> Desk:
+    """One card on which `a`, which answers, leaves too little for `b`."""
+    desk = ready_desk(Policy({"a": A, "b": B}, memory=Memory({0: 16000}, {"a": 12000, "b": 9000}), limits=Limits(max_llm=2)))
+    assert desk.feed(Arrived("0", "b")) == ()
+    desk.feed(Left("0"))
+    return desk
+
+
+SMALLER = replace(A, context=1024)
+AFTERWARDS = [
+    pytest.param(Policy({"b": B}, memory=Memory({0: 16000}, {"b": 9000}), limits=Limits(max_llm=2)), frozenset[str](), id="removed"),
+    pytest.param(
+        Policy({"a": SMALLER, "b": B}, memory=Memory({0: 16000}, {"a": 5000, "b": 9000}), limits=Limits(max_llm=2)),
+        frozenset({"a"}),
+        id="smaller",
+    ),
+    pytest.param(
+        Policy({"a": SMALLER, "b": B}, memory=Memory({0: 16000}, {"b": 9000}, {"a": {0: 4000}}), limits=Limits(max_llm=2)),
+        frozenset({"a"}),
+        id="measured",
+    ),
+]
+
+
+@pytest.mark.parametrize(("after", "replaced"), AFTERWARDS)
+def test_what_an_old_process_holds_counts_until_it_has_gone(after: Policy, replaced: frozenset[str]) -> None:
+    desk = crowded_desk()
+    assert desk.feed(Reconfigured(after, replaced)) == ()
+    assert desk.feed(Arrived("2", "b")) == ()
+    # Another reload meanwhile forgets it no more than the first.
+    assert desk.feed(Reconfigured(replace(after, age_bound_s=1))) == ()
+    assert desk.feed(Left("1")) == (SaveWarmth("a", 1),)
+    desk.vacate("a")
+    assert desk.effects[-1] == Start("b", 1)
+    desk.load("b")
+    if "a" in after.specs:
+        # What is started now is reckoned with as the new settings have it.
+        assert desk.feed(Arrived("3", "a")) == (Start("a", 2),)
+
+
+def test_what_an_old_process_was_measured_to_take_says_nothing_of_the_new_settings() -> None:
+    desk = crowded_desk()
+    after = Policy({"a": SMALLER, "b": B}, memory=Memory({0: 16000}, {"a": 5000, "b": 9000}), limits=Limits(max_llm=2))
+    desk.feed(Reconfigured(after, frozenset({"a"})))
+    desk.feed(MemoryLearned({"a": {0: 6000}}))
+    assert desk.state.policy.memory.measured_mib == {}
+    # It takes less than was thought, so that there is room beside it.
+    assert desk.feed(Arrived("2", "b")) == (Start("b", 1),)
+
+
+def test_a_change_that_is_undone_before_the_stream_has_ended_leaves_the_process_alone() -> None:
+    desk = ready_desk()
+    desk.feed(Reconfigured(Policy({"a": WIDER, "b": B}), frozenset({"a"})))
+    assert desk.feed(Arrived("2", "a")) == ()
+    assert desk.feed(Reconfigured(Policy({"a": A, "b": B}), frozenset({"a"}))) == (Grant("2", "a"),)
+    assert desk.state.retired == {}
+    assert desk.feed(Left("1"), Left("2")) == ()
 
 
 def test_a_process_of_old_settings_that_dies_is_not_brought_back() -> None:

@@ -157,6 +157,22 @@ async def test_a_keys_priority_orders_those_who_wait(tmp_path: Path) -> None:
     assert [json.loads(heard.body)["input"] for heard in upstream.heard] == ["three", "one", "two"]
 
 
+@pytest.mark.parametrize(("path", "body"), [("/engine/load", {"model": "balanced"}), ("/engine/switch", {"tier": "balanced"})])
+async def test_a_load_and_a_switch_wait_with_the_priority_of_their_key(tmp_path: Path, path: str, body: Mapping[str, str]) -> None:
+    (laptop, batch), (night, late) = key("batch", 1, 0), key("late", 2, -5)
+    async with running(tmp_path, bound_s=BOUND_S, keys=Keys([batch, late])) as (on, _, children):
+        children.loads_at_once = False
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(ask, on, FAST, Authorization=f"Bearer {laptop}"))
+            await until_waiting(on, 1)
+            tasks.start_soon(partial(on.client.post, path, json=body, headers={"Authorization": f"Bearer {night}"}))
+            await until_waiting(on, 2)
+            tasks.start_soon(partial(ask, on, FAST, Authorization=f"Bearer {laptop}"))
+            await until_waiting(on, 3)
+            assert [each.model for each in on.supervisor.status("").queue] == ["small", "small", "large"]
+            tasks.cancel_scope.cancel()
+
+
 async def test_whoever_is_over_the_age_bound_goes_before_any_priority(tmp_path: Path) -> None:
     (laptop, batch), (voice, live) = key("batch", 1, 0), key("voice", 2, 10)
     specs = specs_with(admitted=1)

@@ -121,6 +121,35 @@ def test_a_damaged_calendar_is_named_hides_no_other_and_is_not_written_over(tmp_
     assert (tmp_path / "personal.ics").read_bytes() == damaged
 
 
+@pytest.mark.parametrize("kind", ["a link to nothing", "a link to itself", "a folder"])
+def test_a_calendar_that_cannot_be_opened_is_named_and_hides_no_other(tmp_path: Path, kind: str) -> None:
+    store = write(tmp_path, component("at home", "DTSTART:20261124T080000Z"), name="home")
+    shared = tmp_path / "shared.ics"
+    if kind == "a folder":
+        shared.mkdir()
+    else:
+        shared.symlink_to(shared if kind == "a link to itself" else tmp_path / "nowhere.ics")
+    tools = Calendars(store)
+    listed = text_of(tools.list_events, when="tuesday").split("\n")
+    assert listed[1] == "09:00-09:00 at home"
+    assert listed[2].startswith('The calendar "shared" cannot be read: shared.ics cannot be opened (')
+    assert listed[2].endswith("). Mend the file, or move it away.")
+    assert text_of(tools.create_event, title="Tea", when="tuesday at 12").startswith("Created: Tea")
+    assert "shared (read only)" in text_of(tools.handlers()["list_calendars"])
+
+
+def test_a_calendar_that_is_removed_while_it_is_looked_for_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = write(tmp_path, component("at home", "DTSTART:20261124T080000Z"), name="home")
+
+    def listed(folder: Path, _: str) -> list[Path]:
+        return [folder / "gone.ics", folder / "home.ics"]
+
+    monkeypatch.setattr(Path, "glob", listed)
+    assert [event.title for event in store.query(WEEK).events] == ["at home"]
+    assert store.query(WEEK).problems == ()
+    assert [info.name for info in store.calendars()] == ["personal", "home"]
+
+
 def test_calendars_of_several_files_are_one_list_and_a_change_stays_in_its_file(tmp_path: Path) -> None:
     write(tmp_path, component("at work", "DTSTART:20261124T080000Z"))
     store = write(tmp_path, component("at home", "DTSTART:20261125T080000Z"), name="home")

@@ -155,6 +155,11 @@ def test_days_end_on_days() -> None:
         ),
         ("2027 budget meeting tomorrow", "2027 budget meeting", "tomorrow", "", "", ""),
         ("Party on 31st December 40 guests", "Party 40 guests", "on 31st December", "", "", ""),
+        ("Dentist Fri 4 Dec 2026", "Dentist", "Fri 4 Dec 2026", "", "", ""),
+        ("Tue 1 Dec to Thu 10 Dec training", "training", "Tue 1 Dec to Thu 10 Dec", "", "", ""),
+        ("Trip Fri 1 Jan 2027 to Sun 10 Jan 2027", "Trip", "Fri 1 Jan 2027 to Sun 10 Jan 2027", "", "", ""),
+        ("Call Bo half past 3", "Call Bo", "half past 3", "", "", ""),
+        ("Dentist two weeks from now", "Dentist", "two weeks from now", "", "", ""),
     ],
 )
 def test_a_sentence_is_taken_apart(said: str, title: str, when: str, where: str, repeat: str, remind: str) -> None:
@@ -192,8 +197,87 @@ def test_whose_zone_it_is_decides_which_names_go_without_saying() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["Party on Feb 30", "Party on 31 November", "Vacation Dec 28-3", "Vacation Dec 28 to 3", "Trip 28-3 January", "Trip Dec 20 to 5"],
+    [
+        "Party on Feb 30",
+        "Party on 31 November",
+        "Vacation Dec 28-3",
+        "Vacation Dec 28 to 3",
+        "Trip 28-3 January",
+        "Trip Dec 20 to 5",
+        "Party on Feb 30 friday",
+    ],
 )
 def test_a_month_is_not_taken_without_the_number_beside_it(said: str) -> None:
     with pytest.raises(Refusal, match='Cannot understand the days ".+". Say a day that there is'):
         sketch_of(said, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "title", "when"),
+    [
+        ("send the march report tomorrow", "send the march report", "tomorrow"),
+        ("send the march report on friday", "send the march report", "on friday"),
+        ("pay december invoice tomorrow", "pay december invoice", "tomorrow"),
+        ("call May tomorrow", "call May", "tomorrow"),
+        ("lunch with April tomorrow", "lunch with April", "tomorrow lunch"),
+        ("send q1 report friday", "send q1 report", "friday"),
+        ("weekend trip planning tomorrow", "weekend trip planning", "tomorrow"),
+        ("first meeting with Ann tomorrow", "first meeting with Ann", "tomorrow"),
+        ("prepare friday demo on thursday", "prepare friday demo", "on thursday"),
+        ("buy christmas presents on saturday", "buy christmas presents", "on saturday"),
+        ("tomorrow buy christmas presents", "buy christmas presents", "tomorrow"),
+        ("Holiday 24 dec to 2 jan with new year party", "Holiday with new year party", "24 dec to 2 jan"),
+        ("review yesterday report at 3pm", "review yesterday report", "at 3pm"),
+    ],
+)
+def test_a_word_of_the_title_is_not_taken_for_the_day_that_is_said(said: str, title: str, when: str) -> None:
+    assert sketch_of(said, NOW) == Sketch(title, when)
+
+
+@pytest.mark.parametrize(
+    ("said", "sketch"),
+    [
+        ("evening walk friday", Sketch("evening walk", "friday evening")),
+        ("morning run tomorrow", Sketch("morning run", "tomorrow morning")),
+        ("night shift friday", Sketch("night shift", "friday night")),
+        ("in the evening walk with Ann friday", Sketch("walk with Ann", "friday in the evening")),
+        ("tomorrow dentist at 3pm", Sketch("dentist", "tomorrow at 3pm")),
+        ("friday standup at 9", Sketch("standup", "friday at 9")),
+        ("monday demo 3pm", Sketch("demo", "monday 3pm")),
+        ("8pm concert tomorrow", Sketch("concert", "tomorrow 8pm")),
+        ("dinner at 8pm with Bo on friday at Nord", Sketch("dinner with Bo", "on friday at 8pm", "Nord")),
+        ("on friday meet at 5 Main Street", Sketch("meet", "on friday", "5 Main Street")),
+        ("buy 2-4 chairs tomorrow", Sketch("buy 2-4 chairs", "tomorrow")),
+        ("call May at 3pm", Sketch("call May", "at 3pm")),
+    ],
+)
+def test_a_time_of_day_belongs_to_the_day_that_stands_apart_from_it(said: str, sketch: Sketch) -> None:
+    assert sketch_of(said, NOW) == sketch
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "second"),
+    [
+        ("plan christmas dinner tomorrow", "christmas", "tomorrow"),
+        ("buy christmas presents saturday", "christmas", "saturday"),
+        ("prepare monday meeting tomorrow", "monday", "tomorrow"),
+        ("party on saturday and brunch on sunday", "on saturday", "on sunday"),
+        ("monday demo, friday demo at 3pm", "monday", "friday"),
+    ],
+)
+def test_two_days_are_refused(said: str, first: str, second: str) -> None:
+    with pytest.raises(Refusal, match=f'"{first}" and "{second}" are two days. Say one, or "on" before the one that is meant'):
+        sketch_of(said, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "title", "when"),
+    [
+        ("tax return 2025 friday", "tax return 2025", "friday"),
+        ("budget 2027 thursday", "budget 2027", "thursday"),
+        ("tax 2025 on friday", "tax 2025", "on friday"),
+        ("shift 1800 friday", "shift", "1800 friday"),
+    ],
+)
+def test_a_bare_year_before_a_day_is_not_its_minutes(said: str, title: str, when: str) -> None:
+    assert sketch_of(said, NOW) == Sketch(title, when)

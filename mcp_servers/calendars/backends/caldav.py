@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from urllib.parse import quote
 
@@ -20,10 +20,11 @@ import httpx2
 from mcp_servers.calendars.backends import fields, ics, multistatus, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.dav import Dav, Login
-from mcp_servers.calendars.backends.discovery import Collection, Found, discover
+from mcp_servers.calendars.backends.discovery import Collection, Discovered
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.ics import Calendar
 from mcp_servers.calendars.backends.multistatus import CALDAV, DAV, Item, NotDav
+from mcp_servers.calendars.backends.resources import Read, Resource
 from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import NO_VERSIONS, STALE
@@ -41,51 +42,6 @@ _CUT = 507
 Edit = Callable[[list[Component]], Edited]
 
 
-@dataclass(frozen=True)
-class _Resource:
-    """One stored object: a single event, or a series with its exceptions."""
-
-    collection: Collection
-    url: str
-    etag: str
-    calendar: Calendar
-
-    @property
-    def components(self) -> list[Component]:
-        uids = [str(component.get("UID", "")) for component in self.calendar.walk("VEVENT")]
-        return ics.components_with(self.calendar, uids[0]) if uids else []
-
-    def events(self, period: Span, zone: tzinfo) -> list[Event]:
-        info = self.collection.info
-        found = ics.occurrences(self.calendar, info.name, period, zone, info.account)
-        return [replace(event, version=self.etag) for event in found]
-
-    def event(self, event_id: str, zone: tzinfo) -> Event | None:
-        info = self.collection.info
-        found = ics.found(self.calendar, info.name, event_id, zone, info.account)
-        return replace(found, version=self.etag) if found else None
-
-    def first(self, zone: tzinfo) -> Event | None:
-        info = self.collection.info
-        found = ics.first_of(self.components, info.name, zone, info.account)
-        return replace(found, version=self.etag) if found else None
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What an answer holds."""
-
-    resources: list[_Resource]
-    unread: int
-    """Entries that cannot be read."""
-    is_cut: bool
-    """The server has more than it tells at once."""
-
-    def problems(self, name: str) -> list[str]:
-        unread = [ics.left_out_text(self.unread, name)] if self.unread else []
-        return [*unread, *([f'The server of "{name}" does not tell all of this period. Ask for a shorter one.'] if self.is_cut else [])]
-
-
 class CalDavCalendars:
     """One account on a CalDAV server; asked when it is needed, not before. Not for use by two threads at once.
 
@@ -93,16 +49,24 @@ class CalDavCalendars:
         login: where and as whom.
         address: the person's own there, where the server does not tell.
         transport: for tests.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, login: Login, address: str = "", *, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        login: Login,
+        address: str = "",
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._login = login
         self._address = frozenset({address.lower()} - {""})
         self._transport = transport
         self._server: Dav | None = None
-        self._known: Found | None = None
+        self._known = Discovered(lambda: self._dav, clock)
         self._urls: dict[tuple[str, str], str] = {}
-        """Where an event was last seen, by calendar and UID."""
+        """Where an event was last seen, by its calendar's url (names can change) and UID."""
 
     @property
     def account(self) -> str:
@@ -110,17 +74,23 @@ class CalDavCalendars:
 
     @property
     def addresses(self) -> frozenset[str]:
-        return self._address or self._found().addresses
+        return self._address or self._known.found.addresses
 
     def calendars(self) -> tuple[CalendarInfo, ...]:
-        return tuple(collection.info for collection in self._found().collections.values())
+        try:
+            found = self._known.now()
+        except Unanswered:
+            if self._known.last is None:
+                raise
+            found = self._known.last
+        return tuple(collection.info for collection in found.collections.values())
 
     def query(self, period: Span, calendar: str = "") -> Listing:
         zone = _zone(period.start.tzinfo)
         asked = multistatus.events_within(Span(period.start - _DAY, period.end + _DAY))
         events: list[Event] = []
         problems: list[str] = []
-        for name, collection in self._found().collections.items():
+        for name, collection in self._known.now().collections.items():
             if calendar in {"", name}:
                 read = self._report(collection, asked)
                 events += [event for resource in read.resources for event in resource.events(period, zone)]
@@ -132,6 +102,7 @@ class CalDavCalendars:
         is_known = any(known == uid for _, known in self._urls)
         if not is_known and not occurrence and (len(uid) < _SHORTEST_FOREIGN_UID or any(each.isspace() for each in uid)):
             return ()
+        self._known.now()
         found = [resource.event(event_id, zone) for resource in self._named(uid)]
         return tuple(event for event in found if event is not None)
 
@@ -167,7 +138,8 @@ class CalDavCalendars:
         return self._pending(event, how, lambda components: series.answered(components, event, answer, me, how))
 
     def _pending(self, event: Event, how: How, edit: Edit) -> Pending:
-        uid = event.uid if (event.calendar, event.uid) in self._urls else ics.parts_of(event.uid)[0]  # as of `ics.components_of`
+        url = self._collection(event.calendar).url
+        uid = event.uid if (url, event.uid) in self._urls else ics.parts_of(event.uid)[0]  # as of `ics.components_of`
         resource = next((each for each in self._named(uid) if each.collection.info.name == event.calendar), None)
         if resource is None or resource.etag != event.version:
             raise Stale(STALE)
@@ -182,7 +154,7 @@ class CalDavCalendars:
 
         return Pending(carry_out, edited.notes)
 
-    def _store(self, resource: _Resource, edited: Edited, how: How) -> None:
+    def _store(self, resource: Resource, edited: Edited, how: How) -> None:
         if not edited.kept:
             self._remove(resource, how)
             return
@@ -201,7 +173,7 @@ class CalDavCalendars:
             self._dav.write("DELETE", url)
             raise
 
-    def _remove(self, resource: _Resource, how: How) -> None:
+    def _remove(self, resource: Resource, how: How) -> None:
         etag = resource.etag
         headers = {"Schedule-Reply": "F"} if how.notify == "none" else {}
         if how.notify == "none":
@@ -214,7 +186,7 @@ class CalDavCalendars:
     def _stored(self, collection: Collection, edited: Edited, zone: tzinfo) -> Event:
         uid = str((edited.split_off or edited.kept)[0]["UID"])
         for resource in self._named(uid):
-            if resource.collection == collection and (event := resource.event(edited.event_id, zone) or resource.first(zone)):
+            if resource.collection.url == collection.url and (event := resource.event(edited.event_id, zone) or resource.first(zone)):
                 return event
         raise Refusal("The event was stored and cannot be found again. Look at the calendar.")
 
@@ -224,56 +196,52 @@ class CalDavCalendars:
             self._server = Dav(self._login, transport=self._transport)
         return self._server
 
-    def _found(self) -> Found:
-        if self._known is None:
-            self._known = discover(self._dav)
-        return self._known
-
     def _collection(self, name: str) -> Collection:
-        collections = self._found().collections
+        collections = self._known.found.collections
         if name not in collections:
             raise Quoting(f'"{self.account}" has no calendar "{name}". There are {", ".join(collections)}. Name one of them.')
         return collections[name]
 
-    def _named(self, uid: str) -> list[_Resource]:
+    def _named(self, uid: str) -> list[Resource]:
         """The stored object with that UID, in each calendar that has it."""
-        known = [(name, url) for (name, each), url in self._urls.items() if each == uid]
-        seen = [resource for name, url in known for resource in self._at(self._collection(name), url)]
+        collections = {each.url: each for each in self._known.found.collections.values()}
+        known = [(collections[at], url) for (at, each), url in self._urls.items() if each == uid and at in collections]
+        seen = [resource for collection, url in known for resource in self._at(collection, url)]
         if seen:
             return seen
-        found: list[_Resource] = []
-        for collection in self._found().collections.values():
+        found: list[Resource] = []
+        for collection in collections.values():
             resources = self._report(collection, multistatus.events_named(uid)).resources
             found += [resource for resource in resources if resource.components and str(resource.components[0]["UID"]) == uid]
         return found
 
-    def _at(self, collection: Collection, url: str) -> list[_Resource]:
+    def _at(self, collection: Collection, url: str) -> list[Resource]:
         return self._report(collection, multistatus.resources([httpx2.URL(url).raw_path.decode()])).resources
 
-    def _report(self, collection: Collection, body: str) -> _Read:
+    def _report(self, collection: Collection, body: str) -> Read:
         """The objects of an answer."""
         try:
             reply = self._dav.ask("REPORT", collection.url, body, depth="1")
             items = multistatus.items_of(reply.content)
         except Missing:
-            self._known = None  # the calendars have changed: they are looked for again by the next call
+            self._known.forget()  # the calendars have changed
             raise
         except NotDav as error:
             raise Refusal(f'The calendar server of "{self.account}" gave an answer that cannot be read. Try again later.') from error
         read = [self._resource(collection, item) for item in items if item.status != 404 and item.text(f"{CALDAV}calendar-data")]
         resources = [resource for resource in read if resource is not None]
-        self._urls |= {(collection.info.name, str(each.components[0]["UID"])): each.url for each in resources if each.components}
+        self._urls |= {(collection.url, str(each.components[0]["UID"])): each.url for each in resources if each.components}
         # RFC 4791 (8.2): a server that does not tell everything says so of the calendar itself.
         unread = len(read) - len(resources) + sum(ics.left_out(each.calendar) for each in resources)
-        return _Read(resources, unread, is_cut=any(item.status == _CUT for item in items))
+        return Read(resources, unread, is_cut=any(item.status == _CUT for item in items))
 
-    def _resource(self, collection: Collection, item: Item) -> _Resource | None:
+    def _resource(self, collection: Collection, item: Item) -> Resource | None:
         try:
             calendar = ics.parse(item.text(f"{CALDAV}calendar-data"))
         except ValueError:
             log.warning("an entry of %s cannot be read", collection.info.full_name)
             return None
-        return _Resource(collection, self._dav.absolute(item.href, collection.url), item.text(f"{DAV}getetag"), calendar)
+        return Resource(collection, self._dav.absolute(item.href, collection.url), item.text(f"{DAV}getetag"), calendar)
 
     def _put(self, collection: Collection, url: str, calendar: Calendar, etag: str | None) -> None:
         if etag == "":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +15,8 @@ from mcp_servers.errors import Missing, Refusal
 from mcp_servers.outside.quoting import clean_line
 
 WELL_KNOWN = "/.well-known/caldav"
+KNOWN_FOR_S = 60.0
+"""How long what was found is good for."""
 SCHEDULING = "calendar-auto-schedule"
 """What a server that writes to guests by itself says of itself (RFC 6638)."""
 
@@ -32,6 +35,44 @@ class Found:
 
     collections: dict[str, Collection]
     addresses: frozenset[str]
+
+
+class Discovered:
+    """What an account was found to have, asked of its server when it is needed.
+
+    Args:
+        dav: the account's server.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, dav: Callable[[], Dav], clock: Callable[[], float]) -> None:
+        self._dav = dav
+        self._clock = clock
+        self._good_until = 0.0
+        self.last: Found | None = None
+        """As it was found last, if it was."""
+
+    @property
+    def found(self) -> Found:
+        """However long ago that was: a change that is under way waits for no other look, and does not fail for one."""
+        return self.last or self._looked()
+
+    def now(self) -> Found:
+        """As it is, or was a moment ago: what a question begins with.
+
+        Raises:
+            Refusal: as of `discover`.
+        """
+        return self.last if self.last is not None and self._clock() < self._good_until else self._looked()
+
+    def forget(self) -> None:
+        """Something there has changed: the next call looks again."""
+        self.last = None
+
+    def _looked(self) -> Found:
+        self.last = discover(self._dav())
+        self._good_until = self._clock() + KNOWN_FOR_S
+        return self.last
 
 
 def discover(dav: Dav) -> Found:

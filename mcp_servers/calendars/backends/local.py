@@ -150,17 +150,22 @@ class LocalCalendars:
         self._damaged = {name: each for name, each in loaded.items() if isinstance(each, str)}
         return {name: loaded.calendar for name, loaded in self._loaded.items()}
 
-    def _load(self, name: str, path: Path) -> _Loaded | str:
-        """The calendar, or the sentence that says why it is not there."""
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-        known = self._loaded.get(name)
-        if known is not None and known.stamp == stamp:
-            return known
+    def _load(self, name: str, path: Path) -> _Loaded | str | None:
+        """The calendar, or the sentence that says why it is not there; None where the file is gone by now."""
         try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            known = self._loaded.get(name)
+            if known is not None and known.stamp == stamp:
+                return known
             return _Loaded(stamp, ics.parse(path.read_bytes()), name)
         except ValueError:
-            return f'The calendar "{name}" cannot be read: {path.name} is damaged. Mend the file, or move it away.'
+            what = "is damaged"
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not path.is_symlink():
+                return None
+            what = f"cannot be opened ({(error.strerror or str(error)).lower()})"
+        return f'The calendar "{name}" cannot be read: {path.name} {what}. Mend the file, or move it away.'
 
     def _save(self, name: str, calendar: Calendar) -> None:
         # Forgotten first: should writing fail, the changed object must not pass for what is on the disk.

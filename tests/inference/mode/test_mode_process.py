@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import click
@@ -20,8 +22,12 @@ from click.testing import CliRunner
 
 from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
+from inference.commands.options import settings_from
+from inference.errors import TlsRefused
 from inference.keys import KEY_FILE, add_key
+from inference.mode.server import start_mode
 from inference.mode.state import mode_file, read_mode
+from tests.fakes.certificate import make_certificate
 from tests.fakes.misbehaving_child import fake_binary
 from tests.fakes.processes import free_port, wait_gone
 
@@ -157,6 +163,71 @@ def test_an_engine_that_others_can_reach_leaves_the_mode_behind_when_it_goes(hom
     assert run.invoke(engine, ["mode", "stop"]).exit_code == 0
     assert isinstance(pid, int)
     anyio.run(wait_gone, pid)
+
+
+def started(home: Home, settings: str) -> int:
+    """An engine with these settings has been started: the mode's process that runs then."""
+    home.engine_toml.write_text(settings, encoding="utf-8")
+    start_mode(home, settings_from(None, home, {}), None)
+    pid = wait_for(home.run_dir / "mode.json")["pid"]
+    assert isinstance(pid, int)
+    return pid
+
+
+def says(url: str) -> bool:
+    try:
+        # What is asked is who answers at all; whether to believe its certificate is another question.
+        return httpx2.get(f"{url}/mode", trust_env=False, verify=False, timeout=BOUND_S).json() == {"mode": "NORMAL"}
+    except httpx2.TransportError:
+        return False
+
+
+def shown_certificate(port: int) -> str:
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=BOUND_S).strip()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks by process id")
+def test_an_engine_that_is_started_with_other_settings_starts_the_mode_with_them_too(
+    home: Home, run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+    spawn = subprocess.Popen[bytes]
+
+    def keep(*arguments: Any, **more: Any) -> subprocess.Popen[bytes]:
+        processes.append(spawn(*arguments, **more))
+        return processes[-1]
+
+    monkeypatch.setattr("inference.mode.server.subprocess.Popen", keep)
+    monkeypatch.setattr("inference.mode.process.END_BOUND_S", BOUND_S)
+    add_key(home.config_dir / KEY_FILE, "desk")
+    port, other_port = free_port(), free_port()
+    in_the_clear = f"{OPEN_TO_OTHERS}[mode]\nport = {port}\n"
+    cert, key = make_certificate(tmp_path / "house")
+    sealed = f'[server]\nhost = "0.0.0.0"\ncontainer = true\ntls_cert = "{cert}"\ntls_key = "{key}"\n[mode]\nport = '
+    try:
+        first = started(home, in_the_clear)
+        assert started(home, in_the_clear) == first, "at an ordinary restart it stays"
+        assert says(f"http://127.0.0.1:{port}")
+        second = started(home, f"{sealed}{port}\n")
+        assert second != first
+        assert says(f"https://127.0.0.1:{port}") and not says(f"http://127.0.0.1:{port}")
+        make_certificate(tmp_path / "house")  # renewed, in its place
+        third = started(home, f"{sealed}{port}\n")
+        assert third != second and shown_certificate(port) == cert.read_text(encoding="ascii").strip()
+        cert.rename(tmp_path / "lost.pem")
+        with pytest.raises(TlsRefused):
+            started(home, f"{sealed}{port}\n")
+        assert says(f"https://127.0.0.1:{port}"), "an engine that cannot start leaves it be"
+        (tmp_path / "lost.pem").rename(cert)
+        assert started(home, f"{sealed}{other_port}\n") != third
+        assert says(f"https://127.0.0.1:{other_port}") and not says(f"https://127.0.0.1:{port}")
+        assert run.invoke(engine, ["mode", "stop"]).exit_code == 0
+        # Each of them has ended, and none was started for nothing.
+        assert [process.wait(BOUND_S) for process in processes] == [0, 0, 0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(BOUND_S)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for a model's program is a script")

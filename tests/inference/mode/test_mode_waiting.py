@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -10,11 +11,29 @@ import pytest
 from inference.contract import FORCE
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import write_mode
-from inference.reasons import GAMING
-from inference.schedule import Arrived, Exited, Left, MemoryReturned, ModeChanged, Refuse, SaveWarmth, Start, Stop, Stopped
+from inference.policy import Policy
+from inference.reasons import CARD_WANTED, GAMING, MEMORY_WANTED
+from inference.residency import Memory
+from inference.schedule import (
+    Arrived,
+    End,
+    Exited,
+    GpusLent,
+    Grant,
+    Left,
+    MemoryReturned,
+    ModeChanged,
+    Refuse,
+    SaveWarmth,
+    Start,
+    Stop,
+    Stopped,
+    Ticked,
+    UnloadAsked,
+)
 from tests.fakes.upstream import Exchange
 from tests.inference.engines import ASKED, error_of, running, until
-from tests.inference.test_scheduler_rules import Desk, ready_desk
+from tests.inference.test_scheduler_rules import Desk, ready_desk, spec
 
 BOUND_S = 30
 FORCED = {FORCE: "true"}
@@ -85,6 +104,62 @@ def test_a_model_that_dies_in_a_game_comes_back_when_that_is_over() -> None:
     later = desk.state.models["a"].not_before + 1
     assert desk.feed(Left("1"), at=later) == ()
     assert desk.feed(ENDS, at=later) == (Start("a", 2),)
+
+
+FREED = UnloadAsked("a", 60.0, MEMORY_WANTED)
+
+
+def test_a_game_that_is_called_off_within_the_drain_lets_the_answers_end_and_serves_everybody_again() -> None:
+    desk = ready_desk()
+    assert desk.feed(BEGINS, FREED, Arrived("2", "a", passes_mode=True), at=10) == ()
+    assert desk.feed(ENDS, at=13) == (Grant("2", "a"),)
+    assert desk.feed(Arrived("3", "a"), at=14) == (Grant("3", "a"),)
+    assert desk.feed(Ticked(), at=70) == ()
+    assert (desk.state.models["a"].gone, desk.wake_at) == (None, None)
+    # The next game is another matter, and a word that comes after its game says nothing.
+    desk.feed(ENDS, FREED, at=71)
+    assert desk.state.models["a"].unload_by is None
+    desk.feed(BEGINS, FREED, at=80)
+    assert desk.feed(Ticked(), at=140)[0] == End(frozenset({"1", "2", "3"}), MEMORY_WANTED)
+
+
+def test_what_a_person_wants_gone_goes_whatever_becomes_of_the_game() -> None:
+    for asked in ((UnloadAsked("a", 30.0), BEGINS, FREED), (BEGINS, FREED, UnloadAsked("a", 30.0))):
+        desk = ready_desk()
+        desk.feed(*asked)
+        assert desk.feed(ENDS, at=13) == ()
+        assert desk.feed(Ticked(), at=30)[0] == End(frozenset({"1"}), "the model was unloaded")
+
+
+def test_a_card_that_comes_back_within_the_drain_keeps_its_model() -> None:
+    cards = Memory({0: 12000, 1: 12000}, {"a": 10})
+    desk = ready_desk(Policy({"a": replace(spec("a"), gpus=(0,))}, memory=cards))
+    desk.feed(GpusLent({0: 4000, 1: 4000}), UnloadAsked("a", 60.0, CARD_WANTED))
+    assert desk.feed(Arrived("2", "a"), at=1) == ()
+    assert desk.feed(GpusLent({0: 4000}), at=2) == ()
+    assert desk.feed(GpusLent({1: 4000}), at=3) == (Grant("2", "a"),)
+    assert desk.feed(Ticked(), at=60) == ()
+
+
+@pytest.mark.anyio
+async def test_a_slip_costs_nothing_and_the_next_game_gets_the_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mode = ObeyedMode(tmp_path / "mode.txt")
+    async with running(tmp_path, bound_s=BOUND_S, mode=mode) as (on, _, children), anyio.create_task_group() as tasks:
+        tasks.start_soon(mode.give_way, on.supervisor, BOUND_S * 2)
+        with on.supervisor.ticket("small") as running_one:
+            await running_one.wait_granted()
+            write_mode(tmp_path / "mode.txt", "GAMING")
+            await until(on.supervisor, lambda state: state.models["small"].unload_by is not None)
+            write_mode(tmp_path / "mode.txt", "NORMAL")
+            await until(on.supervisor, lambda state: not state.is_gaming)
+            assert (await on.client.post("/v1/embeddings", json=ASKED)).status_code == 200
+            assert running_one.verdict is None
+            write_mode(tmp_path / "mode.txt", "GAMING")
+            await until(on.supervisor, lambda state: state.models["small"].unload_by is not None)
+            assert "unloaded" not in caplog.text
+        await until(on.supervisor, lambda state: state.models["small"].phase == "unloaded")
+        assert len(children.started) == 1
+        tasks.cancel_scope.cancel()
 
 
 @pytest.mark.anyio

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from inference.address import Address
 from inference.catalog import ModelSpec
 from inference.outgoing import Request
 from inference.warmth.ahead import Ahead
@@ -106,7 +107,7 @@ async def test_a_restore_asks_only_for_the_slot_and_leaves_its_connection_to_the
             upstream.script = script
             keeper = Keeper(shelf, identified, connections)
             await keeper.foresee(SPEC)
-            await keeper.restore(SPEC, upstream.port)
+            await keeper.restore(SPEC, Address(upstream.port))
             answer = await connections.ask(upstream.port, ASKED)
             answer.close()
             assert [heard.target for heard in upstream.heard] == ["/slots/0?action=restore", "/v1/chat/completions"]
@@ -119,5 +120,5 @@ async def test_a_model_that_cannot_be_identified_while_it_loads_stops_nothing(tm
 
     keeper = Keeper(Shelf(tmp_path, max_bytes=100), identify)
     await keeper.foresee(SPEC)
-    await keeper.restore(SPEC, port=1)
+    await keeper.restore(SPEC, Address(1))
     assert "m.gguf" in (keeper.status(SPEC).reason or "")

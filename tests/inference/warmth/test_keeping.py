@@ -10,6 +10,7 @@ from typing import NamedTuple
 import anyio
 import pytest
 
+from inference.address import Address
 from inference.catalog import ModelSpec
 from inference.warmth.keeper import Keeper
 from inference.warmth.records import Saved, of_model
@@ -89,7 +90,7 @@ def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path: Path, monkeypatch: p
 async def test_a_folder_that_cannot_be_used_is_said_and_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "warmth").write_text("a file in its place", encoding="utf-8")
     keeper = Keeper(Shelf(tmp_path / "warmth", max_bytes=100))
-    await keeper.restore(SPEC, port=1)
+    await keeper.restore(SPEC, Address(1))
     with keeper.berth(SPEC, "1", "s", None) as berth:
         assert berth.slot == 0
     await keeper.save(SPEC)
@@ -99,7 +100,7 @@ async def test_a_folder_that_cannot_be_used_is_said_and_stops_nothing(tmp_path: 
 
 async def test_a_server_that_is_gone_is_said_and_stops_nothing(tmp_path: Path) -> None:
     keeper = Keeper(Shelf(tmp_path, max_bytes=100))
-    await keeper.restore(SPEC, port=1)
+    await keeper.restore(SPEC, Address(1))
     with keeper.berth(SPEC, "1", "s", None):
         pass
     await keeper.save(SPEC)
@@ -111,7 +112,7 @@ async def test_a_server_that_hangs_costs_a_forced_switch_no_more_than_its_bound(
     shelf = Shelf(tmp_path, max_bytes=100)
     keeper = Keeper(shelf)
     with socket.create_server(("127.0.0.1", 0)) as silent, anyio.fail_after(30):  # it accepts and never answers
-        await keeper.restore(SPEC, port=silent.getsockname()[1])
+        await keeper.restore(SPEC, Address(silent.getsockname()[1]))
         with keeper.berth(SPEC, "1", "s", None):
             pass
         await keeper.save(SPEC, 0.1)
@@ -122,7 +123,7 @@ async def test_a_server_that_hangs_costs_a_forced_switch_no_more_than_its_bound(
 async def test_a_ledger_that_is_no_text_makes_an_empty_one_and_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / LEDGER).write_bytes(b'{"saved": [\xff\xfe')
     keeper = Keeper(Shelf(tmp_path, max_bytes=100))
-    await keeper.restore(SPEC, port=1)
+    await keeper.restore(SPEC, Address(1))
     assert keeper.status(SPEC).reason is None
 
 
@@ -147,13 +148,14 @@ async def test_what_is_forgotten_while_it_is_restored_is_gone_from_its_slot_too(
             upstream.script = script
             keeper = Keeper(shelf)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(keeper.restore, SPEC, upstream.port)
+                tasks.start_soon(keeper.restore, SPEC, Address(upstream.port, "its key"))
                 await asked.wait()
                 tasks.start_soon(forget, keeper)
                 await anyio.wait_all_tasks_blocked()
                 go_on.set()
             assert deleted == [1]
             assert [heard.target for heard in upstream.heard] == ["/slots/0?action=restore", "/slots/0?action=erase"]
+            assert {heard.headers["authorization"] for heard in upstream.heard} == {"Bearer its key"}
 
 
 def test_whoever_reads_that_nothing_is_kept_of_a_model_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

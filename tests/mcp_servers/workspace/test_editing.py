@@ -110,6 +110,30 @@ def test_a_diff_applied_to_the_old_text_is_the_new_one(before: list[str], after:
     assert patched(text, file.hunks, "f").whole == new.replace("\n", text.line_end)
 
 
+@pytest.mark.parametrize("signature", ["-- \n2.39.5\n\n", "--\n2.39.5", "-- \r\n2.39.5\r\n", "-- \nFrom 1234 Mon Sep 17 00:00:00 2001\n"])
+def test_the_signature_of_a_mailed_patch_is_no_line_of_it(signature: str):
+    patch = "Subject: [PATCH] x\n\n---\n f | 2 +-\n\n--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n" + signature
+    [file] = parsed(patch)
+    assert patched(Text(("one\n", "two\n", "- \n"), "utf-8"), file.hunks, "f").whole == "one\nTWO\n- \n"
+
+
+@pytest.mark.parametrize(
+    "hunk",
+    [
+        "@@ -1,3 +1,2 @@\n one\n-two\n+TWO\n-- \n",
+        "@@ -1,3 +1,2 @@\n one\n-- \n-two\n+TWO\n",
+        "@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n-- \n",
+        "@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n-- \n three\n",
+        "@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n-- \n@@ -4,1 +3,1 @@\n-three\n+THREE\n",
+        "@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n-- \ndiff --git a/g b/g\n",
+    ],
+)
+def test_a_line_that_only_looks_like_a_signature_is_removed_however_badly_lines_are_counted(hunk: str):
+    lines = ("one\n", "- \n", "two\n", "three\n") if "\n-- \n-two" in hunk else ("one\n", "two\n", "- \n", "three\n")
+    [file] = parsed("--- a/f\n+++ b/f\n" + hunk)
+    assert patched(Text(lines, "utf-8"), file.hunks, "f").whole.casefold() == "one\ntwo\nthree\n"
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_what_is_shown_as_a_diff_is_one_that_git_takes(tmp_path: Path):
     before, after = "a\nb\nc\nd\n", "a\nB\nc\nd\ne\n"
