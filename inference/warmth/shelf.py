@@ -65,7 +65,7 @@ class Shelf:
         return name
 
     def keep(self, part: str, record: Saved) -> Saved | None:
-        """Take a file that is whole; None when it is not, or when it is larger than all that may be kept, which costs no other its place."""
+        """Take a file that is whole; None when it is not, or is larger than all that may be kept: then no other loses its place."""
         path = self.folder / part
         size = path.stat().st_size
         if not size or size < record.size or size > self._max_bytes:

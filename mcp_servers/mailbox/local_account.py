@@ -54,7 +54,7 @@ class LocalAccount:
                     yield key, content
         if closed:
             what = "1 mail cannot be opened and is" if closed == 1 else f"{closed} mails cannot be opened and are"
-            raise NotAll(f"{self.name}: {what} left out.")
+            raise NotAll(f"{self.name}: {what} left out. Look who may read what lies there.")
 
     def read(self, key: str) -> bytes | None:
         folder = self.folder_of(key)

@@ -54,7 +54,7 @@ async def test_a_conversation_is_forgotten_by_the_name_that_a_client_gave_it(tmp
         monkeypatch.setattr(on.supervisor.warmth, "forget", forget)
         # As curl sends it, and as a browser does.
         for sent in ("Gespräch".encode(), "Gespräch".encode("latin-1")):
-            asked = {"model": "fast", "messages": []}
+            asked: dict[str, object] = {"model": "fast", "messages": []}
             await on.client.post("/v1/chat/completions", json=asked, headers=[(b"x-variet-session", sent)])
         await on.client.delete("/engine/sessions/Gespräch")
     assert len(sessions) == 3

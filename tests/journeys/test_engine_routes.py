@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import pytest
 
+from bench.clients import model_key, model_url
 from config.paths import Home
 from inference.embedded.flags import BUILTIN_MODELS
 from tests.fakes.tiny_gguf import write_tiny_gguf
@@ -72,14 +73,27 @@ async def engine(server: ServerKind, tmp_path_factory: pytest.TempPathFactory) -
         yield running
 
 
-async def ask(url: str, call: Call, content: bytes | None = None) -> httpx2.Response:
-    headers = {"content-type": "application/json"}
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=MODULE_BOUND_S) as client:
+class At(NamedTuple):
+    """Who is asked, and the key that a model's own process wants to see."""
+
+    url: str
+    key: str = ""
+
+    def client(self) -> httpx2.AsyncClient:
+        headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx2.AsyncClient(base_url=self.url, trust_env=False, timeout=MODULE_BOUND_S, headers=headers)
+
+
+async def ask(at: At, call: Call, content: bytes | None = None) -> httpx2.Response:
+    async with at.client() as client:
+        headers = {"content-type": "application/json"}
         return await client.request(call.method, call.path, content=content or call.content, headers=headers)
 
 
-async def child_url(engine: RunningEngine, call: Call) -> str:
-    return f"http://127.0.0.1:{(await engine.model(call.body.get('model', 'chat')))['port']}"
+async def its_process(engine: RunningEngine, call: Call) -> At:
+    """Where the model of a call answers by itself."""
+    status, model = await engine.status(), call.body.get("model", "chat")
+    return At(model_url(status, model), model_key(status, model))
 
 
 def lasting(value: Any) -> Any:
@@ -106,10 +120,10 @@ def head(answer: httpx2.Response) -> dict[str, str]:
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_a_route_answers_through_the_engine_as_it_does_directly(engine: RunningEngine, call: Call) -> None:
-    url = await child_url(engine, call)
+    itself = await its_process(engine, call)
     # Once beforehand: what a slot holds of a prompt already is part of the answer.
-    await ask(url, call)
-    through, direct = await ask(engine.url, call), await ask(url, call)
+    await ask(itself, call)
+    through, direct = await ask(At(engine.url), call), await ask(itself, call)
     assert (through.status_code, direct.status_code) == (call.status, call.status), through.text
     assert through.headers["x-variet-model"] == call.body.get("model", "chat")
     if call.is_exact:
@@ -134,9 +148,9 @@ async def test_a_picture_reaches_the_model_that_sees_and_makes_its_prompt_longer
 async def test_every_other_name_of_a_route_answers_as_the_server_itself_does(engine: RunningEngine) -> None:
     wrong: dict[str, Any] = {}
     for call in ALIASES:
-        url = await child_url(engine, call)
-        await ask(url, call)
-        through, direct = await ask(engine.url, call), await ask(url, call)
+        itself = await its_process(engine, call)
+        await ask(itself, call)
+        through, direct = await ask(At(engine.url), call), await ask(itself, call)
         is_same = through.content == direct.content if call.is_exact else told(through) == told(direct)
         if not is_same or (through.status_code, direct.status_code) != (call.status, call.status):
             wrong[str(call)] = (through.status_code, through.text, direct.status_code, direct.text)
@@ -161,7 +175,7 @@ async def test_what_concerns_the_engine_itself_has_the_servers_other_names_too(e
 
 async def test_a_models_own_metrics_are_asked_for_by_its_name(engine: RunningEngine) -> None:
     call = Call("/metrics?model=chat", method="GET")
-    through, direct = await ask(engine.url, call), await ask(await child_url(engine, call), call)
+    through, direct = await ask(At(engine.url), call), await ask(await its_process(engine, call), call)
 
     def names(answer: httpx2.Response) -> list[str]:
         return [line.split(" ")[0] for line in answer.text.splitlines() if not line.startswith("#")]
@@ -173,11 +187,11 @@ async def test_a_models_own_metrics_are_asked_for_by_its_name(engine: RunningEng
 
 
 async def test_a_form_reaches_the_server_and_its_own_refusal_comes_back(engine: RunningEngine) -> None:
-    async def post(url: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=MODULE_BOUND_S) as client:
+    async def post(at: At) -> httpx2.Response:
+        async with at.client() as client:
             return await client.post("/v1/audio/transcriptions", files={"file": ("a.wav", b"RIFF\0\xff")}, data={"model": "chat"})
 
-    through, direct = await post(engine.url), await post(await child_url(engine, CALLS[0]))
+    through, direct = await post(At(engine.url)), await post(await its_process(engine, CALLS[0]))
     assert (through.status_code, through.content) == (direct.status_code, direct.content)
     assert through.status_code >= 400 and through.headers["x-variet-model"] == "chat"
 
@@ -207,8 +221,8 @@ async def test_a_tool_choice_that_names_one_tool_is_that_tool_alone_and_required
     named = Call(path, {**body, "tools": tools, "tool_choice": choice})
     required = {"type": "any"} if path == "/v1/messages" else "required"
     alone = Call(path, {**body, "tools": tools[1:], "tool_choice": required})
-    url = await child_url(engine, alone)
-    await ask(url, alone)
-    through, direct = await ask(engine.url, named), await ask(url, alone)
+    itself = await its_process(engine, alone)
+    await ask(itself, alone)
+    through, direct = await ask(At(engine.url), named), await ask(itself, alone)
     assert through.status_code == 200, through.text
     assert told(through) == told(direct)

@@ -41,7 +41,7 @@ def test_a_mail_that_cannot_be_opened_is_said_and_hides_no_other(tmp_path: Path,
 
     monkeypatch.setattr(Path, "open", closed)
     assert [mail.subject for mail in store.mails()] == ["Hello"]
-    assert store.left_out == ("local: 1 mail cannot be opened and is left out.",)
+    assert store.left_out == ("local: 1 mail cannot be opened and is left out. Look who may read what lies there.",)
     shown = text_of(MailTools(store).handlers()["search_mail"], query="hello")
     assert "Hello" in shown
-    assert "local: 1 mail cannot be opened and is left out." in shown
+    assert "local: 1 mail cannot be opened and is left out. Look who may read what lies there." in shown
