@@ -17,6 +17,7 @@ from bench.agent_matrix import measure_loops, measure_recovery
 from bench.agent_prefix import measure_many_tools, measure_prefix
 from bench.agent_processes import measure_cancel, measure_servers
 from bench.agent_turns import measure_import, measure_turns, told_peers
+from bench.clients import sees_keys
 from bench.cold_file import measure_cold_file
 from bench.engine import circumstances, measure, quick
 from bench.engine_start import measure_engine_start
@@ -36,6 +37,9 @@ LENGTHS = (50, 200)
 """Steps of a turn."""
 YEARS = 5
 """Of a busy calendar."""
+
+DIRECT = frozenset({"engine", "warm"})
+"""These ask models' own processes too, which want a key that only they and the engine know."""
 
 Part = Callable[[Path], Awaitable[list[Figure]]]
 
@@ -89,7 +93,10 @@ def main() -> int:
     options = parser.parse_args()
     around = {**circumstances(), "peers": told_peers()}
     parts = _parts(is_quick=options.quick)
-    figures = anyio.run(_measured, [part for name, part in parts.items() if not options.only or name in options.only])
+    wanted = [name for name in parts if not options.only or name in options.only]
+    if unseen := [name for name in wanted if name in DIRECT and not sees_keys()]:
+        print(f"Without {' and '.join(unseen)}: the key of a model's own process can be seen on Linux alone.", file=sys.stderr)
+    figures = anyio.run(_measured, [parts[name] for name in wanted if name not in unseen])
     if options.quick:
         figures = [quick(figure) for figure in figures]
     if options.json:

@@ -102,6 +102,11 @@ def model_url(status: dict[str, Any], model: str) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def sees_keys() -> bool:
+    """Whether `model_key` can look: only where processes show their environment as Linux does."""
+    return Path("/proc/self/environ").exists()
+
+
 def model_key(status: dict[str, Any], model: str) -> str:
     """What a model's own process asks for: nobody is told, but whoever started it may look into its environment."""
     pid = next(entry["pid"] for entry in status["models"] if entry["name"] == model)

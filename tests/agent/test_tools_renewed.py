@@ -43,6 +43,13 @@ async def asked(agent: Agent, text: str) -> None:
     assert isinstance((await agent.ask(text))[-1], TurnDone)
 
 
+async def make_room(agent: Agent) -> None:
+    """Two turns, the first of which leaves."""
+    await asked(agent, LONG)
+    await asked(agent, "and I rise at six")
+    assert (await agent.runtime.compact(agent.session)).dropped == 1
+
+
 async def test_a_change_is_taken_up_once_room_was_made_and_stays_after_a_restart(home: Home):
     tools = ChangingTools()
     with anyio.fail_after(60):
@@ -66,9 +73,7 @@ async def test_a_change_is_taken_up_by_the_service_that_comes_after_the_one_in_w
     tools = ChangingTools()
     with anyio.fail_after(60):
         async with agent_of(home, SCRIPT, settings=SETTINGS, tools=tools) as agent:
-            await asked(agent, LONG)
-            await asked(agent, "and I rise at six")
-            assert (await agent.runtime.compact(agent.session)).dropped == 1
+            await make_room(agent)
         for description, seen in (("Changed", "Changed"), ("Changed again", "Changed")):
             tools.description = description
             async with agent_of(home, [Say("Five.")], settings=SETTINGS, session=agent.session, tools=tools) as later:
@@ -80,9 +85,7 @@ async def test_a_server_that_is_not_there_just_then_has_changed_nothing(home: Ho
     tools = ChangingTools()
     with anyio.fail_after(60):
         async with agent_of(home, SCRIPT, settings=SETTINGS, tools=tools) as agent:
-            await asked(agent, LONG)
-            await asked(agent, "and I rise at six")
-            assert (await agent.runtime.compact(agent.session)).dropped == 1
+            await make_room(agent)
             tools.description, tools.missing = "Changed", "it died"
             await asked(agent, "three")
             assert described(agent, 3) == "Fake strange"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import bench.__main__ as whole
 from bench.clients import gaps
 from bench.cold_file import measure_cold_file
 from bench.engine import measure
@@ -31,6 +32,17 @@ def test_a_limit_is_for_the_whole_figure_and_a_target_for_what_is_added() -> Non
     assert Figure("start", "s", engine=3.05, direct=0.1, limit=3.0).is_met is False
     assert Figure("start", "s", engine=2.9, direct=0.1, target=2.0, limit=3.0).is_met is False
     assert "whole < 3.00  MISSED" in as_table([Figure("start", "s", engine=3.05, direct=0.1, limit=3.0)])
+
+
+def test_where_no_key_of_a_models_process_can_be_seen_what_asks_them_is_left_out_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(whole, "sees_keys", lambda: False)
+    monkeypatch.setattr("sys.argv", ["bench", "--quick", "--only", "engine", "--only", "warm"])
+    assert whole.main() == 0
+    shown = capsys.readouterr()
+    assert "Without engine and warm" in shown.err
+    assert "per chunk" not in shown.out
 
 
 def test_a_figure_says_how_many_times_the_direct_one_it_is() -> None:

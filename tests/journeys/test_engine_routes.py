@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from bench.clients import model_key, model_url
+from bench.clients import model_key, model_url, sees_keys
 from config.paths import Home
 from inference.embedded.flags import BUILTIN_MODELS
 from tests.fakes.tiny_gguf import write_tiny_gguf
@@ -22,6 +22,7 @@ from tests.journeys.servers import ServerKind
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(not BUILTIN_MODELS["builtin:nano"].is_file(), reason="the model that ships has not been trained yet"),
+    pytest.mark.skipif(not sees_keys(), reason="the key of a model's own process can be seen on Linux alone"),
 ]
 
 MODULE_BOUND_S = 300
