@@ -1,6 +1,7 @@
 # Everything a person or a CI machine runs. `make` alone lists it.
 #
-# A stamp file in the environment stands for each step that is done, so a second run costs no time; delete .venv to start again.
+# A stamp file in the environment stands for each step that is done, so a second run costs no time; delete .venv to start again. One that
+# was made in a folder of another name, or for a Python that is another version by now, is made anew by itself.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +11,10 @@ UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 ARGS ?=
 CODE := agent bench bots config inference mcp_servers nano soak tests
 SHELL := /bin/bash
+
+# What the environment stands and falls with: its programs name the folder, its packages lie in a folder named after the version.
+MADE_FOR = $$(pwd -P) $$($(BIN)/python -ISc "import sys; print(*sys.version_info[:2])" 2>/dev/null)
+ignored := $(shell [ ! -s $(VENV)/.made ] || [ "$$(cat $(VENV)/.made)" = "$(MADE_FOR)" ] || rm -f $(VENV)/.made)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -84,9 +89,10 @@ $(VENV)/.made:
 	if [ -z "$$python" ]; then \
 	  echo "Python 3.11 or newer is missing. On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; fi; \
 	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "$$python is there, but its venv module is missing. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; \
+	  package=$$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	  echo "$$python is there, but its venv module is missing. On Debian or Ubuntu: apt-get install $$package" >&2; exit 1; fi; \
 	echo "Making $(VENV) with $$($$python --version)"; \
-	$$python -m venv --clear $(VENV) && touch $@
+	$$python -m venv --clear $(VENV) && echo "$(MADE_FOR)" >$@
 
 $(VENV)/.uv: $(VENV)/.made
 	@if ! command -v uv >/dev/null; then \

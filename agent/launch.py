@@ -16,14 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-VARIET: tuple[str, ...] = (sys.executable, "-m", "bots.cli")
-"""This installation's own command line as a program, whatever is on the PATH."""
+from config.long_logs import set_aside
+
+VARIET: tuple[str, ...] = (sys.executable, "-P", "-m", "bots.cli")
+"""This installation's own command line as a program, whatever is on the PATH; -P keeps the current folder from shadowing modules."""
 LAST_LINES = 12
 """Lines of a log that are shown when the process behind it died: enough for the end of a traceback."""
 _TAIL_BYTES = 8192
 PRIVATE_FILE_MODE = 0o600
-MAX_LOG_BYTES = 5 * 1024 * 1024
-"""Looked at when a process starts; one older file is kept. As much as `config.logs` lets a log of its own grow to."""
 START_MARK = "--- started ---\n"
 """A line of its own in a log, where the output of the next process begins."""
 
@@ -101,10 +101,7 @@ def kill_group(leader: int) -> bool:
 @contextmanager
 def _private_log(log: Path) -> Generator[IO[bytes]]:
     # Gone on with: why the last service ended is asked after the next one has started.
-    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-        # Windows keeps a file that somebody still writes to where it is; then the next start moves it.
-        with suppress(PermissionError):
-            log.replace(log.with_name(f"{log.name}.1"))
+    set_aside(log)
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE_MODE), "ab") as out:
         log.chmod(PRIVATE_FILE_MODE)
         out.write(START_MARK.encode())

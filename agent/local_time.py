@@ -24,7 +24,9 @@ class Zone(NamedTuple):
 
 def find_zone(setting: str | None) -> Zone:
     """The zone that the settings name, else this machine's."""
-    for name in filter(None, (setting, os.environ.get("TZ"), _linked_zone())):
+    said = os.environ.get("TZ", "").removeprefix(":")
+    # Where TZ is set the link does not count, also where TZ is a rule (`CET-1CEST,M3.5.0,M10.5.0/3`) and names no zone.
+    for name in filter(None, (setting, _name_of(said) if said else _name_of(str(ZONE_LINK)))):
         try:
             return Zone(name, ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -32,6 +34,9 @@ def find_zone(setting: str | None) -> Zone:
     return Zone("", None)
 
 
-def _linked_zone() -> str:
-    _, found, name = str(ZONE_LINK.resolve()).partition("/zoneinfo/")
+def _name_of(said: str) -> str:
+    """The name of a zone that is said by its name or as a file of the zone database; empty for another file."""
+    if not Path(said).is_absolute():
+        return said
+    _, found, name = str(Path(said).resolve()).partition("/zoneinfo/")
     return name if found else ""

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import anyio
 import click
 
 from agent.errors import AgentError, TaskUnknown
+from agent.event_parts import Attached
 from agent.events import (
     ApprovalNeeded,
     ContextTrimmed,
@@ -37,14 +38,13 @@ from agent.route_parts import RouteWish, check_task
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled, ServiceError
-from agent.whole_text import whole
 from bots.demo import choose_seed, demo_home
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, trimmed_line
 from bots.pictures import picture_of
+from bots.piped import piped_beside, question_text, tell_unread
 from bots.plain import TITLE_WIDTH, for_file, neutralise, one_line
 from bots.refusal import code_of
 from bots.route_lines import FREE
-from bots.standard_input import take_any_bytes
 from bots.tally import EXIT_CODES, Tally
 from config.load import ConfigError, load_agent
 from config.paths import Home
@@ -97,6 +97,8 @@ class Question:
     as_json: bool
     images: tuple[Path, ...] = ()
     """Pictures to be shown with it."""
+    beside: tuple[Attached, ...] = ()
+    """What is piped in beside it."""
 
 
 NOW_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
@@ -105,6 +107,7 @@ Examples:
   variet ask "what's on my calendar tomorrow?"
   variet ask --yes=write "add lunch with Bo on Friday at noon"
   echo "any mail from Anna?" | variet ask --json
+  cat error.log | variet ask "what failed here?" -
   variet ask --image receipt.jpg "what did I pay?"
 
 \b
@@ -119,7 +122,7 @@ def _free(_: click.Context, __: click.Parameter, said: str | None) -> str | None
 
 
 @click.command(epilog=EPILOG)
-@click.argument("question", required=False)
+@click.argument("question", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--yes", "grants", type=Classes(), default=frozenset[ToolClass](), help="Approve in advance: write, send, delete.")
 @click.option("--tier", callback=_free, help="Have this tier answer, such as fast or balanced; auto: the rules choose.")
@@ -131,32 +134,28 @@ def _free(_: click.Context, __: click.Parameter, said: str | None) -> str | None
 @click.option("--seed", type=click.IntRange(min=0), callback=choose_seed, help="Which invented week the demo has. Without it: any.")
 @click.option("--now", type=click.DateTime(NOW_FORMATS), hidden=True, help="Pretend that it is this time, for tests.")
 @click.option("--config", "settings_path", type=SETTINGS_FILE, help="Instead of the home's agent.toml.")
-def ask(question: str | None, **options: Any) -> None:
+def ask(question: tuple[str, ...], **options: Any) -> None:
     """Ask one thing and print the answer.
 
-    Without QUESTION, or with `-`, it is read from standard input. Reading needs no approval; what writes, sends or deletes does, and
-    waits for it unless --yes names its class. --yes never covers sending or deleting once the session has read mail, invitations or
-    the web: such text may be an instruction in disguise. What it covers goes out at once; nothing of it is held for `variet undo`.
+    Without QUESTION, or with `-`, it is read from standard input; with `-` behind QUESTION, what is piped in is put beside it. Reading
+    needs no approval; what writes, sends or deletes does, and waits for it unless --yes names its class. --yes never covers sending or
+    deleting once the session has read mail, invitations, the web or what was put beside a question: such text may be an instruction in
+    disguise. What it covers goes out at once; nothing of it is held for `variet undo`.
     """
-    asked = Question(text=_text(question), **options)
+    asked = Question(text=question_text(question), **options)
+    is_told = tell_unread(question)
     try:
+        asked = replace(asked, beside=piped_beside(question))
         code = run_until_told(partial(_ask, asked))
     except KeyboardInterrupt:
         code = INTERRUPTED
     except (AgentError, ConfigError) as error:
         code = FAILED
         _report_error(asked, code_of(error), str(error))
+    if not is_told:
+        # A slow program has written by now.
+        tell_unread(question)
     sys.exit(code)
-
-
-def _text(question: str | None) -> str:
-    if question is None and sys.stdin.isatty():
-        raise click.UsageError('Give a question, or pipe one in: variet ask "…"')
-    take_any_bytes()
-    text = whole((sys.stdin.read() if question in (None, "-") else question or "").strip())
-    if not text:
-        raise click.UsageError("The question is empty.")
-    return text
 
 
 async def _ask(asked: Question) -> int:
@@ -188,11 +187,11 @@ def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncCo
 
 
 async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:
-    pictures = [picture_of(file, file.name) for file in asked.images]
+    beside = [*asked.beside, *(picture_of(file, file.name) for file in asked.images)]
     session = await service.open_session(resume=asked.session, title="" if asked.session else one_line(asked.text, TITLE_WIDTH))
     try:
         turn = await service.send(
-            session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False, attached=pictures,
+            session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False, attached=beside,
             wish=RouteWish(task=asked.task, latency=asked.latency),
         )  # fmt: skip
         tally = Tally(session, turn)

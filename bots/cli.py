@@ -132,6 +132,7 @@ def _lasting() -> Generator[None]:
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="variet", message="variet %(version)s", help="Show the version, as the command does.")
 def variet() -> None:
     """Variet: a private assistant with your calendar, mail and search, on your own machines."""
 

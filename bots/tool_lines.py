@@ -19,6 +19,9 @@ ASKED = {
     "forbidden": "never done",
 }
 
+OUTWARD = {"destructive", "egress"}
+"""Kinds that are asked about once a conversation has read outside text, whatever was allowed."""
+
 SHOWN = {
     "core": "the few tools that every model can hold",
     "recall": "those few, and two that look up what it no longer has before it",
@@ -34,18 +37,32 @@ def shown_lines(events: Iterable[Event]) -> list[str]:
 
 
 def tool_lines(report: ToolsReport) -> list[str]:
-    """Every tool below its server."""
+    """Every tool below its server, then what of the settings names none."""
     lines: list[str] = []
     for server, tools in _by_server(report):
         lines.append(f"{one_line(server)}:")
-        lines += [f"  {one_line(tool.name)} ({ASKED.get(tool.kind, tool.kind)}): {_first_sentence(tool.description)}" for tool in tools]
-    return lines
+        lines += [f"  {one_line(tool.name)} ({_what(tool)}): {_first_sentence(tool.description)}" for tool in tools]
+    return [*lines, *map(one_line, report.doubts)]
 
 
 def server_lines(report: ToolsReport) -> list[str]:
     """Every server, how many tools it has, and why it is not there."""
     lines = [f"{one_line(server)}: {len(tools)} tool{'' if len(tools) == 1 else 's'}" for server, tools in _by_server(report)]
     return [*lines, *(f"{one_line(server)}: not there: {one_line(why)}" for server, why in sorted(report.problems.items()))]
+
+
+def _what(tool: ToolRow) -> str:
+    asked = ASKED.get(tool.kind, tool.kind)
+    does = asked.partition(",")[0]
+    match tool.verdict:
+        case "deny":
+            return f"{does}, denied by your settings"
+        case "ask":
+            return f"{does}, asked about as your settings say"
+        case "allow":
+            return f"{does}, allowed by your settings{' until outside text was read' if tool.kind in OUTWARD else ''}"
+        case None:
+            return asked
 
 
 def _by_server(report: ToolsReport) -> list[tuple[str, list[ToolRow]]]:

@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 from config.calendar_settings import CalendarSection
 from config.google_settings import GoogleSection
 from config.mail_settings import MailSection
-from config.routing_settings import NodeEntry, RoutingSection, raise_problems, routing_problems
+from config.routing_settings import EngineUrl, NodeEntry, RoutingSection, raise_problems, routing_problems
 from config.server_settings import ServerEntry
 from config.vocabulary import BUILTINS, File, Listed, Name, Section, Url, Verdict, is_table
 from config.workspace_settings import WorkspaceSection
 
 
 class EngineLink(Section):
-    url: Url | None = None
+    url: EngineUrl | None = None
     """Where Machine A answers, such as `http://192.168.1.10:8000`. Absent: an embedded engine is started on this machine."""
     ca: File | None = None
     """The certificate, in PEM, that vouches for an `https` address: an authority's or the engine's own; no other is trusted then. Absent:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from config.model_settings import ModelSettings, VirtualSettings, nano
 from config.references import Reference, reference_problems
-from config.vocabulary import PROBLEMS, File, Name, Problem, QueuePolicy, Section, is_table
+from config.vocabulary import PROBLEMS, File, HostName, Listed, Name, Problem, QueuePolicy, Section, is_table
 
 
 class ServerSection(Section):
@@ -30,6 +30,8 @@ class ServerSection(Section):
     """Whether an address off loopback may be served without TLS: keys and texts then cross the network readable."""
     container: bool = False
     """Whether this runs in a container of its own, where listening on every address (`0.0.0.0`) is permitted."""
+    names: Listed[HostName] = ()
+    """What else clients may call this machine: whole names such as `bigbox.fritz.box`. Its own name and private addresses always count."""
 
 
 class QueueSection(Section):

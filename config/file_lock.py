@@ -75,6 +75,27 @@ def try_lock(path: Path, *, timeout_s: float = 0.0) -> Generator[bool]:
         os.close(descriptor)  # which also unlocks
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock now; on Windows also somebody who only looks at this very moment.
+
+    Raises:
+        OSError: the file cannot be opened or locked at all.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        _look(descriptor)
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
+        return True
+    finally:
+        os.close(descriptor)  # which also unlocks: who wants it meanwhile finds it held, as by any other holder
+    return False
+
+
 def lock_on_windows(descriptor: int, library: Msvcrt) -> None:
     """As Windows does it; here by name, so that other systems can try it with a library of their own."""
     os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
@@ -89,8 +110,14 @@ if sys.platform == "win32":
 
     def _lock(descriptor: int) -> None:
         lock_on_windows(descriptor, msvcrt)
+
+    _look = _lock
 else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _look(descriptor: int) -> None:
+        # Shared: of two who look at the same time neither takes the other for a holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +17,8 @@ import platformdirs
 PRIVATE_DIR_MODE = 0o700
 """Settings, sessions, mail and tokens are nobody else's business."""
 HOME_VARIABLE = "VARIET_HOME"
+PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")
+"""By what a person moves the platform's folders elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Home:
     """The local calendar and mail."""
     root: Path | None = None
     """The one folder around them, where there is one."""
+    moved: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """The variables that moved the platform's folders, where there is none: who starts with few variables would look elsewhere."""
 
     @classmethod
     def at(cls, root: Path) -> Self:
@@ -56,7 +60,8 @@ class Home:
             return cls.at(Path(root))
         dirs = platformdirs.PlatformDirs("variet", appauthor=False)
         # The platform's own run folder may be missing or vanish at log-out while the service goes on.
-        return cls(dirs.user_config_path, dirs.user_state_path, dirs.user_state_path / "run", dirs.user_log_path, dirs.user_data_path)
+        folders = (dirs.user_config_path, dirs.user_state_path, dirs.user_state_path / "run", dirs.user_log_path, dirs.user_data_path)
+        return cls(*folders, moved={name: environ[name] for name in PLACES if environ.get(name)})
 
     def prepare(self) -> Self:
         """Make the folders, readable by their owner only."""
@@ -66,7 +71,7 @@ class Home:
 
     def environment(self) -> dict[str, str]:
         """What a child process needs in its environment to find this home."""
-        return {HOME_VARIABLE: str(self.root)} if self.root else {}
+        return {HOME_VARIABLE: str(self.root)} if self.root else dict(self.moved)
 
     @property
     def engine_toml(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.vocabulary import PROBLEMS, File, Listed, Name, Problem, Section, Tag, Url
@@ -22,11 +22,30 @@ DEFAULT_NODE = "engine"
 _PRIVATE_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
 
 
+def _bare(url: str) -> str:
+    """An engine's address as it is kept, which is without the `/v1` that people copy from other clients."""
+    allowed = "the engine's address without a path, such as http://192.168.1.10:8000"
+    refusal = PydanticCustomError("no_engine", "more than an address", {"allowed": allowed})
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        raise refusal from None
+    if not is_address or parts.path.rstrip("/") not in ("", "/v1") or parts.query or parts.fragment:
+        raise refusal
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+EngineUrl = Annotated[Url, AfterValidator(_bare)]
+"""Where an engine answers; what belongs behind it is put there by its client."""
+
+
 class NodeEntry(Section):
-    url: Url
-    """Where it answers; for an OpenAI-compatible server with its `/v1`."""
+    # First, because the address is looked at with it.
     kind: Literal["engine", "openai"] = "engine"
     """`engine`: another machine with Variet's engine. `openai`: any OpenAI-compatible server. Its key is the secret `node_NAME_key`."""
+    url: Url
+    """Where it answers; for an OpenAI-compatible server with its `/v1`."""
     ca: File | None = None
     """The certificate, in PEM, that vouches for an `https` address: an authority's or the machine's own; no other is trusted then. Absent:
     those of this system."""
@@ -56,6 +75,11 @@ class NodeEntry(Section):
     def is_external(self) -> bool:
         """Whether texts that it gets leave this house."""
         return self.external if self.external is not None else _is_outside(urlsplit(self.url).hostname or "")
+
+    @field_validator("url")
+    @classmethod
+    def _an_engines_is_bare(cls, url: str, so_far: ValidationInfo) -> str:
+        return _bare(url) if so_far.data.get("kind") == "engine" else url
 
     @model_validator(mode="after")
     def _money_needs_prices(self) -> Self:

@@ -21,6 +21,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 Tag = Annotated[str, StringConstraints(pattern=r"^#[A-Za-z0-9_-]+$")]
 """A word such as `#deep` that a person types in a message."""
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=253)]
+"""A machine's name as clients write it into an address: no port, and no pattern that others' names could fit."""
 Index = Annotated[int, Field(ge=0)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 RuntimeName = Literal["llama-server", "vllm", "transformers", "ollama", "whisper", "chatterbox"]

@@ -36,6 +36,7 @@ class Gate:
         host: the address that it listens on.
         keys: who may speak; without any, everybody, but only where nobody else can reach `host`.
         names: of this machine, which a client may call it by.
+        more_names: that the settings add, each as it stands.
         max_header_bytes: of all headers of a request together.
         needs_no_key: method and path of what is for everybody.
     """
@@ -46,11 +47,14 @@ class Gate:
         keys: Keys,
         *,
         names: Collection[str] = (),
+        more_names: Collection[str] = (),
         max_header_bytes: int = HEADER_BOUND,
         needs_no_key: Collection[tuple[str, str]] = ENGINE_OPEN,
     ) -> None:
         own = {name.lower() for name in names}
-        self._names = {"localhost", *own, *(f"{name}.local" for name in own)}
+        # A name that the network's router or a domain completes is the first part of itself, too: nobody can register one without a dot.
+        short = {name.partition(".")[0] for name in own}
+        self._names = {"localhost", *own, *short, *(f"{name}.local" for name in short), *(name.lower() for name in more_names)}
         self._is_in_container = is_wildcard(host)
         self._is_private = is_loopback(host)
         self._keys = keys
@@ -103,7 +107,8 @@ class Gate:
         # 2.
         host = header(headers, b"host") or ""
         if not self._is_ours(_name_of(host)):
-            raise OriginRefused(f"The host name {host!r} is not this engine's.", is_permanent=True)
+            hint = "If its machine is called that, add the name to server.names in its engine.toml, and start it again."
+            raise OriginRefused(f"The host name {host!r} is not this engine's. {hint}", is_permanent=True)
         # 3.
         origin = header(headers, b"origin")
         if origin is not None and _place_of(origin) != host.lower():

@@ -20,6 +20,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from config.far_end import ask_for
 from inference.errors import HeadersTooLarge
 from inference.incoming import STRAIGHT, Receive, Scope, Send
 
@@ -51,6 +52,8 @@ class HeadProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         super().connection_made(transport)
+        # A client that is gone is to leave the queue.
+        ask_for(transport.get_extra_info("socket"))
         self.transport = cast(asyncio.Transport, _HeadsWithBodies(transport))
 
     def send_400_response(self, msg: str) -> None:

@@ -60,7 +60,14 @@ class Server(uvicorn.Server):
 
 def gate_of(server: ServerSection, keys: Keys, needs_no_key: frozenset[tuple[str, str]] = ENGINE_OPEN) -> Gate:
     """The gate in front of what listens where the settings say."""
-    return Gate(server.host, keys, names=(socket.gethostname(),), max_header_bytes=server.max_header_kib * 1024, needs_no_key=needs_no_key)
+    return Gate(
+        server.host,
+        keys,
+        names=(socket.gethostname(),),
+        more_names=server.names,
+        max_header_bytes=server.max_header_kib * 1024,
+        needs_no_key=needs_no_key,
+    )
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 PURE = (
     *("agent/audit/chain", "agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/event_parts", "agent/events"),
     *("agent/changing", "agent/engine/overflow", "agent/held_events", "agent/route_parts", "agent/whole_text"),
-    *(f"agent/tools/{name}" for name in ("forms", "pins", "plain_schema", "questions", "report", "served")),
+    *(f"agent/tools/{name}" for name in ("forms", "pins", "plain_schema", "questions", "report", "served", "verdicts")),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory", "meter")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "seeing", "showing", "signals")),
     *("agent/service/wire", "agent/sessions/compacting", "agent/sessions/exporting", "agent/sessions/rows"),
@@ -48,7 +48,7 @@ PURE = (
     *(f"mcp_servers/mailbox/{name}" for name in ("body", "encoded_words", "gmail_words", "places", "thread_mark")),
     *("config/agent_settings", "config/diff", "config/editing", "config/engine_settings", "config/faults", "config/model_settings"),
     *("config/mail_settings", "config/references", "config/routing_settings", "config/schema", "config/vocabulary"),
-    *("config/server_settings", "config/workspace_settings", "mcp_servers/calendars/ranking"),
+    *("config/plain", "config/server_settings", "config/workspace_settings", "mcp_servers/calendars/ranking"),
     *("inference/access", "inference/activity/finished", "inference/bind", "inference/capabilities", "inference/cards/card"),
     *("inference/contract/*", "inference/draft", "inference/errors", "inference/estimate", "inference/exposition", "inference/foresight"),
     *("inference/granting", "inference/news", "inference/ranking", "inference/residency", "inference/response", "inference/restart"),
@@ -61,6 +61,7 @@ PURE = (
         f"mcp_servers/calendars/{name}"
         for name in ("details", "drafting", "notices", "paging", "quick", "repeats", "rules", "structured", "timing")
     ),
+    *(f"mcp_servers/calendars/{name}" for name in ("leftover", "spoken", "weekdays")),
     *(f"mcp_servers/calendars/backends/{name}" for name in ("apart", "fields", "multistatus", "naming", "revisions", "starts")),
     *(f"mcp_servers/mailbox/{name}" for name in ("blind_copies", "file_names", "links", "opening", "passing_on", "people", "writing")),
     *("mcp_servers/mailbox/attachments", "mcp_servers/mailbox/imapwire", "mcp_servers/mail/threads", "mcp_servers/outside/quotes"),

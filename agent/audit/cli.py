@@ -13,6 +13,7 @@ from agent.audit.chain import COPIED, Entry, Fault, missing_from, session_mark
 from agent.audit.stored import stored_events
 from agent.errors import AgentError
 from config.paths import Home
+from config.plain import neutralise, one_line
 
 FAILED = 1
 LOG_FILE = "sessions.sqlite3"
@@ -65,7 +66,7 @@ def verify(head: str | None, *, as_json: bool) -> None:
 
 def _tell(entries: int, head: str, faults: list[Fault], *, is_torn: bool) -> None:
     for fault in faults:
-        click.echo(fault.text)
+        click.echo(neutralise(fault.text))
     if is_torn:
         click.echo("The last line is not whole: the service stopped while it wrote it, before it did anything.")
     if faults:
@@ -103,4 +104,6 @@ def list_entries(last: int | None, session: str | None, tool: str | None, *, wit
 
 def _line(entry: Entry) -> str:
     about = f"{entry.tool} ({entry.tool_class})" if entry.tool_class else entry.tool
-    return f"{entry.n:>6}  {entry.at[:19]}  {entry.session[:8]}  {' '.join(part for part in (entry.what, about, entry.word) if part)}"
+    said = " ".join(part for part in (entry.what, about, entry.word) if part)
+    # A model, or a tool's server, may have written the name, and a line must not repaint those before it.
+    return "  ".join([f"{entry.n:>6}", *(one_line(part) for part in (entry.at[:19], entry.session[:8], said))])

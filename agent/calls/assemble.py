@@ -82,7 +82,8 @@ class Assembly:
     _held: str = ""
     _is_shown: bool = False
     _reasoning: list[str] = field(default_factory=list[str])
-    _calls: dict[int, _CallPieces] = field(default_factory=dict[int, _CallPieces])
+    _calls: dict[tuple[int, int], _CallPieces] = field(default_factory=dict[tuple[int, int], _CallPieces])
+    """By the server's index, and which of those that share one."""
     _half: str = ""
     """The first half of a character that came in two pieces."""
     _is_cut: bool = False
@@ -129,17 +130,32 @@ class Assembly:
         return said if self._is_shown else ""
 
     def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
-        # Some servers leave the index out when they send whole calls: then each piece with an id is a call of its own.
-        index = piece.get("index")
-        if not isinstance(index, int):
-            index = len(self._calls) if piece.get("id") or not self._calls else max(self._calls)
-        call = self._calls.setdefault(index, _CallPieces())
         function: Mapping[str, Any] = piece.get("function") or {}
-        call.id = call.id or piece.get("id") or ""
-        call.name += function.get("name") or ""
+        id_: str = piece.get("id") or ""
+        name: str = function.get("name") or ""
+        call = self._calls.setdefault(self._place_of(piece.get("index"), id_, name), _CallPieces())
+        call.id = call.id or id_
+        # Some servers say it with every piece.
+        call.name += name if name != call.name else ""
         arguments: Any = function.get("arguments") or ""
         # Some servers send them as the object that they are.
         call.arguments.append(arguments if isinstance(arguments, str) else canonical_json(arguments))
+
+    def _place_of(self, index: object, id_: str, name: str) -> tuple[int, int]:
+        """Which call a piece belongs to.
+
+        1. Some servers leave the index out when they send whole calls: then each piece with an id is a call of its own.
+        2. Others give each of them the first index: there one with another id and a name begins the next. An id alone does not, since
+           some make a new one for every piece.
+        3. Else the newest of its index.
+        """
+        if not isinstance(index, int):  # 1
+            last = max((each for each, _ in self._calls), default=-1)
+            index = last + 1 if id_ or last < 0 else last
+        newest = max((place for place in self._calls if place[0] == index), default=(index, 0))
+        known = self._calls.get(newest)
+        begins = known is not None and bool(name and id_ and known.id) and id_ != known.id
+        return (index, newest[1] + 1) if begins else newest  # 2, 3
 
     def reply(self, *, model: str = "") -> Reply:
         """What came in so far.

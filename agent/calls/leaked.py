@@ -30,6 +30,8 @@ _MISTRAL_MARK = "[TOOL_CALLS]"
 _BETWEEN_MISTRAL = re.compile(r"(?<=\})\s*\[TOOL_CALLS\]")
 # Here and below no two parts that stand side by side can take the same characters: a model that writes blanks without end holds nobody up.
 _MISTRAL = re.compile(r"\s*([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+\s*+)?(?:\[ARGS\]\s*+)?(\{.*\})", re.DOTALL)
+_BETWEEN_OBJECTS = re.compile(r"[\s;,]*+")
+_DECODER = json.JSONDecoder()
 _FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```tool_code[^\S\n]*\n(.*)```", re.DOTALL)
 
@@ -67,7 +69,7 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     4. Gemma's and GLM's tags, and Python in a fence of its own (`agent.calls.dialects`); the marks of other families, and those that only
        stand around one of these forms (`agent.calls.marked`).
     5. A fenced block, or the bare JSON: an object or a list of them with a name and arguments; a bare list of Python, ReAct's lines,
-       Functionary's recipients (`agent.calls.unmarked`).
+       Functionary's recipients (`agent.calls.unmarked`). Several objects may stand in a row, as Llama writes them.
     6. The beginning of one, of which the rest cannot be read (`agent.calls.halves`): a call with the text as its arguments, which nobody
        can read. It is refused, so that the model can write it again; as an answer it would be no use to anybody.
     A tool's name counts; in tags, which no answer has, also one that is spelt otherwise and can only be that tool's.
@@ -88,7 +90,7 @@ def calls_in(text: str, names: Collection[str]) -> tuple[CallValue, ...]:
     if calls:
         return calls if all(call.name in names for call in calls) else ()
     # Marks around one may be what tells that it is one, and may stand around tags that tell it too.
-    begun = name_of_half(said, names) or name_of_half(original, names)
+    begun = name_of_half(said, names) or name_of_half(original, names) or name_of_half(_in_a_row(said)[1], names)
     return (_call(begun, original),) if begun else ()
 
 
@@ -137,11 +139,18 @@ def _json(said: str) -> tuple[CallValue, ...]:
 
 
 def _all(texts: list[str]) -> tuple[CallValue, ...]:
-    """Every text is a call, or a list of calls; else none is."""
+    """Every text is a call, a list of calls or several in a row; else none is."""
     out: list[CallValue] = []
     for text in texts:
         read = mend(text.strip())
-        if read is None or read.is_open:
+        if read is None:
+            row, rest = _in_a_row(text)
+            inner = () if rest or len(row) < 2 else _all(row)
+            if not inner:
+                return ()
+            out += inner
+            continue
+        if read.is_open:
             return ()
         value: Any = read.value.get("tool_calls", read.value) if is_table(read.value) and len(read.value) == 1 else read.value
         items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
@@ -151,6 +160,19 @@ def _all(texts: list[str]) -> tuple[CallValue, ...]:
                 return ()
             out.append(call)
     return tuple(out)
+
+
+def _in_a_row(text: str) -> tuple[list[str], str]:
+    """The whole objects at the beginning of a text, as Llama writes several calls, and what follows them."""
+    out, at = list[str](), 0
+    while (begun := _BETWEEN_OBJECTS.match(text, at)) is not None and text.startswith("{", begun.end()):
+        try:
+            _, end = _DECODER.raw_decode(text, begun.end())
+        except (ValueError, RecursionError):
+            break
+        out.append(text[begun.end() : end])
+        at = end
+    return out, text[begun.end() if begun is not None else at :]
 
 
 def _from_object(item: Any, slips: tuple[str, ...]) -> CallValue | None:

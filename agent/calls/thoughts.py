@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+_ANALYSIS = "<|channel|>analysis<|message|>"
+"""Before gpt-oss's thoughts. A call may follow them as well as an answer, and before either there may be more of them."""
 _TAGS = {
     "<think>": "</think>",
     "<thinking>": "</thinking>",
@@ -18,7 +20,7 @@ _TAGS = {
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
     "<|channel>thought": "<channel|>",
-    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+    _ANALYSIS: "<|channel|>final<|message|>",
     "◁think▷": "◁/think▷",
     "<|inner_prefix|>": "<|inner_suffix|>",
     "<|START_THINKING|>": "<|END_THINKING|>",
@@ -27,6 +29,25 @@ _BOUNDS = (*_TAGS, *_TAGS.values())
 _ENDS = re.compile("|".join(re.escape(end) for end in _TAGS.values()))
 _LONGEST = max(len(end) for end in _TAGS.values())
 """Only the end of what was thought may be the beginning of a tag: to look through all of it at each piece would take longer and longer."""
+
+_MORE = re.compile(rf"<\|end\|>\s*+(?:<\|start\|>assistant)?+{re.escape(_ANALYSIS)}")
+_END_OF_ANALYSIS = re.compile(
+    r"(?:<\|end\|>\s*+(?:<\|start\|>assistant)?+)?+<\|channel\|>final<\|message\|>"
+    rf"|<\|end\|>(?!\s*+(?:<\|start\|>assistant)?+{re.escape(_ANALYSIS)})"
+)
+_BEHIND_ANALYSIS = tuple(start + head for start in ("", "<|start|>assistant") for head in (_ANALYSIS, _TAGS[_ANALYSIS]))
+"""What is waited for behind the end of one message: it decides whether that ends the thoughts, and where."""
+
+
+def _end_in(text: str, closer: str) -> re.Match[str] | None:
+    """Where thoughts end that are closed so; None where they do not."""
+    return (_END_OF_ANALYSIS if closer == _TAGS[_ANALYSIS] else re.compile(re.escape(closer))).search(text)
+
+
+def _is_undecided(end: re.Match[str]) -> bool:
+    """Whether what follows may yet turn out to be more thoughts, or to belong to their end."""
+    rest = end.string[end.end() :].lstrip()
+    return end.group() == "<|end|>" and any(head.startswith(rest) for head in _BEHIND_ANALYSIS)
 
 
 @dataclass
@@ -56,11 +77,11 @@ class Thoughts:
                 is_open = any(tag.startswith(begun) for tag in _BOUNDS)
                 return "" if is_open else self._speak(begun if self._closer else self._held)
             self.is_thinking, self._closer = True, _TAGS.get(opener, opener)
-        _, end, rest = self._held.partition(self._closer)
-        if not end:
-            self._held = self._held[-_LONGEST:]
+        end = _end_in(self._held, self._closer)
+        if end is None or _is_undecided(end):
+            self._held = self._held[-_LONGEST:] if end is None else self._held[end.start() :]
             return ""
-        self.is_thinking = False
+        self.is_thinking, rest = False, self._held[end.end() :]
         return self._speak(rest.lstrip()) if rest.strip() else self._wait()
 
     def _speak(self, text: str) -> str:
@@ -78,8 +99,10 @@ class Thoughts:
         begun = raw.lstrip()
         for opener, closer in _TAGS.items():
             if begun.startswith(opener):
-                thought, end, said = begun.removeprefix(opener).partition(closer)
-                return thought.strip(), said.lstrip() if end else ""
+                inner = begun.removeprefix(opener)
+                end = _end_in(inner, closer)
+                thought, said = (inner, "") if end is None else (inner[: end.start()], inner[end.end() :])
+                return (_MORE.sub("\n", thought) if opener == _ANALYSIS else thought).strip(), said.lstrip()
         end = _ENDS.match(begun)
         return ("", begun[end.end() :].lstrip()) if end else ("", raw)
 

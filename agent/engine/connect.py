@@ -21,6 +21,7 @@ from config.credentials import CredentialError, forget_secret, read_secret, writ
 from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.plain import neutralise, one_line
 from config.trust import CertificatesRefused, trust_of
 from config.whole_file import PRIVATE_FILE_MODE, write_whole
 from inference.contract.status import ServedModel
@@ -69,7 +70,7 @@ def connect(url: str, ca: Path | None, *, key_stdin: bool, as_json: bool) -> Non
                 paired = get_to_know(place, key, http)
         _keep(home, place, key, ca)
     except (AgentError, CertificatesRefused, ConfigError, CredentialError, EditRefused) as error:
-        click.echo(f"variet connect: {error}", err=True)
+        click.echo(f"variet connect: {neutralise(str(error))}", err=True)
         sys.exit(_exit_code(error))
     click.echo(json.dumps(_facts(paired)) if as_json else _text(paired))
     _warn(home, place, key)
@@ -169,7 +170,7 @@ def _facts(paired: Paired) -> dict[str, object]:
 
 def _text(paired: Paired) -> str:
     tiers = [each for each in paired.served.data if each.meta.kind == "tier"]
-    lines = [f"Connected to {paired.url} (engine {paired.version}, contract {paired.contract})."]
+    lines = [f"Connected to {paired.url} (engine {one_line(paired.version)}, contract {paired.contract})."]
     lines += [f"  {_tier(each)}" for each in tiers]
     others = len(paired.served.data) - len(tiers)
     return "\n".join([*lines, *([f"  and {others} more names"] if others else [])])
@@ -177,11 +178,11 @@ def _text(paired: Paired) -> str:
 
 def _tier(served: ServedModel) -> str:
     meta = served.meta
-    parts = [f"{served.id:<12} {meta.model}", f"{meta.n_ctx} tokens of context"]
+    parts = [f"{one_line(served.id):<12} {one_line(meta.model)}", f"{meta.n_ctx} tokens of context"]
     parts += [", ".join(meta.capabilities)] if meta.capabilities else []
     if meta.rates is not None and meta.rates.decode_tps is not None:
         parts.append(f"{meta.rates.decode_tps:.0f} tokens/s")
-    parts.append(meta.state if meta.available else f"not available: {meta.reason}")
+    parts.append(meta.state if meta.available else f"not available: {one_line(meta.reason or '')}")
     return "; ".join(parts)
 
 
@@ -193,5 +194,5 @@ def _warn(home: Home, place: str, key: SecretStr | None) -> None:
         click.echo("VARIET_ENGINE_KEY holds another key and goes before the one that was just kept.", err=True)
     if load_agent(home=home).engine.url != place:
         click.echo("VARIET_AGENT__ENGINE__URL names another engine and goes before agent.toml.", err=True)
-    if Address.read(home) is not None:
+    if Address.of_running(home) is not None:
         click.echo("The agent service that runs uses this engine from its next start on.", err=True)

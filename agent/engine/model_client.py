@@ -7,9 +7,10 @@ connection, and the engine frees the slot.
 from __future__ import annotations
 
 import json
+import ssl
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import httpx2
 
@@ -20,6 +21,7 @@ from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
+from config.far_end import OPTIONS
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
@@ -44,6 +46,22 @@ class Frame(NamedTuple):
 def timeouts() -> httpx2.Timeout:
     """For a client whose streams may be silent for a while."""
     return httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
+
+
+def http_client(
+    trusted: ssl.SSLContext | Literal[True], *, most: int | None = 100, kept: int = 20, keep_s: float = 5.0
+) -> httpx2.AsyncClient:
+    """A client for streams that may be silent for a while, from a machine that may vanish meanwhile.
+
+    Args:
+        trusted: what `config.trust.trust_of` said.
+        most: connections at a time.
+        kept: connections that are kept for the next request.
+        keep_s: how long.
+    """
+    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=keep_s)
+    transport = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False, limits=limits, socket_options=OPTIONS)
+    return httpx2.AsyncClient(timeout=timeouts(), trust_env=False, transport=transport)
 
 
 class Frames:

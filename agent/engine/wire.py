@@ -19,6 +19,7 @@ import h11
 import httpx2
 
 from agent.engine.line import Broken, Line, Silent
+from config.far_end import ask_for
 
 CONNECT_TIMEOUT_S = 5.0
 """An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
@@ -149,7 +150,7 @@ class Wire:
         loop, trusted = asyncio.get_running_loop(), self._context() if place.is_tls else None
         try:
             with anyio.fail_after(CONNECT_TIMEOUT_S):
-                _, line = await loop.create_connection(
+                transport, line = await loop.create_connection(
                     lambda: Line(keep, forget), place.host, place.port, ssl=trusted, happy_eyeballs_delay=SECOND_ADDRESS_S
                 )
         except OSError as error:
@@ -157,6 +158,8 @@ class Wire:
         except UnicodeError as error:
             # The name does not pass as one of a host.
             raise CannotBeAsked(_NO_ADDRESS) from error
+        # Else a machine that goes away in the middle of an answer is waited for until the turn's time is up.
+        ask_for(transport.get_extra_info("socket"))
         return line
 
     def _context(self) -> ssl.SSLContext:

@@ -19,11 +19,22 @@ from pydantic import BaseModel, ValidationError
 
 from agent.background import background_tasks
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded, EngineLoading, Event, RouteChosen, ToolFinished, ToolProgress, ToolStarted
+from agent.events import (
+    ApprovalNeeded,
+    EngineLoading,
+    Event,
+    PromptReading,
+    RouteChosen,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
 from agent.faces.approval_form import form_of
 from agent.faces.given_pictures import picture_given
 from agent.faces.link import Link
 from agent.faces.mcp_asking import WHO, Context, Forms, approve, is_open, message
+from agent.faces.mcp_steps import Steps
 from agent.faces.mcp_tools import TOOLS, ContinueTask, ListSessions, Routes, RunTask
 from agent.faces.notes import notes
 from agent.faces.outcome import Outcome
@@ -108,21 +119,20 @@ class AgentServer:
         self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]
     ) -> types.CallToolResult | types.InputRequiredResult:
         """A turn to its end, or to a question that the client must bring back."""
-        progress, forms = 0, Forms(context, service)
+        steps, forms = Steps(context), Forms(context, service)
         try:
-            async with background_tasks() as asking:
+            async with background_tasks() as beside:
+                beside.start_soon(steps.beat)
                 async for event in events:
                     if event.turn != outcome.turn:
                         continue
                     outcome.take(event)
                     forms.take(event)
-                    if (step := _step(event)) is not None:
-                        progress += 1
-                        await context.session.report_progress(progress, None, step)
+                    await steps.take(_step(event), _piece(event))
                     if isinstance(event, ApprovalNeeded) and _shows_questions(context):
                         if context.session.can_send_request:
                             # Beside the events: the person may answer elsewhere while the form is open.
-                            asking.start_soon(forms.ask, event)
+                            beside.start_soon(forms.ask, event)
                         elif await is_open(service, event):
                             return self._ask_back(outcome, event)
                     if outcome.has_ended:
@@ -191,6 +201,17 @@ def _step(event: Event) -> str | None:
             return f"goes out at {event.until[11:19]} unless the person takes it back (variet undo): {event.summary}"
         case _:
             return "; ".join(notes(event)) or None
+
+
+def _piece(event: Event) -> str | None:
+    """What is going on, where many events say so."""
+    match event:
+        case PromptReading():
+            return f"reads {event.read:,} of {event.total:,} tokens"
+        case TextDelta():
+            return "writes"
+        case _:
+            return None
 
 
 async def _sessions(service: ServiceClient, asked: ListSessions) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from starlette.routing import Route
 
 from agent.engine.child import EngineLink
 from agent.engine.key import EngineKey, KeySource
-from agent.engine.model_client import timeouts
+from agent.engine.model_client import http_client
 from agent.errors import AgentError
 from agent.facade import Facade
 from agent.gateway.answers import AGENT, Failure, own_models
@@ -78,12 +77,15 @@ class Gateway:
         return TurnAnswer(self._facade, asked, session=session, wish=wish, ensure_engine=self._engine.ensure)
 
     async def pass_on(self, request: Request) -> Response:
-        """Any other route. What is no JSON, such as a form with a sound, is passed as it is."""
+        """Any other route, of the models alone. What is no JSON, such as a form with a sound, is passed as it is."""
         if not _PLAIN_PATH.fullmatch(request.url.path):
             return _no_route(request)
         body = await request.body()
         if body and request.headers.get("content-type", JSON).startswith(JSON):
-            return await self._routed(request, read(body))
+            asked = read(body)
+            if asked.model == AGENT:
+                raise NotUnderstood(f'The model "{AGENT}" answers {CHAT_PATH} only. Ask "auto" or a tier here.')
+            return await self._routed(request, asked)
         return Relay(Straight(self._upstream, _passing(request, body), {}))
 
     async def _routed(self, request: Request, asked: Asked) -> Response:
@@ -122,8 +124,7 @@ async def open_gateway(
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
     rules = rules_of(settings.routing, is_embedded=settings.engine.url is None)
     # As many connections as clients come with: each may hold a stream open for minutes.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
-    async with httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted, limits=limits) as http:
+    async with http_client(trusted, most=None, kept=8) as http:
         shared = Dispatcher(router, Upstream(engine, EngineKey(key), http), rules)
         yield build_gateway(Gateway(shared, engine, facade, has_nodes=bool(settings.nodes)))
 

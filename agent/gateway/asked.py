@@ -17,7 +17,9 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 _TEXTS = ("text", "input_text", "output_text")
 """Types of parts with a text: of chat completions and of Anthropic's messages, of the input of a response, of an earlier one's answer."""
-_PICTURES = ("image_url", "input_image", "image")
+_SHOWN = "image_url"
+"""Type of a part with a picture, of chat completions."""
+_PICTURES = (_SHOWN, "input_image", "image")
 """Types of parts with a picture: of chat completions, of the input of a response, of Anthropic's messages."""
 _CALLS = ("function_call", "custom_tool_call", "tool_use")
 """Types of calls that stand by themselves: two of the input of a response, one of Anthropic's messages."""
@@ -66,8 +68,13 @@ class Asked:
 
     def newest_pictures(self) -> tuple[object, ...]:
         """The addresses of the pictures in the same message, as they were written."""
-        urls = (part.get("image_url") for part in _tables(self._newest_said()) if part.get("type") == "image_url")
+        urls = (part.get("image_url") for part in _tables(self._newest_said()) if part.get("type") == _SHOWN)
         return tuple(cast("dict[str, object]", url).get("url") if isinstance(url, dict) else url for url in urls)
+
+    def newest_strange(self) -> tuple[str, ...]:
+        """Types of the parts of the same message that are in neither of the two, such as files and sounds."""
+        types = (str(part.get("type", "")) for part in _tables(self._newest_said()))
+        return tuple(each for each in types if each not in (*_TEXTS, _SHOWN))
 
     def _newest_said(self) -> object:
         if items := self._items():

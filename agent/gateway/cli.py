@@ -52,7 +52,7 @@ def gateway(*, only_token: bool, as_json: bool) -> None:
         else:
             click.echo(f"variet gateway: {error}", err=True)
         sys.exit(FAILED)
-    address = Address.read(home)
+    address = Address.of_running(home)
     url = address.gateway if address is not None else None
     if only_token:
         click.echo(token)

@@ -30,7 +30,7 @@ from agent.gateway.relay import failure_of
 from agent.route_parts import RouteWish
 from agent.routes.nodes import CHAT_PATH
 from agent.service.wire import KEEP_ALIVE_S
-from inference.contract.headers import SESSION
+from inference.contract.headers import SESSION, SHOULD_RETRY
 from inference.contract.sse import error_frame
 
 WHO = "gateway"
@@ -59,9 +59,12 @@ class TurnAnswer(Response):
             ensure_engine: makes sure that an engine of our own runs.
 
         Raises:
-            NotUnderstood: there is no text, a picture that is not in the request, or tools, which the agent has of its own.
+            NotUnderstood: there is no text, something that is neither text nor picture, a picture that is not in the request, or
+                tools, which the agent has of its own.
         """
         super().__init__()
+        if strange := asked.newest_strange():
+            raise NotUnderstood(f'"variet" takes texts and pictures; a part of type "{strange[0]}" is neither.')
         self._text = asked.newest_text().strip()
         if not self._text:
             raise NotUnderstood("There is no message of the user with a text in it.")
@@ -111,7 +114,8 @@ class TurnAnswer(Response):
         failure = _failure(outcome)
         told = {SESSION: outcome.session, **_decision(outcome)}
         if failure is not None:
-            await _send_whole(send, failure.status, failure.body(), told)
+            # Stock clients ask again by themselves: in a new session, where what ran before would run a second time.
+            await _send_whole(send, failure.status, failure.body(), told | {SHOULD_RETRY: "false"})
             return
         more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()), outcome.beside())
         await _send_whole(send, 200, completion(_reply(outcome), outcome.answer, outcome.usage, more), told)

@@ -22,7 +22,9 @@ from agent.engine.model_client import FAULT, OF_NO_CONTENT
 from agent.engine.overflow import overflow_in
 from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
 from agent.routes.forwarding import Forwarded, Passing
+from agent.routes.particular import Wish, as_wished, digest_of, wish_in
 from agent.view.pictures import speaks_of_pictures
+from config.far_end import OPTIONS
 from config.trust import why_untrusted
 
 CONNECT_TIMEOUT_S = 10.0
@@ -35,6 +37,8 @@ _OURS = frozenset({"cache_prompt"})
 
 _PICTURE = b'{"image_url":{"url":"data:'
 """How one stands in a request; in a text the quotes would be escaped."""
+MOST_THOUGHTS = 1000
+"""Of which it is remembered that they came from here; more than the turns that run at a time have."""
 _TOLD = (b"content-type", b"retry-after", b"x-request-id")
 """Of its answers' headers, what another program is shown: the others are about us and that server."""
 
@@ -54,9 +58,14 @@ class OpenAIModel:
         token = key.headers.get("Authorization", "").removeprefix("Bearer ") or "none"
         timeout = openai.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         # No retries of its own: a repeated call would be paid and counted twice.
-        http = None if trusted is True else openai.DefaultAsyncHttpxClient(verify=trusted)
+        transport = httpx2.AsyncHTTPTransport(verify=trusted, limits=openai.DEFAULT_CONNECTION_LIMITS, socket_options=OPTIONS)
+        http = openai.DefaultAsyncHttpxClient(verify=trusted, transport=transport)
         self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0, http_client=http)
         self._url = url
+        self._wishes: dict[str, set[Wish]] = {}
+        """What each of its models takes otherwise than others."""
+        self._thoughts: dict[str, None] = {}
+        """The digests of what its models thought, oldest first: these alone are sent back to it."""
 
     async def close(self) -> None:
         """Let go of its connections."""
@@ -78,7 +87,7 @@ class OpenAIModel:
             ModelFailed: it refused us, or its stream broke off.
         """
         try:
-            return await self._stream(_fitting(json.loads(body)), on_text)
+            return await self._asked(_without_ours(json.loads(body)), on_text)
         except openai.APIConnectionError as error:
             raise self._unreached(error) from error
         except (openai.RateLimitError, openai.InternalServerError) as error:
@@ -145,6 +154,28 @@ class OpenAIModel:
         silent = f"The node {self._name} at {self._url} does not answer."
         return EngineUnreachable(self._url, why_untrusted(self._url, error.__cause__, f"nodes.{self._name}.ca") or silent)
 
+    async def _asked(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
+        """One answer; a request that is refused for how it is written is written once more, at most once for each of the wishes."""
+        wishes = self._wishes.setdefault(request["model"], set())
+        while True:
+            heeded = frozenset(wishes)
+            try:
+                reply = await self._stream(as_wished(request, heeded, self._thoughts), on_text)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                wish = wish_in(_sentence(error), code=error.code, param=error.param)
+                if wish is None or wish in heeded:
+                    raise
+                wishes.add(wish)
+            else:
+                self._remember(reply.reasoning)
+                return reply
+
+    def _remember(self, thoughts: str) -> None:
+        if thoughts:
+            self._thoughts[digest_of(thoughts)] = None
+        if len(self._thoughts) > MOST_THOUGHTS:
+            del self._thoughts[next(iter(self._thoughts))]
+
     async def _stream(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
         assembly = Assembly()
         # Its overloads know no request that is made of bytes.
@@ -169,13 +200,13 @@ async def _once(content: bytes) -> AsyncGenerator[bytes]:
     yield content
 
 
+def _without_ours(request: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key not in _OURS}
+
+
 def _fitting(request: dict[str, Any]) -> dict[str, Any]:
-    """A request without what only our engines take; what a model thought before stays in the house."""
-    messages = [
-        {key: value for key, value in cast("dict[str, Any]", message).items() if key != "reasoning_content"}
-        for message in request["messages"]
-    ]
-    return {key: value for key, value in request.items() if key not in _OURS} | {"messages": messages}
+    """Another program's request without what only our engines take; what a model thought before stays in the house."""
+    return as_wished(_without_ours(request), (), ())
 
 
 def _sentence(error: openai.APIStatusError) -> str:

@@ -1,6 +1,6 @@
 """Reads along what passes through: when an answer began, how long it took, how many tokens it says that it was.
 
-Pure but for the clock, which is handed in. Nothing of a text is kept beyond the end of the last piece.
+Pure but for the clock, which is handed in. Of a text nothing is kept but its beginning and its end.
 """
 
 from __future__ import annotations
@@ -8,17 +8,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 TAIL_BYTES = 16_384
 """Of the end of an answer: the counts are in its last words."""
+HEAD_BYTES = 16_384
+"""Of its beginning: a stream of Anthropic's messages counts in its first event what was read, and in its last what was generated."""
 _FRAME_END = re.compile(rb"\r?\n\r?\n")
 _COUNTS = re.compile(r'"(usage|timings)"\s*:\s*(?=\{)')
-_NAMES: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "usage": (("prompt_tokens",), "completion_tokens"),
-    "timings": (("prompt_n", "cache_n"), "predicted_n"),
+_READ = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_NAMES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "usage": ((("prompt_tokens",), "completion_tokens"), (_READ, "output_tokens")),
+    "timings": ((("prompt_n", "cache_n"), "predicted_n"),),
 }
-"""Members whose sum was read, and the one that was generated: as OpenAI says it, and as llama.cpp's server does."""
+"""Members whose sum was read, and the one that was generated: as OpenAI's completions say it, as its responses and Anthropic's
+messages do, and as llama.cpp's server does."""
 _DECODER = json.JSONDecoder()
 
 
@@ -35,6 +40,7 @@ class Meter:
         self.hides_counts = False
         """The client did not ask for the frame that counts tokens, so it is not passed on."""
         self._buffer = b""
+        self._head = b""
         self._tail = b""
         self.first_s = 0.0
         self.elapsed_s = 0.0
@@ -45,6 +51,8 @@ class Meter:
         """Note one piece of the answer; what of it is passed on now."""
         if not self.first_s and piece:
             self.first_s = self._clock() - self._began
+        if len(self._head) < HEAD_BYTES:
+            self._head += piece[: HEAD_BYTES - len(self._head)]
         self._tail = (self._tail + piece)[-TAIL_BYTES:]
         if not self.hides_counts:
             return piece
@@ -59,17 +67,33 @@ class Meter:
 
     def tokens(self) -> tuple[int, int] | None:
         """How many were read and generated, as the answer says; None where it does not."""
-        text = self._tail.decode("utf-8", "replace")
-        for found in reversed(list(_COUNTS.finditer(text))):
-            try:
-                value: Any = _DECODER.raw_decode(text, found.end())[0]
-            except (ValueError, RecursionError):
-                continue
-            read, written = _NAMES[found[1]]
-            counts = cast("dict[str, Any]", value)
-            if isinstance(counts.get(read[0]), int) and isinstance(counts.get(written), int):
-                return sum(int(counts.get(name) or 0) for name in read), int(counts[written])
+        for name, counts in reversed(_counted(self._tail)):
+            for read, written in _NAMES[name]:
+                if not isinstance(counts.get(written), int):
+                    continue
+                if isinstance(counts.get(read[0]), int):
+                    return _sum(counts, read), int(counts[written])
+                if read is _READ:
+                    return self._read_before(), int(counts[written])
         return None
+
+    def _read_before(self) -> int:
+        """What was read, as the beginning says; 0 where it does not either."""
+        said = (_sum(counts, _READ) for _, counts in _counted(self._head) if isinstance(counts.get(_READ[0]), int))
+        return next(said, 0)
+
+
+def _counted(data: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """The tables of counts in a part of an answer, with their names."""
+    text, found = data.decode("utf-8", "replace"), list[tuple[str, dict[str, Any]]]()
+    for begun in _COUNTS.finditer(text):
+        with suppress(ValueError, RecursionError):
+            found.append((begun[1], cast("dict[str, Any]", _DECODER.raw_decode(text, begun.end())[0])))
+    return found
+
+
+def _sum(counts: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    return sum(int(counts.get(name) or 0) for name in names)
 
 
 def _frames(data: bytes) -> list[bytes]:

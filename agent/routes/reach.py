@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import httpx2
 
-from agent.engine.model_client import timeouts
+from agent.engine.model_client import http_client
 from agent.engine.wire import Wire
 from agent.errors import AgentError
 from config.routing_settings import NodeEntry
@@ -53,8 +53,7 @@ class Reaches:
                 raise AgentError(f"nodes.{name}.ca in agent.toml: {error}") from error
             # As many connections as are asked for: each may hold a stream open for minutes.
             # llama-server gives an idle connection up after 5 seconds: ours goes before, so that no request is sent into a closing one.
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=3)
-            client = httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted, limits=limits)
+            client = http_client(trusted, most=None, kept=8, keep_s=3)
             http, wire = await self._held.enter_async_context(client), await self._held.enter_async_context(Wire(trusted))
             self._by_ca[entry.ca] = Reach(http, wire, trusted)
         return self._by_ca[entry.ca]

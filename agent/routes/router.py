@@ -23,6 +23,7 @@ from agent.engine.progress import OnProgress
 from agent.errors import AgentError, EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Zone
+from agent.own_databases import usable
 from agent.routes.at_work import Node, as_closed, open_node
 from agent.routes.forwarding import Forwarded, Forwards, Passing
 from agent.routes.ledger import Bounds, Ledger, Spent
@@ -246,7 +247,7 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
         zone: the person's clock, whose days the limits go by.
 
     Raises:
-        AgentError: a node's certificate cannot be used.
+        AgentError: a node's certificate, or a database of the home, cannot be used.
     """
     weighs = any(rule.within_s is not None for rule in settings.routing.rules)
     default = NodeState(tiers=None, main_tier=settings.routing.default_tier)
@@ -258,9 +259,11 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
         for name, entry in settings.nodes.items():
             node = await open_node(name, entry, home, await reaches.of(name, entry), held, weighs=weighs)
             nodes[name] = as_closed(node, name, entry) if entry.is_external and not settings.routing.network else node
-        ledger = Ledger(home.state_dir / LEDGER_FILE)
+        with usable(home.state_dir / LEDGER_FILE) as file:
+            ledger = Ledger(file)
         held.callback(ledger.close)
-        passed = PassedBook(home.state_dir / PASSED_FILE, lambda: zone.now().isoformat())
+        with usable(home.state_dir / PASSED_FILE) as file:
+            passed = PassedBook(file, lambda: zone.now().isoformat())
         held.callback(passed.close)
         sticky_s = settings.routing.sticky_s
         yield Router(nodes, ledger, passed, today=lambda: zone.now().date().isoformat(), sticky_s=sticky_s, tasks=tasks)

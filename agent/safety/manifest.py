@@ -42,6 +42,8 @@ class ToolFacts:
     """It is pinned as reading, and its server says that it does more."""
     outward: tuple[str, ...] = ()
     """Arguments that leave the house although it only reads: what is searched for, an address that is fetched."""
+    addresses: tuple[str, ...] = ()
+    """Of these, what is opened as the address of a page, whatever it looks like."""
     sends_stored: bool = False
     """It sends what was written before, maybe at an outsider's word in another conversation."""
     is_held: bool = False
@@ -86,7 +88,7 @@ _METASEARCH = replace(
         *("enabled_engines", "disabled_engines", "enabled_plugins", "disabled_plugins"),
     ),
 )
-_FETCH = ToolFacts("read", taints=True, outward=("url",))
+_FETCH = ToolFacts("read", taints=True, outward=("url",), addresses=("url",))
 _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)

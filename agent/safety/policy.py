@@ -6,7 +6,8 @@ and of what a server claims of itself it only takes what makes it stricter: no t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -15,7 +16,7 @@ from agent.events import ToolClass
 from agent.safety.asking import Answer, question_of
 from agent.safety.dictated import is_dictated
 from agent.safety.manifest import UNKNOWN, ToolFacts
-from agent.safety.provenance import cautions, leak_of, strangers, texts_of
+from agent.safety.provenance import Brought, Origins, cautions, fetch_leak_of, leak_of, strangers, texts_of
 from agent.safety.taint import DICTATED, Taint
 
 Verdict = Literal["allow", "ask", "deny"]
@@ -78,7 +79,9 @@ class Policy:
         facts = self.facts.get(tool, UNKNOWN).of(arguments)
         private = (each for each in taken if each.argument in facts.outward and each.is_outside and not self._is_public(each.tool))
         leak = next((f"it passes on what {each.tool} brought" for each in private), "")
-        leak = leak or next((leak for name in facts.outward if (leak := self._leak(str(arguments.get(name) or ""), taint))), "")
+        told = ((name, _told(arguments, name)) for name in facts.outward)
+        leaks = (self._leak(value, taint, fetch_leak_of if name in facts.addresses else leak_of) for name, value in told if value)
+        leak = leak or next(filter(None, leaks), "")
         is_spent = taint.is_tainted and taint.asked.is_spent(self.prompt_budget)
         return decide(facts, override=self.overrides.get(tool), grants=grants, taint=taint, leak=leak, is_spent=is_spent)
 
@@ -142,15 +145,24 @@ class Policy:
         is_last = taint.is_tainted and len(taint.asked.without_yes) == self.prompt_budget - 1
         return (*known, ("Careful", "without a yes to this, the conversation can only read from here on")) if is_last else known
 
-    def _leak(self, value: str, taint: Taint) -> str:
+    def _leak(self, value: str, taint: Taint, judge: Callable[[str, Origins], str]) -> str:
         origins = taint.origins(self._is_public)
-        leak = leak_of(value, origins)
+        leak = "" if any(value in self._told_by(each) for each in origins.public) else judge(value, origins)
         if not leak and origins.private and value not in origins.typed and taint.public_lookups(self._is_public) >= LOOKUPS:
             return f"the web was asked {LOOKUPS} times already"
         return leak
 
+    def _told_by(self, each: Brought) -> list[str]:
+        """What the web was told by the call that brought this: told again, it learns nothing."""
+        made: dict[str, object] = json.loads(each.asked) if each.asked else {}
+        return [_told(made, name) for name in self.facts.get(each.tool, UNKNOWN).outward]
+
     def _is_public(self, tool: str) -> bool:
         return self.facts.get(tool, UNKNOWN).kind == "public read"
+
+
+def _told(arguments: Mapping[str, object], name: str) -> str:
+    return str(arguments.get(name) or "")
 
 
 def _label(taken: Taken) -> tuple[str, str]:

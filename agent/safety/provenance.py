@@ -12,7 +12,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from agent.safety.links import LINK_CHARS, is_link, lowered, names_host, parts_of, readings_of, stands_in
+from agent.safety.signs import tells_by_signs
 
 QUERY_CHARS = 256
 """What a person would look for is shorter."""
@@ -22,14 +25,10 @@ SECRET_CHARS, CODE_CHARS, NUMBER_CHARS = 24, 16, 5
 """A word of so many characters carries data, of letters and digits mixed so many; a number of fewer digits is a year or a price."""
 LINK_DATA_CHARS = 64
 """What a page's own address needs behind its `?` or `#`."""
-HOST_CHARS = 253
-"""The longest name that a host can have."""
 
 _WORD = re.compile(r"\w+")
 _RUN = re.compile(r"[^\s<>()\[\],;:\"'|\\]+")
 """Of signs that may stand in a mail address."""
-_BLANK = re.compile(r"\s")
-_LINK = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|//)?[^\s/@]+\.[^\s/]{2,}(?:[:/?#]\S*)?$|^[a-z][a-z0-9+.-]*://\S*$", re.IGNORECASE)
 
 
 class Brought(NamedTuple):
@@ -37,6 +36,10 @@ class Brought(NamedTuple):
 
     tool: str
     text: str
+    asked: str = ""
+    """Canonical JSON of the arguments that brought it: what it says of their texts was said by the session itself."""
+    is_picture: bool = False
+    """It holds a picture, whose words cannot be compared with anything."""
 
 
 class Origins(NamedTuple):
@@ -95,11 +98,22 @@ def leak_of(value: str, origins: Origins) -> str:
 
     1. Nothing private was read, or the person typed just that: it may.
     2. An address of a page: see `_link_leak`.
-    3. Else what its words give away: see `_secret_in`.
+    3. Else what its words give away: see `_secret_in`; addresses among them are looked at as such.
     """
     if not origins.private or _is_typed(value, origins):  # 1
         return ""
-    return _link_leak(value.strip(), origins) if _is_link(value.strip()) else _secret_in(value, origins)  # 2, 3
+    if is_link(value.strip()):  # 2
+        return _link_leak(value.strip(), origins)
+    links = (_link_leak(word, origins) for word in value.split() if "://" in word)
+    return _secret_in(value, origins) or next(filter(None, links), "")  # 3
+
+
+def fetch_leak_of(address: str, origins: Origins) -> str:
+    """As `leak_of`, for what is opened as the address of a page: it is one whatever it looks like.
+
+    The words that the person typed do not make an address that they typed: "Show me" is none, and `show.me` is a host.
+    """
+    return _link_leak(address.strip(), origins) if origins.private else ""
 
 
 def strangers(values: Iterable[str], origins: Origins) -> tuple[str, ...]:
@@ -142,44 +156,57 @@ def _texts(value: Any) -> Iterable[str]:
             yield from _texts(each)
 
 
-def _is_link(value: str) -> bool:
-    # With a blank in it the expression matches nothing, and tries for a time that grows with the third power of the length.
-    return _BLANK.search(value) is None and _LINK.match(value) is not None
-
-
 def _is_typed(value: str, origins: Origins) -> bool:
     words = plain(value)
-    return any(words in plain(text) for text in origins.typed)
+    return any(words in plain(text) for text in origins.typed) and not tells_by_signs(value, origins.typed)
 
 
 def _source_of(value: str, origins: Origins) -> str:
     sought = value.casefold()
-    return next((each.tool for each in (*origins.private, *origins.public) if sought in _folded(each.text)), "")
+    return next(
+        (each.tool for each in (*origins.private, *origins.public) if sought in _folded(each.text) or sought in lowered(each.text)), ""
+    )
 
 
 def _link_leak(link: str, origins: Origins) -> str:
     """Why an address must not be fetched unasked.
 
-    1. It stands on the web just so: it may be.
-    2. Neither the person nor the web named its host: it is asked about.
+    1. The person typed it, or it stands on the web, sign by sign: it may be.
+    2. Neither the person nor the web named its host: it is asked about. What the session asked the web for is not named by the answer.
     3. What follows the host is long, or gives something away: it is asked about.
     """
-    sought = link.casefold()
-    if any(sought in _folded(each.text) for each in origins.public):  # 1
+    if len(link) > LINK_CHARS:
+        return f"it is longer than {LINK_CHARS} characters"
+    sought = lowered(link)
+    if any(stands_in(sought, lowered(text)) for text in origins.typed) or any(_holds(each, link) for each in origins.public):  # 1
         return ""
-    parts = urlsplit(link if "://" in link else f"https://{link.removeprefix('//')}")
-    host = (parts.hostname or "").casefold()
-    known = (*origins.typed, *(each.text for each in origins.public))
-    if not host or not any(_names_host(text, host) for text in known):  # 2
-        source = _source_of(host, origins) if host else ""
+    parts = parts_of(link)
+    if parts is None:
+        return "nobody can say which address it is"
+    host = lowered(parts.hostname or "")
+    if not any(names_host(text, host) for text in origins.typed) and not any(_names(each, host) for each in origins.public):  # 2
+        source = _source_of(host, origins)
         return f"the address {host} stands only in what {source} brought" if source else f"you did not name the address {host}"
     if len(parts.query) + len(parts.fragment) > LINK_DATA_CHARS:  # 3
         return f"the address of {host} carries more than a page's address needs"
     return _secret_in(unquote(f"{parts.username or ''} {parts.path} {parts.query} {parts.fragment}").replace("+", " "), origins)
 
 
-def _names_host(text: str, host: str) -> bool:
-    return len(host) <= HOST_CHARS and re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", _folded(text)) is not None
+def _holds(each: Brought, link: str) -> bool:
+    """Whether a text has an address, and not because it was asked for."""
+    # Sign by sign, capitals too: they could carry data to a host that the web named.
+    bare = lowered(link).removeprefix("https:").removeprefix("http:").removeprefix("//")
+    return stands_in(link, each.text) and not any(bare in reading for reading in _asked_in(each.asked))
+
+
+def _names(each: Brought, host: str) -> bool:
+    """Whether a text names a host, and not because it was asked for."""
+    return names_host(each.text, host) and not any(names_host(reading, host) for reading in _asked_in(each.asked))
+
+
+@lru_cache(maxsize=512)
+def _asked_in(arguments: str) -> tuple[str, ...]:
+    return tuple(reading for text in texts_of(arguments) for reading in readings_of(text)) if arguments else ()
 
 
 def _secret_in(text: str, origins: Origins) -> str:
@@ -188,8 +215,10 @@ def _secret_in(text: str, origins: Origins) -> str:
     1. It is longer than a question.
     2. An address that the person did not type.
     3. A long word or a code that the person did not type, read somewhere or not: it may be what was read in another form.
-    4. A number that was read and not typed.
-    5. Words in a row that were read and not typed.
+    4. Signs that are no words, and that the person did not type: see `agent.safety.signs`.
+    5. A number that was read and not typed.
+    6. Words in a row that were read and not typed.
+    7. A picture was read: any number, or words in a row, that neither the person nor the web said may stand in it.
     """
     if len(text) > QUERY_CHARS:  # 1
         return f"it is longer than {QUERY_CHARS} characters"
@@ -200,12 +229,14 @@ def _secret_in(text: str, origins: Origins) -> str:
     words = [word for word in plain(text).split() if f" {word} " not in typed]
     if any(_is_code(word) for word in words):  # 3
         return "it holds a code that you did not type"
+    if tells_by_signs(text, origins.typed):  # 4
+        return "it holds signs that you did not type"
     numbers = [word for word in words if len(word) >= NUMBER_CHARS and any(char.isdigit() for char in word)]
     source = next((each.tool for word in numbers for each in origins.private if f" {word} " in plain(each.text)), "")
-    if source:  # 4
+    if source:  # 5
         return f"it tells a number that {source} brought"
-    source = _echo_of(text, origins, typed)  # 5
-    return f"it repeats what {source} brought" if source else ""
+    source = _echo_of(text, origins, typed)  # 6
+    return f"it repeats what {source} brought" if source else _seen_in(text, numbers, origins, typed)  # 7
 
 
 def _is_code(word: str) -> bool:
@@ -220,4 +251,19 @@ def _echo_of(text: str, origins: Origins, typed: str) -> str:
         source = next((each.tool for each in origins.private if run in plain(each.text)), "")
         if source and run not in typed:
             return source
+    return ""
+
+
+def _seen_in(text: str, numbers: list[str], origins: Origins, typed: str) -> str:
+    picture = next((each.tool for each in origins.private if each.is_picture), "")
+    if not picture:
+        return ""
+    said = typed + "".join(plain(each.text) for each in origins.public)
+    if any(f" {word} " not in said for word in numbers):
+        return f"it tells a number that may stand in {picture}"
+    row = 0
+    for word in plain(text).split():
+        row = 0 if f" {word} " in said else row + 1
+        if row == ECHO_WORDS:
+            return f"it may repeat what stands in {picture}"
     return ""

@@ -42,6 +42,8 @@ class Taint:
     """Tools that this turn has used unasked on the person's own words."""
     has_written: bool = False
     """Something was changed after outside text was read: what is stored may say now what an outsider wants said."""
+    asks: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The arguments of each call that reads and was run, by `TURN/CALL`: its result may repeat them."""
     effects: frozenset[str] = frozenset()
     """Calls that change something once they start, as `TURN/CALL`."""
 
@@ -61,8 +63,8 @@ class Taint:
                 return named._brought(event) if event.taints else named
             case CallDecided():
                 return heard._decided(event)
-            case ToolStarted() if heard.is_tainted and f"{event.turn}/{event.call}" in heard.effects:
-                return changed(heard, has_written=True)
+            case ToolStarted():
+                return heard._started(event)
             case _:
                 return heard
 
@@ -85,6 +87,12 @@ class Taint:
             return self
         return changed(self, effects=self.effects | {f"{event.turn}/{event.call}"})
 
+    def _started(self, event: ToolStarted) -> Taint:
+        call = f"{event.turn}/{event.call}"
+        if call in self.effects:
+            return changed(self, has_written=True) if self.is_tainted else self
+        return changed(self, asks={**self.asks, call: event.arguments})
+
     def _beside(self, attached: tuple[Attached, ...]) -> Taint:
         """A person shows what others wrote: it is no word of theirs."""
         sources = tuple(f"the attached {each.name}" for each in attached)
@@ -92,11 +100,14 @@ class Taint:
         return changed(self, sources=tuple(dict.fromkeys((*self.sources, *sources))), brought=tuple(dict.fromkeys((*self.brought, *texts))))
 
     def _shown(self, pictures: tuple[Picture, ...]) -> Taint:
-        """Anybody may have written what stands in a picture; its words are nowhere to be compared with."""
-        return changed(self, sources=tuple(dict.fromkeys((*self.sources, *(f"the picture {each.name}" for each in pictures)))))
+        """Anybody may have written what stands in a picture, and it is the person's own; its words are nowhere to be compared with."""
+        shown = tuple(Brought(f"the picture {each.name}", "", is_picture=True) for each in pictures)
+        sources = dict.fromkeys((*self.sources, *(each.tool for each in shown)))
+        return changed(self, sources=tuple(sources), brought=tuple(dict.fromkeys((*self.brought, *shown))))
 
     def _brought(self, event: ToolFinished) -> Taint:
-        text = Brought(event.name, event.whole or event.text)
+        asked = self.asks.get(f"{event.turn}/{event.call}", "")
+        text = Brought(event.name, event.whole or event.text, asked, is_picture=bool(event.pictures))
         return changed(
             self,
             sources=self.sources if event.name in self.sources else (*self.sources, event.name),

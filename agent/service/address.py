@@ -1,6 +1,7 @@
 """Where the running service of a home can be reached: `service.json`, private to its owner.
 
-It appears only when the service listens and disappears when it leaves; a file whose process is gone is a leftover that anybody may replace.
+It appears only when the service listens and disappears when it leaves; a file whose process is gone is a leftover that anybody may replace,
+and that nobody may trust: the port in it is free for every account of the machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.launch import is_running
+from config.file_lock import is_held
 from config.paths import Home
 from config.whole_file import write_whole
 
@@ -31,6 +34,8 @@ class Address(BaseModel):
     """What other programs take as their base URL, where the gateway has a port of its own; its token is another one."""
     mcp: str | None = None
     """Where MCP clients reach the agent over HTTP, if they do; with a third token."""
+    stays: bool = False
+    """Somebody started it to stay, for programs that come and go without being attached."""
 
     @classmethod
     def read(cls, home: Home) -> Self | None:
@@ -39,6 +44,18 @@ class Address(BaseModel):
             return cls.model_validate_json(service_file(home).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
+
+    @classmethod
+    def of_running(cls, home: Home) -> Self | None:
+        """The address of the service that runs; None where there is none, also where one that was killed left its file behind.
+
+        A process id alone tells too little: after a restart of the machine another program may have it. The lock was its holder's alone.
+        """
+        # The lock first: who takes it takes an old file away, so what is read afterwards is the holder's own.
+        if not is_held(service_lock(home)):
+            return None
+        address = cls.read(home)
+        return address if address is not None and is_running(address.pid) else None
 
     def publish(self, home: Home) -> None:
         """Make it known, all of it at once: a reader never sees half a file, nor one that others can read."""
@@ -54,6 +71,11 @@ class Address(BaseModel):
 def service_file(home: Home) -> Path:
     """The file that names the service of a home."""
     return home.run_dir / "service.json"
+
+
+def service_lock(home: Home) -> Path:
+    """The file whose lock the service of a home holds for as long as it lives."""
+    return home.run_dir / "service.lock"
 
 
 def own_version() -> str:

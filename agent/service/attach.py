@@ -97,7 +97,8 @@ class _Start:
 
     async def find(self) -> ServiceClient | None:
         """The service that runs, if it does and is one that we can use."""
-        address = Address.read(self.home)
+        with writing_in(self.home):
+            address = Address.of_running(self.home)
         if address is None:
             return None
         async with AsyncExitStack() as stack:
@@ -112,7 +113,7 @@ class _Start:
                     await self._replace(client)
                 await self.wait_withdrawn(address)
             except ServiceGone:
-                # Nobody listens: a leftover of a service that was killed.
+                # Nobody listens: it was killed just now.
                 pass
         return None
 
@@ -158,6 +159,12 @@ class _Start:
         return address.version == own_version() and self.settings in (None, address.settings)
 
     async def _replace(self, client: ServiceClient) -> None:
+        address = client.address
+        if address.stays and address.version == own_version():
+            raise ServiceError(
+                f"`variet serve` (process {address.pid}) runs here to stay, with the settings of "
+                f"{address.settings or self.home.agent_toml} and not those of {self.settings}. End it there, or leave --config out."
+            )
         try:
             await client.shut_down(only_if_unneeded=True)
         except ServiceError as error:
@@ -167,6 +174,8 @@ class _Start:
                 f"An agent service of version {client.address.version} (process {client.address.pid}), with other settings or another "
                 f"version, is in use by another front-end. Close that front-end first."
             ) from error
+        if address.stays:
+            self.on_status(f"ended `variet serve` (process {address.pid}), which was of version {address.version}; start it again")
 
 
 async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
@@ -209,7 +218,7 @@ async def _stay_attached(client: ServiceClient, on_status: OnStatus, *, task_sta
 
 async def end_service(home: Home) -> None:
     """Tell the service of a home to leave, if there is one, and wait until it has."""
-    address = Address.read(home)
+    address = Address.of_running(home)
     if address is None:
         return
     client = ServiceClient(new_http_client(address), address)

@@ -12,7 +12,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -24,7 +24,7 @@ from agent.engine.child import EngineLink
 from agent.errors import AgentError, HomeBusy
 from agent.facade import Facade
 from agent.launch import is_running
-from agent.service.address import Address, own_version
+from agent.service.address import Address, own_version, service_lock
 from agent.service.door import Door, Doorway
 from agent.service.guard import Guard
 from agent.service.presence import Presence
@@ -103,6 +103,7 @@ class Service:
                 settings=self._settings,
                 gateway=way.url(self._door),
                 mcp=way.url(self._mcp),
+                stays=stay,
             )
             server = _Server(way, self._presence.leave)
             async with anyio.create_task_group() as tasks:
@@ -135,7 +136,11 @@ class Service:
         with anyio.move_on_after(LOCK_BOUND_S):
             while True:
                 with ExitStack() as attempt:
-                    if attempt.enter_context(try_lock(self._home.run_dir / "service.lock")):
+                    if attempt.enter_context(try_lock(service_lock(self._home))):
+                        if leftover := Address.read(self._home):
+                            # Whoever sees that the home is taken would believe it. Windows keeps a file that somebody reads just now.
+                            with suppress(PermissionError):
+                                leftover.withdraw(self._home)
                         held.push(attempt.pop_all())
                         return
                 await anyio.sleep(LOCK_LOOK_S)

@@ -208,6 +208,7 @@ class OpenSession:
             call_tool=lambda name, arguments, meta, is_read, call: self._tools.call(name, arguments, meta=meta, is_read=is_read, call=call),
             zone_name=self.world.zone.name,
             clock=self.world.clock,
+            ticks=self.world.ticks,
         )
 
     async def _complete(self, tier: str, turn: str, manner: Manner) -> Reply:

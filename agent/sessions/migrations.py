@@ -6,7 +6,12 @@ A change is never edited once it has shipped: the next one comes after it. SQLit
 from __future__ import annotations
 
 import sqlite3
+import sys
 
+from agent.errors import AgentError
+
+NEEDED = (3, 37)
+"""SQLite's version with strict tables. It is the system's where Python came with the system, and RHEL 9 has 3.34."""
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE sessions (
@@ -81,17 +86,33 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE sessions ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;  -- events up to this one were taken over from another session
     """,
+    """
+    CREATE INDEX turn_starts ON events (session, turn, at) WHERE type = 'turn_started';  -- when it was said, for each hit of a search
+    """,
 )
+
+
+def check_library() -> None:
+    """Refuse a SQLite that cannot make our tables.
+
+    Raises:
+        AgentError: with what to do instead.
+    """
+    if sqlite3.sqlite_version_info < NEEDED:
+        raise AgentError(
+            f"SQLite {sqlite3.sqlite_version} of {sys.executable} is too old: Variet needs {'.'.join(map(str, NEEDED))} or newer. "
+            "Install Variet for a Python that brings a newer one, such as uv's (uv python install 3.13)."
+        )
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database to this version.
 
     Raises:
-        RuntimeError: it was written by a newer version.
+        AgentError: it was written by a newer version.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
-        raise RuntimeError(f"The session log has schema {version}, this version knows {len(MIGRATIONS)}. Use the newer Variet.")
+        raise AgentError(f"The session log has schema {version}, this version knows {len(MIGRATIONS)}. Use the newer Variet.")
     for number, change in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version = {number}; COMMIT;")

@@ -15,20 +15,20 @@ from functools import partial
 
 import anyio
 import anyio.to_thread
-import httpx2
 from anyio.abc import TaskGroup
 
 from agent.audit.book import BOOK_FILE, Book
 from agent.background import background_tasks
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, KeySource
-from agent.engine.model_client import ModelClient, timeouts
+from agent.engine.model_client import ModelClient, http_client
 from agent.engine.templates import TEMPLATES_FILE, Templates
 from agent.engine.wire import Wire
 from agent.errors import AgentError
 from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.local_time import Zone, find_zone
+from agent.own_databases import usable
 from agent.route_parts import NO_WISH, RouteWish, check_task
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
@@ -253,20 +253,22 @@ async def open_runtime(
 
     Raises:
         HomeBusy: another process holds the home.
-        AgentError: `engine.ca` cannot be used.
+        AgentError: `engine.ca` or a database of the home cannot be used.
     """
     home.prepare()
     try:
         trusted = trust_of(settings.engine.ca)
     except CertificatesRefused as error:
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
-    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir, pins=PinBook(home.state_dir / PINS_FILE))
+    pins, verdicts = PinBook(home.state_dir / PINS_FILE), settings.policy.tools
+    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir, pins=pins, verdicts=verdicts)
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
-        store = Store(home.state_dir / LOG_FILE, book=Book(home.state_dir / BOOK_FILE))
+        with usable(home.state_dir / LOG_FILE) as file:
+            store = Store(file, book=Book(home.state_dir / BOOK_FILE))
         try:
             async with (
                 toolbox.running(),
-                httpx2.AsyncClient(timeout=timeouts(), trust_env=False, verify=trusted) as http,
+                http_client(trusted) as http,
                 Wire(trusted) as wire,
             ):
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
@@ -278,9 +280,10 @@ async def open_runtime(
                     background_tasks() as tasks,
                 ):
                     templates = Templates(router.engines, home.state_dir / TEMPLATES_FILE)
-                    world = World(store, home.state_dir / LOG_FILE, settings, toolbox, router, engine, person, templates, watch=watch)
+                    world = World(store, file, settings, toolbox, router, engine, person, templates, watch=watch)
                     runtime = Runtime(world, tasks)
-                    await runtime.resume()
+                    with usable(file):
+                        await runtime.resume()
                     tasks.start_soon(runtime.shelf.tell_engine)
                     yield runtime
         finally:

@@ -39,6 +39,8 @@ class World:
     templates: Templates
     """What models' templates do with thoughts."""
     clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+    """What a turn's work is measured by."""
     questions: Questions = field(default_factory=Questions)
     """What tool servers ask the person in the middle of a call."""
     watch: Watch = unwatched

@@ -37,7 +37,7 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         if entry.url is not None:
             specs.append(_at_an_address(home, name, entry, settings))
             continue
-        command = entry.command or (sys.executable, "-m", f"mcp_servers.{entry.builtin}", *_OPTIONS[entry.builtin or ""](home, settings))
+        command = entry.command or _own(entry.builtin or "", home, settings)
         env = {**_found(home, entry.builtin, settings), **entry.env}
         wants_grants = entry.builtin == "outbox"
         # Our own are told what they need at their start.
@@ -45,6 +45,11 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         spec = ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants, roots=roots)
         specs.append(_timed(spec, entry, settings))
     return specs
+
+
+def _own(builtin: str, home: Home, settings: AgentSettings) -> tuple[str, ...]:
+    # -P keeps the current folder, which is whatever a front-end was started in, from shadowing modules.
+    return (sys.executable, "-P", "-m", f"mcp_servers.{builtin}", *_OPTIONS[builtin](home, settings))
 
 
 def _at_an_address(home: Home, name: str, entry: ServerEntry, settings: AgentSettings) -> ServerSpec:
@@ -94,8 +99,10 @@ def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str
     asks_google = builtin == "calendars" or builtin in ("mail", "outbox") and _has_gmail(settings)
     keys = _TOKENS if asks_google and settings.google.client_id else ()
     kept = {name: os.environ[name] for name in keys if name in os.environ}
+    # Their clock is to be ours.
+    clock = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
     # Of our own servers alone: what is needed to reach a collector may hold a password.
-    ours = {**home.environment(), **passed_on(os.environ, settings.agent.telemetry)} if builtin else {}
+    ours = {**home.environment(), **clock, **passed_on(os.environ, settings.agent.telemetry)} if builtin else {}
     return {**ours, **_secrets(builtin, settings), **kept}
 
 

@@ -37,6 +37,8 @@ _SPARE = ("$comment", "examples", "title", "description")
 """What goes of a schema that is too long, one after another, before its names do."""
 _LITERAL = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]", re.DOTALL)
 """What stands for itself in a pattern: something escaped, and a class."""
+_SIGNS = re.compile(r"\\[\\^$.\[\](){}|*+?\"]|\[(?:[^\]\\]|\\[\\\[\]\"])*\]")
+"""Those of them that every server reads: older ones copy another escape into their grammar, which has none of it."""
 _REPEAT = re.compile(r"\{([0-9]{0,4})(?:,([0-9]{0,4}))?\}")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,4}")
 
@@ -158,12 +160,14 @@ def _all_of(value: Any) -> list[Any]:
 
 
 def _is_plain_pattern(pattern: str) -> bool:
-    """Whether it is a pattern that every reader knows: groups, choices, classes, few repetitions."""
+    """Whether it is a pattern that every reader knows: of a whole text, with groups, choices, classes, few repetitions."""
     bare = _LITERAL.sub("", pattern)
     repeats = [int(number) for found in _REPEAT.findall(bare) for number in found if number]
     # Readers do not agree on what any other brace is: a sign, or a number written oddly.
     if (
         "{" in _REPEAT.sub("", bare)
+        or not (bare.startswith("^") and bare.endswith("$"))
+        or "\\" in _SIGNS.sub("", pattern)
         or len(pattern) > MOST_PATTERN
         or "(?" in pattern
         or prod(max(1, each) for each in repeats) > MOST_REPEATS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from config.vocabulary import Verdict
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -18,6 +20,8 @@ class ToolRow(_Wire):
     kind: str
     """How the policy sees it, `agent.safety.manifest.Kind`."""
     description: str
+    verdict: Verdict | None = None
+    """What the settings say of it, where they say something that counts."""
 
 
 class ToolsReport(_Wire):
@@ -26,3 +30,5 @@ class ToolsReport(_Wire):
     tools: tuple[ToolRow, ...]
     problems: dict[str, str]
     """Why a server is not there, by its name."""
+    doubts: tuple[str, ...] = ()
+    """A sentence for each name in `[policy.tools]` that no tool has."""

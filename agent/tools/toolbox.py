@@ -31,10 +31,13 @@ from agent.tools.plain_schema import plain_schema
 from agent.tools.report import ToolRow, ToolsReport
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
+from agent.tools.verdicts import counted, doubts
 from agent.view.own_names import OWN_NAMES
+from config.vocabulary import Verdict
 
 log = logging.getLogger(__name__)
 NONE_SETTLED: Mapping[tuple[str, str], str] = MappingProxyType({})
+NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,21 @@ class Toolbox:
         servers: what to start.
         log_dir: where each server's standard error goes; None to drop it.
         pins: what the tools looked like when they were first used; None to take every tool as it comes, and remember nothing.
+        verdicts: the settings' word on single tools, to be shown beside them; it is the policy that goes by it.
     """
 
-    def __init__(self, servers: Sequence[ServerSpec], *, log_dir: Path | None = None, pins: PinBook | None = None) -> None:
+    def __init__(
+        self,
+        servers: Sequence[ServerSpec],
+        *,
+        log_dir: Path | None = None,
+        pins: PinBook | None = None,
+        verdicts: Mapping[str, Verdict] = NO_VERDICTS,
+    ) -> None:
         self._connections = {spec.name: ServerConnection(spec, log_dir=log_dir, on_tools=self._note_change) for spec in servers}
         self._pins = pins
+        self._verdicts = verdicts
+        self._doubts: tuple[str, ...] = ()
         self._tools: dict[str, Tool] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._is_stale = True
@@ -102,6 +115,10 @@ class Toolbox:
         self._names |= {(tool.server, tool.own_name): tool.name for tool in named}
         # In a thread: what was kept of them is on the disk.
         self._tools = await anyio.to_thread.run_sync(partial(self._held, named))
+        before, self._doubts = self._doubts, doubts(self._verdicts, self._tools)
+        for doubt in self._doubts:
+            if doubt not in before:
+                log.warning("%s", doubt)
 
     def _held(self, named: Sequence[Tool]) -> dict[str, Tool]:
         """The tools as a model may be shown them: one that has changed is shown as it was, and waits for a person."""
@@ -147,9 +164,16 @@ class Toolbox:
     async def report(self) -> ToolsReport:
         """What can be called, who serves it, and who is not there."""
         rows = (
-            ToolRow(name=tool.name, server=tool.server, kind=tool.facts.kind, description=tool.description) for tool in await self.tools()
+            ToolRow(
+                name=tool.name,
+                server=tool.server,
+                kind=tool.facts.kind,
+                description=tool.description,
+                verdict=counted(self._verdicts.get(tool.name), tool.facts),
+            )
+            for tool in await self.tools()
         )
-        return ToolsReport(tools=tuple(rows), problems=self.problems())
+        return ToolsReport(tools=tuple(rows), problems=self.problems(), doubts=self._doubts)
 
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], is_read: bool, caller: Caller = NOBODY

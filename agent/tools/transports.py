@@ -17,6 +17,7 @@ import httpx2
 from pydantic import SecretStr
 
 from agent.tools.spec import ServerSpec
+from config.long_logs import set_aside
 from config.trust import trust_of
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ async def _watched(parameters: StdioServerParameters, log_file: Path | None, die
 
 
 def _open_log(log_file: Path | None) -> TextIO:
-    """Opened for appending, private: a server may log what it read."""
+    """Opened for appending, private: a server may log what it read. One that writes much does not fill the disk with it over the years."""
+    if log_file is not None:
+        set_aside(log_file)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.fdopen(os.open(log_file or os.devnull, flags, 0o600), "w", encoding="utf-8")

@@ -15,8 +15,10 @@ from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, shown
 from agent.safety.manifest import UNKNOWN, ToolFacts
 from agent.turns.call_state import CallState
 from agent.turns.effects import Draft, Prepared, RunTool
-from agent.view.cutting import page_of, room_for
+from agent.turns.turn_state import TurnState
+from agent.view.cutting import page_of, room_beside, room_for
 from agent.view.own_names import CALL_TOOL, READ_MORE
+from agent.view.window import full_from
 
 
 def ask_about(draft: Draft, call: CallState, prepared: Prepared) -> None:
@@ -76,7 +78,7 @@ def finish_call(
     """
     state = draft.state
     fields = fields_of(call.structured, text, call.name) if call.structured and ok and CALL_TOOL in state.rules.schemas else {}
-    page = page_of(text, room=room_for(state.n_ctx), is_readable=READ_MORE in state.rules.schemas)
+    page = page_of(text, room=_room(state), is_readable=READ_MORE in state.rules.schemas)
     draft.record(
         ToolFinished(
             turn=state.turn,
@@ -109,6 +111,19 @@ def facts_of(draft: Draft, call: CallState) -> ToolFacts:
 def told_time(draft: Draft, at: float) -> str:
     """Epoch seconds as ISO 8601, in the person's zone."""
     return datetime.fromtimestamp(at, tz=datetime.fromisoformat(draft.state.now).tzinfo).isoformat()
+
+
+def _room(state: TurnState) -> int:
+    """Bytes that the next result may take, beside what this turn has had so far and what its open calls may still bring."""
+    if not state.n_ctx or state.leavable is None:
+        return room_for(state.n_ctx)
+    return room_beside(
+        state.n_ctx,
+        tokens=max(0, state.tokens - state.leavable),
+        told=sum(len(text.encode("utf-8", "replace")) for text in state.results),
+        calls=sum(call.phase != "done" for call in state.calls),
+        full=full_from(state.n_ctx, state.rules.most_answer),
+    )
 
 
 def _told(draft: Draft, call: CallState, text: str, *, slips: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, assert_never, cast
 import anyio
 from anyio.abc import TaskGroup
 
+from agent.changing import changed
 from agent.errors import AgentError, ApprovalError, ContextOverflow, ModelError, ToolError
 from agent.events import ApprovalAnswered, Event, TurnFailed
 from agent.held_events import ToolHeld
@@ -37,6 +38,7 @@ from agent.turns.effects import (
     Replied,
     RulesKnown,
     RunTool,
+    Step,
     Summarise,
     Summarised,
     TakenBack,
@@ -83,6 +85,8 @@ class TurnLoop:
         self._ports = ports
         self._has_rules = False
         self._inbox = Inbox()
+        self._ticks = 0.0
+        """Of the last step."""
 
     @property
     def has_ended(self) -> bool:
@@ -167,19 +171,27 @@ class TurnLoop:
         event = item.event
         if isinstance(event, CancelAsked | Woke):
             event = replace(event, said=self._ports.said())
-        decided = step(self._state, event, self._ports.clock())
+        ticks = self._ports.ticks()
+        decided = self._step(event, ticks)
         if decided.state.stage == "ended":
             # Before anything is awaited, so that nothing is shown that its end does not hold.
             self._ports.hush()
         records = [effect.event for effect in decided.effects if isinstance(effect, Record)]
         if records:
             await self._ports.commit(records)
-        self._state = decided.state
+        self._state, self._ticks = decided.state, ticks
         item.is_accepted = any(was_taken(item.event, record) for record in records)
         item.handled.set()
         for effect in decided.effects:
             self._start(effect, tasks)
         return decided.wake_at
+
+    def _step(self, event: TurnInput, ticks: float) -> Step:
+        """The turn's decision. What it worked goes by the ticks: a closed lid, or a clock that is set, is no work."""
+        state, now = self._state, self._ports.clock()
+        if state.active_since is not None:
+            state = changed(state, active_since=now - (ticks - self._ticks))
+        return step(state, event, now)
 
     def _start(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:
@@ -247,12 +259,12 @@ class TurnLoop:
     async def _run_tool(self, effect: RunTool) -> TurnInput:
         host = json.loads(effect.host)
         meta = {**({HOST_KEY: host} if host else {}), **self._context()}
-        started = self._ports.clock()
+        started = self._ports.ticks()
         try:
             result = await self._ports.call_tool(effect.name, json.loads(effect.arguments), meta, effect.is_read, effect.call)
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
-        elapsed_s = max(0.0, round(self._ports.clock() - started, 3))
+        elapsed_s = round(self._ports.ticks() - started, 3)
         return ToolEnded(effect.call, not result.is_error, result.text, elapsed_s, result.structured, result.pictures)
 
     def _context(self) -> dict[str, Any]:
@@ -264,7 +276,7 @@ class TurnLoop:
     async def _report_bug(self) -> None:
         failed = TurnFailed(turn=self.turn, error=INTERNAL_SENTENCE, code="internal")
         try:
-            decided = step(self._state, Broke("internal", INTERNAL_SENTENCE), self._ports.clock())
+            decided = self._step(Broke("internal", INTERNAL_SENTENCE), self._ports.ticks())
             await self._commit_end([effect.event for effect in decided.effects if isinstance(effect, Record)])
         except Exception:
             log.exception("turn %s: its end could not be stored", self.turn)

@@ -39,3 +39,5 @@ class Ports:
     """Name, arguments, `_meta`, whether it only reads, and the call's id."""
     zone_name: str = ""
     clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+    """Seconds that only grow, and (but on Windows) not while the machine sleeps: what the turn's work is measured by."""

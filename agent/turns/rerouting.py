@@ -18,6 +18,7 @@ from agent.routes.showing import Showing, shown_to
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
 from agent.turns.turn_state import TurnState
+from agent.view.window import MOST_BYTES_PER_TOKEN
 
 MISSES_TO_CLIMB = 3
 """Steps in a row without one call that could run."""
@@ -53,7 +54,9 @@ def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "
             facts = facts_of(state, known)
             route, hides = choose(facts._replace(needs=facts.needs - {VISION}), state.rules.routing), True
         _record(draft, route, known, hides_pictures=hides)
-    draft.state = replace(draft.state, has_other_nodes=len(known.nodes) > 1)
+    # What begins afresh has nothing of before in view.
+    leavable = 0 if is_climbing else sum(turn.size for turn in known.view.turns[:-1]) // MOST_BYTES_PER_TOKEN
+    draft.state = replace(draft.state, has_other_nodes=len(known.nodes) > 1, leavable=leavable)
     return "afresh" if is_climbing else "chosen"
 
 

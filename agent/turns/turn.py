@@ -61,7 +61,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     """Decide what one input causes.
 
     1. The turn has ended: nothing, whatever comes in late.
-    2. Its time is up: it ends with an answer that says so, behind what was shown of one.
+    2. Its time is up: it ends with an answer that says so, behind what was shown of one; a result that has come is kept.
     3. A person cancels: every open call gets a result, and it ends.
     4. It begins, or goes on after a restart: whatever the log says is next.
     5. Tiers are known: the route is chosen, and the model called; a view that is full loses its oldest turns first. Where the model there
@@ -84,8 +84,9 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     draft = Draft(state, now)
     draft.count_time()
     said = event.said if isinstance(event, Woke) and state.stage == "model" else ""
-    out_of_time = time_spent(state.rules.limits, draft.state.active_s, said)
-    if out_of_time and not isinstance(event, CancelAsked):  # 2
+    if (out_of_time := time_spent(state.rules.limits, draft.state.active_s, said)) and not isinstance(event, CancelAsked):  # 2
+        if isinstance(event, ToolEnded):
+            take_call_event(draft, event)
         _end_with_answer(draft, out_of_time + _unknown(draft.state))
         return draft.finish()
     _take(draft, event)

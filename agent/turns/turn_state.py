@@ -40,6 +40,7 @@ from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint
 from agent.turns.budget import Limits
 from agent.turns.call_state import CallState
+from agent.view.window import KEPT
 
 Stage = Literal["routing", "model", "tools", "ended"]
 
@@ -115,6 +116,10 @@ class TurnState:
     """Tokens that the tier's model can hold; 0 when nobody said."""
     shown: str = ""
     """Which tools it is shown; empty in a conversation from before this was asked."""
+    tokens: int = 0
+    """Of the last request and its reply; 0 where no server said."""
+    leavable: int | None = None
+    """About how many of them are earlier turns', which leave the view where room is needed; None where nobody knows, as after a restart."""
     calls: tuple[CallState, ...] = ()
     seen_calls: frozenset[str] = frozenset()
     answer: str = ""
@@ -139,7 +144,6 @@ class TurnState:
     active_s: float = 0.0
     """Seconds of work so far."""
     active_since: float | None = None
-
     asking: tuple[str, ...] = ()
     """Calls whose servers ask the person something just now, once for each question."""
 
@@ -188,7 +192,9 @@ def apply(state: TurnState, event: Event) -> TurnState:
         case RouteChosen():
             return _routed(state, event)
         case ContextTrimmed():
-            return changed(state, usage=state.usage.with_(event.usage), was_too_long=event.cause == "refused")
+            kept = 0 if event.kept_from in ("", state.turn) else int(event.n_ctx * KEPT)
+            leavable = state.leavable and min(state.leavable, kept)
+            return changed(state, usage=state.usage.with_(event.usage), was_too_long=event.cause == "refused", leavable=leavable)
         case ModelReplied():
             return _replied(state, event)
         case CallDecided():
@@ -248,6 +254,7 @@ def _replied(state: TurnState, event: ModelReplied) -> TurnState:
         seen_calls=seen,
         answer=event.text,
         usage=state.usage.with_(usage),
+        tokens=event.prompt_tokens + event.completion_tokens,
         was_too_long=False,
         results=(),
         misses=state.misses + 1 if event.calls else 0,

@@ -21,6 +21,10 @@ BYTES_PER_TOKEN = 4
 """Of UTF-8: plain English has more, a script of three bytes a character fewer."""
 MIN_ROOM = 3300
 """Bytes; what the core's own tools keep to, so that the smallest context still gets a whole mail."""
+LEAST_ROOM = 600
+"""Bytes of a result where a turn has filled its context: enough to see what it is, and to read on where that is worth another look."""
+LEAST_ANSWER, DENSE_BYTES_PER_TOKEN = 128, 3.5
+"""Tokens that are left for an answer, and bytes that a token is then reckoned to have, where a result goes beyond what counts as full."""
 NOTICE_ROOM = 220
 """Bytes of `room` that are kept for the notice, and for the end of the block that was cut."""
 
@@ -44,6 +48,27 @@ class Page(NamedTuple):
 def room_for(n_ctx: int) -> int:
     """Bytes that one result may take in a context of so many tokens, 0 for one that nobody knows."""
     return max(MIN_ROOM, int((n_ctx or UNKNOWN_CTX) * SHARE * BYTES_PER_TOKEN))
+
+
+def room_beside(n_ctx: int, *, tokens: int, told: int, calls: int, full: float) -> int:
+    """Bytes that one result may take beside what else its turn has in view, which cannot leave it.
+
+    1. No more than a result has in an empty context, and than its part of what is left until the context counts as full.
+    2. While it is not full a whole mail may go beyond that, where it fits: a small context counts as full soon.
+    3. However full it is, the beginning is told.
+
+    Args:
+        n_ctx: tokens that the model can hold.
+        tokens: of the turn's last request and its reply, without what can leave the view.
+        told: bytes of the results that have come since.
+        calls: that have no result yet, this one included.
+        full: tokens from which on the context counts as full.
+    """
+    taken = tokens + told / BYTES_PER_TOKEN
+    left = (full - taken) * BYTES_PER_TOKEN / max(1, calls)
+    fits = (n_ctx - LEAST_ANSWER - taken) * DENSE_BYTES_PER_TOKEN / max(1, calls)
+    most = max(left, min(MIN_ROOM, fits)) if left > 0 else 0  # 2
+    return max(LEAST_ROOM, int(min(room_for(n_ctx), most)))  # 1, 3
 
 
 def handle_of(text: str) -> str:

@@ -17,6 +17,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from agent.watching import spans
 from config.collectors import traces_url
+from config.exporting import direct_session
 
 LINGER_S = 3.0
 """What the last spans may take when the service leaves: it must not wait for a collector that is gone."""
@@ -95,4 +96,4 @@ def collector_at(endpoint: str | None) -> Collector:
     Args:
         endpoint: its address without `/v1/traces`; None for what the standard variables say.
     """
-    return Collector(OTLPSpanExporter(endpoint=None if endpoint is None else traces_url(endpoint)))
+    return Collector(OTLPSpanExporter(endpoint=None if endpoint is None else traces_url(endpoint), session=direct_session()))

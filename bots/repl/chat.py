@@ -37,8 +37,9 @@ class Chat:
     """One conversation at a time with one person."""
 
     def __init__(
-        self, link: Link, screen: Screen, person: Person, *, tier: str | None, session: str | None, offers: Offers | None = None
-    ) -> None:
+        self, link: Link, screen: Screen, person: Person, *, tier: str | None, session: str | None, offers: Offers | None = None,
+        is_unattended: bool = False,
+    ) -> None:  # fmt: skip
         """Set it up.
 
         Args:
@@ -48,6 +49,7 @@ class Chat:
             tier: pins the tier.
             session: to go on with.
             offers: files and commands of this machine; None where nobody sits at a keyboard who could mean them.
+            is_unattended: nobody is there who could try again, so what goes wrong before any turn has begun ends the conversation.
         """
         self._link = link
         self._screen = screen
@@ -59,6 +61,9 @@ class Chat:
         self._resume = session
         self._is_working = False
         self._interrupts = 0
+        self._is_unattended = is_unattended
+        self.failure: str | None = None
+        """Why it could not begin."""
 
     def status(self, text: str | None) -> None:
         """What goes on in the background: above the prompt, or where the answer will be."""
@@ -91,7 +96,7 @@ class Chat:
         try:
             if self._resume is not None:
                 await self._work(partial(self._orders.resume, self._resume))
-            while True:
+            while self.failure is None:
                 text = await self._read()
                 command = parse_command(text)
                 if command is not None and command.name == LEAVE:
@@ -134,7 +139,10 @@ class Chat:
             await do()
         except AgentError as error:
             self._screen.settle()
-            self._screen.block(str(error), "red")
+            if self._is_unattended and self._place.turn is None:
+                self.failure = str(error)
+            else:
+                self._screen.block(str(error), "red")
 
     async def _redraw(self) -> None:
         while True:

@@ -19,6 +19,7 @@ from agent.farewell import run_until_told
 from agent.service.home_use import prepared
 from bots.demo import choose_seed, demo_home
 from bots.link import Link
+from bots.plain import neutralise
 from config.load import ConfigError, load_agent
 from config.paths import Home
 
@@ -74,9 +75,10 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
         async with demo_home(seed, zone=zone) as demo:
             yield demo
 
-    async def talk() -> None:
+    async def talk() -> str | None:
         statuses = _Statuses()
         link = Link(open_home, settings_path=settings_path, on_status=statuses.take)
+        failure: str | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.run)
             with anyio.move_on_after(SPAWN_BOUND_S):
@@ -87,12 +89,17 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
             conversation: Chat = console.open_chat(link, greeting=greeting, history=history, tier=tier, session=session, roots=roots)
             statuses.show_in(conversation)
             await conversation.run()
+            failure = conversation.failure
             tasks.cancel_scope.cancel()
+        return failure
 
     try:
-        run_until_told(talk)
+        failure = run_until_told(talk)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    if failure is not None:
+        click.echo(f"variet chat: {neutralise(failure)}", err=True)
+        sys.exit(FAILED)
 
 
 def _require_libraries() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from bots.link import Link
 from bots.repl.chat import Chat
 from bots.repl.commands import NAMES
 from bots.repl.offers import Offers
-from bots.repl.pipe import PipePerson
+from bots.repl.pipe import PipePerson, is_at_keyboard
 from bots.repl.screen import Screen
 from bots.repl.terminal import TerminalPerson
 
@@ -29,8 +28,8 @@ def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | No
     screen = Screen()
     if greeting:
         screen.block(greeting, "dim")
-    if screen.is_live and sys.stdin.isatty():
+    if screen.is_live and is_at_keyboard():
         offers = Offers(roots)
         person = TerminalPerson(screen, history=history, commands=list(NAMES), names=offers.names)
         return Chat(link, screen, person, tier=tier, session=session, offers=offers)
-    return Chat(link, screen, PipePerson(), tier=tier, session=session)
+    return Chat(link, screen, PipePerson(), tier=tier, session=session, is_unattended=not is_at_keyboard())

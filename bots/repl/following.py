@@ -76,7 +76,7 @@ class Following:
     async def say(self, text: str, *, tier: str | None) -> None:
         """Send a message and show what comes of it; one that could not be sent is given back."""
         try:
-            attached = await self._offers.attached(text) if self._offers is not None else []
+            attached = await self._offers.attached(text, self._note) if self._offers is not None else []
             service = await self._link.service()
             if self._place.session is None:
                 self._place.move(await service.open_session(title=one_line(text, TITLE_WIDTH)))
@@ -89,6 +89,9 @@ class Following:
             await self._follow(session, partial(self._begin, service, session, text, tier, attached))
         except SendCancelled:
             self._screen.line("Cancelled.", DIM)
+
+    def _note(self, line: str) -> None:
+        self._screen.line(line, DIM)
 
     async def cancel(self) -> None:
         """End the turn that runs; it then ends in its own way."""

@@ -15,6 +15,11 @@ _TRAILING = ",.;:!?)]}'\""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
 """Endings of pictures, also of those that no model can be shown."""
+TEXTS = tuple(
+    ".txt .md .rst .log .csv .tsv .json .jsonl .toml .yaml .yml .ini .cfg .conf .xml .html .css .py .ipynb .js .ts .tsx .jsx .sh"
+    " .c .h .cpp .rs .go .java .rb .sql .tex .eml .ics .vcf .pdf .docx .xlsx".split()
+)
+"""Endings of other files that are usually mentioned."""
 _PASTED = re.compile(r"(?:^|(?<=\s))(?:'([^'\n]+)'|\"([^\"\n]+)\"|((?:\\.|[^\s\\'\"])+))")
 
 
@@ -71,3 +76,8 @@ def is_picture(name: str) -> bool:
 def looks_like_path(name: str) -> bool:
     """Whether somebody who wrote this meant a file: it has a folder or an ending in it."""
     return "/" in name or "\\" in name or "." in name.strip(".")
+
+
+def is_named_as_file(name: str) -> bool:
+    """Whether it ends as a file does that somebody may want to show."""
+    return name.lower().endswith((*TEXTS, *PICTURES))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 import importlib
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,7 +25,7 @@ from agent.event_parts import Attached, Beside
 from agent.launch import kill_group
 from agent.view.pictures import MAX_PICTURE_BYTES
 from bots.pictures import picture_of
-from bots.repl.mentions import OUTPUT, Mention, is_picture, looks_like_path, mentions_of, pasted_pictures
+from bots.repl.mentions import OUTPUT, Mention, is_named_as_file, is_picture, looks_like_path, mentions_of, pasted_pictures
 
 MAX_FILE_BYTES = 64 * 1024
 """Of one file; a model with a small context holds less, and says so."""
@@ -33,6 +35,7 @@ KILLED_BOUND_S = 2.0
 """What was killed is gone at once, unless the system hangs."""
 COMMAND_BOUND_S = 600.0
 """A command that runs longer is ended, as by Ctrl-C."""
+NO_FILE = "For a name and not a file, leave the @ out."
 GUARD = ("mcp_servers.workspace.guarded", "is_secret")
 """Whose names are secrets; reached by name: an installation without the tool servers still has a chat."""
 
@@ -48,31 +51,27 @@ class Offers:
         self._roots = tuple(root.resolve() for root in roots)
         self._output: Attached | None = None
 
-    async def attached(self, text: str) -> list[Beside]:
+    async def attached(self, text: str, tell: Callable[[str], None] | None = None) -> list[Beside]:
         """Everything that a message mentions, and the pictures whose whole paths stand in it.
+
+        Args:
+            text: the message.
+            tell: gets a line about what looks like a file of it and is not shown.
 
         Raises:
             AgentError: something of it may not be shown, or cannot.
         """
-        found: list[Beside] = []
-        for mention in mentions_of(text):
-            if mention.name == OUTPUT:
-                if self._output is None:
-                    raise AgentError("@! is the output of the last command; none has run yet. !COMMAND runs one.")
-                found.append(self._output)
-            elif (file := await anyio.to_thread.run_sync(self._file, mention)) is not None:
-                found.append(file)
-        for path in pasted_pictures(text):
-            picture = await anyio.to_thread.run_sync(self._pasted, path)
-            if picture is not None and picture not in found:
-                found.append(picture)
+        found, notes = await anyio.to_thread.run_sync(self._found, text)
+        if tell is not None:
+            for note in notes:
+                tell(note)
         return found
 
     async def run(self, command: str, show: Callable[[str], None]) -> str:
         """Run a command in the first root, without input.
 
         Args:
-            command: for the system's shell.
+            command: for the person's own shell.
             show: gets its output, line by line.
 
         Returns:
@@ -118,7 +117,7 @@ class Offers:
             real = path.resolve()
             if real.is_dir() and any(root.is_relative_to(real) for root in self._roots):
                 return True
-            root = next((root for root in self._roots if real.is_relative_to(root)), None)
+            root = self._root_of(real)
             if root is None or _is_secret(real.relative_to(root).parts):
                 return False
             limit = MAX_PICTURE_BYTES if is_picture(real.name) else MAX_FILE_BYTES
@@ -130,7 +129,11 @@ class Offers:
         folder = self._roots[0]
         try:
             return await anyio.open_process(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32"
+                _in_shell(command),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+                start_new_session=sys.platform != "win32",
             )
         except OSError as error:
             gone = "" if folder.is_dir() else f" {folder}, where this chat began, is not there any more."
@@ -138,20 +141,49 @@ class Offers:
         except ValueError as error:
             raise AgentError(f"The command could not be run: {error}.") from error
 
-    def _pasted(self, path: str) -> Beside | None:
-        """A picture that was dropped; None where there is none of that path."""
-        file = _expanded(path)
-        return self._shown(file) if _exists(file) else None
+    def _found(self, text: str) -> tuple[list[Beside], list[str]]:
+        """What is to be shown, and what there is to tell.
 
-    def _file(self, mention: Mention) -> Beside | None:
-        """A file; None where there is none of that name and none was meant."""
-        forms = (form for name in mention for form in (Path(name), _expanded(name)))
-        path = next((path for form in forms if _exists(path := self._roots[0] / form)), None)
-        if path is None:
-            if looks_like_path(mention.shorter):
-                raise AgentError(f"There is no file {mention.shorter} here. For a name and not a file, leave the @ out.")
-            return None
-        return self._shown(path)
+        Whoever types one line and mentions a file that is not there has mistyped it. Several lines are pasted: code with decorators, a log.
+        """
+        found: list[Beside] = []
+        left: list[str] = []
+        is_typed = "\n" not in text
+        for mention in mentions_of(text):
+            if mention.name == OUTPUT:
+                if self._output is None:
+                    raise AgentError("@! is the output of the last command; none has run yet. !COMMAND runs one.")
+                found.append(self._output)
+            elif (path := self._path(mention)) is not None and (is_typed or not path.is_dir()):
+                found.append(self._shown(path))
+            elif is_typed and self._is_mistyped(mention.shorter):
+                raise AgentError(f"There is no file {mention.shorter} here. {NO_FILE}")
+            elif path is not None or looks_like_path(mention.shorter):
+                left.append(f"@{mention.shorter}")
+        notes = [f"No file here, sent as it stands: {', '.join(left)}"] if left else []
+        for path in filter(_exists, map(_expanded, pasted_pictures(text))):
+            if self._root_of(path.resolve()) is None:
+                notes.append(f"{path.name} lies outside {self._places} and is not shown.")
+            elif (picture := self._shown(path)) not in found:
+                found.append(picture)
+        return found, notes
+
+    def _path(self, mention: Mention) -> Path | None:
+        """Where it is, if anywhere."""
+        forms = (form for name in mention if name for form in (Path(name), _expanded(name)))
+        return next((path for form in forms if _exists(path := self._roots[0] / form)), None)
+
+    def _is_mistyped(self, name: str) -> bool:
+        """Whether it can only have been meant for a file: it leads into a folder that is there, or ends as files do."""
+        first, slash, _ = name.partition("/")
+        return is_named_as_file(name) or (slash == "/" and _exists(self._roots[0] / _expanded(first or "/")))
+
+    def _root_of(self, real: Path) -> Path | None:
+        return next((root for root in self._roots if real.is_relative_to(root)), None)
+
+    @property
+    def _places(self) -> str:
+        return ", ".join(map(str, self._roots))
 
     def _shown(self, path: Path) -> Beside:
         """What a file brings.
@@ -161,15 +193,22 @@ class Offers:
         3. It must be a picture or text.
         """
         real = path.resolve()
-        root = next((root for root in self._roots if real.is_relative_to(root)), None)
+        root = self._root_of(real)
         if root is None:
-            raise AgentError(f"{path.name} lies outside {', '.join(map(str, self._roots))}; nothing else can be shown.")
+            raise AgentError(f"{path.name} lies outside {self._places}; nothing else can be shown.")
         if not real.is_file():
-            raise AgentError(f"{path.name} is no file.")
+            raise AgentError(f"{path.name} is no file. {NO_FILE}")
         below = real.relative_to(root)
         if is_picture(real.name):
             return picture_of(real, str(below), is_secret=_is_secret(below.parts))
         return Attached(name=str(below), text=_text_of(real, below))
+
+
+def _in_shell(command: str) -> str | Sequence[str]:
+    """The command in the shell that the person uses, and in the system's where that is not known or not there."""
+    if sys.platform == "win32":
+        return command
+    return [shutil.which(os.environ.get("SHELL", "")) or "/bin/sh", "-c", command]
 
 
 def _text_of(file: Path, below: Path) -> str:

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 
+PROMPT = "> "
+APPROVE = "Approve? [y]es [N]o: "
 Answer = Literal["yes", "no", "interrupt"]
 Choice = frozenset[str] | Literal["each", "interrupt"]
 """The ids of those that are granted and no others, or that each is to be asked alone."""

@@ -1,6 +1,7 @@
 """A person at the end of a pipe: one line is one message, and the end of the input is goodbye.
 
-An approval takes the next line, which must be a plain yes; anything else, and the end of the input, is a no.
+An approval takes the next line, which must be a plain yes; anything else, and the end of the input, is a no. Who sits at a keyboard all
+the same, with only the output piped, is shown on standard error where to type.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio.to_thread
+import click
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from agent.whole_text import whole
-from bots.repl.person import Answer, Choice, Left
+from bots.plain import one_line
+from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
 from bots.standard_input import take_any_bytes
 
 YES = ("y", "yes")
@@ -28,14 +31,14 @@ class PipePerson:
 
     async def read(self) -> str:
         """The next line that is not empty."""
-        while line := await _read_line():
+        while line := await _read_line(PROMPT):
             if line.strip():
                 return line.strip()
         raise Left
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """The next line, if it is a yes."""
-        return "yes" if (await _read_line()).strip().lower() in YES else "no"
+        return "yes" if (await _read_line(APPROVE)).strip().lower() in YES else "no"
 
     async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
         """One line for each: whoever wrote the lines could not know how many would wait at once."""
@@ -43,7 +46,7 @@ class PipePerson:
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """One line for each field; an empty one leaves it as it was suggested."""
-        return {each.name: (await _read_line()).strip() for each in fields}
+        return {each.name: (await _read_line(f"  {one_line(each.label)}: ")).strip() for each in fields}
 
     def note_taken(self) -> None:
         """Nothing is read for a question that nobody waits for."""
@@ -73,6 +76,13 @@ class PipePerson:
         """Nobody watches."""
 
 
-async def _read_line() -> str:
+def is_at_keyboard() -> bool:
+    """Whether a person types the lines."""
+    return sys.stdin.isatty()
+
+
+async def _read_line(prompt: str) -> str:
+    if is_at_keyboard():
+        click.echo(prompt, nl=False, err=True)
     # Abandoned when we are cancelled: a read from a pipe cannot be called off.
     return whole(await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True))

@@ -22,13 +22,11 @@ from agent.whole_text import whole
 from bots.plain import one_line
 from bots.repl.choices import ANSWERS, HINT, chosen
 from bots.repl.completing import ChatCompleter, Names, no_names
-from bots.repl.person import Answer, Choice, Left
+from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
 from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
 
-PROMPT = "> "
 MEANING_WIDTH = 40
-APPROVE = "Approve? [y]es [N]o: "
 APPROVE_ALL = "Approve these {}? [a]ll, numbers (1 2), [o]ne by one, [N]one: "
 TAKEN = "The question before was answered elsewhere. Press Enter, then answer this one: "
 NOT_KEPT = "What you type is not kept for the next time: {} cannot be used: {}."

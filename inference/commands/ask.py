@@ -10,11 +10,12 @@ from contextlib import contextmanager
 
 import click
 
+from config.plain import neutralise
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.commands.asking import CONNECT_BOUND_S, AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.commands.watch import reason_text
-from inference.contract import FORCE, EngineStatus, QueuedRequest, ReloadAnswer, SwapProgress, SwitchAnswer, UnloadAnswer
+from inference.contract import FORCE, EngineStatus, ModelStatus, QueuedRequest, ReloadAnswer, SwapProgress, SwitchAnswer, UnloadAnswer
 
 SHOW_EVERY_S = 0.5
 """Between two looks at the progress of a switch."""
@@ -45,9 +46,11 @@ def switch(name: str, *, where: Whereabouts, force: bool, no_wait: bool, as_json
     if as_json:
         click.echo(answer.model_dump_json())
         return
-    click.echo(f"{answer.name} is {answer.state}." + (f" Its last load took {answer.last_load_s:.1f} s." if answer.last_load_s else ""))
+    click.echo(
+        f"{neutralise(answer.name)} is {answer.state}." + (f" Its last load took {answer.last_load_s:.1f} s." if answer.last_load_s else "")
+    )
     if answer.ended:
-        click.echo(f"Ended requests: {', '.join(answer.ended)}")
+        click.echo(f"Ended requests: {neutralise(', '.join(answer.ended))}")
 
 
 @click.command(epilog=f"Examples: variet engine unload; variet engine unload fast\n\n{EXIT_CODES}")
@@ -61,9 +64,9 @@ def unload(name: str | None, *, where: Whereabouts, as_json: bool) -> None:
     if as_json:
         click.echo(answer.model_dump_json())
         return
-    click.echo(f"Unloaded: {', '.join(answer.unloaded) or 'nothing was loaded'}.")
+    click.echo(f"Unloaded: {neutralise(', '.join(answer.unloaded)) or 'nothing was loaded'}.")
     if answer.waiting:
-        wanted = ", ".join(f"{model} ({count} waiting)" for model, count in answer.waiting.items())
+        wanted = neutralise(", ".join(f"{model} ({count} waiting)" for model, count in answer.waiting.items()))
         click.echo(
             f"The memory does not stay free, because requests have models loaded: {wanted}. To refuse them: variet engine mode GAMING"
         )
@@ -81,7 +84,7 @@ def reload_settings(*, where: Whereabouts, as_json: bool) -> None:
     """Have the engine read its engine.toml again now. It does so by itself a second after a change; this says what came of it."""
     with asked_engine(where) as ask:
         answer = ask("POST", "/engine/reload", None, ReloadAnswer)
-    click.echo(answer.model_dump_json() if as_json else _reload_text(answer))
+    click.echo(answer.model_dump_json() if as_json else neutralise(_reload_text(answer)))
 
 
 def _reload_text(answer: ReloadAnswer) -> str:
@@ -117,7 +120,7 @@ def _progress(ask: AskedEngine, *, is_shown: bool) -> Iterator[None]:
             except options.Failure:
                 return
             if swap is not None:
-                click.echo(f"\r\x1b[K{_swap_text(swap)}", nl=False, err=True)
+                click.echo(f"\r\x1b[K{neutralise(_swap_text(swap))}", nl=False, err=True)
 
     thread = threading.Thread(target=show, daemon=True)
     thread.start()
@@ -140,21 +143,26 @@ def _status_text(status: EngineStatus) -> str:
     for model in status.models:
         tiers = f" ({', '.join(model.tiers)})" if model.tiers else ""
         load = f", {model.in_flight} running, {model.waiting} waiting" if model.in_flight or model.waiting else ""
-        lines.append(f"{model.name}{tiers}: {_painted(model.state)}{load}")
-        if model.error:
-            lines.extend(f"    {line}" for line in model.error.splitlines())
-        if model.obstacle:
-            lines.append(f"    cannot be loaded: {model.obstacle}")
-        if model.reason:
-            lines.append(f"    loaded because {reason_text(model.reason)}")
-        elif model.gone:
-            lines.append(f"    gone because {model.gone}")
-    lines.extend(lent_line(gpu, mib) for gpu, mib in status.lent_mib.items())
+        lines.append(f"{neutralise(f'{model.name}{tiers}')}: {_painted(model.state)}{load}")
+        lines.extend(f"    {neutralise(line)}" for line in _told_of(model))
+    rest = [lent_line(gpu, mib) for gpu, mib in status.lent_mib.items()]
     if status.swap:
-        lines.append(f"loading {_swap_text(status.swap)}")
-    lines.extend(_queued_text(each) for each in status.queue)
-    lines.extend(_standing_lines(status))
-    return "\n".join(lines)
+        rest.append(f"loading {_swap_text(status.swap)}")
+    rest.extend(_queued_text(each) for each in status.queue)
+    rest.extend(_standing_lines(status))
+    return "\n".join([*lines, *(neutralise(line) for line in rest)])
+
+
+def _told_of(model: ModelStatus) -> list[str]:
+    """What else there is to say of a model, some of it in the words of its process."""
+    lines = model.error.splitlines() if model.error else []
+    if model.obstacle:
+        lines.append(f"cannot be loaded: {model.obstacle}")
+    if model.reason:
+        lines.append(f"loaded because {reason_text(model.reason)}")
+    elif model.gone:
+        lines.append(f"gone because {model.gone}")
+    return lines
 
 
 def _queued_text(each: QueuedRequest) -> str:

@@ -10,6 +10,7 @@ import click
 
 from config.load import ConfigError, load_engine
 from config.paths import Home
+from config.plain import neutralise
 from config.schema import EngineSettings
 
 config = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file instead of the home's engine.toml.")
@@ -19,6 +20,10 @@ class Failure(click.ClickException):
     """The engine refused, or could not."""
 
     exit_code = 1
+
+    def format_message(self) -> str:
+        # In the engine's words, which may be those of a model's process.
+        return neutralise(super().format_message())
 
 
 class WrongSettings(Failure):

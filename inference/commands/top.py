@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from config.plain import one_line
 from inference.cli import EXIT_CODES
 from inference.commands.asking import AskedEngine, Whereabouts, asked_engine, json_option, whereabouts
 from inference.commands.watch import outcome_text, reason_text, seconds_text
@@ -74,13 +75,13 @@ def take_look(ask: AskedEngine) -> Look:
 
 def screen(look: Look) -> RenderableType:
     """One look as a screen."""
-    parts: list[RenderableType] = [Text(f"Variet engine {look.status.version}", style="bold"), Text(), _models(look)]
+    parts: list[RenderableType] = [_text(f"Variet engine {look.status.version}", style="bold"), Text(), _models(look)]
     if look.resources.gpus:
         parts += [Text(), *(_gpu_line(gpu, look.status.lent_mib.get(gpu.index)) for gpu in look.resources.gpus)]
     if look.status.swap is not None:
         parts += [Text(), _swap(look.status.swap)]
         if look.status.swap.reason is not None:
-            parts.append(Text(reason_text(look.status.swap.reason), style="dim"))
+            parts.append(_text(reason_text(look.status.swap.reason), style="dim"))
     if look.status.queue:
         parts += [Text(), *_queue(look.status)]
     if look.swaps.swaps:
@@ -94,9 +95,9 @@ def _models(look: Look) -> Table:
     for each in look.status.models:
         mib = memory.get(each.name)
         table.add_row(
-            Text(each.name),
-            Text(", ".join(each.tiers), style="dim"),
-            Text(each.state, style=_STYLES.get(each.state, "")),
+            _text(each.name),
+            _text(", ".join(each.tiers), style="dim"),
+            _text(each.state, style=_STYLES.get(each.state, "")),
             str(each.in_flight),
             str(each.waiting),
             "-" if mib is None else f"{mib:.0f} MiB",
@@ -109,13 +110,13 @@ def _models(look: Look) -> Table:
 
 def _add_line(table: Table, what: str | None) -> None:
     if what:
-        table.add_row("", "", Text(what.splitlines()[0], style="red", overflow="ellipsis"), "", "", "", "")
+        table.add_row("", "", _text(what.splitlines()[0], style="red", overflow="ellipsis"), "", "", "", "")
 
 
 def _gpu_line(gpu: Gpu, lent_mib: int | None) -> Text:
     holders = ", ".join(f"{model} {mib}" for model, mib in gpu.used_by.items())
     used = f"GPU {gpu.index} {gpu.name}: {gpu.total_mib - gpu.free_mib} of {gpu.total_mib} MiB used"
-    line = Text(f"{used} ({holders})" if holders else used)
+    line = _text(f"{used} ({holders})" if holders else used)
     return line if lent_mib is None else line.append(f"  lent to another program, which has taken {lent_mib} MiB", style="yellow")
 
 
@@ -126,7 +127,12 @@ def _swap(swap: SwapProgress) -> RenderableType:
     percent = "" if swap.percent is None else f"{swap.percent:.0f} %"
     bar: RenderableType = "" if swap.percent is None else ProgressBar(total=100, completed=swap.percent, width=_BAR_WIDTH)
     line.add_row(
-        Text(swap.model, style="bold"), Text(swap.phase, style="yellow"), bar, percent, f"{swap.elapsed_s:.0f} s", Text(hint, style="dim")
+        _text(swap.model, style="bold"),
+        _text(swap.phase, style="yellow"),
+        bar,
+        percent,
+        f"{swap.elapsed_s:.0f} s",
+        _text(hint, style="dim"),
     )
     return line
 
@@ -135,11 +141,18 @@ def _queue(status: EngineStatus) -> list[RenderableType]:
     table = _table("#", "waits for", "request", "for", "why", numbers=0)
     for each in status.queue:
         table.add_row(
-            str(each.position), Text(each.model), Text(each.id, style="dim"), seconds_text(each.waited_s), Text(each.why or "", style="dim")
+            str(each.position),
+            _text(each.model),
+            _text(each.id, style="dim"),
+            seconds_text(each.waited_s),
+            _text(each.why or "", style="dim"),
         )
     if status.age_bound_s is None:
         return [table]
-    return [table, Text(f"Who has waited {status.age_bound_s:g} s goes first; what is in its way takes no new requests then.", style="dim")]
+    return [
+        table,
+        _text(f"Who has waited {status.age_bound_s:g} s goes first; what is in its way takes no new requests then.", style="dim"),
+    ]
 
 
 def _swaps(swaps: SwapsAnswer) -> Table:
@@ -149,20 +162,20 @@ def _swaps(swaps: SwapsAnswer) -> Table:
         style = "red" if each.outcome == "failed" else ""
         when = time.strftime("%H:%M:%S", time.localtime(each.at))
         why = reason_text(each.reason) + (f": {each.error.splitlines()[0]}" if each.error else "")
-        table.add_row(when, Text(each.model), Text(took, style=style), Text(why, style="dim"))
+        table.add_row(when, _text(each.model), _text(took, style=style), _text(why, style="dim"))
     return table
 
 
 def _activity(activity: ActivityAnswer) -> RenderableType:
     if not activity.requests:
-        return Text("No request has ended yet." if activity.enabled else "No activity is recorded.", style="dim")
+        return _text("No request has ended yet." if activity.enabled else "No activity is recorded.", style="dim")
     table = _table("ended", "model", "key", "outcome", "waited", "load", "first token", "tokens", "tokens/s", numbers=5)
     for each in activity.requests:
         table.add_row(
             time.strftime("%H:%M:%S", time.localtime(each.at)),
-            Text(each.model or "-"),
-            Text(each.key or "-"),
-            Text(outcome_text(each), style=_OUTCOMES.get(each.outcome, "red")),
+            _text(each.model or "-"),
+            _text(each.key or "-"),
+            _text(outcome_text(each), style=_OUTCOMES.get(each.outcome, "red")),
             seconds_text(each.queued_s),
             seconds_text(each.swap_s or None),
             seconds_text(each.first_token_s),
@@ -178,3 +191,8 @@ def _table(*columns: str, numbers: int) -> Table:
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index >= len(columns) - numbers else "left", no_wrap=True)
     return table
+
+
+def _text(words: str, style: str = "", overflow: OverflowMethod | None = None) -> Text:
+    """Words of an engine, or of a model's process, as a terminal may show them."""
+    return Text(one_line(words), style=style, overflow=overflow)

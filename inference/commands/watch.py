@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from config.plain import neutralise
 from inference.cli import EXIT_CODES
 from inference.commands.asking import Whereabouts, asked_engine, json_option, whereabouts
 from inference.contract import ActivityAnswer, ActivityRecord, LogLines, SwapReason, SwapRecord, SwapsAnswer
@@ -23,7 +24,7 @@ def activity(limit: int, *, where: Whereabouts, as_json: bool) -> None:
     """Show the last finished requests: who, which model, how long, how many tokens and how it ended; never contents."""
     with asked_engine(where) as ask:
         answer = ask("GET", f"/engine/activity?limit={limit}", None, ActivityAnswer)
-    click.echo(answer.model_dump_json() if as_json else activity_text(answer))
+    click.echo(answer.model_dump_json() if as_json else neutralise(activity_text(answer)))
 
 
 @click.command(epilog=f"Example: variet engine swaps --limit 5\n\n{EXIT_CODES}")
@@ -34,7 +35,7 @@ def swaps(limit: int, *, where: Whereabouts, as_json: bool) -> None:
     """Show the last loads: which model, how long it took, why, and in whose place."""
     with asked_engine(where) as ask:
         answer = ask("GET", f"/engine/swaps?limit={limit}", None, SwapsAnswer)
-    click.echo(answer.model_dump_json() if as_json else swaps_text(answer))
+    click.echo(answer.model_dump_json() if as_json else neutralise(swaps_text(answer)))
 
 
 @click.command(epilog=f"Examples: variet engine logs fast; variet engine logs deep-coder -f\n\n{EXIT_CODES}")

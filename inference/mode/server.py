@@ -15,6 +15,7 @@ from types import FrameType
 import anyio
 import anyio.to_thread
 
+from config.long_logs import set_aside
 from config.paths import Home
 from config.schema import EngineSettings
 from inference.access import SCOPE_KEY
@@ -109,7 +110,9 @@ def start_mode(home: Home, settings: EngineSettings, config: Path | None) -> Non
             return
         if not running.end():
             _LOG.warning("the mode's process (%d) has other settings than these, and does not end", running.pid)
-    command = [sys.executable, "-m", "inference", "mode", "serve", *(("--config", str(config)) if config else ())]
+    # -P keeps the current folder from shadowing modules.
+    command = [sys.executable, "-P", "-m", "inference", "mode", "serve", *(("--config", str(config)) if config else ())]
+    set_aside(home.log_dir / "mode.log")
     log = os.open(home.log_dir / "mode.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.Popen(

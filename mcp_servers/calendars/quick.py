@@ -3,10 +3,11 @@
 Pure. The decision tree:
 1. the canonical form (lines `when: ...`, `where: ...`) is what it says;
 2. a time zone beside a time is refused, unless it is the person's own, which goes without saying; then `remind me 10 minutes before`
-   and what says that it repeats are taken out;
+   and what says that it repeats are taken out, with the day until which it does (`from jan 13 to mar 17`);
 3. the time is what `mcp_servers.calendars.timing` finds: a day before what is none, two days or half a date never;
 4. what repeats on a day and names none is meant for the first such day; the day until which it repeats is none of these;
-5. `at` or `in` and what follows it at the end is the place; the rest is the title; lunch is in both, unless something is `before lunch`.
+5. `at` or `in` and what follows it at the end is the place; the rest is the title; lunch is in both, unless something is `before lunch`;
+6. a length that the title begins with is how long it takes, where nothing else says it, and a meal which half of the day is meant.
 Nothing is guessed silently: the caller shows what was understood before anything is stored.
 """
 
@@ -16,7 +17,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from mcp_servers.calendars.repeats import REPEAT, first_days
+from mcp_servers.calendars.repeats import REPEAT, first_days, is_overlapping
+from mcp_servers.calendars.spoken import timed_as_called
 from mcp_servers.calendars.timing import LINKS, MEAL, resolved, timed
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.quoting import clean_line
@@ -29,10 +31,15 @@ _REMIND = re.compile(
 )
 _COUNT = re.compile(r",?\s*\b(?:for )?(?P<count>\d{1,3}) times\b", re.IGNORECASE)
 _FOR = re.compile(rf",?\s*\b(?P<reach>for (?:the next )?(?:\d{{1,3}}|an?|{'|'.join(NUMBERS)}) (?:day|week|month|year)s?)\b", re.IGNORECASE)
-_UNTIL = re.compile(r",?\s*\b(?:until|till?|through|thru|up to)(?= )", re.IGNORECASE)
+_UNTIL = re.compile(r",?\s*\b(?:until|till?|through|thru|up to|(?P<to>to))(?= )", re.IGNORECASE)
 _MOST_UNTIL_WORDS = 4
-_VERB = re.compile(r"^(?:please )?(?:add|schedule|create|book|plan|put|set up|make)(?: me)?(?: an?| the)? ", re.IGNORECASE)
-_TAIL = re.compile(r"[\s,;.]*(?:\b(?:on|at|from|for|and|to my calendar|in my calendar)\b[\s,;.]*)*$", re.IGNORECASE)
+_VERB = re.compile(
+    r"^(?:please )?(?:(?:add|schedule|create)(?: me)?(?: an?| the)?|(?:book|plan|put|set up|make) (?:me(?: an?| the)?|an?|the)) ",
+    re.IGNORECASE,
+)
+"""What the calendar is asked to do; `book club` and `plan review` are what happens."""
+_EDGES = " ,;.:\u2013\u2014-"
+_TAIL = re.compile(rf"[{_EDGES}]*(?:(?<!-)\b(?:on|at|from|for|and|to my calendar|in my calendar)\b[{_EDGES}]*)*$", re.IGNORECASE)
 _PLACE = re.compile(r"(?:^|\s|,)(?:at|in|@)\s+(?P<place>[^,]+)$", re.IGNORECASE)
 _TOLD_BY = frozenset("at over around about before after during for from since until till by to this the".split())
 
@@ -75,7 +82,7 @@ def sketch_of(text: str, now: datetime) -> Sketch:
     title, where = _title_and_place(before, after)  # 5.
     if not title:
         raise Refusal(f'"{clean_line(text)}" does not say what happens. Say it such as "lunch with Anna tomorrow at noon".')
-    return Sketch(title, when, where, repeat, remind)
+    return Sketch(title, timed_as_called(title, when, now), where, repeat, remind)  # 6.
 
 
 def _canonical(text: str) -> Sketch:
@@ -100,13 +107,25 @@ def _without_repeat(words: str, now: datetime) -> tuple[str, str]:
     if reach is not None:
         return words, f"{match[0]} {reach['reach']}"
     for until in _UNTIL.finditer(words):
+        begins = words[: until.start()].rpartition("from ")[2] if until["to"] else ""
         said = words[until.end() :].split()
         for length in range(min(_MOST_UNTIL_WORDS, len(said)), 0, -1):
-            last = " ".join(said[:length]).strip(",;.")
+            last = " ".join(said[:length]).strip(",;.:")
+            if until["to"] and not _is_course(begins, last, match[0], now):
+                continue
             found = None if said[length - 1].lower() in LINKS else resolved(last, now)
             if found is not None and found.precision == "days":  # `until 8pm` is when it is over, not when it ends to repeat
                 return " ".join([words[: until.start()], *said[length:]]), f"{match[0]} until {last}"
     return words, match[0]
+
+
+def _is_course(first: str, last: str, repeat: str, now: datetime) -> bool:
+    """Whether `from` one day `to` another is how long it repeats, and not how long one time lasts."""
+    begins = resolved(first, now)
+    if begins is None or begins.span.first_day != begins.span.last_day:
+        return False
+    days = resolved(f"from {first} to {last}", now)
+    return days is not None and days.precision == "days" and is_overlapping(repeat, days.span, now)
 
 
 def _time_in(words: str, repeat: str, now: datetime) -> tuple[str, str, str]:
@@ -142,7 +161,7 @@ def _meal_in(words: str) -> str:
 
 
 def _title_and_place(before: str, after: str) -> tuple[str, str]:
-    before, after = _TAIL.sub("", before), _TAIL.sub("", after.strip(" ,;."))
+    before, after = _TAIL.sub("", before), _TAIL.sub("", after.strip(_EDGES))
     if after and (match := _PLACE.search(f" {after}")) and not match.start():
         return _plain(before), match["place"]
     whole = " ".join(part for part in (before, after) if part)
@@ -152,4 +171,4 @@ def _title_and_place(before: str, after: str) -> tuple[str, str]:
 
 
 def _plain(title: str) -> str:
-    return _TAIL.sub("", _VERB.sub("", title)).strip(" ,;.")
+    return _TAIL.sub("", _VERB.sub("", title.lstrip(_EDGES))).strip(_EDGES)

@@ -1,7 +1,7 @@
 """How an event repeats, in words to a rule and back: `every 2 weeks on monday, 10 times`, `monthly on the last friday`.
 
 Pure. A rule itself (`FREQ=WEEKLY;BYDAY=MO`) is taken as well. What is not understood is refused: nothing that a person
-said about when is left out silently.
+said about when is left out silently. A time that lasts into the next one is no series.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ from datetime import date, datetime, timedelta, tzinfo
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends.starts import Starts
 from mcp_servers.calendars.rules import DAYS, Rule
+from mcp_servers.calendars.weekdays import DAY, DAY_LIST, DAYS_LIST, STRETCH, WORKING_STRETCH, days_in
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import DAY_NAMES, Span, day_text, days_of
 from mcp_servers.when import moved, resolve
-from mcp_servers.when.words import NUMBERS
+from mcp_servers.when.words import NUMBERS, WEEKDAYS
 
-_FULL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
 _ADVERBS = {"daily": "every day", "weekly": "every week", "monthly": "every month", "yearly": "every year", "annually": "every year",
             "fortnightly": "every 2 weeks", "biweekly": "every 2 weeks", "weekdays": "every weekday"}  # fmt: skip
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": -1}
 _ORDINAL_WORDS = {1: "first", 2: "second", 3: "third", 4: "fourth", -1: "last"}
 _WORKING_DAYS = ",".join(DAYS[:5])
-_DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_DAY_LIST = rf"{_DAY}(?:(?:,| and|, and) {_DAY}|,{_DAY})*"
 _COUNT = r"(?:other|second|third|fourth|\d{1,3}|two|three|four|five|six)"
 _SAID_OTHERWISE = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
+        (rf"^(?:on )?(?={DAYS_LIST})", "every "),
         (r" ?& ?", " and "),
         (r"\bbi-weekly\b", "biweekly"),
         (r"\b(?:once|one time) (?:a|an|per|every) (?=day|week|month|year)", "every "),
@@ -49,28 +48,32 @@ _TIMES = re.compile(r",?\s*\b(?:for )?(\d{1,3}) times$")
 _UNTIL = re.compile(r",?\s*\b(?:until|till|up to) (.+)$")
 _FOR = re.compile(r",?\s*\bfor (?:the next )?(?P<count>\d{1,3}|an?) (?P<unit>day|week|month|year)s?$")
 _EVERY_UNIT = re.compile(r"every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>day|week|month|year)s?(?: on (?:the )?(?P<on>.+))?")
-_EVERY_DAYS = re.compile(rf"every (?P<other>other )?(?P<days>{_DAY_LIST})")
-_NTH_DAY = re.compile(rf"(?:every |the )?(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})(?: of (?:the|every|each) month)?")
+_EVERY_STRETCH = re.compile(rf"every (?P<stretch>{STRETCH})")
+_EVERY_DAYS = re.compile(rf"every (?P<other>other )?(?P<days>{DAY_LIST})")
+_NTH_DAY = re.compile(rf"(?:every |the )?(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{DAY})(?: of (?:the|every|each) month)?")
 _DAY_OF_MONTH = re.compile(
     r"(?:on )?(?:the )?(?P<on>last day|\d{1,2}(?:st|nd|rd|th)) of every (?:(?P<other>other )|(?P<count>\d{1,3}) )?(?P<unit>month)s?"
 )
 REPEAT = re.compile(
     rf"\b(?:(?:on )?(?:the )?(?:last day|\d{{1,2}}(?:st|nd|rd|th)) of (?:every|each) (?:other |\d{{1,3}} )?months?"
-    rf"|(?:the )?(?:{'|'.join(_ORDINALS)}) {_DAY} of (?:the|every|each) month"
+    rf"|(?:the )?(?:{'|'.join(_ORDINALS)}) {DAY} of (?:the|every|each) month"
     r"|daily|weekly|monthly|yearly|annually|fortnightly|bi-?weekly|quarterly"
     r"|once (?:a|an|per|every) (?:day|week|month|year)"
+    rf"|{DAYS_LIST}"
     rf"|(?:every|each) (?:weekday|weekends?|working day|(?:{_COUNT} )?(?:days?|weeks?|months?|years?)\b"
-    rf"(?: on (?:the )?(?:{_DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?(?!\w| (?:of )?{_MONTH})|(?:{'|'.join(_ORDINALS)}) {_DAY}))?"
-    rf"|(?:other )?{_DAY_LIST}|(?:{'|'.join(_ORDINALS)}) {_DAY})"
+    rf"(?: on (?:the )?(?:{DAY_LIST}|last day|\d{{1,2}}(?:st|nd|rd|th)?(?!\w| (?:of )?{_MONTH})|(?:{'|'.join(_ORDINALS)}) {DAY}))?"
+    rf"|{STRETCH}\b|(?:other )?{DAY_LIST}|(?:{'|'.join(_ORDINALS)}) {DAY})"
     rf"(?: of (?:the|every|each) month)?)\b",
     re.IGNORECASE,
 )
 """Where a sentence says that something repeats."""
 _EVERY_WORKING_DAY = re.compile(r"\b(?:week|working )days?\b", re.IGNORECASE)
 _EVERY_WEEKEND = re.compile(r"\bevery weekends?\b|\beach weekends?\b", re.IGNORECASE)
-_NTH_IN = re.compile(rf"\b(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_DAY})\b", re.IGNORECASE)
+_NTH_IN = re.compile(rf"\b(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{DAY})\b", re.IGNORECASE)
 _NUMBERED_IN = re.compile(r"\b(?P<on>last day|\d{1,2}(?:st|nd|rd|th))\b", re.IGNORECASE)
 _DAYS_OF_EVERY_MONTH = 28
+_MOST_DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
+"""From one time to the next."""
 
 
 def rule_of(text: str, span: Span, now: datetime) -> str:
@@ -87,10 +90,43 @@ def rule_of(text: str, span: Span, now: datetime) -> str:
     rule = rules.parsed(text) if text.upper().startswith(("FREQ=", "RRULE:")) else _said(text, span, now)
     starts = Starts.of_span(span)
     first = starts.of_moment(span.start, span.start.tzinfo)
-    until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
+    try:
+        until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
+    except ValueError:
+        raise Refusal(f'"{text}" is no rule to repeat by. Say it such as "every week on monday until 14 december".') from None
+    if until is not None and len(rule["UNTIL"]) != len(written := starts.until(until)):
+        rule["UNTIL"] = written  # RFC 5545 wants it in the form of the start: a day beside a time would lose the last one
     if not rules.holds(rule, first, first, until):
         raise Refusal(f'The first time, {day_text(span.first_day)}, is none of "{text}". Say a first time that is.')
+    _refuse_overlap(rule, span)
     return rules.written(rule)
+
+
+def is_overlapping(text: str, span: Span, now: datetime) -> bool:
+    """Whether a time so long would last into the next, where it repeats as the words say.
+
+    Raises:
+        Refusal: the words are not understood.
+    """
+    return _is_overlapping(_said(text, span, now), span)
+
+
+def _is_overlapping(rule: Rule, span: Span) -> bool:
+    days = _MOST_DAYS.get(rule["FREQ"])
+    if days is None:
+        return False
+    length = span.end.replace(tzinfo=None) - span.start.replace(tzinfo=None)  # by the wall: a day may have 25 hours
+    return length > timedelta(days=days) * int(rule.get("INTERVAL", "1"))
+
+
+def _refuse_overlap(rule: Rule, span: Span) -> None:
+    if not _is_overlapping(rule, span):
+        return
+    first, last = day_text(span.first_day), day_text(span.last_day)
+    raise Refusal(
+        f"Each time would last from {first} to {last}, and it repeats {words_of_rule(rules.written(rules.without_end(rule)), None)}."
+        f' Say when one time begins and ends, and "until {last}" for the end of the series.'
+    )
 
 
 def left_out(text: str, first: date) -> tuple[str, ...]:
@@ -111,15 +147,15 @@ def left_out(text: str, first: date) -> tuple[str, ...]:
 
 def first_days(text: str) -> list[str]:
     """The days that words for how often name, in words of human time: one of them is when it begins."""
-    if _EVERY_WORKING_DAY.search(text):
-        return list(_FULL_DAYS[:5])
+    if _EVERY_WORKING_DAY.search(text) or WORKING_STRETCH.search(text):
+        return list(WEEKDAYS[:5])
     if _EVERY_WEEKEND.search(text):
-        return list(_FULL_DAYS[5:])
+        return list(WEEKDAYS[5:])
     if match := _NTH_IN.search(text):
         return [f"{match['nth'].lower()} {match['day'].rstrip('s').lower()} of the month"]
     if match := _NUMBERED_IN.search(text):
         return ["last day of the month" if match["on"].lower() == "last day" else f"the {match['on']}"]
-    return [match[0].rstrip("s") for match in re.finditer(rf"\b{_DAY}\b", text, re.IGNORECASE)]
+    return [match[0].rstrip("s") for match in re.finditer(rf"\b{DAY}\b", text, re.IGNORECASE)]
 
 
 def words_of_rule(text: str, zone: tzinfo | None) -> str:
@@ -153,12 +189,28 @@ def _said(text: str, span: Span, now: datetime) -> Rule:
     if words == "none":
         raise Refusal("A series is not made one event. Call remove_event for the second of its times, with scope following.")
     words, end = _end_of(words, span, now)
+    if match := _EVERY_STRETCH.fullmatch(words):
+        words = _working_week(match["stretch"])
     for adverb, meant in _ADVERBS.items():
         words = re.sub(rf"^(?:every )?{adverb}\b", meant, words)
     rule = _course(words, span)
     if rule is None:
         raise Refusal(f'Cannot understand how often "{text}" is. Say it such as "every week on monday" or "every month, 6 times".')
     return {**rule, **end}
+
+
+def _working_week(stretch: str) -> str:
+    """Monday to Friday is each of these days; of others it is open, and the end of a single time may be meant.
+
+    Raises:
+        Refusal: as said.
+    """
+    if WORKING_STRETCH.fullmatch(stretch):
+        return "every weekday"
+    raise Refusal(
+        f'"every {stretch}" can be one time or one on each day. Say the days, such as "every friday, saturday and sunday",'
+        ' or when the first time begins and ends, and "every week".'
+    )
 
 
 def _end_of(words: str, span: Span, now: datetime) -> tuple[str, Rule]:
@@ -183,9 +235,9 @@ def _course(words: str, span: Span) -> Rule | None:
         return {"FREQ": "WEEKLY", "BYDAY": _WORKING_DAYS}
     if match := _EVERY_DAYS.fullmatch(words):
         every: Rule = {"FREQ": "WEEKLY", **({"INTERVAL": "2"} if match["other"] else {})}
-        return {**every, "BYDAY": _days_in(match["days"])}
+        return {**every, "BYDAY": days_in(match["days"])}
     if match := _NTH_DAY.fullmatch(words):
-        return {"FREQ": "MONTHLY", "BYDAY": f"{_ORDINALS[match['nth']]}{_days_in(match['day'])}"}
+        return {"FREQ": "MONTHLY", "BYDAY": f"{_ORDINALS[match['nth']]}{days_in(match['day'])}"}
     match = _EVERY_UNIT.fullmatch(words) or _DAY_OF_MONTH.fullmatch(words)
     if match is None:
         return None
@@ -199,8 +251,8 @@ def _on(rule: Rule, on: str, span: Span) -> Rule | None:
         day = resolve(on, days_of(span.start, span.first_day).start).span.first_day
         # A date that is not the first time's stays in the rule, which is refused for it.
         return rule if day == span.first_day else {**rule, "BYMONTH": str(day.month), "BYMONTHDAY": str(day.day)}
-    if rule["FREQ"] == "WEEKLY" and re.fullmatch(_DAY_LIST, on):
-        return {**rule, "BYDAY": _days_in(on)}
+    if rule["FREQ"] == "WEEKLY" and re.fullmatch(DAY_LIST, on):
+        return {**rule, "BYDAY": days_in(on)}
     if rule["FREQ"] != "MONTHLY":
         return None
     if on == "last day":
@@ -208,13 +260,8 @@ def _on(rule: Rule, on: str, span: Span) -> Rule | None:
     if match := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", on):
         return {**rule, "BYMONTHDAY": str(int(match[1]))} if 1 <= int(match[1]) <= 31 else None
     if match := _NTH_DAY.fullmatch(on):
-        return {**rule, "BYDAY": f"{_ORDINALS[match['nth']]}{_days_in(match['day'])}"}
+        return {**rule, "BYDAY": f"{_ORDINALS[match['nth']]}{days_in(match['day'])}"}
     return None
-
-
-def _days_in(text: str) -> str:
-    named = {code for word in re.findall(_DAY, text) for code, full in zip(DAYS, _FULL_DAYS, strict=True) if full.startswith(word[:3])}
-    return ",".join(code for code in DAYS if code in named)
 
 
 def _on_words(frequency: str, rest: Rule) -> str | None:

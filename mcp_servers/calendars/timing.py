@@ -2,14 +2,16 @@
 
 Pure. The rules:
 1. the time is the longest run of words that is one, and no part of it (`fri 4` of `fri 4 dec`); of other runs, one that names a day
-   and a time comes before one that names less;
+   and a time comes before one that names less, and a time that is written out before a bare number (`for 2 friday 19:30`);
 2. of runs that stand apart, one day comes before a word that is a month, a week or the like (`send the march report friday`), and
    a time of day is joined with the day (`friday dentist at 3pm`); two days are refused, unless one has `on` before it, or only the
    one that stands second is a feast (`tomorrow buy christmas presents`);
 3. a part of the day is the time and stays with what happens: `evening walk friday`;
 4. a bare year before a day is none of its minutes: `budget 2027 thursday`;
 5. a weekday and a date that contradict each other are refused, and not read one without the other, nor is a month without the
-   number beside it.
+   number beside it;
+6. what is left over must not be a time, too: a second day beside the time (`mon, wed and fri at 7`) is refused, and `9:30` behind
+   `mon-fri`.
 """
 
 from __future__ import annotations
@@ -18,27 +20,18 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
+from mcp_servers.calendars.leftover import MONTH, WRITTEN_OUT, refuse_half, refuse_left_clock
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.when import Contradiction, When, resolve
 from mcp_servers.when.periods import FEASTS
-from mcp_servers.when.words import MONTHS, ORDINALS
+from mcp_servers.when.words import ORDINALS
 
 _LONGEST_TIME = 9
 """Words in which people say a time."""
 LINKS = frozenset("at in on for from to and the a an with by of until till".split())
 """No time ends in one of these."""
-_MONTH = rf"(?:{'|'.join(month if len(month) < 4 else f'{month[:3]}(?:{month[3:]})?' for month in MONTHS)}|sept)"
-_NUMBER = r"\d{1,2}(?:st|nd|rd|th)?"
-_NUMBER_BEFORE = re.compile(rf"(?<!\S)(?:{_NUMBER} ?(?:-|to|until) ?)?{_NUMBER}\.?$", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"(?:of )?{_MONTH}\b(?! \d{{1,2}}(?!\d))", re.IGNORECASE)
-_NUMBER_AFTER = re.compile(rf"(?:the )?{_NUMBER}(?![\w:.])(?:-\S*)?", re.IGNORECASE)
-_MONTH_LAST = re.compile(rf"(?<!\d )(?<!\d(?:st|nd|rd|th) )(?<!\d(?:st|nd|rd|th) of )\b{_MONTH}$", re.IGNORECASE)
-_DATE_LAST = re.compile(rf"\b(?:{_MONTH} {_NUMBER}|{_NUMBER}(?: of)? {_MONTH})(?:,? 20\d\d)?$", re.IGNORECASE)
-_MONTH_BEFORE = re.compile(rf"\b{_MONTH}$", re.IGNORECASE)
-_NUMBERS = re.compile(rf"{_NUMBER} ?(?:-|to|until|till?|through|thru) ?(?:the )?{_NUMBER}$", re.IGNORECASE)
-_LAST_AFTER = re.compile(rf"(?:-|to|until|till|through|thru) ?(?:the )?{_NUMBER}(?![\w:.])", re.IGNORECASE)
 _PERIOD = re.compile(
-    rf"(?:(?:in|the|this|next|of|for|about|around) )*(?:{_MONTH}|q[1-4]|weekend|week|month|quarter|year)(?: 20\d\d)?", re.IGNORECASE
+    rf"(?:(?:in|the|this|next|of|for|about|around) )*(?:{MONTH}|q[1-4]|weekend|week|month|quarter|year)(?: 20\d\d)?", re.IGNORECASE
 )
 """A period that is a word of many titles: `the march report`, unlike `monday to wednesday`."""
 _FEAST = re.compile(rf"\b(?:xmas|{'|'.join(FEASTS)})\b", re.IGNORECASE)
@@ -46,6 +39,12 @@ _ORDINAL = re.compile(rf"(?:the )?(?:{'|'.join(ORDINALS)})", re.IGNORECASE)
 """The first day of a month only where nothing else is a day: `first meeting friday`."""
 _PART = re.compile(r"(?:(?:in|at) (?:the )?)?(?:(?:early|late) )?(?:morning|afternoon|evening|night|noon|midnight)", re.IGNORECASE)
 _CLOCK = re.compile(r"\d ?[ap]\.?m\b|\d:\d\d|^(?:at|from|by|before|after|around|about) ", re.IGNORECASE)
+_PUNCTUATION = ",;.:"
+"""What stands behind a time and belongs to the sentence: `friday: dentist`."""
+_JOINTS = frozenset("and & or / + - to until till through thru \u2013".split())
+_BARE_DAY = re.compile(r"(?:on )?(?:the )?\d{1,2}(?:st|nd|rd|th)?", re.IGNORECASE)
+"""`3pm, 4th floor` is not the fourth."""
+_WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?", re.IGNORECASE)
 _AT_NUMBER = re.compile(r"at \d{1,4}", re.IGNORECASE)
 MEAL = re.compile(r"(?:^|(?P<before>[a-z]+) )(?P<meal>lunch(?: break| hour)?)\b(?! time)", re.IGNORECASE)
 """A part of the day that is what happens in it, too, unless it is told by it: `before lunch`."""
@@ -70,8 +69,14 @@ class _Run(NamedTuple):
     """Whether they are one where other words are, too."""
 
     @property
-    def rank(self) -> tuple[bool, bool, int]:
-        return self.found.has_day and self.found.has_time, self.is_said_well, self.stop - self.start
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        is_written_out = self.is_whole and WRITTEN_OUT.search(self.words) is not None
+        return self.is_whole, self.is_said_well, is_written_out, self.stop - self.start
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says the day and the time."""
+        return self.found.has_day and self.found.has_time
 
     @property
     def is_one_day(self) -> bool:
@@ -108,12 +113,16 @@ def timed(words: str, now: datetime) -> Timed | None:
     if best is None:
         return None
     day = _day_of(best, [run for run in runs if run.is_said_well and run.is_one_day and run.found.span.end > now])
+    if day.is_whole:
+        _refuse_second_day(day, runs, parts, now)
     for run in (best, day):
-        _refuse_half(" ".join(parts[: run.start]), " ".join(parts[run.start : run.stop]), " ".join(parts[run.stop :]))
+        refuse_half(" ".join(parts[: run.start]), " ".join(parts[run.start : run.stop]), " ".join(parts[run.stop :]))
     when, time = _with_time(day, runs, parts, now)
     taken = sorted([day, time] if time else [day], key=lambda run: run.start)
-    after = [*parts[taken[0].stop : taken[-1].start], *parts[taken[-1].stop :]]
-    return Timed(" ".join(parts[: taken[0].start]), when, " ".join(after))
+    before = " ".join(parts[: taken[0].start])
+    after = " ".join([*parts[taken[0].stop : taken[-1].start], *parts[taken[-1].stop :]])
+    refuse_left_clock(before, when, after)
+    return Timed(before, when, after)
 
 
 def _times_of(parts: list[str], now: datetime) -> tuple[list[_Run], tuple[int, int, Contradiction] | None]:
@@ -121,7 +130,7 @@ def _times_of(parts: list[str], now: datetime) -> tuple[list[_Run], tuple[int, i
     runs: list[_Run] = []
     refused: tuple[int, int, Contradiction] | None = None
     for start, stop in _runs_of(parts):
-        run = " ".join(parts[start:stop]).strip(",;.")
+        run = " ".join(parts[start:stop]).strip(_PUNCTUATION)
         try:
             found = resolve(run, now)
         except Contradiction as contradiction:
@@ -148,7 +157,7 @@ def _day_of(best: _Run, days: list[_Run]) -> _Run:
     Raises:
         Refusal: two days are as likely.
     """
-    if best.found.has_day and best.found.has_time:
+    if best.is_whole:
         return best
     apart = [run for run in days if run.is_apart(best)]
     if not best.found.has_day:
@@ -169,6 +178,37 @@ def _day_of(best: _Run, days: list[_Run]) -> _Run:
     return best
 
 
+def _refuse_second_day(day: _Run, runs: list[_Run], parts: list[str], now: datetime) -> None:
+    """Refuses another day right beside the time, as in `mon, wed and fri at 7am`.
+
+    Raises:
+        Refusal: as said.
+    """
+    for run in runs:
+        is_day = (
+            run.is_said_well and run.found.has_day and run.found.span.end > now and run.found.span.first_day != day.found.span.first_day
+        )
+        if not is_day or _BARE_DAY.fullmatch(run.words) or _PERIOD.fullmatch(run.words) or _FEAST.search(run.words):
+            continue
+        first, second = (run, day) if run.stop <= day.start else (day, run)
+        if run.is_apart(day) and _is_joined(first, second, parts) and not (first is run and day.is_on and not run.is_on):
+            raise Refusal(
+                f'"{first.words}" and "{second.words}" are two days. Say one of them,'
+                ' or "every" before the days where it repeats, such as "every monday and friday at 7am".'
+            )
+
+
+def _is_joined(first: _Run, second: _Run, parts: list[str]) -> bool:
+    """Whether the second goes on with what the first began, unlike `friday 3pm, sat prep`."""
+    if second.start - first.stop == 1 and parts[first.stop].lower() in _JOINTS:
+        return True
+    if second.start != first.stop:
+        return False
+    if parts[first.stop - 1].endswith(","):
+        return second.is_whole
+    return all(_WEEKDAY.fullmatch(parts[at].strip(_PUNCTUATION)) for at in (first.stop - 1, second.start))
+
+
 def _with_time(day: _Run, runs: list[_Run], parts: list[str], now: datetime) -> tuple[str, _Run | None]:
     """The day with the time of day that stands apart from it, and the words of that time where they are no title."""
     if not day.is_one_day:
@@ -187,27 +227,6 @@ def _is_clear(run: _Run, parts: list[str]) -> bool:
     if _AT_NUMBER.fullmatch(run.words):
         return run.stop == len(parts) or not parts[run.stop][0].isupper()
     return bool(_PART.fullmatch(run.words) or _CLOCK.search(run.words))
-
-
-def _refuse_half(before: str, when: str, after: str) -> None:
-    """Refuses a month beside which a number was left, as of `february 30`, and a day whose end was, as of `dec 28 to 3`.
-
-    Raises:
-        Refusal: as said.
-    """
-    number = _NUMBER_AFTER.match(after) if _MONTH_LAST.search(when) else _LAST_AFTER.match(after) if _DATE_LAST.search(when) else None
-    if number is not None:
-        said = f"{when} {number[0]}"
-    elif (number := _NUMBER_BEFORE.search(before)) and _MONTH_FIRST.match(when):
-        said = f"{number[0]} {when}"
-    elif (month := _MONTH_BEFORE.search(before)) and _NUMBERS.match(when):
-        said = f"{month[0]} {when}"
-    else:
-        return
-    raise Refusal(
-        f'Cannot understand the days "{said}". Say a day that there is, such as "3 december",'
-        ' or the first and the last one, such as "28 december to 3 january".'
-    )
 
 
 def _runs_of(parts: list[str]) -> list[tuple[int, int]]:

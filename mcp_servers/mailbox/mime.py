@@ -207,11 +207,12 @@ def file_parts(message: EmailMessage) -> list[EmailMessage]:
     """The parts that are files, however deep: mail programs put them beside one form of the text alone, or within what is signed.
 
     What is neither a file nor text, such as an invitation beside the text, counts as one. Pictures that the text itself shows do not.
+    A mail that is nothing but a file, as scanners send them, is the one part itself; one that nobody can take apart is none.
 
     Raises:
         AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError: the library breaks on it.
     """
-    if not message.is_multipart():
+    if message.get_content_maintype() == "multipart" and not message.is_multipart():
         return []
     bodies = {id(message.get_body(preferencelist=(kind,))) for kind in ("plain", "html")}
     return [part for part, within in _leaves(message, "") if id(part) not in bodies and _is_file(part, within)]
@@ -271,4 +272,5 @@ def _is_plain(message: EmailMessage, files: Sequence[EmailMessage] | None) -> bo
     except (AttributeError, KeyError, LookupError, RecursionError, TypeError, ValueError):
         return False
     is_text = all(part.get_content_type() == "text/plain" for part in readable)
-    return message.get_content_maintype() != "message" and len(readable) <= 1 and is_text
+    # The head of a mail that is a file itself says what that is, such as a cancellation or something sealed.
+    return id(message) not in attached and len(readable) <= 1 and is_text

@@ -102,8 +102,8 @@ def message_of(content: bytes) -> EmailMessage:
         for name, value in BytesHeaderParser().parsebytes(bounded).raw_items():
             if not name.lower().startswith("content-"):
                 message.set_raw(name, value)
-        # Nothing of it may pass for a text that was shown whole.
-        message.set_raw("Content-Type", "application/octet-stream")
+        # Nothing of it may pass for a text that was shown whole, nor for a file.
+        message.set_raw("Content-Type", "multipart/mixed")
         return message
 
 

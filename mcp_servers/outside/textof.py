@@ -9,6 +9,7 @@ import ctypes
 import io
 import sys
 import zipfile
+from contextlib import nullcontext, suppress
 from typing import Any, cast
 from xml.etree import ElementTree
 
@@ -47,7 +48,12 @@ def give_up(memory_mib: int, cpu_s: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 64),
     ):
-        resource.setrlimit(bound, (value, value))
+        # Bounds that are tighter already stay; nobody may raise them.
+        hard = resource.getrlimit(bound)[1]
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # macOS refuses any bound of memory.
+        with suppress(ValueError, OSError) if bound == resource.RLIMIT_AS else nullcontext():
+            resource.setrlimit(bound, (most, most))
     if sys.platform == "linux":
         # Not allowed everywhere (some containers); the file's reader has no reason to call anybody, either way.
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)

@@ -26,7 +26,6 @@ import anyio.lowlevel
 import anyio.to_thread
 import click
 import mcp_types as types
-import tzlocal
 
 from config.collectors import is_traced
 from config.logs import set_up_logging
@@ -35,6 +34,7 @@ from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.protocol import progress
 from mcp_servers.protocol.bind import Bind, BindRefused
 from mcp_servers.protocol.calls import AsyncHandler, Call, Handler, Outcome, Plan, checked, digest_of
+from mcp_servers.protocol.local_zone import local_zone
 from mcp_servers.protocol.mcp_library import Server, ServerRequestContext, stdio_server
 from mcp_servers.protocol.signatures import ToolSpec
 
@@ -220,7 +220,7 @@ def _now(context: object, zone: tzinfo | None) -> datetime:
     """The message's own time in the person's zone; this machine's clock and zone for what the context leaves out."""
     said = _texts(context)
     try:
-        home = ZoneInfo(str(said["zone"])) if said.get("zone") else zone or tzlocal.get_localzone()
+        home = ZoneInfo(str(said["zone"])) if said.get("zone") else zone or local_zone()
         moment = datetime.fromisoformat(str(said["now"])) if said.get("now") else datetime.now(UTC)
     except (ValueError, ZoneInfoNotFoundError, OSError) as error:
         hint = "Leave it out, or give now with its offset, and a zone such as Europe/Berlin."

@@ -14,6 +14,8 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from config.exporting import direct_session
+
 LINGER_S = 1.0
 """What the last spans may take at the end: whoever started the server waits for it to go."""
 
@@ -27,7 +29,7 @@ class Telling:
 
     def __init__(self, server: str) -> None:
         self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"variet-{server}"}), shutdown_on_exit=False)
-        self._exporter = OTLPSpanExporter()
+        self._exporter = OTLPSpanExporter(session=direct_session())
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         trace.set_tracer_provider(self._provider)
 

@@ -24,7 +24,9 @@ _OF_THE_PRESENT = re.compile(r" (?:the )?(?:day )?(?:today|tomorrow|yesterday|af
 _DAY_OF_MONTH = re.compile(rf"{CONNECTOR.pattern} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b")
 
 
-def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False, is_to_present: bool = False) -> When | None:
+def from_to(
+    start: Point, words: str, now: datetime, lean: Lean, *, is_choice: bool = False, is_to_present: bool = False, is_between: bool = False
+) -> When | None:
     """What `start` and the `words` behind it, which begin with what joins them, mean together.
 
     Args:
@@ -34,6 +36,7 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
         lean: where open dates are looked for.
         is_choice: some of what is between them is not meant.
         is_to_present: the second is told from the present, whatever the first is: `to tomorrow` is not the day after that.
+        is_between: `between` or `from` stands before them, so that `and` says where it ends.
 
     Raises:
         Contradiction: a weekday and a date of the second do not go together.
@@ -49,12 +52,14 @@ def from_to(start: Point, words: str, now: datetime, lean: Lean, *, is_choice: b
         end = second.point
         if end.is_empty or end.bound or (start.is_bare_number and end.clock and _DAY_OF_MONTH.match(words)):
             return None  # `5 and 10 december at 3` are two times
+        if connector[0] == "and" and not is_between and start.clock and (end.clock or not start.is_bare_number):
+            return None  # so are `8am and 8pm`, and `friday at 3 and saturday`
         if connector[0] == "or" and start.days and end == start and place < len(bases):
             continue  # `next week or the week after`: after that one
         has_gap = is_choice or _has_gap(*_days_of_month(start, end), connector[0])
         if second.at < len(words):
             if connector[0] in _SEVERAL and (more := _both(start, end)):
-                return from_to(more, words[second.at :], now, lean, is_choice=has_gap, is_to_present=is_to_present)
+                return from_to(more, words[second.at :], now, lean, is_choice=has_gap, is_to_present=is_to_present, is_between=is_between)
             continue
         if found := _joined(start, end, connector[0], now, lean):
             return replace(found, is_choice=found.is_choice or has_gap, is_from_to=found.precision == "days")

@@ -2,7 +2,8 @@
 
 Pure. The decision tree:
 1. the canonical form, `start/end` in ISO 8601 (two dates: all-day, the end exclusive), is what it says;
-2. a length from now (`in 2 hours`) is a moment; counted on the clock of the world, not of the wall;
+2. a length from now (`in 2 hours`) is a moment; counted on the clock of the world, not of the wall; `for 2 weeks from friday` is how
+   long it lasts, unlike `2 weeks from friday`;
 3. only days: those whole days; from one day to another: the days between, both included;
 4. only a part of a day: that part; without a day the coming one;
 5. a time: a moment on its day; without a day the next time that the clock shows it; a weekday that is today
@@ -14,7 +15,7 @@ Pure. The decision tree:
    `through` hold the last one, `from friday on` the first, `before friday` and `after friday` not that Friday; what is open
    ahead is seven days long, what is open back a year;
 8. `monday or tuesday`, `monday and friday`, `5 and 10 december`, `any day next week`: from the first to the last, to look through
-   and not to put an event at;
+   and not to put an event at; `8am and 8pm` are two times, unless `between` or `from` stands before them;
 9. `twenty past`, `ten to`: the next time that the clock shows these minutes; `in 20` are minutes; `2025` and `since 2025` are that
    year where it can be meant, to look through: more years can where something is only looked for; elsewhere, and always after
    `at` or a day, 20:25;
@@ -46,6 +47,12 @@ __all__ = ["USUAL_LENGTH", "When", "at_minutes", "canonical_text", "later", "res
 
 _MAX_CHARS = 200
 _FOR_LENGTH = re.compile(r" for (.+)$")
+_FOR_FROM = re.compile(
+    r"\s*for (?P<length>\S+(?: \S+){1,4}?),? (?:from|starting|beginning)(?: on| from)? (?P<first>\S.*)", re.IGNORECASE | re.DOTALL
+)
+_MONTHS_LONG = re.compile(r"\S+ (?:month|year)s?", re.IGNORECASE)
+"""A length that is none here: `for a month from friday` is refused, and not the day a month later."""
+_BETWEEN = re.compile(r"\b(?:between|from)\b")
 _TAIL_LENGTH = re.compile(r" ((?:\d+(?:\.\d+)?|an?|half(?: an?)?) (?:hour|h|minute)s?(?: (?:and )?(?:\d+(?: minutes?)?|a half))?)$")
 _LEAST_BARE_MINUTES = 5
 """`in 2` may be hours."""
@@ -129,6 +136,7 @@ def _moment(text: str, now: datetime) -> datetime:
 
 
 def _said(text: str, now: datetime, lean: Lean, years: range) -> When | None:
+    text = _begun_first(text)
     words = normalised(_THIS_TIME.sub(f"{now:%H:%M} ", _THIS_TIME_NEXT_WEEK.sub(f"{now:%H:%M} in 1 week", text)))
     words = _OF_YEAR.sub(lambda match: f"{match[1]} {now.year + {'next': 1, 'last': -1}.get(match['which'], 0)}", words)
     bare = _bare_years(words, now, lean, years)
@@ -145,6 +153,14 @@ def _said(text: str, now: datetime, lean: Lean, years: range) -> When | None:
     if (match := _TAIL_LENGTH.search(words)) and (found := _read(words[: match.start()], now, lean)) and found.precision == "time":
         return lasting(found, duration_of(match[1]))  # `friday at 3, 1 hour`
     return None
+
+
+def _begun_first(text: str) -> str:
+    """`friday for 3 days`, also where it was said the other way round: `for 3 days from friday`."""
+    match = _FOR_FROM.fullmatch(text)
+    if match is None or not (_length_of(match["length"]) or _MONTHS_LONG.fullmatch(match["length"])):
+        return text
+    return f"{match['first']} for {match['length']}"
 
 
 def _length_of(words: str) -> timedelta | None:
@@ -184,7 +200,8 @@ def _found(words: str, now: datetime, lean: Lean, *, is_to_present: bool = False
     point = first.point
     found: When | None = None
     if first.at < len(words):
-        found = from_to(point, words[first.at :], now, lean, is_to_present=is_to_present)
+        is_between = _BETWEEN.search(words, 0, first.at) is not None
+        found = from_to(point, words[first.at :], now, lean, is_to_present=is_to_present, is_between=is_between)
     elif not point.is_empty:
         found = single(point, now, lean)
     if found is None or (_EACH.search(words) and point.days is None):

@@ -52,7 +52,7 @@ class Result:
     files: int = 0
     """Files read."""
     left_out: int = 0
-    """Files that are binary, too long, secret, or could not be read."""
+    """Files that are binary, too long, secret, or could not be read; with ripgrep the secret ones are not counted."""
     stopped: str = ""
     """Why it ended before the end."""
 
@@ -130,7 +130,7 @@ class Search:
                 finder = _Late(wanted, begun) if wanted.is_regex else Words(wanted.pattern, ignores_case=wanted.ignores_case)
                 for path, hits in groupby(found, key=lambda hit: hit.path):
                     place = self._workspace.below(wanted.top, *path.split(os.sep))
-                    if self._workspace.is_private(place) or not _is_in_glob(place, wanted.glob) or walk.leaves_out(place, wanted.top):
+                    if not self._is_open(place) or not _is_in_glob(place, wanted.glob) or walk.leaves_out(place, wanted.top):
                         continue
                     progress.say(f"{result.files} files with matches")
                     self._add(result, place, wanted, finder, [hit.number for hit in hits] if wanted.is_regex else None)
@@ -142,6 +142,16 @@ class Search:
         except ValueError as error:
             raise Refusal(f"The regular expression cannot be read: {error}. Mend it, or search for the words as they are.") from error
         return result
+
+    def _is_open(self, place: Place) -> bool:
+        """Whether a hit of ripgrep may count for anything: the bare number of those left out would tell what a file holds."""
+        if self._workspace.is_private(place) or self._workspace.is_secret(place):
+            return False
+        try:
+            found = self._workspace.look(place)
+        except Refusal:
+            return False
+        return found is not None and (found.names == 1 or self._workspace.rights.hard_links)
 
     def _add(self, result: Result, place: Place, wanted: Wanted, finder: Finder, given: list[int] | None = None) -> None:
         """Add a file's lines; `given` are those that ripgrep found by an expression of its own kind."""

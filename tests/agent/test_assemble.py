@@ -31,6 +31,31 @@ def test_calls_without_an_index_are_told_apart_by_their_ids():
     assert [(call.id, call.arguments) for call in assembly.reply().calls] == [("a", "{}"), ("b", "[]")]
 
 
+def test_whole_calls_that_all_have_the_first_index_are_told_apart_by_their_ids():
+    assembly = Assembly()
+    pieces = (
+        {"index": 0, "id": "c1", "function": {"name": "list_events", "arguments": '{"a":0}'}},
+        {"index": 0, "id": "c2", "function": {"name": "read_mail", "arguments": '{"a"'}},
+        {"index": 0, "function": {"arguments": ":1}"}},
+        {"index": 1, "id": "c3", "function": {"name": "read_mail", "arguments": "{}"}},
+        {"index": 0, "id": "c4", "function": {"name": "read_mail", "arguments": "{}"}},
+    )
+    for piece in pieces:
+        assembly.add({"choices": [{"delta": {"tool_calls": [piece]}}]})
+    calls = [(call.id, call.name, call.arguments) for call in assembly.reply().calls]
+    first, last = [("c1", "list_events", '{"a":0}'), ("c2", "read_mail", '{"a":1}')], [("c3", "read_mail", "{}")]
+    assert calls == [*first, ("c4", "read_mail", "{}"), *last]
+
+
+def test_a_call_that_is_named_in_each_of_its_pieces_is_one_whatever_their_ids():
+    for ids, names in ((("x", "x"), ("list_events", "list_events")), (("x", "y"), ("list_events", None))):
+        assembly = Assembly()
+        for id_, name, piece in zip(ids, names, ("{", "}"), strict=True):
+            call = {"index": 0, "id": id_, "function": {"name": name, "arguments": piece}}
+            assembly.add({"choices": [{"delta": {"tool_calls": [call]}}]})
+        assert assembly.reply().calls == (CallValue(id="x", name="list_events", arguments="{}"),)
+
+
 def test_text_and_reasoning_are_kept_apart_and_usage_is_read():
     assembly = Assembly()
     shown = [assembly.add({"choices": [{"delta": delta}]}) for delta in ({"reasoning_content": "hm"}, {"content": "Hi"}, {"content": None})]

@@ -276,3 +276,14 @@ async def test_a_deleted_conversation_leaves_the_book_whole(home: Home):
             await agent.runtime.delete(agent.session)
     result = CliRunner().invoke(audit, ["verify"], env=home.environment())
     assert (result.exit_code, "5 entries" in result.output) == (0, True)
+
+
+def test_a_name_in_the_book_cannot_steer_the_terminal(home: Home):
+    """A model may call a tool by any text, and the server of a tool may give it any name."""
+    name = "send\x1b]0;owned\x07\x1b[2J\n\x9b1A\u202email"
+    book = Book(home.state_dir / BOOK_FILE)
+    book.write("s", [ToolFinished(turn="t", call="c", name=name, ok=False, decision="denied", text="", is_invalid=True)], at=AT)
+    listed = CliRunner().invoke(audit, ["list"], env=home.environment(), color=True).output
+    assert listed.count("\n") == 1
+    assert listed.strip("\n").isprintable()
+    assert "mail" in listed

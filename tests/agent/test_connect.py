@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 import agent.engine.connect
 from agent.engine.connect import connect
-from agent.engine.pairing import KeyWanted, Paired
+from agent.engine.pairing import KeyWanted, NotOurEngine, Paired
 from agent.errors import EngineUnreachable
 from config.credentials import read_secret, write_secret
 from config.load import load_agent
@@ -142,3 +142,28 @@ def test_a_certificate_file_that_cannot_be_used_is_refused_before_anything_is_as
     assert (code, shown, home.agent_toml.exists()) == (2, [], False)
     assert "empty.pem holds no certificate" in err
     assert "--ca is for https" in run(URL, "--ca", str(empty))[2]
+
+
+def test_what_answers_there_cannot_steer_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch):
+    odd = "\x1b[2J\nConnected\x07"
+    meta = ServedMeta(kind="tier", model=odd, state="ready", n_ctx=1, available=False, reason=odd)
+    served = ServedModels(data=(ServedModel(id=odd, meta=meta),))
+
+    def met(url: str, *_: object) -> Paired:
+        return Paired(url=url, version=odd, contract=1, served=served)
+
+    monkeypatch.setattr(agent.engine.connect, "get_to_know", met)
+    code, out, _ = run(URL, "--key-stdin", stdin="vk_1\n")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert all(line.isprintable() for line in out.splitlines())
+
+
+def test_a_refusal_from_there_cannot_steer_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> Paired:
+        raise NotOurEngine("no\x1b[2J")
+
+    monkeypatch.setattr(agent.engine.connect, "get_to_know", refuse)
+    code, _, err = run(URL, "--key-stdin", stdin="vk_1\n")
+    assert code == 1
+    assert "\x1b" not in err

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.calls.assemble import Reply
 from agent.events import ToolFinished
 from agent.tools.mcp_wire import ToolResult
-from agent.turns.effects import LookUpTiers, TiersKnown, ToolEnded
+from agent.turns.effects import CallModel, LookUpTiers, Replied, TiersKnown, ToolEnded
 from agent.view.cutting import MIN_ROOM, handle_of, page_of, room_for
+from agent.view.window import TurnSize, View
 from config.paths import Home
 from tests.agent.runtimes import MemoryTools, agent_of
 from tests.agent.turns import Turn, call
@@ -67,6 +69,69 @@ def test_a_turn_cuts_by_the_context_of_its_model_and_the_log_keeps_the_whole():
     assert finished.whole == LINES
     turn.crash()
     assert turn.state.n_ctx == 4096
+
+
+def placed(n_ctx: int, *, earlier: int = 0) -> Turn:
+    """A turn whose model holds so many tokens, with so many bytes of earlier turns in view."""
+    turn = Turn()
+    turn.pending.remove(LookUpTiers())
+    sizes = (TurnSize("earlier", earlier), TurnSize("t", 100)) if earlier else (TurnSize("t", 100),)
+    turn.tell(TiersKnown(frozenset({"fast"}), {"fast": n_ctx}, View(sizes)))
+    return turn
+
+
+def read(turn: Turn, *, calls: int, prompt_tokens: int = 1500) -> list[int]:
+    """The bytes that each of so many long results is told with, all called for at once."""
+    asked = [call("list_events", f"{len(turn.log)}-{number}") for number in range(calls)]
+    turn.pending = [effect for effect in turn.pending if not isinstance(effect, CallModel)]
+    turn.tell(Replied(Reply("", calls=tuple(asked), prompt_tokens=prompt_tokens, completion_tokens=100)))
+    ended = [event for each in asked for event in turn.tell(ToolEnded(each.id, True, f"{each.id}\n{LINES}"))]
+    return [len(event.text.encode()) for event in ended if isinstance(event, ToolFinished)]
+
+
+def test_results_of_one_step_have_room_together_and_the_model_is_asked_again():
+    turn = placed(8192)
+    sizes = read(turn, calls=6)
+    assert sum(sizes) <= (8192 * 0.8 - 1600) * 4
+    assert min(sizes) > 2500
+    assert turn.pending[-1] == CallModel("fast")
+
+
+def test_what_one_result_leaves_free_the_others_have():
+    turn = placed(8192)
+    asked = [call("list_events", f"c{number}") for number in range(3)]
+    turn.pending.clear()
+    turn.tell(Replied(Reply("", calls=tuple(asked), prompt_tokens=1500, completion_tokens=100)))
+    for each in asked[:2]:
+        turn.tell(ToolEnded(each.id, True, "none"))
+    (last,) = (event for event in turn.tell(ToolEnded("c2", True, LINES)) if isinstance(event, ToolFinished))
+    assert 6000 < len(last.text) <= room_for(8192)
+
+
+def test_results_of_steps_after_each_other_grow_smaller_and_are_never_nothing():
+    turn, tokens = placed(8192), 1500
+    for step in range(8):
+        (size,) = read(turn, calls=1, prompt_tokens=tokens)
+        assert (size > 6000) == (step < 2)
+        assert size > 300
+        tokens += 100 + size // 4
+        assert tokens < 8192
+
+
+def test_earlier_turns_can_leave_so_they_take_no_room_from_results():
+    assert read(placed(8192, earlier=20_000), calls=1, prompt_tokens=6500)[0] > 6000
+    assert read(placed(8192), calls=1, prompt_tokens=6500)[0] < 1000
+
+
+def test_after_a_restart_nobody_knows_what_can_leave_and_one_result_has_its_usual_room():
+    turn = placed(8192)
+    turn.crash()
+    assert read(turn, calls=1, prompt_tokens=6500)[0] > 6000
+
+
+def test_the_smallest_context_still_gets_a_whole_mail_where_that_fits():
+    assert read(placed(2048), calls=1, prompt_tokens=800)[0] > 3000
+    assert read(placed(2048), calls=1, prompt_tokens=1900)[0] < 700
 
 
 class Talkative(MemoryTools):

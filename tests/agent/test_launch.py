@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import launch
 from agent.launch import last_lines, spawn_detached, spawn_leashed
+from config import long_logs
 
 
 def run(log: Path, words: str) -> None:
@@ -26,7 +26,7 @@ def test_a_second_start_keeps_what_the_first_one_logged_and_tells_its_own_end(tm
 
 
 def test_a_log_that_is_long_is_begun_anew_and_one_before_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "MAX_LOG_BYTES", 20)
+    monkeypatch.setattr(long_logs, "MAX_LOG_BYTES", 20)
     log = tmp_path / "service.log"
     for words in ("the first of them", "the second of them", "the third of them"):
         run(log, words)

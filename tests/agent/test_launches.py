@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agent.tools.spec import ServerSpec
 from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.google_settings import GoogleSection
 from config.mail_settings import MailAccountEntry, MailSection
-from config.paths import Home
+from config.paths import HOME_VARIABLE, PLACES, Home
 from config.schema import AgentSettings
 
 ENTRY = MailAccountEntry(
@@ -94,3 +95,20 @@ def test_only_other_programs_here_are_told_of_the_persons_folders(home: Home):
     specs = {spec.name: spec.roots for spec in server_specs(home, AgentSettings.model_validate(given))}
     assert specs["notes"] == (Path("/srv/project"),)
     assert not any(roots for name, roots in specs.items() if name != "notes")
+
+
+def test_every_server_of_ours_finds_the_home_whose_folders_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(HOME_VARIABLE)
+    for name in PLACES:
+        monkeypatch.setenv(name, str(tmp_path / name))
+    home = Home.find()
+    found = specs(home, AgentSettings.model_validate({"servers": {"foreign": {"command": ["true"]}}}))
+    assert not found.pop("foreign").env.keys() & set(PLACES)
+    usual = {name: value for name, value in os.environ.items() if name not in PLACES}
+    for spec in found.values():
+        with monkeypatch.context() as patch:
+            for name in PLACES:
+                patch.delenv(name)
+            for name, value in {**usual, **spec.env}.items():
+                patch.setenv(name, value)
+            assert Home.find() == home, spec.name

@@ -20,6 +20,7 @@ from agent.tools.pin_book import PinBook
 from agent.tools.served import ServedTool
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox, name_tools
+from config.long_logs import MAX_LOG_BYTES
 from tests.fakes.mcp_tools import effects
 
 pytestmark = pytest.mark.anyio
@@ -269,3 +270,15 @@ async def test_a_server_that_says_without_end_that_its_tools_have_changed_is_ask
     with anyio.move_on_after(1.0):
         await connection._follow_tools(wire, anyio.Event())  # pyright: ignore[reportPrivateUsage]
     assert (len(asked), [each.name for each in connection.tools]) == (1, ["find"])
+
+
+async def test_a_long_log_of_a_server_is_begun_anew_with_its_next_start(tmp_path: Path):
+    log = tmp_path / "server-quitter.log"
+    log.touch()
+    os.truncate(log, MAX_LOG_BYTES + 1)
+    quitter = ServerSpec("quitter", (sys.executable, "-c", "import sys; sys.exit('no luck')"))
+    with anyio.fail_after(60):
+        async with Toolbox([quitter], log_dir=tmp_path).running() as box:
+            await box.tools()
+    assert set(log.read_text(encoding="utf-8").splitlines()) == {"no luck"}
+    assert (tmp_path / "server-quitter.log.1").stat().st_size == MAX_LOG_BYTES + 1

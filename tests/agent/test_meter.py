@@ -38,6 +38,13 @@ def test_only_the_counts_that_we_asked_for_are_kept_back_however_the_stream_is_c
         (b'{"choices":[],"timings":{"prompt_n":4,"cache_n":10,"predicted_n":6,"predicted_ms":1.5}}', (14, 6)),
         (b'{"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[],"usage":null}', (1, 2)),
         (b'{"choices":[{"message":{"content":"\\"usage\\": {"}}]}', None),
+        (
+            b'{"type":"message","content":[{"type":"text","text":"hi"}],"usage":'
+            b'{"cache_read_input_tokens":1000,"input_tokens":200,"output_tokens":34}}',
+            (1200, 34),
+        ),
+        (b'data: {"type":"response.completed","response":{"usage":{"input_tokens":1200,"output_tokens":34}}}\n\n', (1200, 34)),
+        (b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":34}}\n\n', (0, 34)),
         (b'{"usage":{"prompt_tokens":"many"}}', None),
         (b'{"usage":{"prompt', None),
         (b"\xff\x00", None),
@@ -55,3 +62,14 @@ def test_a_long_answer_leaves_only_its_end_behind() -> None:
     assert passed == data
     assert meter.tokens() == (1000, 500)
     assert meter.elapsed_s > meter.first_s > 0
+
+
+@pytest.mark.parametrize("words", [0, 10_000], ids=["short", "long"])
+def test_what_anthropics_protocol_counts_at_the_beginning_of_a_stream_is_not_lost_in_its_length(words: int) -> None:
+    usage = b'"usage":{"cache_read_input_tokens":1000,"input_tokens":200,"output_tokens":0}'
+    first = b'event: message_start\ndata: {"type":"message_start","message":{' + usage + b"}}\n\n"
+    word = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"h"}}\n\n'
+    last = b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":34}}\n\n'
+    data = first + word * words + last + b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    passed, meter = metered(data, list(range(0, len(data), 977)), hides=False)
+    assert (passed, meter.tokens()) == (data, (1200, 34))

@@ -90,6 +90,7 @@ async def test_what_the_person_takes_to_answer_is_not_the_turns_time(home: Home)
         async with agent_of(home, [Say(calls=[LIST]), Say("Done.")], tools=AskingTools()) as agent:
             later, world = [0.0], agent.runtime._world  # pyright: ignore[reportPrivateUsage]
             object.__setattr__(world, "clock", lambda: time.time() + later[0])
+            object.__setattr__(world, "ticks", lambda: time.monotonic() + later[0])
             limit_s, asked_s = world.settings.agent.turn_timeout_s, list[float]()
 
             async def answer(event: ApprovalNeeded) -> None:

@@ -43,6 +43,16 @@ async def told_of(*parts: types.ContentBlock, fields: dict[str, Any] | None = No
             return await connection.run_tool("any", {}, meta={}, patience=Patience(20, 20), bound_s=20, on_progress=lambda _: None)
 
 
+async def test_a_tool_whose_name_could_steer_a_terminal_is_left_out():
+    async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        names = ("find", "find\x1b[2J", "find\nsend", "\u202ednif", "suche läuft")
+        return types.ListToolsResult(tools=[types.Tool(name=name, input_schema={"type": "object"}) for name in names])
+
+    with anyio.fail_after(30):
+        async with Client(Server("odd", on_list_tools=list_tools)) as client:
+            assert [tool.name for tool in await list_served(client)] == ["find", "suche läuft"]
+
+
 @pytest.mark.parametrize(
     ("part", "told"),
     [

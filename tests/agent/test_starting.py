@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import anyio
 import pytest
 
-from agent.sessions.session import open_runtime
+from agent.errors import AgentError
+from agent.routes.passed import PASSED_FILE
+from agent.routes.router import LEDGER_FILE
+from agent.sessions.session import LOG_FILE, open_runtime
 from agent.tools.toolbox import Toolbox
 from config.paths import Home
 from config.schema import AgentSettings
@@ -64,3 +68,24 @@ async def test_an_engine_that_cannot_be_asked_is_left_for_the_first_question_to_
     with anyio.fail_after(BOUND_S):
         async with open_runtime(home, AgentSettings(), engine_url=url, engine_key=None, tools=Toolbox([])) as runtime:
             await runtime.warm()
+
+
+@pytest.mark.parametrize(("name", "sound"), [(LOG_FILE, 0), (LOG_FILE, 4096), (LEDGER_FILE, 0), (PASSED_FILE, 0)])
+async def test_a_database_that_is_damaged_is_named_with_what_to_do(home: Home, name: str, sound: int):
+    file = home.state_dir / name
+    with anyio.fail_after(BOUND_S):
+        async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=Toolbox([])):
+            pass
+        content = file.read_bytes()
+        file.write_bytes(content[:sound] + b"\xff" * (len(content) - sound))
+        with pytest.raises(AgentError, match=rf"{name} is damaged: .* Put a copy of it back"):
+            async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=Toolbox([])):
+                pass
+
+
+async def test_a_log_of_a_newer_version_is_told_to_the_person(home: Home):
+    with closing(sqlite3.connect(home.prepare().state_dir / LOG_FILE)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(AgentError, match="newer Variet"):
+        async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=Toolbox([])):
+            pass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ApprovalError, HomeBusy
+from agent.errors import AgentError, ApprovalError, HomeBusy
 from agent.event_parts import ToolClass
 from agent.events import (
     ApprovalAnswered,
@@ -176,11 +176,23 @@ def test_the_newest_comes_first_also_when_the_clock_was_set_back_for_winter_or_a
         assert [found.session for found in store.search(["tea"], limit=2)] == ["a", "z"]
 
 
+def test_a_search_does_not_go_through_the_conversations_in_which_it_finds_something(store: Store):
+    db, looks, counts = store._db, list[int](), list[int]()  # pyright: ignore[reportPrivateUsage]
+    for number in range(80):
+        begin(store, f"t{number}", *[FINISHED_CALL.model_copy(update={"turn": f"t{number}"})] * 10)
+        if number in (39, 79):
+            db.set_progress_handler(lambda: looks.append(1), 10)
+            assert [found.at for found in store.search(["hi"], limit=50)] == [AT] * min(number + 1, 50)
+            db.set_progress_handler(None, 0)
+            counts.append(len(looks) - sum(counts))
+    assert counts[1] < 3 * counts[0], "twice the turns, and not four times the work"
+
+
 def test_a_log_of_a_newer_version_is_refused(tmp_path: Path):
     db = sqlite3.connect(tmp_path / "log")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(RuntimeError, match="newer Variet"):
+    with pytest.raises(AgentError, match="newer Variet"):
         Store(tmp_path / "log")
 
 

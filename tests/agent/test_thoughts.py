@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.calls.assemble import Assembly
+from agent.calls.leaked import calls_in
 from agent.calls.thoughts import Inside, Thoughts, opens_thoughts, parted_at_end
 
 THOUGHT = [
@@ -16,6 +17,22 @@ THOUGHT = [
     ("\n<think></think>Hello.", "", "Hello."),
     ("<|channel>thought\nHm.<channel|>Hello.", "Hm.", "Hello."),
     ("<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>Hello.", "Hm.", "Hello."),
+    (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>analysis<|message|>So.<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>Hello.",
+        "Hm.\nSo.",
+        "Hello.",
+    ),
+    (
+        "<|channel|>analysis<|message|>Hm.<|end|><|channel|>analysis<|message|>So.<|end|>\n<|channel|>final<|message|>Hello.",
+        "Hm.\nSo.",
+        "Hello.",
+    ),
+    (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.f<|message|>{}",
+        "Hm.",
+        "<|start|>assistant<|channel|>commentary to=functions.f<|message|>{}",
+    ),
     ("◁think▷Hm.◁/think▷Hello.", "Hm.", "Hello."),
     ("<|inner_prefix|>Hm.<|inner_suffix|>Hello.", "Hm.", "Hello."),
     ("<|START_THINKING|>Hm.<|END_THINKING|>Hello.", "Hm.", "Hello."),
@@ -71,6 +88,18 @@ def test_thoughts_in_a_field_of_their_own_are_told_apart_by_either_name(field: s
     for delta in ({field: "Hm."}, {field: None, "content": "Hello."}, {field: {"odd": 1}}):
         assembly.add({"choices": [{"delta": delta}]})
     assert (assembly.reply().reasoning, assembly.reply().text) == ("Hm.", "Hello.")
+
+
+def test_a_call_behind_gpt_oss_thoughts_is_found():
+    raw = (
+        "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.list_events "
+        '<|constrain|>json<|message|>{"a":1}<|call|>'
+    )
+    assembly = Assembly()
+    shown = [assembly.add({"choices": [{"delta": {"content": raw[i : i + 7]}}]}) for i in range(0, len(raw), 7)]
+    reply = assembly.reply()
+    assert (set(shown), reply.reasoning) == ({""}, "I look.")
+    assert [(call.name, call.arguments) for call in calls_in(reply.text, {"list_events"})] == [("list_events", '{"a":1}')]
 
 
 def test_what_may_be_a_call_is_not_shown():

@@ -8,18 +8,21 @@ from typing import Never
 import anyio
 import pytest
 
-from agent.events import Event, TextDelta, TurnDone
+from agent.calls.assemble import Reply
+from agent.engine.client import Served
+from agent.events import Event, TextDelta, ToolFinished, TurnDone
+from agent.tools.served import ToolResult
 from agent.turns.budget import Limits
 from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
 from agent.turns.effects import Asking, CallModel, Woke
 from agent.turns.loop import TurnLoop
 from agent.turns.ports import Ports
-from agent.turns.turn_state import TurnState
+from agent.turns.turn_state import Rules, TurnState
 from agent.view.window import View
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from tests.agent.runtimes import agent_of
-from tests.agent.turns import call, routed
+from tests.agent.turns import START, call, routed, rules
 from tests.fakes.scripted_model import Say
 
 
@@ -72,6 +75,18 @@ def test_a_turn_whose_time_is_up_says_what_may_have_taken_effect():
     turn.tell(Woke())
     assert turn.end.answer.startswith("I stopped after 30 seconds")
     assert turn.end.answer.endswith("It is not known whether draft_mail took effect: check before you ask for it again.")
+
+
+def test_a_result_that_comes_when_the_time_is_up_is_kept():
+    turn = routed(grants=("send",), limits=Limits(turn_timeout_s=30))
+    turn.say("", call("send_mail"), call("list_events"))
+    turn.prepare("send_mail")
+    turn.now += 31
+    turn.run("send_mail")
+    assert turn.end.answer.startswith("I stopped after 30 seconds")
+    assert "not known" not in turn.end.answer
+    results = {event.name: (event.ok, event.text) for event in turn.of("tool_finished")}
+    assert results == {"send_mail": (True, "send_mail did it"), "list_events": (False, CANCELLED)}
 
 
 @pytest.mark.parametrize(("said", "before"), [("A zebra is", "A zebra is\n\n"), ("\n", ""), ("", "")])
@@ -130,3 +145,37 @@ async def test_no_more_of_an_answer_is_shown_from_the_moment_at_which_its_end_is
             tasks.start_soon(loop.run)
             await loop.cancel("me")
     assert happened == ["hush", "turn_cancelled"]
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+async def test_neither_the_machines_sleep_nor_a_clock_that_is_set_uses_up_the_turns_time(jump_s: float):
+    log: list[Event] = []
+    now, ticks = [START], [5.0]
+
+    async def commit(events: Sequence[Event]) -> None:
+        log.extend(events)
+
+    async def find_rules() -> Rules:
+        return rules(limits=Limits(turn_timeout_s=300))
+
+    async def served_tiers() -> Served:
+        return Served(frozenset({"fast"}), {})
+
+    async def complete(*_: object) -> Reply:
+        now[0], ticks[0] = now[0] + jump_s, ticks[0] + 20
+        return Reply("", calls=(call("list_events"),)) if len(log) < 3 else Reply("On Friday at 3.")
+
+    async def call_tool(*_: object) -> ToolResult:
+        now[0], ticks[0] = now[0] + jump_s, ticks[0] + 7
+        return ToolResult("Fri 3 pm")
+
+    ports = Ports(
+        commit=commit, publish=lambda _: None, said=lambda: "", hush=lambda: None, find_rules=find_rules, served_tiers=served_tiers,
+        view=View, complete=complete, call_tool=call_tool, clock=lambda: now[0], ticks=lambda: ticks[0],
+    )  # fmt: skip
+    with anyio.fail_after(60):
+        await TurnLoop(TurnState("t"), ports).run()
+    (result,) = [event for event in log if isinstance(event, ToolFinished)]
+    assert (result.text, result.elapsed_s) == ("Fri 3 pm", 7.0)
+    assert isinstance(log[-1], TurnDone), [event.type for event in log]
+    assert (log[-1].answer, log[-1].usage.elapsed_s) == ("On Friday at 3.", 47.0)

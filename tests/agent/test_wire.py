@@ -15,8 +15,12 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from agent.background import background_tasks
+from agent.engine.key import EngineKey
 from agent.engine.line import Broken
+from agent.engine.model_client import http_client
 from agent.engine.wire import Answer, NotReached, Wire
+from agent.routes.external import OpenAIModel
+from config.far_end import OPTIONS
 from config.schema import ServerSection
 from config.trust import trust_of, why_untrusted
 from inference.tls import tls_context
@@ -257,3 +261,19 @@ async def test_a_server_behind_a_certificate_is_asked_where_it_is_trusted_and_to
                 with pytest.raises(NotReached) as refused:
                     await read(wire, url)
     assert "does not trust" in (why_untrusted(url, refused.value) or "")
+
+
+async def test_the_system_asks_for_a_server_that_may_be_gone() -> None:
+    outside = OpenAIModel("n", "http://127.0.0.1:9/v1", EngineKey(None))._client._client  # pyright: ignore[reportPrivateUsage]
+    async with serving(saying(ANSWER)) as server, Wire() as wire, http_client(True) as http, outside:
+        answer = await wire.post(server.url, {}, b"")
+        line = answer._line._transport  # pyright: ignore[reportPrivateUsage]
+        assert line is not None
+        connections = [line.get_extra_info("socket")]
+        async with http.stream("GET", server.url) as one, outside.stream("GET", server.url) as other:
+            connections += [response.extensions["network_stream"].get_extra_info("socket") for response in (one, other)]
+            for level, option, value in OPTIONS:
+                # macOS tells a flag that is set by its own number.
+                assert [connection.getsockopt(level, option) in (value, option) for connection in connections] == [True] * 3
+        answer.close()
+    assert OPTIONS[0] == (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -185,6 +186,18 @@ async def test_the_token_opens_this_door_and_no_other_and_behind_it_is_one_path(
         elsewhere = served.url.replace("/mcp", "/sessions")
         assert (await http.get(elsewhere, headers=bearer(served.token))).status_code == 404
         assert (await http.post(served.url, json=HELLO, headers={**ACCEPT, **bearer(served.token)})).status_code == 200
+
+
+async def test_a_client_may_send_its_requests_in_chunks(served: Served) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b" "
+        yield json.dumps(HELLO).encode()
+
+    headers = {**ACCEPT, **bearer(served.token), "Content-Type": "application/json"}
+    async with httpx2.AsyncClient(trust_env=False, timeout=BOUND_S) as http:
+        answer = await http.post(served.url, content=chunks(), headers=headers)
+    assert answer.status_code == 200
+    assert "variet-agent" in answer.text
 
 
 async def test_the_command_prints_the_token_that_is_kept(home: Home) -> None:

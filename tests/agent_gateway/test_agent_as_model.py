@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import openai
 import pytest
 
@@ -123,12 +124,62 @@ async def test_a_turn_that_fails_is_an_error(served: Served) -> None:
             pass
 
 
+@pytest.mark.parametrize("ends", ["it fails", "a person stops it"])
+async def test_a_turn_that_has_begun_is_not_begun_again_by_a_client_that_retries(served: Served, ends: str) -> None:
+    async def stop_each() -> None:
+        while True:
+            for row in served.runtime.sessions() if served.runtime.is_busy() else ():
+                await served.runtime.cancel(row.session, who="chat")
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop_each)
+        stock = served.openai.with_options(max_retries=2)
+        with pytest.raises(openai.InternalServerError) as caught:
+            await stock.chat.completions.create(model="variet", messages=says("fail" if ends == "it fails" else "slow"))
+        assert caught.value.code == ("engine_unreachable" if ends == "it fails" else "request_ended")
+        assert caught.value.response.headers["x-should-retry"] == "false"
+        assert len(served.runtime.sessions()) == 1
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+    ],
+    ids=lambda part: part["type"],
+)
+async def test_what_is_neither_text_nor_picture_is_refused_and_not_dropped(served: Served, part: Any) -> None:
+    for parts in ([{"type": "text", "text": "What does this say?"}, part], [part]):
+        said: Any = [{"role": "user", "content": parts}]
+        with pytest.raises(openai.BadRequestError, match=f'a part of type "{part["type"]}" is neither'):
+            await served.openai.chat.completions.create(model="variet", messages=said)
+    assert served.runtime.sessions() == []
+
+
 async def test_tools_of_the_clients_are_refused_and_not_dropped(served: Served) -> None:
     tools: Any = [{"type": "function", "function": {"name": "x", "parameters": {}}}]
     with pytest.raises(openai.BadRequestError, match="tools of its own"):
         await served.openai.chat.completions.create(model="variet", messages=says("x"), tools=tools)
     with pytest.raises(openai.BadRequestError, match="no message"):
         await served.openai.chat.completions.create(model="variet", messages=[])
+
+
+@pytest.mark.parametrize(
+    ("route", "more"),
+    [
+        ("/responses", {"input": "hello"}),
+        ("/completions", {"prompt": "hello"}),
+        ("/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}),
+    ],
+)
+async def test_the_agent_says_itself_which_protocol_it_speaks(served: Served, route: str, more: dict[str, Any]) -> None:
+    answer = await served.http.post(route, json={"model": "variet", **more})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+    assert answer.json()["error"]["message"] == 'The model "variet" answers /v1/chat/completions only. Ask "auto" or a tier here.'
+    assert [heard.target for heard in served.upstream.heard if heard.target == f"/v1{route}"] == []
 
 
 async def test_a_fault_of_ours_is_an_error_of_the_protocol_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

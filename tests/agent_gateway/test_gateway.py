@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -225,6 +226,39 @@ async def test_who_may_not_come_in_is_told_in_openais_form(served: Served, heade
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert {"message", "type", "param"} <= answer.json()["error"].keys()
     assert served.upstream.heard == [] or all(heard.target == "/v1/models" for heard in served.upstream.heard)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-api-key": TOKEN}, 200),
+        ({"x-api-key": "wrong"}, 401),
+        ({"authorization": f"bearer {TOKEN}"}, 200),
+        ({"authorization": "Bearer wrong", "x-api-key": TOKEN}, 401),
+        ({"authorization": f"Basic {TOKEN}"}, 401),
+        ({}, 401),
+    ],
+)
+async def test_a_client_of_anthropics_protocol_shows_the_token_in_its_own_way(served: Served, headers: dict[str, str], status: int) -> None:
+    hello = {"model": "fast", "max_tokens": 9, "messages": HI}
+    async with httpx2.AsyncClient(base_url=served.http.base_url, trust_env=False) as http:
+        answer = await http.post("/messages", json=hello, headers={"anthropic-version": "2023-06-01", **headers})
+    assert answer.status_code == status
+    heard = [each for each in served.upstream.heard if each.target == "/v1/messages"]
+    assert len(heard) == (1 if status == 200 else 0)
+    assert not any(TOKEN in value for each in heard for value in each.headers.values())
+
+
+async def test_a_body_that_comes_in_chunks_arrives_whole(served: Served) -> None:
+    body = b'{"model":"fast","messages":[{"role":"user","content":"hi"}]}'
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 7):
+            yield body[at : at + 7]
+
+    answer = await served.http.post("/chat/completions", content=chunks(), headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert served.upstream.heard[-1].body == body
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"model":'])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import anyio
 import httpx2
 import pytest
 
 from agent.launch import is_running
-from agent.service.address import Address, own_version, service_file
+from agent.service.address import Address, own_version, service_file, service_lock
 from agent.service.attach import attach
 from agent.service.faults import ServiceError, ServiceGone
 from agent.service.home_use import UNUSABLE
 from agent.service.stream import notice_frame
 from agent.service.wire import Notice
+from config.file_lock import try_lock
 from config.paths import Home
 from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
 
@@ -201,8 +204,7 @@ async def test_a_service_that_cannot_be_replaced_is_told_with_its_own_reason_and
     home: Home, monkeypatch: pytest.MonkeyPatch, code: str, said: str
 ) -> None:
     refusal = httpx2.Response(409, json={"error": {"code": code, "message": "The disk is full."}})
-    opened = play_service(home, monkeypatch, version="0.0.1", answer=refusal)
-    with pytest.raises(ServiceError, match=said):
+    with play_service(home, monkeypatch, version="0.0.1", answer=refusal) as opened, pytest.raises(ServiceError, match=said):
         async with attach(home, on_status=lambda _: None):
             pass
     assert [client.is_closed for client in opened] == [True]
@@ -210,8 +212,11 @@ async def test_a_service_that_cannot_be_replaced_is_told_with_its_own_reason_and
 
 async def test_a_service_that_fails_to_get_ready_is_let_go_of(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = notice_frame(Notice(kind="failed", text="The tool server mail did not start."))
-    opened = play_service(home, monkeypatch, version=own_version(), answer=httpx2.Response(200, content=failed, headers=EVENT_STREAM))
-    with pytest.raises(ServiceError, match="mail did not start"):
+    answer = httpx2.Response(200, content=failed, headers=EVENT_STREAM)
+    with (
+        play_service(home, monkeypatch, version=own_version(), answer=answer) as opened,
+        pytest.raises(ServiceError, match="mail did not start"),
+    ):
         async with attach(home, on_status=lambda _: None):
             pass
     assert [client.is_closed for client in opened] == [True]
@@ -220,8 +225,11 @@ async def test_a_service_that_fails_to_get_ready_is_let_go_of(home: Home, monkey
 EVENT_STREAM = {"content-type": "text/event-stream"}
 
 
-def play_service(home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, answer: httpx2.Response) -> list[httpx2.AsyncClient]:
-    """Publish a service that is well and answers everything else with `answer`; the clients that are opened to it."""
+@contextmanager
+def play_service(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, answer: httpx2.Response
+) -> Generator[list[httpx2.AsyncClient]]:
+    """Publish a service that is well, has the home and answers everything else with `answer`; the clients that are opened to it."""
     opened: list[httpx2.AsyncClient] = []
 
     def play(request: httpx2.Request) -> httpx2.Response:
@@ -233,7 +241,8 @@ def play_service(home: Home, monkeypatch: pytest.MonkeyPatch, *, version: str, a
 
     monkeypatch.setattr("agent.service.attach.new_http_client", client_of)
     Address(url="http://127.0.0.1:9", token="t", pid=1, version=version).publish(home)
-    return opened
+    with try_lock(service_lock(home)):
+        yield opened
 
 
 def _engine_pid(home: Home, service: int) -> int:

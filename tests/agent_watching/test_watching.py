@@ -37,8 +37,8 @@ ENDED = TurnDone(turn="t", answer="", usage=Usage())
 
 @contextmanager
 def exporting_to(patch: pytest.MonkeyPatch, exporter: SpanExporter) -> Iterator[None]:
-    def made(*, endpoint: str | None) -> SpanExporter:
-        del endpoint
+    def made(*, endpoint: str | None, session: object) -> SpanExporter:
+        del endpoint, session
         return exporter
 
     with patch.context() as patched:

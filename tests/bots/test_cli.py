@@ -75,6 +75,12 @@ def test_every_command_loads_and_explains_itself(name: str) -> None:
     assert "Usage:" in ran.output
 
 
+def test_the_version_is_an_option_as_well() -> None:
+    told = CliRunner().invoke(variet, ["version"]).stdout
+    ran = CliRunner().invoke(variet, ["--version"])
+    assert (ran.exit_code, ran.stdout) == (0, told)
+
+
 def test_a_misspelt_command_is_suggested() -> None:
     ran = CliRunner().invoke(variet, ["chta"])
     assert ran.exit_code == 2

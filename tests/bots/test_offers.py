@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import anyio
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from rich.console import Console
 
 from agent.errors import AgentError
 from agent.event_parts import Attached, PictureFile
-from agent.events import TurnStarted
+from agent.events import Event, TurnStarted
 from agent.safety.provenance import leak_of, strangers
 from agent.safety.taint import Taint
 from agent.view.attached import with_attached
 from agent.view.prompt import user_text
 from bots.lines import beside_line
 from bots.repl.completing import ChatCompleter
+from bots.repl.following import Following
 from bots.repl.mentions import mentions_of
 from bots.repl.offers import MAX_FILE_BYTES, Offers
+from bots.repl.pipe import PipePerson
+from bots.repl.place import Place
+from bots.repl.screen import Screen
 from tests.agent.test_pictures import png
+from tests.bots.in_process import InProcess
+from tests.fakes.runtime import open_fake_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bots.link import Link
 
 pytestmark = pytest.mark.anyio
 PNG = png(4, 3)
+BOUND_S = 30.0
 
 
 @pytest.fixture
@@ -88,6 +105,63 @@ async def test_what_may_not_be_shown_is_refused_in_one_sentence(folder: Path, tm
             await Offers([folder]).attached(f"see @{name}")
 
 
+CODE = """what does this do?
+@app.route("/login", methods=["POST"])
+@pytest.mark.asyncio
+@app
+def login(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CODE, '@app.route("/login, @pytest.mark.asyncio, @app'),
+        ("why does npm install @types/node fail with @angular/core?", "@types/node, @angular/core"),
+        ("thanks @anna.k for the mail", "@anna.k"),
+        ("this fails:\nimport x from @scope/none.js\n@sub/none.txt", "@scope/none.js, @sub/none.txt"),
+        ("who is @anna? me @, you @) and all @...", ""),
+    ],
+)
+async def test_a_word_behind_an_at_sign_that_is_no_file_is_sent_as_it_stands_and_told(text: str, told: str, folder: Path):
+    (folder / "app").mkdir()
+    lines: list[str] = []
+    assert await Offers([folder]).attached(text, lines.append) == []
+    assert lines == ([f"No file here, sent as it stands: {told}"] if told else [])
+
+
+async def test_the_chat_says_so_and_sends_the_whole_message(folder: Path):
+    shown, place = io.StringIO(), Place()
+    async with open_fake_runtime() as runtime:
+        link = cast("Link", InProcess(runtime))
+        following = Following(link, Screen(Console(file=shown, width=200)), PipePerson(), place, Offers([folder]))
+        with anyio.fail_after(BOUND_S):
+            await following.say(f"hello\n{CODE}", tier=None)
+            assert place.session is not None
+            async with aclosing(cast("AsyncGenerator[Event]", runtime.events(place.session))) as events:
+                started = await anext(events)
+    assert isinstance(started, TurnStarted)
+    assert (started.text, started.attached) == (f"hello\n{CODE}", ())
+    assert shown.getvalue().startswith('No file here, sent as it stands: @app.route("/login, @pytest.mark.asyncio\n')
+
+
+async def test_a_path_that_was_typed_and_leads_nowhere_is_refused_instead_of_sent(folder: Path):
+    lines: list[str] = []
+    for name in ("none.txt", "sub/none", "./none", "../none", "/no-such/none", "~/no-such", "sub/", "sub", "none.PNG"):
+        with pytest.raises(AgentError, match=r"For a name and not a file, leave the @ out\.$"):
+            await Offers([folder]).attached(f"see @{name} for @anna.k", lines.append)
+    assert lines == []
+
+
+async def test_a_path_of_a_picture_elsewhere_that_nobody_mentioned_is_a_part_of_the_text(folder: Path, tmp_path: Path):
+    (tmp_path / "shot.png").write_bytes(PNG)
+    lines: list[str] = []
+    assert await Offers([folder]).attached(f"why: cannot read {tmp_path}/shot.png", lines.append) == []
+    assert lines == [f"shot.png lies outside {folder} and is not shown."]
+    with pytest.raises(AgentError, match="lies outside"):
+        await Offers([folder]).attached(f"see @{tmp_path}/shot.png")
+
+
 async def test_a_commands_output_goes_nowhere_but_into_the_message_that_mentions_it(folder: Path):
     offers, shown = Offers([folder]), list[str]()
     ending = await offers.run("echo one; echo two >&2; exit 3", shown.append)
@@ -95,6 +169,19 @@ async def test_a_commands_output_goes_nowhere_but_into_the_message_that_mentions
     assert shown == ["one", "two"]
     assert await offers.attached("what about it?") == []
     assert await offers.attached("what about @!") == [Attached(name="output of echo one; echo two >&2; exit 3", text="one\ntwo")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such variable")
+async def test_a_command_runs_in_the_persons_own_shell(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    own, shown = tmp_path / "own-shell", list[str]()
+    own.write_text('#!/bin/sh\nprintf "%s|" own "$@"\n', encoding="utf-8")
+    own.chmod(0o700)
+    monkeypatch.setenv("SHELL", str(own))
+    await Offers([folder]).run("echo {1..3} 'a b'", shown.append)
+    for shell in ("", str(tmp_path / "no-shell"), None):
+        monkeypatch.delenv("SHELL") if shell is None else monkeypatch.setenv("SHELL", shell)
+        await Offers([folder]).run("echo $0", shown.append)
+    assert shown == ["own|-c|echo {1..3} 'a b'|", "/bin/sh", "/bin/sh", "/bin/sh"]
 
 
 async def test_a_command_in_a_folder_that_is_gone_is_one_sentence(folder: Path):

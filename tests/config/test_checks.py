@@ -40,6 +40,11 @@ REFUSALS = {
         "[google]\ntoken_url = 'http://x.example/t'",
         'google.token_url: found "http://x.example/t": tokens would be readable on the way; allowed: an https address, or this machine',
     ),
+    "an engine's address with a path": (
+        "[engine]\nurl = 'http://x.example/api'",
+        'engine.url: found "http://x.example/api": more than an address; '
+        "allowed: the engine's address without a path, such as http://192.168.1.10:8000",
+    ),
     "a bound in money without a price": (
         "[nodes.big]\nurl = 'https://x.example/v1'\nmoney_per_day = 1.0",
         "nodes.big: found a section with url, money_per_day: a bound in money without a price; "

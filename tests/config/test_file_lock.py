@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config import file_lock
-from config.file_lock import LOCKED_BYTE, lock_on_windows, take, try_lock
+from config.file_lock import LOCKED_BYTE, is_held, lock_on_windows, take, try_lock
 
 HOLDER = """import sys; from pathlib import Path; from config.file_lock import try_lock
 with try_lock(Path(sys.argv[1])) as ours: print(ours, flush=True); input()"""
@@ -67,6 +67,34 @@ def test_on_windows_the_lock_lies_behind_what_is_written(tmp_path: Path) -> None
         lock_on_windows(file.fileno(), library)
         assert list(library.locks) == [(os.fstat(file.fileno()).st_ino, LOCKED_BYTE)]
         assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 0
+
+
+def test_whether_it_is_held_can_be_seen_without_holding_it(tmp_path: Path) -> None:
+    file = tmp_path / "lock"
+    assert not is_held(file)
+    with try_lock(file):
+        assert is_held(file)
+        assert is_held(file)
+    assert not is_held(file)
+    with try_lock(file) as is_ours:
+        assert is_ours
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows no shared look")
+def test_of_two_who_look_neither_takes_the_other_for_a_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "lock"
+    file.touch()
+    seen: list[bool] = []
+    close = os.close
+
+    def looked_at_meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr(file_lock.os, "close", close)
+        seen.append(is_held(file))
+        close(descriptor)
+
+    monkeypatch.setattr(file_lock.os, "close", looked_at_meanwhile)
+    seen.append(is_held(file))
+    assert seen == [False, False]
 
 
 def test_a_file_that_cannot_be_locked_is_an_error_and_not_taken_for_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,3 +192,26 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
 def test_an_error_out_of_the_environment_names_the_variable(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"VARIET_ENGINE__SERVER__PORT.*server\.port.*whole number"):
         load_engine(_engine_file(tmp_path, ""), environ={"VARIET_ENGINE__SERVER__PORT": "many"})
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+@pytest.mark.parametrize("section", ["engine", "nodes.big"])
+def test_an_engines_address_is_taken_as_other_clients_write_it(tmp_path: Path, section: str, path: str) -> None:
+    settings = load_agent(_agent_file(tmp_path, f"[{section}]\nurl = 'http://192.168.1.10:8000{path}'"), environ={})
+    assert (settings.nodes["big"] if section == "nodes.big" else settings.engine).url == "http://192.168.1.10:8000"
+
+
+@pytest.mark.parametrize(
+    "rest", ["192.168.1.10:8000/api", "h:8000/v1/models", "h:8000?key=1", "h:8000#top", "me:secret@h:8000", "h:99999", "[::1"]
+)
+@pytest.mark.parametrize("section", ["engine", "nodes.big"])
+def test_what_is_no_bare_address_of_an_engine_is_refused_with_its_key(tmp_path: Path, section: str, rest: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_agent(_agent_file(tmp_path, f"[{section}]\nurl = 'http://{rest}'"), environ={})
+    assert caught.value.key == f"{section}.url"
+    assert caught.value.allowed == "the engine's address without a path, such as http://192.168.1.10:8000"
+
+
+def test_another_servers_address_keeps_its_path(tmp_path: Path) -> None:
+    file = _agent_file(tmp_path, "[nodes.big]\nurl = 'https://models.example.com/api/v1'\nkind = 'openai'")
+    assert load_agent(file, environ={}).nodes["big"].url == "https://models.example.com/api/v1"

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from config.far_end import OPTIONS
 from inference.heads import Chunking, HeadProtocol
 from inference.incoming import STRAIGHT, Receive, Scope, Send, Straight
 from inference.listening import AsgiApp
@@ -202,3 +203,23 @@ async def test_an_answer_without_a_body_offers_no_way_to_write_one() -> None:
 
     assert (await Client(app).ask(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")).endswith(b"\r\n\r\n")
     assert offered == [{}]
+
+
+@pytest.mark.anyio
+async def test_the_system_asks_for_a_client_that_may_be_gone() -> None:
+    answers = asyncio.Event()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        answers.set()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await end(send)
+
+    client, loop = Client(app), asyncio.get_running_loop()
+    async with await loop.create_server(lambda: client.protocol, "127.0.0.1", 0) as server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await answers.wait()
+        accepted = client.protocol.transport.get_extra_info("socket")
+        # macOS tells a flag that is set by its own number.
+        assert [accepted.getsockopt(level, option) in (value, option) for level, option, value in OPTIONS] == [True] * len(OPTIONS)
+        writer.close()

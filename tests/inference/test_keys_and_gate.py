@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from pydantic import ValidationError
 
 from config.schema import ServerSection
 from inference.access import ANYBODY
@@ -17,6 +19,7 @@ from inference.bind import check_bind
 from inference.errors import BindRefused, HeadersTooLarge, InvalidKey, KeyFileRefused, OriginRefused, ReadOnlyKey, TierNotAllowed
 from inference.gate import Gate
 from inference.keys import Keys, StoredKey, add_key, load_keys, remove_key
+from inference.listening import gate_of
 
 OPEN = Keys()
 SECRET = "vk_0badcafe_" + "7" * 64
@@ -197,6 +200,42 @@ def test_the_engine_answers_to_its_own_names_only(bound: str, called: str, is_ou
     else:
         with pytest.raises(OriginRefused):
             gate.admit(headers(host=called), "/health")
+
+
+@pytest.mark.parametrize(
+    ("called", "is_ours"),
+    [
+        ("bigbox.example.lan:8000", True),
+        ("bigbox", True),
+        ("BigBox.local:8000", True),
+        ("bigbox.fritz.box:8000", True),
+        ("BIGBOX.FRITZ.BOX", True),
+        ("192.168.1.5", True),
+        ("box.fritz.box", False),
+        ("evil.bigbox.fritz.box", False),
+        ("bigbox.fritz.box.evil.example", False),
+        ("bigbox.fritz.box.local", False),
+        ("bigbox.evil.example", False),
+        ("example.lan", False),
+        ("fritz.box", False),
+    ],
+)
+def test_the_engine_answers_to_the_first_part_of_its_machines_name_and_to_the_names_of_its_settings(
+    monkeypatch: pytest.MonkeyPatch, called: str, is_ours: bool
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "BigBox.example.lan")
+    gate = gate_of(server("192.168.1.5", names=["bigbox.fritz.box"]), LOCKED)
+    if is_ours:
+        gate.admit(headers(host=called), "/health")
+    else:
+        with pytest.raises(OriginRefused, match=r"server\.names"):
+            gate.admit(headers(host=called), "/health")
+
+
+@pytest.mark.parametrize("name", ["*", "*.example.org", "", ".", "bigbox.", "bigbox:8000", "http://bigbox", "b\u00fcro.lan", "a b"])
+def test_a_name_of_the_settings_is_a_whole_name_and_nothing_else(name: str) -> None:
+    with pytest.raises(ValidationError):
+        server("192.168.1.5", names=[name])
 
 
 def test_where_there_are_keys_only_health_goes_without() -> None:

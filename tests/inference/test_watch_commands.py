@@ -18,6 +18,8 @@ from inference.activity.finished import Finished
 from inference.activity.model_logs import log_path
 from inference.cli import engine
 from inference.commands import top as top_command
+from inference.commands.asking import AskedEngine
+from inference.commands.options import Failure
 from inference.commands.top import Look, screen
 from inference.contract import (
     ActivityAnswer,
@@ -163,3 +165,38 @@ def test_without_an_engine_top_says_how_to_start_one() -> None:
     found = CliRunner().invoke(engine, ["top", "--url", "http://127.0.0.1:1"])
     assert found.exit_code == 3
     assert "variet engine serve" in found.output
+
+
+def test_what_a_models_process_said_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "out of\x1b[2J memory\x07\x9b1A"
+    why = SwapReason(why="a request waited", by=odd)
+    failed = ModelStatus(name="large", state="failed", error=f"{odd}\n{odd}", obstacle=odd, reason=why)
+    queued = QueuedRequest(id=odd, model="large", waited_s=4.5, position=1, why=odd)
+    swap = SwapProgress(model=odd, phase="loading", elapsed_s=4.0, expected_s=10.0, percent=40.0, reason=why)
+    record = SwapRecord(id=1, at=0.0, model="large", outcome="failed", seconds=3.25, reason=why, error=f"{odd}\n{odd}")
+    status, swaps = EngineStatus(version=odd, models=(failed,), queue=(queued,), swap=swap), SwapsAnswer(enabled=True, swaps=(record,))
+    resources = Resources(engine=ProcessMemory(name="engine", pid=1, resident_mib=60.0), models=(), gpus=())
+    look = Look(status, ActivityAnswer(enabled=False), resources, swaps)
+    console = Console(width=120, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(screen(look))
+
+    def answer(_self: AskedEngine, _method: str, path: str, *_: object) -> EngineStatus | SwapsAnswer:
+        return status if path.endswith("status") else swaps
+
+    monkeypatch.setattr(AskedEngine, "__call__", answer)
+    outputs = [CliRunner().invoke(engine, [name, "--url", "http://127.0.0.1:1"], color=True).output for name in ("status", "swaps")]
+    for shown in (captured.get(), *outputs):
+        assert "memory" in shown
+        assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_a_refusal_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Failure("large ended: \x1b[2J out of memory")
+
+    monkeypatch.setattr(AskedEngine, "__call__", refuse)
+    shown = CliRunner().invoke(engine, ["status", "--url", "http://127.0.0.1:1"], color=True)
+    assert shown.exit_code == 1
+    assert "out of memory" in shown.output
+    assert "\x1b" not in shown.output

@@ -205,6 +205,8 @@ def test_whose_zone_it_is_decides_which_names_go_without_saying() -> None:
         "Trip 28-3 January",
         "Trip Dec 20 to 5",
         "Party on Feb 30 friday",
+        "workshop 3 to 5 december from 9am to 5pm",
+        "gym 3 and 5 december at 9am",
     ],
 )
 def test_a_month_is_not_taken_without_the_number_beside_it(said: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.attachments import attachments_of
 from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.passing_on import needs_whole
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Outcome
 from tests.mcp_servers.calling import call, text_of
@@ -21,6 +22,7 @@ PDF = "Content-Type: application/pdf; name=plan.pdf\r\nContent-Disposition: {}; 
 ICS = "Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR"
 IMAGE = "Content-Type: image/png\r\nContent-ID: <one>\r\nContent-Disposition: inline; filename=logo.png\r\n\r\nx"
 PLAIN, HTML = "Content-Type: text/plain\r\n\r\nSee the file.", "Content-Type: text/html\r\n\r\n<p>See the file.</p>"
+NESTED = "".join(f'Content-Type: multipart/mixed; boundary="{n}"\r\n\r\n--{n}\r\n' for n in range(1200))
 
 
 def container(kind: str, *parts: str) -> str:
@@ -77,6 +79,47 @@ def test_an_invitation_beside_the_text_is_read(mails: MailStore) -> None:
     (mails.inbox.folder / "new" / "a").write_bytes((HEAD + container("alternative", PLAIN, HTML, invitation)).encode())
     tools: dict[str, Any] = MailTools(mails).handlers()
     assert "| Summary: Dinner" in text_of(tools["read_attachment"], mail="m4", attachment="1")
+
+
+LIST = "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: attachment; filename=list.txt\r\n\r\nOne, two"
+SEALED = "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBE\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "file"),
+    [
+        (PDF.format("attachment"), ("plan.pdf", "application/pdf", b"%PDF")),
+        (PDF.format("inline"), ("plan.pdf", "application/pdf", b"%PDF")),
+        (ICS, ("attachment 1", "text/calendar", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR")),
+        (LIST, ("list.txt", "text/plain", b"One, two")),
+        (SEALED, ("smime.p7m", "application/pkcs7-mime", b"%PD")),
+    ],
+)
+def test_a_mail_that_is_nothing_but_a_file_has_that_file_and_is_passed_on_whole(content: str, file: tuple[str, str, bytes]) -> None:
+    mail = (HEAD + content).encode()
+    assert [(one.name, one.kind, one.content) for one in attachments_of(mail)] == [file]
+    parsed = parse(mail)
+    assert (parsed.text, len(parsed.attachments), needs_whole(mail)) == ("", 1, True)
+
+
+@pytest.mark.parametrize(
+    "content", ["\r\nHi", PLAIN, HTML, "Content-Type: nonsense\r\n\r\nHi", "Content-Type: multipart/mixed\r\n\r\nHi", NESTED]
+)
+def test_a_text_and_what_nobody_can_take_apart_are_no_file(content: str) -> None:
+    assert attachments_of((HEAD + content).encode()) == ()
+
+
+def test_an_invitation_that_is_the_whole_mail_is_listed_and_read(mails: MailStore) -> None:
+    mails.mails()
+    event = "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Dinner\r\nDTSTART:20261127T190000Z\r\nSTATUS:CANCELLED\r\nEND:VEVENT"
+    cancelled = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:CANCEL\r\n{event}\r\nEND:VCALENDAR\r\n"
+    mail = HEAD + "Content-Type: text/calendar; method=CANCEL; charset=utf-8\r\n\r\n" + cancelled
+    (mails.inbox.folder / "new" / "a").write_bytes(mail.encode())
+    tools: dict[str, Any] = MailTools(mails).handlers()
+    size = f"{len(cancelled)} bytes"
+    assert text_of(tools["list_attachments"], mail="m4") == f"m4 has 1 attachment\n1. attachment 1 (text/calendar, {size})"
+    assert "| Summary: Dinner" in text_of(tools["read_attachment"], mail="m4", attachment="1")
+    assert "1 file with it: list_attachments" in text_of(tools["read_message"], mail="m4")
 
 
 @pytest.fixture

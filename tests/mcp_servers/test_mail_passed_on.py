@@ -98,6 +98,13 @@ def test_a_mail_of_text_and_files_goes_on_as_these(store: MailStore) -> None:
     assert plan.lines[-1] == ("Attached", "plan.pdf")
 
 
+def test_a_mail_that_is_a_file_itself_goes_on_as_that_and_whole(store: MailStore) -> None:
+    original = HEAD + b"Content-Type: text/plain\r\nContent-Disposition: attachment; filename=plan.txt\r\n\r\nOne, two\r\n"
+    plan, draft = forwarded(store, original)
+    assert plan.lines[-1] == ("Attached", "plan.txt, Papers.eml")
+    assert original in draft
+
+
 def test_what_is_signed_goes_on_whole() -> None:
     parts = b"--b\r\n\r\nHi\r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n"
     signed = b'Content-Type: multipart/signed; boundary="b"\r\n\r\n' + parts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import site
 import socket
 import subprocess
 import sys
@@ -27,6 +29,10 @@ for reach in (lambda: socket.create_connection(("127.0.0.1", PORT), 5), lambda: 
     except OSError:
         print("refused")
 """
+ROOT = Path(__file__).parents[2]
+READ = "from mcp_servers.outside.confinement import Bounds, text_of_file; print(text_of_file(b'hello', 'txt', Bounds(time_s=100)))"
+LOW_BYTES = 600 * 1024 * 1024
+"""Less than the reader gives itself, and enough for it."""
 INVITATION = b"""BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:x\r
@@ -111,3 +117,28 @@ def test_what_reads_a_strangers_file_has_no_network_and_writes_no_file(tmp_path:
         script = TRIES.replace("PORT", str(port)).replace("FILE", str(tmp_path / "written"))
         ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["refused", "refused"]
+
+
+def test_a_file_is_read_where_the_packages_lie_outside_pythons_own_folders() -> None:
+    """As after `pip install --user`, which an isolated Python does not look at."""
+    bare = str(getattr(sys, "_base_executable", sys.executable))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), *site.getsitepackages()))}
+    ran = subprocess.run([bare, "-P", "-c", READ], env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (ran.stdout, ran.stderr) == ("hello\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing else bounds a process")
+def test_a_tighter_bound_of_the_process_stays_and_nothing_is_called_damaged() -> None:
+    lowered = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, ({LOW_BYTES}, {LOW_BYTES}))\n"
+    ran = subprocess.run([sys.executable, "-c", lowered + READ], capture_output=True, text=True, check=False, timeout=120)
+    assert (ran.stdout, ran.stderr) == ("hello\n", "")
+
+
+def test_a_missing_part_of_the_installation_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = [place for place in sys.path if not place.endswith("site-packages")]
+    monkeypatch.setattr(sys, "path", own)
+    with pytest.raises(Refusal, match="a part of Variet's installation is missing"):
+        text_of_file(pdf("Invoice 93"), "pdf", Bounds(time_s=100))
+    monkeypatch.setattr(sys, "path", [place for place in own if Path(place) != ROOT])
+    with pytest.raises(Refusal, match="a part of Variet's installation is missing"):
+        text_of_file(b"hello", "txt", Bounds(time_s=100))

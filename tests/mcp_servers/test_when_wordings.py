@@ -76,7 +76,11 @@ def test_a_time_on_each_of_several_days_is_refused_with_what_to_say_instead(said
         resolve(said, NOW)
 
 
-@pytest.mark.parametrize("said", ["3 or 4", "monday or tuesday at 3", "friday at noon or 1", "tuesday or wednesday afternoon"])
+@pytest.mark.parametrize(
+    "said",
+    ["3 or 4", "monday or tuesday at 3", "friday at noon or 1", "tuesday or wednesday afternoon", "8am and 8pm",
+     "tomorrow at 8am and at 8pm", "10am and 3pm tomorrow", "friday at 3 and saturday"],
+)  # fmt: skip
 def test_one_of_several_times_is_refused_and_says_to_name_one(said: str) -> None:
     with pytest.raises(NotUnderstood, match="These are several times. Say one of them."):
         resolve(said, NOW)

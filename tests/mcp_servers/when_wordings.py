@@ -252,4 +252,9 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("from friday to next monday", "Fri 20 Nov 2026 to Mon 23 Nov 2026", "days"),
     ("christmas to next week", "Fri 25 Dec 2026 to Sun 3 Jan 2027", "days"),
     ("from monday to now", "Mon 16 Nov 2026 00:00 to Wed 18 Nov 2026 09:15", "span"),
+    ("between 8am and 8pm", "Thu 19 Nov 2026 08:00-20:00", "span"),
+    ("tomorrow between 2 and 4", "Thu 19 Nov 2026 14:00-16:00", "span"),
+    ("for 2 weeks from dec 20", "Sun 20 Dec 2026 to Sat 2 Jan 2027", "days"),
+    ("for 3 days from friday", "Fri 20 Nov 2026 to Sun 22 Nov 2026", "days"),
+    ("for 2 hours starting friday at 3", "Fri 20 Nov 2026 15:00-17:00", "span"),
 )

@@ -1,4 +1,7 @@
-"""Conversations behind one prefix are computed as each would be alone. Runs where torch is (`make -C nano test`)."""
+"""Conversations behind one prefix are computed as each would be alone, and the mean of files is that of their weights.
+
+Runs where torch is (`make -C nano test`).
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ ROWS = ((12, 30, 7), (41, 8), (23,))
 """The conversations of each row, by their lengths."""
 
 
-def a_model() -> Any:
+def a_model(seed: int = 3, layers: int = 2) -> Any:
     nano: Any = importlib.import_module("nano.model")
-    torch.manual_seed(3)
-    model = nano.Nano(nano.Shape(vocab=50, width=32, layers=2, heads=2, hidden=48))
+    torch.manual_seed(seed)
+    model = nano.Nano(nano.Shape(vocab=50, width=32, layers=layers, heads=2, hidden=48))
     with torch.no_grad():
         for p in model.parameters():
             p.add_(torch.randn_like(p), alpha=0.2)
@@ -61,6 +64,22 @@ def test_each_conversation_is_computed_as_it_would_be_alone(is_chat: bool):
             at += each
     for mine, theirs in zip(gradients, summed, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_the_mean_of_models_is_that_of_their_weights():
+    mean: Any = importlib.import_module("nano.mean")
+    one, other = a_model(3), a_model(4)
+    wanted = {name: 0.25 * weight + 0.75 * other.state_dict()[name] for name, weight in one.state_dict().items()}
+    got = mean.mean_of([(one, 1.0), (other, 3.0)]).state_dict()
+    assert got.keys() == wanted.keys()
+    for name, weight in wanted.items():
+        torch.testing.assert_close(got[name], weight)
+
+
+def test_models_of_two_shapes_have_no_mean():
+    mean: Any = importlib.import_module("nano.mean")
+    with pytest.raises(ValueError, match="2 shapes"):
+        mean.mean_of([(a_model(), 1.0), (a_model(layers=3), 1.0)])
 
 
 def whole(model: Any, ids: Any) -> Any:

@@ -6,6 +6,7 @@ an event is skipped: one bad entry must not hide a whole calendar.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections import OrderedDict
@@ -20,7 +21,7 @@ from icalendar.error import BrokenCalendarProperty
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends import apart, fields, revisions
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, occurrence_text
+from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text
 from mcp_servers.calendars.model import LOCAL, Event
 from mcp_servers.spans import Span
 
@@ -237,8 +238,36 @@ def left_out_text(count: int, name: str) -> str:
 def _readable(calendar: Calendar) -> Calendar:
     """A view without the events that have no readable start or that never stop: the unfolding would stop at them."""
     view = empty_calendar()
-    view.subcomponents = [part for part in calendar.subcomponents if part.name != "VEVENT" or _has_start(part)]
+    readable = [part for part in calendar.subcomponents if part.name != "VEVENT" or _has_start(part)]
+    view.subcomponents = [_to_its_end(part) if "RRULE" in part else part for part in readable]
     return view
+
+
+def _to_its_end(component: Component) -> Component:
+    """The event, or a copy whose rules end in the form of its start.
+
+    Other programs write a day as the end of what has a time, and the unfolding would stop at the midnight before: the last time would
+    be missing here, and be there for every change.
+    """
+    try:
+        starts = Starts.of(component["DTSTART"].dt)
+        stored = fields.rule_text(component).split(" ")
+        read = [_ended_as(starts, rule) for rule in stored]
+        if read == stored:
+            return component
+        view = copy.copy(component)
+        view["RRULE"] = [icalendar.vRecur.from_ical(rule) for rule in read]
+    except _UNREADABLE:
+        return component
+    return view
+
+
+def _ended_as(starts: Starts, text: str) -> str:
+    rule = rules.parts_of(text)
+    if "UNTIL" not in rule:
+        return text
+    until = starts.until(starts.until_wall(rule["UNTIL"]))
+    return text if len(until) == len(rule["UNTIL"]) else rules.written({**rule, "UNTIL": until})
 
 
 def _has_start(component: Component) -> bool:

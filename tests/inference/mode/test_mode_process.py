@@ -20,6 +20,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
+from config.long_logs import MAX_LOG_BYTES
 from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
 from inference.commands.options import settings_from
@@ -172,6 +173,19 @@ def started(home: Home, settings: str) -> int:
     pid = wait_for(home.run_dir / "mode.json")["pid"]
     assert isinstance(pid, int)
     return pid
+
+
+def test_a_long_log_of_the_mode_is_begun_anew_with_its_next_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start_nothing(*_: object, **__: object) -> None:
+        pass
+
+    monkeypatch.setattr("inference.mode.server.subprocess.Popen", start_nothing)
+    log = home.log_dir / "mode.log"
+    log.touch()
+    os.truncate(log, MAX_LOG_BYTES + 1)
+    start_mode(home, settings_from(None, home, {}), None)
+    assert log.read_bytes() == b""
+    assert log.with_name("mode.log.1").stat().st_size == MAX_LOG_BYTES + 1
 
 
 def says(url: str) -> bool:

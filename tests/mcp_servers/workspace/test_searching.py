@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -92,3 +93,14 @@ def test_a_line_that_ripgrep_only_says_to_hold_the_words_is_not_shown(tmp_path: 
         assert text.startswith('2 matches for "needle" in 1 file')
         assert "pip" not in text
         assert "meanwhile" not in text
+
+
+@pytest.mark.parametrize("is_regex", [True, False])
+def test_what_a_search_leaves_out_does_not_tell_what_is_in_it(tmp_path: Path, rg: str | None, *, is_regex: bool):
+    with Desk(tmp_path, rg=rg) as desk:
+        desk.write(".env", "KEY=AKIAqwerty\n")
+        desk.write(".ssh/config", "KEY=AKIAqwerty\n")
+        os.link(desk.write("linked.txt", "KEY=AKIAqwerty\n"), tmp_path / "outside.txt")
+        told = [desk.call("search_files", pattern=f"KEY=AKIA{guess}", regex=is_regex) for guess in ("q", "a")]
+        texts = [str(each).replace("AKIAq", "AKIA").replace("AKIAa", "AKIA") for each in told]
+    assert texts[0] == texts[1]

@@ -128,7 +128,7 @@ def test_the_settings_name_the_server_and_everything_that_it_is_told(tmp_path: P
     [spec] = [spec for spec in server_specs(Home.at(tmp_path), load_agent(file, environ={})) if spec.name == "workspace"]
     assert spec.builtin == "workspace"
     assert list(spec.command[1:]) == [
-        "-m", "mcp_servers.workspace", f"--root={tmp_path / 'code'}", "--allow-secret=*.pem", "--allow-command=git status",
+        "-P", "-m", "mcp_servers.workspace", f"--root={tmp_path / 'code'}", "--allow-secret=*.pem", "--allow-command=git status",
         "--allow-hard-links", "--tests=make 'a b'", "--checks=", "--timeout=9.0",
     ]  # fmt: skip
 

@@ -1,0 +1,28 @@
+"""A home's databases as they are opened: one that cannot be used is told of by its name and with what to do, and not by a traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import AgentError
+
+_ADVICE = "Put a copy of it back, or move it away, with the files beside it whose names begin alike, to begin without what it holds."
+
+
+@contextmanager
+def usable(path: Path) -> Generator[Path]:
+    """For the block in which a database is opened.
+
+    Raises:
+        AgentError: it cannot be used.
+    """
+    try:
+        yield path
+    except sqlite3.OperationalError as error:
+        # Locked, not ours to write, a full disk: it may be whole.
+        raise AgentError(f"{path} cannot be used: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise AgentError(f"{path} is damaged: {error}. {_ADVICE}") from error

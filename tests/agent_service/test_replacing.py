@@ -1,0 +1,51 @@
+"""A service that somebody started to stay is not ended for the settings of one question."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.launch import is_running
+from agent.service.address import service_file
+from agent.service.attach import attach
+from agent.service.faults import ServiceError
+from config.paths import Home
+from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_service_that_stays_is_not_ended_for_other_settings(attached: Attach, home: Home, tmp_path: Path) -> None:
+    """Its gateway and its port for MCP clients would go with it."""
+    async with attached("--stay") as service:
+        pid = service.address.pid
+    other = tmp_path / "other.toml"
+    with pytest.raises(ServiceError, match=rf"`variet serve` \(process {pid}\) .*agent.toml.*other.toml.* leave --config out"):
+        async with attach(home, settings_path=other, on_status=lambda _: None, command=FAKE_SERVICE):
+            pass
+    assert is_running(pid)
+    async with attached() as again:
+        assert again.address.pid == pid
+        await again.shut_down()
+    await wait_ended(pid)
+
+
+async def test_a_service_of_another_version_that_stays_is_replaced_and_named(attached: Attach, home: Home) -> None:
+    async with attached("--stay") as old:
+        pass
+    service_file(home).write_text(json.dumps({**old.address.model_dump(), "version": "0.0.1"}), encoding="utf-8")
+    statuses: list[str] = []
+    async with attached(statuses=statuses) as new:
+        assert new.address.pid != old.address.pid
+    await wait_ended(new.address.pid)
+    assert statuses[0] == f"ended `variet serve` (process {old.address.pid}), which was of version 0.0.1; start it again"
+
+
+async def test_a_service_on_demand_that_nobody_uses_is_replaced_for_other_settings(attached: Attach, home: Home, tmp_path: Path) -> None:
+    async with attached() as old:
+        pass
+    async with attach(home, settings_path=tmp_path / "other.toml", on_status=lambda _: None, command=FAKE_SERVICE) as new:
+        assert new.address.pid != old.address.pid
+    await wait_ended(new.address.pid)
