@@ -1,7 +1,7 @@
 # Everything a person or a CI machine runs. `make` alone lists it.
 #
 # A stamp file in the environment stands for each step that is done, so a second run costs no time; delete .venv to start again. One that
-# was made in a folder of another name, or for a Python that is another version by now, is made anew by itself.
+# was made in a folder of another name, or for a Python that is another version by now, is made anew by itself; a link to one never is.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,13 +12,14 @@ ARGS ?=
 CODE := agent bench bots config inference mcp_servers nano soak tests
 SHELL := /bin/bash
 
-# What the environment stands and falls with: its programs name the folder, its packages lie in a folder named after the version.
-MADE_FOR = $$(pwd -P) $$($(BIN)/python -ISc "import sys; print(*sys.version_info[:2])" 2>/dev/null)
-ignored := $(shell [ ! -s $(VENV)/.made ] || [ "$$(cat $(VENV)/.made)" = "$(MADE_FOR)" ] || rm -f $(VENV)/.made)
+# What the environment stands and falls with: its programs name its folder, its packages lie in a folder named after the version.
+MADE_FOR = $$(cd $(VENV) && pwd -P) $$($(BIN)/python -ISc "import sys; print(*sys.version_info[:2])" 2>/dev/null)
+# Only looked at here: this file is also read for `make help` and `make -n`.
+stale := $(shell [ ! -s $(VENV)/.made ] || [ "$$(cat $(VENV)/.made)" = "$(MADE_FOR)" ] || echo FORCE)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check bench soak dojo nano schemas lock format clean llama-server
+.PHONY: FORCE help setup chat test check bench soak dojo nano schemas lock format clean llama-server
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,7 +84,13 @@ clean: ## Remove what tools left behind (not the environments)
 	@rm -rf dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/.made:
+FORCE:
+
+# Through a link other checkouts and programs would lose theirs.
+$(VENV)/.made: $(stale)
+	@if [ -L $(VENV) ] && [ -n "$$(ls -A $(VENV)/)" ]; then \
+	  echo "$(VENV) is a link to $$(cd $(VENV) && pwd -P); what is there was made elsewhere or for another Python, and is not cleared" \
+	       "through a link. Run make where it lies, empty that folder, or remove the link." >&2; exit 1; fi
 	@python=""; for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	  if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; done; \
 	if [ -z "$$python" ]; then \

@@ -25,4 +25,10 @@ def usable(path: Path) -> Generator[Path]:
         # Locked, not ours to write, a full disk: it may be whole.
         raise AgentError(f"{path} cannot be used: {error}.") from error
     except sqlite3.DatabaseError as error:
+        # The kinds below this one (a constraint, a wrong statement) are slips of ours: nobody is to give up a whole database for one.
+        if type(error) is not sqlite3.DatabaseError:
+            raise
         raise AgentError(f"{path} is damaged: {error}. {_ADVICE}") from error
+    except OSError as error:
+        # Another owner's, read-only, a folder: the system says so before SQLite is asked, also of the book that is opened beside one.
+        raise AgentError(f"{error.filename or path} cannot be used: {error.strerror or error}.") from error

@@ -111,6 +111,10 @@ Examples:
   variet ask --image receipt.jpg "what did I pay?"
 
 \b
+What is put beside a question, by - here and by @FILE in `variet chat`, wants a
+larger model: the small one that ships reads no files.
+
+\b
 Exit codes: 0 answered; 1 refused, failed, or something waits for approval
 (what, and how to approve it, is shown); 2 wrong usage; 130 Ctrl-C.
 """

@@ -22,13 +22,17 @@ DEFAULT_NODE = "engine"
 _PRIVATE_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
 
 
-def _bare(url: str) -> str:
-    """An engine's address as it is kept, which is without the `/v1` that people copy from other clients."""
+def bare_address(url: str) -> str:
+    """An engine's address as it is kept, which is without the `/v1` that people copy from other clients.
+
+    Raises:
+        ValueError: it is none; what is allowed stands in its context.
+    """
     allowed = "the engine's address without a path, such as http://192.168.1.10:8000"
     refusal = PydanticCustomError("no_engine", "more than an address", {"allowed": allowed})
     try:
         parts = urlsplit(url)
-        is_address = bool(parts.hostname) and parts.port != 0 and parts.username is None
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None
     except ValueError:
         raise refusal from None
     if not is_address or parts.path.rstrip("/") not in ("", "/v1") or parts.query or parts.fragment:
@@ -36,7 +40,7 @@ def _bare(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-EngineUrl = Annotated[Url, AfterValidator(_bare)]
+EngineUrl = Annotated[Url, AfterValidator(bare_address)]
 """Where an engine answers; what belongs behind it is put there by its client."""
 
 
@@ -79,7 +83,7 @@ class NodeEntry(Section):
     @field_validator("url")
     @classmethod
     def _an_engines_is_bare(cls, url: str, so_far: ValidationInfo) -> str:
-        return _bare(url) if so_far.data.get("kind") == "engine" else url
+        return bare_address(url) if so_far.data.get("kind") == "engine" else url
 
     @model_validator(mode="after")
     def _money_needs_prices(self) -> Self:

@@ -42,7 +42,11 @@ def mean_of(models: list[tuple[Nano, float]]) -> Nano:
 
 def _told(said: str) -> tuple[Path, float]:
     path, is_counted, counts = said.rpartition("=")
-    return (Path(path), float(counts)) if is_counted else (Path(said), 1.0)
+    try:
+        return (Path(path), float(counts)) if is_counted else (Path(said), 1.0)
+    except ValueError:
+        # A name may hold the sign, too: runs/lr=0.001/a.gguf.
+        return Path(said), 1.0
 
 
 def main() -> None:

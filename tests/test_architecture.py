@@ -40,7 +40,7 @@ PURE = (
     *(f"agent/faces/{name}" for name in ("given_pictures", "mcp_tools", "notes", "outcome")),
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
-    *(f"agent/turns/{name}" for name in ("lost", "rerouting", "shortening", "turn", "turn_state")),
+    *(f"agent/turns/{name}" for name in ("lost", "outcomes", "rerouting", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/plain", "bots/route_lines", "bots/tool_lines", "bots/tally"),
     *(f"bots/repl/{name}" for name in ("blocks", "choices", "commands", "mentions", "meter", "past", "tints", "typeahead")),
     *("config/calendar_settings", "config/collectors", "config/google_settings", "mcp_servers/calendars/moves"),

@@ -79,12 +79,14 @@ def test_the_modes_process_runs_nothing_of_the_folder_it_is_started_in(project: 
     config.write_text(f"[mode]\nport = {free_port()}\n", encoding="utf-8")
     start_mode(home, EngineSettings(), config)
     with begun[0] as process:
-        deadline = time.monotonic() + BOUND_S
-        while process.poll() is None and find_mode(home) is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # another process has no event to wait for
-        ended = process.poll()
-        process.terminate()
+        try:
+            deadline = time.monotonic() + BOUND_S
+            while process.poll() is None and find_mode(home) is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)  # another process has no event to wait for
+            ended = process.poll()
+        finally:
+            process.terminate()
     assert (ended, wrong(project)) == (None, ""), (home.log_dir / "mode.log").read_text(encoding="utf-8")
 
 

@@ -62,9 +62,12 @@ class Checkout:
         (self.bin / name).chmod(0o700)
 
     def setup(self) -> subprocess.CompletedProcess[str]:
+        return self.make("setup")
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "PYTHON": str(self.bin / "python3.11")}
         return subprocess.run(
-            ["make", "setup"], cwd=self.here, env=environment, capture_output=True, text=True, timeout=RUN_BOUND_S, check=False
+            ["make", *arguments], cwd=self.here, env=environment, capture_output=True, text=True, timeout=RUN_BOUND_S, check=False
         )
 
     @property
@@ -88,6 +91,36 @@ def test_an_environment_is_made_anew_where_its_folder_or_its_python_has_become_a
     assert (checkout.setup().returncode, checkout.times_made) == (0, 3)
     (checkout.here / ".venv" / "bin" / "python").unlink()
     assert (checkout.setup().returncode, checkout.times_made) == (0, 4)
+
+
+def test_nothing_is_thrown_away_where_a_makefile_is_only_read(checkout: Checkout) -> None:
+    assert checkout.setup().returncode == 0
+    checkout.here = checkout.here.rename(checkout.here.with_name("renamed"))
+    stamp = checkout.here / ".venv" / ".made"
+    before = stamp.read_bytes()
+    for arguments in (("help",), ("-n", "setup"), ("clean", "CODE=.")):
+        assert checkout.make(*arguments).returncode == 0
+        assert stamp.read_bytes() == before
+    assert (checkout.setup().returncode, checkout.times_made) == (0, 2)
+
+
+def test_an_environment_that_is_shared_by_a_link_stays_and_is_never_cleared_through_it(checkout: Checkout) -> None:
+    assert checkout.setup().returncode == 0
+    first, other = checkout.here, checkout.here.with_name("worktree")
+    shutil.copytree(first, other, ignore=shutil.ignore_patterns(".venv", "made.log"))
+    (other / ".venv").symlink_to(first / ".venv")
+    for checkout.here in (other, first, other):
+        assert (checkout.setup().returncode, (other / "made.log").exists()) == (0, False)
+    (first / ".venv" / "bin" / "python").write_text("#!/bin/sh\necho 3 99\n", encoding="utf-8")
+    (first / ".venv" / "service.py").touch()
+    ran = checkout.setup()
+    assert ran.returncode != 0
+    assert f".venv is a link to {first / '.venv'}; what is there was made elsewhere or for another Python" in ran.stderr
+    assert (first / ".venv" / "service.py").exists()
+    checkout.here = first
+    assert (checkout.setup().returncode, checkout.times_made) == (0, 2)
+    checkout.here = other
+    assert (checkout.setup().returncode, (other / "made.log").exists()) == (0, False)
 
 
 def test_a_python_without_its_venv_module_is_told_the_package_of_its_own_version(checkout: Checkout) -> None:

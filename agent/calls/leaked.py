@@ -31,6 +31,7 @@ _BETWEEN_MISTRAL = re.compile(r"(?<=\})\s*\[TOOL_CALLS\]")
 # Here and below no two parts that stand side by side can take the same characters: a model that writes blanks without end holds nobody up.
 _MISTRAL = re.compile(r"\s*([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+\s*+)?(?:\[ARGS\]\s*+)?(\{.*\})", re.DOTALL)
 _BETWEEN_OBJECTS = re.compile(r"[\s;,]*+")
+_BEHIND = "; \t\r\n"
 _DECODER = json.JSONDecoder()
 _FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```tool_code[^\S\n]*\n(.*)```", re.DOTALL)
@@ -142,7 +143,9 @@ def _all(texts: list[str]) -> tuple[CallValue, ...]:
     """Every text is a call, a list of calls or several in a row; else none is."""
     out: list[CallValue] = []
     for text in texts:
-        read = mend(text.strip())
+        # As it stands behind each of several in a row; a comma is let go by what reads a call.
+        text = text.strip().rstrip(_BEHIND)
+        read = mend(text)
         if read is None:
             row, rest = _in_a_row(text)
             inner = () if rest or len(row) < 2 else _all(row)

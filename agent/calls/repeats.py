@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from agent.calls.handles import without_offer
-from agent.view.cutting import without_handle
+from agent.view.cutting import page_of, room_for, without_handle
 from agent.view.fences import lasting
 
 WASTED = 3
 """Calls in a row that told nothing new, after which a turn is stuck."""
 NOTE = " (You made this very call before, with this very result. Answer with what you know, or do something else.)"
 """Stands behind a result that is a repeat, so that the model can see it."""
+_PUT_RIGHT = re.compile(r" \(The call was put right: [^\n]*\.\)\Z")
 
 
 class Done(NamedTuple):
@@ -30,10 +31,24 @@ class Done(NamedTuple):
     """What of it stays the same when the same is told again."""
 
 
-def done_of(name: str, arguments: str, result: str) -> Done:
-    """A call that has its result, as it was told."""
+def done_of(name: str, arguments: str, result: str, *, n_ctx: int = 0) -> Done:
+    """A call that has its result.
+
+    Args:
+        name: of the tool.
+        arguments: as generated.
+        result: the whole of it, as it was before it was cut.
+        n_ctx: tokens that the model can hold.
+    """
     # A block in it has a new token and time with every call, and the handles of its fields and of all of it are made of those.
-    return Done(name, arguments, lasting(without_handle(without_offer(unnoted(result)))))
+    same = lasting(without_handle(without_offer(_PUT_RIGHT.sub("", unnoted(result)))))
+    # What the model is told shrinks as its turn fills the context. What an empty one has room for does not.
+    return Done(name, arguments, page_of(same, room=room_for(n_ctx), is_readable=False).text)
+
+
+def put_right(slips: str) -> str:
+    """What stands behind a result when its call was put right first; empty where it was not."""
+    return f" (The call was put right: {slips}.)" if slips else ""
 
 
 def unnoted(result: str) -> str:
@@ -41,10 +56,10 @@ def unnoted(result: str) -> str:
     return result.removesuffix(NOTE)
 
 
-def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str) -> bool:
+def is_repeat(done: Sequence[Done], name: str, arguments: str, result: str, *, n_ctx: int = 0) -> bool:
     """Whether the same call has had the same result before."""
     # A long turn asks this of each of its calls: `in` goes through them without a step of ours for each.
-    return done_of(name, arguments, result) in done
+    return done_of(name, arguments, result, n_ctx=n_ctx) in done
 
 
 def is_stuck(done: Sequence[Done], effects: Collection[Done] = ()) -> bool:

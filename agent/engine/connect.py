@@ -22,6 +22,7 @@ from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.plain import neutralise, one_line
+from config.routing_settings import bare_address
 from config.trust import CertificatesRefused, trust_of
 from config.whole_file import PRIVATE_FILE_MODE, write_whole
 from inference.contract.status import ServedModel
@@ -87,18 +88,15 @@ def _exit_code(error: Exception) -> int:
 
 
 def _place(url: str) -> str:
-    """The engine's address in the form in which it is kept: without `/v1`, which people copy from other clients."""
-    refusal = click.UsageError(f"{url!r} is no address of an engine; give it as http://192.168.1.10:8000")
+    """The engine's address in the form in which it is kept, and no public one that shows the key to everybody on the way."""
     try:
-        parts = urlsplit(url.strip())
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        place = bare_address(url.strip())
     except ValueError:
-        raise refusal from None
-    if not is_address or parts.username is not None or parts.path.rstrip("/") not in ("", "/v1") or parts.query or parts.fragment:
-        raise refusal
+        raise click.UsageError(f"{url!r} is no address of an engine; give it as http://192.168.1.10:8000") from None
+    parts = urlsplit(place)
     if parts.scheme == "http" and _is_public(parts.hostname or ""):
         raise click.UsageError(f"{url} is a public address: the key would cross the internet readable. Use https, or a private network.")
-    return f"{parts.scheme}://{parts.netloc}"
+    return place
 
 
 def _is_public(host: str) -> bool:

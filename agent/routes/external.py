@@ -24,7 +24,7 @@ from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFa
 from agent.routes.forwarding import Forwarded, Passing
 from agent.routes.particular import Wish, as_wished, digest_of, wish_in
 from agent.view.pictures import speaks_of_pictures
-from config.far_end import OPTIONS
+from config.far_end import ask_for
 from config.trust import why_untrusted
 
 CONNECT_TIMEOUT_S = 10.0
@@ -51,6 +51,9 @@ class OpenAIModel:
         url: with its `/v1`.
         key: its key; None for a server without.
         trusted: what `config.trust.trust_of` said.
+
+    Raises:
+        AgentError: the environment names a proxy that cannot be used.
     """
 
     def __init__(self, name: str, url: str, key: EngineKey, trusted: ssl.SSLContext | Literal[True] = True) -> None:
@@ -58,8 +61,7 @@ class OpenAIModel:
         token = key.headers.get("Authorization", "").removeprefix("Bearer ") or "none"
         timeout = openai.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         # No retries of its own: a repeated call would be paid and counted twice.
-        transport = httpx2.AsyncHTTPTransport(verify=trusted, limits=openai.DEFAULT_CONNECTION_LIMITS, socket_options=OPTIONS)
-        http = openai.DefaultAsyncHttpxClient(verify=trusted, transport=transport)
+        http = _http_client(name, trusted)
         self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0, http_client=http)
         self._url = url
         self._wishes: dict[str, set[Wish]] = {}
@@ -189,6 +191,25 @@ class OpenAIModel:
         if not assembly.is_finished:
             raise ModelFailed("The model's answer broke off in the middle. Try again.")
         return assembly.reply(model=request["model"])
+
+
+def _http_client(name: str, trusted: ssl.SSLContext | Literal[True]) -> httpx2.AsyncClient:
+    # A transport of our own, which takes socket options, would leave out the environment's proxies; a hook sees connections to those, too.
+    try:
+        return openai.DefaultAsyncHttpxClient(verify=trusted, event_hooks={"request": [_follow]})
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        raise AgentError(f"The node {name} cannot be asked through the proxy that the environment names: {error}") from error
+
+
+async def _follow(request: httpx2.Request) -> None:
+    """Be told of the connection that is made for a request."""
+    request.extensions["trace"] = _see
+
+
+async def _see(step: str, told: dict[str, Any]) -> None:
+    """Have the system ask for the far end of a connection as soon as there is one, to the server or to a proxy."""
+    if step.endswith(".connect_tcp.complete"):
+        ask_for(told["return_value"].get_extra_info("socket"))
 
 
 def _forwarded(answer: httpx2.Response, pieces: AsyncIterator[bytes], *, hides_counts: bool = False) -> Forwarded:

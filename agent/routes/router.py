@@ -247,7 +247,7 @@ async def open_router(home: Home, settings: AgentSettings, engine: EngineClient,
         zone: the person's clock, whose days the limits go by.
 
     Raises:
-        AgentError: a node's certificate, or a database of the home, cannot be used.
+        AgentError: a node's certificate, the environment's proxy or a database of the home cannot be used.
     """
     weighs = any(rule.within_s is not None for rule in settings.routing.rules)
     default = NodeState(tiers=None, main_tier=settings.routing.default_tier)

@@ -17,6 +17,7 @@ HOST_CHARS = 253
 
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 """Between the labels of a host they are what `.` is."""
+_BEHIND_HOST = re.compile(r"[:/?#]")
 _BLANK = re.compile(r"\s")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE | re.ASCII)
 _LINK = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|//)?[^\s/@]+\.[^\s/]{2,}(?:[:/?#]\S*)?$|^[a-z][a-z0-9+.-]*://\S*$", re.IGNORECASE)
@@ -29,9 +30,15 @@ def lowered(text: str) -> str:
 
 
 def is_link(value: str) -> bool:
-    """Whether a text looks like the address of a page; one that is fetched is one whatever it looks like."""
+    """Whether a text looks like the address of a page; one that is fetched is one whatever it looks like.
+
+    Between words of a script that has no blanks, another dot than `.` ends a sentence: it is a host's where all else of the host is ASCII.
+    """
     # With a blank in it the expression matches nothing, and tries for a time that grows with the third power of the length.
-    return _BLANK.search(value) is None and _LINK.match(lowered(value)) is not None
+    if _BLANK.search(value) is not None:
+        return False
+    host = _BEHIND_HOST.split(value.removeprefix("//"), maxsplit=1)[0]
+    return _LINK.match(lowered(value) if host.translate(_DOTS).isascii() else value) is not None
 
 
 def parts_of(link: str) -> SplitResult | None:

@@ -63,6 +63,14 @@ class Plan(NamedTuple):
     """Of its arguments, those that were given by handle."""
 
 
+class Telling(NamedTuple):
+    """What a call would tell the web, and to whom: a search hears its query, and the site of an address that address."""
+
+    tool: str
+    argument: str
+    value: str
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a turn decides its calls by."""
@@ -79,8 +87,8 @@ class Policy:
         facts = self.facts.get(tool, UNKNOWN).of(arguments)
         private = (each for each in taken if each.argument in facts.outward and each.is_outside and not self._is_public(each.tool))
         leak = next((f"it passes on what {each.tool} brought" for each in private), "")
-        told = ((name, _told(arguments, name)) for name in facts.outward)
-        leaks = (self._leak(value, taint, fetch_leak_of if name in facts.addresses else leak_of) for name, value in told if value)
+        told = ((Telling(tool, name, _told(arguments, name)), name in facts.addresses) for name in facts.outward)
+        leaks = (self._leak(telling, taint, fetch_leak_of if is_address else leak_of) for telling, is_address in told if telling.value)
         leak = leak or next(filter(None, leaks), "")
         is_spent = taint.is_tainted and taint.asked.is_spent(self.prompt_budget)
         return decide(facts, override=self.overrides.get(tool), grants=grants, taint=taint, leak=leak, is_spent=is_spent)
@@ -145,20 +153,23 @@ class Policy:
         is_last = taint.is_tainted and len(taint.asked.without_yes) == self.prompt_budget - 1
         return (*known, ("Careful", "without a yes to this, the conversation can only read from here on")) if is_last else known
 
-    def _leak(self, value: str, taint: Taint, judge: Callable[[str, Origins], str]) -> str:
+    def _leak(self, telling: Telling, taint: Taint, judge: Callable[[str, Origins], str]) -> str:
         origins = taint.origins(self._is_public)
-        leak = "" if any(value in self._told_by(each) for each in origins.public) else judge(value, origins)
-        if not leak and origins.private and value not in origins.typed and taint.public_lookups(self._is_public) >= LOOKUPS:
+        leak = "" if any(_was_told(telling, each) for each in origins.public) else judge(telling.value, origins)
+        if not leak and origins.private and telling.value not in origins.typed and taint.public_lookups(self._is_public) >= LOOKUPS:
             return f"the web was asked {LOOKUPS} times already"
         return leak
 
-    def _told_by(self, each: Brought) -> list[str]:
-        """What the web was told by the call that brought this: told again, it learns nothing."""
-        made: dict[str, object] = json.loads(each.asked) if each.asked else {}
-        return [_told(made, name) for name in self.facts.get(each.tool, UNKNOWN).outward]
-
     def _is_public(self, tool: str) -> bool:
         return self.facts.get(tool, UNKNOWN).kind == "public read"
+
+
+def _was_told(telling: Telling, each: Brought) -> bool:
+    """Whether the call that brought this told the same already: told again, whoever heard it learns nothing, and nobody else does."""
+    if each.tool != telling.tool or not each.asked:
+        return False
+    made: dict[str, object] = json.loads(each.asked)
+    return _told(made, telling.argument) == telling.value
 
 
 def _told(arguments: Mapping[str, object], name: str) -> str:

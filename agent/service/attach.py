@@ -156,7 +156,9 @@ class _Start:
         raise ServiceError(f"The agent service did not listen within {START_BOUND_S:.0f} s. Its log: {self.log}")
 
     def _suits(self, address: Address) -> bool:
-        return address.version == own_version() and self.settings in (None, address.settings)
+        # However both are spelled, and the home's own may be named, too: an alias always does.
+        theirs = Path(address.settings or self.home.agent_toml).resolve()
+        return address.version == own_version() and (self.settings_path is None or self.settings_path.resolve() == theirs)
 
     async def _replace(self, client: ServiceClient) -> None:
         address = client.address

@@ -160,7 +160,7 @@ def _all_of(value: Any) -> list[Any]:
 
 
 def _is_plain_pattern(pattern: str) -> bool:
-    """Whether it is a pattern that every reader knows: of a whole text, with groups, choices, classes, few repetitions."""
+    """Whether it is a pattern that every reader knows: of a whole text, with groups, choices within them, classes, few repetitions."""
     bare = _LITERAL.sub("", pattern)
     repeats = [int(number) for found in _REPEAT.findall(bare) for number in found if number]
     # Readers do not agree on what any other brace is: a sign, or a number written oddly.
@@ -171,6 +171,7 @@ def _is_plain_pattern(pattern: str) -> bool:
         or len(pattern) > MOST_PATTERN
         or "(?" in pattern
         or prod(max(1, each) for each in repeats) > MOST_REPEATS
+        or not _is_of_one_text(bare[1:-1])
     ):
         return False
     try:
@@ -178,6 +179,12 @@ def _is_plain_pattern(pattern: str) -> bool:
     except (re.error, OverflowError, RecursionError):
         return False
     return True
+
+
+def _is_of_one_text(bare: str) -> bool:
+    """Whether the outer two anchors hold for all between them: servers drop these two, and take any other for a sign that stands there."""
+    choices = [at for at, char in enumerate(bare) if char == "|"]
+    return not {"^", "$"} & {*bare} and all(bare.count("(", 0, at) > bare.count(")", 0, at) for at in choices)
 
 
 def _leads_somewhere(ref: str, made: Mapping[str, Any], known: dict[str | None, bool]) -> bool:

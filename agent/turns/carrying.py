@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 
 from agent.calls.handles import fields_of, offer
-from agent.calls.repeats import NOTE, is_repeat
+from agent.calls.repeats import NOTE, is_repeat, put_right
 from agent.events import ApprovalNeeded, Decision, ToolFinished, ToolStarted
 from agent.safety.approvals import UNAPPROVED, approval_id, digest_of, shown
 from agent.safety.manifest import UNKNOWN, ToolFacts
@@ -86,7 +86,7 @@ def finish_call(
             name=call.name,
             ok=ok,
             decision=decision,
-            text=_told(draft, call, page.text + offer(fields), slips=call.value.repaired),
+            text=_told(draft, call, page.text + offer(fields) + put_right(call.value.repaired), whole=text),
             fields=fields,
             pictures=call.pictures,
             whole=text if page.end < len(text) else "",
@@ -99,7 +99,7 @@ def finish_call(
 def refuse_call(draft: Draft, call: CallState, problem: str) -> None:
     """Log that a call could not be run as the model wrote it."""
     # What was put right in it was not enough: to be told of that too would say that it ran.
-    told = _told(draft, call, problem, slips="")
+    told = _told(draft, call, problem, whole=problem)
     draft.record(ToolFinished(turn=draft.state.turn, call=call.id, name=call.name, ok=False, decision="denied", text=told, is_invalid=True))
 
 
@@ -126,7 +126,6 @@ def _room(state: TurnState) -> int:
     )
 
 
-def _told(draft: Draft, call: CallState, text: str, *, slips: str) -> str:
-    if slips:
-        text = f"{text} (The call was put right: {slips}.)"
-    return text + NOTE if is_repeat(draft.state.done, call.name, call.value.arguments, text) else text
+def _told(draft: Draft, call: CallState, text: str, *, whole: str) -> str:
+    state = draft.state
+    return text + NOTE if is_repeat(state.done, call.name, call.value.arguments, whole, n_ctx=state.n_ctx) else text

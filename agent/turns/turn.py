@@ -43,6 +43,7 @@ from agent.turns.effects import (
     Woke,
 )
 from agent.turns.holding import release_due
+from agent.turns.outcomes import effects_told
 from agent.turns.rerouting import climb, reroute, take_route
 from agent.turns.shortening import leave_room, shorten, take_summary
 from agent.turns.turn_state import TurnState
@@ -87,7 +88,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     if (out_of_time := time_spent(state.rules.limits, draft.state.active_s, said)) and not isinstance(event, CancelAsked):  # 2
         if isinstance(event, ToolEnded):
             take_call_event(draft, event)
-        _end_with_answer(draft, out_of_time + _unknown(draft.state))
+        _end_with_answer(draft, out_of_time + effects_told(draft.state))
         return draft.finish()
     _take(draft, event)
     if draft.state.stage == "tools" and not draft.state.has_open_calls:
@@ -251,7 +252,7 @@ def _call_model(draft: Draft) -> None:
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
     spent = calls_spent(state.rules.limits, steps=state.usage.requests, tokens=tokens, money=state.usage.money)
     if spent:
-        _end_with_answer(draft, spent)
+        _end_with_answer(draft, spent + effects_told(state))
         return
     draft.to_stage("model")
     draft.do(CallModel(state.tier, _manner(state)))
@@ -281,13 +282,7 @@ def _answer(draft: Draft, text: str, reply: Reply) -> None:
     elif state.empties < EMPTY_REPLIES and not reply.is_cut:  # 3
         _call_model(draft)
     else:
-        draft.record(TurnFailed(turn=state.turn, error=thoughts_spent(reply) or EMPTY_ANSWER, code="model_failed"))
-
-
-def _unknown(state: TurnState) -> str:
-    """What a turn that stops now leaves open, behind its answer; empty for nothing."""
-    names = [call.name for call in state.calls if call.phase == "running" and call.tool_class != "read"]
-    return f" It is not known whether {' and '.join(names)} took effect: check before you ask for it again." if names else ""
+        draft.record(TurnFailed(turn=state.turn, error=(thoughts_spent(reply) or EMPTY_ANSWER) + effects_told(state), code="model_failed"))
 
 
 def _end_with_answer(draft: Draft, answer: str) -> None:

@@ -289,7 +289,7 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
 def _finished(state: TurnState, event: ToolFinished) -> TurnState:
     state = state.with_call(event.call, phase="done", decision=event.decision)
     call = state.call(event.call)
-    done = done_of(event.name, call.value.arguments if call else "", event.text)
+    done = done_of(event.name, call.value.arguments if call else "", event.whole or event.text, n_ctx=state.n_ctx)
     return changed(
         state,
         results=(*state.results, event.text),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from agent.events import Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
@@ -40,8 +41,10 @@ def recalled(events: Sequence[Event], query: str) -> str:
     return "\n\n".join(_shown(past[place], wanted) for place in places) or NOTHING_RECALLED
 
 
-def read_on(events: Iterable[Event], handle: str, *, start: int, room: int) -> str | None:
+def read_on(events: Sequence[Event], handle: str, *, start: int, room: int) -> str | None:
     """More of a text of the log; None when nothing has that handle.
+
+    A page that one of the host's own tools told is such a text too: it was cut once more where its turn had less room left.
 
     Args:
         events: of the session.
@@ -49,7 +52,9 @@ def read_on(events: Iterable[Event], handle: str, *, start: int, room: int) -> s
         start: the first character.
         room: bytes.
     """
-    whole = next((said.text for said in said_in(events) if handle_of(said.text) == handle), None)
+    pages = (event.whole for event in events if isinstance(event, ToolFinished) and event.name in OWN_NAMES and event.whole)
+    texts = chain((said.text for said in said_in(events)), pages)
+    whole = next((text for text in texts if handle_of(text) == handle), None)
     if whole is None:
         return None
     if not 0 <= start < len(whole):

@@ -97,6 +97,11 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
         failure = run_until_told(talk)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BaseExceptionGroup as errors:
+        # rich leaves, from within the tasks, where nobody reads any more what it writes: behind `head`.
+        if errors.split(SystemExit)[1] is not None:
+            raise
+        sys.exit(FAILED)
     if failure is not None:
         click.echo(f"variet chat: {neutralise(failure)}", err=True)
         sys.exit(FAILED)

@@ -21,6 +21,8 @@ TEXTS = tuple(
 )
 """Endings of other files that are usually mentioned."""
 _PASTED = re.compile(r"(?:^|(?<=\s))(?:'([^'\n]+)'|\"([^\"\n]+)\"|((?:\\.|[^\s\\'\"])+))")
+_PACKAGE = re.compile(r"[a-z0-9~-][a-z0-9._~-]*/[a-z0-9_~-]+(?:@\S*)?")
+"""As npm's packages are named behind their @: `types/node`, with a version or without."""
 
 
 class Mention(NamedTuple):
@@ -55,17 +57,25 @@ def _whole(form: str, name: str) -> Mention:
     return Mention(name, name.rstrip(_TRAILING) if form == name else name)
 
 
-def pasted_pictures(text: str) -> list[str]:
+class Pasted(NamedTuple):
+    """The whole path of a picture."""
+
+    path: str
+    is_dropped: bool
+    """Whether it is written as only a terminal writes it, or is all that there is."""
+
+
+def pasted_pictures(text: str) -> list[Pasted]:
     """Whole paths of pictures, as terminals write what was dropped on them: quoted, with escaped blanks, or as an address."""
-    found: list[str] = []
+    found: dict[str, Pasted] = {}
     for match in _PASTED.finditer(text):
         quoted = match[1] or match[2]
         path = quoted or re.sub(r"\\(.)", r"\1", match[3])
         if path.startswith("file:///"):
             path = unquote(path.removeprefix("file://"))
         if is_picture(path) and path.startswith(("/", "~/")):
-            found.append(path)
-    return list(dict.fromkeys(found))
+            found.setdefault(path, Pasted(path, is_dropped=match[3] != path or path == text.strip()))
+    return list(found.values())
 
 
 def is_picture(name: str) -> bool:
@@ -76,6 +86,11 @@ def is_picture(name: str) -> bool:
 def looks_like_path(name: str) -> bool:
     """Whether somebody who wrote this meant a file: it has a folder or an ending in it."""
     return "/" in name or "\\" in name or "." in name.strip(".")
+
+
+def is_named_as_package(name: str) -> bool:
+    """Whether it is what follows the @ of a package of npm's."""
+    return _PACKAGE.fullmatch(name) is not None
 
 
 def is_named_as_file(name: str) -> bool:

@@ -25,7 +25,16 @@ from agent.event_parts import Attached, Beside
 from agent.launch import kill_group
 from agent.view.pictures import MAX_PICTURE_BYTES
 from bots.pictures import picture_of
-from bots.repl.mentions import OUTPUT, Mention, is_named_as_file, is_picture, looks_like_path, mentions_of, pasted_pictures
+from bots.repl.mentions import (
+    OUTPUT,
+    Mention,
+    is_named_as_file,
+    is_named_as_package,
+    is_picture,
+    looks_like_path,
+    mentions_of,
+    pasted_pictures,
+)
 
 MAX_FILE_BYTES = 64 * 1024
 """Of one file; a model with a small context holds less, and says so."""
@@ -35,6 +44,8 @@ KILLED_BOUND_S = 2.0
 """What was killed is gone at once, unless the system hangs."""
 COMMAND_BOUND_S = 600.0
 """A command that runs longer is ended, as by Ctrl-C."""
+NO_SHELLS = frozenset({"nologin", "false"})
+"""What the accounts of services have as theirs, so that nobody logs in."""
 NO_FILE = "For a name and not a file, leave the @ out."
 GUARD = ("mcp_servers.workspace.guarded", "is_secret")
 """Whose names are secrets; reached by name: an installation without the tool servers still has a chat."""
@@ -160,10 +171,22 @@ class Offers:
                 raise AgentError(f"There is no file {mention.shorter} here. {NO_FILE}")
             elif path is not None or looks_like_path(mention.shorter):
                 left.append(f"@{mention.shorter}")
-        notes = [f"No file here, sent as it stands: {', '.join(left)}"] if left else []
-        for path in filter(_exists, map(_expanded, pasted_pictures(text))):
-            if self._root_of(path.resolve()) is None:
-                notes.append(f"{path.name} lies outside {self._places} and is not shown.")
+        pictures, notes = self._dropped(text, is_typed=is_typed)
+        if left:
+            notes.insert(0, f"No file here, sent as it stands: {', '.join(left)}")
+        return [*found, *(picture for picture in pictures if picture not in found)], notes
+
+    def _dropped(self, text: str, *, is_typed: bool) -> tuple[list[Beside], list[str]]:
+        """The pictures whose whole paths stand in it; one from elsewhere is told, and refused where it was surely dropped there."""
+        found: list[Beside] = []
+        notes: list[str] = []
+        for pasted in pasted_pictures(text):
+            path = _expanded(pasted.path)
+            if not _exists(path):
+                continue
+            if self._root_of(path.resolve()) is None and not (is_typed and pasted.is_dropped):
+                # The folders last: a line is cut where the terminal ends.
+                notes.append(f"Not shown: {path.name}, which lies outside {self._places}.")
             elif (picture := self._shown(path)) not in found:
                 found.append(picture)
         return found, notes
@@ -175,8 +198,15 @@ class Offers:
 
     def _is_mistyped(self, name: str) -> bool:
         """Whether it can only have been meant for a file: it leads into a folder that is there, or ends as files do."""
+        if is_named_as_file(name):
+            return True
         first, slash, _ = name.partition("/")
-        return is_named_as_file(name) or (slash == "/" and _exists(self._roots[0] / _expanded(first or "/")))
+        return slash == "/" and _exists(self._roots[0] / _expanded(first or "/")) and not self._is_package(name)
+
+    def _is_package(self, name: str) -> bool:
+        """Whether it can be a package of npm's: the project takes some, or has some of that scope."""
+        places = ("package.json", f"node_modules/@{name.partition('/')[0]}")
+        return is_named_as_package(name) and any(_exists(self._roots[0] / place) for place in places)
 
     def _root_of(self, real: Path) -> Path | None:
         return next((root for root in self._roots if real.is_relative_to(root)), None)
@@ -205,10 +235,11 @@ class Offers:
 
 
 def _in_shell(command: str) -> str | Sequence[str]:
-    """The command in the shell that the person uses, and in the system's where that is not known or not there."""
+    """The command in the shell that the person uses, and in the system's where that is not known, not there, or only turns away."""
     if sys.platform == "win32":
         return command
-    return [shutil.which(os.environ.get("SHELL", "")) or "/bin/sh", "-c", command]
+    own = shutil.which(os.environ.get("SHELL", ""))
+    return [own if own and Path(own).name not in NO_SHELLS else "/bin/sh", "-c", command]
 
 
 def _text_of(file: Path, below: Path) -> str:

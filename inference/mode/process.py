@@ -76,8 +76,8 @@ def find_mode(home: Home) -> ModeProcess | None:
 
 
 def fingerprint(server: ServerSection, port: int) -> str:
-    """All that such a process takes on when it starts and keeps: where it listens, its certificate and key as they are now, its version."""
-    told = (server.host, port, server.max_header_kib, importlib.metadata.version("variet"))
+    """All that such a process takes on when it starts and keeps: address, names, certificate and key as they are now, version."""
+    told = (server.host, port, server.max_header_kib, server.names, importlib.metadata.version("variet"))
     return hashlib.sha256(repr((told, *map(_digest, (server.tls_cert, server.tls_key)))).encode(errors="surrogatepass")).hexdigest()
 
 

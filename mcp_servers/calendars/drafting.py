@@ -9,14 +9,16 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from mcp_servers.calendars import rules
 from mcp_servers.calendars.changes import changed_span, new_span
 from mcp_servers.calendars.details import length_text
 from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
-from mcp_servers.calendars.repeats import rule_of
+from mcp_servers.calendars.repeats import refuse_overlap, rule_of
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.outside.quoting import clean_line, clean_text, shortened
 from mcp_servers.protocol.calls import Call
+from mcp_servers.spans import Span
 from mcp_servers.when import canonical_text, duration_of, resolve
 
 MAX_TITLE_CHARS = 200
@@ -83,6 +85,8 @@ def change_of(call: Call, old: Event) -> Change:
         was = was if was.is_all_day else type(was)(was.start.astimezone(zone), was.end.astimezone(zone))
     span = changed_span(was, call.text("new_when"), call.text("new_duration"), now)
     has_new_span = span != old.span or zone is not None
+    if old.occurrence and call.text("scope") in {"following", "all"} and not call.text("new_repeat"):
+        _refuse_longer(old, span)
     return Change(
         span=span if has_new_span else None,
         title=title_of(call.text("new_title")) if call.text("new_title") else None,
@@ -93,6 +97,17 @@ def change_of(call: Call, old: Event) -> Change:
         rule=rule_of(call.text("new_repeat"), span, now) if call.text("new_repeat") else None,
         zone=call.text("new_zone") if zone else None,
     )
+
+
+def _refuse_longer(old: Event, span: Span) -> None:
+    """Refuses times of a series that would last into the next; one that already did so may be moved as it is.
+
+    Raises:
+        Refusal: as said.
+    """
+    rule = rules.parts_of(old.rule)
+    if rule.get("FREQ") and rule.get("INTERVAL", "1").isdecimal() and span.end - span.start > old.span.end - old.span.start:
+        refuse_overlap(rule, span)
 
 
 def changes_of(change: Change, new: Event) -> dict[str, str]:

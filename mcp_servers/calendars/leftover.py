@@ -6,6 +6,7 @@ Pure. All of it is refused, because what was found is another time than the one 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mcp_servers.errors import Refusal
 from mcp_servers.when.words import MONTHS
@@ -24,11 +25,14 @@ _FIRST_NUMBER = re.compile(rf"(?<!\S){_NUMBER} (?:-|to|until|till?|through|thru|
 _NUMBER_FIRST = re.compile(rf"(?:the )?{_NUMBER}(?: of)? {MONTH}\b", re.IGNORECASE)
 WRITTEN_OUT = re.compile(r"\d ?[ap]\.?m\b|\d[:.]\d\d\b|(?:\bat|@) ?\d|\b(?:noon|midday|midnight)\b", re.IGNORECASE)
 """Words with a time of day that is more than a bare number."""
-_CLOCK_IN_TITLE = r"(?<![\w:/.#-])(?:(?:[01]?\d|2[0-4]):[0-5]\d(?![\w:/])|\d{1,2} ?[ap]\.?m\b)"
-_LEFT_CLOCK = re.compile(_CLOCK_IN_TITLE, re.IGNORECASE)
+_CLOCK_IN_TITLE = r"(?<![\w:/.#-])(?:(?:[01]?\d|2[0-4]):[0-5]\d(?: ?[ap]\.?m\b)?(?![\w:/])|\d{1,2} ?[ap]\.?m\b)"
+_LEFT_CLOCK = re.compile(rf"(?P<clock>{_CLOCK_IN_TITLE})", re.IGNORECASE)
+_BARE_LAST = re.compile(r"(?:\bat|@) ?(?P<clock>[01]?\d|2[0-4])$", re.IGNORECASE)
 _SECOND_BEFORE = re.compile(rf"(?P<clock>{_CLOCK_IN_TITLE}),?(?: (?:and|or|&))?$", re.IGNORECASE)
 _SECOND_AFTER = re.compile(
-    rf"^(?:at )?(?P<clock>{_CLOCK_IN_TITLE})|(?:\b(?:and|or)|&) (?:at )?(?P<other>{_CLOCK_IN_TITLE}|\d{{1,2}}$)", re.IGNORECASE
+    rf"^(?:at )?(?P<clock>{_CLOCK_IN_TITLE})|(?:\b(?:and|or)|&) (?:at )?(?P<other>{_CLOCK_IN_TITLE})"
+    r"|^(?:and|or|&) (?:at )?(?P<bare>\d{1,2}$)",  # `chapters 3 and 4` are what happens
+    re.IGNORECASE,
 )
 
 
@@ -56,17 +60,23 @@ def refuse_half(before: str, when: str, after: str) -> None:
     )
 
 
-def refuse_left_clock(before: str, when: str, after: str) -> None:
-    """Refuses a time of day that would become a part of the title, though it is the second one or the only one.
+def refuse_left_clock(before: str, when: str, after: str, example: Callable[[str], str]) -> None:
+    """Refuses a time of day that would become a part of the title or the place, though it is the second one or the only one.
+
+    Args:
+        before: the words before the time.
+        when: the time that was found.
+        after: the words behind it.
+        example: the day and a time of day in words that are understood.
 
     Raises:
         Refusal: as said.
     """
-    left = _LEFT_CLOCK.search(before) or _LEFT_CLOCK.search(after)
+    left = _LEFT_CLOCK.search(before) or _LEFT_CLOCK.search(after) or _BARE_LAST.search(after)
     if left is not None and not WRITTEN_OUT.search(when):
         raise Refusal(
-            f'"{when}" leaves out "{left[0]}". Say the day and the time together, such as "friday at {left[0]}",'
-            f' or "every weekday at {left[0]}" where it repeats.'
+            f'"{when}" leaves out "{left["clock"]}". Say the day and the time together, such as "{example(left["clock"])}",'
+            f' or "every weekday at {left["clock"]}" where it repeats.'
         )
     if second := _SECOND_BEFORE.search(before) or _SECOND_AFTER.search(after):
         said = next(clock for clock in second.groups() if clock)

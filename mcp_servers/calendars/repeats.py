@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.backends.starts import Starts
 from mcp_servers.calendars.rules import DAYS, Rule
-from mcp_servers.calendars.weekdays import DAY, DAY_LIST, DAYS_LIST, STRETCH, WORKING_STRETCH, days_in
+from mcp_servers.calendars.weekdays import DAY, DAY_LIST, DAYS_LIST, STRETCH, days_between, days_in
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import DAY_NAMES, Span, day_text, days_of
 from mcp_servers.when import moved, resolve
@@ -72,8 +72,6 @@ _EVERY_WEEKEND = re.compile(r"\bevery weekends?\b|\beach weekends?\b", re.IGNORE
 _NTH_IN = re.compile(rf"\b(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{DAY})\b", re.IGNORECASE)
 _NUMBERED_IN = re.compile(r"\b(?P<on>last day|\d{1,2}(?:st|nd|rd|th))\b", re.IGNORECASE)
 _DAYS_OF_EVERY_MONTH = 28
-_MOST_DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
-"""From one time to the next."""
 
 
 def rule_of(text: str, span: Span, now: datetime) -> str:
@@ -88,39 +86,46 @@ def rule_of(text: str, span: Span, now: datetime) -> str:
         Refusal: the words are not understood, or the first time is none of those that they mean.
     """
     rule = rules.parsed(text) if text.upper().startswith(("FREQ=", "RRULE:")) else _said(text, span, now)
+    if rule.get("UNTIL", "").startswith("9999"):  # so other programs write `never`; in UTC that evening may be beyond the calendar
+        rule = rules.without_end(rule)
     starts = Starts.of_span(span)
     first = starts.of_moment(span.start, span.start.tzinfo)
     try:
         until = starts.until_wall(rule["UNTIL"]) if "UNTIL" in rule else None
-    except ValueError:
+        if until is not None and len(rule["UNTIL"]) != len(written := starts.until(until)):
+            rule["UNTIL"] = written  # RFC 5545 wants it in the form of the start: a day beside a time would lose the last one
+    except (ValueError, OverflowError):
         raise Refusal(f'"{text}" is no rule to repeat by. Say it such as "every week on monday until 14 december".') from None
-    if until is not None and len(rule["UNTIL"]) != len(written := starts.until(until)):
-        rule["UNTIL"] = written  # RFC 5545 wants it in the form of the start: a day beside a time would lose the last one
     if not rules.holds(rule, first, first, until):
         raise Refusal(f'The first time, {day_text(span.first_day)}, is none of "{text}". Say a first time that is.')
-    _refuse_overlap(rule, span)
+    refuse_overlap(rule, span)
     return rules.written(rule)
 
 
-def is_overlapping(text: str, span: Span, now: datetime) -> bool:
+def is_overlapping(text: str, span: Span, now: datetime, *, is_dated: bool) -> bool:
     """Whether a time so long would last into the next, where it repeats as the words say.
+
+    Args:
+        text: the words.
+        span: from one day to another.
+        now: what an end is relative to.
+        is_dated: they are dates. `every weekend from saturday to sunday` is no course, `every weekday from 1 to 4 december` is.
 
     Raises:
         Refusal: the words are not understood.
     """
-    return _is_overlapping(_said(text, span, now), span)
+    rule = _said(text, span, now)
+    return _is_longer(span, rules.days_apart(rule) if is_dated else rules.period_of(rule))
 
 
-def _is_overlapping(rule: Rule, span: Span) -> bool:
-    days = _MOST_DAYS.get(rule["FREQ"])
-    if days is None:
-        return False
+def _is_longer(span: Span, days: int | None) -> bool:
     length = span.end.replace(tzinfo=None) - span.start.replace(tzinfo=None)  # by the wall: a day may have 25 hours
-    return length > timedelta(days=days) * int(rule.get("INTERVAL", "1"))
+    return days is not None and length > timedelta(days=days)
 
 
-def _refuse_overlap(rule: Rule, span: Span) -> None:
-    if not _is_overlapping(rule, span):
+def refuse_overlap(rule: Rule, span: Span) -> None:
+    """Refuses (`Refusal`) a time that lasts into the next."""
+    if not _is_longer(span, rules.period_of(rule)):
         return
     first, last = day_text(span.first_day), day_text(span.last_day)
     raise Refusal(
@@ -147,8 +152,10 @@ def left_out(text: str, first: date) -> tuple[str, ...]:
 
 def first_days(text: str) -> list[str]:
     """The days that words for how often name, in words of human time: one of them is when it begins."""
-    if _EVERY_WORKING_DAY.search(text) or WORKING_STRETCH.search(text):
+    if _EVERY_WORKING_DAY.search(text):
         return list(WEEKDAYS[:5])
+    if days := days_between(text):
+        return days
     if _EVERY_WEEKEND.search(text):
         return list(WEEKDAYS[5:])
     if match := _NTH_IN.search(text):
@@ -190,7 +197,7 @@ def _said(text: str, span: Span, now: datetime) -> Rule:
         raise Refusal("A series is not made one event. Call remove_event for the second of its times, with scope following.")
     words, end = _end_of(words, span, now)
     if match := _EVERY_STRETCH.fullmatch(words):
-        words = _working_week(match["stretch"])
+        words = _each_day_of(match["stretch"])
     for adverb, meant in _ADVERBS.items():
         words = re.sub(rf"^(?:every )?{adverb}\b", meant, words)
     rule = _course(words, span)
@@ -199,14 +206,14 @@ def _said(text: str, span: Span, now: datetime) -> Rule:
     return {**rule, **end}
 
 
-def _working_week(stretch: str) -> str:
-    """Monday to Friday is each of these days; of others it is open, and the end of a single time may be meant.
+def _each_day_of(stretch: str) -> str:
+    """Monday to Friday, and `mondays to thursdays`, is each of these days; else it is open, and the end of a single time may be meant.
 
     Raises:
         Refusal: as said.
     """
-    if WORKING_STRETCH.fullmatch(stretch):
-        return "every weekday"
+    if days := days_between(stretch):
+        return f"every {', '.join(days)}"
     raise Refusal(
         f'"every {stretch}" can be one time or one on each day. Say the days, such as "every friday, saturday and sunday",'
         ' or when the first time begins and ends, and "every week".'

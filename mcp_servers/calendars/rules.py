@@ -6,7 +6,7 @@ Pure. Times here are wall times without a zone: a rule repeats what the wall sho
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from dateutil.rrule import rrulestr
 
@@ -158,6 +158,21 @@ def _turned(day: str, by: int) -> str:
     if day not in DAYS:
         raise Refusal(CANNOT_MOVE)
     return DAYS[(DAYS.index(day) + by) % len(DAYS)]
+
+
+def period_of(rule: Rule) -> int | None:
+    """In how many days it comes round; None where it repeats more often than that."""
+    days = {"DAILY": 1, **_DAYS_OF}.get(rule["FREQ"])
+    return None if days is None else days * int(rule.get("INTERVAL", "1"))
+
+
+def days_apart(rule: Rule) -> int | None:
+    """From one time to the next: of several days of a week, the two that are nearest to each other; None as above."""
+    period = period_of(rule)
+    named = sorted({DAYS.index(day) for day in rule.get("BYDAY", "").split(",") if day in DAYS})
+    if period is None or rule["FREQ"] != "WEEKLY" or not named:
+        return period
+    return min([period - (named[-1] - named[0]), *(later - day for day, later in pairwise(named))])
 
 
 def without_end(rule: Rule) -> Rule:

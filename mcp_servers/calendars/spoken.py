@@ -6,7 +6,7 @@ Pure. Only what the words of the time leave open is taken from there: an end tha
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from mcp_servers.calendars.timing import resolved
@@ -26,6 +26,8 @@ class _Half(NamedTuple):
     words: str
     from_hour: int
     to_hour: int
+    is_over_by: int = 30
+    """The hour at which it ends at the latest, counted from midnight of its day."""
 
 
 _MORNING, _EVENING = _Half("in the morning", 5, 11), _Half("in the evening", 17, 23)
@@ -35,7 +37,7 @@ _HALVES = {
     "dinner": _EVENING,
     "supper": _EVENING,
     "drinks": _EVENING,
-    "party": _Half("in the evening", 17, 21),  # a child's begins at 10 or 11 in the morning
+    "party": _Half("in the evening", 17, 21, 23),  # a child's begins at 10 or 11 in the morning, and lasts from 9 to 12
 }
 _MEAL = re.compile(
     rf"(?:(?:[\w']+ ){{0,2}}(?P<before>[\w']+) )?(?P<meal>{'|'.join(_HALVES)})(?=$|[,;]| (?:with|for|at|in|and|&|to|@) )", re.IGNORECASE
@@ -64,7 +66,7 @@ def _length_of(title: str) -> str:
     words = _ARTICLE.sub("", title, count=1).split() if _ARTICLE.match(title) else title.split()
     for count in range(min(_MOST_LENGTH_WORDS, len(words) - 1), 0, -1):
         said = " ".join(words[:count])
-        is_counted = count > 1 or any(char.isdigit() for char in said)  # `hour glass` is no hour
+        is_counted = count > 1 or "-" in said or any(char.isdigit() for char in said)  # `hour glass` is no hour
         try:
             if is_counted and _UNIT.search(said) and duration_of(said) < ALL_DAY:
                 return said
@@ -88,6 +90,8 @@ def _with_half(title: str, when: str, now: datetime) -> str:
         is_other_half = (start - was) % (2 * _HALF_OF_DAY) == _HALF_OF_DAY and (
             not found.has_day or (start.date() - was.date()).days % 7 == 0
         )
-        if is_other_half and half.from_hour <= start.hour <= half.to_hour:
+        length = meant.span.end.replace(tzinfo=None) - start if meant.precision == "span" else timedelta()
+        latest = datetime.combine(start.date(), time()) + timedelta(hours=half.is_over_by)
+        if is_other_half and half.from_hour <= start.hour <= half.to_hour and start + length <= latest:
             return said
     return when

@@ -45,6 +45,9 @@ _JOINTS = frozenset("and & or / + - to until till through thru \u2013".split())
 _BARE_DAY = re.compile(r"(?:on )?(?:the )?\d{1,2}(?:st|nd|rd|th)?", re.IGNORECASE)
 """`3pm, 4th floor` is not the fourth."""
 _WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?", re.IGNORECASE)
+_TOLD_OF = re.compile(r"(?:\S+ )?(?:for .+|at \w+days,?)", re.IGNORECASE)
+"""A day of which is told what something is for, or a place that is called after it."""
+_MONTHS_FROM = re.compile(r"\S+ (?:months?|years?) from\b(?! (?:now|today)\b(?! on\b)).*", re.IGNORECASE)
 _AT_NUMBER = re.compile(r"at \d{1,4}", re.IGNORECASE)
 MEAL = re.compile(r"(?:^|(?P<before>[a-z]+) )(?P<meal>lunch(?: break| hour)?)\b(?! time)", re.IGNORECASE)
 """A part of the day that is what happens in it, too, unless it is told by it: `before lunch`."""
@@ -117,12 +120,25 @@ def timed(words: str, now: datetime) -> Timed | None:
         _refuse_second_day(day, runs, parts, now)
     for run in (best, day):
         refuse_half(" ".join(parts[: run.start]), " ".join(parts[run.start : run.stop]), " ".join(parts[run.stop :]))
+    if day.start and parts[day.start - 1].lower() == "for" and _MONTHS_FROM.fullmatch(day.words):
+        resolve(f"for {day.words}", now)  # refuses it: this is how long it lasts, and not the day a month later
     when, time = _with_time(day, runs, parts, now)
     taken = sorted([day, time] if time else [day], key=lambda run: run.start)
     before = " ".join(parts[: taken[0].start])
     after = " ".join([*parts[taken[0].stop : taken[-1].start], *parts[taken[-1].stop :]])
-    refuse_left_clock(before, when, after)
+    refuse_left_clock(before, when, after, lambda clock: _example(when, clock, now))
     return Timed(before, when, after)
+
+
+def _example(when: str, clock: str, now: datetime) -> str:
+    """How the day could have been said together with the time of day."""
+    day, words = resolved(when, now), when.split()
+    for count in range(len(words), 0, -1):
+        said = f"{' '.join(words[:count])} at {clock}"
+        found = None if words[count - 1].lower() in LINKS else resolved(said, now)
+        if day and found and found.precision == "time" and (found.span.first_day - day.span.first_day).days % 7 == 0:  # or a week on
+            return said
+    return f"friday at {clock}"
 
 
 def _times_of(parts: list[str], now: datetime) -> tuple[list[_Run], tuple[int, int, Contradiction] | None]:
@@ -204,6 +220,8 @@ def _is_joined(first: _Run, second: _Run, parts: list[str]) -> bool:
         return True
     if second.start != first.stop:
         return False
+    if _TOLD_OF.fullmatch(" ".join(parts[max(0, first.start - 1) : first.stop])):
+        return False  # `buy gift for saturday, friday 3pm`, `dinner at Fridays saturday`
     if parts[first.stop - 1].endswith(","):
         return second.is_whole
     return all(_WEEKDAY.fullmatch(parts[at].strip(_PUNCTUATION)) for at in (first.stop - 1, second.start))

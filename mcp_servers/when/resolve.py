@@ -3,7 +3,7 @@
 Pure. The decision tree:
 1. the canonical form, `start/end` in ISO 8601 (two dates: all-day, the end exclusive), is what it says;
 2. a length from now (`in 2 hours`) is a moment; counted on the clock of the world, not of the wall; `for 2 weeks from friday` is how
-   long it lasts, unlike `2 weeks from friday`;
+   long it lasts, unlike `2 weeks from friday` and `for 2 weeks from now`;
 3. only days: those whole days; from one day to another: the days between, both included;
 4. only a part of a day: that part; without a day the coming one;
 5. a time: a moment on its day; without a day the next time that the clock shows it; a weekday that is today
@@ -48,8 +48,10 @@ __all__ = ["USUAL_LENGTH", "When", "at_minutes", "canonical_text", "later", "res
 _MAX_CHARS = 200
 _FOR_LENGTH = re.compile(r" for (.+)$")
 _FOR_FROM = re.compile(
-    r"\s*for (?P<length>\S+(?: \S+){1,4}?),? (?:from|starting|beginning)(?: on| from)? (?P<first>\S.*)", re.IGNORECASE | re.DOTALL
+    r"\s*for (?P<length>\S+(?: \S+){1,4}?),? (?:from(?! (?:now|today)\b(?! on\b))|starting|beginning)(?: on| from)? (?P<first>\S.*)",
+    re.IGNORECASE | re.DOTALL,
 )
+"""`a checkup for 2 weeks from now` is two weeks ahead, as without `for`."""
 _MONTHS_LONG = re.compile(r"\S+ (?:month|year)s?", re.IGNORECASE)
 """A length that is none here: `for a month from friday` is refused, and not the day a month later."""
 _BETWEEN = re.compile(r"\b(?:between|from)\b")

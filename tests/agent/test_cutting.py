@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -10,14 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.calls.assemble import Reply
-from agent.events import ToolFinished
+from agent.calls.repeats import NOTE, WASTED
+from agent.events import CallValue, ToolFinished
 from agent.tools.mcp_wire import ToolResult
+from agent.tools.own import OWN_FACTS, run_own
+from agent.turns.budget import Limits
 from agent.turns.effects import CallModel, LookUpTiers, Replied, TiersKnown, ToolEnded
 from agent.view.cutting import MIN_ROOM, handle_of, page_of, room_for
+from agent.view.own_names import READ_MORE
 from agent.view.window import TurnSize, View
 from config.paths import Home
 from tests.agent.runtimes import MemoryTools, agent_of
-from tests.agent.turns import Turn, call
+from tests.agent.turns import Turn, call, rules
 from tests.fakes.scripted_model import Say
 
 LINES = "".join(f"line {number}\n" for number in range(4000))
@@ -73,7 +81,9 @@ def test_a_turn_cuts_by_the_context_of_its_model_and_the_log_keeps_the_whole():
 
 def placed(n_ctx: int, *, earlier: int = 0) -> Turn:
     """A turn whose model holds so many tokens, with so many bytes of earlier turns in view."""
-    turn = Turn()
+    known = rules(limits=Limits(max_steps=1000))
+    known = replace(known, schemas={**known.schemas, READ_MORE: {}}, facts={**known.facts, **OWN_FACTS})
+    turn = Turn(rules=known)
     turn.pending.remove(LookUpTiers())
     sizes = (TurnSize("earlier", earlier), TurnSize("t", 100)) if earlier else (TurnSize("t", 100),)
     turn.tell(TiersKnown(frozenset({"fast"}), {"fast": n_ctx}, View(sizes)))
@@ -132,6 +142,57 @@ def test_after_a_restart_nobody_knows_what_can_leave_and_one_result_has_its_usua
 def test_the_smallest_context_still_gets_a_whole_mail_where_that_fits():
     assert read(placed(2048), calls=1, prompt_tokens=800)[0] > 3000
     assert read(placed(2048), calls=1, prompt_tokens=1900)[0] < 700
+
+
+def told(turn: Turn, asked: CallValue, bring: Callable[[], str], *, prompt_tokens: int) -> ToolFinished:
+    """What the model is told of one call's result."""
+    turn.pending = [effect for effect in turn.pending if not isinstance(effect, CallModel)]
+    turn.tell(Replied(Reply("", calls=(asked,), prompt_tokens=prompt_tokens, completion_tokens=50)))
+    (finished,) = (event for event in turn.tell(ToolEnded(asked.id, True, bring())) if isinstance(event, ToolFinished))
+    return finished
+
+
+@pytest.mark.parametrize("prompt_tokens", [5500, 7000])
+def test_read_more_goes_on_to_the_end_in_a_turn_that_grew_full(prompt_tokens: int):
+    turn, text = placed(8192), LINES[:15_000]
+    finished = told(turn, call("list_events"), lambda: text, prompt_tokens=4500)
+    seen, pages = set(finished.text.splitlines()), 0
+    while said := NOTICE.search(finished.text):
+        wanted: dict[str, Any] = {"handle": said[3], "start": int(said[4])}
+
+        def bring(wanted: dict[str, Any] = wanted) -> str:
+            result = run_own(READ_MORE, wanted, events=turn.log, hidden=())
+            assert not result.is_error, result.text
+            return result.text
+
+        finished = told(turn, call(READ_MORE, f"r{pages}", json.dumps(wanted)), bring, prompt_tokens=prompt_tokens)
+        assert len(finished.text) < 4000, "in the part of the context that is left"
+        seen |= set(finished.text.splitlines())
+        pages += 1
+        assert pages < 100
+    assert set(text.splitlines()) <= seen
+
+
+@pytest.mark.parametrize("n_ctx", [4096, 8192, 16384])
+@pytest.mark.parametrize("names", [("list_events",), ("list_events", "find_free_time")])
+@pytest.mark.parametrize("slips", ["", "it was written as text"])
+@pytest.mark.parametrize("size", [2500, len(LINES)])
+def test_a_circle_of_results_is_seen_however_much_of_each_there_is_still_room_for(
+    n_ctx: int, names: tuple[str, ...], slips: str, size: int
+):
+    turn, tokens, sizes = placed(n_ctx), n_ctx // 3, list[int]()
+    for step in range(WASTED + len(names)):
+        assert turn.pending[-1] == CallModel("fast"), f"not before {WASTED} calls were wasted"
+        asked = call(names[step % len(names)], f"c{step}").model_copy(update={"repaired": slips})
+        text = told(turn, asked, lambda: LINES[:size], prompt_tokens=tokens).text
+        assert text.endswith(NOTE) == (step >= len(names))
+        tokens += 50 + len(text) // 4
+        sizes.append(len(text.removesuffix(NOTE)))
+    assert turn.pending[-1] == CallModel("fast", "answer")
+    assert size == 2500 or len(set(sizes)) > 1, "they were not all cut alike"
+    turn.say("")
+    assert turn.end.answer.startswith(f"I stopped, because {turn.state.done[-1].name} told me the same again and again: line 0\n")
+    assert len(turn.end.answer) < room_for(n_ctx) + 200
 
 
 class Talkative(MemoryTools):

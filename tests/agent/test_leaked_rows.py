@@ -20,6 +20,16 @@ def test_several_calls_as_json_in_a_row_are_read(mark: str, between: str):
     ]
 
 
+@pytest.mark.parametrize("text", [f"{ONE};", f"{ONE} ;\n", f"{ONE};;", f"<|python_tag|>{ONE};", f"```json\n{ONE};\n```", f"[{ONE}];"])
+def test_one_call_as_json_is_read_with_a_mark_behind_it_too(text: str):
+    assert [(call.name, json.loads(call.arguments)) for call in calls_in(text, NAMES)] == [("list_events", {"when": "tomorrow"})]
+
+
+@pytest.mark.parametrize("text", ["{};", "{;", ";", '{"name": };', f"{ONE}; and so on;"])
+def test_a_mark_behind_what_is_no_call_makes_none(text: str):
+    assert calls_in(text, NAMES) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from agent.event_parts import Attached
-from agent.events import ContextTrimmed, Event, TurnDone, TurnStarted, Usage
+from agent.events import ContextTrimmed, Event, ToolFinished, TurnDone, TurnStarted, Usage
+from agent.view.cutting import page_of
+from agent.view.own_names import FIND_TOOLS, READ_MORE, RECALL
 from agent.view.past import NOTHING_RECALLED, read_on, recalled
 
 CODE = "The gate code of the allotment is 4711."
@@ -32,3 +36,14 @@ def test_a_long_one_is_read_on_by_its_handle():
     found = re.search(r"read_more\(handle=(\w+), start=(\d+)\)", recalled(events, "gate code"))
     assert found is not None
     assert CODE in (read_on(events, found[1], start=int(found[2]), room=4096) or "")
+
+
+@pytest.mark.parametrize("name", [FIND_TOOLS, READ_MORE, RECALL])
+def test_what_an_own_tool_told_is_read_on_where_it_was_cut_and_is_no_place_of_its_own(name: str):
+    page = page_of(LONG, room=600, is_readable=True)
+    told = ToolFinished(turn="t1", call="c", name=name, ok=True, decision="allow", text=page.text, whole=LONG)
+    events = [told, *log(Attached(name="notes.txt", text="Nothing."))]
+    cut = re.search(r"read_more\(handle=(\w+), start=(\d+)\)", page.text)
+    assert cut is not None
+    assert read_on(events, cut[1], start=int(cut[2]), room=4096) == LONG[page.end :]
+    assert recalled(events, "gate code") == NOTHING_RECALLED

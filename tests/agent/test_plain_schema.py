@@ -48,6 +48,7 @@ SOUND: tuple[dict[str, Any], ...] = (
     of({"anyOf": [TEXT, {"type": "integer", "minimum": 1, "maximum": 9}]}),
     of({"type": "string", "pattern": "^[a-z]{2,8}$", "format": "email", "maxLength": 200}),
     of({"type": "string", "pattern": r"^\{[{}]{,9}\}x{2,}y{3}$"}),
+    *(of({"type": "string", "pattern": each}) for each in ("^(a|b)$", "^(a|(b|c)[(|^$]\\(\\|\\^)$", "^$", "^[^/|]+$")),
     of({"type": "string", "pattern": r"^https?://[a-z.]+(\.|\\\\|\$)[\]\\]$"}),
     of({"$ref": "#/$defs/shape"}, **{"$defs": SHAPES}),
     {"type": "object", "properties": {"a": {"$ref": "#/properties/f/anyOf/1/items"}, "f": EITHER}},
@@ -101,6 +102,10 @@ ODD: tuple[tuple[Any, Any], ...] = (
     *(
         (of({"type": "string", "pattern": each}), of(TEXT))
         for each in ("[a-z]+", "^https?://", "x$", r"^a\$", r"^\d{4}$", r"^\S+$", r"^[\w.]+$", r"^[a\-z]+$", r"^a\/b$", r"^a\b$")
+    ),
+    *(
+        (of({"type": "string", "pattern": each}), of(TEXT))
+        for each in ("^[a-z]{2}$|^[A-Z]{2}$", "^a|b$", "^(a|b)|c$", "^a$b$", "^a^b$", "^(^a|b)$", "^$|^a$")
     ),
     (of({"type": "string", "pattern": "^((a{99}){99}){99}$"}), of(TEXT)),
     (of({"type": "string", "minLength": 9, "maxLength": 2}), of(TEXT)),

@@ -11,7 +11,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agent.audit.book import BOOK_FILE
 from agent.errors import AgentError
+from agent.own_databases import usable
 from agent.routes.passed import PASSED_FILE
 from agent.routes.router import LEDGER_FILE
 from agent.sessions.session import LOG_FILE, open_runtime
@@ -81,6 +83,23 @@ async def test_a_database_that_is_damaged_is_named_with_what_to_do(home: Home, n
         with pytest.raises(AgentError, match=rf"{name} is damaged: .* Put a copy of it back"):
             async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=Toolbox([])):
                 pass
+
+
+@pytest.mark.parametrize("name", [LOG_FILE, BOOK_FILE, LEDGER_FILE, PASSED_FILE])
+async def test_a_database_that_may_not_be_opened_is_named_with_the_reason(home: Home, name: str):
+    (home.prepare().state_dir / name).mkdir()
+    with anyio.fail_after(BOUND_S), pytest.raises(AgentError, match=rf"{name} cannot be used: .*\w\.$"):
+        async with open_runtime(home, AgentSettings(), engine_url="http://127.0.0.1:9", engine_key=None, tools=Toolbox([])):
+            pass
+
+
+async def test_a_slip_of_ours_is_not_told_as_a_damaged_database(tmp_path: Path):
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        with pytest.raises(sqlite3.IntegrityError), usable(tmp_path / LOG_FILE):
+            db.execute("INSERT INTO t VALUES (1), (1)")
+        with pytest.raises(sqlite3.ProgrammingError), usable(tmp_path / LOG_FILE):
+            db.execute("INSERT INTO t VALUES (?)")
 
 
 async def test_a_log_of_a_newer_version_is_told_to_the_person(home: Home):

@@ -96,6 +96,8 @@ def test_words_with_a_point_in_them_are_searched_for_as_ever():
     assert tainted("How do I update it?").attempt("web_search", {"query": "node.js 22.4 update e.g. on Debian and/or Fedora"}) == "ran"
     assert is_link("evil。com/blue")
     assert not is_link("evil。com blue")
+    assert is_link("//evil｡com")
+    assert is_link("https://東京。com")
 
 
 # --- who named it ---
@@ -162,6 +164,7 @@ def test_words_that_the_person_typed_make_no_address_that_they_typed():
     [
         *("anna-meets-bob-at-the-old-mill", squared("anna-meets-bob-at-the-old-mill"), "a\u200bb"),
         *("a\U000e0061", "a\ufe0fb", "a\u034f\u0301", "\u3164", "🇦🇧", "-" * 9, "! @ # $ % ^ & * (", "a" + "\u0336" * 9),
+        *("🄰🄱", "ⓐⓑ", "👨", "་" * 9, "b་l་u་e་h་a་r་b་o་u", "b፡l፡u፡e፡h፡a፡r፡b፡o፡u", "㎏" * 9, "♭" * 9),
         *("„" * 9, "𝓪𝓫𝓬𝓭𝓮𝓯𝓰𝓱𝓲", "b" + "\u00a0\u2003" * 5 + "b", "b\u200cl\u200cu"),
     ],
 )
@@ -187,6 +190,18 @@ def test_nor_does_an_escape(path: str):
         ("weather", "مُحَمَّد العَرَبِيَّة"),
         ("weather", "สภาพอากาศวันนี้ที่กรุงเทพ น้ำท่วม"),
         ("weather", "東京　天気　２０２６年？"),
+        ("weather", "今天天气怎么样。明天呢"),
+        ("weather", "東京の天気。明日の予報"),
+        ("weather", "結果を示す．次の章"),
+        ("weather", "WiFiが切れる。Windows11です"),
+        ("weather", "100㎡ マンション 東京"),
+        ("weather", "㈱日立製作所 株価 ℡ ㎏ ㎝ ㊗"),
+        ("weather", "A♭ major scale B♮ F♯"),
+        ("weather", "བོད་ཀྱི་སྐད་ཡིག་དང་རིག་གནས་ཀྱི་ལོ་རྒྱུས་"),
+        ("weather", "น้ำ ทำ จำ คำ ดำ ตำ กำ ขำ งำ ร้านทำผมตำรวจ"),
+        ("weather", "ນ້ຳ ທຳ ຈຳ ຄຳ ດຳ ຕຳ ກຳ ຂຳ ງຳ ໜູ ໝາ"),
+        ("weather", "ሰላም፡እንደምን፡አለህ፡ዛሬ፡በአዲስ፡አበባ፡የአየር፡ሁኔታ፡እንዴት፡ነው፡ዛሬ"),
+        ("weather", "Երևան և Գյումրի և Վանաձոր և Սևան և Արևիկ և Արև և Սևակ"),
         ("weather", "Zu\u0308rich Wetter"),
         ("weather", "serendipity c++ operator<<=() std::map<int, char>"),
         ("is ========== a heading?", "========== heading"),

@@ -17,6 +17,7 @@ from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
 from agent.turns.effects import Asking, CallModel, Woke
 from agent.turns.loop import TurnLoop
 from agent.turns.ports import Ports
+from agent.turns.turn import EMPTY_ANSWER, EMPTY_REPLIES
 from agent.turns.turn_state import Rules, TurnState
 from agent.view.window import View
 from config.paths import Home
@@ -84,9 +85,56 @@ def test_a_result_that_comes_when_the_time_is_up_is_kept():
     turn.now += 31
     turn.run("send_mail")
     assert turn.end.answer.startswith("I stopped after 30 seconds")
+    assert turn.end.answer.endswith(
+        "raise agent.turn_timeout_s. send_mail took effect before that: ask for it again only to have it done twice."
+    )
     assert "not known" not in turn.end.answer
     results = {event.name: (event.ok, event.text) for event in turn.of("tool_finished")}
     assert results == {"send_mail": (True, "send_mail did it"), "list_events": (False, CANCELLED)}
+
+
+def test_a_turn_that_stops_says_what_took_effect_in_any_of_its_steps():
+    turn = routed(grants=("send", "write"), limits=Limits(turn_timeout_s=30))
+    for name in ("send_mail", "draft_mail"):
+        turn.say("", call(name))
+        turn.prepare(name)
+        turn.run(name)
+    turn.say("", call("list_events"))
+    turn.run("list_events")
+    turn.crash()
+    turn.now += 31
+    turn.tell(Woke())
+    assert turn.end.answer.endswith(" draft_mail and send_mail took effect before that: ask for it again only to have it done twice.")
+
+
+def test_a_turn_that_made_as_many_steps_as_it_may_says_so_too():
+    turn = routed(grants=("send",), limits=Limits(max_steps=1))
+    turn.say("", call("send_mail"))
+    turn.prepare("send_mail")
+    turn.run("send_mail")
+    assert turn.end.answer.startswith("I stopped after 1 steps without coming to an end. Ask again")
+    assert turn.end.answer.endswith(" send_mail took effect before that: ask for it again only to have it done twice.")
+
+
+def test_a_turn_that_fails_with_an_empty_answer_says_so_too():
+    turn = routed(grants=("send",))
+    turn.say("", call("send_mail"))
+    turn.prepare("send_mail")
+    turn.run("send_mail")
+    for _ in range(EMPTY_REPLIES):
+        turn.say("")
+    assert turn.end.error == f"{EMPTY_ANSWER} send_mail took effect before that: ask for it again only to have it done twice."
+
+
+@pytest.mark.parametrize(("name", "ok"), [("send_mail", False), ("list_events", True)])
+def test_what_failed_or_only_read_did_not_take_effect(name: str, ok: bool):
+    turn = routed(grants=("send",), limits=Limits(turn_timeout_s=30))
+    turn.say("", call(name))
+    if name == "send_mail":
+        turn.prepare(name)
+    turn.now += 31
+    turn.run(name, ok=ok)
+    assert turn.end.answer.endswith("Ask again, or raise agent.turn_timeout_s.")
 
 
 @pytest.mark.parametrize(("said", "before"), [("A zebra is", "A zebra is\n\n"), ("\n", ""), ("", "")])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
-from agent.safety.manifest import MANIFEST, UNKNOWN, ToolFacts
+from agent.safety.manifest import MANIFEST, UNKNOWN, Change, ToolFacts
+from agent.safety.policy import decide
+from agent.safety.taint import Taint
 from agent.tools.toolbox import Toolbox
 from agent.tools.verdicts import counted, doubts
 from bots.tool_lines import tool_lines
 from config.vocabulary import Verdict
 from tests.agent.test_mcp_client import fake
 
+CHANGED = replace(UNKNOWN, change=Change("digest", ()))
 VERDICTS: dict[str, Verdict] = {"create_event": "allow", "list_event": "deny", "list_events": "deny", "send_mail": "deny", "zzz": "ask"}
 
 
@@ -37,7 +41,12 @@ async def test_a_persons_verdicts_are_shown_with_the_tools_and_names_that_are_no
 
 
 def test_a_built_in_tool_whose_server_is_off_is_no_slip_and_neither_is_one_of_the_hosts_own():
-    assert doubts({"send_mail": "deny", "recall": "deny"}, ["list_events"]) == ()
+    assert doubts({"send_mail": "deny", "recall": "deny", "find_tools": "deny"}, ["list_events"]) == ()
+
+
+def test_a_word_on_the_bridge_is_told_since_only_the_tools_behind_it_are_decided_about():
+    said = "`call_tool` in [policy.tools] does nothing: what is called through it is decided by its own name."
+    assert doubts({"call_tool": "deny"}, ["list_events"]) == (said,)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +61,20 @@ def test_a_built_in_tool_whose_server_is_off_is_no_slip_and_neither_is_one_of_th
         (ToolFacts("send", sends_stored=True), "allow", None),
         (ToolFacts("send", is_forbidden=True), "allow", None),
         (ToolFacts("send", is_forbidden=True), "ask", None),
+        (MANIFEST["searxng", "web_search"], "allow", None),
+        (MANIFEST["mail", "read_mail"], "allow", None),
+        (CHANGED, "allow", None),
+        (CHANGED, "deny", "deny"),
+        (ToolFacts("read", is_doubted=True), "allow", "allow"),
     ],
 )
 def test_a_verdict_is_shown_where_it_counts(facts: ToolFacts, verdict: Verdict | None, counts: Verdict | None):
     """A program is asked about each time, and what nobody may have done is never done, whatever the settings say."""
     assert counted(verdict, facts) == counts
+
+
+@pytest.mark.parametrize("facts", [*MANIFEST.values(), UNKNOWN, CHANGED, ToolFacts("read", is_doubted=True)])
+def test_an_allow_is_shown_where_it_changes_what_is_decided(facts: ToolFacts):
+    """Here for a conversation that has read nothing."""
+    without, allowed = (decide(facts, override=each, grants=frozenset(), taint=Taint()).verdict for each in (None, "allow"))
+    assert (counted("allow", facts) is not None) == (without != allowed)

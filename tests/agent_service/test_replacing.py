@@ -32,6 +32,23 @@ async def test_a_service_that_stays_is_not_ended_for_other_settings(attached: At
     await wait_ended(pid)
 
 
+@pytest.mark.parametrize("spelling", ["plain", "linked", "up and down"])
+async def test_the_homes_own_settings_may_be_named_however_they_are_spelled(
+    attached: Attach, home: Home, tmp_path: Path, spelling: str
+) -> None:
+    """An alias or a script that always names them is served as one that names none."""
+    if spelling == "linked":
+        (tmp_path / "link").symlink_to(home.agent_toml.parent, target_is_directory=True)
+    folder = {"plain": home.agent_toml.parent, "linked": tmp_path / "link", "up and down": home.agent_toml.parent / "x" / ".."}[spelling]
+    named = folder / home.agent_toml.name
+    async with attached("--stay") as service:
+        pid = service.address.pid
+    async with attach(home, settings_path=named, on_status=lambda _: None, command=FAKE_SERVICE) as same:
+        assert same.address.pid == pid
+        await same.shut_down()
+    await wait_ended(pid)
+
+
 async def test_a_service_of_another_version_that_stays_is_replaced_and_named(attached: Attach, home: Home) -> None:
     async with attached("--stay") as old:
         pass

@@ -76,7 +76,9 @@ def terminal(command: Sequence[str], environment: Mapping[str, str], *, width: i
     line = f"echo; {shlex.join(command)}; echo exit code $?; cat"
     size = ["-x", str(width), "-y", str(height)]
     env = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
-    subprocess.run(["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", "chat", *size, *env, line], check=True)
+    begin = ["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", "chat", *size, *env, line]
+    # The line, and what is typed at the program, is for this shell, whichever the tests are run from.
+    subprocess.run(begin, check=True, env={**os.environ, "SHELL": "/bin/sh"})
     try:
         yield Terminal(socket)
     finally:

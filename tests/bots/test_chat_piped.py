@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,6 +21,7 @@ from bots.repl.cli import chat
 from bots.repl.pipe import PipePerson
 from bots.repl.terminal import APPROVE, PROMPT
 from config.paths import Home
+from tests.bots.conftest import START_BOUND_S, end_leftover
 from tests.bots.in_process import InProcess
 from tests.fakes.runtime import open_fake_runtime
 
@@ -104,3 +107,18 @@ def test_somebody_at_a_keyboard_may_go_on_after_what_could_not_be_done(
     ran = _chat(lines="!ls\nhello\n")
     assert (ran.exit_code, "Hello" in ran.stdout) == (code, is_at_keyboard)
     assert "run from a keyboard only" in (ran.stdout if is_at_keyboard else ran.stderr)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the system says nothing of a pipe that nobody reads")
+def test_a_reader_that_ends_first_ends_the_chat_without_a_traceback() -> None:
+    command = [sys.executable, "-m", "tests.fakes.variet", "chat"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = subprocess.run(
+            command, input="hello\nlist\n", stdout=write, stderr=subprocess.PIPE, text=True, timeout=START_BOUND_S, check=False
+        )
+    finally:
+        os.close(write)
+        end_leftover(Home.find())
+    assert (ran.returncode, ran.stderr) == (1, "")

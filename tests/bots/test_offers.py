@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -46,7 +47,9 @@ BOUND_S = 30.0
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Whatever whoever runs the tests uses.
+    monkeypatch.setenv("SHELL", "/bin/sh")
     root = tmp_path / "project"
     (root / "sub").mkdir(parents=True)
     (root / "notes.md").write_text("one\ntwo", encoding="utf-8")
@@ -157,7 +160,7 @@ async def test_a_path_of_a_picture_elsewhere_that_nobody_mentioned_is_a_part_of_
     (tmp_path / "shot.png").write_bytes(PNG)
     lines: list[str] = []
     assert await Offers([folder]).attached(f"why: cannot read {tmp_path}/shot.png", lines.append) == []
-    assert lines == [f"shot.png lies outside {folder} and is not shown."]
+    assert lines == [f"Not shown: shot.png, which lies outside {folder}."]
     with pytest.raises(AgentError, match="lies outside"):
         await Offers([folder]).attached(f"see @{tmp_path}/shot.png")
 
@@ -178,10 +181,13 @@ async def test_a_command_runs_in_the_persons_own_shell(folder: Path, tmp_path: P
     own.chmod(0o700)
     monkeypatch.setenv("SHELL", str(own))
     await Offers([folder]).run("echo {1..3} 'a b'", shown.append)
-    for shell in ("", str(tmp_path / "no-shell"), None):
+    barred = tmp_path / "nologin"
+    barred.write_text("#!/bin/sh\necho This account is currently not available.\n", encoding="utf-8")
+    barred.chmod(0o700)
+    for shell in ("", str(tmp_path / "no-shell"), None, str(barred), shutil.which("false")):
         monkeypatch.delenv("SHELL") if shell is None else monkeypatch.setenv("SHELL", shell)
         await Offers([folder]).run("echo $0", shown.append)
-    assert shown == ["own|-c|echo {1..3} 'a b'|", "/bin/sh", "/bin/sh", "/bin/sh"]
+    assert shown == ["own|-c|echo {1..3} 'a b'|", *["/bin/sh"] * 5]
 
 
 async def test_a_command_in_a_folder_that_is_gone_is_one_sentence(folder: Path):

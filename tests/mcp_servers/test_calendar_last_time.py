@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_servers.calendars.server import Calendars
+from mcp_servers.errors import Refusal
 from mcp_servers.spans import days_of
 from tests.fakes.caldav import FakeCalDav
 from tests.mcp_servers.caldav_desk import MEETING, PATH
@@ -69,3 +70,25 @@ def test_it_is_there_on_a_server_too(alone: Calendars, server: FakeCalDav) -> No
     server.put(PATH, MEETING.format(more="RRULE:FREQ=DAILY;UNTIL=20261125\r\n"))
     assert "Meeting" in text_of(alone.list_events, when="wednesday")
     assert "Meeting" not in text_of(alone.list_events, when="thursday")
+
+
+@pytest.mark.parametrize("scope", ["all", "following"])
+def test_a_time_that_would_last_into_the_next_is_refused_when_it_is_changed_too(tmp_path: Path, scope: str) -> None:
+    times = ("DTSTART;TZID=Europe/Berlin:20261123T100000", "DTEND;TZID=Europe/Berlin:20261123T110000")
+    tools: dict[str, Any] = Calendars(write(tmp_path, component("class", *times, "RRULE:FREQ=WEEKLY"))).handlers()
+    with pytest.raises(Refusal, match=r"Each time would last from Mon 23 Nov 2026 to Mon 7 Dec 2026, and it repeats every week\."):
+        tools["change_event"](call(event="class", when="monday", new_when="monday 10:00 to 7 december 10:00", scope=scope))
+    once = tools["change_event"](call(event="class", when="monday", new_when="monday 10:00 to 7 december 10:00", scope="this"))
+    assert "7 Dec" in once.summary
+
+
+def test_times_that_already_last_into_the_next_may_be_moved(tmp_path: Path) -> None:
+    times = ("DTSTART;TZID=Europe/Berlin:20261123T100000", "DTEND;TZID=Europe/Berlin:20261125T100000")
+    tools: dict[str, Any] = Calendars(write(tmp_path, component("shift", *times, "RRULE:FREQ=DAILY"))).handlers()
+    assert "11:00" in tools["change_event"](call(event="shift", when="monday", new_when="an hour later", scope="all")).summary
+
+
+def test_a_series_that_never_ends_is_added_as_other_programs_write_it(tmp_path: Path) -> None:
+    tools: dict[str, Any] = Calendars(write(tmp_path)).handlers()
+    said = {"title": "class", "when": "monday at 10", "repeat": "FREQ=WEEKLY;UNTIL=99991231", "zone": "America/New_York"}
+    assert tools["add_event"](call(**said)).arguments["repeat"] == "FREQ=WEEKLY"

@@ -256,5 +256,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("tomorrow between 2 and 4", "Thu 19 Nov 2026 14:00-16:00", "span"),
     ("for 2 weeks from dec 20", "Sun 20 Dec 2026 to Sat 2 Jan 2027", "days"),
     ("for 3 days from friday", "Fri 20 Nov 2026 to Sun 22 Nov 2026", "days"),
+    ("for 2 weeks from now", "Wed 2 Dec 2026", "days"),
+    ("for 3 months from today", "Thu 18 Feb 2027", "days"),
+    ("for an hour from now", "Wed 18 Nov 2026 10:15-11:15", "time"),
     ("for 2 hours starting friday at 3", "Fri 20 Nov 2026 15:00-17:00", "span"),
 )

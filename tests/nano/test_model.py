@@ -6,6 +6,7 @@ Runs where torch is (`make -C nano test`).
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ def test_the_mean_of_models_is_that_of_their_weights():
     assert got.keys() == wanted.keys()
     for name, weight in wanted.items():
         torch.testing.assert_close(got[name], weight)
+
+
+def test_how_much_a_file_counts_is_told_behind_its_path():
+    mean: Any = importlib.import_module("nano.mean")
+    for said, path, counts in (
+        ("a.gguf", "a.gguf", 1.0), ("a.gguf=2", "a.gguf", 2.0), ("runs/lr=0.001/a.gguf", "runs/lr=0.001/a.gguf", 1.0),
+        ("runs/lr=0.001/a.gguf=.5", "runs/lr=0.001/a.gguf", 0.5),
+    ):  # fmt: skip
+        assert mean._told(said) == (Path(path), counts)
 
 
 def test_models_of_two_shapes_have_no_mean():

@@ -222,8 +222,12 @@ def test_an_engine_that_is_started_with_other_settings_starts_the_mode_with_them
         first = started(home, in_the_clear)
         assert started(home, in_the_clear) == first, "at an ordinary restart it stays"
         assert says(f"http://127.0.0.1:{port}")
+        named = started(home, in_the_clear.replace("[mode]", 'names = ["bigbox.fritz.box"]\n[mode]'))
+        assert named != first
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=BOUND_S) as client:
+            assert client.get("/mode", headers={"host": f"bigbox.fritz.box:{port}"}).json() == {"mode": "NORMAL"}
         second = started(home, f"{sealed}{port}\n")
-        assert second != first
+        assert second != named
         assert says(f"https://127.0.0.1:{port}") and not says(f"http://127.0.0.1:{port}")
         make_certificate(tmp_path / "house")  # renewed, in its place
         third = started(home, f"{sealed}{port}\n")
@@ -237,7 +241,7 @@ def test_an_engine_that_is_started_with_other_settings_starts_the_mode_with_them
         assert says(f"https://127.0.0.1:{other_port}") and not says(f"https://127.0.0.1:{port}")
         assert run.invoke(engine, ["mode", "stop"]).exit_code == 0
         # Each of them has ended, and none was started for nothing.
-        assert [process.wait(BOUND_S) for process in processes] == [0, 0, 0, 0]
+        assert [process.wait(BOUND_S) for process in processes] == [0, 0, 0, 0, 0]
     finally:
         for process in processes:
             process.kill()
