@@ -42,12 +42,13 @@ from bots.demo import choose_seed, demo_home
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, trimmed_line
 from bots.pictures import picture_of
 from bots.piped import piped_beside, question_text, tell_unread
-from bots.plain import TITLE_WIDTH, for_file, neutralise, one_line
 from bots.refusal import code_of
 from bots.route_lines import FREE
 from bots.tally import EXIT_CODES, Tally
+from bots.titles import TITLE_WIDTH
 from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.plain import for_file, neutralise, one_line
 from config.routing_settings import Latency
 
 WHO = "cli"

@@ -1,6 +1,6 @@
 """One line for each thing that happens in a turn: the wording that the chat and `variet ask` share.
 
-Everything from outside goes through `bots.plain` here, once.
+Everything from outside goes through `config.plain` here, once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from agent.faces.notes import missing_notes, trimmed_note
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
-from bots.plain import neutralise, one_line
+from config.plain import neutralise, one_line
 
 ARGUMENT_WIDTH = 40
 """Characters of one argument; the whole is in the log."""

@@ -8,8 +8,8 @@ import click
 
 from agent.errors import AgentError
 from agent.service.faults import ServiceError, answer_for
-from bots.plain import neutralise
 from config.load import ConfigError
+from config.plain import neutralise
 
 
 def refuse(command: str, error: AgentError | ConfigError, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.routes.nodes import AUTO, DEFAULT_NODE
 from agent.routes.report import DecisionRow, Explanation, NodeRow, TierRow
-from bots.plain import one_line
+from config.plain import one_line
 
 FREE = "auto"
 """As a tier: the rules choose."""

@@ -18,10 +18,11 @@ from agent.service.client import ServiceClient
 from agent.sessions.exporting import FORMS, Form
 from bots.group_options import refuse_options_before
 from bots.lines import compacted_lines
-from bots.plain import TITLE_WIDTH, neutralise, one_line
 from bots.refusal import refuse
+from bots.titles import TITLE_WIDTH
 from config.load import ConfigError
 from config.paths import Home
+from config.plain import neutralise, one_line
 
 FAILED = 1
 INTERRUPTED = 130

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from agent.events import Event, RouteChosen
 from agent.tools.report import ToolRow, ToolsReport
-from bots.plain import one_line
+from config.plain import one_line
 
 ASKED = {
     "read": "reads",

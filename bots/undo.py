@@ -15,11 +15,11 @@ from agent.farewell import run_until_told
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
 from bots.lines import held_line
-from bots.plain import one_line
 from bots.refusal import refuse
 from bots.taking_back import ALL, NOTHING_HELD, held_json, take_back
 from config.load import ConfigError
 from config.paths import Home
+from config.plain import one_line
 
 WHO = "cli"
 DONE, FAILED, INTERRUPTED = 0, 1, 130

@@ -41,7 +41,7 @@ PURE = (
     *("agent/gateway/answers", "agent/gateway/asked", "agent/gateway/deciding"),
     *(f"agent/turns/{name}" for name in ("budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
     *(f"agent/turns/{name}" for name in ("lost", "outcomes", "rerouting", "shortening", "turn", "turn_state")),
-    *("bots/lines", "bots/plain", "bots/route_lines", "bots/tool_lines", "bots/tally"),
+    *("bots/lines", "bots/route_lines", "bots/tool_lines", "bots/tally"),
     *(f"bots/repl/{name}" for name in ("blocks", "choices", "commands", "mentions", "meter", "past", "tints", "typeahead")),
     *("config/calendar_settings", "config/collectors", "config/google_settings", "mcp_servers/calendars/moves"),
     *("mcp_servers/accounts/failing", "mcp_servers/accounts/google_faults", "mcp_servers/accounts/oauth"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 
+import anyio
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,8 @@ from agent.service.wire import Fault, FaultBody
 
 MAX_BODY_BYTES = 28 << 20
 """A message with as many pictures as may stand beside one; anything larger is a mistake."""
+BODY_BOUND_S = 60.0
+"""A body in chunks comes within this: whoever sends one has all of it, and is on this machine."""
 
 
 def fault(status: int, code: str, message: str) -> Response:
@@ -57,6 +60,8 @@ class Guard:
                 receive = await _read_ahead(receive, self._max_body_bytes)
             except _TooLarge:
                 refusal = self._too_large()
+            except TimeoutError:
+                refusal = self._refuse(408, "too_slow", f"A body in chunks is waited for {BODY_BOUND_S:.0f} seconds.")
             except _Gone:
                 return
         await (refusal or self._app)(scope, receive, send)
@@ -103,17 +108,19 @@ async def _read_ahead(receive: Receive, max_bytes: int) -> Receive:
     Raises:
         _TooLarge: it has more than `max_bytes`; the rest is not read.
         _Gone: it will never be there whole.
+        TimeoutError: it takes too long.
     """
     body = bytearray()
     has_more = True
-    while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise _TooLarge
-        has_more = message.get("more_body", False)
+    with anyio.fail_after(BODY_BOUND_S):
+        while has_more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            body += message.get("body", b"")
+            if len(body) > max_bytes:
+                raise _TooLarge
+            has_more = message.get("more_body", False)
     whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def read() -> Message:

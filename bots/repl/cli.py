@@ -19,9 +19,9 @@ from agent.farewell import run_until_told
 from agent.service.home_use import prepared
 from bots.demo import choose_seed, demo_home
 from bots.link import Link
-from bots.plain import neutralise
 from config.load import ConfigError, load_agent
 from config.paths import Home
+from config.plain import neutralise
 
 if TYPE_CHECKING:
     from bots.repl.chat import Chat

@@ -13,13 +13,13 @@ from agent.errors import AgentError
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TurnStarted
 from agent.service.faults import ServiceGone
 from bots.link import Link
-from bots.plain import one_line
 from bots.repl.meter import Meter
 from bots.repl.person import Person
 from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.repl.tints import tinted_approval
 from bots.repl.turn_view import DIM, TurnView
+from config.plain import one_line
 
 MAX_LOSSES = 3
 """Services that may go away one after the other before anything came of them: nobody asked for one."""

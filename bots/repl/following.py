@@ -17,7 +17,6 @@ from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled, ServiceError, ServiceGone
 from bots.lines import beside_line, held_line
 from bots.link import MAX_BROKEN, Link, left
-from bots.plain import TITLE_WIDTH, one_line
 from bots.repl.asking import WHO, Asking, Decided, OpenCalls
 from bots.repl.elsewhere import OtherTurns
 from bots.repl.held import Held
@@ -28,6 +27,8 @@ from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.repl.turn_view import DIM, OUTCOMES, TurnView
 from bots.taking_back import take_back
+from bots.titles import TITLE_WIDTH
+from config.plain import one_line
 
 REPLAY_BOUND_S = 2.0
 """A stored event comes at once; one that does not is in another session."""

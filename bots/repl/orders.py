@@ -13,7 +13,6 @@ from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
 from bots.lines import compacted_lines
 from bots.link import Link
-from bots.plain import TITLE_WIDTH, neutralise, one_line
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
 from bots.repl.following import WHO, Following, by_turn
 from bots.repl.offers import Offers
@@ -23,7 +22,9 @@ from bots.repl.place import Place
 from bots.repl.screen import Screen
 from bots.route_lines import FREE, decision_lines, explanation_lines, names_of, node_lines
 from bots.taking_back import NOTHING_HELD, take_back
+from bots.titles import TITLE_WIDTH
 from bots.tool_lines import server_lines, shown_lines, tool_lines
+from config.plain import neutralise, one_line
 
 RECENT_SESSIONS = 10
 CANCEL_BOUND_S = 2.0

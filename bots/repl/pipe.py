@@ -16,9 +16,9 @@ import click
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from agent.whole_text import whole
-from bots.plain import one_line
 from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
 from bots.standard_input import take_any_bytes
+from config.plain import one_line
 
 YES = ("y", "yes")
 

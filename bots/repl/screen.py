@@ -15,8 +15,8 @@ from rich.markdown import Markdown
 from rich.style import Style
 from rich.text import Text
 
-from bots.plain import neutralise, one_line
 from bots.repl.blocks import cut_finished, with_hard_breaks
+from config.plain import neutralise, one_line
 
 DRAW_INTERVAL_S = 0.08
 """Between two drawings of a growing answer: faster than one reads, slow enough for a terminal over a network."""

@@ -19,12 +19,12 @@ from prompt_toolkit.styles import Style
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from agent.whole_text import whole
-from bots.plain import one_line
 from bots.repl.choices import ANSWERS, HINT, chosen
 from bots.repl.completing import ChatCompleter, Names, no_names
 from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
 from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
+from config.plain import one_line
 
 MEANING_WIDTH = 40
 APPROVE_ALL = "Approve these {}? [a]ll, numbers (1 2), [o]ne by one, [N]one: "

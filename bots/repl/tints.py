@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agent.events import ApprovalNeeded
 from bots.lines import approval_lines
-from bots.plain import neutralise
+from config.plain import neutralise
 
 TITLE, ADDED, REMOVED, PLACE = "bold yellow", "green", "red", "cyan"
 DIFF = "diff"

@@ -7,7 +7,7 @@ import pytest
 from agent.safety.approvals import DEFERRED_TEXT, shown
 from agent.safety.manifest import FORBIDDEN as FORBIDDEN_TOOLS
 from agent.safety.policy import ASKED, FORBIDDEN, LOOKUPS, READ_ONLY
-from bots.plain import neutralise
+from config.plain import neutralise
 from tests.agent.scenes import Scene
 
 MAIL = (

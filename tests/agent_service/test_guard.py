@@ -22,7 +22,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(body + b" " + left.encode())(scope, receive, send)
 
 
-async def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], leaves: bool = False) -> tuple[list[Message], int]:
+async def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], leaves: bool = False, hangs: bool = False) -> tuple[list[Message], int]:
     """What is answered to a body in such pieces, and how many of them were read."""
     answered: list[Message] = []
     taken = 0
@@ -30,9 +30,11 @@ async def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], leaves: bool
     async def receive() -> Message:
         nonlocal taken
         if taken == len(pieces):
+            if hangs:
+                await anyio.sleep_forever()
             return {"type": "http.disconnect"}
         taken += 1
-        return {"type": "http.request", "body": pieces[taken - 1], "more_body": leaves or taken < len(pieces)}
+        return {"type": "http.request", "body": pieces[taken - 1], "more_body": leaves or hangs or taken < len(pieces)}
 
     async def send(message: Message) -> None:
         answered.append(message)
@@ -53,6 +55,12 @@ async def test_a_body_in_chunks_arrives_whole_up_to_the_bound_and_the_client_can
 async def test_a_body_in_chunks_is_refused_where_it_goes_beyond_the_bound_and_not_read_to_its_end() -> None:
     answered, taken = await asked([b"abcdef"] * 100, CHUNKED)
     assert (answered[0]["status"], taken) == (413, 2)
+
+
+async def test_a_body_in_chunks_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.service.guard.BODY_BOUND_S", 0.05)
+    answered, taken = await asked([b"abc"], CHUNKED, hangs=True)
+    assert (answered[0]["status"], taken) == (408, 1)
 
 
 async def test_a_length_that_is_too_large_is_refused_before_anything_is_read() -> None:

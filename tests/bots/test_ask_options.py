@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import bots.ask
 import bots.demo
 from agent.route_parts import NO_WISH, RouteWish
-from bots.plain import TITLE_WIDTH
+from bots.titles import TITLE_WIDTH
 from config.paths import Home
 from tests.agent.test_pictures import png
 from tests.fakes.routes import NOWHERE

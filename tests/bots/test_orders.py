@@ -10,10 +10,10 @@ import pytest
 
 from agent.routes.report import ExplainRequest, Explanation, RoutesReport
 from agent.service.wire import FoundRow, SessionRow
-from bots.plain import TITLE_WIDTH
 from bots.repl.commands import Command
 from bots.repl.orders import Orders
 from bots.repl.place import Place
+from bots.titles import TITLE_WIDTH
 from tests.fakes.routes import FakeRoutes
 
 pytestmark = pytest.mark.anyio

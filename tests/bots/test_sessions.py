@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import bots.sessions
 from agent.service.wire import SessionRow
-from bots.plain import TITLE_WIDTH
+from bots.titles import TITLE_WIDTH
 from config.paths import Home
 from tests.bots.conftest import await_service, end_leftover
 
