@@ -112,8 +112,8 @@ Examples:
   variet ask --image receipt.jpg "what did I pay?"
 
 \b
-What is put beside a question, by - here and by @FILE in `variet chat`, wants a
-larger model: the small one that ships reads no files.
+What is put beside a question, by - here and by @FILE in `variet chat`, goes to
+a larger model: the small one that ships reads no files, and refuses.
 
 \b
 Exit codes: 0 answered; 1 refused, failed, or something waits for approval

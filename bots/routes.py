@@ -27,7 +27,7 @@ from config.routing_settings import Latency
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
-Need = Literal["tools", "vision"]
+Need = Literal["tools", "vision", "attachments"]
 ALWAYS_NEEDED: frozenset[Need] = frozenset({"tools"})
 """By every turn: the assistant has its tools in all of them."""
 EPILOG = """\b

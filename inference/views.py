@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from inference.capabilities import capabilities_of
-from inference.catalog import Catalog, ModelSpec
+from inference.catalog import BUILTIN_FILE, Catalog, ModelSpec
 from inference.contract import (
     EngineStatus,
     ModelRates,
@@ -164,6 +164,7 @@ def served_models(
                     n_ctx=served.spec.context,
                     capabilities=capabilities_of(catalog, served),
                     max_tools=served.spec.max_tools,
+                    reads_attached=served.spec.path != BUILTIN_FILE,
                     loads=loads.get(served.spec.name, 0),
                     available=(reason := _unavailable(state, served.spec)) is None,
                     reason=reason,

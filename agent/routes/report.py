@@ -103,7 +103,7 @@ class ExplainRequest(_Wire):
     latency: Literal["1s", "10s", "any"] = "any"
     history_tokens: int = Field(default=0, ge=0)
     """Of a conversation before it."""
-    needs: frozenset[Literal["tools", "vision"]] = frozenset({"tools"})
+    needs: frozenset[Literal["tools", "vision", "attachments"]] = frozenset({"tools"})
     forced: bool = False
     session: WholeText | None = None
     """A conversation that the text would go on with: where it is kept, and what is in its view, count as they do for its next turn."""

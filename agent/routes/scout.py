@@ -24,6 +24,7 @@ from agent.routes.from_settings import use_of
 from agent.routes.limits import Limits
 from agent.routes.nodes import AUTO, NodeState, TierState
 from agent.routes.obstacles import OUTSIDE
+from agent.routes.seeing import ATTACHMENTS
 from config.routing_settings import NodeEntry
 from config.trust import why_untrusted
 from inference.contract.mode import Mode, ModeStatus
@@ -208,7 +209,7 @@ def asks_list(url: str, entry: NodeEntry, key: EngineKey, http: httpx2.AsyncClie
 
 def tier_of(name: str, entry: NodeEntry) -> TierState:
     """A model of an OpenAI-compatible server, by its settings."""
-    return TierState(name, name, entry.context, frozenset({"chat", *entry.capabilities}))
+    return TierState(name, name, entry.context, frozenset({"chat", ATTACHMENTS, *entry.capabilities}))
 
 
 def tiers_of(models: ServedModels, status: EngineStatus | None = None, limits: Mapping[str, int] = NO_LIMITS) -> Tiers:
@@ -226,7 +227,7 @@ def _tier(served: ServedModel, left_s: float | None, limit: int | None, max_body
         name=served.id,
         model=meta.model,
         n_ctx=min(meta.n_ctx, limit or meta.n_ctx),
-        capabilities=frozenset(meta.capabilities),
+        capabilities=frozenset[str](meta.capabilities) | ({ATTACHMENTS} if meta.capabilities and meta.reads_attached else set[str]()),
         max_tools=meta.max_tools,
         max_body_bytes=max_body_bytes,
         is_resident=meta.state == "ready",

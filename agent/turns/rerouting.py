@@ -13,7 +13,7 @@ from agent.events import ContextTrimmed, RouteChosen, TurnFailed
 from agent.routes.candidates import Kept, asked_by_program
 from agent.routes.nodes import TierState
 from agent.routes.routing import Facts, Route, choose, escalate
-from agent.routes.seeing import NOBODY_SEES, VISION, can_see
+from agent.routes.seeing import ATTACHMENTS, NOBODY_READS, NOBODY_SEES, VISION, can_read_beside, can_see
 from agent.routes.showing import Showing, shown_to
 from agent.routes.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
@@ -26,11 +26,12 @@ MOST_ROUTES = 4
 """Of one turn: more nodes than this that die one after the other are a network that is gone."""
 
 
-def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "stays", "blind"]:
+def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "stays", "refused"]:
     """Choose the turn's route, or its next one.
 
     1. The turn must climb: the next of the ladder, with a fresh context; none is there: it stays, and does not ask again.
-    2. Else the rules choose. Where none of their places sees, pictures of earlier turns are left out; one of this turn ends it.
+    2. Else the rules choose. Where none of their places sees, pictures of earlier turns are left out; one of this turn ends it, as a text
+       beside it does where none reads those.
 
     Returns:
         Whether a place was chosen, with a fresh context or without, or the turn stays where it is, or has failed.
@@ -50,9 +51,12 @@ def take_route(draft: Draft, known: TiersKnown) -> Literal["chosen", "afresh", "
         if known.view.has_pictures and not can_see(_tier_of(route, known)):
             if state.has_pictures:
                 draft.record(TurnFailed(turn=state.turn, error=NOBODY_SEES, code="model_failed"))
-                return "blind"
+                return "refused"
             facts = facts_of(state, known)
             route, hides = choose(facts._replace(needs=facts.needs - {VISION}), state.rules.routing), True
+        if state.has_attached and not can_read_beside(_tier_of(route, known)):
+            draft.record(TurnFailed(turn=state.turn, error=NOBODY_READS, code="model_failed"))
+            return "refused"
         _record(draft, route, known, hides_pictures=hides)
     # What begins afresh has nothing of before in view.
     leavable = 0 if is_climbing else sum(turn.size for turn in known.view.turns[:-1]) // MOST_BYTES_PER_TOKEN
@@ -103,13 +107,18 @@ def facts_of(state: TurnState, known: TiersKnown) -> Facts:
         history_tokens=max(0, total - newest),
         turn_tokens=newest,
         prompt_tokens=total,
-        needs=frozenset({"tools"} if state.rules.schemas else ()) | ({VISION} if known.view.has_pictures else set[str]()),
+        needs=_needs(state, known),
         latency=state.options.wish.latency,
         task=state.options.wish.task,
         forced=state.options.wish.forced,
         kept=known.kept,
     )
     return asked_by_program(facts) if state.options.wish.by_program else facts
+
+
+def _needs(state: TurnState, known: TiersKnown) -> frozenset[str]:
+    needed = (("tools", bool(state.rules.schemas)), (VISION, known.view.has_pictures), (ATTACHMENTS, state.has_attached))
+    return frozenset(need for need, is_needed in needed if is_needed)
 
 
 def _tier_of(route: Route, known: TiersKnown) -> TierState | None:

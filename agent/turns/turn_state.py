@@ -1,7 +1,7 @@
 """What a turn knows, as a fold over its stored events: whatever the log says happened is the state, so a restart rebuilds it exactly.
 
-Only four things live outside the log because losing them in a crash does no harm: that a dry run is under way, what a server asks the
-person in a call that runs, how long the turn has worked, and the verdict on a call that is still being prepared (it is decided again).
+Only four things live outside the log: losing them in a crash does no harm. That a dry run is under way, what a server asks the person in
+a call that runs, how long the turn has worked, and the verdict on a call that is still being prepared (it is decided again).
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class TurnState:
     text: str = ""
     now: str = ""
     has_pictures: bool = False
-    """Some stand beside its own text."""
+    has_attached: bool = False
+    """Texts stand beside its own, as pictures may."""
     stage: Stage = "routing"
     tier: str = ""
     node: str = "engine"
@@ -188,7 +189,8 @@ def apply(state: TurnState, event: Event) -> TurnState:
     state = changed(state, taint=state.taint.after(event))
     match event:
         case TurnStarted():
-            return changed(state, text=event.text, now=event.now, stage="routing", has_pictures=bool(event.pictures))
+            begun = changed(state, text=event.text, now=event.now, stage="routing")
+            return changed(begun, has_pictures=bool(event.pictures), has_attached=bool(event.attached))
         case RouteChosen():
             return _routed(state, event)
         case ContextTrimmed():
@@ -272,18 +274,10 @@ def _decided(state: TurnState, event: CallDecided) -> TurnState:
         value = CallValue(id=event.call, name=event.name, arguments=event.arguments)
         state = changed(state, stage="tools", calls=(*state.calls, CallState(value)), is_deferred=True)
     return state.with_call(
-        event.call,
-        tool_class=event.tool_class,
-        arguments=event.arguments,
-        host=event.host,
-        headline=event.headline,
-        details=event.details,
-        taken=event.taken,
-        verdict=event.verdict,
-        reason=event.reason,
-        decision="allow" if event.verdict == "allow" else "denied",
-        phase="new",
-    )
+        event.call, tool_class=event.tool_class, arguments=event.arguments, host=event.host, headline=event.headline,
+        details=event.details, taken=event.taken, verdict=event.verdict, reason=event.reason,
+        decision="allow" if event.verdict == "allow" else "denied", phase="new",
+    )  # fmt: skip
 
 
 def _finished(state: TurnState, event: ToolFinished) -> TurnState:

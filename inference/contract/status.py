@@ -59,6 +59,8 @@ class ServedMeta(_Wire):
     """What can be asked of it, as far as its settings tell."""
     max_tools: int | None = None
     """Tools that the model copes with at once; None where nobody says."""
+    reads_attached: bool = True
+    """Whether it tells a text that is put beside a message from the message; the small one that ships takes it for the request."""
     loads: int = 0
     """Its successful loads since the engine started: what was learnt of it in another load may not be true any more."""
     available: bool = True

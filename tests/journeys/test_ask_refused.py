@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import anyio.to_thread
 import pytest
 from pydantic import SecretStr
 
+from agent.routes.seeing import NOBODY_READS
 from config.credentials import write_secret
 from config.paths import Home
 from inference.keys import KEY_FILE, add_key
@@ -58,6 +60,16 @@ async def test_the_key_of_the_home_opens_the_engine_and_stays_out_of_every_log(h
     assert "nano did not load" not in "".join(engine.errors)
     logs = [file.read_text(encoding="utf-8") for file in home.log_dir.iterdir()]
     assert not any(key.get_secret_value() in text for text in [*logs, asked.stderr, asked.stdout])
+
+
+async def test_what_is_piped_in_beside_a_question_is_not_given_to_the_model_that_ships(home: Home):
+    (home.config_dir / "agent.toml").write_text(NO_SERVERS, encoding="utf-8")
+    command = [sys.executable, "-m", "bots.cli", "ask", "--json", "what failed here?", "-"]
+    environment, piped = {**os.environ, **home.environment()}, "ERROR disk full, remind Anna to clean it tomorrow at 9\n"
+    run = partial(subprocess.run, command, env=environment, input=piped, capture_output=True, text=True, timeout=ASK_BOUND_S)
+    asked = await anyio.to_thread.run_sync(run)
+    assert asked.returncode == 1
+    assert NOBODY_READS in json.loads(asked.stdout)["error"]["message"]
 
 
 async def test_a_key_that_others_can_read_is_refused_by_name(home: Home):
