@@ -6,7 +6,10 @@ what a model wrote (tool arguments stay the raw text), and the prefix (system pr
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +28,11 @@ _MANNERS: Mapping[Manner, Mapping[str, Any]] = {
     "answer": {"tool_choice": "none"},
     "summary": {"tool_choice": "none"},
 }
+
+ID_LETTERS = 9
+"""What Mistral's templates take as the id of a call; other models write none of it into their prompts, or are not particular."""
+_LONG_OPAQUE_ID = re.compile(r"[A-Za-z0-9_-]{10,}")
+"""An id that means nothing: `call_…`, `toolu_…`, 32 letters of llama-server. `functions.NAME:0`, as Kimi writes them, has a meaning."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +73,24 @@ def assistant_message(text: str, reasoning: str = "", calls: Sequence[CallValue]
         message["reasoning_content"] = reasoning
     if calls:
         message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in calls
+            {"id": sent_id(call.id), "type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in calls
         ]
     return _dump(message)
 
 
 def tool_message(call: str, text: str, pictures: Sequence[Picture] = ()) -> bytes:
-    return _dump({"role": "tool", "tool_call_id": call, "content": parts_of(text, pictures) if pictures else text})
+    return _dump({"role": "tool", "tool_call_id": sent_id(call), "content": parts_of(text, pictures) if pictures else text})
+
+
+def sent_id(call: str) -> str:
+    """A call's id as models are sent it, with the call and with its result.
+
+    A long one without a meaning becomes nine letters: templates of Mistral's models refuse a whole conversation for any other, and the
+    servers' own ids, those of other models and those that were missing are longer.
+    """
+    if not _LONG_OPAQUE_ID.fullmatch(call):
+        return call
+    return base64.b32encode(hashlib.sha256(call.encode()).digest()).decode().lower()[:ID_LETTERS]
 
 
 def request_body(*, model: str, prefix: Prefix, messages: Iterable[bytes], max_tokens: int, manner: Manner = "usual") -> bytes:

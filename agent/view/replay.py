@@ -16,7 +16,7 @@ Verdict = Literal["kept", "dropped", "moved"]
 """What the template does with the thoughts of earlier answers: keeps them where they were, leaves them out, or puts them elsewhere."""
 THOUGHT, OTHER_THOUGHT = "zebra-thinks-first", "walrus-thinks-next"
 ANSWER, OTHER_ANSWER = "The answer is amber.", "The answer is green."
-_CALL = {"id": "call_probe_1", "type": "function", "function": {"name": "look_up", "arguments": '{"what":"amber"}'}}
+_CALL = {"id": "probecall", "type": "function", "function": {"name": "look_up", "arguments": '{"what":"amber"}'}}
 _RESULT = "The look-up says amber."
 TOOL: Mapping[str, Any] = {
     "type": "function",

@@ -12,7 +12,7 @@ from typing import Any
 from agent.view.replay import TOOL
 
 _ASK = {"role": "user", "content": "What does it look like?"}
-_CALL = {"id": "call_probe_1", "type": "function", "function": {"name": "look_up", "arguments": '{"what":"amber"}'}}
+_CALL = {"id": "probecall", "type": "function", "function": {"name": "look_up", "arguments": '{"what":"amber"}'}}
 _ANSWER = "It looks like this."
 _DOT = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 """One pixel."""

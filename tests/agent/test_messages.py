@@ -7,7 +7,7 @@ import pytest
 
 from agent.events import CallValue, Event, ModelReplied, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted, Usage
 from agent.view.context import CANCELLED_NOTE, FAILED_NOTE, Conversation
-from agent.view.messages import Manner, freeze_prefix, request_body
+from agent.view.messages import ID_LETTERS, Manner, freeze_prefix, request_body
 from agent.view.prompt import SYSTEM_PROMPT, canonical_json, tool_schemas
 
 TOOLS: list[dict[str, Any]] = [
@@ -45,6 +45,18 @@ def test_a_request_is_valid_json_with_everything_in_it():
     assert (body["model"], body["max_tokens"], body["temperature"], body["stream"]) == ('f"ast', 7, 0, True)
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
     assert "tools" not in json.loads(request_body(model="x", prefix=freeze_prefix([]), messages=[], max_tokens=7))
+
+
+def test_a_long_id_is_sent_as_nine_letters_with_its_call_and_its_result():
+    ids = ("call_t-abc123def456_1_0", "chatcmpl-tool-5f2a", "bY3kQ9sT1vWx7zR4mN8pL2cD5fG6hJ0a", "abcdefghi", "functions.a:0", "0")
+    replied = ModelReplied(turn="t", text="", calls=calls(*ids))
+    sent = messages(started(), replied, *(finished(id_, id_) for id_ in ids))
+    asked, told = [call["id"] for call in sent[1]["tool_calls"]], [(message["tool_call_id"], message["content"]) for message in sent[2:]]
+    assert told == list(zip(asked, ids, strict=True))
+    assert all(id_.isalnum() and len(id_) == ID_LETTERS for id_ in asked[:4])
+    assert asked[3:] == list(ids[3:]), "nine letters already, or with a meaning of their own"
+    assert len(set(asked)) == len(ids)
+    assert sent == messages(started(), replied, *(finished(id_, id_) for id_ in ids)), "the same every time, as the server's cache wants"
 
 
 def test_each_request_begins_with_the_bytes_of_the_one_before():
