@@ -24,8 +24,9 @@ from agent.local_time import find_zone
 from agent.service.address import Address
 from agent.service.door import Door
 from agent.service.service import Service
+from agent.service.settings_digest import digest_of
 from agent.set_clock import set_clock
-from config.credentials import CredentialError, read_secret
+from config.credentials import CredentialError, read_key
 from config.load import ConfigError, load_agent
 from config.logs import set_up_logging
 from config.paths import Home
@@ -61,7 +62,8 @@ def serve(
         door = Door(gateway_port, None if gateway_port is None else gateway_token(home.prepare()))
         mcp = mcp_door(home.prepare(), mcp_port)
         opener = partial(_open_runtime, home, settings, now, door, mcp)
-        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path, door=door, mcp=mcp)
+        digest = digest_of(settings)
+        service = Service(home, engine=engine, open_runtime=opener, settings_path=settings_path, digest=digest, door=door, mcp=mcp)
         anyio.run(lambda: service.run(stay=not on_demand, on_listening=_tell))
     except (AgentError, ConfigError, CredentialError) as error:
         click.echo(f"variet serve: {error}", err=True)
@@ -70,7 +72,7 @@ def serve(
 
 def _read_key(home: Home) -> SecretStr | None:
     """The key of the engine, which the log does not show from then on."""
-    key = read_secret(ENGINE_KEY, home=home)
+    key = read_key(ENGINE_KEY, home=home)
     set_up_logging("service", secrets=() if key is None else (key,))
     return key
 

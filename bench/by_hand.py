@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inference.binaries import find_llama_server
 from inference.catalog import ModelSpec
+from inference.program_help import asked
 from inference.runtimes.llama_server import Surroundings, build_launch
 from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
 from tests.fakes.processes import free_port
@@ -22,7 +23,8 @@ class ServerByHand:
     def __init__(self, model: Path, flags: Sequence[str] = (), binary: Path | None = None) -> None:
         """`binary`: another program than the one that this machine has."""
         spec = ModelSpec("one", "llama-server", model, context=1024, slots=2, admitted=2, threads=1, extra_args=tuple(flags))
-        around = Surroundings(find_llama_server(None if binary is None else str(binary)), os.environ, stall_timeout_s=60, stop_timeout_s=5)
+        program = asked(find_llama_server(None if binary is None else str(binary)))
+        around = Surroundings(program, os.environ, stall_timeout_s=60, stop_timeout_s=5)
         launch = build_launch(spec, free_port(), around)
         self.url = f"http://127.0.0.1:{launch.port}"
         # The log goes to a file, as in the engine: an unread pipe would fill.

@@ -6,23 +6,22 @@ output; what is going on goes to standard error, and only when somebody watches.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Collection, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import anyio
 import click
 
 from agent.errors import AgentError, TaskUnknown
 from agent.event_parts import Attached
 from agent.events import (
     ApprovalNeeded,
+    CallDecided,
     ContextTrimmed,
     EngineLoading,
     Event,
@@ -37,13 +36,15 @@ from agent.farewell import run_until_told
 from agent.route_parts import RouteWish, check_task
 from agent.service.attach import attach
 from agent.service.client import ServiceClient
-from agent.service.faults import SendCancelled, ServiceError
+from agent.service.faults import SendCancelled, ServiceGone
+from bots.asked_turn import AskedTurn, Attaching, TurnUnseen
 from bots.demo import choose_seed, demo_home
-from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, trimmed_line
+from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, staying_lines, trimmed_line
 from bots.pictures import picture_of
 from bots.piped import piped_beside, question_text, tell_unread
 from bots.refusal import code_of
 from bots.route_lines import FREE
+from bots.standard_output import json_of
 from bots.tally import EXIT_CODES, Tally
 from bots.titles import TITLE_WIDTH
 from config.load import ConfigError, load_agent
@@ -53,8 +54,6 @@ from config.routing_settings import Latency
 
 WHO = "cli"
 GRANTABLE: tuple[ToolClass, ...] = ("write", "send", "delete")
-CANCEL_BOUND_S = 5.0
-"""Telling the service that the turn is over; it does the rest alone."""
 LATENCIES = click.Choice(get_args(Latency))
 SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FAILED = 1
@@ -156,7 +155,7 @@ def ask(question: tuple[str, ...], **options: Any) -> None:
         code = INTERRUPTED
     except (AgentError, ConfigError) as error:
         code = FAILED
-        _report_error(asked, code_of(error), str(error))
+        _report_error(asked, code_of(error), str(error), {"session": error.session} if isinstance(error, TurnUnseen) else {})
     if not is_told:
         # A slow program has written by now.
         tell_unread(question)
@@ -172,8 +171,7 @@ async def _ask(asked: Question) -> int:
         if asked.is_demo:
             home = await stack.enter_async_context(demo_home(asked.seed, zone=settings.agent.zone, now=asked.now))
             progress.say(f"an invented week (--seed {asked.seed})")
-        service = await stack.enter_async_context(_attach(home, asked, progress))
-        tally = await _turn(service, asked, progress)
+        tally = await _turn(partial(_attach, home, asked, progress), asked, progress)
         _print_outcome(asked, tally)
         return EXIT_CODES[tally.end]
 
@@ -191,7 +189,23 @@ def _attach(home: Home, asked: Question, progress: _Progress) -> AbstractAsyncCo
     return attach(home, settings_path=asked.settings_path, on_status=progress.say, options=options)
 
 
-async def _turn(service: ServiceClient, asked: Question, progress: _Progress) -> Tally:
+async def _turn(attaching: Attaching, asked: Question, progress: _Progress) -> Tally:
+    turn: AskedTurn | None = None
+    try:
+        async with attaching() as service:
+            turn = AskedTurn(attaching, await _begun(service, asked), progress.show, who=WHO)
+            if not turn.tally.has_ended:
+                await turn.hear(service)
+            return turn.tally
+    except ServiceGone:
+        if turn is None:
+            raise
+    progress.say("the agent service is gone; starting it again")
+    await turn.go_on()
+    return turn.tally
+
+
+async def _begun(service: ServiceClient, asked: Question) -> Tally:
     beside = [*asked.beside, *(picture_of(file, file.name) for file in asked.images)]
     session = await service.open_session(resume=asked.session, title="" if asked.session else one_line(asked.text, TITLE_WIDTH))
     try:
@@ -199,22 +213,10 @@ async def _turn(service: ServiceClient, asked: Question, progress: _Progress) ->
             session, asked.text, who=WHO, tier=asked.tier, grants=asked.grants, interactive=False, attached=beside,
             wish=RouteWish(task=asked.task, latency=asked.latency),
         )  # fmt: skip
-        tally = Tally(session, turn)
-        async with aclosing(service.events(session)) as events:
-            async for event in events:
-                tally.take(event)
-                if event.turn == turn:
-                    progress.show(event)
-                if tally.has_ended:
-                    return tally
     except SendCancelled:
         # By another front-end: as a turn that was.
         return Tally(session, turn="", cancelled=TurnCancelled(turn="", who=""))
-    except anyio.get_cancelled_exc_class():
-        with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
-            await service.cancel(session, who=WHO)
-        raise
-    raise ServiceError("The service ended the stream before the turn.")
+    return Tally(session, turn)
 
 
 class _Progress:
@@ -237,6 +239,10 @@ class _Progress:
             case ServersMissing():
                 # Also for a script: an answer without its tools looks as if there were nothing to find.
                 for line in missing_lines(event):
+                    click.echo(line, err=True)
+            case CallDecided():
+                # Also for a script: the answer will say that the mail was sent.
+                for line in staying_lines(event):
                     click.echo(line, err=True)
             case ContextTrimmed():
                 self.say(trimmed_line(event))
@@ -280,13 +286,13 @@ def _waiting_lines(asked: Question, tally: Tally, needed: ApprovalNeeded) -> Seq
     return [*shown, f"To approve or refuse it: variet chat --session {tally.session}"]
 
 
-def _report_error(asked: Question, code: str, message: str) -> None:
+def _report_error(asked: Question, code: str, message: str, more: Mapping[str, str]) -> None:
     if asked.as_json:
-        _print_json({"error": {"code": code, "message": message}})
+        _print_json({"error": {"code": code, "message": message, **more}})
     else:
         click.echo(f"variet ask: {neutralise(message)}", err=True)
 
 
 def _print_json(value: dict[str, Any]) -> None:
     # JSON escapes what is below a space; the rest of the control characters it leaves to us.
-    click.echo(json.dumps(value, ensure_ascii=False).translate(_C1))
+    click.echo(json_of(value).translate(_C1))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import click
 
 from bots.standard_input import be_empty_if_closed
+from bots.standard_output import be_nowhere_if_closed, take_any_sign
 from config.extras import extra_needed
 
 FAILED = 1
@@ -148,6 +149,8 @@ def version() -> None:
 def main() -> None:
     """The program. What the disk does not let any command do is one line: a traceback would tell the person nothing more."""
     be_empty_if_closed()
+    be_nowhere_if_closed()
+    take_any_sign()
     try:
         variet(prog_name="variet")
     except OSError as error:

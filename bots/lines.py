@@ -13,6 +13,7 @@ from agent.calls.telling import for_person
 from agent.event_parts import Beside, PictureFile
 from agent.events import (
     ApprovalNeeded,
+    CallDecided,
     ContextTrimmed,
     EngineLoading,
     PromptReading,
@@ -21,7 +22,7 @@ from agent.events import (
     ToolFinished,
     ToolProgress,
 )
-from agent.faces.notes import missing_notes, trimmed_note
+from agent.faces.notes import missing_notes, staying_notes, trimmed_note
 from agent.held_events import ToolHeld
 from agent.service.wire import SessionRow
 from agent.sessions.compacting import Compacted
@@ -79,6 +80,11 @@ def compacted_lines(done: Compacted) -> list[str]:
 def missing_lines(event: ServersMissing) -> list[str]:
     """Which tool servers are not there, and why."""
     return [one_line(note) for note in missing_notes(event)]
+
+
+def staying_lines(event: CallDecided) -> list[str]:
+    """That what a call sends unasked reaches nobody."""
+    return [one_line(note) for note in staying_notes(event)]
 
 
 def loading_line(event: EngineLoading) -> str:

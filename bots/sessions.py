@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.sessions.exporting import FORMS, Form
 from bots.group_options import refuse_options_before
 from bots.lines import compacted_lines
 from bots.refusal import refuse
+from bots.standard_output import json_of
 from bots.titles import TITLE_WIDTH
 from config.load import ConfigError
 from config.paths import Home
@@ -55,7 +55,7 @@ def _run(work: Callable[[ServiceClient], Awaitable[None]], *, as_json: bool = Fa
 
 
 def _print_json(rows: Sequence[BaseModel]) -> None:
-    click.echo(json.dumps([row.model_dump() for row in rows], ensure_ascii=False))
+    click.echo(json_of([row.model_dump() for row in rows]))
 
 
 @click.group(invoke_without_command=True, epilog=EPILOG)
@@ -113,8 +113,8 @@ def export(session: str, form: Form, output: Path | None) -> None:
     async def write(service: ServiceClient) -> None:
         text = await service.export(session, form)
         if output is None:
-            # A terminal must not obey what stands in somebody's mail; a file gets the bytes as they are.
-            click.echo(neutralise(text) if sys.stdout.isatty() else text, nl=False)
+            # A terminal must not obey what stands in somebody's mail; a file gets the bytes as they are, as with --output.
+            click.echo(neutralise(text) if sys.stdout.isatty() else text.encode(), nl=False)
             return
         try:
             await anyio.Path(output).write_text(text, encoding="utf-8")

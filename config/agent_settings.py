@@ -33,8 +33,8 @@ class AgentSection(Section):
     """Tokens that one model call may generate. Absent: a quarter of the model's context, at most 4096."""
     turn_timeout_s: float = Field(default=300, gt=0)
     """Seconds for one turn, time spent waiting for a person not counted."""
-    approval_ttl_s: float = Field(default=3600, gt=0)
-    """Seconds until an unanswered approval counts as refused."""
+    approval_ttl_s: float = Field(default=3600, gt=0, le=3_153_600_000)
+    """Seconds until an unanswered approval counts as refused; a hundred years at most, because the moment is told as a date."""
     send_hold_s: float = Field(default=10, ge=0, le=600)
     """Seconds for which a mail that may go out is held, so that you can take it back: `variet undo`, Esc in the chat. 0: it goes out at
     once, as what `variet ask --yes=send` covers always does."""
@@ -42,7 +42,7 @@ class AgentSection(Section):
     """Which tools a session's model is shown: `core`, the few that every model can hold; `all` that the servers have; `bridge`, the core
     and two tools that find and call all others, so that hundreds cost what a dozen cost; or `auto`: the bridge where the model holds 8,192
     tokens or more and nothing says that it copes with few tools, or where tools of your own servers would take more than an eighth of what
-    it holds; else the core."""
+    it holds; else the core, and where it holds 4,096 or more with it the two that look up what was said and read before."""
     summarise_from: int = Field(default=8192, ge=1024)
     """Tokens of context from which on a model sums up what is about to leave its view; in a smaller one the oldest turns just leave."""
     max_turn_tokens: int | None = Field(default=None, ge=16)

@@ -38,10 +38,30 @@ def read_secret(name: str, *, home: Home | None = None, environ: Mapping[str, st
     Raises:
         CredentialError: others can read the file, it belongs to someone else, or it holds no text.
     """
-    value = environ.get(f"VARIET_{_checked(name).upper()}")
+    # Files of variables and secrets of containers end it with a line end or a blank, as a file of its own does.
+    value = environ.get(_variable(name), "").strip()
     if value:
         return SecretStr(value)
     return _read_private(secret_file(name, home=home or Home.find(environ)))
+
+
+def read_key(name: str, *, home: Home | None = None, environ: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """One secret that is shown in the head of a request; arguments as for `read_secret`.
+
+    Raises:
+        CredentialError: as for `read_secret`, or it holds what no key has: it could not be sent, and nobody would say why.
+    """
+    secret = read_secret(name, home=home, environ=environ)
+    if secret is not None and not is_key(secret.get_secret_value()):
+        is_of_variable = bool(environ.get(_variable(name), "").strip())
+        where = _variable(name) if is_of_variable else secret_file(name, home=home or Home.find(environ))
+        raise CredentialError(f"{where} holds no key: one has plain letters, digits and signs, without blanks. Put the key alone into it.")
+    return secret
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be sent as a key: copied out of a page or a letter, one may have a dash, dots or a mark that nobody sees."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def write_secret(name: str, value: SecretStr, *, home: Home) -> Path:
@@ -75,8 +95,29 @@ def why_refused(url: str, *, was_shown: bool, name: str = ENGINE_KEY, engine: st
     if name == ENGINE_KEY:
         keep = f"`variet connect {engine or url}` keeps it here and makes that the agent's engine; VARIET_ENGINE_KEY shows it without that"
     else:
-        keep = f"Put it into the file secrets/{name} beside agent.toml, for you alone (chmod 600), or into VARIET_{name.upper()}"
+        keep = f"Put it into {_file_told(name)}, or into {_variable(name)}"
     return f"What answers at {url} {what}. Make one on its machine with `variet engine keys add NAME`. {keep}."
+
+
+def why_declined(who: str, said: str, *, was_shown: bool, name: str) -> str:
+    """What to tell a person whom a server did not let in that is no engine of ours; its keys are made elsewhere.
+
+    Args:
+        who: the server.
+        said: how it refused.
+        was_shown: it saw a key.
+        name: of the secret that it is to see.
+    """
+    none = "" if was_shown else ", and there is none"
+    return f"{who} does not take its key ({said}). It is read from {_file_told(name)}, or from {_variable(name)}{none}."
+
+
+def _file_told(name: str) -> str:
+    return f"the file secrets/{name} beside agent.toml, for you alone (chmod 600)"
+
+
+def _variable(name: str) -> str:
+    return f"VARIET_{_checked(name).upper()}"
 
 
 def _checked(name: str) -> str:
@@ -89,7 +130,8 @@ def _read_private(file: Path) -> SecretStr | None:
     try:
         if file.is_dir():
             raise CredentialError(f"{file} is a folder, and a secret is a file. Remove it, and write the secret into a file of that name.")
-        with open(os.open(file, os.O_RDONLY), encoding="utf-8") as stream:
+        # Windows' editors put a mark before the text.
+        with open(os.open(file, os.O_RDONLY), encoding="utf-8-sig") as stream:
             # The open file is looked at, not the name: nothing can be put in its place in between.
             _check_owner(file, os.fstat(stream.fileno()))
             value = stream.read().strip()

@@ -93,7 +93,8 @@ class ActivitySection(Section):
 
 class ModeSection(Section):
     port: int = Field(default=18000, ge=0, le=65535)
-    """Where the small process answers that knows whether a game is being played; 0 takes a free port."""
+    """Where the small process answers that knows whether a game is being played; 0 takes a free port. An engine starts it whose
+    `server.host` others can reach; for one on this machine alone nobody answers there, unless `variet engine mode serve` does."""
     unload: bool = False
     """Whether models are unloaded when a game begins. Otherwise they stay, and only forced requests pass."""
     drain_s: float = Field(default=60, ge=0)
@@ -105,7 +106,8 @@ class ModeSection(Section):
 
 class LlamaServerRuntime(Section):
     binary: str | None = None
-    """The llama-server program: a path, or `llama-server` on the PATH. Absent: that if there is one, else the embedded one."""
+    """The llama-server program: a path, or `llama-server` on the PATH. Absent: that if there is one, else the embedded one, which, as
+    it is installed, runs on the processor alone: for graphics cards name a llama-server that is built for them."""
 
 
 class RuntimesSection(Section):

@@ -122,7 +122,8 @@ def load_agent(
 def _read(path: Path | None, default: Path) -> tuple[str, Path, Tree]:
     file = path or default
     try:
-        return str(file), file.absolute().parent, tomllib.loads(file.read_text(encoding="utf-8"))
+        # Windows' editors put a mark before the text.
+        return str(file), file.absolute().parent, tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         if path is None:
             return "settings (no file)", default.absolute().parent, {}

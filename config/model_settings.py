@@ -26,7 +26,8 @@ class ModelSettings(Section):
     threads: int | None = Field(default=None, ge=1)
     """CPU threads. Absent: the runtime's own choice."""
     n_gpu_layers: int | None = Field(default=None, ge=0)
-    """Layers on the GPU; 999 for all. Absent: the runtime's own choice."""
+    """Layers on the GPU; 999 for all. Absent: the runtime's own choice. The embedded server, as it is installed, runs on the processor
+    alone, and says so: a GPU wants a llama-server (`runtimes.llama-server.binary`)."""
     n_cpu_moe: int | None = Field(default=None, ge=0)
     """Layers whose expert weights stay in main memory, for mixture-of-experts models larger than VRAM."""
     tensor_split: Listed[float] | None = None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.vocabulary import PROBLEMS, File, Listed, Name, Problem, Section, Tag, Url
+from config.vocabulary import PROBLEMS, File, Listed, Name, Problem, Section, Tag, Url, WrittenUrl, whole_address
 
 Latency = Literal["1s", "10s", "any"]
 """How long a person would wait for an answer to begin."""
@@ -31,8 +31,8 @@ def bare_address(url: str) -> str:
     allowed = "the engine's address without a path, such as http://192.168.1.10:8000"
     refusal = PydanticCustomError("no_engine", "more than an address", {"allowed": allowed})
     try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None
+        parts = urlsplit(whole_address(url))
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
     except ValueError:
         raise refusal from None
     if not is_address or parts.path.rstrip("/") not in ("", "/v1") or parts.query or parts.fragment:
@@ -40,7 +40,7 @@ def bare_address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-EngineUrl = Annotated[Url, AfterValidator(bare_address)]
+EngineUrl = Annotated[WrittenUrl, AfterValidator(bare_address)]
 """Where an engine answers; what belongs behind it is put there by its client."""
 
 
@@ -48,7 +48,7 @@ class NodeEntry(Section):
     # First, because the address is looked at with it.
     kind: Literal["engine", "openai"] = "engine"
     """`engine`: another machine with Variet's engine. `openai`: any OpenAI-compatible server. Its key is the secret `node_NAME_key`."""
-    url: Url
+    url: WrittenUrl
     """Where it answers; for an OpenAI-compatible server with its `/v1`."""
     ca: File | None = None
     """The certificate, in PEM, that vouches for an `https` address: an authority's or the machine's own; no other is trusted then. Absent:
@@ -83,7 +83,7 @@ class NodeEntry(Section):
     @field_validator("url")
     @classmethod
     def _an_engines_is_bare(cls, url: str, so_far: ValidationInfo) -> str:
-        return bare_address(url) if so_far.data.get("kind") == "engine" else url
+        return bare_address(url) if so_far.data.get("kind") == "engine" else whole_address(url)
 
     @model_validator(mode="after")
     def _money_needs_prices(self) -> Self:

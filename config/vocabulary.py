@@ -7,8 +7,29 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+
+def whole_address(url: str) -> str:
+    """An address as it is written, which clients can take apart: they find out in the middle of a turn what is found out here.
+
+    Raises:
+        ValueError: they cannot; what is allowed stands in its context.
+    """
+    try:
+        parts = urlsplit(url)
+        # What nobody sees is not printable either, such as the mark that comes with a text out of a page.
+        is_whole = bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        allowed = "an address such as http://192.168.1.10:8000/v1; its port, where it has one, is from 1 to 65535"
+        raise PydanticCustomError("no_address", "no address that can be asked", {"allowed": allowed})
+    return url
+
 
 Item = TypeVar("Item")
 Listed = Annotated[tuple[Item, ...], Strict(strict=False)]
@@ -20,7 +41,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 """A name as it appears in a request: letters, digits, `.`, `_`, `:` and `-`."""
 Tag = Annotated[str, StringConstraints(pattern=r"^#[A-Za-z0-9_-]+$")]
 """A word such as `#deep` that a person types in a message."""
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+WrittenUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+"""An address that is looked at more closely where it is known what for."""
+Url = Annotated[WrittenUrl, AfterValidator(whole_address)]
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=253)]
 """A machine's name as clients write it into an address: no port, and no pattern that others' names could fit."""
 Index = Annotated[int, Field(ge=0)]

@@ -6,8 +6,8 @@ clashing names) is not checked twice; what only makes sense to the engine is che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,6 +25,11 @@ BUILTIN_TOOLS = 16
 """That it was trained on at once (nano/REPORT.md)."""
 ALL_INSTALLED: Mapping[str, str] = MappingProxyType({})
 """No runtime is missing."""
+PROCESSOR_ONLY = (
+    "the packaged llama.cpp server runs on the processor alone; for graphics cards put a llama-server that is built for them on the PATH, "
+    "or name it in runtimes.llama-server.binary"
+)
+"""Why a setting for graphics cards does nothing."""
 _OWNED_FLAGS = frozenset({"--port", "--host", "-m", "--model", "--api-key", "--api-key-file", "-c", "--ctx-size", "-np", "--parallel"})
 """Flags that the engine sets itself; a second value in `extra_args` would silently win over the one that it reckons with."""
 
@@ -66,6 +71,15 @@ class ModelSpec:
     """Whether its conversations are kept over a swap."""
     program: str | None = None
     """What runs it, where the settings name that."""
+    is_on_processor: bool = False
+    """Whether what runs it on this machine can use no graphics card, whatever its settings say."""
+
+    @property
+    def warning(self) -> str | None:
+        """What its settings ask for in vain; it runs all the same."""
+        told = {"n_gpu_layers": self.n_gpu_layers, "n_cpu_moe": self.n_cpu_moe, "gpus": self.gpus, "tensor_split": self.tensor_split}
+        asked = [key for key, value in told.items() if value]
+        return f"{' and '.join(asked)} in vain: {PROCESSOR_ONLY}" if self.is_on_processor and asked else None
 
 
 @dataclass(frozen=True)
@@ -134,10 +148,11 @@ class Catalog:
         return tuple(name for name, served in self.served.items() if served.kind == "tier" and served.spec.name == model)
 
 
-def build_catalog(settings: EngineSettings, missing: Mapping[str, str] = ALL_INSTALLED) -> Catalog:
+def build_catalog(settings: EngineSettings, missing: Mapping[str, str] = ALL_INSTALLED, without_gpu: Collection[str] = ()) -> Catalog:
     """Turn validated settings into what can be served.
 
-    `missing` says of each runtime that is not there why; its models are served as names that are not available.
+    `missing` says of each runtime that is not there why; its models are served as names that are not available. `without_gpu` are the
+    runtimes that can use no graphics card here.
 
     1. Each model becomes a spec; a flag that the engine sets itself is refused.
     2. Tiers, then virtual models, then models by their own names, then aliases are served; the first of a name wins.
@@ -148,7 +163,8 @@ def build_catalog(settings: EngineSettings, missing: Mapping[str, str] = ALL_INS
     """
     # 1.
     program = settings.runtimes.llama_server.binary
-    models = {name: _spec(name, model, missing.get(model.runtime), program) for name, model in settings.models.items()}
+    found = {name: _spec(name, model, missing.get(model.runtime), program) for name, model in settings.models.items()}
+    models = {name: replace(spec, is_on_processor=spec.runtime in without_gpu) for name, spec in found.items()}
     if not models:
         raise CatalogRefused("engine.toml: [models] is empty; name at least one model")
     # 2.

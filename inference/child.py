@@ -2,8 +2,8 @@
 
 It knows nothing of models, queues or VRAM. Readiness is pushed by the child where its runtime speaks llama-server's
 state lines, and polled from its health path otherwise. A load has no fixed time limit: it ends when the child has been
-silent for too long. Two threads per child (drain the output, wait for the end) post to the event loop; everything
-that decides runs in the caller's task.
+silent and idle for too long. Two threads per child (drain the output, wait for the end) post to the event loop;
+everything that decides runs in the caller's task.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from inference.process_group import Family
 from inference.runtimes.failures import Reason, classify
 from inference.runtimes.launch import Launch
 from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
+from inference.silence import Silence
 from inference.spare_leash import Start
 
 __all__ = ["Child", "ChildExit", "ChildFailed", "Launch", "Progress", "Reason"]
@@ -104,6 +105,7 @@ class Child:
         self._on_progress = on_progress
         self._token = anyio.lowlevel.current_token()
         self._output = ChildOutput(family.outputs, log_path, self._on_line)
+        self._silence = Silence(launch.stall_timeout_s, lambda: family.pid)
         self._news = anyio.Event()
         self._over = anyio.Event()
         self._percent: float | None = None
@@ -153,8 +155,8 @@ class Child:
             if self._percent != shown:
                 shown = self._percent
                 self._on_progress(Progress("loading", shown))
-            left_s = self._output.last_heard + self._launch.stall_timeout_s - time.monotonic()
-            if left_s <= 0:
+            left_s = await self._silence.left_s(self._output.last_heard)
+            if left_s <= 0 and not self._is_ready:
                 exited = await self._descend(self._forceful_rungs())
                 raise ChildFailed("stalled", exited.code, exited.last_lines)
             with anyio.move_on_after(left_s if self._has_pushed_state else min(left_s, HEALTH_POLL_S)):

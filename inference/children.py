@@ -274,7 +274,7 @@ def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRef
         return LoadFailed(spec.name, generation, text, is_final=isinstance(error, SetupRefused))
     text = {
         "out_of_memory": "there was not enough memory",
-        "stalled": "it showed no sign of life for too long",
+        "stalled": "it showed no sign of life for as long as load.stall_s in engine.toml allows",
         "bad_projector": f"its projector (models.{spec.name}.mmproj) could not be loaded; it is damaged or not made for this model",
         "bad_draft": f"its draft model (models.{spec.name}.draft) could not be loaded; it is damaged or of an unknown kind",
         "bad_model": f"its file {spec.path} could not be read as a model; it is damaged, incomplete or of an unknown kind",

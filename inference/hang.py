@@ -1,7 +1,8 @@
 """Find a model's process that is healthy and does not generate: no byte for long, and its slots stand still or do not answer.
 
 `/health` says nothing about it. The slots do: asking for them waits in the queue of the very loop that generates. A long prompt on a slow
-machine is silent too, but its slots move, so silence alone condemns nobody.
+machine is silent too, but its slots move, so silence alone condemns nobody. Nor do slots that cannot show it (llama-server before June
+2026): there only slots that do not answer do, or an answer that has begun.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from inference.tickets import Ticket
 SECOND_LOOK = 0.5
 """Part of the silence bound between two looks at slots that are compared: many times what one batch of a prompt takes."""
 _OK = 200
+_READ = "n_prompt_tokens_processed"
+"""How much of its prompt a slot has read, in the words of a server that says so."""
 
 Condemn = Callable[[str, int, str], Awaitable[None]]
 """Model, port and why."""
@@ -36,11 +39,14 @@ class Pulse:
         self.last = self._now()
         self.is_delivering = False
         """Something that came is on its way to the client, who has not taken it yet."""
+        self.has_begun = False
+        """Something of the answer has come, so its prompt has been read."""
 
     def beat(self, chunk: bytes) -> None:
         """Something came. llama-server's own signs of life come from another thread than its tokens, and do not count."""
         if not is_ping(chunk):
             self.last = self._now()
+            self.has_begun = True
 
 
 class Look(NamedTuple):
@@ -80,7 +86,7 @@ async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn, g
 
     1. Something came within `hung_s`: nothing to ask.
     2. The client does not take it, at two looks: it counts as gone. The process has nobody to write to, and is not to blame.
-    3. The slots do not answer within `hung_s`: it hangs.
+    3. The slots do not answer within `hung_s`, twice in a row: it hangs. Once may be one batch of a prompt on a slow processor.
     4. They do not tell, or it has just been found gone: others decide.
     5. They answer twice the same: it hangs. Otherwise it works in silence.
     """
@@ -99,19 +105,20 @@ async def guard(ticket: Ticket, pulse: Pulse, hung_s: float, condemn: Condemn, g
             before, stuck_since, look_at = None, pulse.last, anyio.current_time() + SECOND_LOOK * hung_s
             continue
         asked_at = anyio.current_time()
-        seen = await _look(ticket.address, hung_s)
+        seen = await _look(ticket.address, hung_s, pulse)
         if pulse.last >= asked_at:
             continue
         silent_s = anyio.current_time() - pulse.last
-        if not seen.has_answered:  # 3.
+        if not seen.has_answered and seen == before:  # 3.
             await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots did not answer")
         elif seen.signs is not None and before is not None and seen == before:  # 5.
             await condemn(ticket.model, ticket.port, f"it was healthy but sent nothing for {silent_s:.0f} s, and its slots stood still")
         before = seen  # 4.
-        look_at = anyio.current_time() + SECOND_LOOK * hung_s
+        # Slots that did not answer are asked again at once: that look took its time.
+        look_at = anyio.current_time() + (SECOND_LOOK * hung_s if seen.has_answered else 0.0)
 
 
-async def _look(address: Address, bound_s: float) -> Look:
+async def _look(address: Address, bound_s: float, pulse: Pulse) -> Look:
     try:
         # Never through a proxy from the environment: this is our own machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=bound_s) as client:
@@ -128,8 +135,12 @@ async def _look(address: Address, bound_s: float) -> Look:
     except ValueError:
         return Look(has_answered=True, signs=None)
     slots = cast("list[Any]", listed) if isinstance(listed, list) else []
-    return Look(has_answered=True, signs=frozenset(_signs(slot) for slot in slots if is_table(slot) and slot.get("is_processing")))
+    running = [slot for slot in slots if is_table(slot) and slot.get("is_processing")]
+    # Without it a slot that reads a prompt looks the same all the time: what it says of its tokens is still the answer before.
+    if not pulse.has_begun and any(_READ not in slot for slot in running):
+        return Look(has_answered=True, signs=None)
+    return Look(has_answered=True, signs=frozenset(_signs(slot) for slot in running))
 
 
 def _signs(slot: dict[str, Any]) -> tuple[object, ...]:
-    return tuple(str(slot.get(name)) for name in ("id", "id_task", "n_prompt_tokens_processed", "next_token"))
+    return tuple(str(slot.get(name)) for name in ("id", "id_task", _READ, "next_token"))

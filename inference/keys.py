@@ -162,7 +162,7 @@ def _changing(path: Path) -> Generator[list[StoredKey]]:
 def _read(path: Path) -> list[StoredKey]:
     try:
         # One open file, so that what is checked is what is read.
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS_MAY:
                 raise KeyFileRefused(f"{path} can be read or changed by others. Do: chmod 600 {path}")
             lines = file.read().splitlines()

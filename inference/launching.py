@@ -17,6 +17,7 @@ from inference.disk_looks import look_at
 from inference.errors import SetupRefused
 from inference.files_there import missing_file
 from inference.model_files import files_of
+from inference.program_help import asked
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
@@ -95,7 +96,7 @@ class Launcher:
 
 def _find_program(binary: str | None) -> Program:
     try:
-        return find_llama_server(binary)
+        return asked(find_llama_server(binary))
     except ProgramMissing as error:
         raise SetupRefused(f"{error}.") from error
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inference.cards.card import Card
 from inference.catalog import ModelSpec
-from inference.estimate import estimate_mib
+from inference.estimate import MIB, estimate_mib
 from inference.identity import identity
 from inference.kept import KeptFile
 from inference.model_files import files_of
-from inference.residency import Memory, Taken, share
+from inference.residency import Memory, Taken, room_mib, share
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
 
@@ -58,9 +59,11 @@ class MemoryBook:
         Returns:
             What it took; None where neither says.
         """
-        found = dict(held_mib) or gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
-        if found is not None and self._measured.get(spec.name) != (identity(spec), found):
-            self._measured[spec.name] = (identity(spec), found)
+        if spec.is_on_processor:
+            return None  # What was measured counts again once a program is there that can use the cards.
+        found = dict(held_mib) or self._told(spec)
+        if found is not None and self._measured.get(spec.name) != (_command(spec), found):
+            self._measured[spec.name] = (_command(spec), found)
             self._kept.write(lambda: dict(self._measured))
         return found
 
@@ -71,9 +74,21 @@ class MemoryBook:
 
     def _taken(self, spec: ModelSpec) -> Taken | None:
         command, taken = self._measured.get(spec.name, ("", 0))
-        return taken if command == identity(spec) else None
+        return taken if command == _command(spec) and not spec.is_on_processor else None
+
+    def _told(self, spec: ModelSpec) -> int | None:
+        """As its log says, which names all buffers but a projector's weights."""
+        found = gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
+        if not found or spec.mmproj is None or "--no-mmproj-offload" in spec.extra_args:
+            return found
+        try:
+            return found + math.ceil(spec.mmproj.stat().st_size / MIB)
+        except (OSError, ValueError):
+            return found
 
     def _need_mib(self, spec: ModelSpec) -> int | None:
+        if spec.is_on_processor:
+            return 0
         try:
             files_bytes = sum(path.stat().st_size for path in files_of(spec))
             with spec.path.open("rb") as file:
@@ -81,10 +96,19 @@ class MemoryBook:
         except (OSError, ValueError):  # a ValueError is a name that no file can have
             return spec.estimate_mib  # The start will say that the file is not there.
         need = estimate_mib(spec, files_bytes, keys)
-        if need is None or spec.n_gpu_layers is not None or spec.estimate_mib is not None:
+        if need is None or spec.estimate_mib is not None:
             return need
-        # The runtime fits itself into what is free where it is not told how much to offload.
-        return min(need, sum(mib for gpu, mib in self._gpus_mib.items() if spec.gpus is None or gpu in spec.gpus))
+        room = room_mib(spec, self._gpus_mib)
+        # What it takes beside its weights is reckoned, and nothing is refused for good by reckoning alone: it is tried, with all the room
+        # that there is. And the runtime fits itself into what is free where it is not told how much to offload.
+        is_too_large = spec.n_gpu_layers is not None and files_bytes > room * MIB
+        return need if is_too_large else min(need, room)
+
+
+def _command(spec: ModelSpec) -> str:
+    """What a measurement was made with. Of a model with a draft or a projector, those of earlier versions lacked one of the two."""
+    is_one = spec.draft is None and spec.mmproj is None
+    return identity(spec) if is_one else f"{identity(spec)} in all"
 
 
 def _gpus(specs: Iterable[ModelSpec]) -> list[int]:

@@ -19,12 +19,12 @@ from config.diff import diff_engines
 from config.load import ConfigError, Overridden, load_engine, overridden_engine
 from config.paths import Home
 from config.schema import EngineSettings
-from inference.binaries import missing_runtimes
-from inference.catalog import Catalog, build_catalog
+from inference.catalog import Catalog
 from inference.contract import ReloadAnswer
 from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
 from inference.gate import Gate
 from inference.keys import StoredKey, load_keys
+from inference.packaged import found_catalog
 from inference.watched_file import FileWatch
 
 KEYS_POLL_S = 0.25
@@ -88,10 +88,12 @@ class Reloader:
         read: Callable[[], EngineSettings],
         apply: Apply,
         overridden: Callable[[], tuple[str, ...]] = lambda: (),
+        catalog_of: Callable[[EngineSettings], Catalog] = found_catalog,
     ) -> None:
-        """`read` and `overridden`: as an `Origin` has them."""
+        """`read` and `overridden`: as an `Origin` has them. `catalog_of`: what settings can serve on this machine."""
         self.standing = Standing(overridden=overridden())
         self._overridden = overridden
+        self._catalog_of = catalog_of
         self._started_with = started_with
         self._settings = started_with
         self._read = read
@@ -113,8 +115,7 @@ class Reloader:
             # 1.
             try:
                 new = await anyio.to_thread.run_sync(self._read)
-                missing = await anyio.to_thread.run_sync(missing_runtimes, new.runtimes.llama_server.binary)
-                catalog = build_catalog(new, missing)
+                catalog = await anyio.to_thread.run_sync(self._catalog_of, new)
             except ConfigError as error:
                 raise SettingsRefused(f"The settings stay as they were. {error}", is_permanent=True) from error
             except SetupRefused as error:

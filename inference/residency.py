@@ -18,6 +18,8 @@ RANK: Mapping[PriorityClass, int] = {"llm": 0, "tts": 1, "asr": 2}
 """Lowest goes first."""
 
 
+_ROUNDING = 1e-6
+"""Of a MiB: what shares such as 0.7 and 0.3 may be off by."""
 Taken = int | Mapping[int, int]
 """What a load took, in MiB: over all its GPUs, or of each where the cards tell."""
 
@@ -119,7 +121,11 @@ def plan(
     needed = share(spec, memory)
     for gpu, mib in needed.items():
         if mib > memory.gpus_mib[gpu]:
-            return Impossible(f"{target} needs about {mib} MiB on GPU {gpu}, where models may take {memory.gpus_mib[gpu]} MiB")
+            # What was measured has fitted, so this was only reckoned.
+            return Impossible(
+                f"{target} needs about {mib} MiB on GPU {gpu}, where models may take {memory.gpus_mib[gpu]} MiB; that is reckoned, "
+                f"and models.{target}.estimate_mib in engine.toml corrects it"
+            )
     # 2.
     if target in resident:
         return Fits(Placement(spec.gpus))
@@ -175,14 +181,26 @@ def split(spec: ModelSpec, mib: int, known_mib: Mapping[int, int]) -> dict[int, 
     """How a model's memory lies on its GPUs, of those that are known with their sizes: split as configured, else in proportion to these,
     as the runtime does it by what is free there.
     """
+    parts = _parts(spec, known_mib)
+    whole = sum(parts.values())
+    return {gpu: math.ceil(mib * part / whole - _ROUNDING) for gpu, part in parts.items()}
+
+
+def room_mib(spec: ModelSpec, known_mib: Mapping[int, int]) -> int:
+    """The most that a model may take over all its GPUs, so that it lies on none of them with more than this has."""
+    parts = _parts(spec, known_mib)
+    whole = sum(parts.values())
+    return math.floor(min((known_mib[gpu] * whole / part for gpu, part in parts.items() if part), default=0))
+
+
+def _parts(spec: ModelSpec, known_mib: Mapping[int, int]) -> dict[int, float]:
     gpus = sorted(known_mib) if spec.gpus is None else [gpu for gpu in spec.gpus if gpu in known_mib]
     parts: Sequence[float] = [known_mib[gpu] for gpu in gpus]
     if spec.tensor_split is not None and len(spec.tensor_split) == len(gpus):
         parts = spec.tensor_split
     if not any(parts):
         parts = [1] * len(gpus)
-    whole = sum(parts)
-    return {gpu: math.ceil(mib * part / whole) for gpu, part in zip(gpus, parts, strict=True)}
+    return dict(zip(gpus, parts, strict=True))
 
 
 def lent_of(spec: ModelSpec, memory: Memory) -> dict[int, int]:
@@ -202,7 +220,7 @@ def lent_text(lent_mib: Mapping[int, int]) -> str:
 
 def uses_gpus(spec: ModelSpec) -> bool:
     """Whether a model may be on any GPU at all."""
-    return spec.gpus != () and spec.n_gpu_layers != 0
+    return spec.gpus != () and spec.n_gpu_layers != 0 and not spec.is_on_processor
 
 
 def shares_gpu(one: ModelSpec, other: ModelSpec) -> bool:

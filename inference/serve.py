@@ -23,11 +23,10 @@ from config.paths import Home, make_private
 from config.schema import EngineSettings
 from config.whole_file import sweep_parts
 from inference.app import Engine
-from inference.binaries import missing_runtimes
 from inference.cards.lender import Lender
 from inference.cards.nvml import open_cards
 from inference.cards.returning import CardMemory
-from inference.catalog import Catalog, ModelSpec, build_catalog
+from inference.catalog import Catalog, ModelSpec
 from inference.children import STOP_ALL_BOUND_S
 from inference.events import EventHub
 from inference.history import LoadTimes
@@ -38,6 +37,7 @@ from inference.memory import MemoryBook
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
 from inference.observatory import Observatory
+from inference.packaged import found_catalog
 from inference.parent_key import take_parent_key
 from inference.policy import Policy
 from inference.process_group import keep_memory_together
@@ -86,8 +86,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
     key_watch = FileWatch(home.config_dir / KEY_FILE)
     parent = take_parent_key(os.environ) if manners.is_leashed else None
     keys = load_keys(key_watch.path, parent)
-    catalog = build_catalog(settings, missing_runtimes(settings.runtimes.llama_server.binary))
     look = open_cards()
+    catalog = found_catalog(settings, look)
     observatory = Observatory.at(home, retention_days=settings.activity.retention_days if settings.activity.enabled else None, look=look)
     book = MemoryBook(home.state_dir / "memory.json", home.log_dir)
 
@@ -127,7 +127,7 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                     launcher.adopt(new)
                     await supervisor.reconfigure(catalog, policy(new, catalog.models, memory), replaced)
 
-                reloader = Reloader(settings, origin.read, apply, origin.overridden)
+                reloader = Reloader(settings, origin.read, apply, origin.overridden, partial(found_catalog, look=look))
                 engine = Engine(gate, supervisor, proxy, version, mode)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(origin.watch.run, reloader.take_change)

@@ -66,6 +66,7 @@ def model_state(model: Model) -> ModelState:
 def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) -> ModelStatus:
     """One model's line of `/engine/status`."""
     model = state.models[name]
+    spec = state.policy.specs.get(name)
     return ModelStatus(
         name=name,
         state=model_state(model),
@@ -78,6 +79,7 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
         last_load_s=facts.last_load_s,
         error=model.error,
         obstacle=_obstacle(state, model),
+        warning=None if spec is None else spec.warning,
         reason=_reason(model),
         gone=model.gone,
         gpu_mib=_gpu_mib(state, name),
@@ -89,7 +91,7 @@ def _gpu_mib(state: State, name: str) -> int | None:
     if taken is None:
         # Cards that it may not see it takes nothing of, whether anything tells of that or not.
         spec = state.policy.specs.get(name)
-        return 0 if spec is not None and spec.gpus == () else None
+        return 0 if spec is not None and (spec.gpus == () or spec.is_on_processor) else None
     return taken if isinstance(taken, int) else sum(taken.values())
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.file_lock import try_lock
@@ -35,10 +36,24 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _be_like(fresh, path)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def _be_like(fresh: Path, path: Path) -> None:
+    """The mode and group of the file that is replaced: other programs that share it go on reading it."""
+    with suppress(OSError):  # none is replaced, or its disk knows no modes
+        before = path.stat()
+        mode = stat.S_IMODE(before.st_mode)
+        if hasattr(os, "chown") and before.st_gid != fresh.stat().st_gid:
+            try:
+                os.chown(fresh, -1, before.st_gid)
+            except OSError:
+                mode &= ~stat.S_IRWXG  # the rights of that group are not for another
+        fresh.chmod(mode)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from agent.engine.key import REFUSED, UNKNOWN_KEY, EngineKey
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
+from agent.view.taken import Taken, taken_by
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import WAIT
 from inference.contract.mode import Mode, ModeStatus
@@ -23,6 +25,8 @@ CONTROL_TIMEOUT_S = 5.0
 SWITCH_TIMEOUT_S = 900.0
 """The largest models load for minutes from a slow disk; the engine itself notices a load that has stalled."""
 NO_ROUTE = 404
+TOOLLESS_S = 24 * 3600.0
+"""How long a template without tools counts for a name that is not loaded any more: then it is tried again."""
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _NONE: Mapping[str, str] = {}
@@ -43,6 +47,11 @@ class _Generation(BaseModel):
 
 class _Limits(BaseModel):
     default_generation_settings: _Generation
+    chat_template_caps: Any = None
+
+
+class _Caps(BaseModel):
+    chat_template_caps: Any = None
 
 
 class _Conversation(BaseModel):
@@ -81,6 +90,14 @@ class EngineClient:
         self._url = url.rstrip("/")
         self._key = key
         self._http = http
+        self._toolless: dict[str, float] = {}
+        """Until when, by name."""
+
+    @property
+    def toolless(self) -> frozenset[str]:
+        """Names of models whose templates have no tools, as their servers said when they were last asked about themselves."""
+        now = time.monotonic()
+        return frozenset(name for name, until in self._toolless.items() if until > now)
 
     async def served(self) -> Served | None:
         """Every name that may be asked for; None when the engine does not say, which is for the completion itself to report."""
@@ -157,7 +174,28 @@ class EngineClient:
             ModelFailed: it refused, does not tell, or is not loaded any more.
         """
         told = await self._ask(_Limits, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
+        self._note(name, taken_by(told.chat_template_caps))
         return told.default_generation_settings.n_ctx
+
+    async def calls_taken(self, name: str) -> Taken | None:
+        """How the template of a loaded model takes calls; None where its server does not say.
+
+        Args:
+            name: as it is asked for.
+
+        Raises:
+            EngineUnreachable: nobody answers there.
+            ModelFailed: it refused, or is not loaded any more.
+        """
+        told = await self._ask(_Caps, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
+        taken = taken_by(told.chat_template_caps)
+        self._note(name, taken)
+        return taken
+
+    def _note(self, name: str, taken: Taken | None) -> None:
+        self._toolless.pop(name, None)
+        if taken == "none":
+            self._toolless[name] = time.monotonic() + TOOLLESS_S
 
     async def rendered(
         self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), *, is_begun: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from agent.cli import ENGINE_KEY
 from agent.engine.pairing import KeyWanted, Paired, get_to_know
 from agent.errors import AgentError, EngineUnreachable
 from agent.service.address import Address
-from config.credentials import CredentialError, forget_secret, read_secret, write_secret
+from config.credentials import CredentialError, forget_secret, is_key, read_key, read_secret, write_secret
 from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
 from config.paths import Home
@@ -30,6 +29,8 @@ from inference.contract.status import ServedModel
 FAILED = 1
 WRONG_USAGE = 2
 NO_ENGINE = 3
+MARK = "\ufeff"
+"""What some of Windows' editors put before a text in UTF-8; a file that has it keeps it."""
 EPILOG = """\b
 Examples:
   variet connect http://192.168.1.10:8000
@@ -114,15 +115,16 @@ def _is_loopback(host: str) -> bool:
 
 
 def _typed_key(text: str) -> SecretStr:
-    key = text.strip()
-    if not key or not key.isascii() or any(letter.isspace() for letter in key):
+    # A file that is piped in may begin with the mark of Windows' editors.
+    key = text.removeprefix(MARK).strip()
+    if not key or not is_key(key):
         raise click.UsageError("That is no key. `variet engine keys add NAME` shows one on the engine's machine.")
     return SecretStr(key)
 
 
 def _known_key(home: Home, place: str) -> SecretStr | None:
     """The key that is kept, for the engine that it is kept for: no other machine gets to see it."""
-    return read_secret(ENGINE_KEY, home=home) if load_agent(home=home).engine.url == place else None
+    return read_key(ENGINE_KEY, home=home) if load_agent(home=home).engine.url == place else None
 
 
 def _known_ca(home: Home, place: str) -> Path | None:
@@ -137,9 +139,10 @@ def _keep(home: Home, place: str, key: SecretStr | None, ca: Path | None) -> Non
     file = home.agent_toml
     try:
         with file.open(encoding="utf-8", newline="") as stream:
-            before = stream.read()
+            whole = stream.read()
     except FileNotFoundError:
-        before = ""
+        whole = ""
+    before = whole.removeprefix(MARK)
     after = set_text(before, "engine", "url", place)
     if ca is None:
         after = drop_text(after, "engine", "ca")
@@ -150,7 +153,7 @@ def _keep(home: Home, place: str, key: SecretStr | None, ca: Path | None) -> Non
     else:
         write_secret(ENGINE_KEY, key, home=home)
     if after != before:
-        _replace(file, after)
+        _replace(file, f"{whole[: len(whole) - len(before)]}{after}")
 
 
 def _replace(file: Path, text: str) -> None:
@@ -188,7 +191,7 @@ def _warn(home: Home, place: str, key: SecretStr | None) -> None:
     parts = urlsplit(place)
     if parts.scheme == "http" and key is not None and not _is_loopback(parts.hostname or ""):
         click.echo("Without https the key and all texts cross your network readable.", err=True)
-    if key is not None and os.environ.get(f"VARIET_{ENGINE_KEY.upper()}", key.get_secret_value()) != key.get_secret_value():
+    if key is not None and read_secret(ENGINE_KEY, home=home) != key:
         click.echo("VARIET_ENGINE_KEY holds another key and goes before the one that was just kept.", err=True)
     if load_agent(home=home).engine.url != place:
         click.echo("VARIET_AGENT__ENGINE__URL names another engine and goes before agent.toml.", err=True)

@@ -12,7 +12,7 @@ import anyio.to_thread
 from pydantic import SecretStr
 
 from agent.errors import ModelFailed
-from config.credentials import ENGINE_KEY, CredentialError, why_refused
+from config.credentials import ENGINE_KEY, CredentialError, why_declined, why_refused
 from config.trust import why_untrusted
 
 REFUSED = 401
@@ -35,6 +35,10 @@ class Whose(NamedTuple):
         """It did not let us in."""
         return why_refused(url, was_shown=was_shown, name=self.secret)
 
+    def declined(self, who: str, said: str, *, was_shown: bool) -> str:
+        """The same of a server that is no engine of ours."""
+        return why_declined(who, said, was_shown=was_shown, name=self.secret)
+
     def unreached(self, url: str, error: Exception) -> str | None:
         """Nobody could be asked there; None where nothing is known that is better than that."""
         if self == ENGINE:
@@ -53,17 +57,37 @@ class EngineKey:
     Args:
         source: the key, or what reads it; read once now, and again by `has_changed`.
         whose: the engine's settings.
+        is_one_of_many: a key that must not be used is told by `check` and not at once, because others can answer.
+
+    Raises:
+        CredentialError: it must not be used.
     """
 
-    def __init__(self, source: KeySource, whose: Whose = ENGINE) -> None:
+    def __init__(self, source: KeySource, whose: Whose = ENGINE, *, is_one_of_many: bool = False) -> None:
         self.whose = whose
         self._read = source if callable(source) else lambda: source
-        self._key = self._read()
+        self._key: SecretStr | None = None
+        self._is_unusable = False
+        try:
+            self._key = self._read()
+        except CredentialError:
+            if not is_one_of_many:
+                raise
+            self._is_unusable = True
 
     @property
     def headers(self) -> dict[str, str]:
         """The header that shows it: the one place where it leaves its wrapping."""
         return {"Authorization": f"Bearer {self._key.get_secret_value()}"} if self._key else {}
+
+    async def check(self) -> None:
+        """Read it again where the first one must not be used.
+
+        Raises:
+            ModelFailed: this one must not be used either.
+        """
+        if self._is_unusable:
+            await self.has_changed(self.headers)
 
     async def has_changed(self, shown: dict[str, str]) -> bool:
         """Read it again; whether it is another one than was shown, so that asking once more makes sense.
@@ -78,4 +102,5 @@ class EngineKey:
             self._key = await anyio.to_thread.run_sync(self._read)
         except CredentialError as error:
             raise ModelFailed(str(error)) from error
+        self._is_unusable = False
         return self.headers != shown

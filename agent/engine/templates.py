@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from agent.calls.assemble import Reply
 from agent.calls.thoughts import opens_thoughts, parted_at_end
+from agent.engine.calls_taken import CALLS_FILE, CallsTaken
 from agent.engine.client import EngineClient
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
@@ -76,6 +77,8 @@ class Templates:
     """
 
     def __init__(self, engines: Mapping[str, EngineClient], path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.calls = CallsTaken(engines, path.with_name(CALLS_FILE), clock)
+        """How they take calls."""
         self._engines = engines
         self._path = path
         self._clock = clock

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,6 +18,7 @@ from agent.faces import acp_wire as wire
 from agent.faces.acp_editor import Editor
 from agent.faces.acp_found import Found
 from agent.faces.acp_options import Chosen
+from agent.faces.hearing import tell_service, turn_events
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
 from agent.service.client import ServiceClient
@@ -103,37 +105,39 @@ class Turns:
             self._arriving.remove(arriving)
 
     async def _prompt(self, session: str, prompt: wire.Prompt, on_begun: Callable[[], None]) -> dict[str, Any]:
-        service = await self._link.service()
-        async with service.listening(session) as events, background_tasks() as asking:
+        outcome = Outcome(session, turn="")
+
+        async def begin(service: ServiceClient) -> str:
             is_asked, pin = self._asks(session), self._chosen(session).pin
+            turn = await service.send(session, prompt.text, who=WHO, tier=pin, interactive=is_asked, attached=prompt.attached)
+            on_begun()
+            outcome.turn = turn
+            self._prompted.add(turn)
+            return turn
+
+        async with background_tasks() as asking:
             try:
-                turn = await service.send(session, prompt.text, who=WHO, tier=pin, interactive=is_asked, attached=prompt.attached)
+                await self._tell(outcome, turn_events(self._link, session, begin), asking)
             except SendCancelled:
                 return CANCELLED
-            on_begun()
-            outcome = Outcome(session, turn)
-            self._prompted.add(turn)
-            try:
-                await self._tell(service, outcome, events, asking)
             finally:
-                self._prompted.discard(turn)
-                if not outcome.has_ended:
+                self._prompted.discard(outcome.turn)
+                if outcome.turn and not outcome.has_ended:
                     # What ends it here is told; that the service cannot be told any more adds nothing.
                     with anyio.move_on_after(CANCEL_BOUND_S, shield=True), suppress(AgentError):
-                        await service.cancel(session, who=WHO)
+                        await (await self._link.service()).cancel(session, who=WHO)
         if outcome.failed is not None:
             raise AgentError(outcome.failed.error)
         return CANCELLED if outcome.cancelled is not None else {"stopReason": "end_turn"}
 
-    async def _tell(self, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event], asking: TaskGroup) -> None:
-        async for event in events:
-            if event.turn != outcome.turn:
-                continue
-            await self._show(outcome, event)
-            if isinstance(event, ApprovalNeeded) and self._asks(outcome.session):
-                asking.start_soon(self._ask, service, outcome.session, event)
-            if outcome.has_ended:
-                return
+    async def _tell(self, outcome: Outcome, turn: AsyncGenerator[Event], asking: TaskGroup) -> None:
+        async with aclosing(turn) as events:
+            async for event in events:
+                await self._show(outcome, event)
+                if isinstance(event, ApprovalNeeded) and self._asks(outcome.session):
+                    asking.start_soon(self._ask, outcome.session, event)
+                if outcome.has_ended:
+                    return
 
     async def _follow(self, found: Found) -> None:
         service, session = await self._link.service(), found.session
@@ -141,7 +145,7 @@ class Turns:
 
             def ask(needed: ApprovalNeeded) -> None:
                 if found.begin(needed) and self._asks(session):
-                    asking.start_soon(self._ask, service, session, needed)
+                    asking.start_soon(self._ask, session, needed)
 
             # Looked at only now: what is asked from here on is heard.
             for needed in await service.approvals():
@@ -164,7 +168,7 @@ class Turns:
     def _asks(self, session: str) -> bool:
         return self._chosen(session).mode != wire.LATER
 
-    async def _ask(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> None:
+    async def _ask(self, session: str, needed: ApprovalNeeded) -> None:
         result = await self._editor.ask("session/request_permission", wire.permission(session, needed))
         decision = wire.decision_of(result)
         if decision is None:
@@ -172,13 +176,13 @@ class Turns:
                 await self._editor.update(session, wire.said(wire.NOT_ASKED.format(needed.summary)))
             return
         try:
-            await _give(service, needed, granted=decision)
+            await tell_service(self._link, partial(_give, needed=needed, granted=decision))
         except AgentError as error:
             # Answered elsewhere meanwhile, expired, or the service has gone: the turn says so itself.
             log.info("an answer did not count: %s", error)
 
 
-async def _give(service: ServiceClient, needed: ApprovalNeeded, *, granted: bool) -> None:
+async def _give(service: ServiceClient, *, needed: ApprovalNeeded, granted: bool) -> None:
     while True:
         try:
             await service.approve(needed.approval, digest=needed.digest, granted=granted, who=WHO)

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from agent.errors import AgentError, ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event
 from agent.faces.approval_form import form_of, is_yes, typed_in
+from agent.faces.hearing import tell_service
+from agent.faces.link import Link
 from agent.service.client import ServiceClient
 
 WHO = "mcp"
@@ -26,12 +28,12 @@ class Forms:
 
     Args:
         context: of the call.
-        service: where the turn runs.
+        link: to the service where the turn runs.
     """
 
-    def __init__(self, context: Context, service: ServiceClient) -> None:
+    def __init__(self, context: Context, link: Link) -> None:
         self._context = context
-        self._service = service
+        self._link = link
         self._one_at_a_time = anyio.Lock()
         self._open: dict[str, anyio.CancelScope] = {}
 
@@ -41,7 +43,7 @@ class Forms:
             try:
                 answer = await self._shown(needed)
                 if answer is not None:
-                    await approve(self._service, needed, answer)
+                    await tell_service(self._link, lambda service: approve(service, needed, answer))
             except (AgentError, MCPError, ValidationError) as error:
                 log.info("a question stays in the queue: %s", error)
 
@@ -53,7 +55,7 @@ class Forms:
     async def _shown(self, needed: ApprovalNeeded) -> types.ElicitResult | None:
         with anyio.CancelScope() as self._open[needed.approval]:
             try:
-                if await is_open(self._service, needed):
+                if await tell_service(self._link, lambda service: is_open(service, needed)):
                     return await self._context.session.elicit_form(message(needed), form_of(needed), self._context.request_id)
             finally:
                 del self._open[needed.approval]

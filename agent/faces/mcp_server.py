@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import anyio
@@ -32,6 +33,7 @@ from agent.events import (
 )
 from agent.faces.approval_form import form_of
 from agent.faces.given_pictures import picture_given
+from agent.faces.hearing import tell_service, turn_events
 from agent.faces.link import Link
 from agent.faces.mcp_asking import WHO, Context, Forms, approve, is_open, message
 from agent.faces.mcp_steps import Steps
@@ -90,13 +92,13 @@ class AgentServer:
         match arguments:
             case RunTask():
                 if params.request_state is not None:
-                    return await self._answered(context, service, params)
+                    return await self._answered(context, params)
                 session = await service.open_session(title=arguments.task[:TITLE_CHARS])
-                return await self._turn(context, service, session, arguments.task, arguments)
+                return await self._turn(context, session, arguments.task, arguments)
             case ContinueTask():
                 if params.request_state is not None:
-                    return await self._answered(context, service, params)
-                return await self._turn(context, service, arguments.session, arguments.message, arguments)
+                    return await self._answered(context, params)
+                return await self._turn(context, arguments.session, arguments.message, arguments)
             case ListSessions():
                 return _result(await _sessions(service, arguments))
             case Routes():
@@ -105,27 +107,29 @@ class AgentServer:
                 raise AssertionError(arguments)
 
     async def _turn(
-        self, context: Context, service: ServiceClient, session: str, text: str, asked: RunTask | ContinueTask
+        self, context: Context, session: str, text: str, asked: RunTask | ContinueTask
     ) -> types.CallToolResult | types.InputRequiredResult:
         shown = [picture_given(each.data, each.name) for each in asked.pictures]
-        async with service.listening(session) as events:
-            turn = await service.send(
+        outcome = Outcome(session, turn="")
+
+        async def begin(service: ServiceClient) -> str:
+            outcome.turn = await service.send(
                 session, text, who=WHO, tier=asked.tier, interactive=_shows_questions(context), attached=shown,
                 wish=RouteWish(task=asked.task_type, latency=asked.latency, by_program=True),
             )  # fmt: skip
-            return await self._follow(context, service, Outcome(session, turn), events)
+            return outcome.turn
+
+        return await self._follow(context, outcome, turn_events(self._link, session, begin))
 
     async def _follow(
-        self, context: Context, service: ServiceClient, outcome: Outcome, events: AsyncIterator[Event]
+        self, context: Context, outcome: Outcome, turn: AsyncGenerator[Event]
     ) -> types.CallToolResult | types.InputRequiredResult:
         """A turn to its end, or to a question that the client must bring back."""
-        steps, forms = Steps(context), Forms(context, service)
+        steps, forms = Steps(context), Forms(context, self._link)
         try:
-            async with background_tasks() as beside:
+            async with background_tasks() as beside, aclosing(turn) as events:
                 beside.start_soon(steps.beat)
                 async for event in events:
-                    if event.turn != outcome.turn:
-                        continue
                     outcome.take(event)
                     forms.take(event)
                     await steps.take(_step(event), _piece(event))
@@ -133,14 +137,20 @@ class AgentServer:
                         if context.session.can_send_request:
                             # Beside the events: the person may answer elsewhere while the form is open.
                             beside.start_soon(forms.ask, event)
-                        elif await is_open(service, event):
+                        elif await tell_service(self._link, partial(is_open, needed=event)):
                             return self._ask_back(outcome, event)
                     if outcome.has_ended:
                         break
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(CANCEL_BOUND_S, shield=True), suppress(AgentError):
-                await service.cancel(outcome.session, who=WHO)
+            if outcome.turn:
+                with anyio.move_on_after(CANCEL_BOUND_S, shield=True), suppress(AgentError):
+                    await (await self._link.service()).cancel(outcome.session, who=WHO)
             raise
+        except AgentError as error:
+            if not outcome.turn:
+                raise
+            # With its session: nothing tells here how it ends.
+            return _result({**outcome.as_json(), "answer": str(error)}, str(error), is_error=True)
         return _result(outcome.as_json(), outcome.told(), is_error=outcome.status in ("failed", "running"))
 
     def _ask_back(self, outcome: Outcome, needed: ApprovalNeeded) -> types.InputRequiredResult:
@@ -151,22 +161,22 @@ class AgentServer:
         question = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message(needed), requested_schema=form_of(needed)))
         return types.InputRequiredResult(input_requests={_QUESTION: question}, request_state=state)
 
-    async def _answered(
-        self, context: Context, service: ServiceClient, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    async def _answered(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult | types.InputRequiredResult:
         """The client has brought a question back."""
         asked = self._asked.pop(params.request_state or "", None)
         if asked is None:
             return _error("That question is not open here any more. It waits for the person: variet chat.")
         answer = (params.input_responses or {}).get(_QUESTION)
-        async with service.listening(asked.session) as events:
-            if isinstance(answer, types.ElicitResult):
-                await approve(service, asked.needed, answer)
-            outcome = Outcome(asked.session, asked.turn)
-            if not isinstance(answer, types.ElicitResult) or answer.action == "cancel":
-                outcome.waiting[asked.needed.approval] = asked.needed
-                return _result({**outcome.as_json(), "status": "waiting"}, "It waits for the person; nothing was done yet.")
-            return await self._follow(context, service, outcome, events)
+        outcome = Outcome(asked.session, asked.turn)
+        if not isinstance(answer, types.ElicitResult) or answer.action == "cancel":
+            outcome.waiting[asked.needed.approval] = asked.needed
+            return _result({**outcome.as_json(), "status": "waiting"}, "It waits for the person; nothing was done yet.")
+
+        async def begin(_: ServiceClient) -> str:
+            await tell_service(self._link, lambda service: approve(service, asked.needed, answer))
+            return asked.turn
+
+        return await self._follow(context, outcome, turn_events(self._link, asked.session, begin))
 
 
 def build(link: Link) -> Server[Any]:

@@ -20,8 +20,8 @@ from agent.routes.forwarding import EngineForward, Forwards
 from agent.routes.from_settings import key_name
 from agent.routes.ledger import Bounds
 from agent.routes.reach import Reach
-from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, closed_node, reads_mode
-from config.credentials import read_secret
+from agent.routes.scout import Scout, asks_engine, asks_list, blank_node, checks_key, closed_node, reads_mode
+from config.credentials import read_key
 from config.paths import Home
 from config.routing_settings import NodeEntry
 
@@ -78,13 +78,13 @@ async def open_node(name: str, entry: NodeEntry, home: Home, reach: Reach, held:
         weighs: times are compared, so that the rest of a load that is under way is worth a request.
     """
 
-    def read_key() -> SecretStr | None:
-        return read_secret(key_name(name), home=home)
+    def read() -> SecretStr | None:
+        return read_key(key_name(name), home=home)
 
     async def find() -> str:
         return entry.url
 
-    key, http = EngineKey(read_key, Whose(f"nodes.{name}", key_name(name))), reach.http
+    key, http = EngineKey(read, Whose(f"nodes.{name}", key_name(name)), is_one_of_many=True), reach.http
     blank = blank_node(name, entry)
     bounds = Bounds(entry.calls_per_day, entry.money_per_day)
     engine = EngineClient(entry.url, key, http) if entry.kind == "engine" else None
@@ -96,7 +96,7 @@ async def open_node(name: str, entry: NodeEntry, home: Home, reach: Reach, held:
         ask = None if entry.is_external and entry.model else asks_list(entry.url, entry, key, http)
         complete, forward = await _external(name, entry, key, reach, held)
     mode = reads_mode(entry.mode_url, http) if entry.mode_url is not None else None
-    return Node(Scout(blank, ask, mode), complete, bounds, entry.price_in, entry.price_out, forward, engine)
+    return Node(Scout(blank, checks_key(key, ask, blank), mode), complete, bounds, entry.price_in, entry.price_out, forward, engine)
 
 
 def as_closed(node: Node, name: str, entry: NodeEntry) -> Node:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agent.events import RouteSignals
-from agent.routes.nodes import NodeState, places_of
+from agent.routes.nodes import DEFAULT_NODE, NodeState, places_of
 from agent.routes.signals import DEEPER_TAG, FORCE_TAG
 
 FORCE_TIER = "big"
@@ -74,6 +74,13 @@ class Kept(NamedTuple):
     """A rule or an escalation put it there, and the pause since was short."""
     rule: str = ""
     """Which one put it there."""
+    elsewhere: tuple[str, str] | None = None
+    """Node and tier of the last answer, where one message was answered elsewhere."""
+
+    @property
+    def last(self) -> tuple[str, str]:
+        """Node and tier of the last answer."""
+        return self.elsewhere or (self.node, self.tier)
 
 
 class Facts(NamedTuple):
@@ -128,9 +135,10 @@ def asked_by_program(facts: Facts) -> Facts:
 def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> Iterator[Candidate]:
     """The steps of the order that apply, first to last."""
     words, asked = facts.text.split(), facts.pinned
+    is_upwards = asked == DEEPER or DEEPER_TAG in words
     if FORCE_TAG in words or asked == FORCE_TIER or facts.forced:
         yield _forced(facts, rules, words)
-    if asked == DEEPER or DEEPER_TAG in words:
+    if is_upwards:
         yield upwards(facts, rules, "deeper", "the next tier was asked for", by_person=True)
     if asked and asked not in (FORCE_TIER, DEEPER):
         yield _pin("pin-option", "the tier was given as an option", asked, facts, rules)
@@ -138,6 +146,8 @@ def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> I
     tag = next((word for word in words if word in tags), None)
     if tag:
         yield _pin("pin-tag", f"{tag} in the text", tags[tag], facts, rules)
+    if facts.kept is not None and is_upwards:
+        yield _no_lower(facts, facts.kept, rules)
     if facts.kept is not None and facts.kept.is_sticky:
         yield _kept(facts.kept, rules)
     bound = LATENCY_BOUNDS_S.get(facts.latency)
@@ -153,15 +163,24 @@ def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> I
 
 def ways_up(facts: Facts, rules: RoutingRules) -> tuple[str, ...]:
     """What stands above the present place on the ladder and is answered by another model; empty where the place is not on it."""
-    here = facts.kept or Kept("engine", rules.default_tier, is_sticky=False)
-    names = list(rules.ladder)
-    start = next((index for index, name in enumerate(names) if name in (here.tier, f"{here.node}/{here.tier}")), None)
+    node, tier = facts.kept.last if facts.kept else (DEFAULT_NODE, rules.default_tier)
+    start = _rung(node, tier, facts, rules)
     if start is None:
         return ()
-    model = next((place.tier.model for place in places_of(f"{here.node}/{here.tier}", facts.nodes)), "")
+    model = next((place.tier.model for place in places_of(f"{node}/{tier}", facts.nodes)), "")
     return tuple(
-        name for name in names[start + 1 :] if any(place.tier.model != model or not model for place in places_of(name, facts.nodes))
+        name for name in rules.ladder[start + 1 :] if any(place.tier.model != model or not model for place in places_of(name, facts.nodes))
     )
+
+
+def _rung(node: str, tier: str, facts: Facts, rules: RoutingRules) -> int | None:
+    """Where a place stands on the ladder, by whichever of its names; None where it does not."""
+    names = (tier, f"{node}/{tier}")
+    return next((index for index, name in enumerate(rules.ladder) if name in names or _leads_to(name, node, tier, facts)), None)
+
+
+def _leads_to(name: str, node: str, tier: str, facts: Facts) -> bool:
+    return any((place.node.name, place.tier.name) == (node, tier) for place in places_of(name, facts.nodes))
 
 
 def upwards(facts: Facts, rules: RoutingRules, rule: str, why: str, *, by_person: bool) -> Candidate:
@@ -191,6 +210,18 @@ def _pin(rule: str, why: str, target: str, facts: Facts, rules: RoutingRules) ->
 
 def _asker(facts: Facts) -> str:
     return "a program" if facts.by_program else "a person"
+
+
+def _no_lower(facts: Facts, kept: Kept, rules: RoutingRules) -> Candidate:
+    """The place of the last answer: who asks for a higher one and cannot have it is not answered by a lower one either."""
+    name, tier = kept.last
+    node = next((each for each in facts.nodes if each.name == name), None)
+    # A place that has to be named is asked again only where the ladder names it, as it is when it is climbed.
+    is_named = node is not None and node.use != "auto" and any(_leads_to(each, name, tier, facts) for each in rules.ladder)
+    return Candidate(
+        "deeper" if is_named else "kept", "this conversation stays where it was answered last", (f"{name}/{tier}",), by_person=is_named,
+        allow_external=is_named and rules.network, leave=f"{_asker(facts)} asked for it",
+    )  # fmt: skip
 
 
 def _kept(kept: Kept, rules: RoutingRules) -> Candidate:

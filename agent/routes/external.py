@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, Literal, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
 import openai
@@ -32,6 +32,9 @@ CONNECT_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 300.0
 """Between two pieces of a stream: the largest models think for minutes before their first word."""
 TOO_LARGE = 413
+NO_KEY = "none"
+"""Shown where there is no key, because the client shows one always."""
+_Got = TypeVar("_Got")
 _OURS = frozenset({"cache_prompt"})
 """Of a request, what only llama.cpp knows: others may refuse it."""
 
@@ -49,20 +52,23 @@ class OpenAIModel:
     Args:
         name: the node's, for sentences.
         url: with its `/v1`.
-        key: its key; None for a server without.
+        key: its key; read again once when it is refused.
         trusted: what `config.trust.trust_of` said.
 
     Raises:
-        AgentError: the environment names a proxy that cannot be used.
+        AgentError: its address, or a proxy that the environment names, cannot be used.
     """
 
     def __init__(self, name: str, url: str, key: EngineKey, trusted: ssl.SSLContext | Literal[True] = True) -> None:
         self._name = name
-        token = key.headers.get("Authorization", "").removeprefix("Bearer ") or "none"
         timeout = openai.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         # No retries of its own: a repeated call would be paid and counted twice.
         http = _http_client(name, trusted)
-        self._client = AsyncOpenAI(api_key=token, base_url=url, timeout=timeout, max_retries=0, http_client=http)
+        try:
+            self._client = AsyncOpenAI(api_key=NO_KEY, base_url=url, timeout=timeout, max_retries=0, http_client=http)
+        except httpx2.InvalidURL as error:
+            raise AgentError(f"nodes.{name}.url in agent.toml cannot be used: {error}") from error
+        self._key = key
         self._url = url
         self._wishes: dict[str, set[Wish]] = {}
         """What each of its models takes otherwise than others."""
@@ -102,6 +108,8 @@ class OpenAIModel:
                 raise ContextOverflow(*too_long) from error
             if error.status_code == TOO_LARGE:
                 raise RequestTooLarge(len(body), _sentence(error), node=self._name) from error
+            if isinstance(error, openai.AuthenticationError):
+                raise self._declined(error, f": {_sentence(error)}") from error
             kind = ModelFailed if error.status_code in OF_NO_CONTENT else ModelRefused
             raise kind(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
@@ -132,7 +140,9 @@ class OpenAIModel:
         create: Any = self._client.chat.completions.with_streaming_response.create
         known = {name: request.pop(name) for name in ("messages", "model", "stream") if name in request}
         try:
-            async with create(**known, extra_body=request, extra_headers={"accept-encoding": "identity"}) as answer:
+            async with AsyncExitStack() as held:
+                plain = {"accept-encoding": "identity"}
+                answer = await self._with_key(lambda: held.enter_async_context(create(**known, extra_body=request, extra_headers=plain)))
                 yield _forwarded(answer.http_response, answer.http_response.aiter_bytes(), hides_counts=adds_counts)
         except openai.APIStatusError as error:
             refusal = self._mapped(error)
@@ -149,8 +159,28 @@ class OpenAIModel:
         if isinstance(error, (openai.RateLimitError, openai.InternalServerError)):
             return EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).")
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return ModelFailed(f"The node {self._name} does not take its key (status {error.status_code}).")
+            return self._declined(error)
         return _forwarded(error.response, _once(error.response.content))
+
+    def _declined(self, error: openai.APIStatusError, said: str = "") -> ModelFailed:
+        told = f"status {error.status_code}{said}"
+        return ModelFailed(self._key.whose.declined(f"The node {self._name}", told, was_shown=bool(self._key.headers)))
+
+    async def _with_key(self, ask: Callable[[], Awaitable[_Got]]) -> _Got:
+        """What is got by asking with the key; asked once more where it was refused and has changed since."""
+        shown = self._show_key()
+        try:
+            return await ask()
+        except openai.AuthenticationError:
+            if not await self._key.has_changed(shown):
+                raise
+        self._show_key()
+        return await ask()
+
+    def _show_key(self) -> dict[str, str]:
+        shown = self._key.headers
+        self._client.api_key = shown.get("Authorization", "").removeprefix("Bearer ") or NO_KEY
+        return shown
 
     def _unreached(self, error: openai.APIConnectionError) -> EngineUnreachable:
         silent = f"The node {self._name} at {self._url} does not answer."
@@ -182,7 +212,7 @@ class OpenAIModel:
         assembly = Assembly()
         # Its overloads know no request that is made of bytes.
         create: Any = self._client.chat.completions.create
-        stream = cast("AsyncStream[ChatCompletionChunk]", await create(**request))
+        stream = cast("AsyncStream[ChatCompletionChunk]", await self._with_key(lambda: create(**request)))
         async with stream as chunks:
             async for chunk in chunks:
                 text = assembly.add(chunk.model_dump(exclude_none=True))

@@ -58,7 +58,9 @@ class RouteMemory:
             sticky_s: the longest pause between two messages of one task.
         """
         if self.home is not None and self._pause_s() <= sticky_s:
-            return Kept(self.home.node, self.home.tier, is_sticky=True, rule=self.home.rule)
+            at = (self.last.node, self.last.tier) if self.last is not None else None
+            elsewhere = at if at != (self.home.node, self.home.tier) else None
+            return Kept(self.home.node, self.home.tier, is_sticky=True, rule=self.home.rule, elsewhere=elsewhere)
         return Kept(self.last.node, self.last.tier, is_sticky=False) if self.last is not None else None
 
     def _pause_s(self) -> float:

@@ -36,7 +36,7 @@ def choose(facts: Facts, rules: RoutingRules) -> Route:
 
     1. Force: the tag `#force_big`, the tier `big` or the client's header asks for the settings' big tier, also in GAMING.
     2. Pin: the tier or node given as an option, else the first tag of the text that names one; `deeper` is the next of the ladder.
-    3. Kept: where a rule or an escalation put this conversation.
+    3. Kept: where a rule or an escalation put this conversation; for `deeper` without a next one, where it was answered last.
     4. The settings' rules, in their order; of each the first place that can, and in time if the rule or the client bounds that.
     5. Default: the settings' tier.
     Each falls softly to the next where a place is not served, dead, gated by its mode, too small, not able, not allowed or has spent its
@@ -120,15 +120,16 @@ class _Search:
                     return self._route(place, self._cost(place), "served")
         default = next(iter(self.nodes))
         if len(self.nodes) == 1 and default.tiers:
-            name = self.rules.default_tier if self.rules.default_tier in default.tiers else min(default.tiers)
+            name = self.rules.default_tier if self.rules.default_tier in default.tiers else next(iter(default.tiers))
             self.reasons.append(f"nothing else can, so it is asked anyway: {name}")
             return self._route(Place(default, default.tiers[name]), None, "default" if name == self.rules.default_tier else "served")
         self.reasons.append("the engine serves nothing, so it is asked anyway")
         return self._route(Place(default, TierState(self.rules.default_tier)), None, "default")
 
-    def _by_ladder(self, name: str) -> tuple[int, str]:
+    def _by_ladder(self, name: str) -> int:
+        # What the ladder does not name stays in the engine's order, which lists tiers first, as its settings do.
         ladder = list(self.rules.ladder)
-        return (ladder.index(name) if name in ladder else len(ladder), name)
+        return ladder.index(name) if name in ladder else len(ladder)
 
     def _able(self, target: str, candidate: Candidate) -> Sequence[tuple[Place, RouteCost]]:
         """The places of a target that can answer at all."""

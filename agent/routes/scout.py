@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -32,6 +32,8 @@ from inference.contract.status import EngineStatus, ServedModel, ServedModels
 
 LOOK_S = 2.0
 """A node on the local network answers within milliseconds; one that needs longer than this to say what it serves is as good as dead."""
+KEY_WANTED = frozenset({401, 403})
+"""What a server that is no engine of ours answers to who shows no key that it knows."""
 NO_LIMITS: Mapping[str, int] = {}
 FRESH_S = 1.0
 """As long as a change of mode may take to count."""
@@ -74,7 +76,7 @@ class ModeReader:
         try:
             with anyio.fail_after(LOOK_S / 2):
                 mode = await self._read()
-        except (AgentError, httpx2.HTTPError, ValidationError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the mode is not known, and no turn ends for that.
             self._circuit = self._circuit.failed(str(error), self._clock())
             log.info("the mode at %s cannot be read, so it counts as GAMING: %s", self._where, error)
             return True
@@ -147,11 +149,12 @@ class Scout:
                 with anyio.fail_after(LOOK_S):
                     tiers = await self._ask() if self._ask else None
             except (AgentError, TimeoutError, OSError) as error:
-                self.note_failure(str(error) or f"no answer within {LOOK_S:g} s")
-                if self._is_only:
-                    self.state = replace(self.state, tiers=None)
-                log.info("node %s: %s", self.state.name, self.state.down)
-                self._looked_at = self._clock()
+                self._fail(str(error) or f"no answer within {LOOK_S:g} s")
+                return
+            except Exception as error:
+                # Of one node, and never the end of a turn that another answers.
+                log.exception("node %s cannot be looked at", self.state.name)
+                self._fail(f"it cannot be asked ({type(error).__name__}); the log has the details")
                 return
             self.note_success()
             if tiers is not None:
@@ -160,6 +163,13 @@ class Scout:
             if self._mode is not None:
                 self.state = replace(self.state, is_gaming=await self._mode.is_gaming())
             self._looked_at = self._clock()
+
+    def _fail(self, why: str) -> None:
+        self.note_failure(why)
+        if self._is_only:
+            self.state = replace(self.state, tiers=None)
+        log.info("node %s: %s", self.state.name, self.state.down)
+        self._looked_at = self._clock()
 
 
 class _Listed(BaseModel):
@@ -187,22 +197,56 @@ def asks_engine(engine: EngineClient, *, weighs: bool) -> Asked:
             raise
         real = await limits.of(models)
         is_loading = weighs and any(model.meta.state == "loading" for model in models.data)
-        return tiers_of(models, await engine.status() if is_loading else None, real)
+        return _able(tiers_of(models, await engine.status() if is_loading else None, real), engine.toolless)
 
     return ask
 
 
+def _able(tiers: Tiers, toolless: Collection[str]) -> Tiers:
+    """The tiers without tools where the template of their model has none, whatever its settings promise.
+
+    Args:
+        tiers: as an engine lists them.
+        toolless: names of which that is known; others may stand for the same model.
+    """
+    models = {tiers[name].model for name in toolless if name in tiers}
+    return {
+        name: replace(tier, capabilities=tier.capabilities - {"tools"}) if tier.model in models else tier for name, tier in tiers.items()
+    }
+
+
+def checks_key(key: EngineKey, ask: Asked | None, blank: NodeState) -> Asked:
+    """What sees that a node's key may be used, and then asks it; one that is never asked serves what was known of it before."""
+
+    async def checked() -> Tiers:
+        await key.check()
+        return await ask() if ask is not None else dict(blank.tiers or {})
+
+    return checked
+
+
 def asks_list(url: str, entry: NodeEntry, key: EngineKey, http: httpx2.AsyncClient) -> Asked:
-    """What asks an OpenAI-compatible server for its list of models."""
+    """What asks an OpenAI-compatible server for its list of models.
+
+    A model that the settings name is there whether it is listed or not: servers answer to shorter names, aliases and patterns too, and
+    say themselves what they do not have.
+    """
+    place = f"{url.rstrip('/')}/models"
 
     async def ask() -> Tiers:
+        shown = key.headers
         try:
-            answer = await http.get(f"{url.rstrip('/')}/models", headers=key.headers, timeout=LOOK_S)
+            answer = await http.get(place, headers=shown, timeout=LOOK_S)
+            if answer.status_code in KEY_WANTED and await key.has_changed(shown):
+                shown = key.headers
+                answer = await http.get(place, headers=shown, timeout=LOOK_S)
+            if answer.status_code in KEY_WANTED:
+                raise AgentError(key.whose.declined(place, f"status {answer.status_code}", was_shown=bool(shown)))
             names = [each.id for each in _List.model_validate_json(answer.content).data]
         except (httpx2.HTTPError, ValidationError) as error:
             untrusted = why_untrusted(url, error, f"{key.whose.section}.ca")
             raise AgentError(untrusted or f"{url}/models gave no list of models: {type(error).__name__}") from error
-        return {name: tier_of(name, entry) for name in names if entry.model in (None, name)}
+        return {name: tier_of(name, entry) for name in ([entry.model] if entry.model else names)}
 
     return ask
 

@@ -30,6 +30,8 @@ class Address(BaseModel):
     version: str
     settings: str | None = None
     """The settings file that it was told to use; None for the home's own."""
+    digest: str | None = None
+    """Of the settings that it runs with; None where it does not say."""
     gateway: str | None = None
     """What other programs take as their base URL, where the gateway has a port of its own; its token is another one."""
     mcp: str | None = None

@@ -1,7 +1,8 @@
 """Find the service of a home, or start it, and stay attached for as long as a front-end lives.
 
 Any number of front-ends may do this at once: one of them starts the service, the others wait for it. A `service.json` whose process is
-gone, or that belongs to another version, is replaced.
+gone, or that belongs to another version, is replaced. One that runs with older settings than are written by now gives way where nobody
+else needs it, and is used as it is where somebody does, or started it to stay.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import click
 from anyio.abc import TaskGroup, TaskStatus
 
 from agent.errors import AgentError
@@ -20,8 +22,10 @@ from agent.service.address import Address, own_version
 from agent.service.client import ServiceClient, new_http_client
 from agent.service.faults import ServiceError, ServiceGone
 from agent.service.home_use import prepared, writing_in
+from agent.service.settings_digest import digest_of
 from agent.service.wire import NEEDED
 from config.file_lock import try_lock
+from config.load import ConfigError, load_agent
 from config.paths import Home
 
 START_BOUND_S = 30.0
@@ -35,6 +39,10 @@ CLOSE_BOUND_S = 2.0
 MAX_TRIES = 3
 """A service may leave just as we attach; that this happens three times in a row is a fault."""
 
+OLDER = (
+    "The agent service that runs has other settings than agent.toml and the environment give now. These count from its next start on: "
+    "when the last front-end has gone, or `variet serve` is started again."
+)
 SERVE = (*VARIET, "serve", "--on-demand")
 OnStatus = Callable[[str], None]
 
@@ -95,8 +103,12 @@ class _Start:
     def settings(self) -> str | None:
         return str(self.settings_path.absolute()) if self.settings_path else None
 
-    async def find(self) -> ServiceClient | None:
-        """The service that runs, if it does and is one that we can use."""
+    async def find(self, *, renews: bool = False) -> ServiceClient | None:
+        """The service that runs, if it does and is one that we can use.
+
+        Args:
+            renews: one that runs with other settings than ours is ended where nobody needs it.
+        """
         with writing_in(self.home):
             address = Address.of_running(self.home)
         if address is None:
@@ -107,9 +119,10 @@ class _Start:
             try:
                 health = await client.health()
                 if health.status != "leaving" and self._suits(address):
-                    stack.pop_all()
-                    return client
-                if health.status != "leaving":
+                    if self._is_as_written(address) or not await self._gives_way(client, renews=renews):
+                        stack.pop_all()
+                        return client
+                elif health.status != "leaving":
                     await self._replace(client)
                 await self.wait_withdrawn(address)
             except ServiceGone:
@@ -117,12 +130,14 @@ class _Start:
                 pass
         return None
 
-    async def find_or_start(self) -> ServiceClient:
+    async def find_or_start(self, *, renews: bool) -> ServiceClient:
         """The service that runs, else a new one; one starter at a time."""
         with anyio.move_on_after(START_BOUND_S + LEAVE_BOUND_S):
             while True:
-                if client := await self.find():
+                if client := await self.find(renews=renews):
                     return client
+                # Once is enough: two front-ends whose settings differ would end each other's for ever.
+                renews = False
                 with ExitStack() as stack:
                     with writing_in(self.home):
                         is_ours = stack.enter_context(try_lock(self.home.run_dir / "starting.lock"))
@@ -160,6 +175,31 @@ class _Start:
         theirs = Path(address.settings or self.home.agent_toml).resolve()
         return address.version == own_version() and (self.settings_path is None or self.settings_path.resolve() == theirs)
 
+    def _is_as_written(self, address: Address) -> bool:
+        """Whether it runs with what we would read now; what cannot be read is told by whoever needs it."""
+        if address.digest is None:
+            return True
+        try:
+            # By the name that it was given: file names in it may begin there.
+            settings = load_agent(Path(address.settings) if address.settings else None, home=self.home)
+        except ConfigError:
+            return True
+        return digest_of(settings) == address.digest
+
+    async def _gives_way(self, client: ServiceClient, *, renews: bool) -> bool:
+        """End a service with other settings where nobody needs it; where it goes on, the person is told."""
+        if renews and not client.address.stays:
+            try:
+                await client.shut_down(only_if_unneeded=True)
+            except ServiceError as error:
+                if error.code != NEEDED:
+                    raise
+            else:
+                return True
+        # Also for a script, which may have been started with a variable that is to keep something in the house.
+        click.echo(OLDER, err=True)
+        return False
+
     async def _replace(self, client: ServiceClient) -> None:
         address = client.address
         if address.stays and address.version == own_version():
@@ -181,8 +221,8 @@ class _Start:
 
 
 async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
-    for _ in range(MAX_TRIES):
-        client = await start.find_or_start()
+    for attempt in range(MAX_TRIES):
+        client = await start.find_or_start(renews=attempt == 0)
         try:
             await tasks.start(_stay_attached, client, start.on_status)
         except BaseException as error:

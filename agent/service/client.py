@@ -197,9 +197,9 @@ class ServiceClient:
         """Which place would answer a text now."""
         return Explanation.model_validate_json(await self._call("POST", "/routes/explain", asked, subject=asked.session or ""))
 
-    async def shut_down(self, *, only_if_unneeded: bool = False) -> None:
+    async def shut_down(self, *, only_if_unneeded: bool = False, only_if_idle: bool = False) -> None:
         """Tell it to leave."""
-        await self._call("POST", "/shutdown", ShutdownRequest(only_if_unneeded=only_if_unneeded))
+        await self._call("POST", "/shutdown", ShutdownRequest(only_if_unneeded=only_if_unneeded, only_if_idle=only_if_idle))
 
     async def notices(self) -> AsyncGenerator[Notice]:
         """What the service says about itself; while this is open, it counts us as attached."""

@@ -59,6 +59,11 @@ class Presence:
         return self._attached > 0 or self._is_busy()
 
     @property
+    def is_busy(self) -> bool:
+        """Whether something runs."""
+        return self._is_busy()
+
+    @property
     def others(self) -> int:
         """How many front-ends are attached."""
         return self._attached

@@ -207,6 +207,8 @@ class Desk:
         asked = await _body(request, ShutdownRequest)
         if asked.only_if_unneeded and self.presence.is_needed:
             return fault(409, NEEDED, "Another front-end is attached, or a turn is running.")
+        if asked.only_if_idle and self.presence.is_busy:
+            return fault(409, NEEDED, "A turn is running.")
         self.presence.leave()
         return Response(status_code=202)
 

@@ -6,6 +6,7 @@ by side. It publishes its address only while it may be used, and leaves in the r
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import secrets
@@ -30,6 +31,8 @@ from agent.service.guard import Guard
 from agent.service.presence import Presence
 from agent.service.readiness import Readiness
 from agent.service.routes import Desk, build_routes
+from agent.service.taking_over import ask_to_make_room
+from config.credentials import CredentialError
 from config.file_lock import try_lock
 from config.load import ConfigError
 from config.paths import Home
@@ -38,6 +41,8 @@ LOCK_BOUND_S = 10.0
 """A service that is leaving gives the home's lock back within its own bounds, which are shorter."""
 LOCK_LOOK_S = 0.05
 """Between tries for the lock."""
+LOOKS_BEFORE_ASKING = 10
+"""Tries between two requests to make room: a turn that runs may have ended by then."""
 LISTEN_LOOK_S = 0.005
 """Between looks at whether the listener is open; it takes a millisecond."""
 CLOSE_BOUND_S = 20.0
@@ -60,11 +65,13 @@ class Service:
         engine: EngineLink,
         open_runtime: OpenRuntime,
         settings_path: Path | None = None,
+        digest: str | None = None,
         door: Door | None = None,
         mcp: Door | None = None,
     ) -> None:
         self._home = home.prepare()
         self._settings = str(settings_path.absolute()) if settings_path else None
+        self._digest = digest
         self._engine = engine
         self._open_runtime = open_runtime
         self._door = door or Door()
@@ -87,7 +94,7 @@ class Service:
             AgentError: the runtime could not be opened, or the gateway's port is taken.
         """
         with ExitStack() as held:
-            await self._take_home(held)
+            await self._take_home(held, stay=stay)
             listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
             port, token = listener.getsockname()[1], secrets.token_urlsafe(32)
             front = Guard(build_routes(self._desk), token=token, port=port)
@@ -101,6 +108,7 @@ class Service:
                 pid=os.getpid(),
                 version=own_version(),
                 settings=self._settings,
+                digest=self._digest,
                 gateway=way.url(self._door),
                 mcp=way.url(self._mcp),
                 stays=stay,
@@ -131,10 +139,10 @@ class Service:
                 await self._close()
             tasks.cancel_scope.cancel()
 
-    async def _take_home(self, held: ExitStack) -> None:
+    async def _take_home(self, held: ExitStack, *, stay: bool) -> None:
         present = Address.read(self._home)
         with anyio.move_on_after(LOCK_BOUND_S):
-            while True:
+            for look in itertools.count():
                 with ExitStack() as attempt:
                     if attempt.enter_context(try_lock(service_lock(self._home))):
                         if leftover := Address.read(self._home):
@@ -143,6 +151,8 @@ class Service:
                                 leftover.withdraw(self._home)
                         held.push(attempt.pop_all())
                         return
+                if stay and look % LOOKS_BEFORE_ASKING == 0:
+                    await ask_to_make_room(self._home, self._settings)
                 await anyio.sleep(LOCK_LOOK_S)
         holder = present.pid if present is not None and is_running(present.pid) else None
         raise HomeBusy(holder, str(self._home.root or self._home.state_dir))
@@ -155,7 +165,7 @@ class Service:
                 self._readiness.tell("ready")
                 await self._presence.leaving.wait()
                 self._readiness.tell("leaving")
-        except (AgentError, ConfigError) as error:
+        except (AgentError, ConfigError, CredentialError) as error:
             self._failure = error if isinstance(error, AgentError) else AgentError(str(error))
             self._readiness.tell("failed", str(error))
             self._presence.leave()

@@ -125,6 +125,8 @@ class ShutdownRequest(_Wire):
 
     only_if_unneeded: bool = False
     """Refuse (409) while another front-end is attached or something runs."""
+    only_if_idle: bool = False
+    """Refuse (409) while something runs; front-ends attach to the next one."""
 
 
 class Notice(_Wire):

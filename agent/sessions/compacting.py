@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict
 
 from agent.calls.assemble import Reply
@@ -37,13 +39,17 @@ class Compacted(BaseModel):
     """A summary stands where they were."""
 
 
-def summary_of(reply: Reply) -> tuple[str, Usage]:
+def summary_of(reply: Reply, names: Collection[str]) -> tuple[str, Usage]:
     """The summary that a model wrote, and what it took.
+
+    Args:
+        reply: its answer.
+        names: of the tools.
 
     Raises:
         ModelFailed: it wrote none.
     """
-    summary = summary_in(reply)
+    summary = summary_in(reply, names)
     if not summary:
         why = thoughts_spent(reply)
         raise ModelFailed(f"{why} Nothing was changed." if why else NO_SUMMARY)

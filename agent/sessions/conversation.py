@@ -20,6 +20,7 @@ from agent.events import Event, RouteChosen, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.routes.obstacles import obstacle_at_rest
 from agent.safety.taint import Taint
+from agent.sessions.calls_sent import sent_as_taken
 from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted, not_asked, summary_of, trimmed
 from agent.sessions.feed import Feed
 from agent.sessions.picturing import put_in, seen_by
@@ -174,7 +175,7 @@ class OpenSession:
         tokens, nodes = self.conversation.view().tokens, await self.world.router.states()
         if why := obstacle_at_rest(self.routes, nodes, self.world.routing, prompt_tokens=tokens, answer_tokens=SUMMARY_TOKENS):
             raise ModelFailed(not_asked(why))
-        return summary_of(await self._sum_up(tier, turn, leaving))
+        return summary_of(await self._sum_up(tier, turn, leaving), (await self._tools.prefix()).parameters())
 
     def _take_turn(self, turn: TurnRow, events: Sequence[Event]) -> TurnLoop:
         self.check_free()
@@ -282,10 +283,14 @@ class OpenSession:
             if said and manner != "summary":
                 self._feed.publish(TextDelta(turn=turn, text=said))
 
-        sent = await put_in(self.world, self.session, seen) if self.conversation.has_had_pictures and has_pictures(seen) else seen
-        body = request_body(model=model, prefix=prefix, messages=sent, max_tokens=max_tokens, manner=manner)
         # What forced an answer was for one message: not for what is asked between two turns, nor in a later one.
         is_forced = self.compacting is None and route is self.routes.last and route is not None and route.rule == "force"
-        return await self.world.router.complete(
-            route, body, session=self.session, on_text=show_text, on_progress=partial(self._feed.progress, turn), is_forced=is_forced
-        )
+
+        async def send(begun: Prefix, taken: tuple[bytes, ...]) -> Reply:
+            sent = await put_in(self.world, self.session, taken) if self.conversation.has_had_pictures and has_pictures(taken) else taken
+            body = request_body(model=model, prefix=begun, messages=sent, max_tokens=max_tokens, manner=manner)
+            return await self.world.router.complete(
+                route, body, session=self.session, on_text=show_text, on_progress=partial(self._feed.progress, turn), is_forced=is_forced
+            )
+
+        return await sent_as_taken(self.world, route, prefix, seen, send)

@@ -238,7 +238,7 @@ class TurnLoop:
             with anyio.move_on_after(self._state.rules.limits.turn_timeout_s * SUMMARY_SHARE):
                 reply = await self._ports.complete(effect.tier, self.turn, "summary")
                 # What is no summary was paid for, too.
-                return replace(none, summary=summary_in(reply), usage=usage_of(reply))
+                return replace(none, summary=summary_in(reply, self._state.rules.schemas), usage=usage_of(reply))
         except ModelError as error:
             log.info("turn %s: no summary: %s", self.turn, error)  # The turn itself may still work.
         return none

@@ -7,9 +7,11 @@ exchange, request and summary, then stands where the oldest turns were: so the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.calls.assemble import Reply
+from agent.calls.leaked import calls_in
+from agent.calls.spoken import spoken
 from agent.view.messages import assistant_message, user_message
 from agent.view.pictures import LEFT_OUT, without_pictures
 
@@ -36,9 +38,16 @@ def to_summarise(messages: Sequence[bytes], running: int) -> list[bytes]:
     return [*without_pictures(messages[:running], LEFT_OUT), user_message(REQUEST)]
 
 
-def summary_in(reply: Reply) -> str:
-    """The summary that a model wrote; empty where it wrote none."""
-    return "" if reply.calls else reply.text.strip()[:MOST_CHARS]
+def summary_in(reply: Reply, names: Collection[str]) -> str:
+    """The summary that a model wrote; empty where it wrote none, such as where it called a tool all the same.
+
+    Args:
+        reply: its answer; a server that was asked for no calls passes them on as text.
+        names: of the tools.
+    """
+    if reply.calls or calls_in(reply.text, names):
+        return ""
+    return spoken(reply.text).strip()[:MOST_CHARS]
 
 
 def room_to_sum_up(answer: int, left: int | None) -> int:

@@ -9,9 +9,10 @@ from bots.link import Link
 from bots.repl.chat import Chat
 from bots.repl.commands import NAMES
 from bots.repl.offers import Offers
-from bots.repl.pipe import PipePerson, is_at_keyboard
+from bots.repl.pipe import PipePerson
 from bots.repl.screen import Screen
 from bots.repl.terminal import TerminalPerson
+from bots.standard_input import is_at_keyboard
 
 
 def open_chat(link: Link, *, greeting: str, history: Path | None, tier: str | None, session: str | None, roots: Sequence[Path]) -> Chat:

@@ -31,9 +31,11 @@ from bots.titles import TITLE_WIDTH
 from config.plain import one_line
 
 REPLAY_BOUND_S = 2.0
-"""A stored event comes at once; one that does not is in another session."""
+"""What came of an answer comes at once."""
 BROKEN = "The agent service breaks off whenever it tells of this turn, which goes on unseen. Later: variet chat --session {}"
 Begin = Callable[[], Awaitable[str]]
+Asked = tuple[str, str]
+"""An approval and its turn."""
 
 
 def by_turn(waiting: Sequence[ApprovalNeeded]) -> list[list[ApprovalNeeded]]:
@@ -112,8 +114,10 @@ class Following:
 
     async def ask_waiting(self, service: ServiceClient, session: str) -> None:
         """Ask what a session still waits for."""
-        waiting = [needed for needed in await service.approvals() if await self.is_in(service, session, needed)]
-        for asked in by_turn(waiting):
+        waiting = await service.approvals()
+        # Read after them: what waits is in the log by then.
+        here = await self.asked_in(service, session) if waiting else frozenset[Asked]()
+        for asked in by_turn([needed for needed in waiting if (needed.approval, needed.turn) in here]):
             await self.ask_late(service, session, asked)
 
     async def follow_held(self, service: ServiceClient, session: str, events: Sequence[Event]) -> None:
@@ -151,13 +155,9 @@ class Following:
         """Ask what waits in a conversation that cannot be told; what comes of the answer is shown there."""
         await self._asking.ask([needed], session=None, give=self._asking.give)
 
-    async def is_in(self, service: ServiceClient, session: str, needed: ApprovalNeeded) -> bool:
-        """Whether it was asked in this session; a copy of that one has the approval at the same place, in a turn of its own."""
-        with anyio.move_on_after(REPLAY_BOUND_S):
-            async with aclosing(service.events(session, after=max(needed.seq - 1, 0))) as events:
-                async for event in events:
-                    return isinstance(event, ApprovalNeeded) and (event.approval, event.turn) == (needed.approval, needed.turn)
-        return False
+    async def asked_in(self, service: ServiceClient, session: str) -> frozenset[Asked]:
+        """What was asked in a session; a copy of it has the approvals, too, in turns of its own."""
+        return frozenset((event.approval, event.turn) for event in await service.stored(session) if isinstance(event, ApprovalNeeded))
 
     async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Beside]) -> str:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import anyio
 
@@ -14,7 +14,7 @@ from agent.service.client import ServiceClient
 from bots.lines import compacted_lines
 from bots.link import Link
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
-from bots.repl.following import WHO, Following, by_turn
+from bots.repl.following import WHO, Asked, Following, by_turn
 from bots.repl.offers import Offers
 from bots.repl.past import last_exchange, last_typed, unfolded
 from bots.repl.person import Person
@@ -158,9 +158,9 @@ class Orders:
         if not waiting:
             self._screen.line("Nothing waits for you.", DIM)
             return
-        sessions = [row.session for row in await service.sessions() if row.waiting]
+        asked_in = {row.session: await self._following.asked_in(service, row.session) for row in await service.sessions() if row.waiting}
         for asked in by_turn(waiting):
-            session = next(filter(None, [await self._whose(service, sessions, needed) for needed in asked]), None)
+            session = next(filter(None, (self._whose(asked_in, needed) for needed in asked)), None)
             if session is None:
                 for needed in asked:
                     await self._following.ask_unplaced(needed)
@@ -168,14 +168,11 @@ class Orders:
             self._screen.line("In this conversation:" if session == self._place.session else f"In {session}:", DIM)
             await self._following.ask_late(service, session, asked)
 
-    async def _whose(self, service: ServiceClient, sessions: list[str], needed: ApprovalNeeded) -> str | None:
+    def _whose(self, asked_in: Mapping[str, Collection[Asked]], needed: ApprovalNeeded) -> str | None:
         """The conversation that something waits in: what a tool server asks is in no log, and only who has heard it knows."""
         if (heard := self._following.others.open.get(needed.approval)) is not None:
             return heard
-        for session in sessions if needed.seq else ():
-            if await self._following.is_in(service, session, needed):
-                return session
-        return None
+        return next((session for session, asked in asked_in.items() if (needed.approval, needed.turn) in asked), None)
 
     async def _sessions(self, words: str) -> None:
         service = await self._link.service()

@@ -6,18 +6,15 @@ the same, with only the output piped, is shown on standard error where to type.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-import anyio.to_thread
 import click
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
-from agent.whole_text import whole
 from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
-from bots.standard_input import take_any_bytes
+from bots.standard_input import LineReader, is_at_keyboard
 from config.plain import one_line
 
 YES = ("y", "yes")
@@ -27,18 +24,18 @@ class PipePerson:
     """Reads standard input line by line."""
 
     def __init__(self) -> None:
-        take_any_bytes()
+        self._lines = LineReader()
 
     async def read(self) -> str:
         """The next line that is not empty."""
-        while line := await _read_line(PROMPT):
+        while line := await self._line(PROMPT):
             if line.strip():
                 return line.strip()
         raise Left
 
     async def approve(self, needed: ApprovalNeeded) -> Answer:
         """The next line, if it is a yes."""
-        return "yes" if (await _read_line(APPROVE)).strip().lower() in YES else "no"
+        return "yes" if (await self._line(APPROVE)).strip().lower() in YES else "no"
 
     async def choose(self, asked: Sequence[ApprovalNeeded]) -> Choice:
         """One line for each: whoever wrote the lines could not know how many would wait at once."""
@@ -46,7 +43,7 @@ class PipePerson:
 
     async def fill(self, fields: Sequence[AskedField]) -> Mapping[str, str] | None:
         """One line for each field; an empty one leaves it as it was suggested."""
-        return {each.name: (await _read_line(f"  {one_line(each.label)}: ")).strip() for each in fields}
+        return {each.name: (await self._line(f"  {one_line(each.label)}: ")).strip() for each in fields}
 
     def note_taken(self) -> None:
         """Nothing is read for a question that nobody waits for."""
@@ -75,14 +72,7 @@ class PipePerson:
     def show_status(self, text: str | None) -> None:
         """Nobody watches."""
 
-
-def is_at_keyboard() -> bool:
-    """Whether a person types the lines."""
-    return sys.stdin.isatty()
-
-
-async def _read_line(prompt: str) -> str:
-    if is_at_keyboard():
-        click.echo(prompt, nl=False, err=True)
-    # Abandoned when we are cancelled: a read from a pipe cannot be called off.
-    return whole(await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True))
+    async def _line(self, prompt: str) -> str:
+        if is_at_keyboard():
+            click.echo(prompt, nl=False, err=True)
+        return await self._lines.read()

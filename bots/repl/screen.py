@@ -29,6 +29,8 @@ class Screen:
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console or Console(highlight=False, soft_wrap=False, file=sys.stdout)
+        # Not what `console` takes it for: where FORCE_COLOR is set, as in many places that build programs, it is any file.
+        self._is_terminal = self.console.is_terminal if console is not None else sys.stdout.isatty()
         self._clock = clock
         self._bottom_lines = 0
         self._status: str | None = None
@@ -42,7 +44,7 @@ class Screen:
     @property
     def is_live(self) -> bool:
         """Whether lines can be redrawn."""
-        return self.console.is_terminal and not self.console.is_dumb_terminal
+        return self._is_terminal and not self.console.is_dumb_terminal
 
     def line(self, text: str, style: str = "") -> None:
         """One finished line, cut to the width of a terminal."""

@@ -25,7 +25,18 @@ from agent.events import (
     TurnFailed,
 )
 from agent.held_events import ToolHeld, ToolTakenBack
-from bots.lines import call_line, held_line, loading_line, missing_lines, progress_line, reading_line, result_line, route_line, trimmed_line
+from bots.lines import (
+    call_line,
+    held_line,
+    loading_line,
+    missing_lines,
+    progress_line,
+    reading_line,
+    result_line,
+    route_line,
+    staying_lines,
+    trimmed_line,
+)
 from bots.repl.held import HINT
 
 DIM = "dim"
@@ -91,6 +102,8 @@ class TurnView:
         match event:
             case CallDecided():
                 self._calls.setdefault(event.call, call_line(event.name, event.arguments))
+                for line in staying_lines(event):
+                    self._screen.line(line, "yellow")
             case ToolStarted():
                 self._screen.status(self._calls.get(event.call, event.name))
             case ToolProgress():

@@ -158,6 +158,8 @@ def _told_of(model: ModelStatus) -> list[str]:
     lines = model.error.splitlines() if model.error else []
     if model.obstacle:
         lines.append(f"cannot be loaded: {model.obstacle}")
+    if model.warning:
+        lines.append(model.warning)
     if model.reason:
         lines.append(f"loaded because {reason_text(model.reason)}")
     elif model.gone:

@@ -18,7 +18,7 @@ import click
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from config.credentials import ENGINE_KEY, CredentialError, read_secret, why_refused
+from config.credentials import ENGINE_KEY, CredentialError, read_key, why_refused
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.schema import ServerSection
@@ -43,7 +43,15 @@ ca_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="The certificate, in PEM, that vouches for an https address. Absent: the one that `variet connect` kept, else the system's.",
 )
-_url_option = click.option("--url", help="Address of the engine instead of the one in the settings.")
+_url_option = click.option(
+    "--url",
+    help="Address of the engine. Absent: `engine.url` of agent.toml, as `variet connect` writes it; without one, or with --config, the "
+    "[server] of engine.toml.",
+)
+_START = (
+    "Start one: variet engine serve (or name the one that you mean with --url; what `variet chat` starts for itself answers nobody else)."
+)
+_CONNECTED = "That is engine.url of agent.toml, as `variet connect` writes it; --url names another, and so does --config FILE."
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,10 @@ class Timed(NamedTuple):
 class AskedEngine:
     """One engine, asked over HTTP."""
 
-    def __init__(self, client: httpx2.Client) -> None:
+    def __init__(self, client: httpx2.Client, advice: str = _START) -> None:
+        """`advice`: what to do where nobody answers."""
         self._client = client
+        self._advice = advice
 
     def __call__(self, method: str, path: str, body: dict[str, object] | None, form: type[Answer]) -> Answer:
         """Ask, and read the answer.
@@ -137,7 +147,7 @@ class AskedEngine:
         try:
             yield
         except httpx2.TransportError as error:
-            silent = f"No engine answers at {where}: {error or type(error).__name__}. Start one: variet engine serve"
+            silent = f"No engine answers at {where}: {error or type(error).__name__}. {self._advice}"
             raise options.NoEngine(why_untrusted(where, error) or silent) from error
         except ValidationError as error:
             raise options.NoEngine(f"What answers at {where} is no engine of this version.") from error
@@ -171,14 +181,21 @@ def key_refused(answer: httpx2.Response, url: str, engine: str | None = None) ->
 
 @contextmanager
 def asked_engine(where: Whereabouts, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[AskedEngine]:
-    """The engine that is meant, else the one of the settings, with this home's key.
+    """The engine that is meant, with this home's key.
+
+    1. The one that was named.
+    2. The one that this home is connected to, unless a settings file was named: its own `engine.toml` speaks of another then, if of any.
+    3. The one that the settings file says.
 
     Raises:
         Failure: settings, key or certificate cannot be used.
     """
     home = Home.find()
-    server = options.settings_from(where.config, home, {}).server if where.url is None else None
-    url = where.url or _address_of(server or ServerSection())
+    # 2.
+    connected = _connected_to(home) if where.url is None and where.config is None else None
+    # 3.
+    server = options.settings_from(where.config, home, {}).server if where.url is None and connected is None else None
+    url = where.url or connected or _address_of(server or ServerSection())
     access = access_to(url, where.ca, home, server)
     timeout = httpx2.Timeout(LONGEST_SWITCH_S, connect=CONNECT_BOUND_S)
     try:
@@ -186,7 +203,14 @@ def asked_engine(where: Whereabouts, headers: Mapping[str, str] = MappingProxyTy
     except httpx2.InvalidURL as error:
         raise options.WrongSettings(f"{url!r} is no address: {error}") from error
     with client:
-        yield AskedEngine(client)
+        yield AskedEngine(client, _START if connected is None else _CONNECTED)
+
+
+def _connected_to(home: Home) -> str | None:
+    try:
+        return load_agent(home=home).engine.url
+    except ConfigError as error:
+        raise options.WrongSettings(str(error)) from error
 
 
 class Access(NamedTuple):
@@ -215,10 +239,10 @@ def access_to(url: str, ca: Path | None, home: Home, own: ServerSection | None =
         kept_ca = link.ca if link.url is not None and _machine_of(url) == _machine_of(link.url) else None
         trusted = trust_of(ca or kept_ca or (own.tls_cert if own is not None else None))
         # 2.
-        key = read_secret(ENGINE_KEY, home=home)
+        key = read_key(ENGINE_KEY, home=home)
     except (CertificatesRefused, ConfigError, CredentialError) as error:
         raise options.WrongSettings(str(error)) from error
-    is_shown = key is not None and (is_kept_for or f"VARIET_{ENGINE_KEY.upper()}" in os.environ)
+    is_shown = key is not None and (is_kept_for or os.environ.get(f"VARIET_{ENGINE_KEY.upper()}", "").strip())
     return Access(_bearer(key) if is_shown else {}, trusted)
 
 

@@ -103,7 +103,7 @@ def _models(look: Look) -> Table:
             "-" if mib is None else f"{mib:.0f} MiB",
             seconds_text(each.last_load_s),
         )
-        for what in (each.error, each.obstacle):
+        for what in (each.error, each.obstacle, each.warning):
             _add_line(table, what)
     return table
 

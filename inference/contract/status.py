@@ -140,6 +140,8 @@ class ModelStatus(_Wire):
     """Why the last start failed, or why the child is gone."""
     obstacle: str | None = None
     """What stands in the way of loading it now, as far as that is known: a file or a program that is not there, a card that is lent."""
+    warning: str | None = None
+    """What its settings ask for and do not get here; it runs all the same."""
     reason: SwapReason | None = None
     """Why it is there, or is to come, or was to come when it failed; None for one that nothing has been decided for."""
     gone: str | None = None

@@ -7,6 +7,8 @@ set-mode.ps1 GAMING
 param(
     [Parameter(Mandatory = $true, Position = 0)][ValidateSet('NORMAL', 'GAMING')][string] $Mode,
     # Where the mode's process listens, for an engine on another machine or in WSL; empty for this machine's own file.
+    # Without `variet` here it is http://127.0.0.1:18000, where an engine that only its own machine can reach has nobody answer.
+    # Start it there: variet engine mode serve
     [string] $Url = ''
 )
 $ErrorActionPreference = 'Stop'

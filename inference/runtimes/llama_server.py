@@ -7,6 +7,7 @@ been announced to move), and llama-server's own environment variables are taken 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,15 @@ HOST: Final = "127.0.0.1"
 """Children speak plain HTTP, so nobody but this machine may reach them."""
 
 VERBOSITY: Final = 4
-"""From 4 on it tells what it put where in VRAM, and why a load failed; at 5 it would log prompts."""
+"""From 4 on it tells what it put where in VRAM, and why a load failed; at 5 it would log prompts. Builds before May 2026 count otherwise: 4
+is already what would log prompts there, and they tell the rest by themselves. So only a program whose own words are these is told so."""
+_TELLS_TRACE: Final = re.compile(r"\b4: trace\b")
+"""In the help of one that counts like this."""
 
 _SCRUBBED_PREFIXES: Final = ("LLAMA_ARG_", "VARIET_")
 """Hidden settings of the child, and ours, which hold secrets that are no business of a child."""
-_SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", KEY_VARIABLE})
-"""The first would make the server something else; the second, if it were not ours, would lock us out."""
+_SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", ENABLING_VARIABLE, KEY_VARIABLE})
+"""The first two would make the server something else; the third, if it were not ours, would lock us out."""
 _NO_PAGE: Final = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
 """No web page of its own. The flag for it has had two names, and a build that does not know one of them would not start; of a variable that
 it does not know it takes no notice."""
@@ -41,6 +45,8 @@ class Program:
     """The first arguments: a path, or an interpreter and its module."""
     is_embedded: bool
     """Whether it is the server from the wheel, which takes only part of llama-server's flags."""
+    has_trace: bool = False
+    """Whether it is known to be of May 2026 or later, by what it calls its levels of logging. State lines are younger than that."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,10 @@ def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings, key: st
     program = surroundings.program
     return Launch(
         argv=(*program.command, *_arguments(spec, port, program, surroundings.slots_dir)),
-        env=_environment(surroundings.environ, spec.gpus) | ({KEY_VARIABLE: key} if key else {}),
+        env=child_environment(surroundings.environ, spec.gpus, program) | ({KEY_VARIABLE: key} if key else {}),
         port=port,
         health_path=HEALTH_PATH,
-        speaks_state_lines=True,
+        speaks_state_lines=program.has_trace,
         stall_timeout_s=surroundings.stall_timeout_s,
         stop_timeout_s=surroundings.stop_timeout_s,
         key=key,
@@ -74,7 +80,12 @@ def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings, key: st
 
 def embedded_program(python: str) -> Program:
     """The server from the wheel, run by the interpreter at `python`; -P keeps the current folder from shadowing modules."""
-    return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True)
+    return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True, has_trace=True)
+
+
+def tells_trace(help_text: str) -> bool:
+    """Whether a program with this help is one that `Program.has_trace` speaks of."""
+    return _TELLS_TRACE.search(help_text) is not None
 
 
 def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | None) -> Iterator[str]:
@@ -82,7 +93,8 @@ def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | N
     yield from ("--host", HOST, "--port", str(port))
     # llama-server divides the context among its slots; the settings speak of one slot.
     yield from ("-c", str(spec.context * spec.slots), "-np", str(spec.slots))
-    yield from ("-lv", str(VERBOSITY))
+    if program.has_trace:
+        yield from ("-lv", str(VERBOSITY))
     if program.is_embedded:
         yield "--no-ui"
     optional: tuple[tuple[str, object], ...] = (
@@ -103,11 +115,14 @@ def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | N
     yield from spec.extra_args
 
 
-def _environment(environ: Mapping[str, str], gpus: tuple[int, ...] | None) -> dict[str, str]:
+def child_environment(environ: Mapping[str, str], gpus: tuple[int, ...] | None, program: Program) -> dict[str, str]:
+    """What a program of ours finds around it: `environ` without what is no business of it, and the GPUs that it may see."""
     # Windows spells the names of variables as it likes.
     kept = {name: value for name, value in environ.items() if not _is_scrubbed(name.upper())}
     kept |= _NO_PAGE
-    kept[ENABLING_VARIABLE] = "1"  # any value: it makes the server speak state lines and read the exit command
+    if program.has_trace:
+        # Any value: it makes the server speak state lines and read the exit command. Builds of December 2025 end themselves over it.
+        kept[ENABLING_VARIABLE] = "1"
     if gpus is not None:
         listed = ",".join(str(index) for index in gpus)
         # The order that nvidia-smi and NVML count in; CUDA's own is "fastest first".

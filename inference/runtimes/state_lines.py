@@ -1,7 +1,8 @@
 """The lines by which llama-server tells a supervisor its state, and the line by which it is told to leave.
 
 Both directions live here because the embedded server writes what the supervisor reads. The protocol is llama.cpp's own
-(`tools/server/server-models.cpp`, since 2026-06): a server speaks it when `LLAMA_SERVER_ROUTER_PORT` is set. It is not
+(`tools/server/server-models.cpp`, since 2026-06): a server speaks it when `LLAMA_SERVER_ROUTER_PORT` is set. Builds of
+December 2025 want to reach a router on that port and end themselves without one, so only younger ones are given it. It is not
 documented there, so a reader must treat an unknown state or a damaged payload as "says nothing".
 """
 

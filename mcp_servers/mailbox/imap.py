@@ -15,10 +15,10 @@ from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
 from mcp_servers.mailbox.imap_keeping import ImapKeeping
-from mcp_servers.mailbox.imap_moving import flags_of, move
+from mcp_servers.mailbox.imap_moving import flags_of, move, undelete
 from mcp_servers.mailbox.imapwire import fetched
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.places import ROLES
+from mcp_servers.mailbox.places import ROLES, TRASH
 
 HEADS_BOUND_S = 25.0
 """Reading a mailbox for the first time: what is not read by then is read at the next look, within the host's own bound for a call."""
@@ -158,7 +158,10 @@ class ImapAccount:
         """The move itself, from the folder that is open; the keys that are known afterwards, by those of before."""
 
         def send(wire: imaplib.IMAP4) -> dict[str, str]:
-            moved = move(wire, self._connection.abilities, [_uid(key) for key in keys], self._names[target])
+            uids = [_uid(key) for key in keys]
+            if self._is_trash(_folder(keys[0])):
+                undelete(wire, uids)
+            moved = move(wire, self._connection.abilities, uids, self._names[target])
             return {key: moved[_uid(key)] for key in keys if _uid(key) in moved}
 
         return send
@@ -205,10 +208,18 @@ class ImapAccount:
 
         def gone(keys: Collection[str]) -> frozenset[str]:
             # What is older than the listed ones may be there; under another UIDVALIDITY no number means what it meant.
-            return frozenset(key for key in keys if not key.startswith(f"{validity}.") or (is_whole and _uid(key) >= oldest))
+            return frozenset(
+                key for key in keys if not key.startswith(f"{validity}.") or (is_whole and _uid(key) >= oldest and _uid(key) not in newest)
+            )
 
-        unread = {f"{validity}.{uid}.{name}": rb"\seen" not in flags for uid, flags in newest.items()}
+        # One that is marked as deleted is there until somebody clears up; till then the mark can be taken off again. In the trash it is
+        # where a person looks for it.
+        shown = {uid: flags for uid, flags in newest.items() if rb"\deleted" not in flags or self._is_trash(name)}
+        unread = {f"{validity}.{uid}.{name}": rb"\seen" not in flags for uid, flags in shown.items()}
         return Listing(unread, left_out=first - 1, gone=gone)
+
+    def _is_trash(self, name: str) -> bool:
+        return name == self._names.get(TRASH)
 
     def _fetched(self, wire: imaplib.IMAP4, keys: Sequence[str], limit: int) -> dict[str, bytes]:
         if self._open(wire, keys[0], readonly=True) is None:

@@ -32,6 +32,13 @@ def move(wire: imaplib.IMAP4, abilities: frozenset[str], uids: Collection[int], 
     return _keys(wire.untagged_responses.pop("COPYUID", []), name)
 
 
+def undelete(wire: imaplib.IMAP4, uids: Collection[int]) -> None:
+    """Take off the mark that programs put on what they throw away: it would hide a mail elsewhere, until the next clearing up."""
+    marked = [uid for uid, flags in flags_of(wire, uids).items() if rb"\deleted" in flags]
+    if marked:
+        checked(wire.uid("STORE", uid_set(marked), "-FLAGS.SILENT", r"(\Deleted)"))
+
+
 def flags_of(wire: imaplib.IMAP4, uids: Collection[int]) -> dict[int, frozenset[bytes]]:
     """The flags of those that are in the folder that is open."""
     answer = fetched(checked(wire.uid("FETCH", uid_set(uids), "(UID FLAGS)"))) if uids else []

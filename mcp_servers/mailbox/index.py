@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.maildir import without_uid
 from mcp_servers.mailbox.mime import Parsed
 from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.shelf import Shelf
@@ -219,6 +220,9 @@ def _made(store: sqlite3.Connection) -> None:
     if all(row[1] != "removed" for row in store.execute("PRAGMA table_info(chains)")):
         with suppress(sqlite3.OperationalError):  # another process was faster
             store.execute("ALTER TABLE chains ADD COLUMN removed TEXT")
+    for table in ("mails", "drafts", "chains", "origins", "words"):  # in an index of before, mbsync's numbers were part of local keys
+        known = store.execute(f"SELECT key FROM {table} WHERE instr(key, ',U=') > 0 AND instr(key, '/') = 0").fetchall()
+        store.executemany(f"UPDATE OR REPLACE {table} SET key = ? WHERE key = ?", [(without_uid(key), key) for (key,) in known])
 
 
 @lru_cache(maxsize=1024)

@@ -29,6 +29,12 @@ _QUOTABLE_ID = re.compile(r"<[!#-;=?-\[\]-~]+>")
 _MAX_REFERENCES = 20
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MAIL_KIND = "message/rfc822"
+_OWN_OF_PROGRAM = re.compile(
+    r"[fg]cc|status|x-(?:status|keywords|unsent|identity-key|account-key|draft-from|message-smtp-method)"
+    r"|x-(?:mutt|mozilla|kmail|enigmail|claws|sylpheed)-.+|x-evolution(?:-.+)?",
+    re.IGNORECASE,
+)
+"""What mail programs note in their drafts, and take out when they send: logins, servers, the folder where the copy goes."""
 _LAST_YEAR = 9990
 """Later dates are no mail's, and the last of them do not exist in every time zone."""
 
@@ -175,10 +181,10 @@ def thread(references: tuple[str, ...], parent: str) -> tuple[str, ...]:
 
 
 def redated(content: bytes, at: datetime) -> bytes:
-    """The same mail with the time at which it is sent, and without what says who gets it unseen."""
+    """The same mail with the time at which it is sent, without what says who gets it unseen, and without its program's own notes."""
 
     def change(message: EmailMessage) -> None:
-        for name in {"Date", *filter(is_blind, message.keys())}:
+        for name in {"Date", *filter(is_blind, message.keys()), *filter(_OWN_OF_PROGRAM.fullmatch, message.keys())}:
             del message[name]
         message["Date"] = format_datetime(at)
 

@@ -1,8 +1,7 @@
 """The mail of one person: every account's folders behind one list, with short ids that never change.
 
-Local folder: `Inbox` (or the folder itself, when it is a Maildir), `Drafts`, `Sent`, other folders, and the index. Drafts are always
-local, whoever they will be from; an account with drafts of its own has them too. An account that gives no answer is left out and named
-in `problems`; the others are still there.
+Local folder: the inbox, `Drafts`, `Sent`, other folders, and the index. Drafts are always local, whoever they will be from; an account with
+drafts of its own has them too. An account that gives no answer is left out and named in `problems`; the others are still there.
 """
 
 from __future__ import annotations

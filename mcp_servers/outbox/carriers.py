@@ -62,18 +62,14 @@ class Carrier(Protocol):
         ...
 
 
-class LocalCarrier:
-    """A machine without an account: mails go to the local folder `Sent`, and no further."""
+class _InSent:
+    """What was carried lies in the local folder `Sent`."""
 
     def __init__(self, sent: Maildir) -> None:
         self._sent = sent
 
-    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
-        on_leaving()
-        self._sent.add(parcel.content, key=sent_key(parcel.uid))  # nothing in it can be broken off
-
     def was_carried(self, uid: str) -> bool | None:
-        return sent_key(uid) in self._sent.entries()
+        return sent_key(uid) in self._sent.with_deleted()  # whoever marks it as deleted does not want it sent again
 
 
 def sent_key(uid: str) -> str:
@@ -81,7 +77,15 @@ def sent_key(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
-class Closed(LocalCarrier):
+class LocalCarrier(_InSent):
+    """A machine without an account: mails go to the local folder `Sent`, and no further."""
+
+    def carry(self, parcel: Parcel, *, on_leaving: Callable[[], None]) -> None:
+        on_leaving()
+        self._sent.add(parcel.content, key=sent_key(parcel.uid))  # nothing in it can be broken off
+
+
+class Closed(_InSent):
     """A way out that is not set up: nothing leaves, and the sentence says why."""
 
     def __init__(self, problem: str, sent: Maildir) -> None:

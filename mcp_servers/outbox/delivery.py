@@ -13,7 +13,7 @@ from pathlib import Path
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.files import locked
 from mcp_servers.mailbox.letters import Letter
-from mcp_servers.outbox.carriers import Carrier, NotSent, Parcel, TurnedDown, Unsure
+from mcp_servers.outbox.carriers import Carrier, LocalCarrier, NotSent, Parcel, TurnedDown, Unsure
 from mcp_servers.outbox.grants import USED, Grant
 from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, digest_of
 
@@ -49,6 +49,11 @@ class Delivery:
         self._folder = folder
         self._ledger = Ledger(folder / "outbox.sqlite")
         self._carrier = carrier
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what is sent stays on this machine: `Sent` is what its result says all the same."""
+        return isinstance(self._carrier, LocalCarrier)
 
     def close(self) -> None:
         self._ledger.close()

@@ -24,7 +24,7 @@ from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked
 from mcp_servers.outbox.delivery import Delivery, Sending
 from mcp_servers.outbox.grants import Grant, check_grant
 from mcp_servers.outbox.ledger import digest_of
-from mcp_servers.outbox.shape import DRAFT_CHANGED, MAY_BE_SENT, kept_text, sent_text
+from mcp_servers.outbox.shape import DRAFT_CHANGED, MAY_BE_SENT, STAYS_HERE, kept_text, sent_text
 from mcp_servers.outbox.tools import TOOLS
 from mcp_servers.outside.quoting import clean_line, clean_text, shortened
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
@@ -116,14 +116,15 @@ class Outbox:
             return _outcome(self._delivery.send(Sending(uid, letter, sender, content, call.now), grant))
 
         arguments = {"to": ", ".join(to), "body": body, "subject": letter.subject}
-        return Plan(arguments, *_shown(letter), execute, host={"uid": uid}, may_be_broken_off=True)
+        return Plan(arguments, *self._shown(letter), execute, host={"uid": uid}, may_be_broken_off=True)
 
     def send_draft(self, call: Call) -> Plan:
         uid = call.host_text("uid") or str(uuid.uuid4())
         self.clear_sent_drafts()
         sent = self._delivery.sent_letter(uid)
         if sent is not None:  # the draft is gone by now, and need not be there to say so
-            return Plan({"draft": call.text("draft")}, *_shown(sent), lambda: _outcome(sent, is_quoting=True), host={"uid": uid})
+            said = {"draft": call.text("draft")}
+            return Plan(said, *self._shown(sent), lambda: _outcome(sent, is_quoting=True), host={"uid": uid})
         draft = self._find(call)
         if call.host_text("version") not in {"", draft.version}:
             raise Stale(DRAFT_CHANGED)
@@ -139,7 +140,7 @@ class Outbox:
             self.clear_sent_drafts()
             return outcome
 
-        summary, lines = _shown(letter)
+        summary, lines = self._shown(letter)
         if draft.answers_go_to:
             lines = (*lines, ("Answers go to", ", ".join(draft.answers_go_to)))
         if draft.attachments:
@@ -148,6 +149,11 @@ class Outbox:
             lines = (*lines, ("Careful", MAY_BE_SENT))
         host = {"uid": uid, "version": draft.version}
         return Plan({"draft": f"d{draft.number}"}, summary, lines, execute, host=host, may_be_broken_off=True)
+
+    def _shown(self, letter: Letter) -> tuple[str, tuple[tuple[str, str], ...]]:
+        stays = (STAYS_HERE,) if self._delivery.is_local else ()
+        lines = (("To", ", ".join(letter.to)), *stays, ("Subject", letter.subject), ("Text", letter.body))
+        return f"Send {letter_text(letter.to, letter.subject, letter.body)}", lines
 
     def _grant(self, call: Call) -> Grant | None:
         """The call's grant; None when it comes from a client that has none to give.
@@ -191,11 +197,6 @@ def _letter_of(draft: bytes) -> Letter:
     parsed = parse(draft)
     to = tuple(dict.fromkeys(person.address for person in (*parsed.to, *parsed.cc, *parsed.bcc)))
     return Letter(to, parsed.subject, parsed.text)
-
-
-def _shown(letter: Letter) -> tuple[str, tuple[tuple[str, str], ...]]:
-    lines = (("To", ", ".join(letter.to)), ("Subject", letter.subject), ("Text", letter.body))
-    return f"Send {letter_text(letter.to, letter.subject, letter.body)}", lines
 
 
 def _key_of(uid: str) -> str:

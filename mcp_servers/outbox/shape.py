@@ -9,6 +9,11 @@ from mcp_servers.mailbox.letters import letter_text
 
 DRAFT_CHANGED = "The draft has changed since. Look again."
 MAY_BE_SENT = "It is not known whether this draft was sent before. Sending it may send it a second time."
+STAYS_HERE = (
+    "Stays here",
+    "no mail account is set up ([mail.accounts] in agent.toml), so the mail goes into the folder Sent of this machine and reaches nobody",
+)
+"""Shown to whoever is asked; no model sees it. Where nobody is asked, front-ends know it by its label (`agent.faces.notes`)."""
 
 
 def sent_text(to: tuple[str, ...], subject: str, body: str) -> str:

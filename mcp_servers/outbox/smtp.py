@@ -73,8 +73,8 @@ class SmtpCarrier:
                 wire.quit()
 
     def was_carried(self, uid: str) -> bool | None:
-        # The copy is proof; that there is none proves nothing.
-        return True if sent_key(uid) in self._sent.entries() else None
+        # The copy is proof, also when somebody has marked it as deleted since; that there is none proves nothing.
+        return True if sent_key(uid) in self._sent.with_deleted() else None
 
     def _keep(self, parcel: Parcel) -> None:
         # At once: until the copy is there, a crash leaves it open whether the mail was sent.

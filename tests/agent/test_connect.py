@@ -167,3 +167,18 @@ def test_a_refusal_from_there_cannot_steer_the_terminal(run: Run, monkeypatch: p
     code, _, err = run(URL, "--key-stdin", stdin="vk_1\n")
     assert code == 1
     assert "\x1b" not in err
+
+
+def test_a_file_with_a_mark_before_its_text_is_changed_and_keeps_it(home: Home, run: Run):
+    home.agent_toml.write_bytes(b"\xef\xbb\xbf[engine]\r\nurl = 'http://10.0.0.1:8000'\r\n")
+    code, _, err = run(URL, "--key-stdin", stdin="\ufeffvk_1\r\n")
+    assert (code, kept_key(home)) == (0, "vk_1"), err
+    assert home.agent_toml.read_bytes() == b'\xef\xbb\xbf[engine]\r\nurl = "http://192.168.1.10:8000"\r\n'
+
+
+@pytest.mark.parametrize(("value", "warns"), [("vk_1\n", False), (" ", False), ("vk_2", True)])
+def test_a_key_of_the_environment_is_warned_of_only_where_it_is_another_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch, value: str, *, warns: bool
+):
+    monkeypatch.setenv("VARIET_ENGINE_KEY", value)
+    assert ("VARIET_ENGINE_KEY holds another key" in run(URL, "--key-stdin", stdin="vk_1\n")[2]) is warns

@@ -60,7 +60,10 @@ async def test_what_waits_is_asked_in_the_conversation_that_it_waits_in_and_not_
             chat: Any = InProcess(agent.runtime)
             nobody: Any = None
             following = Following(chat, Screen(Console(file=io.StringIO())), nobody, Place(), None)
-            assert [await following.is_in(chat, session, needed) for session in (agent.session, copy)] == [True, False]
+            assert [(needed.approval, needed.turn) in await following.asked_in(chat, session) for session in (agent.session, copy)] == [
+                True,
+                False,
+            ]
 
 
 @pytest.mark.anyio

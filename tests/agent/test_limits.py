@@ -96,6 +96,8 @@ NAMES = "abcdef"
 class Slow:
     """An engine with six loaded models that is well, but slow to tell of all but the last what they can hold."""
 
+    toolless = frozenset[str]()
+
     def __init__(self, models_s: float = 0.0) -> None:
         self.models_s = models_s
         self.asked: list[str] = []

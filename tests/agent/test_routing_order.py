@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from agent.events import RouteChosen
 from agent.routes.candidates import asked_by_program, ways_up
+from agent.routes.memory import RouteMemory
 from agent.routes.nodes import NodeState, TierState
 from agent.routes.routing import Facts, Kept, RoutingRules, Rule, choose, escalate
 
 RULES = RoutingRules(
     "fast",
     "big/deep",
-    {"#deep": "deep", "#premium": "premium"},
+    {"#deep": "deep", "#fast": "fast", "#premium": "premium"},
     rules=(
         Rule("long", ("cloud", "deep"), min_tokens=16_000, allow_external=True),
         Rule("coding", ("deep", "balanced"), task="coding", within_s=20),
@@ -73,6 +75,16 @@ def facts(text: str = "hello", pinned: str | None = None, **changes: Any) -> Fac
         (facts(pinned="deeper"), "engine/balanced", "deeper"),
         (facts("#deeper", kept=Kept("engine", "balanced", is_sticky=False)), "big/deep", "deeper"),
         (facts("#deeper", kept=Kept("big", "deep", is_sticky=True, rule="coding")), "big/deep", "kept"),
+        (facts(pinned="deeper", kept=Kept("big", "deep", is_sticky=False)), "big/deep", "kept"),
+        (facts("refactor #deeper", kept=Kept("big", "deep", is_sticky=False)), "big/deep", "kept"),
+        (
+            facts("#deeper", kept=Kept("engine", "balanced", is_sticky=False), nodes=nodes(big={"down": "refused"})),
+            "engine/balanced",
+            "kept",
+        ),
+        (facts("#deeper #fast", kept=Kept("big", "deep", is_sticky=False)), "engine/fast", "pin-tag"),
+        (facts("#deeper", kept=Kept("cloud", "glm", is_sticky=False)), "engine/fast", "default"),
+        (facts("#deeper", kept=Kept("engine", "fast", is_sticky=True, rule="coding", elsewhere=("big", "deep"))), "big/deep", "kept"),
         (facts(kept=Kept("engine", "balanced", is_sticky=True, rule="coding")), "engine/balanced", "kept"),
         (facts(kept=Kept("cloud", "glm", is_sticky=True, rule="long")), "cloud/glm", "kept"),
         (facts(kept=Kept("cloud", "glm", is_sticky=True, rule="taken back")), "engine/fast", "default"),
@@ -173,6 +185,39 @@ def test_an_escalation_climbs_the_ladder_to_another_model_and_never_leaves_the_h
 def test_two_names_of_one_model_are_no_step_of_the_ladder():
     twins = (NodeState(tiers={"fast": tier("fast", model="nano"), "balanced": tier("balanced", model="nano")}),)
     assert ways_up(facts(nodes=twins), RULES) == ()
+
+
+def test_who_asks_for_a_higher_tier_from_one_that_the_ladder_does_not_know_is_answered_there_and_told_why():
+    own = (NodeState(tiers={"fast": tier("fast"), "own": tier("own")}),)
+    route = choose(facts(pinned="deeper", kept=Kept("engine", "own", is_sticky=False), nodes=own), RULES)
+    assert (route.tier, route.rule) == ("own", "kept")
+    assert route.reasons == (
+        "the next tier was asked for, but there is no tier above this one that another model answers",
+        "this conversation stays where it was answered last: own",
+    )
+
+
+@pytest.mark.parametrize(("ladder", "place"), [(("fast", "cloud"), "cloud/glm"), (("fast", "cloud", "deep"), "big/deep")])
+def test_a_rung_that_is_named_by_its_node_is_climbed_from_and_not_left_downwards(ladder: tuple[str, ...], place: str):
+    here = facts("#deeper", kept=Kept("cloud", "glm", is_sticky=True, rule="deeper"))
+    route = choose(here, replace(RULES, ladder=ladder))
+    assert (f"{route.node}/{route.tier}", route.rule) == (place, "deeper")
+    assert choose(here, replace(RULES, ladder=ladder, network=False)).node != "cloud"
+
+
+def test_what_is_above_is_reckoned_from_the_last_answer_also_where_that_was_one_message_elsewhere():
+    settled = RouteChosen(turn="t-1", tier="fast", model="fast", rule="coding", reasons=(), node="engine")
+    pinned = RouteChosen(turn="t-2", tier="balanced", model="balanced", rule="pin-option", reasons=(), node="engine")
+    kept = RouteMemory().after(settled).after(pinned).kept(1800)
+    assert choose(facts("hi", kept=kept), RULES)[:2] == ("fast", "kept")
+    assert choose(facts("hi", pinned="deeper", kept=kept), RULES)[:2] == ("deep", "deeper")
+
+
+def test_with_tiers_of_ones_own_the_first_of_them_answers_and_not_the_first_of_all_names():
+    own = (NodeState(tiers={"small": tier("small"), "large": tier("large"), "a-model": tier("a-model")}, main_tier="small"),)
+    assert choose(facts(nodes=own), RULES)[:2] == ("small", "served")
+    too_small = tuple(replace(node, tiers={name: replace(each, n_ctx=9) for name, each in (node.tiers or {}).items()}) for node in own)
+    assert choose(facts(nodes=too_small, turn_tokens=9000), RULES)[:2] == ("small", "served")
 
 
 def test_the_only_engine_is_asked_even_if_it_seems_dead_or_too_small():

@@ -8,11 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
+from agent.calls.assemble import Reply
 from agent.events import ContextTrimmed, TurnDone, Usage
 from agent.turns.budget import Limits
 from agent.turns.effects import CallModel, LookUpTiers, Overflowed, Summarise, Summarised, TiersKnown
 from agent.view.context import Conversation
-from agent.view.summary import REQUEST
+from agent.view.summary import REQUEST, summary_in
 from agent.view.window import Cut
 from bots.lines import trimmed_line
 from config.paths import Home
@@ -110,6 +111,18 @@ def test_the_summary_stands_where_the_oldest_turns_were_and_the_rest_keeps_its_b
     assert contents(conversation)[:3] == [REQUEST, "A and b.", "d"]
     conversation.add(ContextTrimmed(turn="e", kept_from="e", dropped=1, n_ctx=LARGE, summary="All of it."))
     assert contents(conversation) == [REQUEST, "All of it.", "e", "Yes, e."]
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ('<tool_call>\n{"name": "recall", "arguments": {"query": "one"}}\n</tool_call>', ""),
+        ("<|channel|>commentary<|message|>We spoke of Anna.<|end|>", "We spoke of Anna."),
+        (" They like tea. ", "They like tea."),
+    ],
+)
+def test_a_call_in_the_text_is_no_summary_and_marks_are_none_of_it(text: str, summary: str):
+    assert summary_in(Reply(text), {"recall"}) == summary
 
 
 def lengthy(text: str, tokens: int) -> Say:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
 from agent.engine.child import ConfiguredEngine
+from agent.errors import AgentError
+from agent.facade import Facade
 from agent.service.address import Address, own_version
 from agent.service.attach import end_service
 from agent.service.client import new_http_client
 from agent.service.service import Service
+from config.credentials import CredentialError
 from config.paths import Home
 from tests.agent_service.conftest import Attach, wait_ended
 from tests.fakes.runtime import open_fake_runtime
@@ -63,3 +68,14 @@ async def test_a_service_that_begins_takes_away_what_a_dead_one_left_behind(home
     with pytest.raises(OSError, match="no port is free"):
         await service.run(stay=False, on_listening=lambda _: None)
     assert left == [None]
+
+
+async def test_a_key_that_must_not_be_used_is_told_as_why_the_service_could_not_start(home: Home) -> None:
+    @asynccontextmanager
+    async def refuse(_: object) -> AsyncGenerator[Facade]:
+        raise CredentialError("secrets/node_cloud_key can be read by others. Make it private: chmod 600")
+        yield  # what makes it a generator
+
+    service = Service(home, engine=ConfiguredEngine("http://127.0.0.1:9"), open_runtime=refuse)
+    with pytest.raises(AgentError, match=r"can be read by others.*chmod 600"):
+        await service.run(stay=False, on_listening=lambda _: None)

@@ -66,3 +66,50 @@ async def test_a_service_on_demand_that_nobody_uses_is_replaced_for_other_settin
     async with attach(home, settings_path=tmp_path / "other.toml", on_status=lambda _: None, command=FAKE_SERVICE) as new:
         assert new.address.pid != old.address.pid
     await wait_ended(new.address.pid)
+
+
+async def test_settings_that_were_changed_count_from_the_next_front_end_on_where_nobody_needs_the_service(
+    attached: Attach, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.agent_toml.write_text("[routing]\nnetwork = true\nsticky_s = 60\n", encoding="utf-8")
+    async with attached() as old:
+        # The same, said otherwise.
+        home.agent_toml.write_text("# mine\n[agent]\n[routing]\nsticky_s = 60\n", encoding="utf-8")
+        async with attached() as same:
+            assert same.address.pid == old.address.pid
+    home.agent_toml.write_text("[routing]\nnetwork = false\n", encoding="utf-8")
+    async with attached() as new:
+        assert new.address.pid != old.address.pid
+        # What cannot be read is told by whoever needs it: no reason to end anything, nor to be refused.
+        home.agent_toml.write_text("[routing\n", encoding="utf-8")
+        async with attached() as last:
+            assert last.address.pid == new.address.pid
+    await wait_ended(new.address.pid)
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_variable_that_a_running_service_does_not_have_is_not_ignored_in_silence(
+    attached: Attach, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another front-end keeps it: ending it would end what that one does."""
+    async with attached() as service:
+        monkeypatch.setenv("VARIET_AGENT__ROUTING__NETWORK", "false")
+        async with attached() as second:
+            assert second.address.pid == service.address.pid
+        told = capsys.readouterr().err
+    await wait_ended(service.address.pid)
+    assert told.count("\n") == 1
+    assert "other settings than agent.toml and the environment" in told
+
+
+async def test_a_service_that_stays_is_not_ended_for_changed_settings(
+    attached: Attach, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with attached("--stay") as service:
+        pass
+    home.agent_toml.write_text("[routing]\nnetwork = false\n", encoding="utf-8")
+    async with attached() as again:
+        assert again.address.pid == service.address.pid
+        await again.shut_down()
+    await wait_ended(service.address.pid)
+    assert capsys.readouterr().err.count("from its next start on") == 1

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 
-from agent.events import ApprovalNeeded, Event
+from agent.events import AnyEvent, ApprovalNeeded, Event
 from agent.service.faults import ServiceGone
 from agent.sessions.session import Runtime
 from tests.fakes.runtime import FakeRuntime
@@ -38,6 +38,9 @@ class InProcess:
 
     async def approvals(self) -> list[ApprovalNeeded]:
         return list(self._runtime.approvals())
+
+    async def stored(self, session: str) -> list[Event]:
+        return [AnyEvent.validate_json(line) for line in (await self._runtime.shelf.export(session, "jsonl")).split("\n") if line]
 
     async def open_session(self, **options: Any) -> str:
         return await self._runtime.open_session(**options)

@@ -13,6 +13,7 @@ import pytest
 
 START_BOUND_S = 90.0
 """On a busy machine."""
+LEAVE_BOUND_S = 10.0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -31,5 +32,40 @@ def test_a_demo_that_is_left_while_its_service_starts_leaves_no_folder_and_no_se
             # What is still to come would have come by then.
             time.sleep(1.0)
             assert list(tmp_path.glob("variet-demo-*")) == []
+        finally:
+            chat.kill()
+
+
+CHAT = """
+import sys
+from agent.farewell import run_until_told
+from bots.repl.pipe import PipePerson
+
+async def talk():
+    person = PipePerson()
+    print(await person.read(), flush=True)
+    await person.read()
+
+try:
+    run_until_told(talk)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_chat_in_a_pipe_that_stays_open_ends_when_it_is_told_to(number: signal.Signals, code: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", CHAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as chat:
+        try:
+            assert chat.stdin is not None
+            assert chat.stdout is not None
+            assert chat.stderr is not None
+            chat.stdin.write(b"hello\n")
+            chat.stdin.flush()
+            assert chat.stdout.readline() == b"hello\n"
+            chat.send_signal(number)
+            assert chat.wait(LEAVE_BOUND_S) == code
+            assert chat.stderr.read() == b""
         finally:
             chat.kill()

@@ -94,3 +94,17 @@ async def test_a_message_that_was_cancelled_before_its_turn_began_is_shown_so_an
     with anyio.fail_after(BOUND_S):
         await following(Cancelling(), person, said).say("pay", tier=None)
     assert (person.given_back, said.getvalue().strip()) == ("pay", "Cancelled.")
+
+
+async def test_what_waits_elsewhere_keeps_nobody_waiting() -> None:
+    class Elsewhere(Breaking):
+        async def approvals(self) -> list[ApprovalNeeded]:
+            return [ApprovalNeeded.model_construct(approval=f"a{at}", turn="t-elsewhere", seq=40 + at) for at in range(3)]
+
+        async def stored(self, _: str) -> list[Event]:
+            return []
+
+    service: Any = Elsewhere()
+    with anyio.fail_after(1):
+        await following(service, Person(), io.StringIO()).ask_waiting(service, "s1")
+    assert service.opened == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from config.credentials import CredentialError, read_secret, secret_file, write_secret
+from config.credentials import CredentialError, read_key, read_secret, secret_file, write_secret
 from config.logs import RedactingFormatter, redact, set_up_logging
 from config.paths import Home
 
@@ -65,6 +65,32 @@ def test_a_secret_below_something_that_is_no_folder_is_refused(home: Home):
 
 def test_no_secret_is_none(home: Home):
     assert read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": ""}) is None
+
+
+@pytest.mark.parametrize("value", ["vk_a_b\r\n", "vk_a_b ", " vk_a_b\n"])
+def test_a_secret_of_the_environment_is_taken_without_the_blanks_and_line_ends_around_it(home: Home, value: str):
+    assert read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": value}) == SecretStr("vk_a_b")
+
+
+def test_blanks_in_the_environment_are_no_secret_and_the_file_counts(home: Home):
+    write_secret("engine_key", SecretStr("of-the-file"), home=home)
+    assert read_secret("engine_key", home=home, environ={"VARIET_ENGINE_KEY": " \r\n"}) == SecretStr("of-the-file")
+
+
+def test_a_secret_that_a_windows_editor_has_saved_is_read(home: Home):
+    write_secret("engine_key", SecretStr("x"), home=home).write_bytes("\ufeffgehéim\r\n".encode())
+    assert read_secret("engine_key", home=home, environ={}) == SecretStr("gehéim")
+
+
+@pytest.mark.parametrize("value", ["sk-1…", "sk\u20131", "sk-1\u200b", "sk 1", "sk-1\nsk-2", "s\0k\0"])
+def test_a_key_that_cannot_be_sent_is_refused_with_where_it_stands_and_not_shown(home: Home, value: str):
+    file = write_secret("node_big_key", SecretStr(value), home=home)
+    for environ, where in (({}, str(file)), ({"VARIET_NODE_BIG_KEY": value}, "VARIET_NODE_BIG_KEY")):
+        with pytest.raises(CredentialError, match="holds no key") as caught:
+            read_key("node_big_key", home=home, environ=environ)
+        assert str(caught.value).startswith(where)
+        assert value not in str(caught.value)
+    assert read_key("node_big_key", home=home, environ={"VARIET_NODE_BIG_KEY": "sk-1_a.b/c+d="}) == SecretStr("sk-1_a.b/c+d=")
 
 
 def test_a_name_cannot_leave_its_folder(home: Home):

@@ -136,6 +136,8 @@ AGENT_REFUSALS = {
     "server without a kind": ("[servers.x]\nenabled = true", "servers.x", "enabled", "either `builtin`, `command` or `url`"),
     "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin`, `command` or `url`"),
     "server with two kinds": ("[servers.x]\ncommand = ['x']\nurl = 'https://x.example/mcp'", "servers.x", "command", "either `builtin`"),
+    "address with variables": ("[servers.x]\nurl = 'https://x.example/mcp'\nenv = { A = 'b' }", "servers.x", "`env` of an", "or `builtin`"),
+    "program with a certificate": ("[servers.x]\ncommand = ['x']\nca = '/x.pem'", "servers.x", "`ca` of a program", "`ca` beside `url`"),
     "server in the clear": ("[servers.x]\nurl = 'http://x.example/mcp'", "servers.x", "url", "plain `http` is for this machine"),
     "server with its secret in the address": ("[servers.x]\nurl = 'https://me:pw@x.example/mcp'", "servers.x", "", "server_NAME_token"),
     "a home of nobody in a list": (
@@ -215,3 +217,33 @@ def test_what_is_no_bare_address_of_an_engine_is_refused_with_its_key(tmp_path: 
 def test_another_servers_address_keeps_its_path(tmp_path: Path) -> None:
     file = _agent_file(tmp_path, "[nodes.big]\nurl = 'https://models.example.com/api/v1'\nkind = 'openai'")
     assert load_agent(file, environ={}).nodes["big"].url == "https://models.example.com/api/v1"
+
+
+def test_a_file_that_a_windows_editor_has_saved_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_bytes(b"\xef\xbb\xbf[engine]\r\nurl = 'http://192.168.1.10:8000'\r\n")
+    assert load_agent(file, environ={}).engine.url == "http://192.168.1.10:8000"
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e12", "nan"])
+def test_an_approval_that_would_expire_at_no_date_is_refused_with_its_key(tmp_path: Path, seconds: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_agent(_agent_file(tmp_path, f"[agent]\napproval_ttl_s = {seconds}\n"), environ={})
+    assert caught.value.key == "agent.approval_ttl_s"
+    assert load_agent(_agent_file(tmp_path, "[agent]\napproval_ttl_s = 999999999\n"), environ={}).agent.approval_ttl_s == 999999999
+
+
+@pytest.mark.parametrize("rest", ["h:80000/v1", "h:0/v1", "h:8000_/v1", "[::1:8000/v1", "h\u200b:8000/v1", ":8000/v1"])
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("nodes.big.url", "[nodes.big]\nkind = 'openai'\nurl = '{}'"),
+        ("nodes.big.mode_url", "[nodes.big]\nurl = 'http://h:8000'\nmode_url = '{}'"),
+        ("searxng.urls.0", "[searxng]\nurls = ['{}']"),
+    ],
+)
+def test_an_address_that_nobody_could_ask_is_refused_with_its_key(tmp_path: Path, key: str, text: str, rest: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_agent(_agent_file(tmp_path, text.format(f"http://{rest}")), environ={})
+    assert caught.value.key == key
+    assert "port" in caught.value.allowed

@@ -49,7 +49,9 @@ def fake_binary(folder: Path, *flags: str) -> Path:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
+    # What a build is told by: one without state lines is older than this level of logging.
+    levels = "-lv N: 3: info, 4: debug" if "--no-state-lines" in argv else "-lv N: 3: info, 4: trace (more info), 5: debug"
+    parser = argparse.ArgumentParser(allow_abbrev=False, epilog=levels)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--alias", default="fake")
     parser.add_argument("--slow-load", type=float, default=0.0, metavar="S", help="load for S seconds, telling how far it is")

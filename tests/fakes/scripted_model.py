@@ -77,6 +77,8 @@ class ScriptedModel:
     """Writes a conversation as the model's prompt; without it nothing is told of a template."""
     template_text: str = "a template"
     """What the template is said to be."""
+    caps: Mapping[str, bool] | None = None
+    """What it is said to take; None where nothing is said."""
     state: str = "ready"
     """Of the model."""
     looks: list[str] = field(default_factory=list[str])
@@ -133,7 +135,8 @@ class ScriptedModel:
             models = [{"name": "scripted", "state": self.state}]
             return await _send_json(stream, 200, {"contract": 1, "version": "0", "models": models, "queue": [], "swap": None})
         if route.startswith("/props"):
-            given = {"default_generation_settings": {"n_ctx": self.real_n_ctx}}
+            given: dict[str, Any] = {"default_generation_settings": {"n_ctx": self.real_n_ctx}}
+            given |= {"chat_template_caps": self.caps} if self.caps is not None else {}
             return await _send_json(stream, 200, {"chat_template": self.template_text, "build_info": "b1", "total_slots": 1, **given})
         try:
             prompt = self.template(json.loads(body)) if self.template else ""

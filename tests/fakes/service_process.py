@@ -13,6 +13,8 @@ from agent.errors import AgentError
 from agent.facade import Facade
 from agent.service.address import Address
 from agent.service.service import Service
+from agent.service.settings_digest import digest_of
+from config.load import load_agent
 from config.paths import Home
 from tests.fakes.runtime import open_fake_runtime
 
@@ -37,7 +39,8 @@ def main() -> None:
         engine = EmbeddedEngine(home, command=(sys.executable, "-m", "tests.fakes.leashed_engine"))
         engine.begin()
     try:
-        anyio.run(lambda: Service(home, engine=engine, open_runtime=_open).run(stay="--stay" in sys.argv, on_listening=_ignore))
+        service = Service(home, engine=engine, open_runtime=_open, digest=digest_of(load_agent(home=home)))
+        anyio.run(lambda: service.run(stay="--stay" in sys.argv, on_listening=_ignore))
     except AgentError as error:
         sys.exit(str(error))
 

@@ -175,6 +175,25 @@ def test_a_kept_key_is_shown_to_the_machine_that_it_was_kept_for_and_to_this_one
     assert access_to("https://192.168.1.11:8000", None, home).headers == shown
 
 
+def test_a_home_that_is_connected_asks_the_engine_that_it_uses_unless_a_file_or_an_address_says_another(home: Home, tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path / "house")
+    engine_toml = tmp_path / "other.toml"
+    engine_toml.write_text("[server]\nport = 1\n", encoding="utf-8")
+    with https_server(cert, key, STATUS) as server:
+        home.agent_toml.write_text(f'[engine]\nurl = "{server.url}"\nca = "{cert}"\n', encoding="utf-8")
+        assert json.loads(_ask("status", "--json").output)["version"] == "9"
+        for options in (("--config", str(engine_toml)), ("--url", "http://127.0.0.1:1")):
+            silent = _ask("status", *options)
+            assert silent.exit_code == 3
+            assert "No engine answers at http://127.0.0.1:1:" in silent.output
+            assert "variet engine serve" in silent.output
+    home.agent_toml.write_text('[engine]\nurl = "http://127.0.0.1:2"\n', encoding="utf-8")
+    gone = _ask("status")
+    assert "No engine answers at http://127.0.0.1:2:" in gone.output
+    assert "engine.url of agent.toml" in gone.output
+    assert "engine serve" not in gone.output
+
+
 @pytest.mark.parametrize("arguments", [("logs", "fast", "--follow"), ("logs", "fast"), ("reload",), ("activity",)])
 def test_without_an_engine_every_command_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
     found = _ask(*arguments, "--url", "http://127.0.0.1:1")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from config.load import load_engine
+from config.load import load_agent, load_engine
 from inference.binaries import missing_runtimes
 from inference.capabilities import capabilities_of
 from inference.catalog import Catalog, build_catalog
@@ -47,6 +48,19 @@ def test_the_five_tiers_are_placed_by_what_their_slot_can_do() -> None:
 def test_the_earlier_three_tiers_are_there() -> None:
     catalog = catalog_of("three-tiers")
     assert [name for name, served in catalog.served.items() if served.kind == "tier"] == ["fast", "balanced", "deep"]
+
+
+@pytest.mark.parametrize("example", ["five-tiers", "three-tiers"])
+def test_every_tier_of_a_ladder_is_reached_by_the_routing_that_the_example_gives(example: str, tmp_path: Path) -> None:
+    """Where the usual ladder does not do, the example's own comment is the settings that do."""
+    text = (EXAMPLES / f"{example}.toml").read_text(encoding="utf-8")
+    file = tmp_path / "agent.toml"
+    file.write_text("\n".join(re.findall(r"^#   (.*)$", text, re.MULTILINE)), encoding="utf-8")
+    routing = load_agent(file, environ={}).routing
+    tiers = {name for name, served in catalog_of(example).served.items() if served.kind == "tier"} - {"big"}
+    assert tiers <= set(routing.ladder)
+    assert set(routing.tags.values()) <= tiers
+    assert routing.tags["#deep"] == ("deep" if "deep" in tiers else "balanced")
 
 
 def test_the_sixteen_names_lead_to_nine_models() -> None:

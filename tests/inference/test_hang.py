@@ -104,6 +104,41 @@ async def test_a_server_that_does_not_tell_of_its_slots_is_left_alone() -> None:
     assert condemned == []
 
 
+def slots_without_progress(decoded: int) -> bytes:
+    """As llama-server answered before June 2026; while a prompt is read, `n_decoded` is still the answer before."""
+    return json.dumps([{"id": 0, "is_processing": True, "id_task": 7, "next_token": [{"n_decoded": decoded}]}]).encode()
+
+
+@pytest.mark.parametrize("decoded", [0, 3])
+async def test_slots_that_cannot_show_how_far_a_prompt_is_condemn_nobody_who_reads_one(decoded: int) -> None:
+    async with guarded() as (upstream, condemned, _):
+        await looked_at(upstream, lambda exchange: exchange.json(slots_without_progress(decoded)))
+    assert condemned == []
+
+
+async def test_slots_that_cannot_show_it_condemn_it_once_the_answer_has_begun() -> None:
+    pulse = Pulse()
+    pulse.beat(b"data: x\n\n")
+    async with guarded(pulse) as (upstream, condemned, told):
+        upstream.script = lambda exchange: exchange.json(slots_without_progress(3))
+        await told.wait()
+    assert "stood still" in condemned[0]
+
+
+async def test_one_look_without_an_answer_condemns_nobody_whose_slots_answer_the_next() -> None:
+    looks = count()
+    async with guarded() as (upstream, condemned, _):
+
+        async def answer_every_second(exchange: Exchange) -> None:
+            if (number := next(looks)) % 2:
+                await exchange.json(slots(number))
+            else:
+                await exchange.until_client_leaves()
+
+        await looked_at(upstream, answer_every_second)
+    assert condemned == []
+
+
 async def test_as_long_as_something_comes_nobody_asks() -> None:
     pulse = Pulse()
     async with guarded(pulse) as (upstream, condemned, _):

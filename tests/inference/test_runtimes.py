@@ -9,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import binaries
+from inference import binaries, program_help
 from inference.address import Address
 from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
+from inference.program_help import asked
 from inference.runtimes.failures import Reason, classify
 from inference.runtimes.llama_server import Program, Surroundings, build_launch, embedded_program
 from inference.runtimes.state_lines import STATE_PREFIX, StateLine, format_loading, format_state, parse_state
+from tests.fakes.processes import processes_naming
 
 SPEC = ModelSpec(name="coder", runtime="llama-server", path=Path("/models/coder.gguf"), context=8192, slots=2, admitted=2)
-AROUND = Surroundings(Program(("/usr/bin/llama-server",), is_embedded=False), {"PATH": "/usr/bin"}, stall_timeout_s=60, stop_timeout_s=5)
+RECENT = Program(("/usr/bin/llama-server",), is_embedded=False, has_trace=True)
+AROUND = Surroundings(RECENT, {"PATH": "/usr/bin"}, stall_timeout_s=60, stop_timeout_s=5)
 
 
 LAST = "srv          init: exiting due to model loading error"
@@ -27,6 +30,57 @@ LAST = "srv          init: exiting due to model loading error"
 
 def value_of(argv: tuple[str, ...], flag: str) -> str:
     return argv[argv.index(flag) + 1]
+
+
+def program_saying(path: Path, text: str) -> Program:
+    """A program that answers `--help`, and notes that it was asked."""
+    path.write_text(
+        f'#!/bin/sh\necho "$@ ${{LLAMA_ARG_PORT-unset}} $CUDA_VISIBLE_DEVICES." >> {path}.asked\ncat <<"END"\n{text}\nEND\n',
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+    return Program((str(path),), is_embedded=False)
+
+
+LEVELS_BEFORE = """-lv,   --verbosity, --log-verbosity N   Set the verbosity threshold. Values:
+                                         - 3: info
+                                         - 4: debug
+                                        (default: 3)"""
+LEVELS_NOW = LEVELS_BEFORE.replace("4: debug", "4: trace (more info)\n                                         - 5: debug")
+LEVELS_LONG_AGO = "-lv,   --verbosity, --log-verbosity N   Set the verbosity threshold. Messages with a higher verbosity will be ignored."
+
+
+@pytest.mark.parametrize(("said", "is_recent"), [(LEVELS_NOW, True), (LEVELS_BEFORE, False), (LEVELS_LONG_AGO, False), ("", False)])
+def test_only_a_program_that_says_so_is_given_the_level_at_which_others_log_prompts_and_the_variable_over_which_others_end(
+    tmp_path: Path, said: str, is_recent: bool
+) -> None:
+    program = asked(program_saying(tmp_path / "llama-server", said))
+    # One that the engine itself was started with is not passed on either.
+    launch = build_launch(SPEC, 1, replace(AROUND, program=program, environ={"LLAMA_SERVER_ROUTER_PORT": "8080"}))
+    assert ("-lv" in launch.argv, launch.env.get("LLAMA_SERVER_ROUTER_PORT")) == (is_recent, "1" if is_recent else None)
+    assert launch.speaks_state_lines is is_recent
+
+
+def test_a_program_is_asked_once_for_its_help_without_cards_and_again_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_ARG_PORT", "x")
+    path = tmp_path / "llama-server"
+    program = program_saying(path, LEVELS_NOW)
+    assert asked(program) == asked(program) == replace(program, has_trace=True)
+    assert Path(f"{path}.asked").read_text(encoding="utf-8") == "--help unset .\n"
+    assert not asked(program_saying(path, LEVELS_BEFORE)).has_trace
+
+
+def test_a_program_that_does_not_answer_is_ended_and_counts_as_an_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program_help, "HELP_BOUND_S", 0.2)
+    path = tmp_path / "llama-server"
+    path.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {path}.pid\nwait\n", encoding="utf-8")
+    path.chmod(0o755)
+    assert asked(Program((str(path),), is_embedded=False)) == Program((str(path),), is_embedded=False)
+    assert not processes_naming(str(path))
+    assert int(Path(f"{path}.pid").read_text(encoding="utf-8")) not in processes_naming("sleep 60")
+    assert asked(Program(("/nowhere/llama-server",), is_embedded=False)) == Program(("/nowhere/llama-server",), is_embedded=False)
 
 
 def test_a_model_becomes_a_command_line_that_leaves_nothing_to_defaults_that_move() -> None:
@@ -90,6 +144,7 @@ def test_the_servers_own_page_is_off_without_a_flag_that_builds_of_another_year_
 def test_the_embedded_server_is_run_by_our_own_interpreter() -> None:
     launch = build_launch(SPEC, 1, replace(AROUND, program=embedded_program("/opt/python")))
     assert (launch.program, "--no-ui" in launch.argv) == ("", True)
+    assert (value_of(launch.argv, "-lv"), launch.env["LLAMA_SERVER_ROUTER_PORT"], launch.speaks_state_lines) == ("4", "1", True)
     assert launch.argv[:5] == ("/opt/python", "-P", "-m", "inference.embedded", "-m")
 
 

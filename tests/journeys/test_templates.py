@@ -14,6 +14,7 @@ from agent.engine.key import EngineKey
 from agent.engine.templates import FRESH_S, TEMPLATES_FILE, Templates
 from agent.events import CallValue, RouteChosen
 from agent.view.messages import assistant_message, freeze_prefix, request_body, sent_id, tool_message, user_message
+from agent.view.taken import as_taken
 from config.paths import Home
 from tests.fakes.tiny_gguf import GREETING, write_tiny_gguf
 from tests.journeys.engine_process import running_engine, settings_for
@@ -31,6 +32,23 @@ NINE = (
     "[INST]{{ m.content }}[/INST]{%- endfor %}"
 )
 """As Mistral's templates look at ids."""
+ONE_ONLY = (
+    "{%- if tools %}{{ tools|tojson }}{%- endif %}{%- for m in messages %}{%- if m.tool_calls %}{%- if not m.tool_calls|length == 1 %}"
+    '{{- raise_exception("This model only supports single tool-calls at once!") }}{%- endif %}'
+    "{{ m.tool_calls[0].function|tojson }}{%- else %}[{{ m.role }}]{{ m.content }}{%- endif %}{%- endfor %}"
+)
+"""As Llama's look at a step's calls."""
+FIRST_ONLY = (
+    "{%- if tools %}{{ tools|tojson }}{%- endif %}{%- for m in messages %}{%- if m.tool_calls %}"
+    "{{ m.tool_calls[0].function|tojson }}{%- else %}[{{ m.role }}]{{ m.content }}{%- endif %}{%- endfor %}"
+)
+"""As that of gpt-oss does."""
+TOOLLESS = (
+    "{%- for m in messages if m.role != 'system' %}{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    '{{- raise_exception("Conversation roles must alternate user/assistant/user/assistant/...") }}{%- endif %}'
+    "[{{ m.role }}]{{ m.content }}{%- endfor %}"
+)
+"""As Gemma 3's takes messages."""
 THEIRS = "bY3kQ9sT1vWx7zR4mN8pL2cD5fG6hJ0a"
 """As a llama-server names a call of a model that writes no ids."""
 
@@ -64,3 +82,36 @@ async def test_a_template_that_takes_ids_of_nine_letters_takes_every_conversatio
             for each in (body, as_it_came)
         ]
     assert answers == [200, 400]
+
+
+async def test_what_a_server_says_of_a_template_makes_every_conversation_one_that_it_takes(
+    home: Home, tmp_path: Path, server: ServerKind
+) -> None:
+    model, texts = write_tiny_gguf(tmp_path / "greeter.gguf", says=GREETING), {"one": ONE_ONLY, "first": FIRST_ONLY, "toolless": TOOLLESS}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.jinja").write_text(text, encoding="utf-8")
+    files = {name: (model, ("--no-warmup", "--chat-template-file", str(tmp_path / f"{name}.jinja"))) for name in texts}
+    settings = settings_for({**files, "small": (Path("builtin:nano"), ())}, {f"tier-{name}": name for name in (*files, "small")})
+    calls = [CallValue(id=each, name="list_events", arguments=f'{{"when":"{each}"}}') for each in ("monday", "friday")]
+    said = (user_message("hi"), assistant_message("", "", calls), *(tool_message(each.id, "Nothing.") for each in calls))
+    prefix = freeze_prefix([{"name": "list_events", "description": "d", "input_schema": {"type": "object", "properties": {}}}])
+    found: dict[str, tuple[str | None, list[int]]] = {}
+    async with running_engine(home, settings, server=server) as engine, httpx2.AsyncClient(trust_env=False) as http:
+        templates = Templates({"engine": EngineClient(engine.url, EngineKey(None), http)}, home.state_dir / TEMPLATES_FILE)
+        for name in (f"tier-{each}" for each in (*files, "small")):
+            await engine.openai.chat.completions.create(model=name, messages=[{"role": "user", "content": "hello"}], max_tokens=1)
+            taken = await templates.calls.of(ROUTE.model_copy(update={"model": name}), is_asked=True)
+            bodies = [
+                request_body(model=name, prefix=sent.prefix, messages=sent.messages, max_tokens=1)
+                for sent in (as_taken(prefix, said, each) for each in ("together", taken or "together"))
+            ]
+            found[name.removeprefix("tier-")] = (
+                taken,
+                [
+                    (await engine.http.post("/v1/chat/completions", content=each, headers={"content-type": "application/json"})).status_code
+                    for each in bodies
+                ],
+            )
+    assert found == {
+        "one": ("apart", [400, 200]), "first": ("apart", [200, 200]), "toolless": ("none", [400, 200]), "small": ("together", [200, 200]),
+    }  # fmt: skip

@@ -95,6 +95,24 @@ def test_a_mail_that_is_moved_keeps_its_number_and_finds_its_way_back(store: Mai
     assert store.mail(mail.number) is None
 
 
+def test_what_is_marked_as_deleted_is_shown_in_the_trash_alone_and_comes_back_without_the_mark(
+    store: MailStore, wire: imaplib.IMAP4
+) -> None:
+    [mail] = store.mails(account="work")
+    wire.select("INBOX")
+    wire.store("1:*", "+FLAGS", r"(\Deleted)")
+    assert (store.mails(account="work"), store.mail(mail.number)) == ((), None)
+    assert "Minutes" not in text_of(MailTools(store).search_mail, query="minutes")
+    wire.store("1:*", "-FLAGS", r"(\Deleted)")
+    [again] = store.mails(account="work")
+    assert again.number == mail.number
+    store.move(again, "Trash")
+    wire.select("Trash")
+    wire.store("1:*", "+FLAGS", r"(\Deleted)")
+    [thrown] = store.mails("Trash", account="work")
+    assert (store.move(thrown, "Inbox").number, b"Deleted" in flags(wire)[0]) == (mail.number, False)
+
+
 def test_a_connection_that_was_lost_is_made_again(work: ImapAccount, wire: imaplib.IMAP4) -> None:
     assert len(work.listing("Inbox").unread) == 1
     work._connection.wire.shutdown()  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]

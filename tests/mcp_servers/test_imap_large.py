@@ -73,6 +73,12 @@ def test_where_a_mail_went_meanwhile_nothing_is_taken_for_gone_until_the_next_lo
         assert inbox.gone([*keys(20, 30), ANOTHER_VALIDITY]) == {ANOTHER_VALIDITY}
 
 
+def test_what_is_marked_as_deleted_is_not_listed_and_keeps_its_number_until_it_is_gone() -> None:
+    with listed(folder_answers([10, 20, 30], seen=frozenset({10, 20}), deleted=frozenset({10, 30}))) as inbox:
+        assert (dict(inbox.unread), inbox.left_out) == ({keys(20)[0]: False}, 0)
+        assert inbox.gone(keys(5, 10, 15, 30, 99)) == {*keys(5, 15, 99)}
+
+
 @pytest.mark.parametrize("said", [b"", b"* EXISTS\r\n", b"* OK [EXISTS] many\r\n"])
 def test_a_folder_of_which_nobody_says_how_many_it_holds_is_not_taken_for_empty(said: bytes) -> None:
     with pytest.raises(AccountFailed, match="is no IMAP"), listed({"EXAMINE": said + b"* OK [UIDVALIDITY 7] ok\r\n"}):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.store import MailStore
+from mcp_servers.outbox.carriers import ByAddress, Carrier, Closed
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox
+from mcp_servers.outbox.shape import STAYS_HERE
+from mcp_servers.outbox.smtp import SmtpCarrier, SmtpServer
 from mcp_servers.protocol.calls import Plan
 from tests.mcp_servers.calling import call, refusal_of
-from tests.mcp_servers.granting import approved, sealed_call
+from tests.mcp_servers.granting import KEY, approved, sealed_call
 
 
 def sent(mails: MailStore) -> list[EmailMessage]:
@@ -25,11 +29,35 @@ def test_a_mail_goes_out_as_it_was_planned(outbox: Outbox, mails: MailStore) -> 
     plan = outbox.send_mail(call(to="bruno", body="Yes, gladly.\nSee you.", subject="Dinner"))
     assert dict(plan.arguments) == {"to": "bruno@example.org", "body": "Yes, gladly.\nSee you.", "subject": "Dinner"}
     assert plan.summary == 'Send to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
-    assert plan.lines == (("To", "bruno@example.org"), ("Subject", "Dinner"), ("Text", "Yes, gladly.\nSee you."))
+    assert plan.lines == (("To", "bruno@example.org"), STAYS_HERE, ("Subject", "Dinner"), ("Text", "Yes, gladly.\nSee you."))
     assert sent(mails) == []
     assert approved(outbox.send_mail, plan).text == 'Sent to bruno@example.org, subject "Dinner": Yes, gladly. See you.'
     [mail] = sent(mails)
     assert (str(mail["To"]), str(mail["From"]), str(mail["Subject"])) == ("bruno@example.org", "you@home.example", "Dinner")
+
+
+def test_whoever_is_asked_is_told_that_without_an_account_a_mail_reaches_nobody(outbox: Outbox, mails: MailStore) -> None:
+    label, told = STAYS_HERE
+    assert (label, "no mail account is set up" in told, "reaches nobody" in told) == ("Stays here", True, True)
+    plan = outbox.send_mail(call(to="bruno", body="Yes."))
+    assert STAYS_HERE in plan.lines
+    assert "account" not in plan.summary + approved(outbox.send_mail, plan).text
+    MailTools(mails).draft_mail(call(to="bruno", body="Yes.")).execute()
+    draft = outbox.send_draft(call(draft="last"))
+    assert STAYS_HERE in draft.lines
+    approved(outbox.send_draft, draft)
+    assert STAYS_HERE in outbox.send_draft(sealed_call("send_draft", draft.arguments, draft.host)).lines
+
+
+@pytest.mark.parametrize("kind", ["an account", "several", "none that sends"])
+def test_where_a_mail_leaves_or_is_refused_nothing_says_that_it_stays(mails: MailStore, tmp_path: Path, kind: str) -> None:
+    smtp = SmtpCarrier(SmtpServer("work", "127.0.0.1", 9, "", None, "none"), mails.sent)
+    closed = Closed("No account sends mail.", mails.sent)
+    carriers: dict[str, Carrier] = {"an account": smtp, "several": ByAddress({"you@work.example": smtp}), "none that sends": closed}
+    delivery = Delivery(tmp_path / "mail", carriers[kind])
+    lines = Outbox(mails, delivery, key=KEY).send_mail(call(to="bruno", body="Yes.")).lines
+    delivery.close()
+    assert [name for name, _ in lines] == ["To", "Subject", "Text"]
 
 
 def test_an_approved_mail_that_comes_twice_goes_out_once(outbox: Outbox, mails: MailStore) -> None:

@@ -100,6 +100,24 @@ def test_an_address_beyond_ascii_goes_out_as_it_is_where_the_server_takes_it(
         )
 
 
+def test_a_draft_of_another_program_leaves_without_that_programs_own_notes(store: MailStore, outbox: Outbox, sink: Sink) -> None:
+    notes = (
+        "X-Mozilla-Draft-Info: internal/draft; vcard=0", "X-Identity-Key: secret-id3", "X-Account-Key: secret-account3",
+        "Fcc: imap://secret%40example.org@imap.example.org/Sent", "GCC: nnml:secret", "X-Evolution: secret",
+        "X-Evolution-Transport: secret@desk", "X-Mutt-Fcc: ~/Mail/private/\r\n secret", "x-kmail-transport: secret", "Status: RO",
+        "X-Status: secret", "X-Keywords: secret", "X-Message-SMTP-Method: smtp secret.example.org 587",
+    )  # fmt: skip
+    kept = ("Message-ID: <a@b>", f"From: You <{FROM}>", "To: bo@example.com", "Subject: Hi", "X-Priority: 1", "Organization: Fcc")
+    body = "Hello\r\nFcc: and Status: of the text stay.\r\n"
+    store.save_draft("\r\n".join([*kept[:3], *notes, *kept[3:], "", body]).encode(), key="theirs")
+    plan = outbox.send_draft(call(draft="d1"))
+    assert approved(outbox.send_draft, plan).text.startswith("Sent to bo@example.com")
+    [(_, _, content)] = sink.mails
+    head, _, text = content.decode().partition("\r\n\r\n")
+    assert {line.partition(":")[0] for line in head.split("\r\n")} == {*(line.partition(":")[0] for line in kept), "Date"}
+    assert ("secret" in head, text) == (False, body)
+
+
 def test_an_address_that_the_server_cannot_take_is_named_and_nothing_is_sent(store: MailStore, tmp_path: Path) -> None:
     with smtp_server(takes_utf8=False) as older:
         server = SmtpServer("work", "127.0.0.1", older.port, USER, None, "none")

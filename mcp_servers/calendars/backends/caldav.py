@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from mcp_servers.calendars.backends import fields, ics, multistatus, series
+from mcp_servers.calendars.backends import fields, ics, multistatus, readable, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.dav import Dav, Login
 from mcp_servers.calendars.backends.discovery import Collection, Discovered
@@ -232,7 +232,7 @@ class CalDavCalendars:
         resources = [resource for resource in read if resource is not None]
         self._urls |= {(collection.url, str(each.components[0]["UID"])): each.url for each in resources if each.components}
         # RFC 4791 (8.2): a server that does not tell everything says so of the calendar itself.
-        unread = len(read) - len(resources) + sum(ics.left_out(each.calendar) for each in resources)
+        unread = len(read) - len(resources) + sum(readable.left_out(each.calendar) for each in resources)
         return Read(resources, unread, is_cut=any(item.status == _CUT for item in items))
 
     def _resource(self, collection: Collection, item: Item) -> Resource | None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text, start_of
+from mcp_servers.calendars.backends.starts import Start, Starts, in_form_of, occurrence_text, start_of
 from mcp_servers.calendars.model import Change
 from mcp_servers.errors import Refusal
 
@@ -41,14 +41,14 @@ class Exceptions:
     def take_out(self, master: Component, occurrence: str) -> None:
         """That occurrence, changed or not, is no more."""
         self.components = [component for component in self.components if _replaces(component) != occurrence]
-        starts = Starts.of(master["DTSTART"].dt)
-        start = start_of(occurrence, starts)
-        _put_dates(master, "EXDATE", [*_dates(master, "EXDATE"), start])
+        self.remove_dates(master, [start_of(occurrence, Starts.of(master["DTSTART"].dt))])
 
     def check_editable(self, master: Component) -> None:
         """Raises:
         Refusal: the series has a form that no program writes today, and that cannot be changed as a whole safely.
         """
+        for component in self.components:
+            _replaces(component)
         has_range = any("RANGE" in component["RECURRENCE-ID"].params for component in self.components)
         has_periods = any(not hasattr(value, "year") for name in _DATES for value in _dates(master, name))
         if has_range or has_periods or " " in fields.rule_text(master):
@@ -92,7 +92,7 @@ class Exceptions:
             return self._drop(series, lambda _: False)
         old, new = Starts.of(before["DTSTART"].dt), Starts.of(series["DTSTART"].dt)
         for name in _DATES:
-            _put_dates(series, name, [new.start(wall_of(value) + by) for value in _dates(series, name)])
+            _put_dates(series, name, [new.start(wall_of(value) + by) for value in _dates(before, name)])
         own_times = 0
         for component in self.components:
             original = component["RECURRENCE-ID"].dt
@@ -132,8 +132,16 @@ class Exceptions:
 
     @staticmethod
     def remove_dates(component: Component, starts: list[Start]) -> None:
-        """Let the series not come up then."""
-        _put_dates(component, "EXDATE", [*_dates(component, "EXDATE"), *starts])
+        """Let the series not come up then. What was removed before stays as it is written: one line has one form for all its times."""
+        if not starts:
+            return
+        before = fields.listed(component, "EXDATE")
+        _put_dates(component, "EXDATE", starts)
+        added = component["EXDATE"]
+        alike = next((dates for dates in before if _forms(dates) == _forms(added)), None)
+        if alike is not None:
+            alike.dts += added.dts
+        _put_lists(component, "EXDATE", before if alike is not None else [*before, added])
 
     def has_only_removed(self, component: Component, earlier: list[Start], wall: datetime, starts: Starts) -> bool:
         """Whether nothing of the series comes up before a time: all that its rule gives is removed, and none was added or changed."""
@@ -144,15 +152,24 @@ class Exceptions:
 
 def _keep(component: Component, name: str, is_kept: Callable[[Start], bool]) -> int:
     """How many were dropped."""
-    dates = _dates(component, name)
-    kept = [value for value in dates if is_kept(value)]
-    if len(kept) < len(dates):
-        _put_dates(component, name, kept)
-    return len(dates) - len(kept)
+    lists, dropped = fields.listed(component, name), 0
+    for dates in lists:
+        kept = [value for value in dates.dts if is_kept(_own(component, value.dt))]
+        dropped += len(dates.dts) - len(kept)
+        dates.dts = kept
+    if dropped:
+        _put_lists(component, name, [dates for dates in lists if dates.dts])
+    return dropped
 
 
 def _replaces(component: Component) -> str:
-    return occurrence_text(component["RECURRENCE-ID"].dt)
+    """Raises:
+    Refusal: that cannot be read.
+    """
+    try:
+        return occurrence_text(component["RECURRENCE-ID"].dt)
+    except (AttributeError, ValueError) as error:
+        raise Refusal("A changed time of this series cannot be read. Change it where it was made.") from error
 
 
 def _wall(component: Component, starts: Starts) -> datetime:
@@ -160,9 +177,24 @@ def _wall(component: Component, starts: Starts) -> datetime:
 
 
 def _dates(component: Component, name: str) -> list[Start]:
-    value: Any = component.get(name, [])
-    listed = cast("list[Any]", value if isinstance(value, list) else [value])
-    return [one.dt for dates in listed for one in dates.dts]
+    """In the form in which the series keeps its times, whatever other programs wrote."""
+    return [_own(component, value) for value in fields.dates_of(component, name)]
+
+
+def _own(component: Component, value: Start) -> Start:
+    return in_form_of(component["DTSTART"].dt, value) if hasattr(value, "year") else value  # else a period
+
+
+def _forms(dates: Any) -> set[tuple[str, bool, bool]]:
+    """In which its times are written: the zone, and whether they are days or in UTC."""
+    zone = str(dates.params.get("TZID", ""))
+    return {(zone, isinstance(value.dt, datetime), getattr(value.dt, "tzinfo", None) is not None) for value in dates.dts}
+
+
+def _put_lists(component: Component, name: str, lists: list[Any]) -> None:
+    component.pop(name, None)
+    if lists:
+        component[name] = lists if len(lists) > 1 else lists[0]
 
 
 def _put_dates(component: Component, name: str, dates: list[Start]) -> None:

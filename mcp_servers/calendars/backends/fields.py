@@ -64,7 +64,7 @@ def _texts(component: Component) -> Iterator[str]:
     for name in ("SUMMARY", "LOCATION", "ORGANIZER"):
         yield str(component.get(name, ""))
     yield str(component.get("DESCRIPTION", ""))[:MAX_DESCRIPTION_CHARS]
-    for person in _people(component, "ATTENDEE"):
+    for person in listed(component, "ATTENDEE"):
         yield f"{person}{person.params.get('CN', '')}"
 
 
@@ -90,9 +90,12 @@ def span_from(master: Component, start: Start, zone: tzinfo) -> Span:
 
 def rule_text(component: Component) -> str:
     """`FREQ=WEEKLY;BYDAY=MO`; several rules are joined by a space, which no rule can be read from."""
-    rules = component.get("RRULE", [])
-    listed = cast("list[Any]", rules if isinstance(rules, list) else [rules])
-    return " ".join(rule.to_ical().decode() for rule in listed)
+    return " ".join(rule.to_ical().decode() for rule in listed(component, "RRULE"))
+
+
+def dates_of(component: Component, name: str) -> list[Start]:
+    """The removed or the added times of a series, each in the form in which it is written."""
+    return [value.dt for dates in listed(component, name) for value in dates.dts]
 
 
 def new_component(event: Event, now: datetime) -> Component:
@@ -127,10 +130,15 @@ def write(component: Component, change: Change, now: datetime) -> None:
 
 def stamp(component: Component, now: datetime) -> None:
     """Mark the component as changed."""
+    mark(component, now)
+    component["SEQUENCE"] = int(component.get("SEQUENCE", -1)) + 1
+
+
+def mark(component: Component, now: datetime) -> None:
+    """When it was changed; the number of its revision is the organizer's (RFC 5546, 2.1.4)."""
     for name in ("DTSTAMP", "LAST-MODIFIED"):
         component.pop(name, None)
         component.add(name, now.astimezone(UTC))
-    component["SEQUENCE"] = int(component.get("SEQUENCE", -1)) + 1
 
 
 def put_start(component: Component, start: Start, end: Start) -> None:
@@ -149,7 +157,7 @@ def put_rule(component: Component, rule: str) -> None:
 def put_notify(component: Component, notify: Notify) -> None:
     """Tell a server that sends invitations by itself (RFC 6638) whether it shall."""
     for name in ("ATTENDEE", "ORGANIZER"):
-        for person in _people(component, name):
+        for person in listed(component, name):
             person.params.pop(_AGENT, None)
             if notify == "none":
                 person.params[_AGENT] = "NONE" if name == "ATTENDEE" else "CLIENT"
@@ -158,7 +166,7 @@ def put_notify(component: Component, notify: Notify) -> None:
 def put_answer(component: Component, addresses: frozenset[str], answer: str) -> bool:
     """One's own answer to an invitation; False where one is not invited."""
     is_invited = False
-    for person in _people(component, "ATTENDEE"):
+    for person in listed(component, "ATTENDEE"):
         if _address(person).lower() in addresses:
             person.params["PARTSTAT"] = answer.upper()
             person.params.pop("RSVP", None)
@@ -194,7 +202,8 @@ def _moment(value: Start, zone: tzinfo) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC).astimezone(zone)
 
 
-def _people(component: Component, name: str) -> list[Any]:
+def listed(component: Component, name: str) -> list[Any]:
+    """All properties of that name."""
     value = component.get(name, [])
     return cast("list[Any]", value if isinstance(value, list) else [value])
 
@@ -212,7 +221,7 @@ def attendees_of(component: Component) -> tuple[Guest, ...]:
             str(person.params.get("PARTSTAT", "NEEDS-ACTION")).lower(),
             str(person.params.get("ROLE", "")).upper() == "OPT-PARTICIPANT",
         )
-        for person in _people(component, "ATTENDEE")
+        for person in listed(component, "ATTENDEE")
         if _address(person)
     )
 
@@ -256,7 +265,7 @@ def _put_span(component: Component, span: Span, zone: str | None) -> None:
 
 
 def _put_attendees(component: Component, attendees: tuple[Guest, ...]) -> None:
-    known = {_address(person).lower(): person for person in _people(component, "ATTENDEE")}
+    known = {_address(person).lower(): person for person in listed(component, "ATTENDEE")}
     component.pop("ATTENDEE", None)
     for guest in attendees:
         person = known.get(guest.address.lower())

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, cast
 
-from mcp_servers.calendars.backends import fields, ics, series
+from mcp_servers.calendars.backends import fields, ics, readable, series
 from mcp_servers.calendars.backends import google_fields as google
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.fields import Component
@@ -180,7 +180,7 @@ class GoogleCalendars:
         for each in calendars:
             read, unread = self._readable(each, items.get(each.id, []), masters.get(each.id, {}), zone)
             events += read
-            problems += [ics.left_out_text(unread, each.info.full_name)] if unread else []
+            problems += [readable.left_out_text(unread, each.info.full_name)] if unread else []
         return events, problems
 
     def _masters(self, items: dict[str, list[Json]]) -> dict[str, dict[str, Json]]:

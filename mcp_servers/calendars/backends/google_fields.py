@@ -18,7 +18,7 @@ import icalendar
 
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text
+from mcp_servers.calendars.backends.starts import Start, Starts, in_form_of, occurrence_text
 from mcp_servers.calendars.model import Guest
 from mcp_servers.outside.htmltext import text_of_html
 
@@ -164,7 +164,7 @@ def _recurrence(component: Component, start: Start) -> list[str]:
     rules = fields.rule_text(component)
     lines = [f"RRULE:{rule}" for rule in rules.split(" ") if rule]
     for name in _DATES:
-        dates: list[Start] = [one.dt for listed in _listed(component, name) for one in listed.dts]
+        dates = [in_form_of(start, value) for value in fields.dates_of(component, name)]
         lines += [f"{name}{_stamp(each, Starts.of(start))}" for each in sorted(dates)]
     return lines
 

@@ -6,22 +6,25 @@ an event is skipped: one bad entry must not hide a whole calendar.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
+import re
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, cast
 
 import icalendar
 import recurring_ical_events
-from icalendar.error import BrokenCalendarProperty
+from icalendar.timezone import tzp
+from icalendar.timezone.zoneinfo import ZONEINFO
 
-from mcp_servers.calendars import rules
-from mcp_servers.calendars.backends import apart, fields, revisions
+from mcp_servers.calendars.backends import apart, fields, readable, revisions
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, Starts, occurrence_text
+from mcp_servers.calendars.backends.readable import UNREADABLE
+from mcp_servers.calendars.backends.starts import Start, occurrence_text
 from mcp_servers.calendars.model import LOCAL, Event
 from mcp_servers.spans import Span
 
@@ -35,7 +38,28 @@ _KEPT_PERIODS = 32
 _SHIFT = timedelta(hours=1)
 _AROUND = timedelta(days=2)
 """An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
-_UNREADABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, BrokenCalendarProperty)
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_KEPT_ZONES = 64
+_LIBRARY = threading.Lock()
+"""The library knows the time zones of one calendar at a time; accounts are asked side by side."""
+
+
+class _Zones(ZONEINFO):
+    """The library's zones; one that calendars define is made once, as it takes longer than reading an event."""
+
+    def __init__(self) -> None:
+        self._made: dict[bytes, tzinfo] = {}
+
+    def create_timezone(self, tz: Any) -> tzinfo:
+        definition = tz.to_ical()
+        if definition not in self._made:
+            if len(self._made) >= _KEPT_ZONES:
+                self._made.clear()
+            self._made[definition] = cast("Any", super()).create_timezone(tz)
+        return self._made[definition]
+
+
+_ZONES = _Zones()
 
 
 def empty_calendar() -> Calendar:
@@ -46,21 +70,50 @@ def empty_calendar() -> Calendar:
 
 
 def parse(content: bytes | str) -> Calendar:
-    """A calendar file.
+    """A calendar file. An event without an id of its own gets one, which is the same as long as the event is.
 
     Raises:
         ValueError: it is none.
     """
+    # Never as text: what has no line end would be taken for the name of a file.
+    data = content.encode() if isinstance(content, str) else _in_utf8(content)
     try:
-        return cast("Calendar", icalendar.Calendar).from_ical(content)
+        with _LIBRARY:
+            # Forgets the zones of the last one: Outlook gives every unusual zone the same name.
+            tzp.use(_ZONES)
+            calendar = cast("Calendar", icalendar.Calendar).from_ical(data)
     except (IndexError, KeyError) as error:
         raise ValueError("not a calendar") from error
+    for component in calendar.walk("VEVENT"):
+        if not component.get("UID"):
+            component["UID"] = icalendar.vText(hashlib.sha256(component.to_ical()).hexdigest()[:32])
+    return calendar
+
+
+def _in_utf8(content: bytes) -> bytes:
+    """Lines in another encoding are what most programs wrote that did not use UTF-8; what is UTF-8 stays that."""
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Unfolded: some programs fold a line within a letter.
+        return b"\n".join(map(_line_in_utf8, _FOLD.sub(b"", content).split(b"\n")))
+    return content
+
+
+def _line_in_utf8(line: bytes) -> bytes:
+    for codec in ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return line.decode(codec).encode()
+    return line.decode("latin-1").encode()
 
 
 def serialized(calendar: Calendar) -> bytes:
     for component in calendar.walk("VEVENT"):
-        _put_second_hour(component)
-    calendar.add_missing_timezones()
+        with suppress(*UNREADABLE):  # what cannot be read stays as it is
+            _put_second_hour(component)
+    with _LIBRARY:
+        tzp.use(_ZONES)
+        calendar.add_missing_timezones()
     return calendar.to_ical()
 
 
@@ -93,8 +146,8 @@ class Unfolded:
         self._name = name
         self._account = account
         self._series = _components_by_uid(calendar)
-        self.left_out = left_out(calendar)
-        self._query: Any = recurring_ical_events.of(_readable(calendar), skip_bad_series=True)
+        self.left_out = readable.left_out(calendar)
+        self._query: Any = recurring_ical_events.of(readable.shown_of(calendar), skip_bad_series=True)
         self._periods: OrderedDict[tuple[float, float, tzinfo], tuple[Event, ...]] = OrderedDict()
 
     def occurrences(self, period: Span, zone: tzinfo) -> tuple[Event, ...]:
@@ -141,14 +194,14 @@ def event_of(component: Component, calendar: str, zone: tzinfo, series: list[Com
     try:
         event = fields.read(component, zone)
         original = occurrence_text(_original_start(component))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         log.warning("skipped an event of %s: %s", calendar, error)
         return None
     is_apart = apart.is_apart(series)
     occurrence = original if is_recurring(series) and not is_apart else ""
     master = next((one for one in series if "RECURRENCE-ID" not in one), component)
     # The unfolding gives each occurrence a RECURRENCE-ID; the stored exceptions are those that differ from the series.
-    exceptions = {occurrence_text(one["RECURRENCE-ID"].dt) for one in series if "RECURRENCE-ID" in one}
+    exceptions = {revisions.stands_for(one) for one in series}
     is_exception = bool(occurrence) and occurrence in exceptions
     return fields.placed(
         event,
@@ -226,61 +279,9 @@ def _day_of(occurrence: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def left_out(calendar: Calendar) -> int:
-    """How many of its events are never shown, because they cannot be read or unfolded."""
-    return sum(part.name == "VEVENT" and not _has_start(part) for part in calendar.subcomponents)
-
-
-def left_out_text(count: int, name: str) -> str:
-    return f'{count} {"entry" if count == 1 else "entries"} of "{name}" cannot be read and {"is" if count == 1 else "are"} left out.'
-
-
-def _readable(calendar: Calendar) -> Calendar:
-    """A view without the events that have no readable start or that never stop: the unfolding would stop at them."""
-    view = empty_calendar()
-    readable = [part for part in calendar.subcomponents if part.name != "VEVENT" or _has_start(part)]
-    view.subcomponents = [_to_its_end(part) if "RRULE" in part else part for part in readable]
-    return view
-
-
-def _to_its_end(component: Component) -> Component:
-    """The event, or a copy whose rules end in the form of its start.
-
-    Other programs write a day as the end of what has a time, and the unfolding would stop at the midnight before: the last time would
-    be missing here, and be there for every change.
-    """
-    try:
-        starts = Starts.of(component["DTSTART"].dt)
-        stored = fields.rule_text(component).split(" ")
-        read = [_ended_as(starts, rule) for rule in stored]
-        if read == stored:
-            return component
-        view = copy.copy(component)
-        view["RRULE"] = [icalendar.vRecur.from_ical(rule) for rule in read]
-    except _UNREADABLE:
-        return component
-    return view
-
-
-def _ended_as(starts: Starts, text: str) -> str:
-    rule = rules.parts_of(text)
-    if "UNTIL" not in rule:
-        return text
-    until = starts.until(starts.until_wall(rule["UNTIL"]))
-    return text if len(until) == len(rule["UNTIL"]) else rules.written({**rule, "UNTIL": until})
-
-
-def _has_start(component: Component) -> bool:
-    try:
-        rules_of = fields.rule_text(component).split(" ") if "RRULE" in component else []
-        return isinstance(component["DTSTART"].dt, date) and all(rules.can_be_unfolded(rules.parts_of(rule)) for rule in rules_of)
-    except _UNREADABLE:
-        return False
-
-
 def _components_by_uid(calendar: Calendar) -> dict[str, list[Component]]:
     found: dict[str, list[Component]] = {}
-    for component in calendar.walk("VEVENT"):
+    for component in readable.events_of(calendar):
         found.setdefault(str(component.get("UID", "")), []).append(component)
     return {uid: revisions.newest(components) for uid, components in found.items()}
 

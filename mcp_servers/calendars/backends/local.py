@@ -12,7 +12,7 @@ from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
 
-from mcp_servers.calendars.backends import fields, ics, series
+from mcp_servers.calendars.backends import fields, ics, readable, series
 from mcp_servers.calendars.backends.contract import Listing, Pending
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.ics import Calendar, Unfolded
@@ -73,7 +73,7 @@ class LocalCalendars:
         kept = [loaded for name, loaded in self._loaded.items() if calendar in {"", name}]
         events = [event for loaded in kept for event in loaded.unfolded.occurrences(period, zone)]
         problems = [problem for name, problem in self._damaged.items() if calendar in {"", name}]
-        problems += [ics.left_out_text(each.unfolded.left_out, each.name) for each in kept if each.unfolded.left_out]
+        problems += [readable.left_out_text(each.unfolded.left_out, each.name) for each in kept if each.unfolded.left_out]
         return Listing(tuple(sorted(events, key=in_order)), tuple(problems))
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
@@ -170,7 +170,8 @@ class LocalCalendars:
     def _save(self, name: str, calendar: Calendar) -> None:
         # Forgotten first: should writing fail, the changed object must not pass for what is on the disk.
         self._loaded.pop(name, None)
-        write_whole(self._folder / f"{name}.ics", ics.serialized(calendar))
+        # Resolved: a link leads to the file that another program keeps in step with other devices.
+        write_whole((self._folder / f"{name}.ics").resolve(), ics.serialized(calendar))
 
 
 def _zone(how: How) -> tzinfo:

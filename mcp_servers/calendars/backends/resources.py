@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from mcp_servers.calendars.backends import ics
+from mcp_servers.calendars.backends import ics, readable
 from mcp_servers.calendars.backends.discovery import Collection
 from mcp_servers.calendars.backends.fields import Component
 from mcp_servers.calendars.backends.ics import Calendar
@@ -54,5 +54,5 @@ class Read:
     """The server has more than it tells at once."""
 
     def problems(self, name: str) -> list[str]:
-        unread = [ics.left_out_text(self.unread, name)] if self.unread else []
+        unread = [readable.left_out_text(self.unread, name)] if self.unread else []
         return [*unread, *([f'The server of "{name}" does not tell all of this period. Ask for a shorter one.'] if self.is_cut else [])]

@@ -13,7 +13,7 @@ def newest(components: list[Component]) -> list[Component]:
     """For each time, and for the event or series itself, those with the highest number; several only where they differ."""
     same: dict[str, list[Component]] = {}
     for component in components:
-        same.setdefault(_stands_for(component), []).append(component)
+        same.setdefault(stands_for(component), []).append(component)
     return [one for revisions in same.values() for one in _highest(revisions)]
 
 
@@ -24,7 +24,8 @@ def _highest(revisions: list[Component]) -> list[Component]:
     return list({one.to_ical(): one for one in reversed(revisions) if _number(one) == highest}.values())[::-1]
 
 
-def _stands_for(component: Component) -> str:
+def stands_for(component: Component) -> str:
+    """The time of its series that it changes; empty for the event or series itself."""
     if "RECURRENCE-ID" not in component:
         return ""
     try:

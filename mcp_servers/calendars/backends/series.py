@@ -126,7 +126,7 @@ def _answer(targets: list[Component], answer: Answer, me: frozenset[str], how: H
         hint = "Set the one that is invited as the account's address in agent.toml."
         raise Quoting(f"None of your addresses ({mine}) is invited to this event. Nothing was answered. {hint}")
     for target in targets:
-        fields.stamp(target, how.now)
+        fields.mark(target, how.now)
 
 
 def _apart(series: list[Component], event: Event, how: How, edit: Callable[[Component], None]) -> Edited:

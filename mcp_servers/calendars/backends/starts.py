@@ -97,6 +97,16 @@ class Starts:
         return self.wall(datetime.strptime(text, _FLOATING_FORM))  # noqa: DTZ007 - nor has a floating time
 
 
+def in_form_of(first: Start, value: Start) -> Start:
+    """A start in the form of the series that begins with `first`; of a day, the time at which the series begins."""
+    starts = Starts.of(first)
+    if starts.kind == "zoned" and isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(starts.zone)  # the moment itself, also where clocks skip or repeat its wall time
+    if starts.kind != "days" and not isinstance(value, datetime):
+        value = datetime.combine(value, starts.wall(first).time())
+    return starts.start(starts.wall(value))
+
+
 def occurrence_text(start: Start) -> str:
     """`20261126T140000Z`, or `20261126` for all-day events."""
     if not isinstance(start, datetime):

@@ -1,0 +1,120 @@
+"""A turn whose service goes is told by the next one, and begun once: to a program over MCP, and in an editor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import anyio
+import pytest
+from mcp import Client
+
+from agent.errors import AgentError
+from agent.event_parts import Usage
+from agent.events import Event, TurnDone, TurnStarted
+from agent.faces import acp_turns
+from agent.faces import acp_wire as wire
+from agent.faces.acp_options import Chosen
+from agent.faces.hearing import MAX_BROKEN, tell_service
+from agent.faces.link import Link
+from agent.faces.mcp_server import build
+from agent.service.client import ServiceClient
+from agent.service.faults import ServiceGone
+from tests.agent_faces.test_mcp_server import told_of
+
+pytestmark = pytest.mark.anyio
+BOUND_S = 60
+STARTED = TurnStarted(seq=1, turn="t1", text="add Tea", sent_text="add Tea", now="2026-11-23T10:00:00+01:00", who="mcp")
+DONE = TurnDone(seq=2, turn="t1", answer="Tea is added.", usage=Usage())
+LOOK = "look before you ask again. variet chat --session s1"
+
+
+class Services:
+    """A link and its services, each with what it tells before it goes."""
+
+    def __init__(self, *told: Sequence[Event]) -> None:
+        self._told = list(told)
+        self.gone = anyio.Event()
+        self.gone.set()
+        self.sent = self.cancelled = 0
+        self.after: list[int] = []
+
+    async def service(self) -> Any:
+        return self
+
+    async def open_session(self, **_: Any) -> str:
+        return "s1"
+
+    async def send(self, *_: Any, **__: Any) -> str:
+        self.sent += 1
+        return "t1"
+
+    async def cancel(self, *_: Any, **__: Any) -> None:
+        self.cancelled += 1
+
+    @asynccontextmanager
+    async def listening(self, _: str, *, after: int = 0) -> AsyncGenerator[AsyncGenerator[Event]]:
+        self.after.append(after)
+        yield self._events(self._told.pop(0) if self._told else ())
+
+    async def _events(self, told: Sequence[Event]) -> AsyncGenerator[Event]:
+        for event in told:
+            yield event
+        raise ServiceGone
+
+
+async def task(services: Services) -> Any:
+    with anyio.fail_after(BOUND_S):
+        async with Client(build(cast("Link", services)), mode="legacy") as client:
+            return await client.call_tool("run_task", {"task": "add Tea"})
+
+
+async def test_a_task_whose_service_goes_is_answered_by_the_next_and_begun_once() -> None:
+    services = Services([STARTED], [DONE])
+    done = told_of(await task(services))
+    assert (done["status"], done["answer"], services.sent, services.after) == ("answered", "Tea is added.", 1, [0, 1])
+
+
+async def test_a_task_that_can_be_followed_no_further_is_told_with_its_session_and_as_one_that_may_run() -> None:
+    services = Services([STARTED])
+    result = await task(services)
+    told = told_of(result)
+    assert (result.is_error, told["status"], told["session"], services.sent) == (True, "running", "s1", 1)
+    assert told["answer"].endswith(LOOK)
+    assert len(services.after) == MAX_BROKEN
+
+
+async def prompt(services: Services) -> dict[str, Any]:
+    async def write(_: bytes) -> None:
+        pass
+
+    turns = acp_turns.Turns(cast("Link", services), acp_turns.Editor(write), lambda _: Chosen())
+    with anyio.fail_after(BOUND_S):
+        return await turns.prompt("s1", wire.prompt_of({"sessionId": "s1", "prompt": [{"type": "text", "text": "add Tea"}]}))
+
+
+async def test_a_prompt_whose_service_goes_is_told_to_its_end_by_the_next() -> None:
+    services = Services([STARTED], [DONE])
+    assert await prompt(services) == {"stopReason": "end_turn"}
+    assert (services.sent, services.cancelled, services.after) == (1, 0, [0, 1])
+
+
+async def test_a_prompt_that_can_be_followed_no_further_says_so_and_is_cancelled() -> None:
+    services = Services([STARTED])
+    with pytest.raises(AgentError, match=LOOK):
+        await prompt(services)
+    assert (services.sent, services.cancelled) == (1, 1)
+
+
+async def test_an_answer_is_given_to_the_next_service() -> None:
+    tries: list[int] = []
+
+    async def give(_: ServiceClient) -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ServiceGone
+        return "given"
+
+    with anyio.fail_after(BOUND_S):
+        assert await tell_service(cast("Link", Services()), give) == "given"
