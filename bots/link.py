@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from agent.errors import AgentError
-from agent.service.attach import attach
+from agent.service.attach import OnOlder, attach, say_on_stderr
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
 from config.load import ConfigError
@@ -38,10 +38,13 @@ async def left(service: ServiceClient) -> None:
 class Link:
     """One front-end's connection."""
 
-    def __init__(self, open_home: OpenHome, *, settings_path: Path | None, on_status: Callable[[str | None], None]) -> None:
+    def __init__(
+        self, open_home: OpenHome, *, settings_path: Path | None, on_status: Callable[[str | None], None], on_older: OnOlder = say_on_stderr
+    ) -> None:
         self._open_home = open_home
         self._settings_path = settings_path
         self._on_status = on_status
+        self._on_older = on_older
         self._service: ServiceClient | None = None
         self._failure: AgentError | None = None
         self._changed = anyio.Event()
@@ -89,7 +92,7 @@ class Link:
 
     async def _hold(self, home: Home) -> None:
         try:
-            async with attach(home, settings_path=self._settings_path, on_status=self._on_status) as service:
+            async with attach(home, settings_path=self._settings_path, on_status=self._on_status, on_older=self._on_older) as service:
                 self._service = service
                 self._on_status(None)
                 self._note()

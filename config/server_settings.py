@@ -22,10 +22,11 @@ class ServerEntry(Section):
     """Any other MCP server that answers over streamable HTTP, such as `https://tools.example.org/mcp`; plain `http` only on this machine.
     The token that it is shown is the secret `server_NAME_token`. Redirects are refused."""
     ca: File | None = None
-    """The certificate, in PEM, that vouches for the `https` address. Absent: those of this system. Beside `url` alone."""
+    """The certificate, in PEM, that vouches for the `https` address. Absent: those of this system. Beside `command` or `builtin`
+    it does nothing."""
     env: Mapping[str, str] = Field(default_factory=dict)
-    """More environment variables for the program that is started, so not beside `url`. Never secrets: those belong to `variet`'s credential
-    store."""
+    """More environment variables for the program that is started; beside `url` they do nothing. Never secrets: those belong to `variet`'s
+    credential store."""
     enabled: bool = True
     """Whether it is started."""
     start_timeout_s: float = Field(default=20, gt=0)
@@ -41,14 +42,6 @@ class ServerEntry(Section):
     def _one_kind(self) -> Self:
         if sum(map(bool, (self.builtin, self.command, self.url))) != 1:
             raise PydanticCustomError("one_kind", "one kind", {"allowed": "either `builtin`, `command` or `url`"})
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_in_vain(self) -> Self:
-        if self.url and self.env:
-            raise PydanticCustomError("env", "`env` of an address", {"allowed": "`env` beside `command` or `builtin`, which are started"})
-        if self.ca and not self.url:
-            raise PydanticCustomError("ca", "`ca` of a program that is started", {"allowed": "`ca` beside `url` alone"})
         return self
 
     @model_validator(mode="after")

@@ -284,11 +284,12 @@ def _load_failed(spec: ModelSpec, generation: int, error: ChildFailed | SetupRef
     # For no reason that is known it may be a build of the program that is too old, and the person may not know which one that was.
     named = f"{error.program}, " if error.program and text == "its process ended" else ""
     code = "" if error.exit_code is None else f" ({named}exit code {error.exit_code})"
-    what = f"{text}{code}. {cards}" if cards else text + code
+    less = f"A smaller context, cache_type_k/v or n_gpu_layers takes less (models.{spec.name})" if error.reason == "out_of_memory" else ""
+    what = ". ".join(filter(None, (text + code, cards.removesuffix("."), less)))
     return LoadFailed(
         spec.name,
         generation,
-        _last_words(what.removesuffix("."), error.last_lines),
+        _last_words(what, error.last_lines),
         is_out_of_memory=error.reason == "out_of_memory",
         is_final=error.reason == "not_started",
     )

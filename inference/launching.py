@@ -17,13 +17,15 @@ from inference.disk_looks import look_at
 from inference.errors import SetupRefused
 from inference.files_there import missing_file
 from inference.model_files import files_of
-from inference.program_help import asked
+from inference.program_help import HELP_BOUND_S, asked
 from inference.runtimes.llama_server import Program, Surroundings, build_launch
 from inference.spare_leash import SpareLeash
 from inference.warmth.records import identity_of
 
 KEY_BYTES = 32
 """Of the key that each start of a server gets: nobody guesses it."""
+PROGRAM_BOUND_S = HELP_BOUND_S + 5
+"""At least so long a program is waited for: one that is slow to print its help is no disk that hangs."""
 
 
 class Launcher:
@@ -49,15 +51,16 @@ class Launcher:
             TimeoutError: the disk does not say whether there is; it may later.
         """
         settings = self._settings
-        binary = settings.runtimes.llama_server.binary
+        bound_s = settings.load.stall_s
         try:
             # Looked at when it was asked for too, but that may be long ago.
-            missing = await look_at(missing_file, spec, settings.load.stall_s)
+            missing = await look_at(missing_file, spec, bound_s)
             if missing is not None:
                 raise SetupRefused(missing)
-            program = await look_at(_find_program, binary, settings.load.stall_s)
+            bound_s = max(bound_s, PROGRAM_BOUND_S)
+            program = await look_at(_find_program, settings.runtimes.llama_server.binary, bound_s)
         except TimeoutError as error:
-            raise TimeoutError(_silence(spec, binary, settings.load.stall_s)) from error
+            raise TimeoutError(_silence(spec, settings, bound_s)) from error
         launch = build_launch(spec, _free_port(), self._surroundings(spec, program), secrets.token_hex(KEY_BYTES))
 
         def tell(progress: Progress) -> None:
@@ -101,10 +104,12 @@ def _find_program(binary: str | None) -> Program:
         raise SetupRefused(f"{error}.") from error
 
 
-def _silence(spec: ModelSpec, binary: str | None, bound_s: float) -> str:
+def _silence(spec: ModelSpec, settings: EngineSettings, bound_s: float) -> str:
+    binary = settings.runtimes.llama_server.binary
+    setting = " (load.stall_s in engine.toml)" if bound_s == settings.load.stall_s else ""
     program = f" or {binary} (runtimes.llama-server.binary)" if binary else ""
     return (
-        f"a disk did not say within {bound_s:g} s what is there (load.stall_s in engine.toml); see that the one with {spec.path} "
+        f"a disk did not say within {bound_s:g} s what is there{setting}; see that the one with {spec.path} "
         f"(models.{spec.name}.path){program} is connected and answers"
     )
 

@@ -31,11 +31,11 @@ def asked(program: Program) -> Program:
 
 @lru_cache(maxsize=8)
 def _help(path: str, _build: tuple[int, ...]) -> str:
-    """What the program prints; `_build` tells one that has been replaced since.
+    """What the program prints, nothing where it does not in time; `_build` tells one that has been replaced since.
 
     Raises:
         OSError: it cannot be run.
-        subprocess.TimeoutExpired: it says nothing, and has been ended.
+        subprocess.CalledProcessError: it failed, for lack of a library for example, which may be there at the next start.
     """
     # It is to touch no card: that would take time, and memory that is somebody's.
     environment = child_environment(os.environ, (), Program((path,), is_embedded=False))
@@ -55,5 +55,8 @@ def _help(path: str, _build: tuple[int, ...]) -> str:
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-            raise
+            # Kept: no further start waits so long for nothing.
+            return ""
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, (path, "--help"))
     return told.decode("utf-8", errors="replace")

@@ -121,11 +121,10 @@ def plan(
     needed = share(spec, memory)
     for gpu, mib in needed.items():
         if mib > memory.gpus_mib[gpu]:
-            # What was measured has fitted, so this was only reckoned.
-            return Impossible(
-                f"{target} needs about {mib} MiB on GPU {gpu}, where models may take {memory.gpus_mib[gpu]} MiB; that is reckoned, "
-                f"and models.{target}.estimate_mib in engine.toml corrects it"
-            )
+            # What was measured has fitted, so this was only reckoned, or the person says it.
+            setting, room = f"models.{target}.estimate_mib in engine.toml", f"where models may take {memory.gpus_mib[gpu]} MiB"
+            told = f"{room}; that is reckoned, and {setting} corrects it" if spec.estimate_mib is None else f"as {setting} says, {room}"
+            return Impossible(f"{target} needs about {mib} MiB on GPU {gpu}, {told}")
     # 2.
     if target in resident:
         return Fits(Placement(spec.gpus))

@@ -99,7 +99,7 @@ def dialogue(
         learned: lines of the banks that come less often.
     """
     d = Dialogue(rng, names, results.some_now(rng), learned=learned)
-    choices = [(i, w * 2 if goes_on and i in GOES_ON else w) for i, w in WEIGHTS if not (is_one_chat and i in NEEDS_BLANK_HISTORY)]
+    choices = [(i, w * 2.5 if goes_on and i in GOES_ON else w) for i, w in WEIGHTS if not (is_one_chat and i in NEEDS_BLANK_HISTORY)]
     intents, weights = zip(*choices, strict=True)
     rng.choices(intents, weights)[0](d)
     return d

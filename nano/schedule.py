@@ -16,10 +16,12 @@ CYCLES = (
     (47200, 53400, 0.5),
     (53460, 60600, 0.5),
     (60660, 68400, 0.5),
+    (75900, 78300, 0.4),
+    (80500, 89900, 0.39),
 )
 """The learning rate's cycles: step from which it falls, step at which it is nothing, and how high it begins (of the rates below)."""
 STEPS = CYCLES[-1][1]
-DEPTHS = ((0, 6), (31000, 9))
+DEPTHS = ((0, 6), (31000, 9), (78300, 12))
 """Layers from which step on: a deeper model begins as the one before it, with layers between that change nothing yet."""
 ROWS, LENGTH = 8, 256
 """Of a batch of first acts: rows of conversations, and tokens in each."""
@@ -40,7 +42,14 @@ HALVES_AGAIN = 46700
 """From this step it is one of two again: choosing was won from then on, and telling whole results and second steps were lost."""
 PLAIN = 26000
 """From this step four of five batches have fillings as people's are; copying what nobody has seen is learned by then."""
+THIRDS_AGAIN = (78300, 85000)
+"""Between these steps it is one of three: the layers that come with the first of them have to learn where arguments begin and end."""
 WARM_UP = 60
+IN_SIGHT_AT = 68400
+IN_SIGHT = ("cannot", "greet", "how_are_you", "who_are_you", "thanks", "bye", "ok")
+"""Banks whose lines come as often as ever from that step on, learned or not: what is out of reach and small talk were forgotten again."""
+UNSIFTED = ((75900, 78300), (85800, 89900))
+"""Between these steps every line comes as often as any, while the rate falls to nothing: what is left out then is forgotten in turn."""
 SIFTED = 39900
 """From this step on lines of the banks that the model answered right when they came last come less often."""
 
@@ -72,7 +81,8 @@ def _is_whole(step: int) -> bool:
         return step % 4 == 3
     if step < HALVES:
         return step % 3 != 0
-    return step % 3 == 1 if THIRDS <= step < HALVES_AGAIN else step % 2 == 1
+    is_third = THIRDS <= step < HALVES_AGAIN or THIRDS_AGAIN[0] <= step < THIRDS_AGAIN[1]
+    return step % 3 == 1 if is_third else step % 2 == 1
 
 
 def jobs(steps: int) -> list[Job]:
@@ -114,8 +124,10 @@ def told() -> dict[str, str]:
         f"from step {ROOMY_AT} {ROOMY[0]} of {ROOMY[1]} instead of {FULL[0]} of {FULL[1]}",
         "drills": f"half of the rows of the first {DRILLED} steps",
         "curriculum": f"to step {FIRST_ACTS} three of four batches are first acts, then one of three, from step {HALVES} one of two, "
-        f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two",
+        f"from step {THIRDS} two of three, from step {HALVES_AGAIN} one of two, "
+        f"from step {THIRDS_AGAIN[0]} to {THIRDS_AGAIN[1]} two of three again",
         "fillings": f"from step {PLAIN} four of five batches have mostly real words and names, and fewer typos",
-        "sifted": f"from step {SIFTED} on lines of the banks that were answered right when they came last come a quarter as often",
+        "sifted": f"from step {SIFTED} on lines of the banks that were answered right when they came last come a quarter as often, "
+        f"but for steps {UNSIFTED} and, from step {IN_SIGHT_AT} on, what is out of reach and small talk",
         "rate": f"cycles (falls from step, is nothing at step, share of the full rate): {CYCLES}",
     }

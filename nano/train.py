@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nano import batches, generate, learned, progress, restore, schedule, tokens
+from nano import batches, generate, grammar, learned, progress, restore, schedule, tokens
 from nano.export import export
 from nano.model import Nano, Shape, deeper
 
@@ -191,10 +191,16 @@ def train(folder: Path, steps: int, begin: Path | None = None, at: int = 0) -> N
     held = progress.held_out(words)
     began = time.monotonic() - run.seconds
     losses: list[float] = []
+    easy = frozenset[str]()
+    in_sight = frozenset(line for name in schedule.IN_SIGHT for line in grammar.lines(name))
     # Batches are made here: a process beside would halve the speed, because the threads wait for each other.
     for job in schedule.jobs(steps)[run.step :]:
         run.deepen()
-        easy = run.known if run.step >= schedule.SIFTED else frozenset[str]()
+        is_sifted = run.step >= schedule.SIFTED and not any(a <= run.step < b for a, b in schedule.UNSIFTED)
+        if not is_sifted:
+            easy = frozenset[str]()
+        elif run.step % LOGGED == 0 or not easy:
+            easy = run.known - in_sight if run.step >= schedule.IN_SIGHT_AT else frozenset(run.known)
         losses.append(run.learn(batches.batch(str(words), job, easy), schedule.rate(run.step)))
         run.seconds = time.monotonic() - began
         if run.step % LOGGED == 0:

@@ -1,7 +1,7 @@
 """How the templates of the places that answer take several calls in one message, asked of their servers and kept for each place.
 
 It is asked before a request with such calls, of a model that is loaded: a look must never cause a swap. Of a server that says nothing
-of it, as most are, it is known from what it refuses.
+of it, as most are, it is known from what it refuses, and else from what it took first.
 """
 
 from __future__ import annotations
@@ -77,6 +77,16 @@ class CallsTaken:
         # It is loaded now, which it may not have been before.
         known = await self._look(route)
         return known.taken if known is not None else None
+
+    async def after_success(self, route: RouteChosen, taken: Taken) -> None:
+        """Keep the form of several calls that this place has just taken, where nothing is known of it.
+
+        In another one its next prompt would not begin as the one that its server has read.
+        """
+        place = _place(route)
+        known = self._known.get(place)
+        if (known is None or known.taken is None) and place not in await self._read():
+            await self._keep(place, taken)
 
     async def _look(self, route: RouteChosen) -> _Known | None:
         engine, taken = self._engines.get(route.node), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -11,6 +10,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from agent.engine.key import REFUSED, UNKNOWN_KEY, EngineKey
+from agent.engine.toolless import Toolless
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.routes.candidates import Kept
 from agent.routes.nodes import NodeState
@@ -25,8 +25,6 @@ CONTROL_TIMEOUT_S = 5.0
 SWITCH_TIMEOUT_S = 900.0
 """The largest models load for minutes from a slow disk; the engine itself notices a load that has stalled."""
 NO_ROUTE = 404
-TOOLLESS_S = 24 * 3600.0
-"""How long a template without tools counts for a name that is not loaded any more: then it is tried again."""
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _NONE: Mapping[str, str] = {}
@@ -90,14 +88,16 @@ class EngineClient:
         self._url = url.rstrip("/")
         self._key = key
         self._http = http
-        self._toolless: dict[str, float] = {}
-        """Until when, by name."""
+        self._toolless = Toolless()
 
     @property
     def toolless(self) -> frozenset[str]:
         """Names of models whose templates have no tools, as their servers said when they were last asked about themselves."""
-        now = time.monotonic()
-        return frozenset(name for name, until in self._toolless.items() if until > now)
+        return self._toolless.names
+
+    def forget_toolless(self) -> None:
+        """It was away: what was said of its templates may not be true any more."""
+        self._toolless.forget()
 
     async def served(self) -> Served | None:
         """Every name that may be asked for; None when the engine does not say, which is for the completion itself to report."""
@@ -114,7 +114,9 @@ class EngineClient:
             EngineUnreachable: nobody answers there.
             ModelFailed: it refused.
         """
-        return await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
+        served = await self._ask(ServedModels, "GET", "/v1/models", timeout_s=CONTROL_TIMEOUT_S)
+        self._toolless.see(served)
+        return served
 
     async def status(self) -> EngineStatus:
         """How it is.
@@ -174,7 +176,7 @@ class EngineClient:
             ModelFailed: it refused, does not tell, or is not loaded any more.
         """
         told = await self._ask(_Limits, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
-        self._note(name, taken_by(told.chat_template_caps))
+        self._toolless.note(name, is_toolless=taken_by(told.chat_template_caps) == "none")
         return told.default_generation_settings.n_ctx
 
     async def calls_taken(self, name: str) -> Taken | None:
@@ -189,13 +191,8 @@ class EngineClient:
         """
         told = await self._ask(_Caps, "GET", f"/props?model={quote(name, safe='')}", timeout_s=CONTROL_TIMEOUT_S, headers=_AT_ONCE)
         taken = taken_by(told.chat_template_caps)
-        self._note(name, taken)
+        self._toolless.note(name, is_toolless=taken == "none")
         return taken
-
-    def _note(self, name: str, taken: Taken | None) -> None:
-        self._toolless.pop(name, None)
-        if taken == "none":
-            self._toolless[name] = time.monotonic() + TOOLLESS_S
 
     async def rendered(
         self, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), *, is_begun: bool = False

@@ -162,9 +162,15 @@ def candidates_of(facts: Facts, rules: RoutingRules, signals: RouteSignals) -> I
 
 
 def ways_up(facts: Facts, rules: RoutingRules) -> tuple[str, ...]:
-    """What stands above the present place on the ladder and is answered by another model; empty where the place is not on it."""
+    """What stands above the present place on the ladder and is answered by another model; empty where it is not on it.
+
+    Where the last answer's place is not, but the conversation is kept at one that is, that one counts.
+    """
     node, tier = facts.kept.last if facts.kept else (DEFAULT_NODE, rules.default_tier)
     start = _rung(node, tier, facts, rules)
+    if start is None and facts.kept is not None:
+        node, tier = facts.kept.node, facts.kept.tier
+        start = _rung(node, tier, facts, rules)
     if start is None:
         return ()
     model = next((place.tier.model for place in places_of(f"{node}/{tier}", facts.nodes)), "")

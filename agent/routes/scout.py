@@ -194,6 +194,7 @@ def asks_engine(engine: EngineClient, *, weighs: bool) -> Asked:
             models = await engine.models()
         except AgentError:
             limits.forget()
+            engine.forget_toolless()
             raise
         real = await limits.of(models)
         is_loading = weighs and any(model.meta.state == "loading" for model in models.data)

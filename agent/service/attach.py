@@ -45,18 +45,28 @@ OLDER = (
 )
 SERVE = (*VARIET, "serve", "--on-demand")
 OnStatus = Callable[[str], None]
+OnOlder = Callable[[str], None]
+_told = set[Path]()
+"""Homes of whose older settings this process was told: a front-end attaches again and again."""
+
+
+def say_on_stderr(text: str) -> None:
+    """Also for a script, which may have been started with a variable that is to keep something in the house."""
+    click.echo(text, err=True)
 
 
 @asynccontextmanager
 async def attach(
-    home: Home, *, settings_path: Path | None = None, on_status: OnStatus, command: Sequence[str] = SERVE, options: Sequence[str] = ()
-) -> AsyncGenerator[ServiceClient]:
+    home: Home, *, settings_path: Path | None = None, on_status: OnStatus, on_older: OnOlder = say_on_stderr,
+    command: Sequence[str] = SERVE, options: Sequence[str] = (),
+) -> AsyncGenerator[ServiceClient]:  # fmt: skip
     """Be attached to the service of a home, which is started if it does not run.
 
     Args:
         home: whose service.
         settings_path: settings for a service that has to be started, instead of the home's agent.toml.
         on_status: told in a few words what is being waited for.
+        on_older: told, once per process, that the service goes on with older settings.
         command: what starts the service.
         options: more of its arguments, if it is started.
 
@@ -64,7 +74,7 @@ async def attach(
         ServiceError: it cannot be started, could not get ready, or the home cannot be written.
     """
     prepared(home)
-    start = _Start(home, (*command, *options), settings_path, on_status)
+    start = _Start(home, (*command, *options), settings_path, on_status, on_older)
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         try:
@@ -90,6 +100,7 @@ class _Start:
     command: Sequence[str]
     settings_path: Path | None
     on_status: OnStatus
+    on_older: OnOlder
 
     @property
     def log(self) -> Path:
@@ -196,8 +207,9 @@ class _Start:
                     raise
             else:
                 return True
-        # Also for a script, which may have been started with a variable that is to keep something in the house.
-        click.echo(OLDER, err=True)
+        if self.home.run_dir not in _told:
+            _told.add(self.home.run_dir)
+            self.on_older(OLDER)
         return False
 
     async def _replace(self, client: ServiceClient) -> None:

@@ -30,28 +30,29 @@ async def sent_as_taken(world: World, route: RouteChosen | None, prefix: Prefix,
     """
     if route is None or not has_calls(messages):
         return await send(prefix, messages)
-    taken = await _taken(world, route, messages)
+    calls, is_several = world.templates.calls, has_several(messages)
+    known = await calls.of(route, is_asked=is_several)
+    taken = known or await _supposed(world, route, is_several=is_several)
     try:
-        return await send(*as_taken(prefix, messages, taken))
+        reply = await send(*as_taken(prefix, messages, taken))
     except (ModelRefused, ModelFaulted) as error:
         # Some servers call it a fault of theirs when a template refuses.
-        other = await world.templates.calls.after_refusal(route, str(error))
-        if other is None or other == taken or (other != "none" and not has_several(messages)):
+        other = await calls.after_refusal(route, str(error))
+        if other is None or other == taken or (other != "none" and not is_several):
             raise
-    return await send(*as_taken(prefix, messages, other))
+        return await send(*as_taken(prefix, messages, other))
+    if known is None and is_several:
+        await calls.after_success(route, taken)
+    return reply
 
 
-async def _taken(world: World, route: RouteChosen, messages: tuple[bytes, ...]) -> Taken:
-    """How it takes them.
+async def _supposed(world: World, route: RouteChosen, *, is_several: bool) -> Taken:
+    """How it takes them, where nothing is known.
 
-    1. As it says, or said the last time.
-    2. One a message where nothing is known and its model is yet to be loaded: every template takes that, and nothing is lost of a cache.
-    3. Together, as most do.
+    1. One a message where its model is yet to be loaded: every template takes that, and nothing is lost of a cache.
+    2. Together, as most do.
     """
-    known = await world.templates.calls.of(route, is_asked=has_several(messages))
-    if known is not None:  # 1
-        return known
-    return "apart" if has_several(messages) and not await _is_loaded(world, route) else "together"  # 2, 3
+    return "apart" if is_several and not await _is_loaded(world, route) else "together"  # 1, 2
 
 
 async def _is_loaded(world: World, route: RouteChosen) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -27,6 +28,8 @@ _TOKENS = ("VARIET_GOOGLE_CLIENT_SECRET", "VARIET_TOKENS_PASSPHRASE", *_KEYRING)
 COMMAND_MARGIN_S = 30.0
 """For a command of the workspace to be ended and its output read, beyond the time that it may take."""
 
+log = logging.getLogger(__name__)
+
 
 def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
     """Every server that the settings enable, by name."""
@@ -34,6 +37,8 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
     for name, entry in sorted(settings.servers.items()):
         if not entry.enabled:
             continue
+        if vain := _in_vain(entry):
+            log.warning("servers.%s: %s", name, vain)
         if entry.url is not None:
             specs.append(_at_an_address(home, name, entry, settings))
             continue
@@ -45,6 +50,15 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         spec = ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants, roots=roots)
         specs.append(_timed(spec, entry, settings))
     return specs
+
+
+def _in_vain(entry: ServerEntry) -> str:
+    """What of it does nothing; empty where all of it counts."""
+    if entry.url is not None and entry.env:
+        return "`env` does nothing beside `url`: no program is started there"
+    if entry.url is None and entry.ca is not None:
+        return "`ca` does nothing where a program is started: it is for a `url`"
+    return ""
 
 
 def _own(builtin: str, home: Home, settings: AgentSettings) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 
 from agent.background import background_tasks
 from agent.errors import AgentError
+from agent.service.attach import say_on_stderr
 from bots.lines import waiting_line
 from bots.link import Link
 from bots.repl.commands import Command, parse_command
@@ -70,6 +71,13 @@ class Chat:
         self._person.show_status(text)
         if self._is_drawing:
             self._screen.status(text or THINKING)
+
+    def tell(self, text: str) -> None:
+        """A line that stays: above what is typed or drawn, and apart from the answers where those go into a file."""
+        if self._screen.is_live:
+            self._person.write_above(partial(self._screen.block, text, DIM))
+        else:
+            say_on_stderr(text)
 
     @property
     def _is_drawing(self) -> bool:

@@ -16,6 +16,7 @@ import click
 
 from agent.errors import AgentError
 from agent.farewell import run_until_told
+from agent.service.attach import say_on_stderr
 from agent.service.home_use import prepared
 from bots.demo import choose_seed, demo_home
 from bots.link import Link
@@ -77,7 +78,7 @@ def chat(*, is_demo: bool, seed: int, tier: str | None, session: str | None, set
 
     async def talk() -> str | None:
         statuses = _Statuses()
-        link = Link(open_home, settings_path=settings_path, on_status=statuses.take)
+        link = Link(open_home, settings_path=settings_path, on_status=statuses.take, on_older=statuses.tell)
         failure: str | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.run)
@@ -132,6 +133,13 @@ class _Statuses:
         self.has_begun.set()
         if self._chat is not None:
             self._chat.status(text)
+
+    def tell(self, text: str) -> None:
+        """A line that stays. Before the chat there is nothing on the screen that it could break."""
+        if self._chat is not None:
+            self._chat.tell(text)
+        else:
+            say_on_stderr(text)
 
     def show_in(self, chat: Chat) -> None:
         """From now on."""

@@ -9,7 +9,7 @@ from functools import partial
 
 import anyio
 
-from agent.errors import AgentError, SessionBusy
+from agent.errors import AgentError, SessionBusy, SessionNotFound
 from agent.event_parts import Beside
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
 from agent.held_events import ToolHeld
@@ -157,7 +157,12 @@ class Following:
 
     async def asked_in(self, service: ServiceClient, session: str) -> frozenset[Asked]:
         """What was asked in a session; a copy of it has the approvals, too, in turns of its own."""
-        return frozenset((event.approval, event.turn) for event in await service.stored(session) if isinstance(event, ApprovalNeeded))
+        try:
+            events = await service.stored(session)
+        except SessionNotFound:
+            # Deleted meanwhile.
+            return frozenset()
+        return frozenset((event.approval, event.turn) for event in events if isinstance(event, ApprovalNeeded))
 
     async def _begin(self, service: ServiceClient, session: str, text: str, tier: str | None, attached: Sequence[Beside]) -> str:
         try:

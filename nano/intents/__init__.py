@@ -41,7 +41,7 @@ WEIGHTS: tuple[tuple[Intent, float], ...] = (
     (talk.web_search, 6.5),
     (talk.web_question, 9),
     (talk.ask_search_query, 0.6),
-    (talk.cannot, 12.5),
+    (talk.cannot, 15),
     (talk.talk, 3.2),
     (talk.time_now, 1.2),
     (steps.mail_then_reply, 4.5),

@@ -151,6 +151,56 @@ async def test_a_template_without_tools_goes_on_with_a_conversation_that_has_cal
             assert any("cannot do tools" in why for why in reasons), (first, reasons)
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("cure", ["started otherwise", "loaded again", "gone for a while"])
+async def test_a_template_that_was_put_right_counts_though_its_model_is_not_loaded(home: Home, cure: str):
+    with anyio.fail_after(60):
+        async with agent_of(home, _server(lambda _: "", 400)) as agent:
+            agent.model.meta = {"capabilities": ["chat", "tools"], "fingerprint": "a", "loads": 1}
+            await agent.ask("look")
+            agent.model.template, agent.model.caps = (lambda _: ""), caps(False, False, False)
+            await agent.ask("thanks")
+            agent.model.meta = {**agent.model.meta, "state": "unloaded"}
+            assert _is_unable(await agent.ask("again")), "it still counts when it was unloaded"
+            changes = {"started otherwise": {"fingerprint": "b"}, "loaded again": {"loads": 2}}
+            agent.model.meta = {**agent.model.meta, **changes.get(cure, {})}
+            if cure == "gone for a while":
+                agent.model.key = "another"
+                await agent.ask("hello?")
+                agent.model.key = ""
+            assert not _is_unable(await agent.ask("and now"))
+
+
+def _is_unable(events: list[Event]) -> bool:
+    return any("cannot do tools" in why for event in events if isinstance(event, RouteChosen) for why in event.reasons)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_says_nothing_gets_the_same_bytes_over_every_swap(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, _server(lambda _: "", 400)) as agent:
+            for state in ("unloaded", "ready", "unloaded", "ready"):
+                agent.model.meta = {"state": state}
+                assert done(await agent.ask("look" if not agent.model.requests else "thanks"))
+            sent = [request["messages"] for request in agent.model.requests]
+            assert [_calls(request) for request in agent.model.requests] == [[], *([[1, 1]] * 4)]
+            assert all(later[: len(earlier)] == earlier for earlier, later in zip(sent, sent[1:], strict=False))
+
+
+@pytest.mark.anyio
+async def test_what_a_silent_server_took_is_kept_until_it_refuses_it(home: Home):
+    refuses: list[Callable[[Mapping[str, Any]], str]] = [lambda _: ""]
+    with anyio.fail_after(60):
+        async with agent_of(home, _server(lambda request: refuses[0](request), 400)) as agent:
+            assert done(await agent.ask("look"))
+            agent.model.meta = {"state": "unloaded"}
+            assert done(await agent.ask("thanks"))
+            refuses[0] = single
+            assert done(await agent.ask("thanks"))
+            assert done(await agent.ask("thanks"))
+            assert [_calls(request) for request in agent.model.requests] == [[], [2], [2], [2], [1, 1], [1, 1]]
+
+
 class _Loads:
     """An engine whose model is not loaded until it is."""
 

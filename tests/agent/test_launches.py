@@ -14,7 +14,7 @@ from config.calendar_settings import CalendarAccountEntry, CalendarSection
 from config.google_settings import GoogleSection
 from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import HOME_VARIABLE, PLACES, Home
-from config.schema import AgentSettings
+from config.schema import AgentSettings, ServerEntry
 
 ENTRY = MailAccountEntry(
     address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example", ca_file=Path("house.pem"), files_sent=True
@@ -112,3 +112,16 @@ def test_every_server_of_ours_finds_the_home_whose_folders_lie_elsewhere(tmp_pat
             for name, value in {**usual, **spec.env}.items():
                 patch.setenv(name, value)
             assert Home.find() == home, spec.name
+
+
+def test_settings_of_a_server_that_do_nothing_are_said_in_the_log(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    entries = {
+        "asked": ServerEntry(url="https://tools.example.org/mcp", env={"A": "b"}, ca=Path("house.pem")),
+        "started": ServerEntry(command=("tool",), env={"A": "b"}, ca=Path("house.pem")),
+        "off": ServerEntry(command=("tool",), ca=Path("house.pem"), enabled=False),
+        "well": ServerEntry(command=("tool",), env={"A": "b"}),
+    }
+    found = specs(home, AgentSettings(servers=entries))
+    assert {"asked", "started", "well"} <= found.keys()
+    assert "off" not in found
+    assert [record.getMessage().split(" does")[0] for record in caplog.records] == ["servers.asked: `env`", "servers.started: `ca`"]

@@ -213,6 +213,17 @@ def test_what_is_above_is_reckoned_from_the_last_answer_also_where_that_was_one_
     assert choose(facts("hi", pinned="deeper", kept=kept), RULES)[:2] == ("deep", "deeper")
 
 
+@pytest.mark.parametrize("elsewhere", [("cloud", "glm"), ("engine", "coder")])
+def test_where_one_message_went_to_a_place_that_the_ladder_does_not_know_its_home_counts(elsewhere: tuple[str, str]):
+    own = NodeState(tiers={name: tier(name) for name in ("fast", "balanced", "coder")})
+    kept = Kept("engine", "fast", is_sticky=True, rule="coding", elsewhere=elsewhere)
+    given, rules = facts(pinned="deeper", kept=kept, nodes=(own, *nodes()[2:])), replace(RULES, ladder=("fast", "balanced"))
+    assert choose(given, rules)[:2] == ("balanced", "deeper")
+    twins = replace(own, tiers={name: tier(name, model="nano") for name in ("fast", "balanced")} | {"coder": tier("coder")})
+    assert ways_up(given._replace(nodes=(twins, *nodes()[2:])), rules) == ()
+    assert ways_up(given._replace(kept=kept._replace(tier="balanced")), rules) == ()
+
+
 def test_with_tiers_of_ones_own_the_first_of_them_answers_and_not_the_first_of_all_names():
     own = (NodeState(tiers={"small": tier("small"), "large": tier("large"), "a-model": tier("a-model")}, main_tier="small"),)
     assert choose(facts(nodes=own), RULES)[:2] == ("small", "served")

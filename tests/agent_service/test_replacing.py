@@ -113,3 +113,16 @@ async def test_a_service_that_stays_is_not_ended_for_changed_settings(
         await again.shut_down()
     await wait_ended(service.address.pid)
     assert capsys.readouterr().err.count("from its next start on") == 1
+
+
+async def test_a_front_end_that_attaches_again_and_again_is_told_of_older_settings_once_and_in_its_own_way(
+    attached: Attach, home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    async with attached() as service:
+        monkeypatch.setenv("VARIET_AGENT__ROUTING__NETWORK", "false")
+        for _ in range(2):
+            async with attach(home, on_status=lambda _: None, on_older=told.append, command=FAKE_SERVICE) as again:
+                assert again.address.pid == service.address.pid
+    await wait_ended(service.address.pid)
+    assert (len(told), capsys.readouterr().err) == (1, "")

@@ -136,8 +136,6 @@ AGENT_REFUSALS = {
     "server without a kind": ("[servers.x]\nenabled = true", "servers.x", "enabled", "either `builtin`, `command` or `url`"),
     "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin`, `command` or `url`"),
     "server with two kinds": ("[servers.x]\ncommand = ['x']\nurl = 'https://x.example/mcp'", "servers.x", "command", "either `builtin`"),
-    "address with variables": ("[servers.x]\nurl = 'https://x.example/mcp'\nenv = { A = 'b' }", "servers.x", "`env` of an", "or `builtin`"),
-    "program with a certificate": ("[servers.x]\ncommand = ['x']\nca = '/x.pem'", "servers.x", "`ca` of a program", "`ca` beside `url`"),
     "server in the clear": ("[servers.x]\nurl = 'http://x.example/mcp'", "servers.x", "url", "plain `http` is for this machine"),
     "server with its secret in the address": ("[servers.x]\nurl = 'https://me:pw@x.example/mcp'", "servers.x", "", "server_NAME_token"),
     "a home of nobody in a list": (
@@ -247,3 +245,9 @@ def test_an_address_that_nobody_could_ask_is_refused_with_its_key(tmp_path: Path
         load_agent(_agent_file(tmp_path, text.format(f"http://{rest}")), environ={})
     assert caught.value.key == key
     assert "port" in caught.value.allowed
+
+
+def test_what_does_nothing_beside_a_kind_of_server_ends_no_start(tmp_path: Path) -> None:
+    text = "[servers.x]\nurl = 'https://x.example/mcp'\nenv = { A = 'b' }\n[servers.y]\ncommand = ['y']\nca = '/y.pem'\nenabled = false"
+    servers = load_agent(_agent_file(tmp_path, text), environ={}).servers
+    assert (servers["x"].env, servers["y"].ca) == ({"A": "b"}, Path("/y.pem"))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import anyio
 import pytest
 
 from config.schema import EngineSettings
-from inference import files_there
+from inference import files_there, launching
+from inference.binaries import ProgramMissing
 from inference.catalog import build_catalog
 from inference.child import Progress
 from inference.contract import EngineStatus, ModelStatus
@@ -94,6 +97,38 @@ async def test_a_load_from_a_disk_that_hangs_fails_with_clear_words_and_holds_up
         launcher.adopt(settings.model_copy(update={"load": settings.load.model_copy(update={"stall_s": 20.0})}))
         with pytest.raises(SetupRefused, match="is not there"):
             await launcher(model, _hear_nothing)
+
+
+async def test_a_program_that_is_slow_to_say_what_it_knows_is_told_as_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_slowly(_binary: str | None) -> NoReturn:
+        time.sleep(1.3)
+        raise ProgramMissing("it was looked for to the end")
+
+    monkeypatch.setattr(launching, "find_llama_server", find_slowly)
+    file = tmp_path / "slow.gguf"
+    file.touch()
+    settings = EngineSettings.model_validate({"models": {"slow": {"path": str(file)}}, "load": {"stall_s": 1}})
+    model = build_catalog(settings).models["slow"]
+    with closing(Launcher(settings, tmp_path)) as launcher, pytest.raises(SetupRefused, match="looked for to the end"):
+        await launcher(model, _hear_nothing)
+
+
+async def test_a_program_on_a_disk_that_hangs_is_told_with_the_bound_that_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def hang(_binary: str | None) -> NoReturn:
+        answers.wait(10)
+        raise ProgramMissing("the disk is back")
+
+    monkeypatch.setattr(launching, "find_llama_server", hang)
+    monkeypatch.setattr(launching, "PROGRAM_BOUND_S", 1.1)
+    file = tmp_path / "slow.gguf"
+    file.touch()
+    settings = EngineSettings.model_validate({"models": {"slow": {"path": str(file)}}, "load": {"stall_s": 1}})
+    model = build_catalog(settings).models["slow"]
+    with closing(Launcher(settings, tmp_path)) as launcher, pytest.raises(TimeoutError, match=r"within 1\.1 s what is there; see"):
+        await launcher(model, _hear_nothing)
+    answers.set()
 
 
 def test_a_file_in_a_folder_that_may_not_be_entered_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:

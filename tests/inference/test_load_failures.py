@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from inference.children import PORTS_TRIED
-from inference.errors import ModelFailed
+from inference.errors import ModelFailed, OutOfMemory
 from inference.runtimes.failures import Reason
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import supervised
@@ -50,6 +50,18 @@ async def test_a_file_beside_the_models_own_that_cannot_be_loaded_is_the_one_tha
                 with pytest.raises(ModelFailed, match=rf"{setting}.*\n.*garbage") as failed:
                     await ticket.wait_granted()
     assert "could not be read as a model" not in failed.value.message
+
+
+async def test_a_model_for_which_memory_did_not_suffice_is_told_with_what_takes_less(tmp_path: Path) -> None:
+    children = FakeChildren()
+    with anyio.fail_after(10):
+        async with supervised(children, tmp_path) as supervisor:
+            with supervisor.ticket("small") as ticket:
+                (await children.wait_started(1)).fail("out_of_memory", "cudaMalloc failed: out of memory")
+                with pytest.raises(OutOfMemory) as failed:
+                    await ticket.wait_granted()
+    less = "A smaller context, cache_type_k/v or n_gpu_layers takes less (models.small)"
+    assert f"there was not enough memory (exit code 1). {less}. Its last lines" in failed.value.message
 
 
 async def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:

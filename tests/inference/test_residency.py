@@ -114,6 +114,18 @@ def test_cards_that_leave_models_nothing_take_none() -> None:
     assert isinstance(plan({"a": spec("a")}, [], "a", Memory({0: 0, 1: 0}, {"a": 10})), Impossible)
 
 
+ROOM = "where models may take 8000 MiB"
+SETTING = "models.a.estimate_mib in engine.toml"
+
+
+@pytest.mark.parametrize(
+    ("told_mib", "text"), [(None, f"{ROOM}; that is reckoned, and {SETTING} corrects it"), (9000, f"as {SETTING} says, {ROOM}")]
+)
+def test_what_is_too_large_is_told_with_where_its_size_comes_from(told_mib: int | None, text: str) -> None:
+    found = plan({"a": replace(spec("a"), estimate_mib=told_mib)}, [], "a", Memory({0: 8000}, {"a": 9000}))
+    assert found == Impossible(f"a needs about 9000 MiB on GPU 0, {text}")
+
+
 @st.composite
 def machines(draw: st.DrawFn) -> tuple[dict[str, ModelSpec], list[str], str, Memory, Limits]:
     names = [f"m{number}" for number in range(draw(st.integers(2, 7)))]

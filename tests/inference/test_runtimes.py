@@ -75,12 +75,23 @@ def test_a_program_is_asked_once_for_its_help_without_cards_and_again_when_it_is
 def test_a_program_that_does_not_answer_is_ended_and_counts_as_an_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_help, "HELP_BOUND_S", 0.2)
     path = tmp_path / "llama-server"
-    path.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {path}.pid\nwait\n", encoding="utf-8")
+    path.write_text(f"#!/bin/sh\necho x >> {path}.asked\nsleep 60 & echo $! > {path}.pid\nwait\n", encoding="utf-8")
     path.chmod(0o755)
-    assert asked(Program((str(path),), is_embedded=False)) == Program((str(path),), is_embedded=False)
+    for _ in range(2):
+        assert asked(Program((str(path),), is_embedded=False)) == Program((str(path),), is_embedded=False)
+    assert Path(f"{path}.asked").read_text(encoding="utf-8") == "x\n", "each start would wait for it"
     assert not processes_naming(str(path))
     assert int(Path(f"{path}.pid").read_text(encoding="utf-8")) not in processes_naming("sleep 60")
     assert asked(Program(("/nowhere/llama-server",), is_embedded=False)) == Program(("/nowhere/llama-server",), is_embedded=False)
+
+
+def test_a_program_that_fails_at_its_help_is_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "llama-server"
+    program = program_saying(path, LEVELS_NOW)
+    works = path.read_text(encoding="utf-8")
+    lacking = f"[ -e {path}.library ] || {{ touch {path}.library; echo 'libcudart.so.12: cannot open shared object file'; exit 127; }}"
+    path.write_text(works.replace("#!/bin/sh\n", f"#!/bin/sh\n{lacking}\n"), encoding="utf-8")
+    assert [asked(program).has_trace for _ in range(2)] == [False, True]
 
 
 def test_a_model_becomes_a_command_line_that_leaves_nothing_to_defaults_that_move() -> None:

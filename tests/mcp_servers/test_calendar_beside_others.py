@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from mcp_servers.calendars.backends import google_fields, ics, readable
+from mcp_servers.calendars.backends import google_fields, ics, local, readable
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.model import Change, Event, How
+from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span, days_of
 from tests.mcp_servers.calling import BERLIN, NOW
 from tests.mcp_servers.test_calendar_store import HEAD, component, write
@@ -229,6 +231,39 @@ def test_a_file_of_two_encodings_or_folded_within_a_letter_keeps_its_letters(tmp
     titles = [event.title for event in LocalCalendars(tmp_path).query(PERIOD).events]
     assert titles[:2] == ["Müller", "Müller “II”"]
     assert titles[2].endswith("é")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(b"M\xc3\xbcller gr\xc3\xbc\xc3\x9ft sch\xc3", "Müller grüßt sch\ufffd"), (b"M\xfcller gr\xfc\xdft \xe4", "Müller grüßt ä")],
+)
+def test_a_damaged_letter_does_not_make_another_encoding_of_its_line(tmp_path: Path, written: bytes, read: str) -> None:
+    bad = component("A", "DTSTART:20261203T100000Z").encode().replace(b"SUMMARY:A", b"SUMMARY:" + written)
+    file = tmp_path / "work.ics"
+    file.write_bytes(HEAD.encode() + bad + component("other", "DTSTART:20261204T100000Z").encode() + b"END:VCALENDAR\r\n")
+    store = LocalCalendars(tmp_path)
+    store.update(only(store, "other"), Change(location="Room 4"), HOW).carry_out()
+    assert [event.title for event in LocalCalendars(tmp_path).query(PERIOD).events] == [read, "other"]
+    assert f"SUMMARY:{read}\n" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_calendar_that_cannot_be_written_is_told_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_link: bool) -> None:
+    synced = tmp_path / "synced"
+    write(synced, GOOD)
+    (tmp_path / "work.ics").symlink_to(synced / "work.ics")
+
+    def refuse(_path: Path, _content: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(local, "write_whole", refuse)
+    store = LocalCalendars(tmp_path if is_link else synced)
+    change = store.update(only(store, "good"), Change(location="Room 4"), HOW)
+    with pytest.raises(Refusal) as refused:
+        change.carry_out()
+    what = f"work.ics is a link to {synced.resolve() / 'work.ics'}, which" if is_link else "work.ics"
+    assert str(refused.value) == f'Nothing was changed in the calendar "work": {what} cannot be written (permission denied).'
+    assert only(store, "good").location == ""
 
 
 def test_a_linked_calendar_stays_a_link_and_what_it_leads_to_is_changed(tmp_path: Path) -> None:

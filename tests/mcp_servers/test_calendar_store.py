@@ -215,7 +215,7 @@ def test_nothing_is_left_half_written_when_writing_fails(store: LocalCalendars, 
         raise OSError("disk full")
 
     monkeypatch.setattr("mcp_servers.files.os.fsync", fails)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(Refusal, match=r"^Nothing was changed .* personal\.ics cannot be written \(disk full\)"):
         store.create(Event("two", "Second", span), How(NOW))
     assert [event.title for event in store.query(days_of(NOW, NOW.date())).events] == ["First"]
     assert sorted(path.name for path in (tmp_path / "calendars").iterdir()) == [".lock", "personal.ics"]

@@ -101,9 +101,14 @@ def _in_utf8(content: bytes) -> bytes:
 
 
 def _line_in_utf8(line: bytes) -> bytes:
-    for codec in ("utf-8-sig", "cp1252"):
-        with suppress(UnicodeDecodeError):
-            return line.decode(codec).encode()
+    with suppress(UnicodeDecodeError):
+        return line.decode("utf-8-sig").encode()
+    text = line.decode("utf-8-sig", "replace")
+    # Letters that can be read as UTF-8 say that it is that, with damage: cut within a letter, for example.
+    if any(letter > "\x7f" and letter != "\ufffd" for letter in text):
+        return text.encode()
+    with suppress(UnicodeDecodeError):
+        return line.decode("cp1252").encode()
     return line.decode("latin-1").encode()
 
 

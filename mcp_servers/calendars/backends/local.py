@@ -170,8 +170,14 @@ class LocalCalendars:
     def _save(self, name: str, calendar: Calendar) -> None:
         # Forgotten first: should writing fail, the changed object must not pass for what is on the disk.
         self._loaded.pop(name, None)
-        # Resolved: a link leads to the file that another program keeps in step with other devices.
-        write_whole((self._folder / f"{name}.ics").resolve(), ics.serialized(calendar))
+        path, content = self._folder / f"{name}.ics", ics.serialized(calendar)
+        try:
+            # Resolved: a link leads to the file that another program keeps in step with other devices.
+            write_whole(path.resolve(), content)
+        except OSError as error:
+            what = f"{path.name} is a link to {path.resolve()}, which" if path.is_symlink() else path.name
+            why = (error.strerror or str(error)).lower()
+            raise Refusal(f'Nothing was changed in the calendar "{name}": {what} cannot be written ({why}).') from error
 
 
 def _zone(how: How) -> tzinfo:
