@@ -13,8 +13,9 @@ import click
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
+from bots.line_reader import LineReader
 from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
-from bots.standard_input import LineReader, is_at_keyboard
+from bots.standard_input import is_at_keyboard
 from config.plain import one_line
 
 YES = ("y", "yes")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import anyio
@@ -127,7 +128,7 @@ async def test_whoever_is_cancelled_while_the_turn_is_taken_tells_the_service_so
 async def test_an_editor_is_told_that_a_prompt_was_cancelled_before_it_began() -> None:
     class Service:
         @asynccontextmanager
-        async def listening(self, _: str) -> AsyncGenerator[None]:
+        async def listening(self, _: str, *, after: int) -> AsyncGenerator[None]:
             yield
 
         async def send(self, *_: Any, **__: Any) -> str:
@@ -187,6 +188,5 @@ async def test_a_question_that_was_cancelled_before_it_began_ends_as_a_cancelled
             raise SendCancelled
 
     asked = ask.Question("x", frozenset(), None, None, "any", None, None, is_demo=False, seed=0, now=None, as_json=False)
-    service: Any = Service()
-    turn: Any = vars(ask)["_turn"]
-    assert (await turn(service, asked, None)).end == "cancelled"
+    turn, progress = vars(ask)["_turn"], vars(ask)["_Progress"](None)
+    assert (await turn(partial(nullcontext, Service()), asked, progress)).end == "cancelled"

@@ -37,6 +37,7 @@ def test_a_demo_that_is_left_while_its_service_starts_leaves_no_folder_and_no_se
 
 
 CHAT = """
+import signal
 import sys
 from agent.farewell import run_until_told
 from bots.repl.pipe import PipePerson
@@ -46,6 +47,8 @@ async def talk():
     print(await person.read(), flush=True)
     await person.read()
 
+# A shell has it ignored in its background jobs, such as this suite may be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     run_until_told(talk)
 except KeyboardInterrupt:

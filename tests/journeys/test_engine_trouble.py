@@ -130,9 +130,9 @@ async def test_a_llama_server_of_another_year_runs_and_one_that_refuses_a_flag_i
     settings = "[residency]\nmax_llm = 2\n" + good(tmp_path) + model("odd", write_tiny_gguf(tmp_path / "odd.gguf")) + TIERS
     async with running_engine(home, settings, server=ServerKind("own", str(program))) as engine:
         assert await answers(engine, "fast")
-        program.write_text(refuses.format(flag="-lv") + goes_on, encoding="utf-8")
+        program.write_text(refuses.format(flag="-np") + goes_on, encoding="utf-8")
         said = refusal(await ask(engine, "deep-logic"))
-        assert f"its process ended ({program}, exit code 1)" in said and "error: invalid argument: -lv" in said
+        assert f"its process ended ({program}, exit code 1)" in said and "error: invalid argument: -np" in said
 
 
 async def test_an_engine_whose_port_is_taken_says_so_and_leaves_who_has_it_alone(home: Home, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ class LocalCalendars:
         except OSError as error:
             what = f"{path.name} is a link to {path.resolve()}, which" if path.is_symlink() else path.name
             why = (error.strerror or str(error)).lower()
-            raise Refusal(f'Nothing was changed in the calendar "{name}": {what} cannot be written ({why}).') from error
+            raise Refusal(f'Nothing was changed in the calendar "{name}": {what} cannot be written ({why}). Make it writable.') from error
 
 
 def _zone(how: How) -> tzinfo:
