@@ -262,7 +262,8 @@ def test_a_calendar_that_cannot_be_written_is_told_and_stays(tmp_path: Path, mon
     with pytest.raises(Refusal) as refused:
         change.carry_out()
     what = f"work.ics is a link to {synced.resolve() / 'work.ics'}, which" if is_link else "work.ics"
-    assert str(refused.value) == f'Nothing was changed in the calendar "work": {what} cannot be written (permission denied). Make it writable.'
+    said = f'Nothing was changed in the calendar "work": {what} cannot be written (permission denied). Make it writable.'
+    assert str(refused.value) == said
     assert only(store, "good").location == ""
 
 
