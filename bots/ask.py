@@ -35,9 +35,10 @@ from agent.events import (
 from agent.farewell import run_until_told
 from agent.route_parts import RouteWish, check_task
 from agent.service.attach import attach
+from agent.service.breaks import TurnUnseen
 from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled, ServiceGone
-from bots.asked_turn import AskedTurn, Attaching, TurnUnseen
+from bots.asked_turn import AskedTurn, Attaching
 from bots.demo import choose_seed, demo_home
 from bots.lines import approval_lines, call_line, loading_line, missing_lines, result_line, route_line, staying_lines, trimmed_line
 from bots.pictures import picture_of

@@ -13,23 +13,14 @@ import anyio
 
 from agent.errors import AgentError
 from agent.events import Event
+from agent.service.breaks import AGAIN_S, MAX_BROKEN, TurnUnseen
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceError, ServiceGone
-from bots.link import AGAIN_S, MAX_BROKEN
 from bots.tally import Tally
 
 CANCEL_BOUND_S = 5.0
 """Telling the service that the turn is over, also one that has to be started for it; it does the rest alone."""
-UNSEEN = "{} What was asked may go on, or have been done: look before you ask again. variet chat --session {}"
 Attaching = Callable[[], AbstractAsyncContextManager[ServiceClient]]
-
-
-class TurnUnseen(ServiceError):
-    """A turn that has begun can be followed no further."""
-
-    def __init__(self, why: AgentError, session: str) -> None:
-        super().__init__(UNSEEN.format(why, session), why.code if isinstance(why, ServiceError) else "turn_unseen")
-        self.session = session
 
 
 class AskedTurn:

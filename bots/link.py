@@ -23,16 +23,6 @@ OpenHome = Callable[[], AbstractAsyncContextManager[Home]]
 """The home to attach to; the demo's is made and removed around it."""
 MAX_LOSSES = 5
 """Services that may go away one after the other without having answered anything."""
-MAX_BROKEN = 5
-"""Times in a row that a service may break off the same thing before whoever waits for it is told so."""
-AGAIN_S = 1.0
-"""Between two of them, where it breaks off and stays."""
-
-
-async def left(service: ServiceClient) -> None:
-    """Wait until a service that broke off is known to be gone, but not for long: it may be there and break off again."""
-    with anyio.move_on_after(AGAIN_S):
-        await service.gone.wait()
 
 
 class Link:

@@ -9,19 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
-import anyio
-
 from agent.errors import AgentError
 from agent.events import Event
 from agent.faces.link import Link
+from agent.service.breaks import MAX_BROKEN, TurnUnseen, left
 from agent.service.client import ServiceClient
-from agent.service.faults import ServiceError, ServiceGone
+from agent.service.faults import ServiceGone
 
-MAX_BROKEN = 5
-"""Times in a row that a service may break off at the same place."""
-AGAIN_S = 1.0
-"""Between two of them, where it breaks off and stays."""
-UNSEEN = "{} What was asked may go on, or have been done: look before you ask again. variet chat --session {}"
 Begin = Callable[[ServiceClient], Awaitable[str]]
 T = TypeVar("T")
 
@@ -53,11 +47,11 @@ async def turn_events(link: Link, session: str, begin: Begin) -> AsyncGenerator[
                 broken, broken_at = broken + 1 if broken_at == seen else 1, seen
                 if turn is None or broken == MAX_BROKEN:
                     raise
-                await _left(service)
+                await left(service)
         except AgentError as error:
             if turn is None:
                 raise
-            raise ServiceError(UNSEEN.format(error, session)) from error
+            raise TurnUnseen(error, session) from error
 
 
 async def tell_service(link: Link, tell: Callable[[ServiceClient], Awaitable[T]]) -> T:
@@ -71,11 +65,5 @@ async def tell_service(link: Link, tell: Callable[[ServiceClient], Awaitable[T]]
         try:
             return await tell(service)
         except ServiceGone:
-            await _left(service)
+            await left(service)
     raise ServiceGone
-
-
-async def _left(service: ServiceClient) -> None:
-    """Wait until a service that broke off is known to be gone, but not for long: it may be there and break off again."""
-    with anyio.move_on_after(AGAIN_S):
-        await service.gone.wait()

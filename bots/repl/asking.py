@@ -16,8 +16,9 @@ from agent.background import background_tasks
 from agent.errors import AgentError, ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event, ModelReplied, ToolFinished, ToolStarted
 from agent.held_events import ToolHeld
+from agent.service.breaks import MAX_BROKEN, left
 from agent.service.faults import ServiceGone
-from bots.link import MAX_BROKEN, Link, left
+from bots.link import Link
 from bots.repl.elsewhere import MARK
 from bots.repl.person import Answer, Person
 from bots.repl.place import Place

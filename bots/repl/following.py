@@ -13,10 +13,11 @@ from agent.errors import AgentError, SessionBusy, SessionNotFound
 from agent.event_parts import Beside
 from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, ToolStarted
 from agent.held_events import ToolHeld
+from agent.service.breaks import MAX_BROKEN, left
 from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled, ServiceError, ServiceGone
 from bots.lines import beside_line, held_line
-from bots.link import MAX_BROKEN, Link, left
+from bots.link import Link
 from bots.repl.asking import WHO, Asking, Decided, OpenCalls
 from bots.repl.elsewhere import OtherTurns
 from bots.repl.held import Held

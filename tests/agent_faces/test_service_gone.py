@@ -16,9 +16,10 @@ from agent.events import Event, TurnDone, TurnStarted
 from agent.faces import acp_turns
 from agent.faces import acp_wire as wire
 from agent.faces.acp_options import Chosen
-from agent.faces.hearing import MAX_BROKEN, tell_service
+from agent.faces.hearing import tell_service
 from agent.faces.link import Link
 from agent.faces.mcp_server import build
+from agent.service.breaks import MAX_BROKEN
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone
 from tests.agent_faces.test_mcp_server import told_of

@@ -15,8 +15,8 @@ import bots.ask
 import bots.asked_turn
 from agent.event_parts import Usage
 from agent.events import Event, TurnDone, TurnStarted
+from agent.service.breaks import MAX_BROKEN
 from agent.service.faults import ServiceError, ServiceGone
-from bots.link import MAX_BROKEN
 from config.paths import Home
 
 STARTED = TurnStarted(seq=1, turn="t1", text="add Tea", sent_text="add Tea", now="2026-11-23T10:00:00+01:00", who="cli")

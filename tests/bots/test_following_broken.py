@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from agent.events import ApprovalNeeded, Event
+from agent.service import breaks
 from agent.service.faults import SendCancelled, ServiceError, ServiceGone
-from bots import link
 from bots.repl.asking import Asking, Decided
 from bots.repl.following import Following
 from bots.repl.place import Place
@@ -66,12 +66,12 @@ def following(service: Any, person: Any, said: io.StringIO) -> Following:
 
 
 async def test_a_turn_that_cannot_be_shown_is_tried_a_few_times_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "AGAIN_S", 0)
+    monkeypatch.setattr(breaks, "AGAIN_S", 0)
     service = Breaking()
     with anyio.fail_after(BOUND_S):
         with pytest.raises(ServiceError, match="variet chat --session s1"):
             await following(service, Person(), io.StringIO()).say("list", tier=None)
-    assert service.opened == link.MAX_BROKEN
+    assert service.opened == breaks.MAX_BROKEN
 
 
 async def test_an_answer_that_breaks_off_is_given_a_few_times() -> None:
@@ -82,7 +82,7 @@ async def test_an_answer_that_breaks_off_is_given_a_few_times() -> None:
     with anyio.fail_after(BOUND_S):
         with pytest.raises(ServiceGone):
             await asking.give(Decided(needed, granted=True))
-    assert service.opened == link.MAX_BROKEN
+    assert service.opened == breaks.MAX_BROKEN
 
 
 async def test_a_message_that_was_cancelled_before_its_turn_began_is_shown_so_and_given_back() -> None:

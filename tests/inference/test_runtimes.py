@@ -89,7 +89,7 @@ def test_a_program_that_fails_at_its_help_is_asked_again(tmp_path: Path) -> None
     path = tmp_path / "llama-server"
     program = program_saying(path, LEVELS_NOW)
     works = path.read_text(encoding="utf-8")
-    lacking = f"[ -e {path}.library ] || {{ touch {path}.library; echo 'libcudart.so.12: cannot open shared object file'; exit 127; }}"
+    lacking = f"[ -e {path}.found ] || {{ touch {path}.found; echo 'libcudart.so.12: cannot open shared object file'; exit 127; }}"
     path.write_text(works.replace("#!/bin/sh\n", f"#!/bin/sh\n{lacking}\n"), encoding="utf-8")
     assert [asked(program).has_trace for _ in range(2)] == [False, True]
 
