@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from config.paths import Home
-from inference.keys import KEY_FILE, add_key
+from inference.door.keys import KEY_FILE, add_key
 from tests.fakes.misbehaving_child import fake_binary
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
 

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.binaries import find_llama_server
 from inference.catalog import ModelSpec
-from inference.program_help import asked
+from inference.processes.binaries import find_llama_server
+from inference.processes.program_help import asked
 from inference.runtimes.llama_server import Surroundings, build_launch
 from inference.runtimes.state_lines import EXIT_COMMAND, parse_state
 from tests.fakes.processes import free_port

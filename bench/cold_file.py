@@ -17,7 +17,7 @@ from bench.clients import ask_for
 from bench.figures import Figure, percentile
 from bench.plain_child import plain_binary
 from config.paths import Home
-from inference.page_cache import forget
+from inference.files.page_cache import forget
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for
 
 GIB = 1024**3

@@ -24,7 +24,7 @@ from bench.clients import OneTokenClient, gaps, model_key, model_url, stream_arr
 from bench.figures import Figure, percentile
 from bench.processes import bare_relay, cpu_of
 from config.paths import Home
-from inference.binaries import find_llama_server
+from inference.processes.binaries import find_llama_server
 from tests.fakes.misbehaving_child import fake_binary
 from tests.fakes.tiny_gguf import write_tiny_gguf
 from tests.journeys.engine_process import RunningEngine, running_engine, settings_for

@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from inference.access import SCOPE_KEY, key_of
-from inference.answer import Answer
 from inference.contract import Health
+from inference.door.access import SCOPE_KEY, key_of
+from inference.door.answer import Answer
+from inference.door.gate import Gate
+from inference.door.incoming import Message, Receive, Scope, Send
 from inference.errors import EngineError, InvalidKey, RouteNotFound
-from inference.gate import Gate
-from inference.incoming import Message, Receive, Scope, Send
 from inference.mode.obey import NO_MODE, ObeyedMode
 from inference.proxy import Proxy
 from inference.supervisor import Supervisor

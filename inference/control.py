@@ -12,7 +12,6 @@ from fastapi.responses import Response, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from inference.access import Asker, KeyInfo, key_of
 from inference.catalog import Served
 from inference.contract import (
     CONTRACT,
@@ -34,10 +33,11 @@ from inference.contract import (
 )
 from inference.dashboard.routes import add_watching
 from inference.discretion import discreet, discreet_status
+from inference.door.access import Asker, KeyInfo, key_of
+from inference.door.incoming import passes_mode
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
-from inference.files_there import FilesSeen, check_files
-from inference.incoming import passes_mode
-from inference.observatory import Observatory
+from inference.files.files_there import FilesSeen, check_files
+from inference.observing.observatory import Observatory
 from inference.reload import Standing, nothing_stands
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key

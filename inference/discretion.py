@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from inference.access import KeyInfo
 from inference.contract import EngineStatus, ModelStatus, SwapProgress, SwapRecord
+from inference.door.access import KeyInfo
 
 _Told = TypeVar("_Told", ModelStatus, SwapProgress, SwapRecord)
 

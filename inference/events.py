@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import anyio
 
 from inference.contract import SwapProgress
-from inference.endings import LoadEnd, ObserveEnd, observe_no_end
+from inference.scheduling.endings import LoadEnd, ObserveEnd, observe_no_end
 
 KEPT = 32
 """Events that one listener may be behind: more than the phases of a swap, so only percentages are ever dropped."""

@@ -17,8 +17,8 @@ import httpx2
 from anyio.abc import TaskGroup
 
 from config.vocabulary import is_table
-from inference.address import CHILD_HOST, Address
 from inference.tickets import Ticket
+from inference.upstream.address import CHILD_HOST, Address
 
 SECOND_LOOK = 0.5
 """Part of the silence bound between two looks at slots that are compared: many times what one batch of a prompt takes."""

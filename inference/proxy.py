@@ -15,27 +15,27 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from inference.access import Asker, KeyInfo, key_of
 from inference.activity.finished import Observer, observe_nothing
 from inference.activity.watch import Watch
-from inference.address import Address
-from inference.answer import Answer
 from inference.catalog import ModelSpec, Served
 from inference.contract import LOADING_EVENT, ErrorDetail, event_frame
 from inference.discretion import discreet
+from inference.door.access import Asker, KeyInfo, key_of
+from inference.door.answer import Answer
+from inference.door.incoming import STRAIGHT, ClientGone, Incoming, Receive, Scope, Send, passes_mode, read
 from inference.errors import EngineError, UpstreamDied
-from inference.files_there import check_files
+from inference.files.files_there import check_files
 from inference.hang import Pulse, guarded
-from inference.incoming import STRAIGHT, ClientGone, Incoming, Receive, Scope, Send, passes_mode, read
-from inference.outgoing import Request
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
-from inference.tap import PROMPT_PROGRESS, Tap
 from inference.tickets import Ticket
+from inference.upstream.address import Address
+from inference.upstream.outgoing import Request
+from inference.upstream.tap import PROMPT_PROGRESS, Tap
+from inference.upstream.wire import Broken, Connection, Connections
 from inference.warmth.berth import NO_BERTH, Berth
 from inference.warmth.records import session_key
 from inference.warmth.trail import trail_of
-from inference.wire import Broken, Connection, Connections
 
 LOADING_GRACE_S = 0.25
 """A load shorter than this is not worth an event, and a failure this early can still be a true status."""

@@ -21,10 +21,10 @@ from config.paths import Home
 from config.schema import EngineSettings
 from inference.catalog import Catalog
 from inference.contract import ReloadAnswer
+from inference.door.gate import Gate
+from inference.door.keys import StoredKey, load_keys
 from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
-from inference.gate import Gate
-from inference.keys import StoredKey, load_keys
-from inference.packaged import found_catalog
+from inference.processes.packaged import found_catalog
 from inference.watched_file import FileWatch
 
 KEYS_POLL_S = 0.25

@@ -24,27 +24,27 @@ from config.schema import EngineSettings
 from config.whole_file import sweep_parts
 from inference.app import Engine
 from inference.cards.lender import Lender
+from inference.cards.memory import MemoryBook
 from inference.cards.nvml import open_cards
 from inference.cards.returning import CardMemory
 from inference.catalog import Catalog, ModelSpec
-from inference.children import STOP_ALL_BOUND_S
+from inference.door.keys import KEY_FILE, load_keys
+from inference.door.listening import Front, Server, gate_of, open_front
+from inference.door.parent_key import take_parent_key
 from inference.events import EventHub
-from inference.history import LoadTimes
-from inference.keys import KEY_FILE, load_keys
-from inference.launching import Launcher
-from inference.listening import Front, Server, gate_of, open_front
-from inference.memory import MemoryBook
+from inference.files.read_ahead import ReadAhead
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import mode_file
-from inference.observatory import Observatory
-from inference.packaged import found_catalog
-from inference.parent_key import take_parent_key
-from inference.policy import Policy
-from inference.process_group import keep_memory_together
+from inference.observing.history import LoadTimes
+from inference.observing.observatory import Observatory
+from inference.processes.children import STOP_ALL_BOUND_S
+from inference.processes.launching import Launcher
+from inference.processes.packaged import found_catalog
+from inference.processes.process_group import keep_memory_together
 from inference.proxy import Proxy, open_connections
-from inference.read_ahead import ReadAhead
 from inference.reload import KEYS_POLL_S, Origin, Reloader, take_keys
-from inference.residency import UNMEASURED, Limits, Memory
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import UNMEASURED, Limits, Memory
 from inference.supervisor import Supervisor
 from inference.warmth.keeper import Keeper
 from inference.warmth.shelf import Shelf

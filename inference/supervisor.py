@@ -16,20 +16,21 @@ from typing import assert_never
 import anyio
 import anyio.abc
 
-from inference import schedule, views
-from inference.access import NOBODY, Asker
+from inference import views
 from inference.announcing import Announcer
 from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import Catalog
-from inference.children import STOP_ALL_BOUND_S, Children, Spawn
 from inference.contract import EngineStatus, ModelRates, ModelStatus, ServedModels, SwapProgress
-from inference.endings import LoadEnd, ends
+from inference.door.access import NOBODY, Asker
 from inference.errors import REFUSALS, RequestEnded, UpstreamDied
 from inference.events import EventHub
-from inference.history import LoadTimes
-from inference.policy import Policy
-from inference.reasons import UNLOADED
-from inference.schedule import (
+from inference.observing.history import LoadTimes
+from inference.processes.children import STOP_ALL_BOUND_S, Children, Spawn
+from inference.scheduling import schedule, scheduler
+from inference.scheduling.endings import LoadEnd, ends
+from inference.scheduling.policy import Policy
+from inference.scheduling.reasons import UNLOADED
+from inference.scheduling.schedule import (
     Arrived,
     AwaitMemory,
     Effect,
@@ -51,9 +52,8 @@ from inference.schedule import (
     Ticked,
     UnloadAsked,
 )
-from inference.scheduler import step
+from inference.scheduling.unloading import is_leaving, is_there
 from inference.tickets import Ticket
-from inference.unloading import is_leaving, is_there
 from inference.warmth.keeper import Keeper
 
 
@@ -227,7 +227,7 @@ class Supervisor:
                         self.catalog = self._coming.popleft()
                         self._children.adopt(self.catalog.models)
                     now = anyio.current_time()
-                    self._state, effects, wake_at = step(before, event, now)
+                    self._state, effects, wake_at = scheduler.step(before, event, now)
                     if isinstance(event, Exited):
                         self._tell_bereaved(event, before)
                     for effect in effects:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from inference.address import CHILD_HOST, NOWHERE, Address
 from inference.errors import EngineError
+from inference.upstream.address import CHILD_HOST, NOWHERE, Address
 
 EXIT_GRACE_S = 1.0
 """After the model's process has ended: what it had still sent is read to the end, then a connection that something keeps open is given

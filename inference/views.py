@@ -22,10 +22,10 @@ from inference.contract import (
     SwapReason,
 )
 from inference.identity import fingerprint
-from inference.ranking import expected_wait_s, in_line
-from inference.residency import lent_of, lent_text
-from inference.schedule import Model, Phase, State, Waiter
-from inference.waiting_reasons import why_waiting
+from inference.scheduling.ranking import expected_wait_s, in_line
+from inference.scheduling.residency import lent_of, lent_text
+from inference.scheduling.schedule import Model, Phase, State, Waiter
+from inference.scheduling.waiting_reasons import why_waiting
 
 _STATES: Mapping[Phase, ModelState] = {
     "unloaded": "unloaded",

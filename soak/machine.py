@@ -12,7 +12,7 @@ import tests.fakes.misbehaving_child
 from inference.runtimes.llama_server import embedded_program
 
 PROC = Path("/proc")
-_LEASH = Path("inference") / "leash.py"
+_LEASH = Path("inference") / "processes" / "leash.py"
 MIB = 2**20
 
 

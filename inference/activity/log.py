@@ -23,7 +23,7 @@ import anyio.to_thread
 
 from inference.activity.finished import Finished
 from inference.contract import ActivityAnswer, ActivityRecord, SwapReason, SwapRecord, SwapsAnswer
-from inference.endings import LoadEnd
+from inference.scheduling.endings import LoadEnd
 
 LOG_FILE = "activity.sqlite3"
 """Its name in the home's folder of state."""

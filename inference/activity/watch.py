@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import anyio
 
-from inference.access import key_of
 from inference.activity.finished import Finished, Outcome, counted
 from inference.catalog import Served
+from inference.door.access import key_of
+from inference.door.incoming import Incoming, Scope
 from inference.errors import EngineError, RequestEnded, UpstreamDied
-from inference.incoming import Incoming, Scope
-from inference.tap import Tap
 from inference.tickets import Ticket
+from inference.upstream.tap import Tap
 
 _FIRST_ERROR_STATUS = 400
 UPSTREAM_ERROR = "upstream_error"

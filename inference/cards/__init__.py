@@ -1,1 +1,1 @@
-"""Graphics cards as they really are: how much memory is free, who holds it, whether it has come back, and whom it is lent to."""
+"""Graphics cards as they really are: what is free and who holds it, what a model takes, whether it came back, whom a card is lent to."""

@@ -12,8 +12,8 @@ from inference.cards.lending import Lending, judge, taken_by_others
 from inference.cards.returning import CardMemory
 from inference.contract import ModelStatus
 from inference.memory_use import family
-from inference.reasons import CARD_WANTED
-from inference.residency import Memory, lent_of, uses_gpus
+from inference.scheduling.reasons import CARD_WANTED
+from inference.scheduling.residency import Memory, lent_of, uses_gpus
 from inference.supervisor import Supervisor
 
 LOOK_EVERY_S = 1.0

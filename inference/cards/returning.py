@@ -16,7 +16,7 @@ import anyio.to_thread
 from inference.cards.card import Look, Owed, held_by, missing, no_cards, owed, told
 from inference.catalog import ModelSpec
 from inference.memory_use import family
-from inference.residency import Taken
+from inference.scheduling.residency import Taken
 
 RETURN_BOUND_S = 5.0
 """For memory to come back: a driver that needs longer is not going to give it back, and the load itself will say whether it suffices."""
@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Book(Protocol):
-    """What is needed of `inference.memory.MemoryBook`; both are called from a thread."""
+    """What is needed of `inference.cards.memory.MemoryBook`; both are called from a thread."""
 
     def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None: ...
     def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]: ...

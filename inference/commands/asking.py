@@ -23,9 +23,9 @@ from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.schema import ServerSection
 from config.trust import CertificatesRefused, trust_of, why_untrusted
-from inference.bind import is_loopback
 from inference.commands import options
 from inference.contract import CONTRACT, MODEL, ErrorEnvelope
+from inference.door.bind import is_loopback
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

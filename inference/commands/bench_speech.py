@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
-from inference.audio_length import audio_length
 from inference.commands.asking import AskedEngine
+from inference.commands.audio_length import audio_length
 from inference.commands.bench_report import Speaking
 
 PATH = "/v1/audio/speech"

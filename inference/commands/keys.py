@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from config.paths import Home
-from inference.access import KeyInfo
 from inference.catalog import build_catalog
 from inference.cli import EXIT_CODES
 from inference.commands import options
+from inference.door.access import KeyInfo
+from inference.door.keys import HIGHEST_PRIORITY, KEY_FILE, LEAST_PRIORITY, add_key, load_keys, remove_key
 from inference.errors import SetupRefused
-from inference.keys import HIGHEST_PRIORITY, KEY_FILE, LEAST_PRIORITY, add_key, load_keys, remove_key
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -10,11 +10,11 @@ import click
 
 from config.logs import set_up_logging
 from config.paths import Home
-from inference.bind import check_bind, is_loopback
 from inference.cli import EXIT_CODES
 from inference.commands import options
+from inference.door.bind import check_bind, is_loopback
+from inference.door.keys import KEY_FILE, load_keys
 from inference.errors import SetupRefused
-from inference.keys import KEY_FILE, load_keys
 from inference.mode.server import start_mode
 from inference.reload import Origin
 from inference.serve import Manners, run_engine

@@ -10,15 +10,15 @@ import anyio.to_thread
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
-from inference.access import key_of
 from inference.activity.model_logs import MOST_LINES, LogTail, log_path
 from inference.contract import KEEP_ALIVE, ActivityAnswer, LogLines, ModelRates, RatesReport, Resources, SwapsAnswer, event_frame
 from inference.dashboard.page import load_page
 from inference.discretion import discreet
+from inference.door.access import key_of
 from inference.errors import InvalidRequest
-from inference.exposition import CONTENT_TYPE
 from inference.identity import fingerprint
-from inference.observatory import Observatory
+from inference.observing.exposition import CONTENT_TYPE
+from inference.observing.observatory import Observatory
 from inference.supervisor import Supervisor
 
 MOST_RECORDS = 500

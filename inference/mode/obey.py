@@ -7,11 +7,11 @@ from pathlib import Path
 
 import anyio
 
+from inference.door.incoming import RawHeaders, Receive, Scope, Send, passes_mode
 from inference.errors import GamingMode, RouteNotFound
-from inference.incoming import RawHeaders, Receive, Scope, Send, passes_mode
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import FRESH_S, CachedMode
-from inference.reasons import GAMING, MEMORY_WANTED
+from inference.scheduling.reasons import GAMING, MEMORY_WANTED
 from inference.supervisor import Supervisor
 
 _LOG = logging.getLogger(__name__)

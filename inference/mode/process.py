@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from config.paths import Home
 from config.schema import ServerSection
-from inference.bind import is_wildcard
+from inference.door.bind import is_wildcard
 
 FILE = "mode.json"
 """In a home's folder of what runs."""

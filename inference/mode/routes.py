@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio.to_thread
 from pydantic import ValidationError
 
-from inference.access import key_of
-from inference.answer import Answer
 from inference.contract.mode import Mode, ModeStatus
+from inference.door.access import key_of
+from inference.door.answer import Answer
+from inference.door.incoming import ClientGone, Receive, Scope, Send, read_body
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
-from inference.incoming import ClientGone, Receive, Scope, Send, read_body
 from inference.mode.state import read_mode, write_mode
 
 _BODY_BOUND = 2**20

@@ -18,17 +18,17 @@ import anyio.to_thread
 from config.long_logs import set_aside
 from config.paths import Home
 from config.schema import EngineSettings
-from inference.access import SCOPE_KEY
-from inference.answer import Answer
+from inference.door.access import SCOPE_KEY
+from inference.door.answer import Answer
+from inference.door.gate import Gate
+from inference.door.incoming import Receive, Scope, Send
+from inference.door.keys import KEY_FILE, load_keys
+from inference.door.listening import Front, Server, gate_of, open_front
+from inference.door.tls import tls_context
 from inference.errors import EngineError, RouteNotFound
-from inference.gate import Gate
-from inference.incoming import Receive, Scope, Send
-from inference.keys import KEY_FILE, load_keys
-from inference.listening import Front, Server, gate_of, open_front
 from inference.mode.process import find_mode, fingerprint
 from inference.mode.routes import ModeRoutes
 from inference.mode.state import mode_file
-from inference.tls import tls_context
 
 PATHS = frozenset({"/", "/mode"})
 """Both tell the mode: a router of the first days asked for `/`."""

@@ -1,4 +1,4 @@
-"""What is needed to start one child process: the value that a runtime builds and `inference.child` runs."""
+"""What is needed to start one child process: the value that a runtime builds and `inference.processes.child` runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How llama-server, or the embedded server that mimics it, is started for one model.
 
-Pure: which program is there is found out elsewhere (`inference.binaries`); the environment comes in as an argument.
+Pure: which program is there is found out elsewhere (`inference.processes.binaries`); the environment comes in as an argument.
 Every setting that matters is passed, never left to a default that an update may change (the default port has
 been announced to move), and llama-server's own environment variables are taken out, since they would add to our flags.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from inference.catalog import ModelSpec
-from inference.read_ahead import Read, read_files
+from inference.files.read_ahead import Read, read_files
 
 Identify = Callable[[ModelSpec], str]
 """Says in one text all that a slot's content depends on; it may read files, and is called in a thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.tap import Measured
+from inference.upstream.tap import Measured
 
 
 class Berth:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import anyio
 import anyio.to_thread
 
-from inference.address import NOWHERE, Address
 from inference.catalog import ModelSpec
 from inference.contract import WarmthStatus
 from inference.errors import EngineError
-from inference.tap import Measured
+from inference.upstream.address import NOWHERE, Address
+from inference.upstream.tap import Measured
+from inference.upstream.wire import Connections
 from inference.warmth import records, server_slots, slots
 from inference.warmth.ahead import Ahead, Identify
 from inference.warmth.berth import NO_BERTH, Berth
@@ -28,7 +29,6 @@ from inference.warmth.server_slots import SlotRefused
 from inference.warmth.shelf import Shelf
 from inference.warmth.slots import Table
 from inference.warmth.trail import Counted, Mark, Trail, counted, mark_of
-from inference.wire import Connections
 
 STAGE_BOUND_S = 15.0
 """For all slots of one model: a person waits for the swap. What is not done by then stays cold."""

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import anyio
 
 from config.vocabulary import is_table
-from inference.address import Address
-from inference.outgoing import Request
-from inference.wire import Broken, Connection, Connections
+from inference.upstream.address import Address
+from inference.upstream.outgoing import Request
+from inference.upstream.wire import Broken, Connection, Connections
 
 ANSWER_BOUND_S = 10.0
 """For one slot: some gigabytes at the pace of a disk. A busy slot makes the server wait, but nothing runs when this is asked."""

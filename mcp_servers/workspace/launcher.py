@@ -2,7 +2,7 @@
 
 Run by path with `python -I -S`; standard library only, POSIX only. The folder comes as an open descriptor, so that nobody puts another in
 its place. The command reads nothing, leaves no core file, and what it left behind is killed when it ends. (The engine has one such launcher
-for its models, `inference/leash.py`; neither package may import the other.)
+for its models, `inference/processes/leash.py`; neither package may import the other.)
 
     python -I -S launcher.py FOLDER_DESCRIPTOR -- ARGV...
 """

@@ -20,7 +20,7 @@ from config.routing_settings import NodeEntry
 from config.schema import EngineSettings
 from inference.catalog import build_catalog
 from inference.contract.status import ServedModels
-from inference.schedule import Policy, initial
+from inference.scheduling.schedule import Policy, initial
 from inference.views import served_models
 from tests.agent.runtimes import agent_of
 from tests.agent.test_route_desk import route_of

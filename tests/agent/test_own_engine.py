@@ -21,7 +21,7 @@ from agent.service.door import Door
 from agent.sessions import session
 from config.paths import Home
 from config.schema import AgentSettings
-from inference.keys import KEY_FILE, add_key
+from inference.door.keys import KEY_FILE, add_key
 from tests.fakes.certificate import make_certificate
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ from agent.routes.external import OpenAIModel
 from config.far_end import OPTIONS
 from config.schema import ServerSection
 from config.trust import trust_of, why_untrusted
-from inference.tls import tls_context
+from inference.door.tls import tls_context
 from tests.fakes.certificate import make_certificate
 
 pytestmark = pytest.mark.anyio

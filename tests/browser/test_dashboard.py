@@ -14,7 +14,7 @@ from inference.activity.model_logs import log_path
 from inference.cards.card import Card
 from inference.contract import ModelRates
 from inference.dashboard.page import PAGE, load_page
-from inference.keys import Keys, add_key, load_keys
+from inference.door.keys import Keys, add_key, load_keys
 from inference.mode.obey import ObeyedMode
 from tests.browser.chromium import Page, chromium, find_chromium
 from tests.fakes.children import FIRST_PID

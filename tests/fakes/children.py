@@ -11,10 +11,10 @@ from typing import Protocol
 
 import anyio
 
-from inference.address import Address
 from inference.catalog import ModelSpec
-from inference.child import ChildExit, ChildFailed, Progress
+from inference.processes.child import ChildExit, ChildFailed, Progress
 from inference.runtimes.failures import Reason
+from inference.upstream.address import Address
 
 FIRST_PID = 5_000_000
 """Above what the system gives, so that none is somebody's."""

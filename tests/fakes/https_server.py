@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from config.schema import ServerSection
-from inference.tls import tls_context
+from inference.door.tls import tls_context
 
 
 @dataclass

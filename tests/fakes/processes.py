@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from inference.leash import PID_PREFIX
+from inference.processes.leash import PID_PREFIX
 from tests.fakes.misbehaving_child import GRANDCHILD_PREFIX
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from inference.child import Child, Launch, Progress
+from inference.processes.child import Child, Launch, Progress
 
 
 async def supervise(log_path: Path, port: int, argv: tuple[str, ...]) -> None:

@@ -24,17 +24,17 @@ from inference.cards.returning import NOT_WATCHED, CardMemory
 from inference.catalog import build_catalog
 from inference.contract import ErrorEnvelope
 from inference.control import build_control
-from inference.endings import ObserveEnd, observe_no_end
+from inference.door.gate import Gate
+from inference.door.heads import HeadProtocol
+from inference.door.keys import Keys
 from inference.events import EventHub
-from inference.gate import Gate
-from inference.heads import HeadProtocol
-from inference.history import LoadTimes
-from inference.keys import Keys
 from inference.mode.obey import NO_MODE, ObeyedMode
-from inference.observatory import Observatory
-from inference.policy import Policy
+from inference.observing.history import LoadTimes
+from inference.observing.observatory import Observatory
 from inference.proxy import HUNG_S, Proxy, open_connections
-from inference.schedule import (
+from inference.scheduling.endings import ObserveEnd, observe_no_end
+from inference.scheduling.policy import Policy
+from inference.scheduling.schedule import (
     State,
 )
 from inference.serve import Server

@@ -20,8 +20,8 @@ from inference.cli import engine
 from inference.commands.asking import access_to
 from inference.contract import EngineStatus, ReloadAnswer
 from inference.control import add_reload
+from inference.door.keys import add_key, load_keys
 from inference.errors import SettingsRefused
-from inference.keys import add_key, load_keys
 from tests.fakes.certificate import make_certificate
 from tests.fakes.https_server import https_server
 from tests.inference.engines import running, until

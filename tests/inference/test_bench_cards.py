@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 from config.paths import HOME_VARIABLE
 from inference.cards.card import Card
+from inference.cards.memory import MemoryBook
 from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.cli import engine
-from inference.memory import MemoryBook
-from inference.policy import Policy
+from inference.scheduling.policy import Policy
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange
 from tests.inference.engines import RunningEngine, running, settings, with_files

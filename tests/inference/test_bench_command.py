@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from config.paths import HOME_VARIABLE
-from inference.audio_length import audio_length
 from inference.cli import engine
+from inference.commands.audio_length import audio_length
 from inference.commands.bench_report import Measured, Speaking, Writing, comparison, held_mib, notes, table_text
 from inference.commands.bench_speech import TEXT
 from inference.contract import Resources

@@ -10,12 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
+from inference.cards.memory import MemoryBook
 from inference.cards.nvml import NvmlProbe
 from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.errors import OutOfMemory
-from inference.memory import MemoryBook
-from inference.residency import Limits, Memory
+from inference.scheduling.residency import Limits, Memory
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
 from tests.fakes.nvml import FakeCardMemory, FakeNvml

@@ -14,8 +14,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference import process_group
-from inference.child import Child, ChildFailed, Launch, Progress
+from inference.processes import process_group
+from inference.processes.child import Child, ChildFailed, Launch, Progress
 from inference.runtimes.state_lines import STATE_PREFIX
 from tests.fakes import misbehaving_child
 from tests.fakes.processes import free_port, pids_in, wait_gone

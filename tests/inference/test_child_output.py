@@ -6,7 +6,7 @@ import os
 import queue
 from pathlib import Path
 
-from inference.child_output import ChildOutput
+from inference.processes.child_output import ChildOutput
 
 BOUND_S = 20
 

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from inference.catalog import ModelSpec
-from inference.child import Child, ChildFailed, Launch
+from inference.processes.child import Child, ChildFailed, Launch
 from inference.runtimes.llama_server import Surroundings, build_launch, embedded_program
 from tests.fakes.processes import free_port
 from tests.fakes.tiny_gguf import COUNTING, TOOL_CALL, write_tiny_gguf

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from config.load import load_agent, load_engine
-from inference.binaries import missing_runtimes
 from inference.capabilities import capabilities_of
 from inference.catalog import Catalog, build_catalog
 from inference.contract import ModelRates
 from inference.errors import ModelFailed
 from inference.identity import fingerprint
-from inference.policy import Policy
-from inference.schedule import (
+from inference.processes.binaries import missing_runtimes
+from inference.scheduling.policy import Policy
+from inference.scheduling.schedule import (
     initial,
 )
 from inference.views import served_models

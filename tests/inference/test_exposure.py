@@ -17,10 +17,10 @@ import pytest
 
 from config.paths import Home
 from config.schema import ServerSection
+from inference.door.keys import Keys, load_keys
+from inference.door.keys import add_key as make_key
+from inference.door.tls import tls_context
 from inference.errors import TlsRefused
-from inference.keys import Keys, load_keys
-from inference.keys import add_key as make_key
-from inference.tls import tls_context
 from tests.fakes.certificate import make_certificate
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import Exchange, serve_upstream

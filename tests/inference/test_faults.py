@@ -40,7 +40,7 @@ async def test_a_fault_in_the_middle_of_an_answer_breaks_it_off(tmp_path: Path, 
     async def stream(exchange: Exchange) -> None:
         await exchange.begin_stream()
         await exchange.chunk(frame("one"))
-        monkeypatch.setattr("inference.tap.Tap.take", fault)
+        monkeypatch.setattr("inference.upstream.tap.Tap.take", fault)
         await exchange.chunk(frame("two"))
         await exchange.until_client_leaves()
 

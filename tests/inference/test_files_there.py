@@ -15,14 +15,15 @@ import anyio
 import pytest
 
 from config.schema import EngineSettings
-from inference import files_there, launching
-from inference.binaries import ProgramMissing
 from inference.catalog import build_catalog
-from inference.child import Progress
 from inference.contract import EngineStatus, ModelStatus
 from inference.errors import ModelFailed, SetupRefused
-from inference.files_there import FilesSeen, check_files, missing_file
-from inference.launching import Launcher
+from inference.files import files_there
+from inference.files.files_there import FilesSeen, check_files, missing_file
+from inference.processes import launching
+from inference.processes.binaries import ProgramMissing
+from inference.processes.child import Progress
+from inference.processes.launching import Launcher
 from tests.inference.engines import running
 from tests.inference.test_scheduler_rules import spec
 

@@ -10,9 +10,9 @@ from itertools import count
 import anyio
 import pytest
 
-from inference.address import Address
 from inference.hang import Pulse, guard, is_ping
 from inference.tickets import Ticket
+from inference.upstream.address import Address
 from tests.fakes.upstream import Exchange, Upstream, serve_upstream
 
 pytestmark = pytest.mark.anyio

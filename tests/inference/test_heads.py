@@ -13,9 +13,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from config.far_end import OPTIONS
-from inference.heads import Chunking, HeadProtocol
-from inference.incoming import STRAIGHT, Receive, Scope, Send, Straight
-from inference.listening import AsgiApp
+from inference.door.heads import Chunking, HeadProtocol
+from inference.door.incoming import STRAIGHT, Receive, Scope, Send, Straight
+from inference.door.listening import AsgiApp
 
 PARTS = [b"data: 1\n\n", b"", b"x" * 70000]
 

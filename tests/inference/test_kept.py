@@ -11,11 +11,11 @@ import pytest
 
 from config import whole_file
 from inference import kept
+from inference.cards.memory import MemoryBook
 from inference.cards.returning import CardMemory, NoBook
 from inference.catalog import ModelSpec
-from inference.history import LoadTimes
-from inference.memory import MemoryBook
-from inference.residency import Taken
+from inference.observing.history import LoadTimes
+from inference.scheduling.residency import Taken
 from tests.inference.test_scheduler_rules import spec
 
 pytestmark = pytest.mark.anyio

@@ -14,12 +14,12 @@ import pytest
 from pydantic import ValidationError
 
 from config.schema import ServerSection
-from inference.access import ANYBODY
-from inference.bind import check_bind
+from inference.door.access import ANYBODY
+from inference.door.bind import check_bind
+from inference.door.gate import Gate
+from inference.door.keys import Keys, StoredKey, add_key, load_keys, remove_key
+from inference.door.listening import gate_of
 from inference.errors import BindRefused, HeadersTooLarge, InvalidKey, KeyFileRefused, OriginRefused, ReadOnlyKey, TierNotAllowed
-from inference.gate import Gate
-from inference.keys import Keys, StoredKey, add_key, load_keys, remove_key
-from inference.listening import gate_of
 
 OPEN = Keys()
 SECRET = "vk_0badcafe_" + "7" * 64

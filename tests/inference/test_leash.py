@@ -15,8 +15,8 @@ import anyio.abc
 import pytest
 from anyio.streams.text import TextReceiveStream
 
-from inference.leash import PID_PREFIX
-from inference.process_group import leashed_argv
+from inference.processes.leash import PID_PREFIX
+from inference.processes.process_group import leashed_argv
 from tests.fakes import misbehaving_child, small_supervisor
 from tests.fakes.processes import free_port, pids_in, wait_gone
 

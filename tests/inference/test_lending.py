@@ -13,13 +13,13 @@ import pytest
 from inference.cards.card import Card
 from inference.cards.lender import Lender
 from inference.cards.lending import Lending, judge, taken_by_others
+from inference.cards.memory import MemoryBook
 from inference.cards.nvml import NvmlProbe
 from inference.cards.returning import CardMemory
 from inference.catalog import build_catalog
 from inference.errors import OutOfMemory
-from inference.memory import MemoryBook
-from inference.policy import Policy
-from inference.residency import Blocked, Fits, Memory, plan
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Blocked, Fits, Memory, plan
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChildren
 from tests.fakes.nvml import FakeCardMemory, FakeNvml

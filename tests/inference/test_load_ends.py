@@ -7,13 +7,24 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference.address import Address
 from inference.catalog import ModelSpec
-from inference.endings import LoadEnd, ends
-from inference.policy import Policy
-from inference.residency import Limits, Memory
-from inference.schedule import Arrived, Event, Exited, Left, Loaded, LoadFailed, MemoryReturned, Restored, ShutdownAsked, UnloadAsked
-from inference.scheduler import step
+from inference.scheduling.endings import LoadEnd, ends
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Limits, Memory
+from inference.scheduling.schedule import (
+    Arrived,
+    Event,
+    Exited,
+    Left,
+    Loaded,
+    LoadFailed,
+    MemoryReturned,
+    Restored,
+    ShutdownAsked,
+    UnloadAsked,
+)
+from inference.scheduling.scheduler import step
+from inference.upstream.address import Address
 from inference.warmth.keeper import Keeper
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import engine, supervised, until

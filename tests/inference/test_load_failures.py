@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference.children import PORTS_TRIED
 from inference.errors import ModelFailed, OutOfMemory
+from inference.processes.children import PORTS_TRIED
 from inference.runtimes.failures import Reason
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import supervised

@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 
 from inference.app import Engine
 from inference.contract import ErrorEnvelope
-from inference.gate import Gate
-from inference.keys import Keys
+from inference.door.gate import Gate
+from inference.door.keys import Keys
 from inference.proxy import Proxy, open_connections
 from tests.fakes.children import FakeChildren
 from tests.fakes.upstream import serve_upstream

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inference.estimate import MIB, OVERHEAD_MIB, estimate_mib
+from inference.cards.estimate import MIB, OVERHEAD_MIB, estimate_mib
+from inference.cards.memory import MemoryBook
 from inference.identity import identity
-from inference.memory import MemoryBook
-from inference.residency import Fits, Impossible, plan
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, Value, read_keys
+from inference.scheduling.residency import Fits, Impossible, plan
 from tests.fakes.gguf_file import gguf, number_key, text_key
 from tests.fakes.tiny_gguf import write_tiny_gguf
 from tests.inference.test_scheduler_rules import spec

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from config.schema import EngineSettings
-from inference import packaged
 from inference.cards.card import Card, no_cards
+from inference.cards.memory import MemoryBook
 from inference.catalog import ModelSpec
 from inference.commands.ask import _status_text  # pyright: ignore[reportPrivateUsage]
 from inference.contract import EngineStatus
-from inference.memory import MemoryBook
-from inference.packaged import found_catalog, knows_no_card
-from inference.policy import Policy
-from inference.residency import Fits, Impossible, plan, shares_gpu
+from inference.processes import packaged
+from inference.processes.packaged import found_catalog, knows_no_card
 from inference.runtimes.llama_server import Program, embedded_program
-from inference.schedule import initial
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Fits, Impossible, plan, shares_gpu
+from inference.scheduling.schedule import initial
 from inference.views import NO_FACTS, model_status
 from tests.fakes.tiny_gguf import write_tiny_gguf
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from inference.catalog import ModelSpec
-from inference.residency import Evict, Fits, Impossible, Memory, Placement, plan
-from inference.restart import Failure, GiveUp, RetryAfter, decide
+from inference.scheduling.residency import Evict, Fits, Impossible, Memory, Placement, plan
+from inference.scheduling.restart import Failure, GiveUp, RetryAfter, decide
 from tests.inference.test_scheduler_rules import spec
 
 SPECS: dict[str, ModelSpec] = {name: spec(name) for name in "abc"}

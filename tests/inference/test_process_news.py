@@ -11,10 +11,10 @@ import pytest
 
 from inference.cards.returning import CardMemory
 from inference.catalog import ModelSpec
-from inference.child import ChildExit, ChildFailed, Progress
 from inference.errors import UpstreamDied
-from inference.history import LoadTimes
-from inference.residency import Taken
+from inference.observing.history import LoadTimes
+from inference.processes.child import ChildExit, ChildFailed, Progress
+from inference.scheduling.residency import Taken
 from inference.supervisor import Supervisor
 from tests.fakes.children import FakeChild, FakeChildren
 from tests.inference.engines import supervised, until

@@ -10,9 +10,9 @@ import httpx2
 import openai
 import pytest
 
-from inference.answer import Answer
 from inference.catalog import ModelSpec
 from inference.contract import ErrorEnvelope
+from inference.door.answer import Answer
 from inference.warmth.berth import NO_BERTH, Berth
 from inference.warmth.trail import Trail
 from tests.fakes.upstream import BreakOff, Exchange

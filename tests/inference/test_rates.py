@@ -13,8 +13,8 @@ import pytest
 from inference.catalog import build_catalog
 from inference.contract import ModelRates
 from inference.identity import fingerprint
-from inference.policy import Policy
-from inference.rates import RateBook
+from inference.observing.rates import RateBook
+from inference.scheduling.policy import Policy
 from tests.inference.engines import RunningEngine, error_of, running, settings, with_files
 from tests.inference.test_scheduler_rules import spec
 

@@ -13,13 +13,13 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from inference import page_cache
 from inference.catalog import ModelSpec
 from inference.contract import SwapProgress
-from inference.foresight import RESERVE_BYTES, expected, is_affordable
-from inference.model_files import files_of
-from inference.page_cache import WINDOW_BYTES, read_through
-from inference.read_ahead import ReadAhead, read_files
+from inference.files import page_cache
+from inference.files.foresight import RESERVE_BYTES, expected, is_affordable
+from inference.files.model_files import files_of
+from inference.files.page_cache import WINDOW_BYTES, read_through
+from inference.files.read_ahead import ReadAhead, read_files
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import supervised
 

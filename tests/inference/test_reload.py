@@ -18,8 +18,8 @@ from config.schema import EngineSettings
 from inference.catalog import Catalog
 from inference.contract import ReloadAnswer
 from inference.control import add_reload
+from inference.door.keys import KEY_FILE, add_key, remove_key
 from inference.errors import SettingsRefused
-from inference.keys import KEY_FILE, add_key, remove_key
 from inference.reload import Origin, Reloader, Standing, take_keys
 from inference.serve import policy
 from tests.fakes.children import FakeChildren

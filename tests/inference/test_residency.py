@@ -9,7 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.catalog import ModelSpec, PriorityClass
-from inference.residency import RANK, Blocked, Evict, Fits, Impossible, Limits, Memory, Plan, account, crowd, plan, share, shares_gpu
+from inference.scheduling.residency import (
+    RANK,
+    Blocked,
+    Evict,
+    Fits,
+    Impossible,
+    Limits,
+    Memory,
+    Plan,
+    account,
+    crowd,
+    plan,
+    share,
+    shares_gpu,
+)
 from tests.inference.test_scheduler_rules import spec
 
 GIB = 1024

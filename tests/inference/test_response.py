@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from inference.response import HEAD_BOUND, BadResponse, ResponseReader
+from inference.upstream.response import HEAD_BOUND, BadResponse, ResponseReader
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import binaries, program_help
-from inference.address import Address
-from inference.binaries import ProgramMissing, find_llama_server
 from inference.catalog import ModelSpec
-from inference.program_help import asked
+from inference.processes import binaries, program_help
+from inference.processes.binaries import ProgramMissing, find_llama_server
+from inference.processes.program_help import asked
 from inference.runtimes.failures import Reason, classify
 from inference.runtimes.llama_server import Program, Surroundings, build_launch, embedded_program
 from inference.runtimes.state_lines import STATE_PREFIX, StateLine, format_loading, format_state, parse_state
+from inference.upstream.address import Address
 from tests.fakes.processes import processes_naming
 
 SPEC = ModelSpec(name="coder", runtime="llama-server", path=Path("/models/coder.gguf"), context=8192, slots=2, admitted=2)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from inference import views
-from inference.policy import Policy
-from inference.residency import Limits, Memory
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Limits, Memory
+from inference.scheduling.schedule import (
     Arrived,
     AwaitMemory,
     End,

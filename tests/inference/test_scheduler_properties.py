@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from inference.policy import Policy
-from inference.reasons import MEMORY_WANTED
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.reasons import MEMORY_WANTED
+from inference.scheduling.schedule import (
     Arrived,
     AwaitMemory,
     Effect,
@@ -36,7 +36,7 @@ from inference.schedule import (
     UnloadAsked,
     initial,
 )
-from inference.scheduler import step
+from inference.scheduling.scheduler import step
 from inference.views import queue
 from tests.inference.test_scheduler_rules import spec
 

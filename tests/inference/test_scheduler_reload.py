@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.policy import Policy
-from inference.residency import Limits, Memory
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Limits, Memory
+from inference.scheduling.schedule import (
     Arrived,
     Effect,
     End,

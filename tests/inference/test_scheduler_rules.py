@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.catalog import ModelSpec
-from inference.policy import Policy
-from inference.residency import Memory
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.residency import Memory
+from inference.scheduling.schedule import (
     Arrived,
     AwaitMemory,
     Effect,
@@ -33,7 +33,7 @@ from inference.schedule import (
     UnloadAsked,
     initial,
 )
-from inference.scheduler import step
+from inference.scheduling.scheduler import step
 
 
 def spec(name: str, admitted: int = 4) -> ModelSpec:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from inference.policy import Policy
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.schedule import (
     Arrived,
     AwaitMemory,
     Effect,
@@ -30,7 +30,7 @@ from inference.schedule import (
     Ticked,
     initial,
 )
-from inference.scheduler import step
+from inference.scheduling.scheduler import step
 from tests.inference.test_scheduler_rules import spec
 
 LOAD_S = 0.4

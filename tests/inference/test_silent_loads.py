@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference.child import ChildFailed
+from inference.processes.child import ChildFailed
 from tests.inference.test_child import launch, started
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell")]

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from inference import process_group
-from inference.leash import PID_PREFIX
-from inference.process_group import Family
-from inference.spare_leash import ORDER_BOUND, SpareLeash
+from inference.processes import process_group
+from inference.processes.leash import PID_PREFIX
+from inference.processes.process_group import Family
+from inference.processes.spare_leash import ORDER_BOUND, SpareLeash
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no launchers are needed there")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from config.paths import Home
-from inference.access import ANYBODY, KeyInfo
 from inference.contract import EngineStatus
 from inference.discretion import discreet_status
+from inference.door.access import ANYBODY, KeyInfo
 from inference.reload import Origin
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference.child import Progress
 from inference.errors import EngineStopping, ModelFailed, OutOfMemory, QueueFull, RequestEnded, UpstreamDied, WaitExpired
-from inference.policy import Policy
+from inference.processes.child import Progress
+from inference.scheduling.policy import Policy
 from tests.fakes.children import FakeChildren
 from tests.inference.engines import limited, supervised, until
 

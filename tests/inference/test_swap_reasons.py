@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference.keys import add_key, load_keys
-from inference.policy import Policy
-from inference.reasons import Reason
-from inference.residency import Limits, Memory
-from inference.schedule import Arrived, Exited, Left, LoadFailed, MemoryReturned, Ticked, UnloadAsked
+from inference.door.keys import add_key, load_keys
+from inference.scheduling.policy import Policy
+from inference.scheduling.reasons import Reason
+from inference.scheduling.residency import Limits, Memory
+from inference.scheduling.schedule import Arrived, Exited, Left, LoadFailed, MemoryReturned, Ticked, UnloadAsked
 from inference.views import NO_FACTS, model_status, progress, queue
 from tests.inference.engines import running
 from tests.inference.test_scheduler_rules import Desk, ready_desk, spec

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.contract import ErrorDetail, SwitchRequest, error_frame
-from inference.tap import Tap
+from inference.upstream.tap import Tap
 
 FRAMES = [
     b'data: {"a": 1}\n\n',

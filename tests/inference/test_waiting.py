@@ -17,7 +17,7 @@ import pytest
 
 from inference.catalog import ModelSpec, build_catalog
 from inference.contract import EVENTS, WAIT, EngineStatus, SwapProgress
-from inference.keys import Keys, StoredKey
+from inference.door.keys import Keys, StoredKey
 from tests.fakes.upstream import BreakOff, Exchange, Upstream
 from tests.inference.engines import ASKED, RunningEngine, error_of, frame, running, settings, until
 

@@ -18,9 +18,9 @@ from inference.activity.finished import Finished
 from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
 from inference.activity.model_logs import LogTail, log_path
 from inference.cards.card import Card
-from inference.exposition import Family, Histogram, Sample, page
-from inference.keys import add_key, load_keys
+from inference.door.keys import add_key, load_keys
 from inference.memory_use import family_mib
+from inference.observing.exposition import Family, Histogram, Sample, page
 from tests.fakes.children import FIRST_PID
 from tests.inference.engines import ASKED, error_of, running
 

@@ -14,9 +14,9 @@ from typing import Any
 import anyio
 import pytest
 
-from inference import child, process_group
-from inference.child import Child, ChildFailed, Launch
-from inference.process_group import Family
+from inference.processes import child, process_group
+from inference.processes.child import Child, ChildFailed, Launch
+from inference.processes.process_group import Family
 from tests.fakes.processes import free_port
 
 BOUND_S = 20

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from inference.outgoing import Request
-from inference.wire import Broken, Connection, Connections
+from inference.upstream.outgoing import Request
+from inference.upstream.wire import Broken, Connection, Connections
 from tests.fakes.upstream import BreakOff, Exchange, serve_upstream
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from inference.wire import Broken, Connection
+from inference.upstream.wire import Broken, Connection
 from tests.inference.test_wire import BEGUN, BOUND_S, CHUNK, DeafTransport, TurnedLoop, asking, settle
 
 pytestmark = pytest.mark.anyio

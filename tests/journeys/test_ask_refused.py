@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from agent.routes.seeing import NOBODY_READS
 from config.credentials import write_secret
 from config.paths import Home
-from inference.keys import KEY_FILE, add_key
+from inference.door.keys import KEY_FILE, add_key
 from tests.journeys.engine_process import running_engine, settings_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 
 from config.paths import Home
-from inference.keys import KEY_FILE, add_key, remove_key
+from inference.door.keys import KEY_FILE, add_key, remove_key
 from tests.fakes.tiny_gguf import GREETING, write_tiny_gguf
 from tests.journeys.engine_process import running_engine, settings_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.paths import Home
-from inference.keys import KEY_FILE, add_key
+from inference.door.keys import KEY_FILE, add_key
 from tests.journeys.engine_process import RunningEngine, running_engine
 
 pytestmark = pytest.mark.anyio

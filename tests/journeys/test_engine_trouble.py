@@ -23,10 +23,10 @@ from config.schema import EngineSettings
 from inference.catalog import build_catalog
 from inference.embedded.flags import BUILTIN_MODELS
 from inference.events import EventHub
-from inference.history import LoadTimes
-from inference.launching import Launcher
 from inference.memory_use import family
-from inference.policy import Policy
+from inference.observing.history import LoadTimes
+from inference.processes.launching import Launcher
+from inference.scheduling.policy import Policy
 from inference.supervisor import Supervisor
 from tests.fakes.processes import free_port, processes_naming, wait_gone
 from tests.fakes.tiny_gguf import COUNTING, write_tiny_gguf
@@ -156,9 +156,9 @@ async def test_a_port_that_somebody_takes_before_a_models_server_does_costs_a_tr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = free_port()
         ports = iter((taken.getsockname()[1], free))
-        monkeypatch.setattr("inference.launching._free_port", lambda: next(ports))
+        monkeypatch.setattr("inference.processes.launching._free_port", lambda: next(ports))
         # It was free when it was looked at.
-        monkeypatch.setattr("inference.child._is_free", _always_free)
+        monkeypatch.setattr("inference.processes.child._is_free", _always_free)
         with anyio.fail_after(BOUND_S), closing(Launcher(settings, tmp_path)) as launcher:
             supervisor = Supervisor(catalog, Policy(catalog.models), launcher, LoadTimes(tmp_path / "times.json"), EventHub())
             async with anyio.create_task_group() as tasks:

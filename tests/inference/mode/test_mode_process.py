@@ -24,8 +24,8 @@ from config.long_logs import MAX_LOG_BYTES
 from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
 from inference.commands.options import settings_from
+from inference.door.keys import KEY_FILE, add_key
 from inference.errors import TlsRefused
-from inference.keys import KEY_FILE, add_key
 from inference.mode.server import start_mode
 from inference.mode.state import mode_file, read_mode
 from tests.fakes.certificate import make_certificate

@@ -11,10 +11,10 @@ import pytest
 from inference.contract import FORCE
 from inference.mode.obey import ObeyedMode
 from inference.mode.state import write_mode
-from inference.policy import Policy
-from inference.reasons import CARD_WANTED, GAMING, MEMORY_WANTED
-from inference.residency import Memory
-from inference.schedule import (
+from inference.scheduling.policy import Policy
+from inference.scheduling.reasons import CARD_WANTED, GAMING, MEMORY_WANTED
+from inference.scheduling.residency import Memory
+from inference.scheduling.schedule import (
     Arrived,
     End,
     Exited,

@@ -11,14 +11,14 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from inference.address import Address
 from inference.catalog import ModelSpec
-from inference.outgoing import Request
+from inference.upstream.address import Address
+from inference.upstream.outgoing import Request
+from inference.upstream.wire import Connections
 from inference.warmth.ahead import Ahead
 from inference.warmth.keeper import Keeper
 from inference.warmth.records import Saved
 from inference.warmth.shelf import Shelf
-from inference.wire import Connections
 from tests.fakes.upstream import Exchange, serve_upstream
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import anyio
 import pytest
 
-from inference.address import Address
 from inference.catalog import ModelSpec
+from inference.upstream.address import Address
 from inference.warmth.keeper import Keeper
 from inference.warmth.records import Saved, of_model
 from inference.warmth.shelf import LEDGER, DiskFull, Shelf

@@ -1,0 +1,133 @@
+"""What models take and what the GPUs hold, gathered for the scheduler: estimates, then what loads have shown, kept across restarts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inference.cards.card import Card
+from inference.cards.estimate import MIB, estimate_mib
+from inference.catalog import ModelSpec
+from inference.files.model_files import files_of
+from inference.identity import identity
+from inference.kept import KeptFile
+from inference.runtimes.buffer_lines import gpu_mib
+from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
+from inference.scheduling.residency import Memory, Taken, room_mib, share
+
+LOG_TAIL_BYTES = 512 * 1024
+"""What is read of a model's log after a load: a load writes far less."""
+
+
+class MemoryBook:
+    """The needs of models, in one small file beside the load times. A file that cannot be read is an empty book, never an error.
+
+    A measurement counts for the command that it was made with: another context or another file is estimated anew.
+    """
+
+    def __init__(self, path: Path, log_dir: Path) -> None:
+        self._kept = KeptFile(path)
+        self._log_dir = log_dir
+        self._gpus_mib: Mapping[int, int] = {}
+        self._measured: dict[str, tuple[str, Taken]] = self._kept.read(_parsed)
+
+    def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int, cards: Sequence[Card] = ()) -> Memory:
+        """What is known before any load.
+
+        Args:
+            specs: the models.
+            total_mib: of each GPU, as the person says; counts before what the cards say.
+            margin_mib: what is left free on each GPU.
+            cards: as they are. Without them and without `total_mib` nothing is known: the number of models alone decides.
+        """
+        totals = {card.index: card.total_mib for card in cards} if total_mib is None else dict.fromkeys(_gpus(specs.values()), total_mib)
+        self._gpus_mib = {gpu: max(0, total - margin_mib) for gpu, total in totals.items()}
+        if not totals:
+            return Memory()
+        needs_mib = {name: need for name, spec in specs.items() if (need := self._need_mib(spec)) is not None}
+        return Memory(self._gpus_mib, needs_mib, {name: taken for name, spec in specs.items() if (taken := self._taken(spec)) is not None})
+
+    def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None:
+        """Keep what a model's last load took, in MiB; called from a thread.
+
+        Args:
+            spec: as it was started.
+            held_mib: what its processes hold of each card, as the cards say: runtime and all. Empty: its log is read instead.
+
+        Returns:
+            What it took; None where neither says.
+        """
+        if spec.is_on_processor:
+            return None  # What was measured counts again once a program is there that can use the cards.
+        found = dict(held_mib) or self._told(spec)
+        if found is not None and self._measured.get(spec.name) != (_command(spec), found):
+            self._measured[spec.name] = (_command(spec), found)
+            self._kept.write(lambda: dict(self._measured))
+        return found
+
+    def shares_mib(self, spec: ModelSpec) -> dict[int, int]:
+        """What a model takes of each GPU as its last load showed, in MiB; empty where it was not measured."""
+        taken = self._taken(spec)
+        return {} if taken is None else share(spec, Memory(self._gpus_mib, measured_mib={spec.name: taken}))
+
+    def _taken(self, spec: ModelSpec) -> Taken | None:
+        command, taken = self._measured.get(spec.name, ("", 0))
+        return taken if command == _command(spec) and not spec.is_on_processor else None
+
+    def _told(self, spec: ModelSpec) -> int | None:
+        """As its log says, which names all buffers but a projector's weights."""
+        found = gpu_mib(_tail(self._log_dir / f"model-{spec.name}.log"))
+        if not found or spec.mmproj is None or "--no-mmproj-offload" in spec.extra_args:
+            return found
+        try:
+            return found + math.ceil(spec.mmproj.stat().st_size / MIB)
+        except (OSError, ValueError):
+            return found
+
+    def _need_mib(self, spec: ModelSpec) -> int | None:
+        if spec.is_on_processor:
+            return 0
+        try:
+            files_bytes = sum(path.stat().st_size for path in files_of(spec))
+            with spec.path.open("rb") as file:
+                keys = read_keys(file.read(PREFIX_BYTES))
+        except (OSError, ValueError):  # a ValueError is a name that no file can have
+            return spec.estimate_mib  # The start will say that the file is not there.
+        need = estimate_mib(spec, files_bytes, keys)
+        if need is None or spec.estimate_mib is not None:
+            return need
+        room = room_mib(spec, self._gpus_mib)
+        # What it takes beside its weights is reckoned, and nothing is refused for good by reckoning alone: it is tried, with all the room
+        # that there is. And the runtime fits itself into what is free where it is not told how much to offload.
+        is_too_large = spec.n_gpu_layers is not None and files_bytes > room * MIB
+        return need if is_too_large else min(need, room)
+
+
+def _command(spec: ModelSpec) -> str:
+    """What a measurement was made with. Of a model with a draft or a projector, those of earlier versions lacked one of the two."""
+    is_one = spec.draft is None and spec.mmproj is None
+    return identity(spec) if is_one else f"{identity(spec)} in all"
+
+
+def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
+    return sorted({gpu for spec in specs for gpu in spec.gpus or ()}) or [0]
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _parsed(found: Any) -> dict[str, tuple[str, Taken]]:
+    return {str(model): (str(command), _taken_of(taken)) for model, (command, taken) in found.items()}
+
+
+def _taken_of(taken: Any) -> Taken:
+    """JSON knows only texts as keys."""
+    return {int(gpu): int(mib) for gpu, mib in taken.items()} if isinstance(taken, dict) else int(taken)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]

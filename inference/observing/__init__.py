@@ -1,0 +1,1 @@
+"""What is counted, measured and remembered of the engine's work; nothing in here steers it."""
