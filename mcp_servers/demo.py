@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.message.letters import Person
 from mcp_servers.spans import Span, days_of
 from mcp_servers.when import at_minutes, later
 from mcp_servers.worlds import World, WorldEvent, WorldMail, plant

@@ -18,9 +18,9 @@ from mcp_servers.calendars.backends import fields, ics
 from mcp_servers.calendars.backends.local import DEFAULT_CALENDAR
 from mcp_servers.calendars.model import Event
 from mcp_servers.files import private_folder, write_whole
-from mcp_servers.mailbox.letters import Letter, Person
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.mime import compose
+from mcp_servers.mailbox.message.letters import Letter, Person
+from mcp_servers.mailbox.message.mime import compose
 from mcp_servers.spans import Span
 
 CALENDARS_FOLDER, MAIL_FOLDER = "calendars", "mail"

@@ -11,8 +11,8 @@ from mcp_servers.calendars import shape as calendar_shape
 from mcp_servers.calendars.model import Event, FreeDay
 from mcp_servers.mail import shape as mail_shape
 from mcp_servers.mail.model import Draft, Mail
-from mcp_servers.mailbox import letters
-from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.message import letters
+from mcp_servers.mailbox.message.letters import Person
 from mcp_servers.outbox import shape as outbox_shape
 from mcp_servers.searxng import shape as search_shape
 from mcp_servers.searxng.model import Answer, Result

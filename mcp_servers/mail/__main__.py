@@ -17,10 +17,10 @@ from mcp_servers.accounts.setup import google_option, told_google
 from mcp_servers.mail.sent_filing import SentFiling
 from mcp_servers.mail.server import TOOLS, MailTools
 from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
-from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer
-from mcp_servers.mailbox.imap_keeping import ImapKeeping
+from mcp_servers.mailbox.gmail.account import GMAIL, GmailAccount
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer
+from mcp_servers.mailbox.imap.keeping import ImapKeeping
 from mcp_servers.mailbox.setup import SilentAccount, account_option, password, store_of, told_accounts, trusted
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, mail_store, store_option, zone_named, zone_option

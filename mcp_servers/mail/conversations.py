@@ -11,8 +11,8 @@ from mcp_servers.mail.fields import listed, placed, quote, removed_of, whole, wh
 from mcp_servers.mail.model import Mail
 from mcp_servers.mail.search import filtered, find, folders_meant, wanted_by
 from mcp_servers.mail.threads import WRONG_CURSOR, Place, page_of, place_of, threads_of, without_copies
-from mcp_servers.mailbox.links import links_of
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.links import links_of
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.mailbox.places import ARCHIVE, INBOX, SENT
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quotes import TOKEN_BYTES, part

@@ -11,13 +11,13 @@ from mcp_servers.errors import Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.model import Draft
 from mcp_servers.mail.search import find
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.blind_copies import without_blind_copies
 from mcp_servers.mailbox.draft_keeping import cleared, save
-from mcp_servers.mailbox.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.mime import Enclosure, Parsed, compose, parse, thread
-from mcp_servers.mailbox.passing_on import enclosed, needs_whole, wire_bytes
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.blind_copies import without_blind_copies
+from mcp_servers.mailbox.message.letters import Letter, default_subject, is_address, letter_text, one_line, reply_subject
+from mcp_servers.mailbox.message.mime import Enclosure, Parsed, compose, parse, thread
+from mcp_servers.mailbox.message.passing_on import enclosed, needs_whole, wire_bytes
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.mailbox.thread_mark import marked

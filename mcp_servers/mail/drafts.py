@@ -10,8 +10,8 @@ from collections import Counter
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.mail import shape
 from mcp_servers.mailbox.draft_keeping import cleared, discard, taken_over
-from mcp_servers.mailbox.letters import letter_text, no_draft_text
-from mcp_servers.mailbox.mime import Parsed, parse
+from mcp_servers.mailbox.message.letters import letter_text, no_draft_text
+from mcp_servers.mailbox.message.mime import Parsed, parse
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outside.quoting import clean_line, count_text
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan

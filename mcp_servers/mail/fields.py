@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from mcp_servers.mail.model import Mail
-from mcp_servers.mailbox.letters import Person
-from mcp_servers.mailbox.links import Link, links_text
-from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.message.letters import Person
+from mcp_servers.mailbox.message.links import Link, links_text
+from mcp_servers.mailbox.message.mime import Parsed
 from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.store import Indexed
 from mcp_servers.outside.quotes import Quoted, quoted

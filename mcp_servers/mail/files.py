@@ -12,10 +12,10 @@ from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
 from mcp_servers.mail.search import find
 from mcp_servers.mail.threads import WRONG_CURSOR
-from mcp_servers.mailbox.attachments import Attachment, attachments_of
-from mcp_servers.mailbox.links import links_of, links_text
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.mime import MAIL_KIND, parse
+from mcp_servers.mailbox.message.attachments import Attachment, attachments_of
+from mcp_servers.mailbox.message.links import links_of, links_text
+from mcp_servers.mailbox.message.mime import MAIL_KIND, parse
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.confinement import text_of_file
 from mcp_servers.outside.quotes import TOKEN_BYTES, part, quoted

@@ -12,7 +12,7 @@ from mcp_servers.mail.search import asked_for, find, meant_by
 from mcp_servers.mail.several import GONE, MOVED_SINCE, Labels, Meant, label_plan, meant, unmoved
 from mcp_servers.mail.versions import is_based_on, version_of
 from mcp_servers.mailbox.accounts import AccountFailed, LabellingAccount
-from mcp_servers.mailbox.letters import one_line
+from mcp_servers.mailbox.message.letters import one_line
 from mcp_servers.mailbox.places import INBOX
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line

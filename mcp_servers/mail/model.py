@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.message.letters import Person
 
 
 @dataclass(frozen=True)

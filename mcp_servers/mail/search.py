@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail import shape
-from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.message.mime import Parsed
 from mcp_servers.mailbox.places import ROLES, Wanted
 from mcp_servers.mailbox.store import Indexed, MailStore
 from mcp_servers.outside.quoting import clean_line

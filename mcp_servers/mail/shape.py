@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from mcp_servers.mail.model import Draft, Mail
-from mcp_servers.mailbox.attachments import Attachment
-from mcp_servers.mailbox.letters import NO_SUBJECT, letter_text
-from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.message.attachments import Attachment
+from mcp_servers.mailbox.message.letters import NO_SUBJECT, letter_text
+from mcp_servers.mailbox.message.mime import Parsed
 from mcp_servers.outside.quoting import MAX_ITEMS, clean_line, count_text, fenced, item_lines
 from mcp_servers.spans import moment_text
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.accounts import AccountFailed, DraftingAccount
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.mailbox.places import DRAFTS, TRASH
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import unmarked

@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.maildir import without_uid
-from mcp_servers.mailbox.mime import Parsed
+from mcp_servers.mailbox.message.letters import Person
+from mcp_servers.mailbox.message.mime import Parsed
 from mcp_servers.mailbox.places import LOCAL
 from mcp_servers.mailbox.shelf import Shelf
 from mcp_servers.wording import is_same, stem_of, words_of

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox.letters import Person, is_address, no_address_text, one_line, people_in, several_addresses_text
+from mcp_servers.mailbox.message.letters import Person, is_address, no_address_text, one_line, people_in, several_addresses_text
 from mcp_servers.wording import holds, words_of
 
 MAX_RECIPIENTS = 20

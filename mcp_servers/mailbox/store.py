@@ -16,10 +16,10 @@ from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
 from mcp_servers.mailbox.index import MailIndex, Row, account_in, key_in, mail_ref
-from mcp_servers.mailbox.letters import Person
 from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.looks import Look, look_into
-from mcp_servers.mailbox.mime import Parsed, parse
+from mcp_servers.mailbox.message.letters import Person
+from mcp_servers.mailbox.message.mime import Parsed, parse
 from mcp_servers.mailbox.moving import move_all
 from mcp_servers.mailbox.people import distinct
 from mcp_servers.mailbox.places import INBOX, LOCAL, TRASH, Wanted

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mcp_servers.mailbox.accounts import AccountFailed, NotAll
 from mcp_servers.mailbox.index import Entered, MailIndex, Seen, account_in, key_in, mail_ref
 from mcp_servers.mailbox.looks import Look
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.protocol import progress
 
 

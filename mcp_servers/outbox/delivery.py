@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.files import locked
-from mcp_servers.mailbox.letters import Letter
+from mcp_servers.mailbox.message.letters import Letter
 from mcp_servers.outbox.carriers import Carrier, LocalCarrier, NotSent, Parcel, TurnedDown, Unsure
 from mcp_servers.outbox.grants import USED, Grant
 from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, digest_of

@@ -17,9 +17,9 @@ from mcp_servers.accounts.failing import AccountUnusable
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, encoded, header_of
-from mcp_servers.mailbox.mime import people_of
-from mcp_servers.mailbox.writing import header_of_people, with_headers
+from mcp_servers.mailbox.gmail.words import MARK, PLAIN_BYTES, beyond_ascii, encoded, header_of
+from mcp_servers.mailbox.message.mime import people_of
+from mcp_servers.mailbox.message.writing import header_of_people, with_headers
 from mcp_servers.outbox.carriers import NotSent, Parcel, Unsure, sent_key
 from mcp_servers.protocol import progress
 

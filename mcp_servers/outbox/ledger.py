@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from mcp_servers.files import private_folder
-from mcp_servers.mailbox.letters import Letter
+from mcp_servers.mailbox.message.letters import Letter
 from mcp_servers.outbox.grants import Grant
 
 BUSY_TIMEOUT_S = 5.0

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from mcp_servers.errors import Quoting, Refusal, Stale
-from mcp_servers.mailbox.letters import Letter, default_subject, is_mailbox, letter_text, no_draft_text, one_line
-from mcp_servers.mailbox.mime import compose, parse, redated
+from mcp_servers.mailbox.message.letters import Letter, default_subject, is_mailbox, letter_text, no_draft_text, one_line
+from mcp_servers.mailbox.message.mime import compose, parse, redated
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked

@@ -5,7 +5,7 @@ Pure. A model is trained on exactly these texts: change a character here and the
 
 from __future__ import annotations
 
-from mcp_servers.mailbox.letters import letter_text
+from mcp_servers.mailbox.message.letters import letter_text
 
 DRAFT_CHANGED = "The draft has changed since. Look again."
 MAY_BE_SENT = "It is not known whether this draft was sent before. Sending it may send it a second time."

@@ -18,9 +18,9 @@ from config.mail_settings import Security
 from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.mime import quotable_id
+from mcp_servers.mailbox.message.mime import quotable_id
+from mcp_servers.mailbox.message.writing import with_utf8_addresses
 from mcp_servers.mailbox.unfiled import Unfiled
-from mcp_servers.mailbox.writing import with_utf8_addresses
 from mcp_servers.outbox.carriers import NotSent, Parcel, TurnedDown, Unsure, sent_key
 from mcp_servers.outside.quoting import clean_line
 from mcp_servers.protocol import progress

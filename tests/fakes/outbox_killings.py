@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
+from mcp_servers.mailbox.gmail.account import GMAIL, GmailAccount
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.delivery import UNKNOWN
 from tests.fakes.dying_outbox import SENDER, Order

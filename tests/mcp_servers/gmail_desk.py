@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
+from mcp_servers.mailbox.gmail.account import GMAIL, GmailAccount
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import Delivery

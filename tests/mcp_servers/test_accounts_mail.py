@@ -14,7 +14,7 @@ from config.paths import HOME_VARIABLE, Home
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
+from mcp_servers.mailbox.gmail.account import GMAIL, GmailAccount
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import Delivery

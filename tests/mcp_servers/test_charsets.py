@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.outside.charsets import codec_of, text_of
 from mcp_servers.outside.textof import html_text, plain_text
 from mcp_servers.outside.webpage import decoded

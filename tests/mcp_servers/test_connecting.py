@@ -20,9 +20,9 @@ from mcp_servers.calendars.backends.google_calendar import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.accounts import MailAccount
-from mcp_servers.mailbox.gmail import GMAIL, GmailAccount
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.gmail.account import GMAIL, GmailAccount
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress, Carrier, LocalCarrier
 from mcp_servers.outbox.delivery import Delivery
@@ -44,7 +44,7 @@ Server = Callable[[], AbstractContextManager[int]]
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
     monkeypatch.setattr("mcp_servers.protocol.serving.BEAT_S", 0.05)
-    for module in ("mailbox.imap_connection.ANSWER", "outbox.smtp.ANSWER", "calendars.backends.dav.CONNECT"):
+    for module in ("mailbox.imap.connection.ANSWER", "outbox.smtp.ANSWER", "calendars.backends.dav.CONNECT"):
         monkeypatch.setattr(f"mcp_servers.{module}_TIMEOUT_S", LONG_S)
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.file_names import file_name
-from mcp_servers.mailbox.passing_on import enclosed
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.file_names import file_name
+from mcp_servers.mailbox.message.passing_on import enclosed
 
 NAMES = {
     "CON.eml": "_CON.eml",

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.accounts import AccountFailed, MailAccount
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
 from mcp_servers.mailbox.setup import SilentAccount
 from mcp_servers.mailbox.store import MailStore
 from tests.fakes.certificate import make_certificate

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
-from mcp_servers.mailbox import imap
 from mcp_servers.mailbox.accounts import AccountFailed, Listing
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.imap import account as imap
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
 from tests.fakes.imap_folder import folder_answers
 from tests.fakes.rude_imap import Answer, rude_imap
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from mcp_servers.mail.drafting import SEAL_BROKEN
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.blind_copies import without_blind_copies
-from mcp_servers.mailbox.mime import MAIL_KIND, parse, redated
-from mcp_servers.mailbox.opening import BOM, MAX_PARTS
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.blind_copies import without_blind_copies
+from mcp_servers.mailbox.message.mime import MAIL_KIND, parse, redated
+from mcp_servers.mailbox.message.opening import BOM, MAX_PARTS
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Plan
 from tests.mcp_servers.calling import NOW, call, carried_out

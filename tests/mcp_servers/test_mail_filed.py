@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from mcp_servers.mail.sent_filing import SentFiling
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox import unfiled
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer
-from mcp_servers.mailbox.imap_keeping import ImapKeeping
-from mcp_servers.mailbox.imapwire import Listed, roles_of
-from mcp_servers.mailbox.mime import is_same_letter, quotable_id
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer
+from mcp_servers.mailbox.imap.keeping import ImapKeeping
+from mcp_servers.mailbox.imap.wire import Listed, roles_of
+from mcp_servers.mailbox.message.mime import is_same_letter, quotable_id
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.mailbox.unplaced import Unplaced

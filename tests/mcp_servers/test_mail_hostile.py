@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.mime import parse
-from mcp_servers.mailbox.opening import MAX_PARTS
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.mime import parse
+from mcp_servers.mailbox.message.opening import MAX_PARTS
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outside.htmltext import shown_of_html
 from mcp_servers.outside.pagetree import tree_of

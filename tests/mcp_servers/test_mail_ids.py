@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.letters import Letter
-from mcp_servers.mailbox.mime import compose, parse, redated
+from mcp_servers.mailbox.message.letters import Letter
+from mcp_servers.mailbox.message.mime import compose, parse, redated
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.server import Outbox
 from tests.mcp_servers.calling import call, text_of

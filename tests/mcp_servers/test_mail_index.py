@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mcp_servers.mailbox.local_account import LocalAccount
 from mcp_servers.mailbox.maildir import Maildir
-from mcp_servers.mailbox.mime import parse
-from mcp_servers.mailbox.opening import message_of
+from mcp_servers.mailbox.message.mime import parse
+from mcp_servers.mailbox.message.opening import message_of
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outside.quoting import clean_text, hidden_counts
 from mcp_servers.wording import holds

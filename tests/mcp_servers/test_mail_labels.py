@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import AccountFailed
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
-from mcp_servers.mailbox.imap_labels import Offered
+from mcp_servers.mailbox.imap import labels as imap_labels
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
+from mcp_servers.mailbox.imap.labels import Offered
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Outcome, Plan
 from tests.fakes.mail_servers import PASSWORD, USER, clear_imap, imap_server

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.links import MAX_LINKS, links_of, links_text
+from mcp_servers.mailbox.message.links import MAX_LINKS, links_of, links_text
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Call, Outcome
 from tests.mcp_servers.calling import call, text_of

@@ -16,7 +16,7 @@ from agent.safety.grants import HOST_KEY, granted
 from config.mail_settings import MailAccountEntry
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.draft_keeping import discard
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.mailbox.setup import store_of
 from mcp_servers.mailbox.store import MailStore
 from tests.mcp_servers.calling import text_of

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.mime import parse
-from mcp_servers.mailbox.passing_on import needs_whole
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.mime import parse
+from mcp_servers.mailbox.message.passing_on import needs_whole
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Outcome
 from tests.mcp_servers.calling import call, text_of

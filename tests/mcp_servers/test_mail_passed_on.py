@@ -14,15 +14,15 @@ from pydantic import SecretStr
 
 from mcp_servers.mail import drafting
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
-from mcp_servers.mailbox.letters import Letter
-from mcp_servers.mailbox.mime import MAIL_KIND, compose, parse, redated
-from mcp_servers.mailbox.opening import MAX_PARTS
-from mcp_servers.mailbox.passing_on import enclosed, needs_whole
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.letters import Letter
+from mcp_servers.mailbox.message.mime import MAIL_KIND, compose, parse, redated
+from mcp_servers.mailbox.message.opening import MAX_PARTS
+from mcp_servers.mailbox.message.passing_on import enclosed, needs_whole
+from mcp_servers.mailbox.message.writing import with_headers
 from mcp_servers.mailbox.store import MailStore
-from mcp_servers.mailbox.writing import with_headers
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import Delivery
 from mcp_servers.outbox.server import Outbox

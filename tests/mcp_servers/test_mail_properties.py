@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.threads import newest_first, page_of, threads_of
-from mcp_servers.mailbox.attachments import attachments_of
-from mcp_servers.mailbox.imapwire import decoded_name, encoded_name, fetched, listed_folders, roles_of
-from mcp_servers.mailbox.letters import Letter, one_line, reply_subject
-from mcp_servers.mailbox.mime import Enclosure, compose, parse, thread
+from mcp_servers.mailbox.imap.wire import decoded_name, encoded_name, fetched, listed_folders, roles_of
+from mcp_servers.mailbox.message.attachments import attachments_of
+from mcp_servers.mailbox.message.letters import Letter, one_line, reply_subject
+from mcp_servers.mailbox.message.mime import Enclosure, compose, parse, thread
 
 NAMES = st.sampled_from([f"<{letter}@example.org>" for letter in "abcdefgh"])
 SHOWN = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Co", "Cn", "Zl", "Zp", "Zs")), min_size=1, max_size=200)

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox import imap_connection
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.imap import connection as imap_connection
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
 from mcp_servers.mailbox.store import MailStore
 from tests.fakes.rude_imap import GREETING, HANG_UP, rude_imap
 from tests.mcp_servers.calling import call, refusal_of, text_of

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
-from mcp_servers.mailbox.imap_moving import move
-from mcp_servers.mailbox.imapwire import uids_in
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
+from mcp_servers.mailbox.imap.moving import move
+from mcp_servers.mailbox.imap.wire import uids_in
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.calls import Plan
 from tests.fakes.mail_servers import PASSWORD, USER, clear_imap, imap_server
@@ -129,7 +129,7 @@ def test_a_mail_of_which_the_server_says_no_key_is_moved_and_found_anew(
     def nothing(said: object, name: str) -> dict[int, str]:
         return {}
 
-    monkeypatch.setattr("mcp_servers.mailbox.imap_moving._keys", nothing)
+    monkeypatch.setattr("mcp_servers.mailbox.imap.moving._keys", nothing)
     assert text_of(tools["archive_mail"], mail="m1").startswith("Moved m1 to Archive of work: Minutes 1")
     assert text_of(tools["archive_mail"], mails=["m2", "m3"]).startswith("2 mails moved\n")
     assert [line[:3] for line in text_of(tools["find_mails"], folder="Archive").splitlines()[1:]] == ["m6 ", "m5 ", "m4 "]
@@ -147,7 +147,7 @@ def test_a_connection_that_is_lost_in_the_middle_is_asked_anew_what_was_done(
         move(wire, abilities, uids[:2], name)
         raise imaplib.IMAP4.abort("the cable is out")
 
-    monkeypatch.setattr("mcp_servers.mailbox.imap.move", half)
+    monkeypatch.setattr("mcp_servers.mailbox.imap.account.move", half)
     told = text_of(tools["archive_mail"], mails=["m1", "m2", "m3"])
     assert told.splitlines()[0] == "2 of 3 mails moved"
     assert told.splitlines()[-1].startswith(

@@ -11,7 +11,7 @@ from config.load import load_agent
 from config.mail_settings import MailAccountEntry
 from mcp_servers.mail.__main__ import _account  # pyright: ignore[reportPrivateUsage]
 from mcp_servers.mailbox.accounts import AccountFailed
-from mcp_servers.mailbox.imap import ImapAccount
+from mcp_servers.mailbox.imap.account import ImapAccount
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.unfiled import Unfiled
 from mcp_servers.outbox.__main__ import _smtp  # pyright: ignore[reportPrivateUsage]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.mailbox.letters import Letter
-from mcp_servers.mailbox.mime import compose, parse, thread
+from mcp_servers.mailbox.message.letters import Letter
+from mcp_servers.mailbox.message.mime import compose, parse, thread
 from mcp_servers.outside.htmltext import shown_of_html, text_of_html
 from mcp_servers.outside.quoting import clean_line, clean_text, fenced, shortened
 

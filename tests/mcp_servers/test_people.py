@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.letters import Person
+from mcp_servers.mailbox.message.letters import Person
 from mcp_servers.mailbox.people import distinct, recipients
 
 KNOWN = (

@@ -21,8 +21,8 @@ from mcp_servers.calendars.backends.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.imap import ImapAccount
-from mcp_servers.mailbox.imap_connection import ImapServer
+from mcp_servers.mailbox.imap.account import ImapAccount
+from mcp_servers.mailbox.imap.connection import ImapServer
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outside import confinement
 from mcp_servers.outside.confinement import Bounds, text_of_file
@@ -137,7 +137,7 @@ async def test_free_time_over_several_accounts_says_who_has_answered_and_hangs_u
 
 
 async def test_a_search_in_a_mail_account_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_servers.mailbox.imap_connection.ANSWER_TIMEOUT_S", LONG_S)
+    monkeypatch.setattr("mcp_servers.mailbox.imap.connection.ANSWER_TIMEOUT_S", LONG_S)
 
     def answers(line: bytes) -> bytes | None:
         tag, _, command = line.strip().partition(b" ")

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from mcp_servers.mail.sent_filing import SentFiling
 from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, role_folder, select
-from mcp_servers.mailbox.imapwire import listed_folders, roles_of
+from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer, role_folder, select
+from mcp_servers.mailbox.imap.wire import listed_folders, roles_of
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.unfiled import Unfiled
 from tests.fakes.mail_servers import PASSWORD, USER, imap_server

@@ -8,7 +8,7 @@ from mcp_servers.calendars import shape as calendar
 from mcp_servers.calendars.model import Event, FreeDay
 from mcp_servers.mail import shape as mail
 from mcp_servers.mail.model import Draft, Mail
-from mcp_servers.mailbox.letters import Person, default_subject, no_address_text, no_draft_text, reply_subject
+from mcp_servers.mailbox.message.letters import Person, default_subject, no_address_text, no_draft_text, reply_subject
 from mcp_servers.outbox.shape import sent_text
 from mcp_servers.searxng import shape as search
 from mcp_servers.searxng.model import Answer, Result

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.outbox.carriers import ByAddress
 from mcp_servers.outbox.delivery import UNKNOWN, Delivery

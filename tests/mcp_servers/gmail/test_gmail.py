@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox import gmail
-from mcp_servers.mailbox.gmail_words import encoded, head_of
-from mcp_servers.mailbox.mime import parse
+from mcp_servers.mailbox.gmail import account as gmail
+from mcp_servers.mailbox.gmail.words import encoded, head_of
+from mcp_servers.mailbox.message.mime import parse
 from mcp_servers.protocol.calls import Handler, Plan
 from tests.fakes.gmail import FakeGmail
 from tests.mcp_servers.calling import call, refusal_of

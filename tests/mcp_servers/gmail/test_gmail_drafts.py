@@ -11,7 +11,7 @@ from mcp_servers.accounts.failing import LoginNeeded
 from mcp_servers.accounts.model import SERVED_BY, Grant, Grants, ScopeSet
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox import gmail_drafts
+from mcp_servers.mailbox.gmail import drafts as gmail_drafts
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
 from mcp_servers.outbox import gmail_carrier

@@ -14,7 +14,7 @@ from mcp_servers.accounts.google_api import LONGEST_WAIT_S, MAX_TRIES, GoogleApi
 from mcp_servers.accounts.google_http import GoogleHttp
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.accounts import AccountFailed, NotAll
-from mcp_servers.mailbox.gmail import GMAIL
+from mcp_servers.mailbox.gmail.account import GMAIL
 from tests.fakes.gmail import FakeGmail
 from tests.fakes.google_api import Answer, Silence, refusal
 from tests.fakes.google_description import Called

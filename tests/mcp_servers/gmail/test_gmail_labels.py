@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_servers.mailbox.gmail_words import why_not_moved
+from mcp_servers.mailbox.gmail.words import why_not_moved
 from mcp_servers.protocol.calls import Outcome, Plan
 from tests.fakes.gmail import FakeGmail
 from tests.fakes.google_api import Silence, refusal

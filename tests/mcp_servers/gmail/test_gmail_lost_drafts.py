@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox import draft_keeping, gmail_drafts, unplaced
+from mcp_servers.mailbox import draft_keeping, unplaced
+from mcp_servers.mailbox.gmail import drafts as gmail_drafts
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import draft_of
 from mcp_servers.mailbox.unplaced import Unplaced

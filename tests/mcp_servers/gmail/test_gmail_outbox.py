@@ -15,7 +15,7 @@ from mcp_servers.accounts.failing import LoginNeeded
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.errors import Refusal
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.mime import redated
+from mcp_servers.mailbox.message.mime import redated
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.mailbox.thread_mark import marked
 from mcp_servers.outbox import gmail_carrier

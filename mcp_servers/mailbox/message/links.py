@@ -12,8 +12,8 @@ from email.message import EmailMessage
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
-from mcp_servers.mailbox.body import decoded
-from mcp_servers.mailbox.opening import message_of
+from mcp_servers.mailbox.message.body import decoded
+from mcp_servers.mailbox.message.opening import message_of
 from mcp_servers.outside.htmltext import Reader
 from mcp_servers.outside.quoting import clean_line, shortened
 

@@ -17,11 +17,11 @@ from email.parser import BytesHeaderParser
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
 
-from mcp_servers.mailbox.blind_copies import is_blind
-from mcp_servers.mailbox.body import text_in
-from mcp_servers.mailbox.letters import NO_SUBJECT, Letter, Person, people_in
-from mcp_servers.mailbox.opening import header, headers, is_whole, message_of, parts_beyond, without_bom
-from mcp_servers.mailbox.writing import WRITING, with_headers
+from mcp_servers.mailbox.message.blind_copies import is_blind
+from mcp_servers.mailbox.message.body import text_in
+from mcp_servers.mailbox.message.letters import NO_SUBJECT, Letter, Person, people_in
+from mcp_servers.mailbox.message.opening import header, headers, is_whole, message_of, parts_beyond, without_bom
+from mcp_servers.mailbox.message.writing import WRITING, with_headers
 from mcp_servers.outside.quoting import clean_line, hidden_counts
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")

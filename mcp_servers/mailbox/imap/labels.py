@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox.imap_connection import NotWritable, checked, select
-from mcp_servers.mailbox.imap_moving import uid_set
+from mcp_servers.mailbox.imap.connection import NotWritable, checked, select
+from mcp_servers.mailbox.imap.moving import uid_set
 from mcp_servers.mailbox.places import FLAGGED, UNREAD
 
 _FLAGGED, _SEEN = r"\Flagged", r"\Seen"

@@ -17,8 +17,8 @@ from email.parser import BytesHeaderParser
 from email.policy import EmailPolicy
 from typing import Any, cast
 
-from mcp_servers.mailbox.letters import Person
-from mcp_servers.mailbox.opening import without_bom
+from mcp_servers.mailbox.message.letters import Person
+from mcp_servers.mailbox.message.opening import without_bom
 
 _IDS = frozenset({"message-id", "in-reply-to", "references"})
 _MAX_LINE_CHARS = 990

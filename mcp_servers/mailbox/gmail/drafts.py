@@ -14,10 +14,10 @@ from typing import Any, cast
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.gmail_words import MARK, PLAIN_BYTES, beyond_ascii, decoded, encoded, header_of
-from mcp_servers.mailbox.mime import parse, quotable_id
+from mcp_servers.mailbox.gmail.words import MARK, PLAIN_BYTES, beyond_ascii, decoded, encoded, header_of
+from mcp_servers.mailbox.message.mime import parse, quotable_id
+from mcp_servers.mailbox.message.writing import with_headers
 from mcp_servers.mailbox.thread_mark import draft_of, mark_of, unmarked, with_draft
-from mcp_servers.mailbox.writing import with_headers
 
 Json = dict[str, Any]
 ME = "me"

@@ -12,8 +12,8 @@ from typing import Any
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Unanswered
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox import gmail_words as words
 from mcp_servers.mailbox.accounts import Done
+from mcp_servers.mailbox.gmail import words
 from mcp_servers.mailbox.places import TRASH
 
 Json = dict[str, Any]

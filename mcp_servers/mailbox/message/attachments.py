@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from typing import cast
 
-from mcp_servers.mailbox.file_names import file_name, fitting
-from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, file_parts
-from mcp_servers.mailbox.opening import message_of
-from mcp_servers.mailbox.passing_on import may_travel
-from mcp_servers.mailbox.writing import UNTOUCHED
+from mcp_servers.mailbox.message.file_names import file_name, fitting
+from mcp_servers.mailbox.message.mime import MAIL_KIND, Enclosure, file_parts
+from mcp_servers.mailbox.message.opening import message_of
+from mcp_servers.mailbox.message.passing_on import may_travel
+from mcp_servers.mailbox.message.writing import UNTOUCHED
 from mcp_servers.outside.quoting import clean_line, hidden_counts
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from config.mail_settings import Security
 from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
-from mcp_servers.mailbox.imapwire import Listed, listed_folders, prefix_of, quoted_name, roles_of
+from mcp_servers.mailbox.imap.wire import Listed, listed_folders, prefix_of, quoted_name, roles_of
 from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.places import INBOX
 from mcp_servers.outside.quoting import clean_line

@@ -9,10 +9,10 @@ from __future__ import annotations
 import imaplib
 
 from mcp_servers.mailbox.accounts import AccountFailed
-from mcp_servers.mailbox.imap_connection import ImapConnection, checked, folder_names, role_folder, select
-from mcp_servers.mailbox.imapwire import fetched, quoted_name
+from mcp_servers.mailbox.imap.connection import ImapConnection, checked, folder_names, role_folder, select
+from mcp_servers.mailbox.imap.wire import fetched, quoted_name
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.mime import is_same_letter, parse, quotable_id
+from mcp_servers.mailbox.message.mime import is_same_letter, parse, quotable_id
 from mcp_servers.mailbox.places import DRAFTS, SENT
 
 

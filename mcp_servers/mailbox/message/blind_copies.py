@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mcp_servers.mailbox.opening import BOM, message_of
+from mcp_servers.mailbox.message.opening import BOM, message_of
 
 _EOL = rb"(?:\r\n|\r|\n)"
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.imap_connection import checked
-from mcp_servers.mailbox.imapwire import fetched, quoted_name, uids_in
+from mcp_servers.mailbox.imap.connection import checked
+from mcp_servers.mailbox.imap.wire import fetched, quoted_name, uids_in
 
 _COPIED = re.compile(r"(\d+) ([\d,:]+) ([\d,:]+)")
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from mcp_servers.mailbox.encoded_words import mended
+from mcp_servers.mailbox.message.encoded_words import mended
 
 BOM = b"\xef\xbb\xbf"
 """Some programs begin every file of theirs with it, and no header's name does: with it the whole head would be text."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mcp_servers.mailbox.blind_copies import without_blind_copies
-from mcp_servers.mailbox.file_names import file_name
-from mcp_servers.mailbox.mime import MAIL_KIND, Enclosure, parse
-from mcp_servers.mailbox.opening import message_of, own_parts, parts_beyond, without_bom
+from mcp_servers.mailbox.message.blind_copies import without_blind_copies
+from mcp_servers.mailbox.message.file_names import file_name
+from mcp_servers.mailbox.message.mime import MAIL_KIND, Enclosure, parse
+from mcp_servers.mailbox.message.opening import message_of, own_parts, parts_beyond, without_bom
 from mcp_servers.outside.quoting import clean_line, shortened
 
 _ANY_KIND = "application/octet-stream"

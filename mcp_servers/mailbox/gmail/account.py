@@ -14,10 +14,10 @@ from typing import Any, cast
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox import gmail_words as words
 from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
-from mcp_servers.mailbox.gmail_drafts import GmailDrafts
-from mcp_servers.mailbox.gmail_several import GmailSeveral
+from mcp_servers.mailbox.gmail import words
+from mcp_servers.mailbox.gmail.drafts import GmailDrafts
+from mcp_servers.mailbox.gmail.several import GmailSeveral
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.places import ROLES, TRASH, UNREAD, Wanted
 

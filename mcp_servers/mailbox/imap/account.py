@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox import imap_labels
 from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
-from mcp_servers.mailbox.imap_connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
-from mcp_servers.mailbox.imap_keeping import ImapKeeping
-from mcp_servers.mailbox.imap_moving import flags_of, move, undelete
-from mcp_servers.mailbox.imapwire import fetched
+from mcp_servers.mailbox.imap import labels as imap_labels
+from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
+from mcp_servers.mailbox.imap.keeping import ImapKeeping
+from mcp_servers.mailbox.imap.moving import flags_of, move, undelete
+from mcp_servers.mailbox.imap.wire import fetched
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.places import ROLES, TRASH
 
