@@ -30,7 +30,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "manager", "base", "common", "m
 
 PURE = (
     *("agent/audit/chain", "agent/calls/*", "agent/safety/*", "agent/view/*", "agent/errors", "agent/event_parts", "agent/events"),
-    *("agent/changing", "agent/engine/overflow", "agent/held_events", "agent/route_parts", "agent/whole_text"),
+    *("agent/changing", "agent/engine/overflow", "agent/held_events", "agent/route_parts", "agent/unspaced", "agent/whole_text"),
     *(f"agent/tools/{name}" for name in ("forms", "pins", "plain_schema", "questions", "report", "served", "verdicts")),
     *(f"agent/routes/{name}" for name in ("arithmetic", "candidates", "circuit", "from_settings", "memory", "meter")),
     *(f"agent/routes/{name}" for name in ("nodes", "obstacles", "report", "routing", "seeing", "showing", "signals")),
@@ -63,7 +63,8 @@ PURE = (
     *(f"mcp_servers/calendars/{name}" for name in ("leftover", "spoken", "weekdays")),
     *(f"mcp_servers/calendars/backends/{name}" for name in ("apart", "fields", "multistatus", "naming", "revisions", "starts")),
     *("mcp_servers/mail/threads", "mcp_servers/outside/quotes", "mcp_servers/outbox/grants", "mcp_servers/outside/quoting"),
-    *(f"mcp_servers/workspace/{name}" for name in ("commands", "editing", "guarded", "ignoring", "patch", "places", "textual")),
+    *(f"mcp_servers/workspace/folders/{name}" for name in ("guarded", "ignoring", "places", "textual")),
+    *(f"mcp_servers/workspace/{name}" for name in ("changing/editing", "changing/patch", "running/commands")),
     *("mcp_servers/calendars/matching", "mcp_servers/protocol/calls", "mcp_servers/catalogue", "mcp_servers/errors"),
     "mcp_servers/protocol/bind",
     *("mcp_servers/outside/browserlike", "mcp_servers/outside/charsets", "mcp_servers/outside/htmltext"),

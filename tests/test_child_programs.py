@@ -22,7 +22,7 @@ from tests.fakes.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("agent", "bots", "config", "inference", "mcp_servers")
-OF_THE_PROJECT = ["mcp_servers/workspace/commands.py"]
+OF_THE_PROJECT = ["mcp_servers/workspace/running/commands.py"]
 """Where the folder's own code is what is wanted: a project's tests."""
 ISOLATED = {"-P", "-I"}
 BOUND_S = 60

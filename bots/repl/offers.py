@@ -47,7 +47,7 @@ COMMAND_BOUND_S = 600.0
 NO_SHELLS = frozenset({"nologin", "false"})
 """What the accounts of services have as theirs, so that nobody logs in."""
 NO_FILE = "For a name and not a file, leave the @ out."
-GUARD = ("mcp_servers.workspace.guarded", "is_secret")
+GUARD = ("mcp_servers.workspace.folders.guarded", "is_secret")
 """Whose names are secrets; reached by name: an installation without the tool servers still has a chat."""
 
 

@@ -42,6 +42,19 @@ class Call:
         """An argument, or nothing where it was left out."""
         return str(self.arguments.get(name, ""))
 
+    def number(self, name: str, usual: int, most: int) -> int:
+        """A whole number that was given as a text; `usual` where it was left out, `most` where it is more.
+
+        Raises:
+            Refusal: it is none.
+        """
+        said = self.text(name)
+        if not said:
+            return usual
+        if not (said.isascii() and said.isdigit() and len(said) <= 9):
+            raise Refusal(f'"{name}" must be a number, such as 60.')
+        return min(int(said), most)
+
     def host_text(self, name: str) -> str:
         value = self.host.get(name, "")
         return value if isinstance(value, str) else ""

@@ -14,8 +14,8 @@ from mcp_servers.errors import Refusal
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, settings
 from mcp_servers.protocol.serving import ToolServer, serve
-from mcp_servers.workspace.access import Rights, Workspace
-from mcp_servers.workspace.commands import USUAL_TIMEOUT_S, Allowed
+from mcp_servers.workspace.folders.access import Rights, Workspace
+from mcp_servers.workspace.running.commands import USUAL_TIMEOUT_S, Allowed
 from mcp_servers.workspace.server import TOOLS, handlers
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from mcp_servers.protocol.calls import AsyncHandler
 from mcp_servers.protocol.serving import threaded
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.changing import Changing
-from mcp_servers.workspace.commands import Allowed
-from mcp_servers.workspace.journal import Journal
-from mcp_servers.workspace.reading import Reading, new_token
-from mcp_servers.workspace.running import Running
-from mcp_servers.workspace.stepping import Stepper
+from mcp_servers.workspace.changing.journal import Journal
+from mcp_servers.workspace.changing.stepping import Stepper
+from mcp_servers.workspace.changing.tools import Changing
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.looking.tools import Reading, new_token
+from mcp_servers.workspace.running.commands import Allowed
+from mcp_servers.workspace.running.tools import Running
 from mcp_servers.workspace.tools import TOOLS
 
 __all__ = ["TOOLS", "handlers"]

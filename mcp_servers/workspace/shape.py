@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from mcp_servers.outside.quotes import digest
 from mcp_servers.outside.quoting import count_text
+from mcp_servers.workspace.folders.textual import count_hidden, visible
 from mcp_servers.workspace.model import Entry, Match, Place
-from mcp_servers.workspace.textual import count_hidden, visible
 
 MAX_LINE_CHARS = 500
 """A longer line is shown cut: minified code would fill the answer."""

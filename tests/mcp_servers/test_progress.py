@@ -33,11 +33,11 @@ from mcp_servers.protocol.serving import ToolServer, build, threaded
 from mcp_servers.protocol.signatures import ToolSpec
 from mcp_servers.searxng.pages import Pages, refuse_unreadable
 from mcp_servers.searxng.server import Search
-from mcp_servers.workspace import finding, ripgrep, searching
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.commands import Allowed
-from mcp_servers.workspace.reading import Reading
-from mcp_servers.workspace.running import Running
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.looking import finding, ripgrep, searching
+from mcp_servers.workspace.looking.tools import Reading
+from mcp_servers.workspace.running.commands import Allowed
+from mcp_servers.workspace.running.tools import Running
 from tests.fakes import web as fake
 from tests.fakes.searxng import fake_searxng
 from tests.fakes.web import Resolver, ToLoopback

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mcp_servers.workspace.patch import _REFUSED  # pyright: ignore[reportPrivateUsage]
-from mcp_servers.workspace.refusing import _SENTENCES  # pyright: ignore[reportPrivateUsage]
+from mcp_servers.workspace.changing.patch import _REFUSED  # pyright: ignore[reportPrivateUsage]
+from mcp_servers.workspace.folders.refusing import _SENTENCES  # pyright: ignore[reportPrivateUsage]
 
 ROOT = Path(__file__).parents[2] / "mcp_servers"
 ROOMS = ("accounts", "calendars", "outside", "protocol", "searxng", "when", "workspace")

@@ -11,11 +11,11 @@ import pytest
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Call, Outcome, Plan, checked
-from mcp_servers.workspace.access import Rights, Workspace
-from mcp_servers.workspace.changing import Changing
-from mcp_servers.workspace.journal import Journal
-from mcp_servers.workspace.reading import Reading
-from mcp_servers.workspace.stepping import Stepper
+from mcp_servers.workspace.changing.journal import Journal
+from mcp_servers.workspace.changing.stepping import Stepper
+from mcp_servers.workspace.changing.tools import Changing
+from mcp_servers.workspace.folders.access import Rights, Workspace
+from mcp_servers.workspace.looking.tools import Reading
 from mcp_servers.workspace.tools import TOOLS
 from tests.mcp_servers.calling import NOW
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace.editing import patched, replaced
-from mcp_servers.workspace.patch import parsed, unified
-from mcp_servers.workspace.textual import Text, body_of, decoded, encoded, split_lines, visible
+from mcp_servers.workspace.changing.editing import patched, replaced
+from mcp_servers.workspace.changing.patch import parsed, unified
+from mcp_servers.workspace.folders.textual import Text, body_of, decoded, encoded, split_lines, visible
 
 letters = st.text(st.sampled_from("abä \t€𝄞\u200b\u2028\x0c'-+@\\"), max_size=6)
 ends = st.sampled_from(["\n", "\r\n", "\r"])

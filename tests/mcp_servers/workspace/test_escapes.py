@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import posix_files, windows_files
-from mcp_servers.workspace.access import Workspace
+from mcp_servers.workspace.folders import posix_files, windows_files
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.places import Root, folded, place_of
 from mcp_servers.workspace.model import Content
-from mcp_servers.workspace.places import Root, folded, place_of
 from tests.mcp_servers.workspace.desk import Desk
 
 ONE = (Root("project", "/srv/project"),)

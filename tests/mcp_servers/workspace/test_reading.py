@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace.access import Rights
+from mcp_servers.workspace.folders.access import Rights
 from mcp_servers.workspace.model import Entry, Place
 from tests.fakes.ripgrep import lying_ripgrep
 from tests.mcp_servers.workspace.desk import Desk, fence
@@ -171,7 +171,7 @@ def test_what_ripgrep_says_of_anything_outside_is_not_shown(tmp_path: Path):
     desk.journal.close()
 
 
-@pytest.mark.parametrize("bound", ["walking.MAX_WALKED", "walking.MAX_ENTRIES"])
+@pytest.mark.parametrize("bound", ["folders.walking.MAX_WALKED", "folders.walking.MAX_ENTRIES"])
 def test_a_search_that_left_files_out_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch, bound: str):
     for name in "abcdef":
         desk.write(name, "needle\n")
@@ -194,15 +194,15 @@ def test_a_search_counts_the_folders_that_it_may_not_enter(desk: Desk, monkeypat
 
 
 def test_a_ripgrep_that_was_ended_for_its_time_has_not_searched_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mcp_servers.workspace.ripgrep.BOUND_S", 1.0)
+    monkeypatch.setattr("mcp_servers.workspace.looking.ripgrep.BOUND_S", 1.0)
     with Desk(tmp_path, rg=lying_ripgrep(tmp_path, [("a.py", 1)], goes_on_s=60)) as desk:
         desk.write("a.py", "needle inside\n")
         assert desk.text("search_files", pattern="needle").endswith("Not all files were searched. Search a smaller folder.")
 
 
 def test_a_search_that_has_found_enough_does_not_wait_for_ripgrep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mcp_servers.workspace.ripgrep.BOUND_S", 600.0)
-    monkeypatch.setattr("mcp_servers.workspace.searching.MAX_MATCHES", 1)
+    monkeypatch.setattr("mcp_servers.workspace.looking.ripgrep.BOUND_S", 600.0)
+    monkeypatch.setattr("mcp_servers.workspace.looking.searching.MAX_MATCHES", 1)
     with Desk(tmp_path, rg=lying_ripgrep(tmp_path, [("a.py", 1), ("b.py", 1)], goes_on_s=60)) as desk:
         desk.write("a.py", "needle inside\n")
         began = time.monotonic()
@@ -211,7 +211,7 @@ def test_a_search_that_has_found_enough_does_not_wait_for_ripgrep(tmp_path: Path
 
 
 def test_an_expression_that_never_ends_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mcp_servers.workspace.finding.REGEX_BOUND_S", 1.0)
+    monkeypatch.setattr("mcp_servers.workspace.looking.finding.REGEX_BOUND_S", 1.0)
     desk.write("evil", "a" * 60 + "!\n")
     assert "takes too long" in desk.refusal("search_files", pattern="^(a+)+$", regex=True)
 

@@ -14,10 +14,10 @@ import pytest
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Call, Plan, checked
-from mcp_servers.workspace import commands, processes
-from mcp_servers.workspace.commands import Allowed, Known, check_allowed, environment, problems_in
-from mcp_servers.workspace.reading import Reading
-from mcp_servers.workspace.running import Running
+from mcp_servers.workspace.looking.tools import Reading
+from mcp_servers.workspace.running import commands, processes
+from mcp_servers.workspace.running.commands import Allowed, Known, check_allowed, environment, problems_in
+from mcp_servers.workspace.running.tools import Running
 from tests.mcp_servers.calling import NOW
 from tests.mcp_servers.workspace.desk import SPECS, TOKEN, Desk
 

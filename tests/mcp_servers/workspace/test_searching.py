@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_servers.workspace.searching import Search, Wanted
+from mcp_servers.workspace.looking.searching import Search, Wanted
 from tests.fakes.ripgrep import lying_ripgrep
 from tests.mcp_servers.workspace.desk import Desk
 

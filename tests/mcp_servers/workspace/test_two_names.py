@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import posix_files
+from mcp_servers.workspace.folders import posix_files
 from tests.mcp_servers.workspace.desk import Desk
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere a renaming is one step")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.errors import Quoting, Refusal
+from mcp_servers.workspace.changing.stepping import Stepper
 from mcp_servers.workspace.model import Change, Step
-from mcp_servers.workspace.stepping import Stepper
 from tests.mcp_servers.workspace.desk import Desk
 from tests.mcp_servers.workspace.patches import PATCH
 
@@ -93,7 +93,7 @@ def test_the_journal_is_private_and_lies_outside_the_workspace(desk: Desk):
 
 
 def test_the_journal_forgets_the_oldest_when_it_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mcp_servers.workspace.journal.MAX_KEPT_BYTES", 3000)
+    monkeypatch.setattr("mcp_servers.workspace.changing.journal.MAX_KEPT_BYTES", 3000)
     for number in range(5):
         desk.text("create_file", path=f"f{number}", text=str(number) * 1000)
     assert [kept.number for kept in desk.journal.newest(10)] == [5, 4, 3]
@@ -155,7 +155,7 @@ def test_a_change_that_failed_and_is_made_again_is_settled_as_any_other_after_a_
 
 
 def test_two_processes_never_change_files_at_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mcp_servers.workspace.journal.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("mcp_servers.workspace.changing.journal.BUSY_TIMEOUT_S", 0.05)
     desk.write("a", "x\n")
     with Desk(tmp_path) as other:
         plan = other.plan("edit_file", path="a", old_text="x", new_text="y")
@@ -175,7 +175,7 @@ def test_a_call_that_comes_again_after_a_crash_is_finished(desk: Desk, monkeypat
     desk.write("a", "x\n")
     plan = desk.plan("edit_file", path="a", old_text="x", new_text="xx")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("mcp_servers.workspace.journal.Journal.finish", _crash)
+        patched.setattr("mcp_servers.workspace.changing.journal.Journal.finish", _crash)
         desk.carry_out("edit_file", plan)
     assert desk.data("a") == b"xx\n"
     assert desk.carry_out("edit_file", plan).endswith("change c1.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from mcp_servers.workspace.places import folded
+from mcp_servers.workspace.folders.places import folded
 
 VERSION_CONTROL = frozenset({".git", "git~1", ".hg", ".svn", ".jj", ".bzr"})
 """What is in them runs (hooks) or rewrites history. `git~1` is the short name that Windows gives `.git`."""

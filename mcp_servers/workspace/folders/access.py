@@ -13,16 +13,16 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import places
-from mcp_servers.workspace.guarded import is_secret, is_version_control
+from mcp_servers.workspace.folders import places
+from mcp_servers.workspace.folders.guarded import is_secret, is_version_control
+from mcp_servers.workspace.folders.places import Root
+from mcp_servers.workspace.folders.refusing import told
 from mcp_servers.workspace.model import Content, Entry, Found, Place, set_by
-from mcp_servers.workspace.places import Root
-from mcp_servers.workspace.refusing import told
 
 if TYPE_CHECKING or sys.platform != "win32":
-    from mcp_servers.workspace.posix_files import RootFiles
+    from mcp_servers.workspace.folders.posix_files import RootFiles
 else:
-    from mcp_servers.workspace.windows_files import RootFiles
+    from mcp_servers.workspace.folders.windows_files import RootFiles
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024
 """A longer file is no source that anyone edits; it is said, not read."""

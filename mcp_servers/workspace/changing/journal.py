@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from config.paths import make_private
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import places
+from mcp_servers.workspace.folders import places
+from mcp_servers.workspace.folders.places import Root
 from mcp_servers.workspace.model import Change, Content, Place, Step
-from mcp_servers.workspace.places import Root
 
 BUSY_TIMEOUT_S = 5.0
 """A transaction lasts milliseconds, a change well under a second."""

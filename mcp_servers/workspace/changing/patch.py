@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace.textual import body_of, end_of, visible
+from mcp_servers.workspace.folders.textual import body_of, end_of, visible
 
 _HUNK = re.compile(r"@@+ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _BARE_END = "\\ No newline at end of file"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol import progress
-from mcp_servers.workspace import ignoring
-from mcp_servers.workspace.access import MAX_ENTRIES, Workspace
-from mcp_servers.workspace.ignoring import Rules
+from mcp_servers.workspace.folders import ignoring
+from mcp_servers.workspace.folders.access import MAX_ENTRIES, Workspace
+from mcp_servers.workspace.folders.ignoring import Rules
+from mcp_servers.workspace.folders.textual import visible
 from mcp_servers.workspace.model import Entry, Place
-from mcp_servers.workspace.textual import visible
 
 MAX_WALKED = 50_000
 """Names that one walk looks at."""

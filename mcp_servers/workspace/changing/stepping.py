@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.workspace import shape
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.journal import Busy, Journal, Kept
+from mcp_servers.workspace.changing.journal import Busy, Journal, Kept
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.refusing import told
 from mcp_servers.workspace.model import Change, Content, Place, Step
-from mcp_servers.workspace.refusing import told
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.journal import Kept
+from mcp_servers.workspace.changing.journal import Kept
+from mcp_servers.workspace.changing.patch import unified
+from mcp_servers.workspace.changing.stepping import inverse
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.textual import decoded, visible
 from mcp_servers.workspace.model import Place, Step
-from mcp_servers.workspace.patch import unified
 from mcp_servers.workspace.shape import diff_text
-from mcp_servers.workspace.stepping import inverse
-from mcp_servers.workspace.textual import decoded, visible
 
 
 def undoing(workspace: Workspace, kept: Kept) -> list[Step]:

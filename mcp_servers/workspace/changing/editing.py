@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace.patch import Hunk
-from mcp_servers.workspace.textual import Text, body_of, end_of, split_lines
+from mcp_servers.workspace.changing.patch import Hunk
+from mcp_servers.workspace.folders.textual import Text, body_of, end_of, split_lines
 
 MAX_NAMED = 5
 """Lines that are named where a text occurs more than once."""

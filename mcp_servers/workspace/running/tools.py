@@ -15,9 +15,13 @@ from typing import Any
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.protocol import progress
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
-from mcp_servers.workspace import processes, shape
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.commands import (
+from mcp_servers.workspace import shape
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.refusing import told
+from mcp_servers.workspace.folders.textual import visible
+from mcp_servers.workspace.model import Place, set_by
+from mcp_servers.workspace.running import processes
+from mcp_servers.workspace.running.commands import (
     MAX_TIMEOUT_S,
     Allowed,
     Found,
@@ -29,11 +33,7 @@ from mcp_servers.workspace.commands import (
     problems_in,
     tests_of,
 )
-from mcp_servers.workspace.model import Place, set_by
-from mcp_servers.workspace.processes import Ran
-from mcp_servers.workspace.reading import number_of
-from mcp_servers.workspace.refusing import told
-from mcp_servers.workspace.textual import visible
+from mcp_servers.workspace.running.processes import Ran
 
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_PROBLEMS = 100
@@ -76,7 +76,7 @@ class Running:
                 f'There is no program "{visible(argv[0])}" on this machine. Run another one, or tell the person that it is missing.'
             )
         folder = self._folder(call.text("folder"))
-        timeout_s = number_of(call, "timeout", round(self._allowed.timeout_s), round(MAX_TIMEOUT_S))
+        timeout_s = call.number("timeout", round(self._allowed.timeout_s), round(MAX_TIMEOUT_S))
         arguments = {"command": list(argv), "folder": folder.shown, "timeout": str(timeout_s)}
         return self._plan(call, argv, folder, float(timeout_s), arguments)
 

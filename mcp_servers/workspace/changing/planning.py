@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcp_servers.errors import Refusal
-from mcp_servers.workspace import patch as patches
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.editing import patched, replaced
+from mcp_servers.workspace.changing import patch as patches
+from mcp_servers.workspace.changing.editing import patched, replaced
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.places import folded
+from mcp_servers.workspace.folders.textual import Text, decoded, encoded, split_lines
 from mcp_servers.workspace.model import Content, Place, Step
-from mcp_servers.workspace.places import folded
-from mcp_servers.workspace.textual import Text, decoded, encoded, split_lines
 
 MAX_DELETED = 2000
 """Files in one folder that is deleted; a larger one is no accident, and a person's own work."""

@@ -13,14 +13,14 @@ from typing import Any
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.workspace import shape
-from mcp_servers.workspace.access import Workspace, size_text
-from mcp_servers.workspace.journal import Journal, Kept
+from mcp_servers.workspace.changing.journal import Journal, Kept
+from mcp_servers.workspace.changing.patch import counts, unified
+from mcp_servers.workspace.changing.planning import Planner
+from mcp_servers.workspace.changing.stepping import Stepper
+from mcp_servers.workspace.changing.undoing import undoing
+from mcp_servers.workspace.folders.access import Workspace, size_text
+from mcp_servers.workspace.folders.textual import decoded, visible
 from mcp_servers.workspace.model import Change, Content, Place, Step
-from mcp_servers.workspace.patch import counts, unified
-from mcp_servers.workspace.planning import Planner
-from mcp_servers.workspace.stepping import Stepper
-from mcp_servers.workspace.textual import decoded, visible
-from mcp_servers.workspace.undoing import undoing
 
 MAX_LISTED = 20
 _NUMBER = re.compile(r"(?:change )?c?(\d{1,9})")

@@ -11,13 +11,14 @@ from typing import Any
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.calls import Call, Handler, Outcome
-from mcp_servers.workspace import ripgrep, shape
-from mcp_servers.workspace.access import Workspace, size_text
+from mcp_servers.workspace import shape
+from mcp_servers.workspace.folders.access import Workspace, size_text
+from mcp_servers.workspace.folders.textual import Text, body_of, decoded, visible
+from mcp_servers.workspace.folders.walking import Walk
+from mcp_servers.workspace.looking import ripgrep
+from mcp_servers.workspace.looking.searching import MAX_CONTEXT, Search, Wanted
 from mcp_servers.workspace.model import Place
-from mcp_servers.workspace.searching import MAX_CONTEXT, Search, Wanted
 from mcp_servers.workspace.shape import Leaf, Span
-from mcp_servers.workspace.textual import Text, body_of, decoded, visible
-from mcp_servers.workspace.walking import Walk
 
 USUAL_CHARS = 16_000
 """About 4,000 tokens."""
@@ -60,7 +61,7 @@ class Reading:
             return Outcome(
                 shape.binary_text(visible(place.shown), size_text(len(content.data)), digest), {**fields, "is_text": False}, is_fenced=True
             )
-        span = _span(text, call.text("lines"), number_of(call, "max_chars", USUAL_CHARS, MAX_CHARS))
+        span = _span(text, call.text("lines"), call.number("max_chars", USUAL_CHARS, MAX_CHARS))
         shown = shape.file_text(visible(place.shown), span, digest, text.described, shape.Fence(self._token(), call.now))
         lines = {"first_line": span.first, "last_line": span.first + len(span.lines) - 1, "total_lines": span.total, "is_cut": span.is_cut}
         return Outcome(
@@ -76,7 +77,7 @@ class Reading:
         )
 
     def list_files(self, call: Call) -> Outcome:
-        depth = number_of(call, "depth", USUAL_DEPTH, MAX_DEPTH)
+        depth = call.number("depth", USUAL_DEPTH, MAX_DEPTH)
         is_everything = bool(call.arguments.get("all"))
         tops = self._tops(call.text("path"))
         leaves: list[Leaf] = []
@@ -104,7 +105,7 @@ class Reading:
         if not pattern or "\n" in pattern:
             raise Refusal("Give a pattern of one line.")
         tops = self._tops(call.text("path"))
-        context = number_of(call, "context", 0, MAX_CONTEXT)
+        context = call.number("context", 0, MAX_CONTEXT)
         is_regex, ignores_case = bool(call.arguments.get("regex")), bool(call.arguments.get("ignore_case"))
         search = Search(self._workspace, self._rg())
         results = [search.run(Wanted(pattern, top, call.text("glob"), is_regex, ignores_case, context)) for top in tops]
@@ -132,20 +133,6 @@ class Reading:
         if kind == "file" and self._workspace.is_secret(place):
             return "secret, left alone"
         return size_text(size) if kind == "file" else ""
-
-
-def number_of(call: Call, name: str, usual: int, most: int) -> int:
-    """A whole number that was given as a text.
-
-    Raises:
-        Refusal: it is none.
-    """
-    said = call.text(name)
-    if not said:
-        return usual
-    if not (said.isascii() and said.isdigit() and len(said) <= 9):
-        raise Refusal(f'"{name}" must be a number, such as 60.')
-    return min(int(said), most)
 
 
 def _span(text: Text, said: str, budget: int) -> Span:

@@ -12,12 +12,12 @@ from itertools import groupby
 
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol import progress
-from mcp_servers.workspace import ripgrep
-from mcp_servers.workspace.access import Workspace
-from mcp_servers.workspace.finding import Finder, Words, expression
+from mcp_servers.workspace.folders.access import Workspace
+from mcp_servers.workspace.folders.textual import Text, body_of, decoded, end_of
+from mcp_servers.workspace.folders.walking import Walk
+from mcp_servers.workspace.looking import ripgrep
+from mcp_servers.workspace.looking.finding import Finder, Words, expression
 from mcp_servers.workspace.model import Match, Place
-from mcp_servers.workspace.textual import Text, body_of, decoded, end_of
-from mcp_servers.workspace.walking import Walk
 
 MAX_MATCHES = 100
 MAX_FILE_BYTES = 2 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Changing files: the steps of each change, its diff, the journal that undoes it, and the tools."""

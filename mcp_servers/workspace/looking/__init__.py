@@ -1,0 +1,1 @@
+"""Looking at files: reading, listing, and searching with and without ripgrep."""
