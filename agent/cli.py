@@ -94,7 +94,7 @@ async def _open_runtime(
     session = await late_import("agent.sessions.session")
     gateway = await late_import("agent.gateway.app")
     read_key = partial(_read_key, home) if engine.own_key is None else engine.own_key
-    zone = find_zone(settings.agent.zone) if now is None else set_clock(find_zone(settings.agent.zone), now)
+    zone = None if now is None else set_clock(find_zone(settings.agent.zone), now)
     async with (
         session.open_runtime(home, settings, engine_url=engine.url, engine_key=read_key, zone=zone) as runtime,
         gateway.open_gateway(engine, read_key, settings, runtime, runtime.router) as door.app,

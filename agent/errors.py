@@ -2,6 +2,7 @@
 
 AgentError
 ├── HomeBusy              the person: another process holds this home
+├── NotWritable           the person: the home's disk takes nothing more
 ├── SessionNotFound       the front-end: no such session
 ├── TurnNotFound          the front-end: no such turn in the session
 ├── SessionBusy           the front-end: a turn is still running
@@ -38,6 +39,16 @@ class HomeBusy(AgentError):
         who = f"process {holder_pid}" if holder_pid else "another process"
         super().__init__(f"The home at {where} is in use by {who}. Attach to it, or stop it first.")
         self.holder_pid = holder_pid
+
+
+class NotWritable(AgentError):
+    """The home's disk takes nothing more. What was to follow from what could not be written down has not been done."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        """`why` goes on after "the disk", `remedy` is what the person has to do."""
+        super().__init__(
+            f"Nothing more can be written in Variet's home: the disk {why}. Nothing more was done. {remedy.capitalize()}, and ask again."
+        )
 
 
 class SessionNotFound(AgentError):

@@ -130,7 +130,7 @@ class Facade(Protocol):
         ...
 
     def sessions(self) -> Sequence[SessionInfo]:
-        """The conversations, newest first; in a thread, as `approvals`."""
+        """The conversations, the last used first; in a thread, as `approvals`."""
         ...
 
     def is_busy(self) -> bool:

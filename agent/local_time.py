@@ -5,11 +5,24 @@ from __future__ import annotations
 import os
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ZONE_LINK = Path("/etc/localtime")
 """On most systems a link into the zone database, whose path ends in the zone's name."""
+
+
+class Clock(Protocol):
+    """The person's."""
+
+    @property
+    def name(self) -> str:
+        """Of the zone that it is in now; empty where nobody tells it."""
+        ...
+
+    def now(self) -> datetime:
+        """What it shows."""
+        ...
 
 
 class Zone(NamedTuple):
@@ -20,6 +33,24 @@ class Zone(NamedTuple):
 
     def now(self) -> datetime:
         return datetime.now(self.info).astimezone(self.info).replace(microsecond=0)
+
+
+class LocalClock:
+    """A clock that goes with its person: the machine is asked for its zone each time, as a journey changes it under a service that runs.
+
+    Args:
+        setting: the zone that the settings name, which counts wherever the machine is.
+    """
+
+    def __init__(self, setting: str | None) -> None:
+        self._setting = setting
+
+    @property
+    def name(self) -> str:
+        return find_zone(self._setting).name
+
+    def now(self) -> datetime:
+        return find_zone(self._setting).now()
 
 
 def find_zone(setting: str | None) -> Zone:

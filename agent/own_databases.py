@@ -1,4 +1,4 @@
-"""A home's databases as they are opened: one that cannot be used is told of by its name and with what to do, and not by a traceback."""
+"""A home's databases as they are opened and written: what cannot be used, or written, is told of with what to do, not by a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import AgentError
+from agent.errors import AgentError, NotWritable
+from config.unwritable import why_unwritable
 
 _ADVICE = "Put a copy of it back, or move it away, with the files beside it whose names begin alike, to begin without what it holds."
 
@@ -32,3 +33,19 @@ def usable(path: Path) -> Generator[Path]:
     except OSError as error:
         # Another owner's, read-only, a folder: the system says so before SQLite is asked, also of the book that is opened beside one.
         raise AgentError(f"{error.filename or path} cannot be used: {error.strerror or error}.") from error
+
+
+@contextmanager
+def written() -> Generator[None]:
+    """For a block that writes to one that is open.
+
+    Raises:
+        NotWritable: the disk takes nothing more.
+    """
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        disk = why_unwritable(error)
+        if disk is None:
+            raise
+        raise NotWritable(*disk) from error

@@ -28,7 +28,7 @@ FAILED = 1
 INTERRUPTED = 130
 EPILOG = """\b
 Examples:
-  variet sessions                         the newest first
+  variet sessions                         the last used first
   variet sessions search invoice march    who said both words, where
   variet sessions export ID > talk.md     as Markdown; --form jsonl for programs
   variet sessions fork ID                 go on differently from there
@@ -62,7 +62,7 @@ def _print_json(rows: Sequence[BaseModel]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
 def sessions(context: click.Context, *, as_json: bool) -> None:
-    """Look through the conversations that are kept, the newest first."""
+    """Look through the conversations that are kept, the last used first."""
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return
@@ -74,9 +74,8 @@ def sessions(context: click.Context, *, as_json: bool) -> None:
             return
         for row in rows:
             waits = f"  ({row.waiting} waiting for you)" if row.waiting else ""
-            click.echo(
-                f"{row.session}  {row.created_at[:16].replace('T', ' ')}  {one_line(row.title or row.last_text, TITLE_WIDTH)}{waits}"
-            )
+            used_at = (row.used_at or row.created_at)[:16].replace("T", " ")
+            click.echo(f"{row.session}  {used_at}  {one_line(row.title or row.last_text, TITLE_WIDTH)}{waits}")
         if not rows:
             click.echo("There are none yet. `variet chat` begins one.", err=True)
 
@@ -153,7 +152,7 @@ def compact(session: str, *, as_json: bool) -> None:
 @click.argument("session", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(session: tuple[str, ...], *, yes: bool) -> None:
-    """Delete each SESSION with everything that came of it; this cannot be undone."""
+    """Delete each SESSION with everything that came of it, and with what you typed in it; this cannot be undone."""
     if not yes:
         _ask(f"Delete {', '.join(session)} for good?")
 

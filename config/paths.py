@@ -21,6 +21,10 @@ PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")
 """By what a person moves the platform's folders elsewhere."""
 
 
+class AnothersFolder(PermissionError):
+    """A folder of another user, which we may write and cannot make private. Its text says what helps."""
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders of one installation. They need not exist until `prepare` was called."""
@@ -83,8 +87,24 @@ class Home:
 
 
 def make_private(folder: Path) -> Path:
-    """Make a folder that only its owner can enter, also when it existed with other modes."""
+    """Make a folder that only its owner can enter, also when it existed with other modes.
+
+    Raises:
+        AnothersFolder: its modes are another user's to change.
+        OSError: it cannot be made, or not made private.
+    """
     folder.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o777 != PRIVATE_DIR_MODE:
-        folder.chmod(PRIVATE_DIR_MODE)
+        try:
+            folder.chmod(PRIVATE_DIR_MODE)
+        except PermissionError as error:
+            if not _is_anothers(folder):
+                raise
+            why = f"it belongs to another user, who could read what is kept in it. Set {HOME_VARIABLE} to a folder inside it, such as"
+            raise AnothersFolder(errno.EPERM, f"{why} {folder / 'variet'}", str(folder)) from error
     return folder
+
+
+def _is_anothers(folder: Path) -> bool:
+    """Whether it is a volume or a share of somebody else that we may write: a folder of our own can be made in it."""
+    return hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid() and os.access(folder, os.W_OK | os.X_OK)

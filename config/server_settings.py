@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.vocabulary import Builtin, File, Listed, Name, Section, Url
+
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""As `config.credentials` knows one."""
 
 
 class ServerEntry(Section):
@@ -25,12 +29,16 @@ class ServerEntry(Section):
     """The certificate, in PEM, that vouches for the `https` address. Absent: those of this system. Beside `command` or `builtin`
     it does nothing."""
     env: Mapping[str, str] = Field(default_factory=dict)
-    """More environment variables for the program that is started; beside `url` they do nothing. Never secrets: those belong to `variet`'s
-    credential store."""
+    """More environment variables for the program that is started; beside `url` they do nothing. Never secrets: those are named in
+    `secrets`."""
+    secrets: Mapping[Variable, SecretName] = Field(default_factory=dict)
+    """Its variables that are secrets, each with the secret's name: `GITHUB_PERSONAL_ACCESS_TOKEN = "github_token"` is read from the file
+    `secrets/github_token` beside `agent.toml` (chmod 600), or from `VARIET_GITHUB_TOKEN`, at each start. Beside `url` they do nothing."""
     enabled: bool = True
     """Whether it is started."""
     start_timeout_s: float = Field(default=20, gt=0)
-    """Seconds that it may take to answer its first request."""
+    """Seconds that its first answer is waited for. A `command` may take ten minutes all the same, in which it may be downloaded: its tools
+    come when it answers. Beside `builtin` and `url` the start has failed by then."""
     call_timeout_s: float = Field(default=60, gt=0)
     """Seconds that a call may go without an answer or a word of progress."""
     tool_timeouts: Mapping[Name, float] = Field(default_factory=dict)
@@ -42,6 +50,12 @@ class ServerEntry(Section):
     def _one_kind(self) -> Self:
         if sum(map(bool, (self.builtin, self.command, self.url))) != 1:
             raise PydanticCustomError("one_kind", "one kind", {"allowed": "either `builtin`, `command` or `url`"})
+        return self
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if twice := sorted(self.env.keys() & self.secrets.keys()):
+            raise PydanticCustomError("said_twice", "a variable of `env` is in `secrets` too", {"allowed": f"`{twice[0]}` in one of them"})
         return self
 
     @model_validator(mode="after")

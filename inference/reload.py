@@ -15,14 +15,16 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from config.certificate import Stamp, stamps_of
 from config.diff import diff_engines
 from config.load import ConfigError, Overridden, load_engine, overridden_engine
 from config.paths import Home
-from config.schema import EngineSettings
+from config.schema import EngineSettings, ServerSection
 from inference.catalog import Catalog
 from inference.contract import ReloadAnswer
 from inference.door.gate import Gate
 from inference.door.keys import StoredKey, load_keys
+from inference.door.tls import tls_context
 from inference.errors import EngineError, KeyFileRefused, SettingsRefused, SetupRefused
 from inference.processes.packaged import found_catalog
 from inference.watched_file import FileWatch
@@ -96,6 +98,7 @@ class Reloader:
         self._catalog_of = catalog_of
         self._started_with = started_with
         self._settings = started_with
+        self._certificate = _certificate_of(started_with.server)
         self._read = read
         self._apply = apply
         self._turn = anyio.Lock()
@@ -107,6 +110,7 @@ class Reloader:
         2. What changed against those that hold is handed over.
         3. What cannot change is compared with those that the engine was started with: it stays told until the next start. What the file
            says to no effect, because the command line or the environment says otherwise, needs no restart and is told apart.
+        4. A certificate that was renewed in its place is shown without any reload: it is checked by 1 and told among what counts.
 
         Raises:
             SettingsRefused: by 1.
@@ -116,6 +120,7 @@ class Reloader:
             try:
                 new = await anyio.to_thread.run_sync(self._read)
                 catalog = await anyio.to_thread.run_sync(self._catalog_of, new)
+                renewed = await anyio.to_thread.run_sync(self._renewed, new.server)  # 4.
             except ConfigError as error:
                 raise SettingsRefused(f"The settings stay as they were. {error}", is_permanent=True) from error
             except SetupRefused as error:
@@ -133,10 +138,21 @@ class Reloader:
                 added=diff.added,
                 removed=diff.removed,
                 names=diff.names,
-                applied=diff.applied,
+                applied=tuple(sorted((*diff.applied, *renewed))),
                 needs_restart=needs_restart,
                 overridden=self.standing.overridden,
             )
+
+    def _renewed(self, new: ServerSection) -> tuple[str, ...]:
+        """The certificate's setting, where its files are others than when this was asked last."""
+        shown = self._started_with.server
+        now = _certificate_of(shown)
+        # What the settings name no more may be gone.
+        if now == self._certificate or (new.tls_cert, new.tls_key) != (shown.tls_cert, shown.tls_key):
+            return ()
+        tls_context(shown)
+        self._certificate = now
+        return ("server.tls_cert",)
 
     async def take_change(self) -> None:
         """Reload because the file has changed; the log says what came of it. A fault of ours, too, leaves the engine as it is."""
@@ -158,6 +174,10 @@ async def take_keys(path: Path, gate: Gate, parent: StoredKey | None = None) -> 
         gate.replace(await anyio.to_thread.run_sync(load_keys, path, parent))
     except KeyFileRefused as error:
         _LOG.error("The keys stay as they were. %s", error.message)
+
+
+def _certificate_of(server: ServerSection) -> tuple[Stamp, Stamp] | None:
+    return None if server.tls_cert is None or server.tls_key is None else stamps_of(server.tls_cert, server.tls_key)
 
 
 def _named(file: Path) -> Path | None:

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import socket
+import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,13 @@ def _nobodys_accounts() -> Iterator[None]:
         patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
         patch.setattr(webbrowser, "open", refuse)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _code_as_it_is() -> None:
+    """Somebody may work on the code while its tests run: each goes by what is there when it begins, as the services that it starts do."""
+    if addresses := sys.modules.get("agent.service.address"):
+        addresses.own_version.cache_clear()
 
 
 @pytest.fixture(autouse=True)

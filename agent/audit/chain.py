@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -75,6 +75,8 @@ class Verdict:
 
 ADDED = frozenset({"definition", "details", "fields", "given", "headline", "taken"})
 """Fields of events that came after the first books: where they say nothing, they do not count, so that those stay whole."""
+ADDED_LATE = frozenset({"pictures"})
+"""Fields that came so too and that are not in `ADDED`: what says nothing in them is in older books without them, and in newer ones with."""
 
 
 @lru_cache(maxsize=64)
@@ -83,10 +85,10 @@ def session_mark(session: str) -> str:
     return hashlib.sha256(f"session {session}".encode()).hexdigest()[:SESSION_CHARS]
 
 
-def digest_of(session: str, event: Event) -> str:
-    """The digest of an event, whatever place in the log it has."""
+def digest_of(session: str, event: Event, *, without: frozenset[str] = ADDED) -> str:
+    """The digest of an event, whatever place in the log it has; `without` are fields that do not count where they say nothing."""
     fields = vars(event)
-    unsaid = {name for name in ADDED if not fields.get(name, True)}
+    unsaid = {name for name in without if not fields.get(name, True)}
     body = (event.model_copy(update={"seq": 0}) if event.seq else event).model_dump_json(exclude=unsaid)
     return hashlib.sha256(f"{session}\n{body}".encode()).hexdigest()
 
@@ -160,8 +162,15 @@ def missing_from(verdict: Verdict, events: Iterable[tuple[str, Event]]) -> list[
     return [
         Fault(last, f"session {session}, event {event.seq} ({event.type}): not in the book")
         for session, event in events
-        if _said(event) is not None and digest_of(session, event) not in known
+        if _said(event) is not None and known.isdisjoint(_digests_of(session, event))
     ]
+
+
+def _digests_of(session: str, event: Event) -> Iterator[str]:
+    """What books may have of an event: those of today, and those from before its newest fields."""
+    yield digest_of(session, event)
+    if not all(vars(event).get(name, True) for name in ADDED_LATE):
+        yield digest_of(session, event, without=ADDED | ADDED_LATE)
 
 
 def _misplaced(place: int, n: int, expected: int) -> str:

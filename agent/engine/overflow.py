@@ -47,6 +47,8 @@ _FORMS = tuple(
         r"context[_ ]length[_ ]exceeded",
     )
 )
+_ANSWER = re.compile(r"(\d+) (?:tokens )?(?:in|for) the (?:completion|output)", re.IGNORECASE)
+"""The part of a total that is the answer's."""
 _OF_TIME = re.compile(r"per (?:minute|hour|day)|rate limit|quota", re.IGNORECASE)
 
 
@@ -85,5 +87,8 @@ def _in_words(message: str) -> Overflow | None:
     for form in _FORMS:
         if found := form.search(plain):
             sizes = {name: _size(int(value)) for name, value in found.groupdict().items() if value}
-            return Overflow(sizes.get("tokens", 0), sizes.get("n_ctx", 0))
+            tokens, n_ctx, answer = sizes.get("tokens", 0), sizes.get("n_ctx", 0), _ANSWER.search(plain)
+            prompt = tokens - _size(int(answer[1])) if answer else tokens
+            # Where the prompt alone would fit, the total says nothing of it.
+            return Overflow(prompt if 0 < prompt < n_ctx else tokens, n_ctx)
     return None

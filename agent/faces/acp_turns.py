@@ -13,11 +13,13 @@ from anyio.abc import TaskGroup
 
 from agent.background import background_tasks
 from agent.errors import AgentError, SessionBusy
-from agent.events import ApprovalNeeded, Event
+from agent.events import TURN_ENDS, ApprovalNeeded, Event
 from agent.faces import acp_wire as wire
 from agent.faces.acp_editor import Editor
 from agent.faces.acp_found import Found
 from agent.faces.acp_options import Chosen
+from agent.faces.drawn import Answers
+from agent.faces.exact import escaped
 from agent.faces.hearing import tell_service, turn_events
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
@@ -89,7 +91,7 @@ class Turns:
         self._taken_up[session] = scope = anyio.CancelScope()
         with scope:
             try:
-                await self._follow(Found(session, stored, but=self._prompted))
+                await self._follow(Found(session, stored, but=self._prompted), Answers(stored))
             except Exception as error:  # noqa: BLE001 - nobody waits for it: the next prompt says what is wrong.
                 log.info("what goes on in %s is not told any more: %s", session, error)
         if self._taken_up.get(session) is scope:
@@ -105,7 +107,7 @@ class Turns:
             self._arriving.remove(arriving)
 
     async def _prompt(self, session: str, prompt: wire.Prompt, on_begun: Callable[[], None]) -> dict[str, Any]:
-        outcome = Outcome(session, turn="")
+        outcome, answers = Outcome(session, turn=""), Answers()
 
         async def begin(service: ServiceClient) -> str:
             is_asked, pin = self._asks(session), self._chosen(session).pin
@@ -117,7 +119,7 @@ class Turns:
 
         async with background_tasks() as asking:
             try:
-                await self._tell(outcome, turn_events(self._link, session, begin), asking)
+                await self._tell(outcome, turn_events(self._link, session, begin, answers.take), answers, asking)
             except SendCancelled:
                 return CANCELLED
             finally:
@@ -130,16 +132,16 @@ class Turns:
             raise AgentError(outcome.failed.error)
         return CANCELLED if outcome.cancelled is not None else {"stopReason": "end_turn"}
 
-    async def _tell(self, outcome: Outcome, turn: AsyncGenerator[Event], asking: TaskGroup) -> None:
+    async def _tell(self, outcome: Outcome, turn: AsyncGenerator[Event], answers: Answers, asking: TaskGroup) -> None:
         async with aclosing(turn) as events:
             async for event in events:
-                await self._show(outcome, event)
+                await self._show(outcome, event, answers)
                 if isinstance(event, ApprovalNeeded) and self._asks(outcome.session):
                     asking.start_soon(self._ask, outcome.session, event)
                 if outcome.has_ended:
                     return
 
-    async def _follow(self, found: Found) -> None:
+    async def _follow(self, found: Found, answers: Answers) -> None:
         service, session = await self._link.service(), found.session
         async with service.listening(session, after=found.seen) as events, background_tasks() as asking:
 
@@ -152,17 +154,21 @@ class Turns:
                 ask(needed)
             while not found.is_over:
                 event = await anext(events)
+                answers.take(event)
                 for outcome, told in found.take(event):
-                    await self._show(outcome, told)
+                    await self._show(outcome, told, answers)
                     if ending := wire.ending(told):
                         await self._editor.update(session, wire.said(ending))
                 if isinstance(event, ApprovalNeeded):
                     ask(event)
 
-    async def _show(self, outcome: Outcome, event: Event) -> None:
-        if told := outcome.take(event):
+    async def _show(self, outcome: Outcome, event: Event, answers: Answers) -> None:
+        told, update = answers.told(outcome.take(event)), wire.update_of(event)
+        if update is not None or event.type in TURN_ENDS:
+            told += answers.rest()
+        if told:
             await self._editor.update(outcome.session, wire.said(told))
-        if (update := wire.update_of(event)) is not None:
+        if update is not None:
             await self._editor.update(outcome.session, update)
 
     def _asks(self, session: str) -> bool:
@@ -173,7 +179,7 @@ class Turns:
         decision = wire.decision_of(result)
         if decision is None:
             if wire.is_unasked(result):
-                await self._editor.update(session, wire.said(wire.NOT_ASKED.format(needed.summary)))
+                await self._editor.update(session, wire.said(wire.NOT_ASKED.format(escaped(needed.summary))))
             return
         try:
             await tell_service(self._link, partial(_give, needed=needed, granted=decision))

@@ -22,6 +22,8 @@ from agent.events import (
     TurnFailed,
     TurnStarted,
 )
+from agent.faces.drawn import Answers
+from agent.faces.exact import escaped, fenced, question
 from agent.faces.given_pictures import name_in, picture_given
 from agent.faces.notes import notes
 from agent.faces.outcome import Outcome
@@ -92,7 +94,7 @@ def cwd_of(params: Mapping[str, Any]) -> str:
 
 
 def listed(rows: Sequence[SessionRow], cwd: str, cursor: object) -> dict[str, Any]:
-    """One page of the conversations, newest first.
+    """One page of the conversations, the last used first.
 
     Args:
         rows: all of them.
@@ -112,13 +114,16 @@ def _listed(row: SessionRow, cwd: str) -> dict[str, Any]:
 
 def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """What was said and done in a conversation, as the updates that told of it."""
-    outcome = Outcome(session, "")
+    outcome, answers = Outcome(session, ""), Answers()
     for event in events:
+        answers.take(event)
         if isinstance(event, TurnStarted):
             outcome = Outcome(session, event.turn)
             beside = [*(f"[file: {each.name}]" for each in event.attached), *(f"[picture: {each.name}]" for each in event.pictures)]
-            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "\n".join((event.text, *beside))}}
-        if told := outcome.take(event):
+            # The host's own words about an approved call stand there too, and quote what outsiders wrote.
+            text = answers.whole("\n".join((event.text, *beside)))
+            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": text}}
+        if told := answers.whole(outcome.take(event)):
             yield said(told)
         if (update := update_of(event)) is not None:
             yield update
@@ -216,7 +221,7 @@ def update_of(event: Event) -> dict[str, Any] | None:
             shown = {"title": event.name, "kind": _KINDS[event.tool_class], "status": "pending", "rawInput": event.arguments}
             return {"sessionUpdate": "tool_call", "toolCallId": _call(event.turn, event.call), **shown}
         case ToolHeld():
-            text = f"Goes out at {event.until[11:19]}. Cancel the turn, or run `variet undo`, to take it back: {event.summary}"
+            text = f"Goes out at {event.until[11:19]}. Cancel the turn, or run `variet undo`, to take it back: {escaped(event.summary)}"
             held = {"type": "content", "content": {"type": "text", "text": text}}
             return {
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "pending", "content": [held],
@@ -224,7 +229,7 @@ def update_of(event: Event) -> dict[str, Any] | None:
         case ToolStarted():
             return {"sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": "in_progress"}
         case ToolFinished():
-            result = {"type": "content", "content": {"type": "text", "text": for_person(event.text)[:MAX_TEXT]}}
+            result = {"type": "content", "content": {"type": "text", "text": fenced(for_person(event.text)[:MAX_TEXT])}}
             status = "completed" if event.ok else "failed"
             return {
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [result],
@@ -236,10 +241,9 @@ def update_of(event: Event) -> dict[str, Any] | None:
 
 def permission(session: str, needed: ApprovalNeeded) -> dict[str, Any]:
     """The question for a person: exactly the call that would run, and it is asked once."""
-    lines = "\n".join(f"{label}: {value}" for label, value in needed.lines)
-    shown = {"type": "content", "content": {"type": "text", "text": lines}}
+    shown = {"type": "content", "content": {"type": "text", "text": question(needed)}}
     options = [{"optionId": YES, "name": "Yes, once", "kind": "allow_once"}, {"optionId": NO, "name": "No", "kind": "reject_once"}]
-    call = {"toolCallId": _call(needed.turn, needed.call), "title": needed.summary, "status": "pending", "content": [shown]}
+    call = {"toolCallId": _call(needed.turn, needed.call), "title": escaped(needed.summary), "status": "pending", "content": [shown]}
     return {"sessionId": session, "toolCall": call | {"kind": _KINDS[needed.tool_class]}, "options": options}
 
 

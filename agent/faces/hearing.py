@@ -20,13 +20,14 @@ Begin = Callable[[ServiceClient], Awaitable[str]]
 T = TypeVar("T")
 
 
-async def turn_events(link: Link, session: str, begin: Begin) -> AsyncGenerator[Event]:
+async def turn_events(link: Link, session: str, begin: Begin, note: Callable[[Event], None] = lambda _: None) -> AsyncGenerator[Event]:
     """The events of a turn.
 
     Args:
         link: to whichever service is there.
         session: where it is.
         begin: called once, when nothing that happens can be missed any more; gives the turn's id.
+        note: called with each event of the session, from its first one on, before those of the turn are given.
 
     Raises:
         AgentError: it could not begin, or can be heard no further; the sentence says so.
@@ -41,6 +42,7 @@ async def turn_events(link: Link, session: str, begin: Begin) -> AsyncGenerator[
                     turn = turn or await begin(service)
                     async for event in events:
                         seen = event.seq or seen
+                        note(event)
                         if event.turn == turn:
                             yield event
             except ServiceGone:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agent.errors import AgentError, ApprovalError
 from agent.events import ApprovalAnswered, ApprovalNeeded, Event
 from agent.faces.approval_form import form_of, is_yes, typed_in
+from agent.faces.exact import escaped, question
 from agent.faces.hearing import tell_service
 from agent.faces.link import Link
 from agent.service.client import ServiceClient
@@ -82,4 +83,4 @@ async def approve(service: ServiceClient, needed: ApprovalNeeded, answer: types.
 
 def message(needed: ApprovalNeeded) -> str:
     """What is asked: exactly what would happen."""
-    return "\n".join([needed.summary, *(f"{label}: {value}" for label, value in needed.lines)])
+    return "\n".join(filter(None, (escaped(needed.summary), question(needed))))

@@ -50,11 +50,11 @@ class ContinueTask(_Arguments):
 
 class ListSessions(_Arguments):
     text: str | None = Field(default=None, max_length=1000, description="Only those in which all these words were said.")
-    limit: int = Field(default=20, ge=1, le=MAX_ROWS, description="How many, newest first.")
+    limit: int = Field(default=20, ge=1, le=MAX_ROWS, description="How many, the last used first.")
 
 
 class Routes(_Arguments):
-    session: str | None = Field(default=None, max_length=100, description="Of this session; absent: of the newest.")
+    session: str | None = Field(default=None, max_length=100, description="Of this session; absent: of the one used last.")
     limit: int = Field(default=10, ge=1, le=MAX_ROWS, description="How many, newest first.")
 
 
@@ -78,6 +78,6 @@ TOOLS: dict[str, OwnTool] = {
         is_read=False,
     ),
     "continue_task": OwnTool(ContinueTask, "Say something more in a session of the assistant.", is_read=False),
-    "list_sessions": OwnTool(ListSessions, "List the assistant's conversations, newest first, or search in them.", is_read=True),
+    "list_sessions": OwnTool(ListSessions, "List the assistant's conversations, the last used first, or search in them.", is_read=True),
     "routes": OwnTool(Routes, "Which tiers answered in a session of the assistant, and why.", is_read=True),
 }

@@ -21,6 +21,7 @@ from agent.background import background_tasks
 from agent.errors import AgentError, PictureRefused, SessionBusy, SessionNotFound
 from agent.events import Event
 from agent.facade import Facade
+from agent.faces.drawn import Answers
 from agent.faces.given_pictures import picture_in_address
 from agent.faces.outcome import Outcome
 from agent.gateway.answers import ALIVE, DONE, Failure, Reply, about_turn, chunk, completion, usage_chunk
@@ -98,18 +99,19 @@ class TurnAnswer(Response):
             await _send_whole(send, failure.status, failure.body(), {})
 
     async def _tell(self, send: Send, outcome: Outcome, events: AsyncIterator[Event]) -> None:
+        answers = Answers()
         try:
             if self._is_streamed:
-                await self._stream(send, outcome, events)
+                await self._stream(send, outcome, events, answers)
             else:
-                await self._whole(send, outcome, events)
+                await self._whole(send, outcome, events, answers)
         finally:
             if not outcome.has_ended:
                 with anyio.move_on_after(CANCEL_BOUND_S, shield=True):
                     await self._facade.cancel(outcome.session, who=WHO)
 
-    async def _whole(self, send: Send, outcome: Outcome, events: AsyncIterator[Event]) -> None:
-        async for _ in _texts(events, outcome):
+    async def _whole(self, send: Send, outcome: Outcome, events: AsyncIterator[Event], answers: Answers) -> None:
+        async for _ in _texts(events, outcome, answers):
             pass
         failure = _failure(outcome)
         told = {SESSION: outcome.session, **_decision(outcome)}
@@ -118,10 +120,10 @@ class TurnAnswer(Response):
             await _send_whole(send, failure.status, failure.body(), told | {SHOULD_RETRY: "false"})
             return
         more = about_turn(outcome.session, outcome.reasons, outcome.tier, list(outcome.waiting.values()), outcome.beside())
-        await _send_whole(send, 200, completion(_reply(outcome), outcome.answer, outcome.usage, more), told)
+        await _send_whole(send, 200, completion(_reply(outcome), answers.whole(outcome.answer), outcome.usage, more), told)
 
-    async def _stream(self, send: Send, outcome: Outcome, events: AsyncIterator[Event]) -> None:
-        before = await _routed(events, outcome)
+    async def _stream(self, send: Send, outcome: Outcome, events: AsyncIterator[Event], answers: Answers) -> None:
+        before = await _routed(events, outcome, answers)
         told = {"content-type": "text/event-stream", "cache-control": "no-store", SESSION: outcome.session, **_decision(outcome)}
         headers = [(name.lower().encode(), value.encode()) for name, value in told.items() if value]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -134,7 +136,7 @@ class TurnAnswer(Response):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_alive, say)
             await say(chunk(_reply(outcome), {"role": "assistant", "content": before}))
-            async for text in _texts(events, outcome):
+            async for text in _texts(events, outcome, answers):
                 await say(chunk(_reply(outcome), {"content": text}))
             tasks.cancel_scope.cancel()
         await say(self._end(outcome), more=False)
@@ -169,7 +171,7 @@ async def _heard(facade: Facade, session: str) -> AsyncGenerator[AsyncIterator[E
             yield receive
 
 
-async def _routed(events: AsyncIterator[Event], outcome: Outcome) -> str:
+async def _routed(events: AsyncIterator[Event], outcome: Outcome, answers: Answers) -> str:
     """Wait until the turn has a route, for the answer's headers, or has ended; what it said before. Too late: they go without."""
     said = ""
     with anyio.move_on_after(ROUTE_BOUND_S):
@@ -177,18 +179,27 @@ async def _routed(events: AsyncIterator[Event], outcome: Outcome) -> str:
             event = await anext(events, None)
             if event is None:
                 break
-            said += outcome.take(event)
+            said += _told(event, outcome, answers)
     return said
 
 
-async def _texts(events: AsyncIterator[Event], outcome: Outcome) -> AsyncGenerator[str]:
+async def _texts(events: AsyncIterator[Event], outcome: Outcome, answers: Answers) -> AsyncGenerator[str]:
     """What the turn says, piece by piece, until it has ended."""
     while not outcome.has_ended:
         event = await anext(events, None)
         if event is None:
+            if rest := answers.rest():
+                yield rest
             return
-        if text := outcome.take(event):
+        if text := _told(event, outcome, answers):
             yield text
+
+
+def _told(event: Event, outcome: Outcome, answers: Answers) -> str:
+    """What the turn says with an event: chat pages draw it, and would fetch the pictures in it."""
+    answers.take(event)
+    text = answers.told(outcome.take(event))
+    return text + answers.rest() if outcome.has_ended else text
 
 
 def _reply(outcome: Outcome) -> Reply:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.own_databases import written
+
 PRIVATE_FILE_MODE = 0o600
 BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """CREATE TABLE IF NOT EXISTS spent (
@@ -108,7 +110,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, written():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

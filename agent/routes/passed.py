@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from agent.own_databases import written
 from agent.routes.report import Actual, DecisionRow
 
 PASSED_FILE = "gateway.sqlite3"
@@ -50,7 +51,7 @@ class PassedBook:
 
     def enter(self, decision: DecisionRow) -> int:
         """Enter a decision before its request is sent; its number."""
-        with self._lock:
+        with self._lock, written():
             number = self._db.execute("INSERT INTO passed (body) VALUES (?)", (decision.model_dump_json(),)).lastrowid or 0
             self._db.execute("DELETE FROM passed WHERE id <= ?", (number - KEPT,))
             return number

@@ -22,7 +22,7 @@ from agent.engine.model_client import ModelClient
 from agent.engine.progress import OnProgress
 from agent.errors import AgentError, EngineUnreachable
 from agent.events import RouteChosen
-from agent.local_time import Zone
+from agent.local_time import Clock
 from agent.own_databases import usable
 from agent.routes.at_work import Node, as_closed, open_node
 from agent.routes.forwarding import Forwarded, Forwards, Passing
@@ -236,7 +236,7 @@ class Router:
 
 
 @asynccontextmanager
-async def open_router(home: Home, settings: AgentSettings, engine: EngineClient, model: ModelClient, zone: Zone) -> AsyncGenerator[Router]:
+async def open_router(home: Home, settings: AgentSettings, engine: EngineClient, model: ModelClient, zone: Clock) -> AsyncGenerator[Router]:
     """The nodes of a home's settings, at work for the length of a block.
 
     Args:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.events import RouteSignals
+from agent.unspaced import UNSPACED
 
 FORCE_TAG = "#force_big"
 DEEPER_TAG = "#deeper"
@@ -14,11 +15,8 @@ CHARS_PER_TOKEN = 4
 SMALL, LARGE = 2_000, 16_000
 """Tokens between the three sizes of a task."""
 
-
-_WITHOUT_SPACES = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Letters of scripts that write no spaces between words, where none is seen to begin: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+_WITHOUT_SPACES = re.compile(UNSPACED)
+"""Where no word is seen to begin."""
 
 
 def task_of(text: str, tasks: Mapping[str, Sequence[str]]) -> str:

@@ -49,7 +49,8 @@ class ToolFacts:
     is_held: bool = False
     """What may run waits for a moment first, in which the person can take it back: what has gone out cannot be."""
     people: tuple[str, ...] = ()
-    """Arguments that name people. Without any of them the call reaches nobody: then it only writes."""
+    """Arguments that say who learns of it: people, or a place that others may see. Without any of them the call reaches nobody: then it
+    only writes."""
     dictation: Dictation | None = None
     """How a person dictates a call of it; None: whatever is sent after outside text was read is asked about."""
     is_forbidden: bool = False
@@ -104,6 +105,7 @@ _SEND_MAIL = ToolFacts(
 _SEND_QUOTING = ToolFacts("send", taints=True, prepares=True)
 _ADD_EVENT = replace(
     _SEND_QUOTING,
+    people=("guests", "calendar"),
     dictation=Dictation(
         ("add", "book", "create", "invite", "make", "plan", "schedule"),
         (

@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from agent.safety.echoes import ECHO_WORDS, longest_row, pieces_of, repeats, spaced, worded
 from agent.safety.links import LINK_CHARS, is_link, lowered, names_host, parts_of, readings_of, stands_in
 from agent.safety.signs import tells_by_signs
 
 QUERY_CHARS = 256
 """What a person would look for is shorter."""
-ECHO_WORDS = 5
-"""So many words in a row, the same as in what was read, are a quotation; names of people and places are shorter."""
 SECRET_CHARS, CODE_CHARS, NUMBER_CHARS = 24, 16, 5
 """A word of so many characters carries data, of letters and digits mixed so many; a number of fewer digits is a year or a price."""
 LINK_DATA_CHARS = 64
@@ -157,8 +156,8 @@ def _texts(value: Any) -> Iterable[str]:
 
 
 def _is_typed(value: str, origins: Origins) -> bool:
-    words = plain(value)
-    return any(words in plain(text) for text in origins.typed) and not tells_by_signs(value, origins.typed)
+    words = worded(value)
+    return any(words in worded(text) for text in origins.typed) and not tells_by_signs(value, origins.typed)
 
 
 def _source_of(value: str, origins: Origins) -> str:
@@ -217,7 +216,7 @@ def _secret_in(text: str, origins: Origins) -> str:
     3. A long word or a code that the person did not type, read somewhere or not: it may be what was read in another form.
     4. Signs that are no words, and that the person did not type: see `agent.safety.signs`.
     5. A number that was read and not typed.
-    6. Words in a row that were read and not typed.
+    6. Words in a row that were read and not typed: see `agent.safety.echoes`.
     7. A picture was read: any number, or words in a row, that neither the person nor the web said may stand in it.
     """
     if len(text) > QUERY_CHARS:  # 1
@@ -225,17 +224,17 @@ def _secret_in(text: str, origins: Origins) -> str:
     unknown = strangers([text], origins)
     if unknown:  # 2
         return f"it tells the address {unknown[0]}"
-    typed = "".join(plain(each) for each in origins.typed)
-    words = [word for word in plain(text).split() if f" {word} " not in typed]
+    typed = "".join(worded(each) for each in origins.typed)
+    words = [word for word in pieces_of(text) if spaced(word) not in typed]
     if any(_is_code(word) for word in words):  # 3
         return "it holds a code that you did not type"
     if tells_by_signs(text, origins.typed):  # 4
         return "it holds signs that you did not type"
     numbers = [word for word in words if len(word) >= NUMBER_CHARS and any(char.isdigit() for char in word)]
-    source = next((each.tool for word in numbers for each in origins.private if f" {word} " in plain(each.text)), "")
+    source = next((each.tool for word in numbers for each in origins.private if spaced(word) in worded(each.text)), "")
     if source:  # 5
         return f"it tells a number that {source} brought"
-    source = _echo_of(text, origins, typed)  # 6
+    source = next((each.tool for each in origins.private if repeats(text, each.text, typed)), "")  # 6
     return f"it repeats what {source} brought" if source else _seen_in(text, numbers, origins, typed)  # 7
 
 
@@ -244,26 +243,11 @@ def _is_code(word: str) -> bool:
     return len(word) >= SECRET_CHARS or (is_mixed and len(word) >= CODE_CHARS)
 
 
-def _echo_of(text: str, origins: Origins, typed: str) -> str:
-    words = plain(text).split()
-    for start in range(len(words) - ECHO_WORDS + 1):
-        run = f" {' '.join(words[start : start + ECHO_WORDS])} "
-        source = next((each.tool for each in origins.private if run in plain(each.text)), "")
-        if source and run not in typed:
-            return source
-    return ""
-
-
 def _seen_in(text: str, numbers: list[str], origins: Origins, typed: str) -> str:
     picture = next((each.tool for each in origins.private if each.is_picture), "")
     if not picture:
         return ""
-    said = typed + "".join(plain(each.text) for each in origins.public)
-    if any(f" {word} " not in said for word in numbers):
+    said = typed + "".join(worded(each.text) for each in origins.public)
+    if any(spaced(word) not in said for word in numbers):
         return f"it tells a number that may stand in {picture}"
-    row = 0
-    for word in plain(text).split():
-        row = 0 if f" {word} " in said else row + 1
-        if row == ECHO_WORDS:
-            return f"it may repeat what stands in {picture}"
-    return ""
+    return f"it may repeat what stands in {picture}" if longest_row(text, said) >= ECHO_WORDS else ""

@@ -16,9 +16,12 @@ from agent.events import Attached, CallDecided, Event, ToolFinished, ToolStarted
 from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.asking import Asked
 from agent.safety.provenance import Brought, Origins
+from agent.view.own_names import READ_MORE, RECALL
 
 DICTATED = "every word of it stands in what the person typed for this turn"
 """Why a call runs unasked although outside text was read."""
+_READ_AGAIN = frozenset({READ_MORE, RECALL})
+"""Tools that bring only what the log holds whole already, under the name of who read it first: a page of the web stays public."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Taint:
                 return heard._typed(event.text)._beside(event.attached)._shown(event.pictures)
             case ToolFinished():
                 named = heard._named(event) if event.fields else heard
-                return named._brought(event) if event.taints else named
+                return named._brought(event) if event.taints and event.name not in _READ_AGAIN else named
             case CallDecided():
                 return heard._decided(event)
             case ToolStarted():

@@ -7,12 +7,14 @@ and that nobody may trust: the port in it is free for every account of the machi
 from __future__ import annotations
 
 import importlib.metadata
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.launch import is_running
+from agent.service.code_mark import code_mark
 from config.file_lock import is_held
 from config.paths import Home
 from config.whole_file import write_whole
@@ -28,6 +30,7 @@ class Address(BaseModel):
     """As good as a login to mail and calendar."""
     pid: int
     version: str
+    """See `own_version`."""
     settings: str | None = None
     """The settings file that it was told to use; None for the home's own."""
     digest: str | None = None
@@ -59,6 +62,11 @@ class Address(BaseModel):
         address = cls.read(home)
         return address if address is not None and is_running(address.pid) else None
 
+    @property
+    def is_of_newer_code(self) -> bool:
+        """It runs what is on the disk by now, and this process what was there before."""
+        return self.version != own_version() and self.version == version_on_disk()
+
     def publish(self, home: Home) -> None:
         """Make it known, all of it at once: a reader never sees half a file, nor one that others can read."""
         write_whole(service_file(home), self.model_dump_json())
@@ -80,6 +88,15 @@ def service_lock(home: Home) -> Path:
     return home.run_dir / "service.lock"
 
 
+@cache
 def own_version() -> str:
-    """The installed version: a front-end talks only to a service of its own."""
-    return importlib.metadata.version("variet")
+    """The version and the code that this process was started with: a front-end talks only to a service of its own.
+
+    Asked for once, as early as can be: what is on the disk may be replaced while we run.
+    """
+    return version_on_disk()
+
+
+def version_on_disk() -> str:
+    """The version that is installed now, with a mark of its code: `0.1.0+3f2a9c1b`."""
+    return f"{importlib.metadata.version('variet')}+{code_mark()}"

@@ -43,6 +43,7 @@ OLDER = (
     "The agent service that runs has other settings than agent.toml and the environment give now. These count from its next start on: "
     "when the last front-end has gone, or `variet serve` is started again."
 )
+RENEWED = "Variet was changed on the disk since this program was started, and its service runs the new code. Start this program again."
 SERVE = (*VARIET, "serve", "--on-demand")
 OnStatus = Callable[[str], None]
 OnOlder = Callable[[str], None]
@@ -66,7 +67,8 @@ async def attach(
         home: whose service.
         settings_path: settings for a service that has to be started, instead of the home's agent.toml.
         on_status: told in a few words what is being waited for.
-        on_older: told, once per process, that the service goes on with older settings.
+        on_older: told, once per process, that the service goes on with older settings; and that one of an older version was ended that was
+            to stay.
         command: what starts the service.
         options: more of its arguments, if it is started.
 
@@ -214,6 +216,8 @@ class _Start:
 
     async def _replace(self, client: ServiceClient) -> None:
         address = client.address
+        if address.is_of_newer_code:
+            raise ServiceError(RENEWED)
         if address.stays and address.version == own_version():
             raise ServiceError(
                 f"`variet serve` (process {address.pid}) runs here to stay, with the settings of "
@@ -229,13 +233,17 @@ class _Start:
                 f"version, is in use by another front-end. Close that front-end first."
             ) from error
         if address.stays:
-            self.on_status(f"ended `variet serve` (process {address.pid}), which was of version {address.version}; start it again")
+            # Not among what is only waited for, which scripts and some commands do not show: nobody else starts it again.
+            self.on_older(f"ended `variet serve` (process {address.pid}), which was of version {address.version}; start it again")
 
 
 async def _attached(start: _Start, tasks: TaskGroup) -> ServiceClient:
     for attempt in range(MAX_TRIES):
         client = await start.find_or_start(renews=attempt == 0)
         try:
+            # One that we started is of the code that is there now.
+            if client.address.is_of_newer_code:
+                raise ServiceError(RENEWED)
             await tasks.start(_stay_attached, client, start.on_status)
         except BaseException as error:
             with anyio.move_on_after(CLOSE_BOUND_S, shield=True):

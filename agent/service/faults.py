@@ -19,6 +19,7 @@ from agent.errors import (
     EngineUnreachable,
     HoldError,
     HomeBusy,
+    NotWritable,
     PictureRefused,
     SessionBusy,
     SessionNotFound,
@@ -70,6 +71,7 @@ _ANSWERS: dict[type[AgentError], Answer] = {
     PictureRefused: Answer(422, "picture_refused"),
     TaskUnknown: Answer(422, UNKNOWN_TASK),
     HomeBusy: Answer(409, "home_busy"),
+    NotWritable: Answer(507, "not_writable"),
     EngineUnreachable: Answer(503, "engine_unreachable"),
 }
 

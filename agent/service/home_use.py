@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from agent.service.faults import ServiceError
-from config.paths import HOME_VARIABLE, Home
+from config.paths import HOME_VARIABLE, AnothersFolder, Home
 
 UNUSABLE = "home_unusable"
 """The code of that error, for programs."""
@@ -34,6 +34,8 @@ def writing_in(home: Home) -> Generator[None]:
     """
     try:
         yield
+    except AnothersFolder as error:
+        raise ServiceError(f"{error.filename} cannot be Variet's own folder: {error.strerror}.", UNUSABLE) from error
     except OSError as error:
         what = f"{error.filename or home.state_dir}: {error.strerror or error}"
         sentence = f"Variet's own folder cannot be used: {what}. Make it writable, or name another one in {HOME_VARIABLE}."

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agent.errors import AgentError
+from agent.errors import AgentError, NotWritable
 from agent.events import Event
 from agent.facade import Facade
 from agent.routes.report import DECISIONS, ExplainRequest
@@ -45,6 +45,7 @@ from agent.service.wire import (
     TurnRequest,
 )
 from agent.sessions.exporting import FORMS
+from config.unwritable import why_unwritable
 
 MOST_DIGITS = 15
 """Of a number in an address: a longer one is none that the log could have."""
@@ -253,7 +254,9 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
 
 
-def _failed(_: Request, __: Exception) -> Response:
+def _failed(_: Request, error: Exception) -> Response:
+    if disk := why_unwritable(error):
+        return _agent_fault(_, NotWritable(*disk))
     return fault(500, "internal_error", "The agent service failed. Its log says why.")
 
 

@@ -60,6 +60,8 @@ class SessionRow(BaseModel):
     """What the person typed last."""
     waiting: int = 0
     """Calls that wait for a person."""
+    used_at: str = ""
+    """When the last thing happened in it; empty where the service is of a version that does not tell."""
 
 
 class FoundRow(_Wire):

@@ -20,6 +20,7 @@ from agent.events import Event, RouteChosen, TextDelta, Usage
 from agent.routes.memory import RouteMemory
 from agent.routes.obstacles import obstacle_at_rest
 from agent.safety.taint import Taint
+from agent.sessions.answer_room import most_of, within_room
 from agent.sessions.calls_sent import sent_as_taken
 from agent.sessions.compacting import CANCELLED, NO_SUMMARY, RUNNING, Compacted, not_asked, summary_of, trimmed
 from agent.sessions.feed import Feed
@@ -27,7 +28,7 @@ from agent.sessions.picturing import put_in, seen_by
 from agent.sessions.rows import TurnRow
 from agent.sessions.session_tools import SessionTools
 from agent.sessions.store import NO_PICTURES
-from agent.sessions.summing import n_ctx_of, summing
+from agent.sessions.summing import summing
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop
 from agent.turns.ports import Ports
@@ -37,7 +38,7 @@ from agent.view.context import Conversation
 from agent.view.messages import Manner, Prefix, request_body
 from agent.view.pictures import has_pictures, has_returned, speaks_of_pictures
 from agent.view.summary import SUMMARY_TOKENS
-from agent.view.window import Cut, answer_room, cut_at_rest
+from agent.view.window import Cut, cut_at_rest
 
 
 @dataclass
@@ -220,7 +221,7 @@ class OpenSession:
         route = self.routes.last
         if route is not None and not route.hides_pictures and (most := self.world.router.most_bytes(route)) is not None:
             self.conversation.keep_within(most)
-        most = self.world.settings.agent.max_tokens or answer_room(n_ctx_of(self.routes))
+        most = most_of(self.world, self.routes, self.conversation)
         messages = tuple(self.conversation.messages)
         while True:  # Each further round has fewer pictures.
             seen = await seen_by(self.world, route, messages) if self.conversation.has_had_pictures else messages
@@ -288,9 +289,11 @@ class OpenSession:
 
         async def send(begun: Prefix, taken: tuple[bytes, ...]) -> Reply:
             sent = await put_in(self.world, self.session, taken) if self.conversation.has_had_pictures and has_pictures(taken) else taken
-            body = request_body(model=model, prefix=begun, messages=sent, max_tokens=max_tokens, manner=manner)
-            return await self.world.router.complete(
-                route, body, session=self.session, on_text=show_text, on_progress=partial(self._feed.progress, turn), is_forced=is_forced
-            )
+            complete = partial(
+                self.world.router.complete, route, session=self.session, on_text=show_text,
+                on_progress=partial(self._feed.progress, turn), is_forced=is_forced,
+            )  # fmt: skip
+            body = partial(request_body, model=model, prefix=begun, messages=sent, manner=manner)
+            return await within_room(lambda most: complete(body(max_tokens=most)), max_tokens)
 
         return await sent_as_taken(self.world, route, prefix, seen, send)

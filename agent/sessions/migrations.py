@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from functools import lru_cache
 
 from agent.errors import AgentError
+from agent.sessions.finding import indexed
 
 NEEDED = (3, 37)
 """SQLite's version with strict tables. It is the system's where Python came with the system, and RHEL 9 has 3.34."""
@@ -89,6 +91,9 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX turn_starts ON events (session, turn, at) WHERE type = 'turn_started';  -- when it was said, for each hit of a search
     """,
+    """
+    UPDATE said SET text = parted(text) WHERE parted(coalesce(text, '')) <> text;  -- scripts that put no blanks between words
+    """,
 )
 
 
@@ -114,5 +119,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise AgentError(f"The session log has schema {version}, this version knows {len(MIGRATIONS)}. Use the newer Variet.")
+    # Each text is parted once and asked for twice: whether it is another one then, and the other one.
+    connection.create_function("parted", 1, lru_cache(maxsize=1)(indexed), deterministic=True)
     for number, change in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version = {number}; COMMIT;")

@@ -24,6 +24,8 @@ class SessionInfo:
     """What the person typed last."""
     waiting: int = 0
     """Calls that wait for a person, by the runtime's clock."""
+    used_at: str = ""
+    """When the last thing happened in it."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from agent.engine.wire import Wire
 from agent.errors import AgentError
 from agent.event_parts import Attached, Beside, PictureFile
 from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
-from agent.local_time import Zone, find_zone
+from agent.local_time import Clock, LocalClock
 from agent.own_databases import usable
 from agent.route_parts import NO_WISH, RouteWish, check_task
 from agent.routes.desk import RouteDesk
@@ -197,7 +197,7 @@ class Runtime:
         return self._answering.open()
 
     def sessions(self) -> list[SessionInfo]:
-        """The conversations, newest first. Reads the log: from an event loop, call it in a thread."""
+        """The conversations, the last used first. Reads the log: from an event loop, call it in a thread."""
         waiting = self._answering.waiting()
         return [replace(info, waiting=waiting[info.session]) for info in self._world.store.sessions()]
 
@@ -239,7 +239,7 @@ async def open_runtime(
     engine_url: str | Callable[[], Awaitable[str]],
     engine_key: KeySource,
     tools: Toolbox | None = None,
-    zone: Zone | None = None,
+    zone: Clock | None = None,
 ) -> AsyncGenerator[Runtime]:
     """The agent of a home, with its exclusive lease; turns that were interrupted go on.
 
@@ -272,7 +272,7 @@ async def open_runtime(
                 Wire(trusted) as wire,
             ):
                 url = engine_url if isinstance(engine_url, str) else await engine_url()
-                key, person = EngineKey(engine_key), zone or find_zone(settings.agent.zone)
+                key, person = EngineKey(engine_key), zone or LocalClock(settings.agent.zone)
                 engine, model = EngineClient(url, key, http), ModelClient(url, key, wire)
                 async with (
                     open_router(home, settings, engine, model, person) as router,

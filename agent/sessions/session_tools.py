@@ -28,6 +28,7 @@ from agent.tools.own import OWN_FACTS, foreign_of, run_own, shown_tools
 from agent.tools.questions import DECLINED, Answer, Progress, Question
 from agent.tools.served import ToolResult
 from agent.tools.toolbox import Tool
+from agent.tools.verdicts import words_on
 from agent.turns.budget import Limits
 from agent.turns.loop import TurnLoop
 from agent.turns.turn_state import Rules
@@ -95,7 +96,7 @@ class SessionTools:
             foreign=foreign_of(tools),
             # Of all: a call that another model of this conversation made may have its yes only now.
             facts={**OWN_FACTS, **{tool.name: tool.facts for tool in tools}},
-            overrides=self.world.settings.policy.tools,
+            overrides=words_on(self.world.settings.policy.tools, tools),
             limits=Limits(agent.max_steps, agent.max_turn_tokens, agent.max_turn_money, agent.turn_timeout_s),
             routing=self.world.routing,
             approval_ttl_s=agent.approval_ttl_s,

@@ -15,6 +15,7 @@ from agent.errors import SessionNotFound, TurnNotFound
 from agent.events import TURN_ENDS
 from agent.sessions.exporting import Form, exported
 from agent.sessions.rows import Found, SessionInfo
+from agent.sessions.typed import HISTORY_FILE, forget
 from agent.sessions.world import World
 
 COPY = " (copy)"
@@ -73,14 +74,21 @@ class Shelf:
         return exported(form, info.title or session, await anyio.to_thread.run_sync(self._world.store.events, session))
 
     async def delete(self, session: str) -> None:
-        """Throw a conversation away, and have every engine throw away what it keeps of it, now or when it can be reached.
+        """Throw a conversation away, with what the chat's history has of it, and have every engine throw away what it keeps of it, now or
+        when it can be reached.
 
         Raises:
             SessionNotFound: no such session.
+            AgentError: the chat's history cannot be changed; nothing was thrown away.
         """
         await self._info(session)
+        await anyio.to_thread.run_sync(self._forget_typed, session)
         await anyio.to_thread.run_sync(self._world.store.delete_session, session)
         await self.tell_engine()
+
+    def _forget_typed(self, session: str) -> None:
+        """Before the log forgets it, which is then the only one that knows."""
+        forget(self._world.log.with_name(HISTORY_FILE), self._world.store.typed_only_in(session))
 
     async def tell_engine(self) -> None:
         """Have the engines forget what was deleted; who cannot be told now, is told at the next start or the next deletion."""

@@ -19,7 +19,9 @@ from typing import Any
 from agent.audit.book import Book
 from agent.audit.chain import AsEntry, copied_entry_of, entry_of
 from agent.events import AnyEvent, Event, ToolFinished, TurnStarted
+from agent.own_databases import written
 from agent.safety.approvals import ApprovalRow
+from agent.sessions.finding import FIND, found_row, values_of
 from agent.sessions.migrations import check_library, migrate
 from agent.sessions.rows import Found, SessionInfo, TurnRow, approval_row, turn_row
 from agent.sessions.writing import insert, lost_ends, must_outlive_power, renamed, write
@@ -70,7 +72,7 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, is_synced: bool = True) -> Generator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, written():
             if is_synced != self._is_synced:
                 # What was written with NORMAL is synced by the next FULL, so a power cut only takes from the log's end.
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
@@ -101,9 +103,10 @@ class Store:
         """Write what is not kept here into the book alone: what a tool server asked the person, and what was said to it.
 
         Raises:
+            NotWritable: the disk takes nothing more.
             OSError: it could not be written.
         """
-        with self._lock:
+        with self._lock, written():
             self._note(session, [event], at)
 
     def _rows(self, query: str, *values: object) -> list[Any]:
@@ -120,29 +123,32 @@ class Store:
         return bool(self._rows("SELECT 1 FROM sessions WHERE id = ?", session))
 
     def sessions(self) -> list[SessionInfo]:
-        """All sessions, the newest first."""
-        # Not as texts: the offset changes in autumn, and with a journey.
+        """All sessions, the one that was used last first."""
+        # Not as texts: the offset changes in autumn, and with a journey. What a copy took over happened before there was a copy.
         rows = self._rows(
             """SELECT s.id, s.title, s.created_at, (SELECT count(*) FROM turns t WHERE t.session = s.id),
-                   (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started' ORDER BY seq DESC LIMIT 1)
-               FROM sessions s ORDER BY julianday(s.created_at) DESC, s.rowid DESC"""
+                   (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started' ORDER BY seq DESC LIMIT 1),
+                   coalesce((SELECT at FROM events e WHERE e.session = s.id AND e.seq > s.copied ORDER BY seq DESC LIMIT 1), s.created_at)
+                       AS used_at
+               FROM sessions s ORDER BY julianday(used_at) DESC, s.rowid DESC"""
         )
-        return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "") for row in rows]
+        return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "", used_at=row[5]) for row in rows]
 
     def search(self, words: Sequence[str], *, limit: int) -> list[Found]:
-        """Turns in which the person or the assistant said all of these words (or words that begin like them), the best match first."""
-        query = " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+        """Turns in which the person or the assistant said all of these words (or words that begin like them), the best match first; what a
+        copy took over comes behind all that was said where it is.
+        """
+        return [found_row(row) for row in self._rows(FIND, *values_of(words, limit))]
+
+    def typed_only_in(self, session: str) -> frozenset[str]:
+        """What the person said in a session and in no other."""
         rows = self._rows(
-            # The index by name: in a join the planner would rather go through all events of the conversation, for each hit.
-            """SELECT said.session, s.title, said.turn, said.who, snippet(said, 0, '', '', '…', 16),
-                   (SELECT e.at FROM events e INDEXED BY turn_starts
-                    WHERE e.session = said.session AND e.turn = said.turn AND e.type = 'turn_started') AS since
-               FROM said JOIN sessions s ON s.id = said.session
-               WHERE said MATCH ? ORDER BY bm25(said), julianday(since) DESC LIMIT ?""",
-            query,
-            limit,
+            """SELECT json_extract(body, '$.text') FROM events WHERE type = 'turn_started' AND session = ?
+               EXCEPT SELECT json_extract(body, '$.text') FROM events WHERE type = 'turn_started' AND session <> ?""",
+            session,
+            session,
         )
-        return [Found(*row) for row in rows]
+        return frozenset(row[0] for row in rows)
 
     def copy_session(self, source: str, copy: SessionInfo, turns: Mapping[str, str], *, at: str) -> None:
         """Add a session that begins as another one did.

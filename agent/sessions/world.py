@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.engine.client import EngineClient
 from agent.engine.templates import Templates
 from agent.events import ApprovalAnswered
-from agent.local_time import Zone
+from agent.local_time import Clock
 from agent.routes.from_settings import rules_of
 from agent.routes.router import Router
 from agent.routes.routing import RoutingRules
@@ -35,7 +35,7 @@ class World:
     toolbox: Toolbox
     router: Router
     engine: EngineClient
-    zone: Zone
+    zone: Clock
     templates: Templates
     """What models' templates do with thoughts."""
     clock: Callable[[], float] = time.time

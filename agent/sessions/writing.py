@@ -25,6 +25,7 @@ from agent.events import (
     TurnDone,
     TurnStarted,
 )
+from agent.sessions.finding import indexed
 from agent.turns.lost import ends_of
 
 
@@ -58,7 +59,7 @@ def write(db: sqlite3.Connection, session: str, event: Event, at: str) -> Event:
     )
     text, who = _said_in(stored)
     if text:
-        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (text, session, stored.turn, who))
+        db.execute("INSERT INTO said (text, session, turn, who) VALUES (?, ?, ?, ?)", (indexed(text), session, stored.turn, who))
     return stored
 
 

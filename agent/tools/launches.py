@@ -16,7 +16,7 @@ from agent.tools.spec import ServerSpec
 from agent.tools.transports import token_name
 from agent.view.prompt import canonical_json
 from config.collectors import passed_on
-from config.credentials import read_secret
+from config.credentials import CredentialError, read_secret, secret_file
 from config.paths import Home
 from config.schema import AgentSettings
 from config.server_settings import ServerEntry
@@ -47,18 +47,36 @@ def server_specs(home: Home, settings: AgentSettings) -> list[ServerSpec]:
         wants_grants = entry.builtin == "outbox"
         # Our own are told what they need at their start.
         roots = () if entry.builtin else tuple(Path(root) for root in settings.workspace.roots)
-        spec = ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants, roots=roots)
+        # Read at each start: one that is put right counts without a restart of the service.
+        secrets = partial(_kept, entry.secrets, home)
+        spec = ServerSpec(name, command, env, builtin=entry.builtin, wants_grants=wants_grants, secrets=secrets, roots=roots)
         specs.append(_timed(spec, entry, settings))
     return specs
 
 
 def _in_vain(entry: ServerEntry) -> str:
     """What of it does nothing; empty where all of it counts."""
-    if entry.url is not None and entry.env:
-        return "`env` does nothing beside `url`: no program is started there"
+    if entry.url is not None and (entry.env or entry.secrets):
+        return f"`{'env' if entry.env else 'secrets'}` does nothing beside `url`: no program is started there"
     if entry.url is None and entry.ca is not None:
         return "`ca` does nothing where a program is started: it is for a `url`"
     return ""
+
+
+def _kept(secrets: Mapping[str, str], home: Home) -> dict[str, str]:
+    """The values of variables that are secrets.
+
+    Raises:
+        CredentialError: one of them is missing, or must not be used.
+    """
+    found: dict[str, str] = {}
+    for variable, name in secrets.items():
+        value = read_secret(name, home=home)
+        if value is None:
+            where = f"{secret_file(name, home=home)} (chmod 600), or into VARIET_{name.upper()}"
+            raise CredentialError(f"its secret {variable} is missing: put it into {where}")
+        found[variable] = value.get_secret_value()
+    return found
 
 
 def _own(builtin: str, home: Home, settings: AgentSettings) -> tuple[str, ...]:

@@ -11,28 +11,29 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from pydantic import SecretStr
 
-from agent.errors import OutcomeUnknown, ToolError, ToolUnavailable
+from agent.errors import OutcomeUnknown, ToolUnavailable
 from agent.late_import import late_import
 from agent.safety.grants import KEY_VARIABLE, granted
 from agent.tools.caller import NOBODY, Caller
-from agent.tools.mcp_wire import Connection, Ears, TooLarge, connect, hear_changes, is_closed_error, keep_results, list_tools
+from agent.tools.endings import first_line, first_of, is_closed_error, is_session_gone
+from agent.tools.inbox import WaitingCall, next_call, refuse_waiting
+from agent.tools.mcp_wire import Connection, Ears, TooLarge, connect, hear_changes, keep_results, list_tools
 from agent.tools.patience import Patience
-from agent.tools.questions import DECLINED, Answer, Progress, Question
+from agent.tools.questions import DECLINED, Answer, Question
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
-from agent.tools.starting import start_problem
+from agent.tools.starting import ends_when_asked, start_problem, still_starting
 from agent.tools.transports import MAX_ANSWER_BYTES
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ HEALTHY_S = 30.0
 READ_ATTEMPTS = 3
 """A read is sent again when its server dies: twice, since a call that kills its server will do so again."""
 QUEUE_SIZE = 256
-PROGRESS_EVERY_S = 0.25
-"""A server may say how far it is as often as it likes; nobody reads faster than this."""
 LIST_EVERY_S = 1.0
 """A server may say that its tools have changed as often as it likes; it is asked for them no more often than this."""
 TOO_LARGE_TEXT = f"answered with more than the {MAX_ANSWER_BYTES >> 20} MiB that are taken of a result; ask for less."
@@ -53,30 +52,15 @@ ASKING_S = 3600.0
 """In which whoever asks the person has an answer: it bounds the wait for a call that does so."""
 
 
-@dataclass(eq=False)
-class _Call:
-    tool: str
-    arguments: Mapping[str, Any]
-    meta: Mapping[str, Any]
-    is_read: bool
-    caller: Caller = NOBODY
-    patience: Patience | None = None
-    """While it runs."""
-    told_at: float = -inf
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    done: anyio.Event = field(default_factory=anyio.Event)
-    result: ToolResult | None = None
-    error: ToolError | None = None
-
-    def tell(self, progress: Progress) -> None:
-        """Pass on how far it is, not too often."""
-        now = anyio.current_time()
-        if now - self.told_at >= PROGRESS_EVERY_S:
-            self.told_at = now
-            self.caller.on_progress(progress)
+class _NotTaken(ToolUnavailable):
+    """It did not come to the call: the next life of the server may take it."""
 
 
-_RUNNING: ContextVar[_Call | None] = ContextVar("running", default=None)
+def _not_taken(call: WaitingCall) -> _NotTaken:
+    return _NotTaken(f"{call.tool} is not available right now. Nothing was done.")
+
+
+_RUNNING: ContextVar[WaitingCall | None] = ContextVar("running", default=None)
 """The call whose task this is: the newer protocol asks in it. The older asks beside it."""
 
 
@@ -93,9 +77,11 @@ class ServerConnection:
         self._log_dir = log_dir
         self._settled = anyio.Event()
         self._changed = anyio.Event()
-        self._calls: MemoryObjectSendStream[_Call] | None = None
-        self._running: set[_Call] = set()
+        self._calls: MemoryObjectSendStream[WaitingCall] | None = None
+        self._running: set[WaitingCall] = set()
         self._key: SecretStr | None = None
+        self._mode = "auto"
+        """In which protocol it is spoken to first: "legacy" where it ended at the question which ones it knows."""
 
     async def wait_started(self) -> Sequence[ServedTool]:
         """Its tools once its first start has ended, well or not. Bounded by the start's own time-out."""
@@ -115,14 +101,17 @@ class ServerConnection:
         """
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return await self._call_once(_Call(tool, arguments, meta, is_read, caller))
+                return await self._call_once(WaitingCall(tool, arguments, meta, is_read, caller))
             except OutcomeUnknown as error:
                 if not is_read:
                     raise
                 log.info("server %s gave no answer to a read, attempt %d: %s", self.spec.name, attempt, error)
+            except _NotTaken:
+                if attempt > 1 and not is_read:
+                    raise
         raise ToolUnavailable(f"{tool} did not answer. Nothing was done.")
 
-    async def _call_once(self, call: _Call) -> ToolResult:
+    async def _call_once(self, call: WaitingCall) -> ToolResult:
         unavailable = ToolUnavailable(f"{call.tool} is not available right now. Nothing was done.")
         if self.problem or self._calls is None:
             raise unavailable
@@ -143,7 +132,7 @@ class ServerConnection:
 
     async def run(self) -> None:
         """Own the server until cancelled: start it, serve calls, start it again when it dies."""
-        self._calls, inbox = anyio.create_memory_object_stream[_Call](QUEUE_SIZE)
+        self._calls, inbox = anyio.create_memory_object_stream[WaitingCall](QUEUE_SIZE)
         failures = 0
         try:
             while True:
@@ -151,48 +140,83 @@ class ServerConnection:
                 started = anyio.current_time()
                 await self._live_once(inbox)
                 lived_s = anyio.current_time() - started
-                failures = 0 if lived_s >= HEALTHY_S else failures + 1
+                # What did not start has not lived, however long it took to fail.
+                failures = 0 if lived_s >= HEALTHY_S and not self.problem else failures + 1
                 if self.problem:
-                    _refuse_waiting(inbox)
+                    refuse_waiting(inbox)
         finally:
             self.problem = self.problem or "it was stopped"
-            _refuse_waiting(inbox)
+            refuse_waiting(inbox)
             inbox.close()
             self._calls.close()
             self._settled.set()
 
-    async def _live_once(self, inbox: MemoryObjectReceiveStream[_Call]) -> None:
+    async def _live_once(self, inbox: MemoryObjectReceiveStream[WaitingCall]) -> None:
         """One life, from start to death; whatever ends it is noted, never raised. A death after a start is no problem: it starts again."""
-        has_started = False
+        starting = anyio.CancelScope()
+        error: BaseException | None = None
         try:
-            async with self._connected() as (connection, died), anyio.create_task_group() as tasks:
-                has_started = True
-                tasks.start_soon(self._follow_tools, connection, died)
-                while not died.is_set():
-                    call = await _next_call(inbox, died)
-                    if call is not None:
-                        tasks.start_soon(self._serve, connection, call, died)
-                tasks.cancel_scope.cancel()
-        except Exception as error:  # noqa: BLE001 - the owner's top loop: one bad server must not end the others.
-            line = f"it did not start within {self.spec.start_timeout_s:g} s" if isinstance(error, TimeoutError) else _first_line(error)
-            log.warning("server %s: %s", self.spec.name, line)
-            self.problem = "" if has_started else start_problem(self.spec, _first(error), self._log_file()) or line
+            async with anyio.create_task_group() as beside:
+                if self.spec.longest_start_s > self.spec.start_timeout_s:
+                    beside.start_soon(self._wait_no_longer, starting, inbox)
+                error = await self._lived(inbox, starting)
+                if error is not None and self._mode == "auto" and ends_when_asked(self.spec, error):
+                    log.info("server %s ended at the question which protocol it knows: it is started in the older one", self.spec.name)
+                    self._mode = "legacy"
+                    error = await self._lived(inbox, starting)
+                starting.cancel()
+            if error is not None:
+                self._mode = "auto"
+                self.problem = start_problem(self.spec, error, self._log_file()) or first_line(error)
+                log.warning("server %s: %s", self.spec.name, self.problem)
         finally:
             self._settled.set()
 
+    async def _lived(self, inbox: MemoryObjectReceiveStream[WaitingCall], starting: anyio.CancelScope) -> BaseException | None:
+        """Start it and serve calls until it dies. Returns what kept it from starting."""
+        has_started = False
+        try:
+            async with self._connected(starting) as (connection, died), anyio.create_task_group() as tasks:
+                has_started = True
+                tasks.start_soon(self._follow_tools, connection, died)
+                while not died.is_set():
+                    call = await next_call(inbox, died)
+                    if call is not None and died.is_set():
+                        call.error = _not_taken(call)
+                        call.done.set()
+                    elif call is not None:
+                        tasks.start_soon(self._serve, connection, call, died)
+                tasks.cancel_scope.cancel()
+        except Exception as error:  # noqa: BLE001 - the owner's top loop: one bad server must not end the others.
+            if not has_started:
+                return first_of(error)
+            log.warning("server %s: %s", self.spec.name, first_line(error))
+        return None
+
+    async def _wait_no_longer(self, starting: anyio.CancelScope, inbox: MemoryObjectReceiveStream[WaitingCall]) -> None:
+        """Let nobody wait for a slow start any longer, and the program go on with it."""
+        with starting:
+            await anyio.sleep(self.spec.start_timeout_s)
+            if not starting.cancel_called:
+                self.problem = still_starting(self._log_file())
+                refuse_waiting(inbox)
+                self._settled.set()
+
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[tuple[Connection, anyio.Event]]:
+    async def _connected(self, starting: anyio.CancelScope) -> AsyncGenerator[tuple[Connection, anyio.Event]]:
         # In a thread: the import takes over half a second, in which a front-end may want to draw.
         await late_import("mcp")
         token = await anyio.to_thread.run_sync(self.spec.token)
         self._key = SecretStr(secrets.token_hex(32)) if self.spec.wants_grants else None
-        env = {**self.spec.env, **({KEY_VARIABLE: self._key.get_secret_value()} if self._key else {})}
+        own = await anyio.to_thread.run_sync(self.spec.environment)
+        env = {**own, **({KEY_VARIABLE: self._key.get_secret_value()} if self._key else {})}
         ears = Ears(self._ask, self._note_change)
-        async with connect(self.spec, env, token, ears, log_file=self._log_file()) as (transport, died):
-            with anyio.fail_after(self.spec.start_timeout_s) as start:
+        async with connect(self.spec, env, token, ears, log_file=self._log_file(), mode=self._mode) as (transport, died):
+            with anyio.fail_after(self.spec.longest_start_s) as start:
                 async with transport as client:
                     self._take_tools(await list_tools(client))
                     connection = Connection(client, keep_results(client), ears)
+                    starting.cancel()
                     self.problem = ""
                     self._settled.set()
                     start.deadline = inf
@@ -217,10 +241,11 @@ class ServerConnection:
                 await self._changed.wait()
                 self._changed = anyio.Event()
                 try:
-                    self._take_tools(await list_tools(connection.client))
+                    with anyio.fail_after(self.spec.start_timeout_s):
+                        self._take_tools(await list_tools(connection.client))
                 except Exception as error:  # noqa: BLE001 - whatever the library raises: the tools stay as they were.
-                    log.info("server %s did not list its changed tools: %s", self.spec.name, _first_line(error))
-                    if is_closed_error(error):
+                    log.info("server %s did not list its changed tools: %s", self.spec.name, first_line(error))
+                    if is_closed_error(error) or is_session_gone(error):
                         died.set()
                 await anyio.sleep(LIST_EVERY_S)
 
@@ -233,7 +258,7 @@ class ServerConnection:
         with call.patience.paused():
             return await call.caller.ask(question)
 
-    async def _serve(self, connection: Connection, call: _Call, died: anyio.Event) -> None:
+    async def _serve(self, connection: Connection, call: WaitingCall, died: anyio.Event) -> None:
         bound_s = self.spec.bound_s(call.tool)
         _RUNNING.set(call)
         self._running.add(call)
@@ -252,47 +277,18 @@ class ServerConnection:
             unknown = OutcomeUnknown(f"{call.tool} {why} It is not known whether it took effect.")
             call.error = ToolUnavailable(f"{call.tool} {why} Nothing was done.") if call.is_read else unknown
         except Exception as error:  # noqa: BLE001 - whatever the library raises for one call is that call's error.
-            if is_closed_error(error):
+            is_forgotten = connection.has_forgotten(error)
+            if is_forgotten or is_closed_error(error):
                 died.set()
-            call.error = OutcomeUnknown(f"{call.tool} gave no answer ({_first_line(error)}). It is not known whether it took effect.")
+            unknown = OutcomeUnknown(f"{call.tool} gave no answer ({first_line(error)}). It is not known whether it took effect.")
+            call.error = _not_taken(call) if is_forgotten else unknown
         finally:
             self._running.discard(call)
             if call.result is None and call.error is None:
                 call.error = OutcomeUnknown(f"{call.tool} was stopped. It is not known whether it took effect.")
             call.done.set()
 
-    def _meta_of(self, call: _Call) -> Mapping[str, Any]:
+    def _meta_of(self, call: WaitingCall) -> Mapping[str, Any]:
         if self._key is None or call.is_read:
             return call.meta
         return granted(call.tool, call.arguments, call.meta, key=self._key, nonce=secrets.token_hex(16), now=time.time())
-
-
-def _refuse_waiting(inbox: MemoryObjectReceiveStream[_Call]) -> None:
-    """Calls that came in while the server was down, and that it will not come up for."""
-    with suppress(anyio.WouldBlock, anyio.EndOfStream):
-        while True:
-            inbox.receive_nowait().done.set()
-
-
-async def _next_call(inbox: MemoryObjectReceiveStream[_Call], died: anyio.Event) -> _Call | None:
-    """The next call; None when the server died first."""
-    found: _Call | None = None
-
-    async def wait_for_death() -> None:
-        await died.wait()
-        race.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as race:
-        race.start_soon(wait_for_death)
-        found = await inbox.receive()
-        race.cancel_scope.cancel()
-    return found
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _first_line(error: BaseException) -> str:
-    first = _first(error)
-    return (str(first) or type(first).__name__).splitlines()[0]

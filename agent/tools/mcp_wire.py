@@ -10,7 +10,7 @@ import logging
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from math import isfinite
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from pydantic import FileUrl, SecretStr
 
+from agent.tools.endings import is_session_gone, is_unanswered
 from agent.tools.patience import Patience
 from agent.tools.questions import Answer, Progress, Question
 from agent.tools.served import ReturnedPicture, ServedTool, ToolResult
@@ -40,8 +41,6 @@ EXTENDED_KEY = "variet/extended"
 """In a served tool's `_meta`: not one of the few that every model is shown."""
 LIST_PAGES = 100
 """Pages of one tool list: a server whose list never ends must not hang the start."""
-SESSION_GONE = "Session terminated"
-"""What the library says where an address has forgotten our session."""
 TOO_LARGE = f"exceeded the {MAX_ANSWER_BYTES} byte limit"
 """What the library says of an answer that an address sent and nobody reads to its end."""
 MAX_WARNING_CHARS = 300
@@ -61,11 +60,13 @@ class Ears:
     """The server asks the person something."""
     tools_changed: Callable[[], None]
     """The server's tools are not what they were."""
+    forgotten: anyio.Event = field(default_factory=anyio.Event)
+    """Set by the transport when an address knows the session no more."""
 
 
 @asynccontextmanager
 async def connect(
-    spec: ServerSpec, env: Mapping[str, str], token: SecretStr | None, ears: Ears, *, log_file: Path | None
+    spec: ServerSpec, env: Mapping[str, str], token: SecretStr | None, ears: Ears, *, log_file: Path | None, mode: str = "auto"
 ) -> AsyncGenerator[tuple[Client, anyio.Event]]:
     """A client that is not yet entered, and an event that is set when its server is gone.
 
@@ -75,16 +76,18 @@ async def connect(
         token: what an address is shown.
         ears: of this connection.
         log_file: where standard error goes; None to drop it.
+        mode: "auto" asks first which protocol the server knows; "legacy" begins with the older one.
     """
     from mcp import Client
     from mcp_types import Implementation
 
     died = anyio.Event()
-    transport = over_http(spec, token) if spec.url else over_process(spec, env, log_file, died)
+    transport = over_http(spec, token, ears.forgotten) if spec.url else over_process(spec, env, log_file, died)
     yield (
         Client(
             transport,
-            read_timeout_seconds=spec.start_timeout_s,
+            read_timeout_seconds=spec.longest_start_s,
+            mode=mode,
             # Sampling is refused by the library itself: a server that asks our model would speak in the person's name.
             elicitation_callback=partial(_asked, spec.name, ears),
             list_roots_callback=partial(_roots, spec.roots),
@@ -211,7 +214,7 @@ class Connection:
             TooLarge: the answer came, and is not taken.
         """
         from mcp import MCPError
-        from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
+        from mcp_types import CONNECTION_CLOSED
 
         async def heard(done: float, total: float | None, message: str | None) -> None:
             patience.heard()
@@ -230,10 +233,14 @@ class Connection:
         except MCPError as error:
             if error.code == CONNECTION_CLOSED and TOO_LARGE in error.message:
                 raise TooLarge from error
-            if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT) or is_closed_error(error):
+            if is_unanswered(error) or self.has_forgotten(error):
                 raise
             return ToolResult(bounded(error.message), is_error=True)
         raise TimeoutError(f"{tool} said nothing in time")
+
+    def has_forgotten(self, error: BaseException) -> bool:
+        """Whether a call failed because an address knows the session no more: then it was not taken."""
+        return self.ears.forgotten.is_set() and is_session_gone(error)
 
 
 def bounded(text: str) -> str:
@@ -288,13 +295,3 @@ def _pictures(result: CallToolResult) -> tuple[ReturnedPicture, ...]:
 
 def _bytes_of(base64: str) -> int:
     return len(base64.rstrip("=")) * 3 // 4
-
-
-def is_closed_error(error: BaseException) -> bool:
-    """Whether the server is gone, as against one call having failed."""
-    from mcp import MCPError
-    from mcp_types import CONNECTION_CLOSED
-
-    if isinstance(error, MCPError):
-        return error.code == CONNECTION_CLOSED or error.message == SESSION_GONE
-    return isinstance(error, (anyio.ClosedResourceError, anyio.BrokenResourceError))

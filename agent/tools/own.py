@@ -33,7 +33,7 @@ NOTHING_FOUND = "No tool matches. Try other words: what it does, or what it is a
 
 def _own(name: str, description: str, properties: Mapping[str, Any], *required: str, taints: bool) -> Tool:
     schema = {"type": "object", "properties": dict(properties), "required": list(required)}
-    # What the log holds has tainted its session already; marking it again can only be stricter.
+    # What the log holds has tainted its session already (`agent.safety.taint`); the mark is kept for who reads the result alone.
     return Tool(name, "", name, description, schema, ToolFacts("read", taints=taints), is_extended=True)
 
 

@@ -12,11 +12,18 @@ CALL_TIMEOUT_S = 60.0
 """Silence after which a tool has hung: a mail server's own time-outs are shorter."""
 LONGEST_CALL_S = 900.0
 """However often it says that it goes on: a test run of a big project, no more."""
+FIRST_START_S = 600.0
+"""A program that is not ours may be downloaded at its first start. Ended before that is done, it begins anew at the next."""
 
 
 def no_token() -> SecretStr | None:
     """For a server that is shown none."""
     return None
+
+
+def no_secrets() -> Mapping[str, str]:
+    """For a server that needs none."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class ServerSpec:
     """Where it answers over streamable HTTP."""
     token: Callable[[], SecretStr | None] = no_token
     """Reads what it is shown as bearer, at each start. It may raise what says why there is none."""
+    secrets: Callable[[], Mapping[str, str]] = no_secrets
+    """Reads more variables of its process, which are secrets, at each start. It may raise what says why there is none."""
     ca: Path | None = None
     """The certificates, in PEM, that alone vouch for `url`; None for those of the system."""
     roots: tuple[Path, ...] = ()
@@ -46,6 +55,16 @@ class ServerSpec:
     """The same for single tools, by the server's own names."""
     longest_call_s: float = LONGEST_CALL_S
     """What one call may take in all; the time in which a person is asked is not counted."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a process of it that is started now. It may raise, as `secrets`."""
+        return {**self.env, **self.secrets()}
+
+    @property
+    def longest_start_s(self) -> float:
+        """How long a start may go on; `start_timeout_s` is how long anybody waits for it."""
+        is_program = not self.url and self.builtin is None
+        return max(self.start_timeout_s, FIRST_START_S) if is_program else self.start_timeout_s
 
     def silence_s(self, tool: str) -> float:
         """How long a call of this tool may be silent."""

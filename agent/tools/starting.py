@@ -10,13 +10,16 @@ from pathlib import Path
 
 import httpx2
 
-from agent.tools.mcp_wire import is_closed_error
+from agent.tools.endings import is_closed_error
 from agent.tools.spec import ServerSpec
 from config.trust import why_untrusted
 
 
 def start_problem(spec: ServerSpec, error: BaseException, log_file: Path | None) -> str:
     """Why a server did not start, and what to do about it, in words; empty where nobody knows more than the error says."""
+    if isinstance(error, TimeoutError):
+        has_written = f"{log_file} has what it wrote, and " if log_file is not None and not spec.url else ""
+        return f"it did not start within {spec.longest_start_s:g} s: {has_written}`start_timeout_s` of this server gives it longer"
     if spec.url:
         return _http_problem(spec.url, error)
     command = f"its command {spec.command[0]!r}"
@@ -27,6 +30,16 @@ def start_problem(spec: ServerSpec, error: BaseException, log_file: Path | None)
     if is_closed_error(error):
         return f"{command} ended as it started{f'; {log_file} has what it wrote' if log_file is not None else ''}"
     return ""
+
+
+def still_starting(log_file: Path | None) -> str:
+    """What is told of a program that nobody waits for any longer, and that is let go on."""
+    return f"it is still starting (a first start may download it){f'; {log_file} has what it writes' if log_file is not None else ''}"
+
+
+def ends_when_asked(spec: ServerSpec, error: BaseException) -> bool:
+    """Whether it may have ended at the question which protocol it knows, as a program that knows the older one alone may."""
+    return not spec.url and spec.builtin is None and is_closed_error(error)
 
 
 def _http_problem(url: str, error: BaseException) -> str:

@@ -8,6 +8,7 @@ under way were frozen at their first turn.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,12 +32,16 @@ from agent.tools.plain_schema import plain_schema
 from agent.tools.report import ToolRow, ToolsReport
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
-from agent.tools.verdicts import counted, doubts
+from agent.tools.verdicts import counted, doubts, words_on
 from agent.view.own_names import OWN_NAMES
 from config.vocabulary import Verdict
 
 log = logging.getLogger(__name__)
 NONE_SETTLED: Mapping[tuple[str, str], str] = MappingProxyType({})
+MAX_NAME_CHARS = 64
+"""Of a tool's name: OpenAI and many others refuse the whole request with a longer one in it. The protocol allows twice as many."""
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+"""What they do not take in a name either, and the protocol does, such as a dot."""
 NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 
 
@@ -53,6 +58,11 @@ class Tool:
     facts: ToolFacts
     is_extended: bool = False
     """Only for models with room for it."""
+
+    @property
+    def refused_names(self) -> tuple[str, ...]:
+        """Names of it that model services refuse, under which the settings may speak of it as well."""
+        return tuple(name for name in (self.own_name, f"{self.server}_{self.own_name}") if name != _fit(name))
 
 
 class Toolbox:
@@ -115,7 +125,7 @@ class Toolbox:
         self._names |= {(tool.server, tool.own_name): tool.name for tool in named}
         # In a thread: what was kept of them is on the disk.
         self._tools = await anyio.to_thread.run_sync(partial(self._held, named))
-        before, self._doubts = self._doubts, doubts(self._verdicts, self._tools)
+        before, self._doubts = self._doubts, doubts(self._verdicts, self._tools.values())
         for doubt in self._doubts:
             if doubt not in before:
                 log.warning("%s", doubt)
@@ -163,15 +173,17 @@ class Toolbox:
 
     async def report(self) -> ToolsReport:
         """What can be called, who serves it, and who is not there."""
+        tools = await self.tools()
+        words = words_on(self._verdicts, tools)
         rows = (
             ToolRow(
                 name=tool.name,
                 server=tool.server,
                 kind=tool.facts.kind,
                 description=tool.description,
-                verdict=counted(self._verdicts.get(tool.name), tool.facts),
+                verdict=counted(words.get(tool.name), tool.facts),
             )
-            for tool in await self.tools()
+            for tool in tools
         )
         return ToolsReport(tools=tuple(rows), problems=self.problems(), doubts=self._doubts)
 
@@ -211,6 +223,7 @@ def name_tools(
        and also while they are not there: another's tool would have the name by then, and what the settings say of it.
     3. A name that several use, or that the host uses itself, is prefixed with the server's name, for each of them.
     4. A name that is taken even so gets a number. Ours are named first, so that no choice of words takes the place of one.
+    5. A name that model services would refuse is written with signs that they take, and cut. Those that fit are named before, and stand.
     A server that names two tools alike has the first of them.
 
     Args:
@@ -223,27 +236,33 @@ def name_tools(
     taken = {*OWN_NAMES, *settled.values()}
     kept = {tool for spec in specs.values() for tool in tools_of(spec.builtin)}
     named: dict[tuple[str, str], Tool] = {}
-    for server in sorted(served, key=lambda name: specs[name].builtin is None):
+    each = [(server, tool) for server, tools in served.items() for tool in tools]
+    for server, tool in sorted(each, key=lambda one: (specs[one[0]].builtin is None, one[1].name != _fit(one[1].name))):  # 4, 5
+        if (server, tool.name) in named:
+            continue
         is_ours = specs[server].builtin is not None
-        for tool in served[server]:
-            if (server, tool.name) in named:
-                continue
-            stands = uses[tool.name] == 1 or (is_ours and ours[tool.name] == 1)
-            wanted = (tool.name, f"{server}_{tool.name}") if stands else (f"{server}_{tool.name}",)  # 2, 3
-            name = settled.get((server, tool.name)) or _free(wanted, taken if is_ours else {*taken, *kept})  # 1
-            taken.add(name)
-            named[server, tool.name] = Tool(
-                name=name,
-                server=server,
-                own_name=tool.name,
-                description=tool.description,
-                input_schema=plain_schema(tool.input_schema),
-                facts=facts_of(specs[server].builtin, tool.name, tool.hints),
-                is_extended=tool.is_extended,
-            )
+        stands = uses[tool.name] == 1 or (is_ours and ours[tool.name] == 1)
+        prefixed = _fit(f"{server}_{tool.name}")
+        wanted = (_fit(tool.name), prefixed) if stands else (prefixed,)  # 2, 3
+        name = settled.get((server, tool.name)) or _free(wanted, taken if is_ours else {*taken, *kept})  # 1
+        taken.add(name)
+        named[server, tool.name] = Tool(
+            name=name,
+            server=server,
+            own_name=tool.name,
+            description=tool.description,
+            input_schema=plain_schema(tool.input_schema),
+            facts=facts_of(specs[server].builtin, tool.name, tool.hints),
+            is_extended=tool.is_extended,
+        )
     return sorted(named.values(), key=lambda tool: tool.name)
 
 
+def _fit(name: str) -> str:
+    return _UNFIT.sub("_", name)[:MAX_NAME_CHARS] or "_"
+
+
 def _free(wanted: Sequence[str], taken: Container[str]) -> str:
-    numbered = (f"{wanted[-1]}_{number}" for number in count(2))  # 4
+    numbers = (f"_{number}" for number in count(2))
+    numbered = (wanted[-1][: MAX_NAME_CHARS - len(number)] + number for number in numbers)  # 4
     return next(name for name in chain(wanted, numbered) if name not in taken)

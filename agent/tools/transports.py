@@ -6,11 +6,12 @@ an address gets its token, follows no redirect and says what is wrong when it is
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import anyio
 import httpx2
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 15.0
 """To connect and to send: a server in the house, or one behind a slow line."""
+BAD_REQUEST = 400
 UNAUTHORIZED = 401
+NOT_FOUND = 404
+UNKNOWN_SESSION = ("no valid session id", "server not initialized")
+"""What servers after the examples of the TypeScript SDK say with a 400, and without 404, of a session that they do not know."""
 MAX_ANSWER_BYTES = 64 << 20
 """Of one message of a server: four pictures of 5 MiB in base64, and a million characters twice (as text and as fields), each escaped in up
 to 12 bytes, are 50 MiB. The library's own bound of 1 MiB is below what is taken of a result."""
@@ -45,14 +50,18 @@ async def over_process(
     """A process of ours; `died` is set when its output ends."""
     from mcp import StdioServerParameters
 
-    parameters = StdioServerParameters(command=spec.command[0], args=list(spec.command[1:]), env=dict(env))
+    # Of a line that is no UTF-8, which any child of the server may print there, the letters alone are lost: "strict" would read no further.
+    parameters = StdioServerParameters(
+        command=spec.command[0], args=list(spec.command[1:]), env=dict(env), encoding_error_handler="replace"
+    )
     async with _watched(parameters, log_file, died) as streams:
         yield streams
 
 
 @asynccontextmanager
-async def over_http(spec: ServerSpec, token: SecretStr | None) -> AsyncGenerator[TransportStreams]:
-    """A server at an address. What breaks the connection is raised where the streams are used.
+async def over_http(spec: ServerSpec, token: SecretStr | None, forgotten: anyio.Event) -> AsyncGenerator[TransportStreams]:
+    """A server at an address. What breaks the connection is raised where the streams are used; `forgotten` is set when it knows the
+    session no more.
 
     Raises:
         Refused: it wants another token.
@@ -64,6 +73,11 @@ async def over_http(spec: ServerSpec, token: SecretStr | None) -> AsyncGenerator
         if response.status_code == UNAUTHORIZED:
             shown = "does not take the token" if token else "wants a token"
             raise Refused(f"it {shown}: put it into the secret {token_name(spec.name)}")
+        if await _knows_no_session(response):
+            forgotten.set()
+            # The library passes on the error of a JSON answer, and each SDK's servers have another one: without it, it goes by the status.
+            response.status_code = NOT_FOUND
+            response.headers["content-type"] = "text/plain"
 
     timeout = httpx2.Timeout(CONNECT_TIMEOUT_S, read=spec.longest_call_s + READ_MARGIN_S)
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
@@ -75,6 +89,36 @@ async def over_http(spec: ServerSpec, token: SecretStr | None) -> AsyncGenerator
         streamable_http_client(spec.url, http_client=http, max_sse_event_size=MAX_ANSWER_BYTES) as streams,
     ):
         yield streams
+
+
+async def _knows_no_session(response: httpx2.Response) -> bool:
+    """Whether an address has forgotten the session that it was asked in: it was restarted, or the session has expired there.
+
+    Then what was asked was not taken, and may be sent again. An error that names the request is an answer to it, unless it is of sessions.
+    """
+    from mcp_types import METHOD_NOT_FOUND
+
+    request = response.request
+    if request.method != "POST" or "mcp-session-id" not in request.headers or response.status_code not in (BAD_REQUEST, NOT_FOUND):
+        return False
+    answer = await _answer_of(response)
+    error: dict[str, Any] = answer.get("error") or {}
+    words, is_own = str(error.get("message")).lower(), bool(error) and answer.get("id") == json.loads(request.content).get("id", "")
+    if response.status_code == NOT_FOUND:
+        return error.get("code") != METHOD_NOT_FOUND and ("session" in words or not is_own)
+    return not is_own and any(unknown in words for unknown in UNKNOWN_SESSION)
+
+
+async def _answer_of(response: httpx2.Response) -> Mapping[str, Any]:
+    """The JSON-RPC error that an answer is, with its id; empty where it is none."""
+    if not response.headers.get("content-type", "").lower().startswith("application/json"):
+        return {}
+    try:
+        said: Any = json.loads(await response.aread())
+    except (httpx2.StreamError, ValueError):
+        return {}
+    answer = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    return answer if isinstance(answer.get("error"), dict) else {}
 
 
 def token_name(server: str) -> str:

@@ -6,7 +6,8 @@ nobody: the tool goes on as if nothing had been said.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from agent.safety.manifest import MANIFEST, ToolFacts
 from agent.view.own_names import CALL_TOOL, OWN_NAMES
@@ -17,6 +18,33 @@ _KNOWN = (OWN_NAMES - {CALL_TOOL}) | {tool for _, tool in MANIFEST}
 """No slips, also where their server is switched off or did not start."""
 
 
+class Named(Protocol):
+    """A tool, as far as the settings speak of it."""
+
+    @property
+    def name(self) -> str:
+        """As the model calls it."""
+        ...
+
+    @property
+    def refused_names(self) -> tuple[str, ...]:
+        """What else it is called, and no model's service takes."""
+        ...
+
+
+def words_on(verdicts: Mapping[str, Verdict], tools: Iterable[Named]) -> dict[str, Verdict]:
+    """The settings' words by the names that models know.
+
+    A "deny" or an "ask" under a name that services refuse counts as well, the strictest of all. An "allow" does not, as two servers may use
+    that name.
+    """
+    words = dict(verdicts)
+    for tool in tools:
+        said = {verdicts.get(name) for name in (tool.name, *tool.refused_names)}
+        words |= {tool.name: "deny"} if "deny" in said else {tool.name: "ask"} if "ask" in said else {}
+    return words
+
+
 def counted(verdict: Verdict | None, facts: ToolFacts) -> Verdict | None:
     """The settings' word on a tool, if it changes what is done: some things are asked about, or never done, whatever they say."""
     is_asked_anyway = facts.tool_class == "run" or facts.sends_stored or facts.change is not None
@@ -25,14 +53,22 @@ def counted(verdict: Verdict | None, facts: ToolFacts) -> Verdict | None:
     return None if facts.is_forbidden or is_no_matter else verdict
 
 
-def doubts(verdicts: Mapping[str, Verdict], tools: Collection[str]) -> tuple[str, ...]:
+def doubts(verdicts: Mapping[str, Verdict], tools: Iterable[Named]) -> tuple[str, ...]:
     """A sentence for each name in the settings that no tool has, or none that is decided about.
 
     Args:
         verdicts: the settings' word by name.
-        tools: the names of those that are there.
+        tools: those that are there.
     """
-    return tuple(_doubt(name, nearest(name, tools)) for name in sorted(verdicts.keys() - _KNOWN - {*tools}))
+    here = {tool.name: tool for tool in tools}
+    refused = {name: tool.name for tool in here.values() for name in tool.refused_names}
+    unknown = sorted(name for name in verdicts.keys() - _KNOWN - here.keys() if name not in refused or verdicts[name] == "allow")
+    return tuple(_refused(name, refused[name]) if name in refused else _doubt(name, nearest(name, here)) for name in unknown)
+
+
+def _refused(name: str, here: str) -> str:
+    why = f"because not every model takes that name: an `allow` counts only for `{here}`"
+    return f"`{name}` in [policy.tools] is a tool that is named `{here}` here, {why}."
 
 
 def _doubt(name: str, meant: str | None) -> str:

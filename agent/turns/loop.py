@@ -21,6 +21,7 @@ from agent.errors import AgentError, ApprovalError, ContextOverflow, ModelError,
 from agent.events import ApprovalAnswered, Event, TurnFailed
 from agent.held_events import ToolHeld
 from agent.tools.served import ToolResult
+from agent.turns.broken import sentence_of
 from agent.turns.budget import usage_of
 from agent.turns.effects import (
     Answered,
@@ -57,13 +58,14 @@ from agent.view.summary import summary_in
 
 log = logging.getLogger(__name__)
 
-INTERNAL_SENTENCE = "Something went wrong inside Variet; the log has the details. Nothing more was done in this turn."
 LOST_SENTENCE = (
     "Your answer could not be stored, so it does not count: its turn was stopped, and nothing was done. "
     "Variet's log has the details; most often the disk is full. Make room, and look at what still waits."
 )
 SUMMARY_SHARE = 0.5
 """Of a turn's time, for the summary that may come before its answer."""
+LOOKS_EVERY_S = 15.0
+"""At the clock, while it waits: what it waits by stands still in a machine's sleep, and a question that was slept through is over."""
 PREPARE_KEY, CONTEXT_KEY, HOST_KEY = "variet/prepare", "variet/context", "variet/host"
 
 
@@ -133,9 +135,9 @@ class TurnLoop:
             async with anyio.create_task_group() as tasks:
                 await self._run(tasks)
                 tasks.cancel_scope.cancel()
-        except Exception:
+        except Exception as error:
             log.exception("turn %s broke", self.turn)
-            await self._report_bug()
+            await self._report_bug(sentence_of(error))
         finally:
             self.close()
 
@@ -144,7 +146,7 @@ class TurnLoop:
         wake_at: float | None = None
         while self._state.stage != "ended":
             item = Item(Woke())
-            timeout = None if wake_at is None else max(0.0, wake_at - self._ports.clock())
+            timeout = None if wake_at is None else min(LOOKS_EVERY_S, max(0.0, wake_at - self._ports.clock()))
             with anyio.move_on_after(timeout):
                 item = await self._inbox.receive()
             if not self._has_rules and not isinstance(item.event, Begun | CancelAsked | Broke):
@@ -159,9 +161,9 @@ class TurnLoop:
     async def _get_ready(self) -> None:
         try:
             rules = await self._ports.find_rules()
-        except Exception:
+        except Exception as error:
             log.exception("turn %s could not begin", self.turn)
-            self._inbox.post(Broke("internal", INTERNAL_SENTENCE))
+            self._inbox.post(Broke("internal", sentence_of(error)))
             return
         self._state, self._has_rules = replace(self._state, rules=rules), True
         self._inbox.post(Begun())
@@ -213,9 +215,9 @@ class TurnLoop:
     async def _work_on(self, effect: Effect, work: Coroutine[Any, Any, TurnInput]) -> None:
         try:
             self._inbox.post(await work)
-        except Exception:
+        except Exception as error:
             log.exception("turn %s: %s failed", self.turn, type(effect).__name__)
-            self._inbox.post(Broke("internal", INTERNAL_SENTENCE))
+            self._inbox.post(Broke("internal", sentence_of(error)))
 
     async def _look_up_tiers(self) -> TurnInput:
         served = await self._ports.served_tiers()
@@ -273,10 +275,10 @@ class TurnLoop:
         extended = {"extended": True} if self._state.shown in {"all", "bridge"} else {}
         return {CONTEXT_KEY: {"now": self._state.now, **zone, **extended}}
 
-    async def _report_bug(self) -> None:
-        failed = TurnFailed(turn=self.turn, error=INTERNAL_SENTENCE, code="internal")
+    async def _report_bug(self, sentence: str) -> None:
+        failed = TurnFailed(turn=self.turn, error=sentence, code="internal")
         try:
-            decided = self._step(Broke("internal", INTERNAL_SENTENCE), self._ports.ticks())
+            decided = self._step(Broke("internal", sentence), self._ports.ticks())
             await self._commit_end([effect.event for effect in decided.effects if isinstance(effect, Record)])
         except Exception:
             log.exception("turn %s: its end could not be stored", self.turn)

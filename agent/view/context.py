@@ -7,6 +7,7 @@ assistant message, also when it was cancelled or failed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from agent.calls.spoken import spoken
 from agent.event_parts import Picture
@@ -23,13 +24,22 @@ from agent.view.pictures import (
     without_returned,
 )
 from agent.view.summary import REQUEST_TOKENS, exchange, to_summarise
-from agent.view.window import BYTES_PER_TOKEN, TurnSize, View
+from agent.view.window import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN, TurnSize, View
 
 ROOM_BYTES = 64 * 1024
 """Of a request, for what stands beside the messages and the tools."""
 CANCELLED_NOTE = "Stopped."
 """Stands where a cancelled turn's answer would be, or behind as much of it as could be read."""
 FAILED_NOTE = "I could not answer that."
+
+
+class _Whole(NamedTuple):
+    """A conversation before turns left it."""
+
+    messages: tuple[bytes, ...]
+    starts: dict[str, int]
+    counted: tuple[int, int]
+    summary: tuple[bytes, ...]
 
 
 class Conversation:
@@ -55,6 +65,8 @@ class Conversation:
         """Whether any of them held one, in view or not any more."""
         self._summary: tuple[bytes, ...] = ()
         """What stands before the first turn in view."""
+        self._whole: _Whole | None = None
+        """What there was before turns left for the newest one, until a model has answered that: else they would have left for nothing."""
         for event in events:
             self.add(event)
 
@@ -62,13 +74,17 @@ class Conversation:
         """Append what one stored event means for the model, if anything."""
         match event:
             case TurnStarted(turn=turn, sent_text=text, pictures=pictures):
+                self._whole = None
                 self._make_room(pictures)
                 self._starts[turn] = len(self.messages)
                 self._append(user_message(text, pictures), is_answer=False)
                 self.has_had_pictures = self.has_had_pictures or bool(pictures)
-            case ContextTrimmed(kept_from=turn, summary=summary):
+            case ContextTrimmed(kept_from=turn, summary=summary, cause=cause):
+                if cause != "asked" and self._whole is None:
+                    self._whole = _Whole(tuple(self.messages), self._starts, self._counted, self._summary)
                 self._drop_before(turn, exchange(summary))
             case ModelReplied():
+                self._whole = None
                 self._add_reply(event)
             case ToolFinished():
                 self._add_result(event)
@@ -91,6 +107,11 @@ class Conversation:
         tokens, counted = self._counted
         since = sum(map(size_of, self.messages[counted:])) // BYTES_PER_TOKEN
         return View(tuple(turns), tokens + since if tokens else 0, self.has_had_pictures and has_pictures(self.messages))
+
+    def least_tokens(self) -> int:
+        """About how many tokens the next request has at least; 0 where no model has answered yet."""
+        tokens, counted = self._counted
+        return tokens + sum(map(size_of, self.messages[counted:])) // MOST_BYTES_PER_TOKEN if tokens else 0
 
     def to_summarise(self, *, kept_from: str | None = None, tokens: int | None = None) -> list[bytes]:
         """What is sent to have everything summed up that stands before a turn; empty where nothing of it fits.
@@ -124,7 +145,10 @@ class Conversation:
         return round(tokens * share) + REQUEST_TOKENS
 
     def _take_out(self, newest: str) -> None:
-        """Have the newest turn leave, to which nothing was said."""
+        """Have the newest turn leave, to which nothing was said; what left for it is back."""
+        if self._whole is not None:
+            self.messages[:], self._starts, self._counted, self._summary = self._whole
+            self._whole = None
         del self.messages[self._starts.pop(newest, len(self.messages)) :]
         self._has_answer = True
 
@@ -219,5 +243,6 @@ class Conversation:
             self._open_calls = ()
 
     def _close(self, answer: str) -> None:
+        self._whole = None
         if not self._has_answer:
             self._append(assistant_message(answer), is_answer=True)

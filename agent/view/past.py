@@ -7,10 +7,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from agent.events import Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
+from agent.safety.approvals import DEFERRED_TEXT
 from agent.view.cutting import handle_of, page_of
 from agent.view.fences import unfenced
 from agent.view.own_names import OWN_NAMES, READ_MORE
-from agent.view.ranking import rank, words_of
+from agent.view.ranking import rank, sought_in, words_of
 
 RECALLED = 5
 """Places that a search shows."""
@@ -22,7 +23,8 @@ class Said(NamedTuple):
     """One thing that was said or read."""
 
     who: str
-    """`person`, `assistant`, a tool's name, or the name of what the person put beside a message."""
+    """`person`, `assistant`, a tool's name, the name of what the person put beside a message, or `approved`: a call that the person said
+    yes to, in words that an outsider may have chosen."""
     at: str
     """The time of the turn, to the minute."""
     text: str
@@ -36,7 +38,7 @@ def recalled(events: Sequence[Event], query: str) -> str:
         query: what is looked for.
     """
     past = said_in(events, but=events[-1].turn if events else "")
-    wanted = frozenset(words_of(query))
+    wanted = sought_in(query)
     places = rank(query, [words_of(unfenced(said.text)) for said in past])[:RECALLED]
     return "\n\n".join(_shown(past[place], wanted) for place in places) or NOTHING_RECALLED
 
@@ -71,7 +73,8 @@ def said_in(events: Iterable[Event], *, but: str = "") -> list[Said]:
         match event:
             case TurnStarted():
                 at[event.turn] = event.now[:16].replace("T", " ")
-                said.append(Said("person", at[event.turn], event.text))
+                is_approved = event.text.startswith(DEFERRED_TEXT)
+                said.append(Said("approved" if is_approved else "person", at[event.turn], event.text.removeprefix(DEFERRED_TEXT)))
                 said += [Said(f"attached {' '.join(each.name.split())}", at[event.turn], each.text) for each in event.attached]
             case TurnDone():
                 said.append(Said("assistant", at.get(event.turn, ""), event.answer))
@@ -99,6 +102,12 @@ def _place(text: str, wanted: frozenset[str]) -> int:
         if wanted & set(words_of(line)):
             words = line.split(" ")
             first = next((number for number, word in enumerate(words) if wanted & set(words_of(word))), 0)
-            return place + sum(len(word) + 1 for word in words[:first])
+            return place + sum(len(word) + 1 for word in words[:first]) + _place_in(words[first], wanted)
         place += len(line)
     return 0
+
+
+def _place_in(word: str, wanted: frozenset[str]) -> int:
+    """Where in what stands between two blanks, which is a whole paragraph where a script has none."""
+    places = (word.lower().find(each) for each in wanted)
+    return min((place for place in places if place >= 0), default=0)

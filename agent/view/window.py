@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agent.view.cutting import LEAST_ANSWER
+
 FULL = 0.8
 """Of a context; beyond it there is hardly room for tool results and an answer."""
 ANSWER, LONGEST_ANSWER = 0.25, 4096
@@ -82,6 +84,17 @@ def is_too_long_alone(view: View, n_ctx: int, *, refused_tokens: int = 0) -> boo
 def answer_room(n_ctx: int) -> int:
     """Tokens that a model may write at a time in a context of so many, 0 for one that nobody knows."""
     return min(LONGEST_ANSWER, int(n_ctx * ANSWER)) if n_ctx else UNKNOWN_ANSWER
+
+
+def answer_beside(tokens: int, n_ctx: int, most: int) -> int:
+    """Tokens that a model may write beside a prompt, for a server that refuses what prompt and answer could be more than it holds.
+
+    Args:
+        tokens: of the prompt; 0 when nobody has counted.
+        n_ctx: tokens that the model can hold; 0 when nobody knows.
+        most: tokens of an answer in any case.
+    """
+    return min(most, max(LEAST_ANSWER, n_ctx - tokens)) if n_ctx and tokens else most
 
 
 def cut(turns: Sequence[TurnSize], *, tokens: int, n_ctx: int) -> Cut | None:

@@ -18,6 +18,7 @@ from agent.errors import AgentError
 from agent.farewell import run_until_told
 from agent.service.attach import say_on_stderr
 from agent.service.home_use import prepared
+from agent.sessions.typed import HISTORY_FILE
 from bots.demo import choose_seed, demo_home
 from bots.link import Link
 from config.load import ConfigError, load_agent
@@ -32,7 +33,6 @@ LIBRARIES = ("prompt_toolkit", "rich")
 """What the console needs, beside what is needed anyway."""
 SPAWN_BOUND_S = 0.5
 """The console's import lets the service be started first; with a demo to invent that takes a quarter of a second."""
-HISTORY_FILE = "chat_history"
 SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 INTERRUPTED = 130
 FAILED = 1

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.errors import AgentError
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TurnStarted
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TurnStarted
 from agent.service.faults import ServiceGone
+from bots.lines import trimmed_line
 from bots.link import Link
 from bots.repl.meter import Meter
 from bots.repl.person import Person
@@ -92,6 +93,9 @@ class OtherTurns:
 
     def show(self, event: Event) -> None:
         """Show one event of the conversation, if it is of such a turn."""
+        if isinstance(event, ContextTrimmed) and event.cause == "asked":
+            self._compacted(event)
+            return
         if event.turn == self._place.turn:
             return
         if event.turn != self._turn:
@@ -107,6 +111,12 @@ class OtherTurns:
             self._above.told(self._meter.line())
             self._turn = ""
         self._above.flush()
+
+    def _compacted(self, event: ContextTrimmed) -> None:
+        """Room that a person made: it bears the id of the last turn, which has ended."""
+        if event.seq > self._place.compacted:
+            self._above.line(trimmed_line(event), DIM)
+            self._above.flush()
 
     def _begin(self, event: Event) -> None:
         self._turn, self._view, self._meter = event.turn, TurnView(self._above), Meter()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 import anyio
 
 from agent.errors import AgentError
-from agent.events import ApprovalNeeded
+from agent.events import ApprovalNeeded, ContextTrimmed
 from agent.routes.candidates import DEEPER, FORCE_TIER
 from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
@@ -239,6 +239,9 @@ class Orders:
             raise
         self._screen.settle()
         self._lines(compacted_lines(done))
+        if done.dropped:
+            stored = await service.stored(session)
+            self._place.compacted = max((event.seq for event in stored if isinstance(event, ContextTrimmed)), default=0)
 
     async def _unsend(self, _: str) -> None:
         done = await take_back(await self._link.service(), who=WHO)

@@ -18,6 +18,9 @@ class Place:
     turn: str | None = None
     """The turn that the person follows or has followed last; all others were begun elsewhere."""
 
+    compacted: int = 0
+    """The place in the log where this screen made room last: what came of it has been shown."""
+
     def move(self, session: str | None, *, seen: int = 0) -> None:
         """Go on in another one, of which the events up to `seen` are known."""
-        self.session, self.seen = session, seen
+        self.session, self.seen, self.compacted = session, seen, 0

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.filters import is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input.typeahead import get_typeahead
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import Style
 
@@ -21,6 +19,7 @@ from agent.events import ApprovalNeeded
 from agent.whole_text import whole
 from bots.repl.choices import ANSWERS, HINT, chosen
 from bots.repl.completing import ChatCompleter, Names, no_names
+from bots.repl.keys import leaving_by_escape, of_messages
 from bots.repl.person import APPROVE, PROMPT, Answer, Choice, Left
 from bots.repl.screen import Screen
 from bots.repl.typeahead import Key, TypeAhead
@@ -64,11 +63,11 @@ class TerminalPerson:
             history=_history(history, screen),
             completer=self._completer,
             complete_while_typing=False,
-            key_bindings=_bindings(),
+            key_bindings=of_messages(),
             style=STYLE,
             enable_open_in_editor=True,
         )
-        self._approval: PromptSession[str] = PromptSession(history=InMemoryHistory(), style=STYLE, key_bindings=_leaving_by_escape())
+        self._approval: PromptSession[str] = PromptSession(history=InMemoryHistory(), style=STYLE, key_bindings=leaving_by_escape())
 
     async def read(self) -> str:
         """The next message, asked for until there is one."""
@@ -142,7 +141,23 @@ class TerminalPerson:
         return (await self._line(prompt)).strip()
 
     async def _line(self, prompt: str) -> str:
-        return await self._approval.prompt_async(prompt)
+        try:
+            return await self._approval.prompt_async(prompt)
+        finally:
+            if self._flush is not None:
+                # The prompt had its own way, and left it off.
+                self._mark_pastes(is_marked=True)
+
+    def _mark_pastes(self, *, is_marked: bool) -> None:
+        """Have the terminal mark what is pasted: else each line of it would be a message, and one with a ! a command."""
+        output = self._prompt.app.output
+        if is_marked:
+            output.enable_bracketed_paste()
+        else:
+            output.disable_bracketed_paste()
+        # A terminal that was closed meanwhile needs no mark.
+        with suppress(OSError):
+            output.flush()
 
     def note_taken(self) -> None:
         """Their next line answers no other question, and is no message where it was typed before the turn ended."""
@@ -163,10 +178,10 @@ class TerminalPerson:
         """Read keys without a prompt: they are shown below the answer and not in it, and nothing that is typed gets lost."""
         source = self._prompt.app.input
 
-        def take(presses: list[KeyPress]) -> None:
+        def take(presses: list[KeyPress], *, is_one_read: bool = False) -> None:
             if not presses:
                 return
-            for wish in self._typed.take(Key(press.key, press.data) for press in presses):
+            for wish in self._typed.take((Key(press.key, press.data) for press in presses), is_one_read=is_one_read):
                 if wish == "interrupt":
                     on_interrupt()
                 else:
@@ -175,12 +190,14 @@ class TerminalPerson:
 
         self._flush = lambda: take(source.flush_keys())
         self._drain = lambda: take([*get_typeahead(source), *source.read_keys()])
-        with source.raw_mode(), source.attach(lambda: take(source.read_keys())):
-            # Typed so fast that the prompt had read it before it ended: it comes before what is read from here on.
-            self._drain()
+        with source.raw_mode(), source.attach(lambda: take(source.read_keys(), is_one_read=True)):
             try:
+                self._mark_pastes(is_marked=True)
+                # Typed so fast that the prompt had read it before it ended: it comes before what is read from here on.
+                self._drain()
                 yield
             finally:
+                self._mark_pastes(is_marked=False)
                 take(source.read_keys())
                 # What is typed from here on answers what the assistant has said.
                 self._was_taken = self._was_taken and bool(self._typed.queue)
@@ -202,6 +219,7 @@ class TerminalPerson:
 
     def look(self) -> None:
         """A lone Esc is told from the beginning of another key by nothing following it."""
+        self._typed.pause()
         if self._flush is not None:
             self._flush()
 
@@ -256,37 +274,3 @@ class _WholeHistory(FileHistory):
     def store_string(self, string: str) -> None:
         with suppress(OSError):
             super().store_string(whole(string))
-
-
-def _leaving_by_escape() -> KeyBindings:
-    """A question is left by Esc as an answer is: as by Ctrl-C."""
-    keys = KeyBindings()
-
-    # Not at once: Esc is also how a key with Alt begins.
-    @keys.add("escape", filter=~is_searching)
-    def leave(event: KeyPressEvent) -> None:
-        """End the question without an answer."""
-        event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
-
-    del leave
-    return keys
-
-
-def _bindings() -> KeyBindings:
-    keys = KeyBindings()
-
-    @keys.add("c-c", filter=~is_searching)
-    def interrupt(event: KeyPressEvent) -> None:
-        """Clear the line; on an empty one, tell the chat."""
-        if event.current_buffer.text:
-            event.current_buffer.reset()
-        else:
-            event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
-
-    @keys.add("escape", "enter")
-    def new_line(event: KeyPressEvent) -> None:
-        """Alt-Enter: a new line in the message."""
-        event.current_buffer.insert_text("\n")
-
-    del interrupt, new_line
-    return keys

@@ -1,4 +1,7 @@
-"""The engine's certificate: read at the start, so that a fault is a sentence to the operator and not a client's failed handshake."""
+"""The engine's certificate: read at the start, so that a fault is a sentence to the operator and not a client's failed handshake.
+
+One that is renewed in its place later is shown to the connections that begin from then on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import ssl
 from pathlib import Path
 
+from config.certificate import shown_as_it_is
 from config.schema import ServerSection
 from inference.errors import TlsRefused
 
@@ -21,6 +25,10 @@ def tls_context(server: ServerSection) -> ssl.SSLContext | None:
     if server.tls_cert is None or server.tls_key is None:
         return None
     cert, key = server.tls_cert, server.tls_key
+    return shown_as_it_is(cert, key, lambda: _read(cert, key))
+
+
+def _read(cert: Path, key: Path) -> ssl.SSLContext:
     _check_readable("tls_cert", cert)
     _check_readable("tls_key", key)
     _check_private(key)

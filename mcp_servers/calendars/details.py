@@ -96,12 +96,12 @@ def changed_text(change: Change) -> tuple[tuple[str, str], ...]:
 
 def repeats_text(event: Event) -> str:
     """`every 2 weeks on Mon and Wed, 10 times`."""
-    return words_of_rule(event.rule, _zone_of(event) or event.span.start.tzinfo)
+    return words_of_rule(event.rule, known_zone(event.zone) or event.span.start.tzinfo)
 
 
 def zone_text(event: Event) -> str:
     """`09:00-10:00 America/New_York` where that is another wall time than the person's."""
-    there = _zone_of(event)
+    there = known_zone(event.zone)
     if there is None or event.span.is_all_day or event.span.start.utcoffset() == event.span.start.astimezone(there).utcoffset():
         return ""
     return f"{clock_text(span_in(event.span, there))} {event.zone}"
@@ -143,9 +143,9 @@ def looked_at_text(names: tuple[str, ...], bounds: list[str], buffer: timedelta)
     return "; ".join([f"Looked at {', '.join(names)}", *bounds, *kept])
 
 
-def _zone_of(event: Event) -> tzinfo | None:
-    """The zone that its times are kept in, where it is one that is known here."""
+def known_zone(name: str) -> tzinfo | None:
+    """The zone of that name, where it is one that is known here: other programs make names up."""
     try:
-        return ZoneInfo(event.zone) if event.zone else None
+        return ZoneInfo(name) if name else None
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return None

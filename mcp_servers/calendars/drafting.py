@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mcp_servers.calendars import rules
 from mcp_servers.calendars.changes import changed_span, new_span
-from mcp_servers.calendars.details import length_text
+from mcp_servers.calendars.details import known_zone, length_text
 from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
 from mcp_servers.calendars.repeats import refuse_overlap, rule_of
 from mcp_servers.errors import Refusal
@@ -25,6 +25,8 @@ MAX_TITLE_CHARS = 200
 MAX_REMINDERS = 5
 NONE = "none"
 """The word that takes away all guests, reminders or a place."""
+_UTC = ("Etc/", "GMT", "UTC")
+"""How names of zones begin whose clocks never change."""
 
 
 def event_of(call: Call, calendar: CalendarInfo, uid: str) -> Event:
@@ -84,7 +86,8 @@ def change_of(call: Call, old: Event) -> Change:
         now = call.now.astimezone(zone)
         was = was if was.is_all_day else type(was)(was.start.astimezone(zone), was.end.astimezone(zone))
     span = changed_span(was, call.text("new_when"), call.text("new_duration"), now)
-    has_new_span = span != old.span or zone is not None
+    kept = call.text("new_zone") if zone else _zone_of_new_rule(old, span) if call.text("new_repeat") else ""
+    has_new_span = span != old.span or bool(kept)
     if old.occurrence and call.text("scope") in {"following", "all"} and not call.text("new_repeat"):
         _refuse_longer(old, span)
     return Change(
@@ -95,8 +98,23 @@ def change_of(call: Call, old: Event) -> Change:
         attendees=_guests(call.text("new_guests"), old.attendees) if call.text("new_guests") else None,
         reminders=_reminders(call.text("new_reminders")) if call.text("new_reminders") else None,
         rule=rule_of(call.text("new_repeat"), span, now) if call.text("new_repeat") else None,
-        zone=call.text("new_zone") if zone else None,
+        zone=kept or None,
     )
+
+
+def _zone_of_new_rule(old: Event, span: Span) -> str:
+    """The person's zone, where a rule that is new would not mean there what it means here; else nothing, and the event stays in its own.
+
+    In UTC, where invitations of other programs keep single times, all after a change of clocks would be an hour off. In a zone where it
+    is another day then, or that is not known, they would come up on another day than the rule names.
+    """
+    here = getattr(span.start.tzinfo, "key", "")
+    is_on_a_wall = span.is_all_day or old.span.is_all_day or old.is_floating
+    if is_on_a_wall or here == (old.zone or "UTC") or known_zone(here) is None:
+        return ""
+    there = None if old.zone.startswith(_UTC) else known_zone(old.zone)
+    is_same_day = there is not None and span.start.astimezone(there).date() == span.start.date()
+    return "" if is_same_day else here
 
 
 def _refuse_longer(old: Event, span: Span) -> None:

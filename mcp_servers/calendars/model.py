@@ -85,6 +85,8 @@ class Event:
     """The series' RRULE."""
     zone: str = ""
     """The time zone that its times are kept in; empty for days, UTC and floating times."""
+    is_floating: bool = False
+    """Its times are wall times wherever the person is."""
     series_span: Span | None = None
     """Where the series itself would put this occurrence."""
     status: str = ""
@@ -101,7 +103,9 @@ class Event:
         return full_name(self.account, self.calendar)
 
     def moved_to(self, span: Span) -> Event:
-        return replace(self, span=span)
+        """At another time; what was free only because it took all day, or busy because it did not, follows that."""
+        is_usual = self.is_busy is not self.span.is_all_day and self.status != "cancelled"
+        return replace(self, span=span, is_busy=not span.is_all_day if is_usual else self.is_busy)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class Calendars:
         span = changed_span(old.span, call.text("new_when"), call.text("new_duration"), call.now)
         title = title_of(call.text("new_title")) if call.text("new_title") else old.title
         location = clean_line(call.text("new_location")) or old.location
-        event = replace(old, span=span, title=title, location=location)
+        event = replace(old.moved_to(span), title=title, location=location)
         if event == old and not any(call.text(name) for name in ("new_when", "new_duration", "new_title", "new_location")):
             raise Refusal(shape.NOTHING_TO_CHANGE)
         overlaps = self._overlaps(event)

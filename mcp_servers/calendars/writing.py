@@ -78,6 +78,8 @@ class Writing:
         arguments = {"event": old.id, **_scope_argument(old, scope), **drafting.changes_of(change, new), **notice.arguments}
         host = {"version": old.version, **({"uid": uid} if scope == "following" else {}), **notice.host}
         notes = (*pending.notes, *(left_out(change.rule, (change.span or base).first_day) if change.rule else ()))
+        if change.rule and change.zone and change.zone != old.zone:
+            notes = (*notes, f"its times are kept in {change.zone} from then on")
         was = ("Was", f"{old.title}, {span_text(old.span)}")
         lines = (was, *self._lines(new, scope, notes, notice, details.changed_text(change)))
         return Plan(arguments, f"Change: {_described(new)}", lines, _carried_out("Changed", pending, new, notice), host=host)
@@ -169,9 +171,10 @@ def _scope_argument(event: Event, scope: Scope) -> dict[str, str]:
 
 def _after(old: Event, change: Change) -> Event:
     """The event as it will be, to be shown."""
-    new = replace(old, **{name: value for name, value in vars(change).items() if value is not None})
-    span = details.span_in(new.span, old.span.start.tzinfo)
-    return replace(new, span=span, guests=tuple(guest.shown_name for guest in new.attendees))
+    span = details.span_in(change.span or old.span, old.span.start.tzinfo)
+    said = {name: value for name, value in vars(change).items() if value is not None}
+    new = replace(old.moved_to(span), **{**said, "span": span})
+    return replace(new, guests=tuple(guest.shown_name for guest in new.attendees))
 
 
 def _preview(plan: Plan, event: Event) -> Plan:

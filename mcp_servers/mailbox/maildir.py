@@ -103,14 +103,19 @@ class Maildir:
         key = key or f"{time.time_ns()}.{os.getpid()}_{os.urandom(4).hex()}.{socket.gethostname().replace('/', '_').replace(':', '_')}"
         fresh = self.folder / "tmp" / key
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), PRIVATE_FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if key in self.entries():
-            fresh.unlink()
-        else:
-            fresh.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if key in self.entries():
+                fresh.unlink()
+            else:
+                fresh.rename(self.folder / "cur" / f"{key}{_FLAGS_MARK}{flags}")
+        except BaseException:
+            # Nobody takes half a mail away, and a full disk would stay full with it.
+            fresh.unlink(missing_ok=True)
+            raise
         return key
 
     def rewrite(self, key: str, content: bytes) -> bool:

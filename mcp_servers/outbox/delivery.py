@@ -5,6 +5,8 @@ The ledger says before each step what comes next; the carrier does the step.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +17,9 @@ from mcp_servers.files import locked
 from mcp_servers.mailbox.message.letters import Letter
 from mcp_servers.outbox.carriers import Carrier, LocalCarrier, NotSent, Parcel, TurnedDown, Unsure
 from mcp_servers.outbox.grants import USED, Grant
-from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, digest_of
+from mcp_servers.outbox.ledger import Entry, Ledger, SentDraft, State, digest_of
 
+log = logging.getLogger(__name__)
 OTHER_LETTER = "Another letter was sent under this approval. Ask again."
 UNKNOWN = "It is not known whether this mail was sent. Look into the account's sent mails, or ask who it was for; it is not sent again."
 
@@ -49,6 +52,8 @@ class Delivery:
         self._folder = folder
         self._ledger = Ledger(folder / "outbox.sqlite")
         self._carrier = carrier
+        self._unwritten: set[str] = set()
+        """The ids of what was sent, which could not be written down yet."""
 
     @property
     def is_local(self) -> bool:
@@ -65,6 +70,7 @@ class Delivery:
 
     def sent_drafts(self) -> list[SentDraft]:
         """Drafts that were sent and are perhaps still there."""
+        self._catch_up()
         return self._ledger.sent_drafts()
 
     def is_unsettled(self, draft: str) -> bool:
@@ -89,6 +95,7 @@ class Delivery:
             Refusal: with which of these it was.
         """
         with locked(self._folder):
+            self._catch_up()
             entry = self._ledger.plan(sending.uid, sending.letter, sending.at)
             if entry.digest != digest_of(sending.letter):  # 1
                 raise Refusal(OTHER_LETTER)
@@ -109,14 +116,14 @@ class Delivery:
         """
         if entry.state == "in_flight":
             was_carried = self._carrier.was_carried(entry.uid)
-            self._ledger.mark(entry.uid, "unknown" if was_carried is None else "sent" if was_carried else "approved")
+            self._note(entry.uid, "unknown" if was_carried is None else "sent" if was_carried else "approved")
             if was_carried is None:
                 raise Refusal(UNKNOWN)
             return was_carried
         if entry.state == "unknown":
             if not self._carrier.was_carried(entry.uid):
                 raise Refusal(UNKNOWN)
-            self._ledger.mark(entry.uid, "sent")
+            self._note(entry.uid, "sent")
             return True
         return entry.state == "sent"
 
@@ -126,9 +133,27 @@ class Delivery:
         try:
             self._carrier.carry(parcel, on_leaving=lambda: self._ledger.mark(sending.uid, "in_flight"))
         except NotSent as error:
-            self._ledger.mark(sending.uid, "planned")
+            self._note(sending.uid, "planned")
             raise (Quoting if isinstance(error, TurnedDown) else Refusal)(str(error)) from error
         except Unsure as error:
-            self._ledger.mark(sending.uid, "unknown")
+            self._note(sending.uid, "unknown")
             raise Refusal(UNKNOWN) from error
-        self._ledger.mark(sending.uid, "sent")
+        self._note(sending.uid, "sent")
+
+    def _note(self, uid: str, state: State) -> None:
+        """Write down how it ended. It has ended so even where that cannot be written: told as a failure, a mail would be sent again.
+
+        Its row stays as it was then, and the next call under its id looks it up; what was sent is written down as soon as it can be.
+        """
+        try:
+            self._ledger.mark(uid, state)
+        except sqlite3.Error:
+            log.exception("a mail is %s, and that could not be written down", state)
+            if state == "sent":
+                self._unwritten.add(uid)
+        else:
+            self._unwritten.discard(uid)
+
+    def _catch_up(self) -> None:
+        for uid in sorted(self._unwritten):
+            self._note(uid, "sent")

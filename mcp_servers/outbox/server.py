@@ -7,7 +7,9 @@ service's grant for exactly that call: without one the letter is kept as a draft
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable
@@ -31,6 +33,7 @@ from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 
 __all__ = ["TOOLS", "Outbox"]
 
+log = logging.getLogger(__name__)
 MAX_SAID_CHARS = 100
 _LAST = re.compile(r"(?:my |the )?(?:last|latest|newest)(?: draft)?(?: mail)?")
 _NUMBER = re.compile(r"(?:draft )?d?(\d{1,9})")
@@ -137,7 +140,11 @@ class Outbox:
             content, place = draft.content, (mark_of(draft.content), draft_of(draft.content))
             sending = Sending(uid, letter, draft.sender, lambda: unmarked(redated(content, call.now)), call.now, draft.key, *place)
             outcome = _outcome(self._delivery.send(sending, grant), is_quoting=True)
-            self.clear_sent_drafts()
+            try:
+                self.clear_sent_drafts()
+            except (OSError, sqlite3.Error):
+                # It went out all the same. The next call takes it away before it looks for a draft.
+                log.exception("a draft was sent, and could not be taken away")
             return outcome
 
         summary, lines = self._shown(letter)

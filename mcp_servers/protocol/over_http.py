@@ -13,6 +13,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from config.certificate import shown_as_it_is
 from config.credentials import CredentialError, read_secret, secret_file, write_secret
 from config.paths import Home
 from mcp_servers.protocol.bind import Bind, BindRefused, check_bind
@@ -167,25 +169,30 @@ def _token(name: str, home: Home) -> tuple[SecretStr, str]:
 
 
 def tls_context(bind: Bind) -> ssl.SSLContext | None:
-    """What to serve https with; None where no certificate was named.
+    """What to serve https with; None where no certificate was named. One that is renewed in its place is shown from then on.
 
     Raises:
         BindRefused: certificate or key cannot be used.
     """
     if bind.tls_cert is None or bind.tls_key is None:
         return None
+    cert, key = bind.tls_cert, bind.tls_key
+    return shown_as_it_is(cert, key, lambda: _read(cert, key))
+
+
+def _read(cert: Path, key: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        if os.name == "posix" and bind.tls_key.stat().st_mode & _OTHERS_MAY:
-            raise BindRefused(f"{bind.tls_key} can be read or changed by others. Do: chmod 600 {bind.tls_key}")
-        context.load_cert_chain(bind.tls_cert, bind.tls_key, password=lambda: _refuse_encrypted(bind))
+        if os.name == "posix" and key.stat().st_mode & _OTHERS_MAY:
+            raise BindRefused(f"{key} can be read or changed by others. Do: chmod 600 {key}")
+        context.load_cert_chain(cert, key, password=lambda: _refuse_encrypted(key))
     except ssl.SSLError as error:
         why = "the key does not belong to the certificate" if error.reason == "KEY_VALUES_MISMATCH" else error.reason or str(error)
-        raise BindRefused(f"{bind.tls_cert} and {bind.tls_key} cannot be used: {why}. Both must be PEM files.") from error
+        raise BindRefused(f"{cert} and {key} cannot be used: {why}. Both must be PEM files.") from error
     except OSError as error:
-        raise BindRefused(f"{error.filename or bind.tls_cert} cannot be read: {error.strerror}. Name a file that can.") from error
+        raise BindRefused(f"{error.filename or cert} cannot be read: {error.strerror}. Name a file that can.") from error
     return context
 
 
-def _refuse_encrypted(bind: Bind) -> str:
-    raise BindRefused(f"{bind.tls_key} is encrypted, and nobody is there to type its password. Store it without one.")
+def _refuse_encrypted(key: Path) -> str:
+    raise BindRefused(f"{key} is encrypted, and nobody is there to type its password. Store it without one.")

@@ -29,6 +29,7 @@ import mcp_types as types
 
 from config.collectors import is_traced
 from config.logs import set_up_logging
+from config.unwritable import why_unwritable
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.protocol import progress
@@ -116,8 +117,10 @@ def build(server: ToolServer) -> Server[Any]:
         except progress.GivenUp:
             await anyio.lowlevel.checkpoint()  # where the library ends a call that is given up
             return _error("The call was given up. Make it again if it is still wanted.")
-        except Exception:
+        except Exception as error:
             log.exception("%s failed", params.name)
+            if disk := why_unwritable(error):
+                return _error(f"The disk of this machine {disk.why}. The person must {disk.remedy}. Nothing else will help.")
             return _error(f"The {server.name} server failed at this. Its log says why. Try something else.")
 
     return Server(f"variet-{server.name}", version=_version(), on_list_tools=list_tools, on_call_tool=call_tool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.audit.book import BOOK_FILE, Book
+from agent.audit.chain import START, Entry, Verdict, digest_of, missing_from
 from agent.audit.cli import audit
 from agent.audit.stored import stored_events
+from agent.events import AnyEvent
 from agent.sessions.migrations import MIGRATIONS, migrate
 from config.paths import Home
 from tests.agent.runtimes import agent_of
@@ -50,3 +53,18 @@ def test_what_is_older_than_the_book_is_not_missed(tmp_path: Path):
     db.close()
     assert [event for _, event in stored_events(tmp_path / "log", since=None)] == [started("c1")]
     assert len(stored_events(tmp_path / "log", since="2019-01-01T00:00:00+00:00")) == 2
+
+
+def test_a_call_that_ended_before_results_could_hold_pictures_is_not_missed():
+    """The first books have a digest without them, those since one with."""
+    old = '{"seq":0,"turn":"t","type":"tool_finished","call":"c","name":"read_mail","ok":true,"decision":"allow","text":"x","whole":"",'
+    old += '"elapsed_s":0.1,"taints":true,"is_invalid":false}'
+    event = AnyEvent.validate_json(old)
+    then, now = hashlib.sha256(f"s\n{old}".encode()).hexdigest(), digest_of("s", event)
+    assert then != now
+    for digest in (then, now):
+        entry = Entry(1, "", "finished", "read_mail", "", "ok", "", digest, START, "")
+        book = Verdict((entry,), ())
+        assert missing_from(book, [("s", event)]) == []
+        changed = event.model_copy(update={"text": "y", "seq": 2})
+        assert [fault.text for fault in missing_from(book, [("s", changed)])] == ["session s, event 2 (tool_finished): not in the book"]

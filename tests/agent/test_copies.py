@@ -119,6 +119,21 @@ def test_what_was_said_is_dated_by_when_it_was_said(tmp_path: Path):
     store.close()
 
 
+def test_what_copies_took_over_is_found_behind_what_was_said_where_it_is(tmp_path: Path):
+    store = store_with_a_copy(tmp_path)
+    said = TurnStarted(turn="d", text="the invoice of the dentist was much, and I paid it in spring", sent_text="", now=THEN, who="cli")
+    store.create_session("dentist", title="", at=THEN)
+    store.begin_turn(TurnRow("d", "dentist", Options(None, frozenset(), True)), [said], at=THEN)
+    for number in range(3):
+        store.copy_session("copy", SessionInfo(f"copy{number}", "", NOW, 1, ""), {"u": f"u{number}"}, at=NOW)
+    new = said.model_copy(update={"turn": "n", "text": "and what of that other invoice, which came by mail in the summer?"})
+    store.begin_turn(TurnRow("n", "copy2", Options(None, frozenset(), True)), [new], at=NOW)
+    found = [row.session for row in store.search(["invoice"], limit=4)]
+    assert (found[0], {*found[:3]}) == ("s", {"s", "dentist", "copy2"}), "what is said in a copy is its own"
+    assert found[3] == "copy2", "the copy that was made last is the one that somebody went on with"
+    store.close()
+
+
 def test_a_summary_that_is_made_in_a_copy_counts_for_the_place_that_made_it(tmp_path: Path):
     store = store_with_a_copy(tmp_path)
     trimmed = ContextTrimmed(turn="u", kept_from="u", dropped=1, n_ctx=4096, usage=Usage(requests=1, prompt_tokens=50, completion_tokens=5))

@@ -129,7 +129,8 @@ async def test_servers_that_hang_or_cannot_start_hold_up_nobody_and_are_named(tm
         async with Toolbox(specs, log_dir=tmp_path).running() as box:
             assert {tool.server for tool in await box.tools()} == {"calendars"}
             assert box.problems() == {
-                "mail": "it did not start within 3 s",
+                "mail": f"it did not start within 3 s: {tmp_path / 'server-mail.log'} has what it wrote, "
+                "and `start_timeout_s` of this server gives it longer",
                 "missing": "its command 'no-such-program-anywhere' was not found: install it, or name its whole path in agent.toml",
                 "quitter": f"its command {sys.executable!r} ended as it started; {tmp_path / 'server-quitter.log'} has what it wrote",
             }

@@ -55,6 +55,19 @@ def test_each_servers_words_for_too_long_are_known(error: Any, sizes: tuple[int,
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        f"{VLLM}you requested 9048 tokens (7000 in the messages, 2048 in the completion). Please reduce the length.",
+        f"{VLLM}you requested about 9048 tokens (6900 of text input, 100 of tool input, 2048 in the output). Please reduce it.",
+        "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of 9048 tokens: 7000 tokens"
+        " from the input messages and 2048 tokens for the completion.",
+    ],
+)
+def test_where_the_answer_alone_is_too_much_the_prompt_is_told(told: str):
+    assert overflow_in(told) == Overflow(7000, 8192)
+
+
+@pytest.mark.parametrize(
     "error",
     [
         {"type": "exceed_context_size_error", "n_prompt_tokens": 10**400, "n_ctx": -1},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.events import ToolClass, ToolFinished
 from agent.safety.manifest import FORBIDDEN, MANIFEST, UNKNOWN, ToolFacts, facts_of
-from agent.safety.policy import Verdict, decide
+from agent.safety.policy import Policy, Ruling, Verdict, decide
 from agent.safety.taint import Taint
 from mcp_servers.catalogue import all_tools
 
@@ -124,3 +124,23 @@ def test_a_call_that_names_nobody_only_writes():
     assert facts.of({"guests": ["ann@example.com"]}).kind == "egress"
     assert facts.of({"guests": [], "title": "Lunch"}).kind == facts.of({}).kind == "reversible write"
     assert ToolFacts("send").of({}).kind == "egress"
+
+
+@pytest.mark.parametrize("taint", [Taint(), Taint(sources=("list_events",))])
+def test_an_event_that_nobody_else_can_see_is_added_with_what_lets_one_write(taint: Taint):
+    policy = Policy({"add_event": MANIFEST["calendars", "add_event"]})
+    allowed = Policy(policy.facts, {"add_event": "allow"})
+    alone = {"title": "Dentist", "when": "monday at 9", "repeat": "every 2 weeks"}
+    writing: frozenset[ToolClass] = frozenset({"write"})
+    assert policy.rule_on("add_event", alone, grants=writing, taint=taint).verdict == "allow"
+    assert allowed.rule_on("add_event", alone, grants=frozenset(), taint=taint).verdict == "allow"
+    assert policy.rule_on("add_event", alone, grants=frozenset(), taint=taint).verdict == "ask"
+    for reached in ({"guests": "ann@example.com"}, {"calendar": "work/Team"}):
+        assert policy.rule_on("add_event", alone | reached, grants=writing, taint=taint).verdict == "ask"
+
+
+def test_a_guest_whom_only_the_dry_run_names_is_asked_about_all_the_same():
+    policy = Policy({"add_event": MANIFEST["calendars", "add_event"]})
+    first = Ruling("allow", "write was granted in advance")
+    lines = (("Guests", "ann@example.com (no answer yet)"),)
+    assert policy.rule_on_prepared(first, "add_event", '{"title":"Lunch"}', lines, Taint()).verdict == "ask"

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import anyio
 import pytest
+from prompt_toolkit.history import FileHistory
 
-from agent.errors import EngineUnreachable, SessionBusy, SessionNotFound, TurnNotFound
+from agent.errors import AgentError, EngineUnreachable, SessionBusy, SessionNotFound, TurnNotFound
 from agent.events import AnyEvent, TurnStarted
 from agent.routes.at_work import Node
 from agent.routes.nodes import NodeState
@@ -21,6 +22,7 @@ from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.sessions.session import LOG_FILE
 from agent.sessions.shelf import Shelf
 from agent.sessions.store import Store
+from agent.sessions.typed import HISTORY_FILE
 from config.paths import Home
 from tests.agent.runtimes import Agent, agent_of
 from tests.fakes.scripted_model import Say
@@ -38,6 +40,10 @@ async def turns_of(agent: Agent, session: str) -> list[str]:
     return [event.text for event in events if isinstance(event, TurnStarted)]
 
 
+async def turn_ids(agent: Agent) -> list[str]:
+    return [event.turn for event in await agent.stored() if isinstance(event, TurnStarted)]
+
+
 async def test_what_was_said_is_found_whoever_said_it_and_however_it_is_written(home: Home):
     with anyio.fail_after(60):
         async with agent_of(home, [Say("The invoice is from März."), Say("Nothing."), Say("No.")]) as agent:
@@ -50,6 +56,76 @@ async def test_what_was_said_is_found_whoever_said_it_and_however_it_is_written(
             assert (one.session, one.who, one.text) == (agent.session, "assistant", "The invoice is from März.")
             assert await shelf.search('nothing" OR "else') == []
             assert await shelf.search("?!") == []
+
+
+JAPANESE = "来週の予定を教えて。私の誕生日は五月三日です。AIモデルも使います。"
+CHINESE = "我女儿的生日是六月十二号,请记住。"
+QUERIES = (
+    ("誕生日", "ja"),
+    ("日", "ja zh"),
+    ("モデル", "ja"),
+    ("AIモデル", "ja"),
+    ("ai", "ja"),
+    ("日誕", ""),
+    ("女儿 生日", "zh"),
+    ("请记", "zh"),
+)
+
+
+async def test_words_are_found_in_scripts_that_put_no_blanks_between_them(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say(JAPANESE), Say("日本語")]) as agent:
+            await agent.ask(CHINESE)
+            shelf, who = agent.runtime.shelf, {"ja": "assistant", "zh": "person"}
+            for query, found in QUERIES:
+                assert {row.who for row in await shelf.search(query)} == {who[each] for each in found.split()}, query
+            assert [row.text for row in await shelf.search("誕生日")] == [JAPANESE]
+            assert [row.text for row in await shelf.search("生日是")] == [CHINESE]
+
+
+def test_what_was_said_in_such_a_script_is_found_in_an_older_log_too(tmp_path: Path):
+    before = next(at for at, change in enumerate(MIGRATIONS) if "parted" in change)
+    db = sqlite3.connect(tmp_path / "log", isolation_level=None)
+    db.executescript(f"{''.join(MIGRATIONS[:before])} PRAGMA user_version = {before};")
+    db.execute("INSERT INTO sessions (id, title, created_at) VALUES ('s', '', '')")
+    texts = [CHINESE, "hello", "生日"] * 70
+    db.executemany("INSERT INTO said VALUES (?, 's', ?, 'person')", [(text, str(turn)) for turn, text in enumerate(texts)])
+    db.execute("INSERT INTO said (text, session) VALUES (NULL, 's')")
+    db.close()
+    store = Store(tmp_path / "log")
+    assert len(store.search(["生日"], limit=999)) == 140
+    assert {row.text for row in store.search(["hel"], limit=999)} == {"hello"}
+    store.delete_session("s")
+    store.close()
+    assert "生".encode() not in (tmp_path / "log").read_bytes()
+
+
+async def test_what_was_typed_leaves_the_chats_history_with_the_last_conversation_that_it_stands_in(home: Home):
+    history = home.state_dir / HISTORY_FILE
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One."), Say("Two."), Say("Three.")]) as agent:
+            for text in (f"remember {SECRET}", "two\nlines", "hello"):
+                await agent.ask(text)
+            copy = await agent.runtime.shelf.fork(agent.session, until=(await turn_ids(agent))[0])
+            real = home.state_dir / "kept"
+            history.symlink_to(real)
+            entries = [f"remember {SECRET} ", "/export x", f"remember {SECRET}\nnot", "two\nlines", "two", "hello"]
+            real.write_text("".join(f"\n# 2026-11-23\n+{entry.replace(chr(10), chr(10) + '+')}\n" for entry in entries))
+            await agent.runtime.delete(agent.session)
+            assert list(FileHistory(str(history)).load_history_strings())[::-1] == [*entries[:3], "two"]
+            await agent.runtime.delete(copy)
+            assert list(FileHistory(str(history)).load_history_strings())[::-1] == [*entries[1:3], "two"]
+            assert (history.is_symlink(), real.stat().st_mode & 0o777) == (True, 0o600)
+
+
+async def test_a_history_that_cannot_be_changed_keeps_the_conversation_and_says_so(home: Home):
+    with anyio.fail_after(60):
+        async with agent_of(home, [Say("One.")]) as agent:
+            await agent.ask("hello")
+            (home.state_dir / HISTORY_FILE).mkdir()
+            with pytest.raises(AgentError, match=rf"{HISTORY_FILE} .* nothing was deleted"):
+                await agent.runtime.delete(agent.session)
+            assert [info.session for info in agent.runtime.sessions()] == [agent.session]
 
 
 async def test_a_copy_goes_on_by_itself_and_leaves_the_first_as_it_was(home: Home):

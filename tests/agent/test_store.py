@@ -23,7 +23,7 @@ from agent.events import (
 from agent.route_parts import RouteWish
 from agent.safety.approvals import check_answer, digest_of, shown
 from agent.service.lease import hold_lease
-from agent.sessions.rows import TurnRow, turn_row
+from agent.sessions.rows import SessionInfo, TurnRow, turn_row
 from agent.sessions.store import Store
 from agent.sessions.writing import must_outlive_power
 from agent.turns.turn_state import Options
@@ -174,6 +174,17 @@ def test_the_newest_comes_first_also_when_the_clock_was_set_back_for_winter_or_a
     assert [info.session for info in store.sessions() if info.session != "s"] == ["a", "z"]
     if first != then:
         assert [found.session for found in store.search(["tea"], limit=2)] == ["a", "z"]
+
+
+def test_the_one_that_was_used_last_comes_first_and_a_copy_counts_from_when_it_was_made(store: Store):
+    times = [f"2026-11-{day:02}T09:00:00+01:00" for day in range(22, 26)]
+    store.create_session("ask", title="", at=times[0])
+    store.begin_turn(TurnRow("t", "s", OPTIONS), [started(), TurnDone(turn="t", answer="", usage=Usage())], at=times[1])
+    assert [(info.session, info.used_at) for info in store.sessions()] == [("s", times[1]), ("ask", times[0])]
+    store.copy_session("s", SessionInfo("copy", "", times[2], 1, ""), {"t": "u"}, at=times[2])
+    assert [(info.session, info.used_at) for info in store.sessions()][:2] == [("copy", times[2]), ("s", times[1])]
+    store.append("ask", [started("v")], at=times[3])
+    assert [info.session for info in store.sessions()] == ["ask", "copy", "s"]
 
 
 def test_a_search_does_not_go_through_the_conversations_in_which_it_finds_something(store: Store):

@@ -92,8 +92,60 @@ def test_it_leaves_the_view_alone_and_the_next_stands_where_it_was():
     for event in talk("d"):
         conversation.add(event)
     assert contents(conversation)[-4:] == ["b", "Yes, b.", "d", "Yes, d."]
+    conversation.add(ContextTrimmed(turn="d", kept_from="", dropped=3, n_ctx=9, summary="So far.", cause="asked"))
     conversation.add(started)
-    conversation.add(ContextTrimmed(turn="c", kept_from="c", dropped=3, n_ctx=9, summary="So far.", cause="refused"))
     conversation.add(TurnFailed(turn="c", error="too long", code="model_failed", is_unseen=True))
     assert [json.loads(message)["role"] for message in conversation.messages] == ["user", "assistant"]
     assert conversation.view().turns == ()
+
+
+@pytest.mark.parametrize("summary", ["", "So far."])
+def test_what_left_for_it_is_back(summary: str):
+    said = [*talk("a", "b"), ContextTrimmed(turn="b", kept_from="b", dropped=1, n_ctx=9, summary="First.", cause="asked"), *talk("d")]
+    conversation = Conversation(said)
+    before, view_before = list(conversation.messages), conversation.view()
+    started, replied, done = talk("c")
+    failing = [
+        started,
+        ContextTrimmed(turn="c", kept_from="d", dropped=1, n_ctx=9, summary=summary),
+        ContextTrimmed(turn="c", kept_from="c", dropped=1, n_ctx=9, cause="refused"),
+    ]
+    for event in failing:
+        conversation.add(event)
+    cut = list(conversation.messages)
+    assert before[-1] not in cut
+    failed = TurnFailed(turn="c", error="too long", code="model_failed", is_unseen=True)
+    conversation.add(failed)
+    assert (conversation.messages, conversation.view()) == (before, view_before)
+    assert Conversation([*said, *failing, failed]).messages == before
+    answered = Conversation([*said, *failing, replied, done])
+    assert answered.messages[:-1] == cut, "what was answered stays as it was read"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("summarise_from", [4096, 8192])
+async def test_after_a_message_that_others_left_for_in_vain_the_model_knows_them_again(home: Home, summarise_from: int):
+    settings = AgentSettings(agent=AgentSection(summarise_from=summarise_from))
+    summed = [lengthy("They drink tea.", 990)] if summarise_from == 4096 else []
+    script = [
+        lengthy("One.", 500),
+        lengthy("Two.", 900),
+        *summed,
+        Say(status=400, error=TOO_LONG),
+        lengthy("Tea.", 950),
+        lengthy("Six.", 990),
+    ]
+    with anyio.fail_after(60):
+        async with agent_of(home, script, settings=settings) as agent:
+            await agent.ask("I drink peppermint tea")
+            await agent.ask("and I rise at six")
+            events = await agent.ask("Read this: " + "the water is off on Monday. " * 450)
+            assert "context_trimmed" in [event.type for event in events]
+            assert isinstance(events[-1], TurnFailed)
+            await agent.ask("what do I drink?")
+            said = [message["content"].split("\n")[-1] for message in agent.model.requests[-1]["messages"][1:]]
+            assert said == ["I drink peppermint tea", "One.", "and I rise at six", "Two.", "what do I drink?"]
+        async with agent_of(home, script[-1:], settings=settings, session=agent.session) as later:
+            await later.ask("when do I rise?")
+            said = [message["content"].split("\n")[-1] for message in later.model.requests[-1]["messages"][1:]]
+            assert (said[0], said[-3:]) == ("I drink peppermint tea", ["what do I drink?", "Tea.", "when do I rise?"])

@@ -10,7 +10,7 @@ import pytest
 
 from agent.calls.assemble import Reply
 from agent.engine.client import Served
-from agent.events import Event, TextDelta, ToolFinished, TurnDone
+from agent.events import ApprovalAnswered, ApprovalNeeded, Event, TextDelta, ToolFinished, TurnDone
 from agent.tools.served import ToolResult
 from agent.turns.budget import Limits
 from agent.turns.calling import CANCELLED, OUTCOME_UNKNOWN
@@ -227,3 +227,41 @@ async def test_neither_the_machines_sleep_nor_a_clock_that_is_set_uses_up_the_tu
     assert (result.text, result.elapsed_s) == ("Fri 3 pm", 7.0)
     assert isinstance(log[-1], TurnDone), [event.type for event in log]
     assert (log[-1].answer, log[-1].usage.elapsed_s) == ("On Friday at 3.", 47.0)
+
+
+async def test_a_question_that_was_slept_through_is_over_and_the_turn_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.turns.loop.LOOKS_EVERY_S", 0.02)
+    log: list[Event] = []
+    now, is_asked, early = [START], anyio.Event(), list[Event]()
+
+    async def commit(events: Sequence[Event]) -> None:
+        log.extend(events)
+        if any(isinstance(event, ApprovalNeeded) for event in events):
+            is_asked.set()
+
+    async def find_rules() -> Rules:
+        return rules()
+
+    async def served_tiers() -> Served:
+        return Served(frozenset({"fast"}), {})
+
+    async def complete(*_: object) -> Reply:
+        return Reply("Nothing was sent.") if is_asked.is_set() else Reply("", calls=(call("send_mail"),))
+
+    async def call_tool(*_: object) -> ToolResult:
+        return ToolResult("", structured={"prepared": {"arguments": {}, "host": {}, "summary": "Send", "lines": [["To", "bo"]]}})
+
+    ports = Ports(
+        commit=commit, publish=lambda _: None, said=lambda: "", hush=lambda: None, find_rules=find_rules, served_tiers=served_tiers,
+        view=View, complete=complete, call_tool=call_tool, clock=lambda: now[0], ticks=lambda: 5.0,
+    )  # fmt: skip
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(TurnLoop(TurnState("t", now="2026-11-21T09:00:00+01:00"), ports).run)
+            await is_asked.wait()
+            await anyio.sleep(0.1)
+            early.extend(log)
+            now[0] += 7200
+    assert not any(isinstance(event, ApprovalAnswered) for event in early), "looking at the clock ends nothing before its time"
+    assert [event.outcome for event in log if isinstance(event, ApprovalAnswered)] == ["expired"]
+    assert isinstance(log[-1], TurnDone), [event.type for event in log]

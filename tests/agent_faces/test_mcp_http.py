@@ -116,7 +116,7 @@ async def test_a_task_is_one_call_with_progress_and_its_approval_is_asked_throug
         more = await client.call_tool("continue_task", {"session": told_of(done)["session"], "message": "add Tea"})
         assert text_of(more) == "Created: Tea"
         assert all(wish.by_program for wish in served.runtime.wishes.values())
-        assert asked == ["Create: Tea\nTitle: Tea\nWhen: Sun 22 Nov 2026 12:00-13:00"]
+        assert asked == ["Create: Tea\n```\nTitle: Tea\nWhen: Sun 22 Nov 2026 12:00-13:00\n```"]
         routes = told_of(await client.call_tool("routes", {"session": told_of(done)["session"]}))
         assert [row["tier"] for row in routes["routes"]] == ["fast", "fast"]
     assert served.runtime.created == ["Tea"]

@@ -83,7 +83,7 @@ async def test_an_approval_is_asked_through_a_client_that_shows_it(attached: Att
     async with asking(attached, mode, choosing(decision)) as (client, service, asked):
         done = await client.call_tool("run_task", {"task": "add Tea"})
         assert (text_of(done), told_of(done)["status"]) == (says, "answered")
-        assert asked == ["Create: Tea\nTitle: Tea\nWhen: Sun 22 Nov 2026 12:00-13:00"]
+        assert asked == ["Create: Tea\n```\nTitle: Tea\nWhen: Sun 22 Nov 2026 12:00-13:00\n```"]
         assert await service.approvals() == []
 
 

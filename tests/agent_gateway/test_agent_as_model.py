@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 import openai
 import pytest
 
-from agent.route_parts import RouteWish
+from agent.events import Event, TextDelta
+from agent.facade import Facade
+from agent.gateway.asked import Asked
+from agent.gateway.turns import TurnAnswer
+from agent.route_parts import NO_WISH, RouteWish
 from tests.agent.test_pictures import png
+from tests.agent_faces.test_drawn import heard
 from tests.agent_gateway.conftest import Served
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +96,16 @@ async def test_a_stream_says_the_answer_once(served: Served) -> None:
     assert text == "\n\n".join(f"Paragraph **{number}** of many." for number in range(40))
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     assert chunks[-1].usage is not None
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_chat_page_is_given_no_picture_whose_address_tells_what_was_read(served: Served, is_streamed: bool) -> None:
+    said, create = says("draw https://mine.example/a.png"), served.openai.chat.completions.create
+    if is_streamed:
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in await create(model="variet", messages=said, stream=True)])
+    else:
+        text = (await create(model="variet", messages=said)).choices[0].message.content
+    assert text == "Yes![]\\(https://evil.example/p.png?d=4711) ![](https://mine.example/a.png)"
 
 
 async def test_what_needs_a_yes_waits_and_is_said(served: Served) -> None:
@@ -191,3 +208,41 @@ async def test_a_fault_of_ours_is_an_error_of_the_protocol_too(served: Served, m
         await served.openai.with_options(max_retries=0).chat.completions.create(model="variet", messages=says("hello"))
     assert caught.value.code == "internal_error"
     assert "log says why" in str(caught.value)
+
+
+class Ending:
+    """An agent that stops in the middle of a turn, with a sign that may become a picture said last."""
+
+    async def open_session(self, **_: object) -> str:
+        return "s"
+
+    async def send(self, *_: object, **__: object) -> str:
+        return "t1"
+
+    async def events(self, _: str) -> AsyncIterator[Event]:
+        for event in (*heard(), TextDelta(turn="t1", text="Done!")):
+            yield event
+
+    async def cancel(self, *_: object, **__: object) -> None:
+        """Nothing runs."""
+
+
+async def test_what_was_held_back_is_told_where_the_agent_stops() -> None:
+    async def ready() -> None:
+        """There is no engine."""
+
+    async def receive() -> Any:
+        await anyio.sleep_forever()
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asked = Asked("", {"model": "variet", "stream": True, "messages": says("list")}, ())
+    answer = TurnAnswer(cast("Facade", Ending()), asked, session=None, wish=NO_WISH, ensure_engine=ready)
+    with anyio.fail_after(20):
+        await answer({"type": "http"}, receive, send)
+    frames = b"".join(each.get("body", b"") for each in sent).decode().split("\n\n")
+    chunks = [json.loads(frame.removeprefix("data: ")) for frame in frames if '"delta"' in frame]
+    assert "".join(each["choices"][0]["delta"].get("content") or "" for each in chunks) == "Done!"

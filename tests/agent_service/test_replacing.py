@@ -49,7 +49,9 @@ async def test_the_homes_own_settings_may_be_named_however_they_are_spelled(
     await wait_ended(pid)
 
 
-async def test_a_service_of_another_version_that_stays_is_replaced_and_named(attached: Attach, home: Home) -> None:
+async def test_a_service_of_another_version_that_stays_is_replaced_and_named_to_scripts_too(
+    attached: Attach, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with attached("--stay") as old:
         pass
     service_file(home).write_text(json.dumps({**old.address.model_dump(), "version": "0.0.1"}), encoding="utf-8")
@@ -57,7 +59,8 @@ async def test_a_service_of_another_version_that_stays_is_replaced_and_named(att
     async with attached(statuses=statuses) as new:
         assert new.address.pid != old.address.pid
     await wait_ended(new.address.pid)
-    assert statuses[0] == f"ended `variet serve` (process {old.address.pid}), which was of version 0.0.1; start it again"
+    assert capsys.readouterr().err == f"ended `variet serve` (process {old.address.pid}), which was of version 0.0.1; start it again\n"
+    assert statuses[0] == "starting the agent service"
 
 
 async def test_a_service_on_demand_that_nobody_uses_is_replaced_for_other_settings(attached: Attach, home: Home, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from rich.console import Console
 
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, Event, TextDelta
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, ContextTrimmed, Event, TextDelta
 from agent.service.wire import SessionRow
 from bots.link import Link
 from bots.repl.asking import Asking
@@ -131,6 +131,21 @@ def test_an_answer_that_grows_elsewhere_shows_its_end_in_the_status_line_alone()
     assert person.statuses[-1] == "elsewhere: …ord word word"
     others.show(ApprovalAnswered(turn="t0", approval="a", call="c", outcome="no", who="acp"))
     assert shown.getvalue().endswith("(answered elsewhere)\nrefused\n")
+
+
+def test_room_that_a_person_made_is_one_line_and_no_turn_that_goes_on_and_none_where_this_screen_made_it() -> None:
+    shown, person, place = io.StringIO(), Typist(), Place(session="s1", seen=5)
+    others = OtherTurns(Screen(Console(file=shown, width=200)), cast("Person", person), place)
+    made = ContextTrimmed(turn="t9", seq=6, kept_from="t9", dropped=8, n_ctx=8192, summary="x", cause="asked")
+    others.show(made)
+    (line,) = shown.getvalue().splitlines()
+    assert line.startswith("the oldest 8 turns are no longer in the model's view")
+    place.compacted = 7
+    others.show(made.model_copy(update={"seq": 7}))
+    assert shown.getvalue().count("\n") == 1
+    # A new turn begins as ever.
+    others.show(TextDelta(turn="t9", text="word"))
+    assert shown.getvalue().endswith("(a turn that was begun elsewhere goes on)\n")
 
 
 @pytest.mark.anyio

@@ -20,6 +20,7 @@ from config.paths import Home
 from tests.bots.conftest import await_service, end_leftover
 
 RUN_BOUND_S = 60.0
+AT = "2026-11-21T09:00:00+01:00"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -47,8 +48,8 @@ def test_each_is_one_short_line_whatever_it_began_with(tmp_path: Path, monkeypat
     class Service:
         async def sessions(self) -> list[SessionRow]:
             return [
-                SessionRow(session="s-1", title="commit 1234\n" * 100, created_at="2026-11-21T09:00:00+01:00", waiting=1),
-                SessionRow(session="s-2", last_text="what is due?\n" * 100, created_at="2026-11-21T09:00:00+01:00"),
+                SessionRow(session="s-1", title="commit 1234\n" * 100, created_at="2026-05-01T09:00:00+01:00", used_at=AT, waiting=1),
+                SessionRow(session="s-2", last_text="what is due?\n" * 100, created_at=AT),
             ]
 
     @asynccontextmanager

@@ -137,6 +137,13 @@ AGENT_REFUSALS = {
     "server with an empty command": ("[servers.x]\ncommand = []", "servers.x", "command", "either `builtin`, `command` or `url`"),
     "server with two kinds": ("[servers.x]\ncommand = ['x']\nurl = 'https://x.example/mcp'", "servers.x", "command", "either `builtin`"),
     "server in the clear": ("[servers.x]\nurl = 'http://x.example/mcp'", "servers.x", "url", "plain `http` is for this machine"),
+    "a variable that is a secret and is not": (
+        "[servers.x]\ncommand = ['x']\nenv = { A = 'b' }\nsecrets = { A = 'a' }",
+        "servers.x",
+        "in `secrets` too",
+        "`A` in one of them",
+    ),
+    "a secret itself": ("[servers.x]\ncommand = ['x']\nsecrets = { A = 'sk-X' }", "servers.x.secrets.A", "sk-X", "text like ^[a-z]"),
     "server with its secret in the address": ("[servers.x]\nurl = 'https://me:pw@x.example/mcp'", "servers.x", "", "server_NAME_token"),
     "a home of nobody in a list": (
         "[workspace]\nroots = ['/srv', '~nobody-at-all/x']",

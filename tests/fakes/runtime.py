@@ -2,7 +2,7 @@
 
 The first word of a message chooses what happens: `hello`, `list`, `add NAME`, `add2`, `adds NAME NAME …` (asked at once),
 `send`, `post SECONDS` (held before it is sent),
-`slow`, `fail`, `load`, `long`, `lost`, `edit`, `see` (the pictures).
+`slow`, `fail`, `load`, `long`, `lost`, `edit`, `see` (the pictures), `draw ADDRESS` (a picture in the answer).
 """
 
 from __future__ import annotations

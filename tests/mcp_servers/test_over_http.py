@@ -189,6 +189,11 @@ async def test_with_a_certificate_it_speaks_https(tmp_path: Path) -> None:
     async with served(Slow().server(), bind) as url, httpx2.AsyncClient(trust_env=False, verify=trust) as http:
         assert url.startswith("https://")
         assert (await http.post(url, headers={**BEARER, **MCP}, json=HELLO)).status_code == 200
+        make_certificate(tmp_path)  # renewed, in its place
+        renewed = ssl.create_default_context(cafile=str(cert))
+        async with httpx2.AsyncClient(trust_env=False, verify=renewed) as later:
+            assert (await later.post(url, headers={**BEARER, **MCP}, json=HELLO)).status_code == 200
+        assert (await http.post(url, headers={**BEARER, **MCP}, json=HELLO)).status_code == 200, "a connection that is there goes on"
 
 
 @pytest.mark.parametrize("mode", MODES)

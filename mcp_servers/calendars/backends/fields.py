@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import icalendar
 
-from mcp_servers.calendars.backends.starts import Start, Starts
+from mcp_servers.calendars.backends.starts import Start, Starts, usual_transp
 from mcp_servers.calendars.model import Change, Event, Guest, Notify
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
 from mcp_servers.spans import Span
@@ -35,7 +35,7 @@ def read(component: Component, zone: tzinfo) -> Event:
     span = span_of(component, zone)
     attendees = attendees_of(component)
     status = str(component.get("STATUS", "")).lower()
-    transparent = str(component.get("TRANSP", "TRANSPARENT" if span.is_all_day else "OPAQUE"))
+    transparent = str(component.get("TRANSP", usual_transp(component["DTSTART"].dt)))
     return Event(
         uid=str(component["UID"]),
         title=clean_line(str(component.get("SUMMARY", ""))) or "(no title)",
@@ -48,6 +48,7 @@ def read(component: Component, zone: tzinfo) -> Event:
         organizer=_address(component.get("ORGANIZER", "")),
         reminders=reminders_of(component),
         zone=_zone_name(component),
+        is_floating=Starts.of(component["DTSTART"].dt).kind == "floating",
         status=status,
         removed=tuple(hidden_counts("".join(_texts(component))).items()),
     )
@@ -142,6 +143,9 @@ def mark(component: Component, now: datetime) -> None:
 
 
 def put_start(component: Component, start: Start, end: Start) -> None:
+    """What counts as busy or free only because it has a time of day, or none, goes on counting by that."""
+    if "DTSTART" in component and str(component.get("TRANSP", "")).upper() == usual_transp(component["DTSTART"].dt):
+        _put_text(component, "TRANSP", usual_transp(start))
     for name in ("DTSTART", "DTEND", "DURATION"):
         component.pop(name, None)
     component.add("dtstart", start)

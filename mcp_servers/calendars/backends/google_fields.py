@@ -18,7 +18,7 @@ import icalendar
 
 from mcp_servers.calendars.backends import fields
 from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.starts import Start, Starts, in_form_of, occurrence_text
+from mcp_servers.calendars.backends.starts import Start, Starts, in_form_of, occurrence_text, usual_transp
 from mcp_servers.calendars.model import Guest
 from mcp_servers.outside.htmltext import text_of_html
 
@@ -130,6 +130,7 @@ def body_of(component: Component) -> Json:
         "recurrence": _recurrence(component, start),
         "attendees": [_attendee(*each) for each in zip(fields.attendees_of(component), _people(component), strict=True)],
         "reminders": {"useDefault": False, "overrides": _overrides(component)},
+        "transparency": str(component.get("TRANSP", usual_transp(start))).lower(),
     }
     return {name: value for name, value in body.items() if value}
 

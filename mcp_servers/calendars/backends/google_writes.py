@@ -62,8 +62,6 @@ class GoogleWrites:
         body = google.body_of(component)
         if not body["reminders"]["overrides"]:
             del body["reminders"]  # those of the calendar
-        if str(component.get("TRANSP", "")) == "TRANSPARENT":
-            body["transparency"] = "transparent"
         return self._insert({**body, "id": google.new_google_id(str(component["UID"]))}, _told(how))
 
     def carry_out(self, stored: Stored, event: Event, edited: Edited, how: How) -> None:

@@ -107,6 +107,11 @@ def in_form_of(first: Start, value: Start) -> Start:
     return starts.start(starts.wall(value))
 
 
+def usual_transp(start: Start) -> str:
+    """TRANSP of what does not say it: whole days leave a person free."""
+    return "OPAQUE" if isinstance(start, datetime) else "TRANSPARENT"
+
+
 def occurrence_text(start: Start) -> str:
     """`20261126T140000Z`, or `20261126` for all-day events."""
     if not isinstance(start, datetime):
