@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from agent.audit.book import BOOK_FILE, Book, look_at
 from agent.audit.chain import START, Fault, digest_of, missing_from, read_book
 from agent.audit.cli import audit
-from agent.errors import ApprovalError
+from agent.errors import ApprovalError, NotWritable
 from agent.event_parts import Taken
 from agent.events import AnyEvent, ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ToolFinished, ToolStarted, TurnDone, Usage
 from agent.sessions.store import Store
@@ -154,7 +154,7 @@ def test_what_cannot_be_written_down_is_not_stored_and_leaves_no_half_line(tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr("agent.audit.book.os.write", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(NotWritable, match="the disk is full"):
             store.append("s", [started("c1")], at=AT)
     assert store.events("s") == []
     store.append("s", [started("c1")], at=AT)

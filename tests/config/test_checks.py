@@ -36,6 +36,10 @@ REFUSALS = {
         "[mail.accounts.local]\naddress = 'a@b.c'\nimap_host = 'x'",
         "mail: found a section with accounts: an account named local; allowed: any other name",
     ),
+    "a variable that is a secret and none": (
+        "[servers.x]\ncommand = ['x']\nenv = { A = 'b' }\nsecrets = { A = 'a' }",
+        "servers.x: found a section with command, env, secrets: a variable of `env` is in `secrets` too; allowed: `A` in one of them",
+    ),
     "tokens without TLS": (
         "[google]\ntoken_url = 'http://x.example/t'",
         'google.token_url: found "http://x.example/t": tokens would be readable on the way; allowed: an https address, or this machine',
