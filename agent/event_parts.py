@@ -13,6 +13,9 @@ ToolClass = Literal["read", "write", "delete", "send", "run"]
 Decision = Literal["allow", "asked-yes", "asked-no", "denied"]
 """How a call came to run or not: by policy, by a person's yes or no, or refused by policy (nobody could be asked, expired, forbidden)."""
 
+DEFERRED_TEXT = "Approved: "
+"""How the text of a turn begins that runs one call which was approved later: the host's words, not the person's."""
+
 
 class EventBase(BaseModel):
     """What every event has."""

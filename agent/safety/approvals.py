@@ -19,9 +19,6 @@ from agent.view.prompt import canonical_json
 UNAPPROVED = "This needs the person's approval. Nothing was done."
 """What the model is told when nobody answers in time, or nobody can be asked."""
 
-DEFERRED_TEXT = "Approved: "
-"""How a turn begins that runs one approved call: the host's words, not the person's."""
-
 HIDDEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 """Unicode's control, format, private and surrogate characters, and its own ends of lines and paragraphs."""
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from agent.calls.handles import Field
 from agent.changing import changed
-from agent.event_parts import Picture
+from agent.event_parts import DEFERRED_TEXT, Picture
 from agent.events import Attached, CallDecided, Event, ToolFinished, ToolStarted, TurnStarted
-from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.asking import Asked
 from agent.safety.provenance import Brought, Origins
 from agent.view.own_names import READ_MORE, RECALL

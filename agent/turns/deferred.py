@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from agent.errors import ApprovalError
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import ApprovalAnswered, ApprovalNeeded, CallDecided, Event, TurnStarted
-from agent.safety.approvals import DEFERRED_TEXT, digest_of
+from agent.safety.approvals import digest_of
 from agent.view.prompt import user_text
 
 

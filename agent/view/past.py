@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
-from agent.safety.approvals import DEFERRED_TEXT
 from agent.view.cutting import handle_of, page_of
 from agent.view.fences import unfenced
 from agent.view.own_names import OWN_NAMES, READ_MORE

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agent.calls.telling import for_person
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import TURN_ENDS, CallDecided, Event, ToolFinished, TurnCancelled, TurnDone, TurnStarted
-from agent.safety.approvals import DEFERRED_TEXT
 from bots.lines import call_line
 
 

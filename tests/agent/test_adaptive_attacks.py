@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.safety.approvals import DEFERRED_TEXT, shown
+from agent.event_parts import DEFERRED_TEXT
+from agent.safety.approvals import shown
 from agent.safety.manifest import FORBIDDEN as FORBIDDEN_TOOLS
 from agent.safety.policy import ASKED, FORBIDDEN, LOOKUPS, READ_ONLY
 from config.plain import neutralise

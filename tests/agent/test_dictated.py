@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.safety.approvals import DEFERRED_TEXT
+from agent.event_parts import DEFERRED_TEXT
 from agent.safety.dictated import SAID_CHARS
 from agent.safety.policy import Verdict
 from agent.safety.taint import DICTATED, Taint

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from agent.event_parts import Attached
+from agent.event_parts import DEFERRED_TEXT, Attached
 from agent.events import ContextTrimmed, Event, ToolFinished, TurnDone, TurnStarted, Usage
-from agent.safety.approvals import DEFERRED_TEXT
 from agent.view.cutting import page_of
 from agent.view.own_names import FIND_TOOLS, READ_MORE, RECALL
 from agent.view.past import NOTHING_RECALLED, read_on, recalled

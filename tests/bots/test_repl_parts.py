@@ -8,6 +8,7 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import (
     ApprovalNeeded,
     CallDecided,
@@ -21,7 +22,6 @@ from agent.events import (
     TurnStarted,
     Usage,
 )
-from agent.safety.approvals import DEFERRED_TEXT
 from agent.safety.manifest import Kind
 from bots.lines import missing_lines
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
