@@ -17,7 +17,7 @@ from agent.background import background_tasks
 from agent.engine.child import ConfiguredEngine, EmbeddedEngine, EngineLink
 from agent.errors import AgentError
 from agent.facade import Facade
-from agent.faces.mcp_door import mcp_door
+from agent.faces.mcp.door import mcp_door
 from agent.gateway.token import gateway_token
 from agent.late_import import late_import
 from agent.local_time import find_zone
@@ -102,7 +102,7 @@ async def _open_runtime(
         AsyncExitStack() as more,
     ):
         if mcp.port is not None:
-            face = await late_import("agent.faces.mcp_http")
+            face = await late_import("agent.faces.mcp.http")
             mcp.app = await more.enter_async_context(face.open_mcp(home))
         if settings.engine.url is None:
             # On Machine A it is not ours to say what should be in its memory.

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from config.long_logs import set_aside
+from config.disk.long_logs import set_aside
 
 VARIET: tuple[str, ...] = (sys.executable, "-P", "-m", "bots.cli")
 """This installation's own command line as a program, whatever is on the PATH; -P keeps the current folder from shadowing modules."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import AgentError, NotWritable
-from config.unwritable import why_unwritable
+from config.disk.unwritable import why_unwritable
 
 _ADVICE = "Put a copy of it back, or move it away, with the files beside it whose names begin alike, to begin without what it holds."
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import TaskUnknown
-from config.routing_settings import Latency
+from config.shapes.routing import Latency
 
 TASK_CHARS = 100
 Shown = Literal["core", "recall", "all", "bridge"]

@@ -51,7 +51,7 @@ from bots.titles import TITLE_WIDTH
 from config.load import ConfigError, load_agent
 from config.paths import Home
 from config.plain import for_file, neutralise, one_line
-from config.routing_settings import Latency
+from config.shapes.routing import Latency
 
 WHO = "cli"
 GRANTABLE: tuple[ToolClass, ...] = ("write", "send", "delete")

@@ -54,8 +54,8 @@ COMMANDS: dict[str, Lazy] = {
     "login": Lazy("mcp_servers.accounts.cli:login", "Let Variet into a Google account: calendars, mail, or sending.", "servers,google"),
     "logout": Lazy("mcp_servers.accounts.cli:logout", "Forget an account's tokens, and have Google end them.", "servers,google"),
     "accounts": Lazy("mcp_servers.accounts.cli:accounts", "List the accounts and what each allows.", "servers"),
-    "mcp-agent": Lazy("agent.faces.cli:mcp_agent", "Serve the assistant itself as an MCP server for another program.", "agent"),
-    "acp": Lazy("agent.faces.acp_cli:acp", "Serve the assistant to an editor such as Zed.", "agent"),
+    "mcp-agent": Lazy("agent.faces.mcp.cli:mcp_agent", "Serve the assistant itself as an MCP server for another program.", "agent"),
+    "acp": Lazy("agent.faces.acp.cli:acp", "Serve the assistant to an editor such as Zed.", "agent"),
     "mcp": Lazy("mcp_servers.cli:mcp", "Run one of the tool servers for another MCP client.", "servers"),
 }
 EPILOG = """\b

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.routes.nodes import AUTO, DEFAULT_NODE
+from agent.routes.deciding.nodes import AUTO, DEFAULT_NODE
 from agent.routes.report import DecisionRow, Explanation, NodeRow, TierRow
 from config.plain import one_line
 

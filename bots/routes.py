@@ -22,7 +22,7 @@ from bots.route_lines import decision_lines, explanation_lines, node_lines
 from bots.standard_input import take_any_bytes
 from config.load import ConfigError, load_agent
 from config.paths import Home
-from config.routing_settings import Latency
+from config.shapes.routing import Latency
 
 FAILED = 1
 WRONG_USAGE = 2

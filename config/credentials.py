@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from config.disk.whole_file import write_whole
 from config.paths import Home, make_private
-from config.whole_file import write_whole
 
 ENGINE_KEY = "engine_key"
 """The secret that an engine with keys wants to see; `variet engine keys add` makes one there."""

@@ -7,7 +7,7 @@ sections themselves lie beside it, one file for each machine; everybody else imp
 
 from __future__ import annotations
 
-from config.agent_settings import (
+from config.shapes.agent import (
     AgentSection,
     AgentSettings,
     EngineLink,
@@ -16,7 +16,7 @@ from config.agent_settings import (
     SearxngSection,
     ServerEntry,
 )
-from config.engine_settings import (
+from config.shapes.engine import (
     ActivitySection,
     EngineSettings,
     LlamaServerRuntime,
@@ -29,7 +29,7 @@ from config.engine_settings import (
     StopSection,
     WarmthSection,
 )
-from config.model_settings import ModelSettings, Sampling, VirtualSettings
+from config.shapes.models import ModelSettings, Sampling, VirtualSettings
 
 __all__ = [
     "ActivitySection",

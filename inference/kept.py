@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from config.whole_file import write_whole
+from config.disk.whole_file import write_whole
 
 TURN_BOUND_S = 10.0
 """For the writer before: such a file takes milliseconds, and on a disk that hangs whoever waits would wait with it."""

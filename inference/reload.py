@@ -15,9 +15,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from config.certificate import Stamp, stamps_of
 from config.diff import diff_engines
 from config.load import ConfigError, Overridden, load_engine, overridden_engine
+from config.network.certificate import Stamp, stamps_of
 from config.paths import Home
 from config.schema import EngineSettings, ServerSection
 from inference.catalog import Catalog

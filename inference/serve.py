@@ -19,9 +19,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from config.disk.whole_file import sweep_parts
 from config.paths import Home, make_private
 from config.schema import EngineSettings
-from config.whole_file import sweep_parts
 from inference.app import Engine
 from inference.cards.lender import Lender
 from inference.cards.memory import MemoryBook

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
 from mcp_servers.errors import Refusal
 
 LOCK_TIMEOUT_S = 5.0

@@ -14,7 +14,7 @@ from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from mcp_servers.calendars.backends import fields, ics
+from mcp_servers.calendars.backends.components import fields, ics
 from mcp_servers.calendars.backends.local import DEFAULT_CALENDAR
 from mcp_servers.calendars.model import Event
 from mcp_servers.files import private_folder, write_whole

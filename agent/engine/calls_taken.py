@@ -20,7 +20,7 @@ from agent.engine.client import EngineClient
 from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
 from agent.view.taken import Taken, wants_apart
-from config.whole_file import write_whole
+from config.disk.whole_file import write_whole
 
 LOOK_TIMEOUT_S = 5.0
 """It is answered from memory; a person waits for the answer that comes behind it."""

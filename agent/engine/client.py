@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from agent.engine.key import REFUSED, UNKNOWN_KEY, EngineKey
 from agent.engine.toolless import Toolless
 from agent.errors import EngineUnreachable, ModelFailed
-from agent.routes.candidates import Kept
-from agent.routes.nodes import NodeState
+from agent.routes.deciding.candidates import Kept
+from agent.routes.deciding.nodes import NodeState
 from agent.view.taken import Taken, taken_by
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import WAIT

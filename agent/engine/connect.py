@@ -17,13 +17,13 @@ from agent.engine.pairing import KeyWanted, Paired, get_to_know
 from agent.errors import AgentError, EngineUnreachable
 from agent.service.address import Address
 from config.credentials import CredentialError, forget_secret, is_key, read_key, read_secret, write_secret
+from config.disk.whole_file import PRIVATE_FILE_MODE, write_whole
 from config.editing import EditRefused, drop_text, set_text
 from config.load import ConfigError, load_agent
+from config.network.trust import CertificatesRefused, trust_of
 from config.paths import Home
 from config.plain import neutralise, one_line
-from config.routing_settings import bare_address
-from config.trust import CertificatesRefused, trust_of
-from config.whole_file import PRIVATE_FILE_MODE, write_whole
+from config.shapes.routing import bare_address
 from inference.contract.status import ServedModel
 
 FAILED = 1

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from agent.errors import ModelFailed
 from config.credentials import ENGINE_KEY, CredentialError, why_declined, why_refused
-from config.trust import why_untrusted
+from config.network.trust import why_untrusted
 
 REFUSED = 401
 """What an engine with keys answers to none, and to one that it does not know."""

@@ -21,7 +21,7 @@ from agent.engine.overflow import overflow_in
 from agent.engine.progress import OnProgress, asking_for_progress, prompt_progress
 from agent.engine.wire import CONNECT_TIMEOUT_S, Answer, CannotBeAsked, NotReached, Wire
 from agent.errors import ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
-from config.far_end import OPTIONS
+from config.network.far_end import OPTIONS
 from inference.contract.headers import EVENTS, EVENTS_LOADING, FORCE, MODEL, SESSION
 from inference.contract.sse import LOADING_EVENT
 from inference.contract.status import SwapProgress
@@ -54,7 +54,7 @@ def http_client(
     """A client for streams that may be silent for a while, from a machine that may vanish meanwhile.
 
     Args:
-        trusted: what `config.trust.trust_of` said.
+        trusted: what `config.network.trust.trust_of` said.
         most: connections at a time.
         kept: connections that are kept for the next request.
         keep_s: how long.

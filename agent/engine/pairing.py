@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from agent.engine.key import REFUSED, EngineKey
 from agent.errors import AgentError, EngineUnreachable
-from config.trust import why_untrusted
+from config.network.trust import why_untrusted
 from config.vocabulary import is_table
 from inference.contract.failures import ErrorEnvelope
 from inference.contract.headers import CONTRACT_VERSION

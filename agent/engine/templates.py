@@ -26,7 +26,7 @@ from agent.errors import EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
 from agent.view import returned
 from agent.view.replay import Carriage, Scene, Verdict, scenes, verdict_on, worst
-from config.whole_file import write_whole
+from config.disk.whole_file import write_whole
 
 PROBE_TIMEOUT_S = 10.0
 """Six renderings of a few lines take milliseconds; a person waits for the answer that is in already."""

@@ -19,7 +19,7 @@ import h11
 import httpx2
 
 from agent.engine.line import Broken, Line, Silent
-from config.far_end import ask_for
+from config.network.far_end import ask_for
 
 CONNECT_TIMEOUT_S = 5.0
 """An engine on the local network accepts within milliseconds; a machine that is off does not answer at all."""
@@ -90,7 +90,7 @@ class Wire:
     """Connections to any number of servers, closed with its context.
 
     Args:
-        trusted: what `config.trust.trust_of` said.
+        trusted: what `config.network.trust.trust_of` said.
     """
 
     def __init__(self, trusted: ssl.SSLContext | Literal[True] = True) -> None:

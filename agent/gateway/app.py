@@ -24,13 +24,13 @@ from agent.gateway.deciding import force_headers, headers_of, named, needs_choic
 from agent.gateway.dispatch import Dispatch, Dispatcher
 from agent.gateway.relay import Relay, Straight, Upstream, failure_of, passed_on
 from agent.gateway.turns import TurnAnswer
-from agent.routes.forwarding import Passing
-from agent.routes.from_settings import rules_of
-from agent.routes.nodes import CHAT_PATH, NodeState
+from agent.routes.deciding.from_settings import rules_of
+from agent.routes.deciding.nodes import CHAT_PATH, NodeState
+from agent.routes.deciding.routing import Route as Chosen
+from agent.routes.places.forwarding import Passing
 from agent.routes.router import Router
-from agent.routes.routing import Route as Chosen
+from config.network.trust import CertificatesRefused, trust_of
 from config.schema import AgentSettings
-from config.trust import CertificatesRefused, trust_of
 from inference.contract.headers import SESSION
 
 JSON = "application/json"

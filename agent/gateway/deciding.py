@@ -11,11 +11,11 @@ from dataclasses import replace
 from agent.errors import TaskUnknown
 from agent.gateway.asked import Asked, NotUnderstood
 from agent.route_parts import TASK_CHARS, RouteWish, check_task
-from agent.routes.candidates import Kept, asked_by_program
-from agent.routes.nodes import CHAT_PATH, NodeState, places_of
-from agent.routes.routing import Facts, Route, RoutingRules, choose
-from agent.routes.signals import CHARS_PER_TOKEN
-from config.routing_settings import LATENCIES, Latency
+from agent.routes.deciding.candidates import Kept, asked_by_program
+from agent.routes.deciding.nodes import CHAT_PATH, NodeState, places_of
+from agent.routes.deciding.routing import Facts, Route, RoutingRules, choose
+from agent.routes.deciding.signals import CHARS_PER_TOKEN
+from config.shapes.routing import LATENCIES, Latency
 from inference.contract.headers import FORCE
 from inference.contract.status import Capability
 

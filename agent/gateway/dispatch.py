@@ -18,13 +18,13 @@ from agent.gateway.asked import Asked
 from agent.gateway.deciding import decide, headers_of
 from agent.gateway.relay import Upstream
 from agent.route_parts import RouteWish
-from agent.routes.candidates import Kept
-from agent.routes.forwarding import Forwarded, Passing
-from agent.routes.memory import RouteMemory
-from agent.routes.meter import Meter
+from agent.routes.deciding.candidates import Kept
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.routing import Route, RoutingRules
+from agent.routes.places.forwarding import Forwarded, Passing
+from agent.routes.places.meter import Meter
 from agent.routes.report import Actual, DecisionRow
 from agent.routes.router import Router
-from agent.routes.routing import Route, RoutingRules
 
 SOURCE = "gateway"
 MOST_ROUTES = 4

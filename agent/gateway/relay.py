@@ -21,7 +21,7 @@ from agent.engine.child import EngineLink
 from agent.engine.key import EngineKey
 from agent.errors import AgentError, EngineUnreachable, ModelFailed
 from agent.gateway.answers import Failure
-from agent.routes.forwarding import EngineForward, Forwarded, Passing
+from agent.routes.places.forwarding import EngineForward, Forwarded, Passing
 from inference.contract.headers import EVENTS, FORCE, SESSION, WAIT
 from inference.contract.sse import error_frame
 from inference.contract.status import ServedModels

@@ -29,7 +29,7 @@ from agent.gateway.asked import Asked, NotUnderstood
 from agent.gateway.deciding import NODE, REASON, REASON_CHARS, RULE, TIER, ascii_line
 from agent.gateway.relay import failure_of
 from agent.route_parts import RouteWish
-from agent.routes.nodes import CHAT_PATH
+from agent.routes.deciding.nodes import CHAT_PATH
 from agent.service.wire import KEEP_ALIVE_S
 from inference.contract.headers import SESSION, SHOULD_RETRY
 from inference.contract.sse import error_frame

@@ -16,17 +16,17 @@ import anyio.to_thread
 from agent.errors import SessionNotFound
 from agent.events import AnyEvent, Event, ModelReplied, RouteChosen
 from agent.route_parts import check_task
-from agent.routes.candidates import Kept
-from agent.routes.from_settings import rules_of
+from agent.routes.deciding.candidates import Kept
+from agent.routes.deciding.from_settings import rules_of
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.routing import Facts, RoutingRules, choose
+from agent.routes.deciding.seeing import VISION, can_see
+from agent.routes.deciding.signals import CHARS_PER_TOKEN
 from agent.routes.ledger import Bounds, Spent
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState, TierState
+from agent.routes.places.scout import blank_node
 from agent.routes.report import Actual, DecisionRow, ExplainRequest, Explanation, NodeRow, RoutesReport, node_row
 from agent.routes.router import Router
-from agent.routes.routing import Facts, RoutingRules, choose
-from agent.routes.scout import blank_node
-from agent.routes.seeing import VISION, can_see
-from agent.routes.signals import CHARS_PER_TOKEN
 from config.schema import AgentSettings
 
 _DECISIONS = """SELECT e.session, e.turn, e.at, e.seq FROM events e WHERE e.type = 'route_chosen'

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.events import RouteCost, RouteOption, RouteSignals
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.seeing import VISION
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.seeing import VISION
 from agent.whole_text import WholeText
 
 DECISIONS = 20

@@ -1,6 +1,6 @@
 """The nodes of a home while its service runs: looked at before a turn, asked by the route that was chosen, counted and timed.
 
-It decides nothing: what it found goes into `agent.routes.routing`, and what was decided comes back as a stored event.
+It decides nothing: what it found goes into `agent.routes.deciding.routing`, and what was decided comes back as a stored event.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from agent.errors import AgentError, EngineUnreachable
 from agent.events import RouteChosen
 from agent.local_time import Clock
 from agent.own_databases import usable
-from agent.routes.at_work import Node, as_closed, open_node
-from agent.routes.forwarding import Forwarded, Forwards, Passing
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import DEFAULT_NODE, NodeState
+from agent.routes.deciding.routing import Route
 from agent.routes.ledger import Bounds, Ledger, Spent
-from agent.routes.memory import RouteMemory
-from agent.routes.meter import Meter
-from agent.routes.nodes import DEFAULT_NODE, NodeState
 from agent.routes.passed import PASSED_FILE, PassedBook
-from agent.routes.reach import Reaches
-from agent.routes.routing import Route
-from agent.routes.scout import ModeReader, Scout, asks_engine
+from agent.routes.places.at_work import Node, as_closed, open_node
+from agent.routes.places.forwarding import Forwarded, Forwards, Passing
+from agent.routes.places.meter import Meter
+from agent.routes.places.reach import Reaches
+from agent.routes.places.scout import ModeReader, Scout, asks_engine
 from config.paths import Home
 from config.schema import AgentSettings
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.launch import is_running
 from agent.service.code_mark import code_mark
-from config.file_lock import is_held
+from config.disk.file_lock import is_held
+from config.disk.whole_file import write_whole
 from config.paths import Home
-from config.whole_file import write_whole
 
 
 class Address(BaseModel):

@@ -24,7 +24,7 @@ from agent.service.faults import ServiceError, ServiceGone
 from agent.service.home_use import prepared, writing_in
 from agent.service.settings_digest import digest_of
 from agent.service.wire import NEEDED
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
 from config.load import ConfigError, load_agent
 from config.paths import Home
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import HomeBusy
-from config.file_lock import take
+from config.disk.file_lock import take
 
 
 @contextmanager

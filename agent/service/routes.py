@@ -45,7 +45,7 @@ from agent.service.wire import (
     TurnRequest,
 )
 from agent.sessions.exporting import FORMS
-from config.unwritable import why_unwritable
+from config.disk.unwritable import why_unwritable
 
 MOST_DIGITS = 15
 """Of a number in an address: a longer one is none that the log could have."""

@@ -33,7 +33,7 @@ from agent.service.readiness import Readiness
 from agent.service.routes import Desk, build_routes
 from agent.service.taking_over import ask_to_make_room
 from config.credentials import CredentialError
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
 from config.load import ConfigError
 from config.paths import Home
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from agent.calls.assemble import Reply
 from agent.errors import ContextOverflow
-from agent.routes.memory import RouteMemory
+from agent.routes.deciding.memory import RouteMemory
 from agent.sessions.world import World
 from agent.view.context import Conversation
 from agent.view.cutting import LEAST_ANSWER

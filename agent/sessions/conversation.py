@@ -17,8 +17,8 @@ from agent.calls.assemble import Reply
 from agent.calls.thoughts import Inside
 from agent.errors import AgentError, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge, SessionBusy
 from agent.events import Event, RouteChosen, TextDelta, Usage
-from agent.routes.memory import RouteMemory
-from agent.routes.obstacles import obstacle_at_rest
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.obstacles import obstacle_at_rest
 from agent.safety.taint import Taint
 from agent.sessions.answer_room import most_of, within_room
 from agent.sessions.calls_sent import sent_as_taken

@@ -14,8 +14,8 @@ from anyio.abc import TaskGroup
 
 from agent.errors import SessionNotFound
 from agent.events import TurnStarted
+from agent.routes.deciding.signals import CHARS_PER_TOKEN
 from agent.routes.desk import Standing
-from agent.routes.signals import CHARS_PER_TOKEN
 from agent.sessions.conversation import OpenSession
 from agent.sessions.world import World
 from agent.turns.loop import TurnLoop

@@ -13,7 +13,7 @@ import anyio.to_thread
 from agent.errors import PictureRefused
 from agent.event_parts import Picture, PictureFile
 from agent.events import RouteChosen
-from agent.routes.seeing import NOBODY_SEES, anybody_sees
+from agent.routes.deciding.seeing import NOBODY_SEES, anybody_sees
 from agent.sessions.world import World
 from agent.tools.served import ToolResult
 from agent.view.pictures import (

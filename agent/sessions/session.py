@@ -30,9 +30,9 @@ from agent.events import ApprovalNeeded, Event, ToolClass, TurnStarted
 from agent.local_time import Clock, LocalClock
 from agent.own_databases import usable
 from agent.route_parts import NO_WISH, RouteWish, check_task
+from agent.routes.deciding.routing import without_tags
 from agent.routes.desk import RouteDesk
 from agent.routes.router import open_router
-from agent.routes.routing import without_tags
 from agent.service.lease import hold_lease
 from agent.sessions.answering import Answering
 from agent.sessions.compacting import Compacted
@@ -52,9 +52,9 @@ from agent.view.attached import with_attached
 from agent.view.pictures import told_beside
 from agent.view.prompt import user_text
 from agent.watching.watcher import open_watch
+from config.network.trust import CertificatesRefused, trust_of
 from config.paths import Home
 from config.schema import AgentSettings
-from config.trust import CertificatesRefused, trust_of
 
 LOG_FILE = "sessions.sqlite3"
 LEASE_FILE = "agent.lease"

@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from agent.events import ContextTrimmed, Event, RouteChosen, ServersMissing, ToolProgress
 from agent.route_parts import Shown
-from agent.routes.memory import RouteMemory
+from agent.routes.deciding.memory import RouteMemory
 from agent.safety.approvals import shown
 from agent.sessions.feed import Feed
 from agent.sessions.picturing import take_returned

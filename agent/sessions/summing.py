@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from agent.routes.candidates import NOT_FOR_PROGRAMS, RoutingRules
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState
-from agent.routes.obstacles import obstacle_at_rest
+from agent.routes.deciding.candidates import NOT_FOR_PROGRAMS, RoutingRules
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState
+from agent.routes.deciding.obstacles import obstacle_at_rest
 from agent.view.context import Conversation
 from agent.view.summary import SUMMARY_TOKENS, room_to_sum_up
 from agent.view.window import answer_room

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from agent.errors import AgentError
-from config.whole_file import write_whole
+from config.disk.whole_file import write_whole
 
 HISTORY_FILE = "chat_history"
 """As prompt_toolkit writes it: each line behind a plus, and before each entry a line that says when."""

@@ -14,9 +14,9 @@ from agent.engine.client import EngineClient
 from agent.engine.templates import Templates
 from agent.events import ApprovalAnswered
 from agent.local_time import Clock
-from agent.routes.from_settings import rules_of
+from agent.routes.deciding.from_settings import rules_of
+from agent.routes.deciding.routing import RoutingRules
 from agent.routes.router import Router
-from agent.routes.routing import RoutingRules
 from agent.sessions.questions import Questions
 from agent.sessions.store import Store
 from agent.tools.toolbox import Toolbox

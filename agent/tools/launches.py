@@ -15,11 +15,11 @@ from types import MappingProxyType
 from agent.tools.spec import ServerSpec
 from agent.tools.transports import token_name
 from agent.view.prompt import canonical_json
-from config.collectors import passed_on
 from config.credentials import CredentialError, read_secret, secret_file
+from config.network.collectors import passed_on
 from config.paths import Home
 from config.schema import AgentSettings
-from config.server_settings import ServerEntry
+from config.shapes.servers import ServerEntry
 
 _KEYRING = ("XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "PYTHON_KEYRING_BACKEND")
 """By what the system's keyring is found where it is a program of its own."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.events import Event, RouteChosen
 from agent.route_parts import Shown
-from agent.routes.showing import Foreign
+from agent.routes.deciding.showing import Foreign
 from agent.safety.manifest import ToolFacts
 from agent.tools.toolbox import Tool, ToolResult
 from agent.view.cutting import BYTES_PER_TOKEN, room_for

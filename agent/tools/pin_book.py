@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.tools.pins import Pin
-from config.whole_file import write_whole
+from config.disk.whole_file import write_whole
 
 PINS_FILE = "tool_pins.json"
 

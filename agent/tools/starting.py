@@ -12,7 +12,7 @@ import httpx2
 
 from agent.tools.endings import is_closed_error
 from agent.tools.spec import ServerSpec
-from config.trust import why_untrusted
+from config.network.trust import why_untrusted
 
 
 def start_problem(spec: ServerSpec, error: BaseException, log_file: Path | None) -> str:

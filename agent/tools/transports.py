@@ -18,8 +18,8 @@ import httpx2
 from pydantic import SecretStr
 
 from agent.tools.spec import ServerSpec
-from config.long_logs import set_aside
-from config.trust import trust_of
+from config.disk.long_logs import set_aside
+from config.network.trust import trust_of
 
 if TYPE_CHECKING:
     from mcp import StdioServerParameters

@@ -15,8 +15,8 @@ from agent.changing import changed
 from agent.event_parts import Picture
 from agent.events import ApprovalAnswered, Event, Usage
 from agent.held_events import ToolTakenBack
-from agent.routes.candidates import Kept
-from agent.routes.nodes import NodeState
+from agent.routes.deciding.candidates import Kept
+from agent.routes.deciding.nodes import NodeState
 from agent.turns.budget import Limits
 from agent.turns.turn_state import Rules, Stage, TurnState, apply
 from agent.view.messages import Manner

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.events import ContextTrimmed, RouteChosen, TurnFailed
-from agent.routes.candidates import Kept, asked_by_program
-from agent.routes.nodes import TierState
-from agent.routes.routing import Facts, Route, choose, escalate
-from agent.routes.seeing import ATTACHMENTS, NOBODY_READS, NOBODY_SEES, VISION, can_read_beside, can_see
-from agent.routes.showing import Showing, shown_to
-from agent.routes.signals import CHARS_PER_TOKEN
+from agent.routes.deciding.candidates import Kept, asked_by_program
+from agent.routes.deciding.nodes import TierState
+from agent.routes.deciding.routing import Facts, Route, choose, escalate
+from agent.routes.deciding.seeing import ATTACHMENTS, NOBODY_READS, NOBODY_SEES, VISION, can_read_beside, can_see
+from agent.routes.deciding.showing import Showing, shown_to
+from agent.routes.deciding.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Broke, Draft, LookUpTiers, TiersKnown
 from agent.turns.turn_state import TurnState
 from agent.view.window import MOST_BYTES_PER_TOKEN

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agent.events import ContextTrimmed, TurnFailed
-from agent.routes.signals import CHARS_PER_TOKEN
+from agent.routes.deciding.signals import CHARS_PER_TOKEN
 from agent.turns.effects import Draft, Overflowed, Summarise, Summarised
 from agent.view.window import FULL, Cut, View, cut, full_from, is_full, is_too_long_alone
 

@@ -33,8 +33,8 @@ from agent.events import (
 )
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.route_parts import NO_WISH, RouteWish
-from agent.routes.routing import RoutingRules
-from agent.routes.showing import NO_FOREIGN, Foreign, Setting, Showing
+from agent.routes.deciding.routing import RoutingRules
+from agent.routes.deciding.showing import NO_FOREIGN, Foreign, Setting, Showing
 from agent.safety.manifest import ToolFacts
 from agent.safety.policy import PROMPT_BUDGET, Policy, Verdict
 from agent.safety.taint import Taint

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 
 from agent.watching import spans
-from config.collectors import traces_url
-from config.exporting import direct_session
+from config.network.collectors import traces_url
+from config.network.exporting import direct_session
 
 LINGER_S = 3.0
 """What the last spans may take when the service leaves: it must not wait for a collector that is gone."""

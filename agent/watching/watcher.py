@@ -19,8 +19,8 @@ from agent.events import Event
 from agent.late_import import late_import
 from agent.watching.spans import Trace, traceparent
 from agent.watching.trace import Traces
-from config.agent_settings import AgentSection
-from config.collectors import is_off, is_traced
+from config.network.collectors import is_off, is_traced
+from config.shapes.agent import AgentSection
 
 Watch = Callable[[str, Event], None]
 """Takes a session's id and an event that was just stored in it."""

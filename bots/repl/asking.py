@@ -20,11 +20,11 @@ from agent.service.breaks import MAX_BROKEN, left
 from agent.service.faults import ServiceGone
 from bots.link import Link
 from bots.repl.elsewhere import MARK
-from bots.repl.person import Answer, Person
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.tints import tinted_approval
-from bots.repl.turn_view import DIM
+from bots.repl.shown.screen import Screen
+from bots.repl.shown.tints import tinted_approval
+from bots.repl.shown.turn_view import DIM
+from bots.repl.typed.person import Answer, Person
 
 WHO = "cli"
 TOGETHER_S = 0.5

@@ -19,13 +19,13 @@ from bots.link import Link
 from bots.repl.commands import Command, parse_command
 from bots.repl.elsewhere import Watch
 from bots.repl.following import Following
-from bots.repl.held import TAKE_BACK
 from bots.repl.offers import Offers
 from bots.repl.orders import Orders
-from bots.repl.person import Left, Person
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.turn_view import THINKING
+from bots.repl.shown.held import TAKE_BACK
+from bots.repl.shown.screen import Screen
+from bots.repl.shown.turn_view import THINKING
+from bots.repl.typed.person import Left, Person
 
 REDRAW_S = 0.2
 """Between redraws while nothing comes: the seconds that are shown go on."""

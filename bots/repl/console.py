@@ -9,9 +9,9 @@ from bots.link import Link
 from bots.repl.chat import Chat
 from bots.repl.commands import NAMES
 from bots.repl.offers import Offers
-from bots.repl.pipe import PipePerson
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.pipe import PipePerson
+from bots.repl.typed.terminal import TerminalPerson
 from bots.standard_input import is_at_keyboard
 
 

@@ -14,12 +14,12 @@ from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, ContextTri
 from agent.service.faults import ServiceGone
 from bots.lines import trimmed_line
 from bots.link import Link
-from bots.repl.meter import Meter
-from bots.repl.person import Person
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.tints import tinted_approval
-from bots.repl.turn_view import DIM, TurnView
+from bots.repl.shown.meter import Meter
+from bots.repl.shown.screen import Screen
+from bots.repl.shown.tints import tinted_approval
+from bots.repl.shown.turn_view import DIM, TurnView
+from bots.repl.typed.person import Person
 from config.plain import one_line
 
 MAX_LOSSES = 3

@@ -20,13 +20,13 @@ from bots.lines import beside_line, held_line
 from bots.link import Link
 from bots.repl.asking import WHO, Asking, Decided, OpenCalls
 from bots.repl.elsewhere import OtherTurns
-from bots.repl.held import Held
-from bots.repl.meter import Meter
 from bots.repl.offers import Offers
-from bots.repl.person import Person
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.turn_view import DIM, OUTCOMES, TurnView
+from bots.repl.shown.held import Held
+from bots.repl.shown.meter import Meter
+from bots.repl.shown.screen import Screen
+from bots.repl.shown.turn_view import DIM, OUTCOMES, TurnView
+from bots.repl.typed.person import Person
 from bots.taking_back import take_back
 from bots.titles import TITLE_WIDTH
 from config.plain import one_line

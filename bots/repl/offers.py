@@ -25,7 +25,7 @@ from agent.event_parts import Attached, Beside
 from agent.launch import kill_group
 from agent.view.pictures import MAX_PICTURE_BYTES
 from bots.pictures import picture_of
-from bots.repl.mentions import (
+from bots.repl.typed.mentions import (
     OUTPUT,
     Mention,
     is_named_as_file,

@@ -8,7 +8,7 @@ import anyio
 
 from agent.errors import AgentError
 from agent.events import ApprovalNeeded, ContextTrimmed
-from agent.routes.candidates import DEEPER, FORCE_TIER
+from agent.routes.deciding.candidates import DEEPER, FORCE_TIER
 from agent.routes.report import ExplainRequest
 from agent.service.client import ServiceClient
 from bots.lines import compacted_lines
@@ -16,10 +16,10 @@ from bots.link import Link
 from bots.repl.commands import LOCAL, Command, help_text, unknown_text
 from bots.repl.following import WHO, Asked, Following, by_turn
 from bots.repl.offers import Offers
-from bots.repl.past import last_exchange, last_typed, unfolded
-from bots.repl.person import Person
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.past import last_exchange, last_typed, unfolded
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.person import Person
 from bots.route_lines import FREE, decision_lines, explanation_lines, names_of, node_lines
 from bots.taking_back import NOTHING_HELD, take_back
 from bots.titles import TITLE_WIDTH

@@ -20,9 +20,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from config.credentials import ENGINE_KEY, CredentialError, read_key, why_refused
 from config.load import ConfigError, load_agent
+from config.network.trust import CertificatesRefused, trust_of, why_untrusted
 from config.paths import Home
 from config.schema import ServerSection
-from config.trust import CertificatesRefused, trust_of, why_untrusted
 from inference.commands import options
 from inference.contract import CONTRACT, MODEL, ErrorEnvelope
 from inference.door.bind import is_loopback

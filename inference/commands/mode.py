@@ -11,8 +11,8 @@ from click.core import ParameterSource
 from pydantic import ValidationError
 
 from config.logs import set_up_logging
+from config.network.trust import why_untrusted
 from config.paths import Home
-from config.trust import why_untrusted
 from inference.cli import EXIT_CODES
 from inference.commands import options
 from inference.commands.asking import access_to, ca_option, key_refused

@@ -20,7 +20,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from config.far_end import ask_for
+from config.network.far_end import ask_for
 from inference.door.incoming import STRAIGHT, Receive, Scope, Send
 from inference.errors import HeadersTooLarge
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.file_lock import try_lock
-from config.whole_file import write_whole
+from config.disk.file_lock import try_lock
+from config.disk.whole_file import write_whole
 from inference.door.access import KeyInfo
 from inference.errors import KeyFileRefused
 

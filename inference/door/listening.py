@@ -15,8 +15,8 @@ from pathlib import Path
 import anyio
 import uvicorn
 
+from config.disk.whole_file import write_whole
 from config.schema import ServerSection
-from config.whole_file import write_whole
 from inference.door.bind import check_bind
 from inference.door.gate import ENGINE_OPEN, Gate
 from inference.door.heads import HeadProtocol

@@ -9,7 +9,7 @@ import os
 import ssl
 from pathlib import Path
 
-from config.certificate import shown_as_it_is
+from config.network.certificate import shown_as_it_is
 from config.schema import ServerSection
 from inference.errors import TlsRefused
 

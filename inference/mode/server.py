@@ -15,7 +15,7 @@ from types import FrameType
 import anyio
 import anyio.to_thread
 
-from config.long_logs import set_aside
+from config.disk.long_logs import set_aside
 from config.paths import Home
 from config.schema import EngineSettings
 from inference.door.access import SCOPE_KEY

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from config.disk.whole_file import write_whole
 from config.paths import Home, make_private
-from config.whole_file import write_whole
 from inference.contract.mode import Mode
 
 FRESH_S = 1.0

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from config.disk.whole_file import PART, PRIVATE_FILE_MODE, write_whole
 from config.paths import make_private
-from config.whole_file import PART, PRIVATE_FILE_MODE, write_whole
 from inference.warmth import records
 from inference.warmth.records import Ledger, Saved
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from config.credentials import CredentialError, read_secret
-from config.google_settings import GoogleSection
 from config.paths import Home
+from config.shapes.google import GoogleSection
 from mcp_servers.abandoning import Wait
 from mcp_servers.accounts.asking import TOTAL_TIMEOUT_S, GrantGone, TokenAddress
 from mcp_servers.accounts.book import Book

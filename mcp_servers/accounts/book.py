@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
+from config.disk.whole_file import write_whole
 from config.paths import Home, make_private
-from config.whole_file import write_whole
 from mcp_servers.accounts.failing import LoginNeeded
 from mcp_servers.accounts.model import Grant, Grants
 

@@ -10,8 +10,8 @@ from typing import NoReturn, get_args
 import click
 from pydantic import SecretStr, ValidationError
 
-from config.calendar_settings import LOCAL_CALENDARS
 from config.paths import Home
+from config.shapes.calendars import LOCAL_CALENDARS
 from mcp_servers.accounts.asking import TokenAddress
 from mcp_servers.accounts.bearer import client_of
 from mcp_servers.accounts.book import Book

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from pydantic import ValidationError
 
-from config.google_settings import GoogleSection
+from config.shapes.google import GoogleSection
 from mcp_servers.protocol.options import Decorator, settings
 
 

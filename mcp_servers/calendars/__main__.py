@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from config.calendar_settings import CalendarSection
+from config.shapes.calendars import CalendarSection
 from mcp_servers.accounts.setup import google_option, told_google
 from mcp_servers.calendars.server import TOOLS
 from mcp_servers.calendars.setup import calendars_of, section_of

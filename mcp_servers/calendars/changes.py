@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from mcp_servers.calendars.moves import moved_by_words, shifted
+from mcp_servers.calendars.wording.moves import moved_by_words, shifted
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span, days_of, time_text
 from mcp_servers.when import ALL_DAY, USUAL_LENGTH, When, event_length_of, later, resolve

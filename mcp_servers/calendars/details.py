@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from mcp_servers.calendars.backends.components.rule_words import words_of_rule
 from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
 from mcp_servers.calendars.paging import Page
-from mcp_servers.calendars.repeats import words_of_rule
 from mcp_servers.outside.quoting import clean_line, count_text, shortened
 from mcp_servers.spans import Span, clock_text, period_text, span_text
 

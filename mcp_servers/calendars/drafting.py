@@ -9,11 +9,11 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mcp_servers.calendars import rules
+from mcp_servers.calendars.backends.components import rules
 from mcp_servers.calendars.changes import changed_span, new_span
 from mcp_servers.calendars.details import known_zone, length_text
 from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
-from mcp_servers.calendars.repeats import refuse_overlap, rule_of
+from mcp_servers.calendars.wording.repeats import refuse_overlap, rule_of
 from mcp_servers.errors import Refusal
 from mcp_servers.mailbox.people import recipients
 from mcp_servers.outside.quoting import clean_line, clean_text, shortened

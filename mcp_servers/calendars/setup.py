@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 from pydantic import SecretStr, ValidationError
 
-from config.calendar_settings import LOCAL_CALENDARS, CalendarAccountEntry, CalendarSection
 from config.credentials import CredentialError, read_secret
-from config.google_settings import GoogleSection
 from config.paths import Home
+from config.shapes.calendars import LOCAL_CALENDARS, CalendarAccountEntry, CalendarSection
+from config.shapes.google import GoogleSection
 from mcp_servers.accounts.bearer import bearers_of
 from mcp_servers.accounts.failing import AccountUnusable
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Login, secret_name
-from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_calendar import CalendarApi
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.dav import Login, secret_name
+from mcp_servers.calendars.backends.google.account import GoogleCalendars
+from mcp_servers.calendars.backends.google.service import CalendarApi
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal

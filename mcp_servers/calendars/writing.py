@@ -17,10 +17,10 @@ from mcp_servers.calendars.finding import find
 from mcp_servers.calendars.free import clashes
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, Scope
 from mcp_servers.calendars.notices import Notice, notice_of
-from mcp_servers.calendars.quick import sketch_of
-from mcp_servers.calendars.repeats import left_out
 from mcp_servers.calendars.shape import NOTHING_TO_CHANGE, clashes_text
 from mcp_servers.calendars.structured import full_fields
+from mcp_servers.calendars.wording.quick import sketch_of
+from mcp_servers.calendars.wording.repeats import left_out
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.spans import span_text

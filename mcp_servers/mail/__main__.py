@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from config.google_settings import GoogleSection
-from config.mail_settings import IMAP_PORTS, MailAccountEntry
 from config.paths import Home
+from config.shapes.google import GoogleSection
+from config.shapes.mail import IMAP_PORTS, MailAccountEntry
 from mcp_servers.accounts.bearer import bearers_of
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.setup import google_option, told_google

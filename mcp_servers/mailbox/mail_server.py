@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from config.mail_settings import Security
+from config.shapes.mail import Security
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import click
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from config.credentials import CredentialError, read_secret, secret_file
-from config.mail_settings import AccountName, MailAccountEntry
+from config.network.trust import CertificatesRefused, trust_of
 from config.paths import Home
-from config.trust import CertificatesRefused, trust_of
+from config.shapes.mail import AccountName, MailAccountEntry
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.options import Decorator, settings

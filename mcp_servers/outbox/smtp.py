@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from config.mail_settings import Security
+from config.shapes.mail import Security
 from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.maildir import Maildir

@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from config.certificate import shown_as_it_is
 from config.credentials import CredentialError, read_secret, secret_file, write_secret
+from config.network.certificate import shown_as_it_is
 from config.paths import Home
 from mcp_servers.protocol.bind import Bind, BindRefused, check_bind
 from mcp_servers.protocol.door import PATH, Door

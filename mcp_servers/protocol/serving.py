@@ -27,9 +27,9 @@ import anyio.to_thread
 import click
 import mcp_types as types
 
-from config.collectors import is_traced
+from config.disk.unwritable import why_unwritable
 from config.logs import set_up_logging
-from config.unwritable import why_unwritable
+from config.network.collectors import is_traced
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.outside.quotes import TOKEN_BYTES, quoted
 from mcp_servers.protocol import progress

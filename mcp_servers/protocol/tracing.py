@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from config.exporting import direct_session
+from config.network.exporting import direct_session
 
 LINGER_S = 1.0
 """What the last spans may take at the end: whoever started the server waits for it to go."""

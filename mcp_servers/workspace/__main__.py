@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from config.paths import Home
-from config.workspace_settings import WorkspaceSection
+from config.shapes.workspace import WorkspaceSection
 from mcp_servers.errors import Refusal
 from mcp_servers.protocol.bind import Bind
 from mcp_servers.protocol.options import http_options, settings

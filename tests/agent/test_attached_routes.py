@@ -9,15 +9,15 @@ import pytest
 
 from agent.event_parts import Attached
 from agent.events import Event, TurnDone, TurnFailed, TurnStarted
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.scout import tier_of, tiers_of
-from agent.routes.seeing import ATTACHMENTS, NOBODY_READS
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.seeing import ATTACHMENTS, NOBODY_READS
+from agent.routes.places.scout import tier_of, tiers_of
 from agent.turns.effects import LookUpTiers, TiersKnown
 from agent.turns.turn_state import apply
 from agent.view.window import View
 from config.paths import Home
-from config.routing_settings import NodeEntry
 from config.schema import EngineSettings
+from config.shapes.routing import NodeEntry
 from inference.catalog import build_catalog
 from inference.contract.status import ServedModels
 from inference.scheduling.schedule import Policy, initial

@@ -13,10 +13,10 @@ import pytest
 
 from agent.errors import AgentError, ModelFailed, SessionBusy
 from agent.events import ContextTrimmed, RouteChosen, TurnDone
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState, TierState, Use
-from agent.routes.obstacles import obstacle_at_rest
-from agent.routes.routing import RoutingRules, Rule
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState, TierState, Use
+from agent.routes.deciding.obstacles import obstacle_at_rest
+from agent.routes.deciding.routing import RoutingRules, Rule
 from agent.sessions.compacting import Compacted
 from agent.view.context import Conversation
 from agent.view.summary import REQUEST

@@ -29,7 +29,7 @@ from agent.watching.stored import stored_requests
 from agent.watching.usage import asked_in, grouped
 from bots.repl.following import Following
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.bots.in_process import InProcess

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from agent.safety.grants import GRANT_KEY, granted
 from agent.tools.launches import server_specs
 from agent.tools.toolbox import Toolbox
-from config.agent_settings import AgentSettings, ServerEntry
 from config.paths import Home
+from config.shapes.agent import AgentSettings, ServerEntry
 
 pytestmark = pytest.mark.anyio
 MAIL: dict[str, Any] = {"to": "bo@example.org", "body": "Yes.", "subject": "Dinner"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.launch import last_lines, spawn_detached, spawn_leashed
-from config import long_logs
+from config.disk import long_logs
 
 
 def run(log: Path, words: str) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from agent.tools.launches import server_specs
 from agent.tools.spec import ServerSpec
-from config.calendar_settings import CalendarAccountEntry, CalendarSection
-from config.google_settings import GoogleSection
-from config.mail_settings import MailAccountEntry, MailSection
 from config.paths import HOME_VARIABLE, PLACES, Home
 from config.schema import AgentSettings, ServerEntry
+from config.shapes.calendars import CalendarAccountEntry, CalendarSection
+from config.shapes.google import GoogleSection
+from config.shapes.mail import MailAccountEntry, MailSection
 
 ENTRY = MailAccountEntry(
     address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example", ca_file=Path("house.pem"), files_sent=True

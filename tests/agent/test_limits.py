@@ -7,9 +7,9 @@ import pytest
 
 from agent.errors import ModelFailed
 from agent.events import Event, RouteChosen
-from agent.routes.limits import Limits
-from agent.routes.nodes import NodeState
-from agent.routes.scout import Scout, asks_engine, tiers_of
+from agent.routes.deciding.nodes import NodeState
+from agent.routes.places.limits import Limits
+from agent.routes.places.scout import Scout, asks_engine, tiers_of
 from config.paths import Home
 from inference.contract.status import ServedModels
 from tests.agent.runtimes import agent_of

@@ -20,7 +20,7 @@ from agent.tools.pin_book import PinBook
 from agent.tools.served import ServedTool
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox, name_tools
-from config.long_logs import MAX_LOG_BYTES
+from config.disk.long_logs import MAX_LOG_BYTES
 from tests.fakes.mcp_tools import effects
 
 pytestmark = pytest.mark.anyio

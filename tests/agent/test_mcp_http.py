@@ -17,7 +17,7 @@ from agent.tools.transports import token_name
 from config.credentials import write_secret
 from config.paths import Home
 from config.schema import AgentSettings
-from config.server_settings import ServerEntry
+from config.shapes.servers import ServerEntry
 from mcp_servers.protocol.calls import Call, Outcome
 from mcp_servers.protocol.serving import ToolServer, threaded
 from mcp_servers.protocol.signatures import Param, ToolSpec

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.routes.meter import Meter
+from agent.routes.places.meter import Meter
 
 WORD = b'data: {"choices":[{"delta":{"content":"h\xc3\xa9"}}]}\n\n'
 COUNTS = b'data: {"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":500}}\n\n'

@@ -9,8 +9,8 @@ import pytest
 
 from agent.errors import EngineUnreachable
 from agent.events import RouteChosen
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.seeing import VISION, anybody_sees
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.seeing import VISION, anybody_sees
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.agent.test_nodes import listening, routes, settings_of

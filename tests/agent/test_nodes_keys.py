@@ -17,15 +17,15 @@ from agent.engine.model_client import ModelClient
 from agent.engine.wire import Wire
 from agent.errors import AgentError, ModelFailed
 from agent.local_time import find_zone
-from agent.routes.external import OpenAIModel
-from agent.routes.forwarding import Passing
-from agent.routes.nodes import NodeState
+from agent.routes.deciding.nodes import NodeState
+from agent.routes.places.external import OpenAIModel
+from agent.routes.places.forwarding import Passing
+from agent.routes.places.scout import ModeReader, Scout, Tiers, asks_list, blank_node
 from agent.routes.router import open_router
-from agent.routes.scout import ModeReader, Scout, Tiers, asks_list, blank_node
 from config.credentials import read_key, secret_file
 from config.paths import Home
-from config.routing_settings import NodeEntry
 from config.schema import AgentSettings
+from config.shapes.routing import NodeEntry
 from inference.contract.mode import Mode
 from tests.fakes.upstream import Exchange, Upstream, serve_upstream
 

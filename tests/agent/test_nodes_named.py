@@ -7,7 +7,7 @@ import pytest
 
 from agent.events import RouteChosen, TurnDone
 from agent.route_parts import RouteWish
-from agent.routes import scout
+from agent.routes.places import scout
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.agent.test_nodes import routes, settings_of

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from agent.events import Event, TurnDone, TurnFailed
-from agent.routes.particular import as_wished, wish_in
+from agent.routes.places.particular import as_wished, wish_in
 from config.paths import Home
 from config.schema import AgentSettings
 from tests.agent.runtimes import agent_of

@@ -8,8 +8,8 @@ import pytest
 
 from agent.engine.key import EngineKey
 from agent.errors import AgentError, ModelFailed
-from agent.routes.external import OpenAIModel
-from config.far_end import OPTIONS
+from agent.routes.places.external import OpenAIModel
+from config.network.far_end import OPTIONS
 from tests.agent.test_wire import saying, serving
 
 pytestmark = pytest.mark.anyio

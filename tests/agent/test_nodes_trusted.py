@@ -17,7 +17,7 @@ from agent.engine.wire import Wire
 from agent.errors import AgentError, EngineUnreachable, ModelFailed
 from agent.events import RouteChosen
 from agent.local_time import find_zone
-from agent.routes.nodes import NodeState
+from agent.routes.deciding.nodes import NodeState
 from agent.routes.router import Router, open_router
 from config.paths import Home
 from config.schema import AgentSettings

@@ -16,7 +16,7 @@ from agent.engine.child import ConfiguredEngine, EmbeddedEngine
 from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey
 from agent.errors import AgentError, ModelFailed
-from agent.faces.mcp_door import mcp_door
+from agent.faces.mcp.door import mcp_door
 from agent.service.door import Door
 from agent.sessions import session
 from config.paths import Home

@@ -16,7 +16,7 @@ import pytest
 from agent.errors import PictureRefused
 from agent.event_parts import Picture, PictureFile
 from agent.events import RouteChosen, TurnDone, TurnFailed, TurnStarted
-from agent.routes.nodes import NodeState, TierState
+from agent.routes.deciding.nodes import NodeState, TierState
 from agent.safety.taint import Taint
 from agent.sessions.exporting import exported
 from agent.turns.effects import LookUpTiers, TiersKnown

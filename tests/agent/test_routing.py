@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.routes.routing import Facts, RoutingRules, choose, without_tags
-from agent.routes.signals import task_of
+from agent.routes.deciding.routing import Facts, RoutingRules, choose, without_tags
+from agent.routes.deciding.signals import task_of
 
 RULES = RoutingRules("fast", "big", {"#deep": "balanced", "#fast": "fast"})
 ALL = frozenset({"fast", "balanced", "big"})

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from agent.events import RouteChosen
-from agent.routes.candidates import asked_by_program, ways_up
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.routing import Facts, Kept, RoutingRules, Rule, choose, escalate
+from agent.routes.deciding.candidates import asked_by_program, ways_up
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.routing import Facts, Kept, RoutingRules, Rule, choose, escalate
 
 RULES = RoutingRules(
     "fast",

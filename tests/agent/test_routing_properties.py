@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.routes.candidates import asked_by_program
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.routing import Facts, Kept, Route, RoutingRules, Rule, choose, escalate
+from agent.routes.deciding.candidates import asked_by_program
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.routing import Facts, Kept, Route, RoutingRules, Rule, choose, escalate
 
 NAMES = ("fast", "balanced", "deep")
 tiers = st.dictionaries(

@@ -14,10 +14,10 @@ from prompt_toolkit.history import FileHistory
 
 from agent.errors import AgentError, EngineUnreachable, SessionBusy, SessionNotFound, TurnNotFound
 from agent.events import AnyEvent, TurnStarted
-from agent.routes.at_work import Node
-from agent.routes.nodes import NodeState
+from agent.routes.deciding.nodes import NodeState
+from agent.routes.places.at_work import Node
+from agent.routes.places.scout import Scout
 from agent.routes.router import Router
-from agent.routes.scout import Scout
 from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.sessions.session import LOG_FILE
 from agent.sessions.shelf import Shelf

@@ -12,9 +12,9 @@ import anyio
 import pytest
 
 from agent.events import ContextTrimmed, Event, RouteChosen, ToolFinished
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, RECALL_TOKENS, Foreign, Setting, shown_to
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.showing import BRIDGE_TOKENS, BRIDGE_TOOLS, FOREIGN_TOOLS, RECALL_TOKENS, Foreign, Setting, shown_to
 from agent.sessions.migrations import MIGRATIONS, migrate
 from agent.tools.own import foreign_of, found_tools
 from agent.tools.served import ToolResult

@@ -12,10 +12,10 @@ import anyio
 import pytest
 
 from agent.events import ContextTrimmed, ModelReplied, RouteChosen, TurnDone, TurnStarted
-from agent.routes.memory import RouteMemory
-from agent.routes.nodes import NodeState, TierState, Use
+from agent.routes.deciding.memory import RouteMemory
+from agent.routes.deciding.nodes import NodeState, TierState, Use
+from agent.routes.deciding.routing import RoutingRules
 from agent.routes.router import Router
-from agent.routes.routing import RoutingRules
 from agent.sessions.summing import Asked, summing
 from agent.turns.effects import LookUpTiers, Summarise, TiersKnown
 from agent.view.context import Conversation

@@ -14,9 +14,9 @@ from agent.gateway.asked import read
 from agent.routes.report import ExplainRequest
 from agent.service.wire import ApprovalReply, SessionRequest, TurnRequest
 from agent.whole_text import whole
-from bots.repl.pipe import PipePerson
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.pipe import PipePerson
+from bots.repl.typed.terminal import TerminalPerson
 
 LONE, SIGN = "caf\udce9 \ud800", "caf\ufffd \ufffd"
 

@@ -19,10 +19,10 @@ from agent.engine.key import EngineKey
 from agent.engine.line import Broken
 from agent.engine.model_client import http_client
 from agent.engine.wire import Answer, NotReached, Wire
-from agent.routes.external import OpenAIModel
-from config.far_end import OPTIONS
+from agent.routes.places.external import OpenAIModel
+from config.network.far_end import OPTIONS
+from config.network.trust import trust_of, why_untrusted
 from config.schema import ServerSection
-from config.trust import trust_of, why_untrusted
 from inference.door.tls import tls_context
 from tests.fakes.certificate import make_certificate
 

@@ -14,8 +14,8 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.events import Attached
-from agent.faces import acp_wire as wire
-from agent.faces.acp_agent import AcpAgent
+from agent.faces.acp import wire
+from agent.faces.acp.agent import AcpAgent
 from agent.faces.link import linked
 from agent.service.client import ServiceClient
 from config.paths import Home

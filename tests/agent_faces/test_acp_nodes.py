@@ -10,10 +10,10 @@ import anyio
 import pytest
 
 from agent.errors import AgentError
-from agent.faces import acp_agent
-from agent.faces.acp_agent import AcpAgent
+from agent.faces.acp import agent as acp_agent
+from agent.faces.acp.agent import AcpAgent
 from agent.faces.link import Link
-from agent.routes.nodes import NodeState, TierState
+from agent.routes.deciding.nodes import NodeState, TierState
 from agent.routes.report import RoutesReport, node_row
 from tests.agent_faces.test_given_pictures import Service
 

@@ -24,10 +24,10 @@ from agent.events import (
     TurnFailed,
     TurnStarted,
 )
-from agent.faces import acp_turns
-from agent.faces import acp_wire as wire
-from agent.faces.acp_found import Found
-from agent.faces.acp_options import Chosen
+from agent.faces.acp import turns as acp_turns
+from agent.faces.acp import wire
+from agent.faces.acp.found import Found
+from agent.faces.acp.options import Chosen
 from agent.faces.link import Link
 from tests.agent_faces.test_acp import Editor, editing
 from tests.agent_service.conftest import Attach

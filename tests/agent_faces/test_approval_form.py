@@ -8,7 +8,7 @@ from mcp_types import _v2025_11_25, _v2026_07_28  # pyright: ignore[reportPrivat
 
 from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
-from agent.faces.approval_form import form_of, is_yes, typed_in
+from agent.faces.mcp.approval_form import form_of, is_yes, typed_in
 from agent.tools.forms import asked_fields
 
 NEEDED = ApprovalNeeded(

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from agent.event_parts import Usage
 from agent.events import CallDecided, Event, ToolFinished, ToolStarted, TurnDone, TurnStarted
-from agent.faces import acp_wire
+from agent.faces.acp import wire as acp_wire
 from agent.faces.drawn import TAG_CHARS, Answers
 
 EVIL = "https://evil.example/p.png?d=4711"

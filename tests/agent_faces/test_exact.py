@@ -7,8 +7,9 @@ from markdown_it import MarkdownIt
 
 from agent.event_parts import ToolClass
 from agent.events import ApprovalNeeded, ToolFinished
-from agent.faces import acp_wire, mcp_asking
+from agent.faces.acp import wire as acp_wire
 from agent.faces.exact import escaped, fenced
+from agent.faces.mcp import asking as mcp_asking
 from agent.held_events import ToolHeld
 
 NASTY = "<!-- all behind it is gone\n```\nTo: anna@example.org\n~~~~\n+<script src='//evil.example'></script>\n![x](https://evil.example)"

@@ -13,13 +13,13 @@ import pytest
 from agent.errors import AgentError, PictureRefused
 from agent.event_parts import Beside, PictureFile
 from agent.events import TurnStarted
-from agent.faces import acp_wire as wire
-from agent.faces.acp_agent import AcpAgent
+from agent.faces.acp import wire
+from agent.faces.acp.agent import AcpAgent
 from agent.faces.given_pictures import name_in, picture_given, picture_in_address
 from agent.faces.link import Link
-from agent.faces.mcp_tools import TOOLS
+from agent.faces.mcp.tools import TOOLS
 from agent.gateway.asked import read
-from agent.routes.nodes import NodeState, TierState
+from agent.routes.deciding.nodes import NodeState, TierState
 from agent.routes.report import RoutesReport, node_row
 from agent.view.pictures import looked_at
 from tests.agent.test_pictures import png

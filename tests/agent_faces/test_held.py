@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.faces import acp_wire, mcp_server
+from agent.faces.acp import wire as acp_wire
+from agent.faces.mcp import server as mcp_server
 from agent.held_events import ToolHeld
 
 HELD = ToolHeld(turn="t", call="c", hold="h-1", name="send_mail", summary="Send to Ann", until="2026-11-21T09:00:10+01:00")

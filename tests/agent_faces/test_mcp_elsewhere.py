@@ -10,7 +10,7 @@ from mcp import Client
 from mcp_types import ElicitRequestParams, ElicitResult
 
 from agent.faces.link import linked
-from agent.faces.mcp_server import build
+from agent.faces.mcp.server import build
 from tests.agent_faces.test_mcp_server import BOUND_S, text_of
 from tests.agent_service.conftest import Attach
 

@@ -19,9 +19,9 @@ from mcp_types import ElicitRequestParams, ElicitResult
 
 from agent.engine.child import ConfiguredEngine, EngineLink
 from agent.facade import Facade
-from agent.faces.cli import mcp_agent
-from agent.faces.mcp_door import mcp_door, mcp_token
-from agent.faces.mcp_http import open_mcp
+from agent.faces.mcp.cli import mcp_agent
+from agent.faces.mcp.door import mcp_door, mcp_token
+from agent.faces.mcp.http import open_mcp
 from agent.route_parts import RouteWish
 from agent.service.address import Address
 from agent.service.service import Service

@@ -15,7 +15,7 @@ from mcp.client.stdio import stdio_client
 from mcp_types import ElicitRequestParams, ElicitResult, TextContent
 
 from agent.faces.link import linked
-from agent.faces.mcp_server import build
+from agent.faces.mcp.server import build
 from agent.service.client import ServiceClient
 from config.paths import Home
 from tests.agent_service.conftest import Attach

@@ -9,9 +9,9 @@ import pytest
 from mcp import Client
 from mcp_types import ElicitRequestParams, ElicitResult
 
-from agent.faces import mcp_steps
 from agent.faces.link import linked
-from agent.faces.mcp_server import build
+from agent.faces.mcp import steps as mcp_steps
+from agent.faces.mcp.server import build
 from tests.agent_faces.test_mcp_server import BOUND_S, MODES, asking, text_of, told_of
 from tests.agent_service.conftest import Attach
 

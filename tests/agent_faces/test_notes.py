@@ -10,13 +10,14 @@ import pytest
 
 from agent.event_parts import Usage
 from agent.events import CallDecided, ContextTrimmed, Event, ServersMissing, TurnDone
-from agent.faces import acp_wire, mcp_server
+from agent.faces.acp import wire as acp_wire
+from agent.faces.mcp import server as mcp_server
 from agent.faces.notes import STAYS_HERE as STAYS_HERE_LABEL
 from agent.faces.notes import notes
 from agent.faces.outcome import Outcome
 from agent.gateway.answers import about_turn
 from bots.ask import _Progress  # pyright: ignore[reportPrivateUsage]
-from bots.repl.turn_view import TurnView
+from bots.repl.shown.turn_view import TurnView
 from mcp_servers.outbox.shape import STAYS_HERE
 
 MISSING = ServersMissing(turn="t", problems={"web": "it took\ntoo long", "mail": "it ended as it started"})

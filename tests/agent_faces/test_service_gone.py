@@ -13,12 +13,12 @@ from mcp import Client
 from agent.errors import AgentError
 from agent.event_parts import Usage
 from agent.events import Event, TurnDone, TurnStarted
-from agent.faces import acp_turns
-from agent.faces import acp_wire as wire
-from agent.faces.acp_options import Chosen
+from agent.faces.acp import turns as acp_turns
+from agent.faces.acp import wire
+from agent.faces.acp.options import Chosen
 from agent.faces.hearing import tell_service
 from agent.faces.link import Link
-from agent.faces.mcp_server import build
+from agent.faces.mcp.server import build
 from agent.service.breaks import MAX_BROKEN
 from agent.service.client import ServiceClient
 from agent.service.faults import ServiceGone

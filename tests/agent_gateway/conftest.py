@@ -22,9 +22,9 @@ from agent.engine.wire import Wire
 from agent.facade import Facade
 from agent.gateway.app import open_gateway
 from agent.local_time import find_zone
+from agent.routes.deciding.routing import RoutingRules
 from agent.routes.desk import RouteDesk
 from agent.routes.router import Router, open_router
-from agent.routes.routing import RoutingRules
 from agent.service.address import Address
 from agent.service.door import Door
 from agent.service.service import Service

@@ -11,9 +11,9 @@ import pytest
 from agent.gateway.asked import Asked, read
 from agent.gateway.deciding import decide
 from agent.route_parts import RouteWish
-from agent.routes.candidates import RoutingRules, Rule
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.routing import Facts, Route, choose
+from agent.routes.deciding.candidates import RoutingRules, Rule
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.routing import Facts, Route, choose
 
 ABLE = frozenset({"chat", "tools"})
 NODES = (

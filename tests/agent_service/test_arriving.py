@@ -11,7 +11,7 @@ import anyio
 import httpx2
 import pytest
 
-from agent.faces.acp_agent import AcpAgent
+from agent.faces.acp.agent import AcpAgent
 from agent.service.address import Address
 from agent.service.client import ServiceClient
 from agent.service.faults import SendCancelled

@@ -19,7 +19,7 @@ from agent.service.faults import ServiceError, ServiceGone
 from agent.service.home_use import UNUSABLE
 from agent.service.stream import notice_frame
 from agent.service.wire import Notice
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
 from config.paths import Home
 from tests.agent_service.conftest import FAKE_SERVICE, Attach, wait_ended
 

@@ -18,7 +18,7 @@ from agent.tools.served import ToolResult
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox
 from agent.watching.spans import traceparent
-from config.collectors import passed_on
+from config.network.collectors import passed_on
 from config.paths import Home
 from config.schema import AgentSection, AgentSettings
 from mcp_servers.protocol.serving import traced

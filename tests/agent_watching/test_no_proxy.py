@@ -10,7 +10,7 @@ import pytest
 
 from agent.watching.collector import collector_at
 from agent.watching.spans import Span, Trace
-from config.exporting import CREDENTIALS, direct_session
+from config.network.exporting import CREDENTIALS, direct_session
 from tests.fakes.otlp import OtlpCollector, otlp_collector
 
 TELL = """

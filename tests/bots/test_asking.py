@@ -19,11 +19,11 @@ from agent.events import ApprovalNeeded, ModelReplied
 from agent.service.client import ServiceClient
 from bots.link import Link
 from bots.repl.asking import OpenCalls, stands_alone
-from bots.repl.choices import chosen
 from bots.repl.following import Following
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.choices import chosen
+from bots.repl.typed.terminal import TerminalPerson
 from config.paths import Home
 from tests.agent.runtimes import agent_of
 from tests.bots.conftest import OpenChat

@@ -19,10 +19,10 @@ from bots.repl.commands import Command
 from bots.repl.elsewhere import OtherTurns, Watch
 from bots.repl.following import Following
 from bots.repl.orders import Orders
-from bots.repl.person import Answer, Person
-from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.person import Answer, Person
+from bots.repl.typed.pipe import PipePerson
 from tests.bots.conftest import OpenChat
 from tests.bots.in_process import InProcess
 from tests.bots.terminal import Terminal, needs_tmux

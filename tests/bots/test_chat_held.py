@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.events import ToolFinished, ToolStarted, TurnDone, Usage
 from agent.held_events import ToolHeld, ToolTakenBack
 from agent.turns.holding import TAKEN_BACK
-from bots.repl.held import Held
+from bots.repl.shown.held import Held
 from tests.bots.conftest import OpenChat
 from tests.bots.terminal import needs_tmux
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 import bots.link
 from agent.service.faults import ServiceError
 from bots.repl.cli import chat
-from bots.repl.pipe import PipePerson
-from bots.repl.terminal import APPROVE, PROMPT
+from bots.repl.typed.pipe import PipePerson
+from bots.repl.typed.terminal import APPROVE, PROMPT
 from config.paths import Home
 from tests.bots.conftest import START_BOUND_S, end_leftover
 from tests.bots.in_process import InProcess

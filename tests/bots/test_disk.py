@@ -22,15 +22,15 @@ from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
 from agent.errors import AgentError
-from agent.faces.cli import mcp_agent
+from agent.faces.mcp.cli import mcp_agent
 from agent.gateway.cli import gateway
 from agent.service.faults import ServiceError
 from agent.service.home_use import UNUSABLE
 from bots import demo, routes, sessions, undo
 from bots.repl.orders import Orders
 from bots.repl.place import Place
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.terminal import TerminalPerson
 from config.load import ConfigError
 from config.paths import HOME_VARIABLE
 

@@ -40,7 +40,7 @@ CHAT = """
 import signal
 import sys
 from agent.farewell import run_until_told
-from bots.repl.pipe import PipePerson
+from bots.repl.typed.pipe import PipePerson
 
 async def talk():
     person = PipePerson()

@@ -14,9 +14,9 @@ from agent.event_parts import AskedField
 from agent.events import ApprovalNeeded
 from bots.link import Link
 from bots.repl.asking import Asking
-from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.pipe import PipePerson
 
 pytestmark = pytest.mark.anyio
 NOTHING: dict[str, str] = {}

@@ -17,7 +17,7 @@ from agent.service.faults import SendCancelled, ServiceError, ServiceGone
 from bots.repl.asking import Asking, Decided
 from bots.repl.following import Following
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
 
 pytestmark = pytest.mark.anyio
 BOUND_S = 60.0

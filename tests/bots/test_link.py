@@ -17,8 +17,8 @@ from agent.errors import AgentError
 from agent.service.client import ServiceClient
 from bots.link import Link
 from bots.repl.chat import Chat
-from bots.repl.person import Person
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.person import Person
 from config.paths import Home
 from tests.agent_faces.test_link import BOUND_S, Attaching
 

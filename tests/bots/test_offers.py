@@ -25,13 +25,13 @@ from agent.safety.taint import Taint
 from agent.view.attached import with_attached
 from agent.view.prompt import user_text
 from bots.lines import beside_line
-from bots.repl.completing import ChatCompleter
 from bots.repl.following import Following
-from bots.repl.mentions import mentions_of
 from bots.repl.offers import MAX_FILE_BYTES, Offers
-from bots.repl.pipe import PipePerson
 from bots.repl.place import Place
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.completing import ChatCompleter
+from bots.repl.typed.mentions import mentions_of
+from bots.repl.typed.pipe import PipePerson
 from tests.agent.test_pictures import png
 from tests.bots.in_process import InProcess
 from tests.fakes.runtime import open_fake_runtime

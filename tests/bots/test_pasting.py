@@ -15,9 +15,9 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from rich.console import Console
 
 from agent.events import ApprovalNeeded
-from bots.repl.screen import Screen
-from bots.repl.terminal import TerminalPerson
-from bots.repl.typeahead import Key, TypeAhead
+from bots.repl.shown.screen import Screen
+from bots.repl.typed.terminal import TerminalPerson
+from bots.repl.typed.typeahead import Key, TypeAhead
 
 BOUND_S = 20
 TEXT = "def f():\n\treturn 1\n\n![logo](x.png)\n/new\nlast"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.events import ApprovalNeeded
 from agent.service.wire import SessionRow
 from bots.lines import approval_lines, call_line, waiting_line
-from bots.repl.blocks import cut_finished, with_hard_breaks
+from bots.repl.shown.blocks import cut_finished, with_hard_breaks
 from config.plain import for_file, neutralise, one_line
 
 

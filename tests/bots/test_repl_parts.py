@@ -25,10 +25,10 @@ from agent.events import (
 from agent.safety.manifest import Kind
 from bots.lines import missing_lines
 from bots.repl.commands import NAMES, Command, help_text, parse_command, unknown_text
-from bots.repl.completing import ChatCompleter
-from bots.repl.meter import Meter
-from bots.repl.past import last_exchange, last_typed, unfolded
-from bots.repl.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
+from bots.repl.shown.meter import Meter
+from bots.repl.shown.past import last_exchange, last_typed, unfolded
+from bots.repl.shown.tints import ADDED, PLACE, REMOVED, TITLE, tinted_approval
+from bots.repl.typed.completing import ChatCompleter
 from bots.tool_lines import ASKED, server_lines, shown_lines, tool_lines
 from tests.fakes.sayings import TOOLS
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.routes.nodes import NodeState, TierState
-from agent.routes.obstacles import OUTSIDE
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.obstacles import OUTSIDE
 from agent.routes.report import NodeRow, TierRow, node_row
 from bots.route_lines import node_lines
 from config.paths import Home

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.repl.screen import Screen
+from bots.repl.shown.screen import Screen
 from config.paths import Home
 from tests.bots.conftest import START_BOUND_S, end_leftover
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.repl.typeahead import Key, TypeAhead
+from bots.repl.typed.typeahead import Key, TypeAhead
 
 ENTER, ESCAPE = Key("c-m", "\r"), Key("escape", "\x1b")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from config import file_lock
-from config.file_lock import LOCKED_BYTE, is_held, lock_on_windows, take, try_lock
+from config.disk import file_lock
+from config.disk.file_lock import LOCKED_BYTE, is_held, lock_on_windows, take, try_lock
 
-HOLDER = """import sys; from pathlib import Path; from config.file_lock import try_lock
+HOLDER = """import sys; from pathlib import Path; from config.disk.file_lock import try_lock
 with try_lock(Path(sys.argv[1])) as ours: print(ours, flush=True); input()"""
 BOUND_S = 60.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.load import ConfigError, load_agent
-from config.routing_settings import NodeEntry
 from config.schema import AgentSettings
+from config.shapes.routing import NodeEntry
 
 BIG = '[nodes.big]\nurl = "http://192.168.1.20:8000"\n'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.load import load_agent
-from config.trust import CertificatesRefused, trust_of, why_untrusted
+from config.network.trust import CertificatesRefused, trust_of, why_untrusted
 
 URL = "https://bigbox.local:8000"
 

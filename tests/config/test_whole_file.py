@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config import whole_file
-from config.whole_file import sweep_parts, write_whole
+from config.disk import whole_file
+from config.disk.whole_file import sweep_parts, write_whole
 
 
 def test_a_file_is_replaced_and_private_and_nothing_else_is_left(tmp_path: Path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from agent.events import RouteChosen, RouteCost, RouteOption
 from agent.route_parts import NO_WISH, RouteWish
+from agent.routes.deciding.nodes import NodeState, TierState
+from agent.routes.deciding.routing import RoutingRules, Rule
 from agent.routes.desk import explain
-from agent.routes.nodes import NodeState, TierState
 from agent.routes.report import Actual, DecisionRow, ExplainRequest, Explanation, RoutesReport, node_row
-from agent.routes.routing import RoutingRules, Rule
 
 NODES = (
     NodeState(tiers={"fast": TierState("fast", "small", 8192, prefill_tps=800.0, decode_tps=70.0)}, main_tier="fast"),

@@ -16,10 +16,10 @@ import anyio.to_thread
 import httpx2
 import pytest
 
-from config import certificate
-from config.certificate import shown_as_it_is
+from config.network import certificate
+from config.network.certificate import shown_as_it_is
+from config.network.trust import trust_of
 from config.schema import ServerSection
-from config.trust import trust_of
 from inference.contract import ReloadAnswer
 from inference.door.incoming import Receive, Scope, Send
 from inference.door.listening import Front, Server, open_front
@@ -52,7 +52,7 @@ async def test_a_renewed_certificate_is_shown_to_new_connections_and_an_open_str
 
     with (
         anyio.fail_after(BOUND_S),
-        caplog.at_level(logging.WARNING, "config.certificate"),
+        caplog.at_level(logging.WARNING, "config.network.certificate"),
         open_front(ServerSection(tls_cert=cert, tls_key=key), 0, has_keys=False) as front,
     ):
         server = Server(front.config(stream))

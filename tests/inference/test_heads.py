@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from config.far_end import OPTIONS
+from config.network.far_end import OPTIONS
 from inference.door.heads import Chunking, HeadProtocol
 from inference.door.incoming import STRAIGHT, Receive, Scope, Send, Straight
 from inference.door.listening import AsgiApp

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from config import whole_file
+from config.disk import whole_file
 from inference import kept
 from inference.cards.memory import MemoryBook
 from inference.cards.returning import CardMemory, NoBook

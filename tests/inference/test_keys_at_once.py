@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import inference.door.keys
-from config import file_lock
+from config.disk import file_lock
 from inference.door.keys import StoredKey, add_key, load_keys, remove_key
 from inference.errors import KeyFileRefused
 

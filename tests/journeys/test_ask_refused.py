@@ -14,7 +14,7 @@ import anyio.to_thread
 import pytest
 from pydantic import SecretStr
 
-from agent.routes.seeing import NOBODY_READS
+from agent.routes.deciding.seeing import NOBODY_READS
 from config.credentials import write_secret
 from config.paths import Home
 from inference.door.keys import KEY_FILE, add_key

@@ -16,7 +16,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from openai import AsyncOpenAI
 
-from agent.faces.mcp_door import mcp_token
+from agent.faces.mcp.door import mcp_token
 from agent.service.address import Address
 from config.paths import Home
 from tests.fakes.tiny_gguf import GREETING, write_tiny_gguf

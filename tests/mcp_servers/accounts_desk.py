@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.credentials import write_secret
-from config.google_settings import GoogleSection
 from config.paths import Home
+from config.shapes.google import GoogleSection
 from mcp_servers.accounts.asking import TokenAddress
 from mcp_servers.accounts.bearer import CLIENT_SECRET as CLIENT_SECRET_NAME
 from mcp_servers.accounts.bearer import Bearers, client_of

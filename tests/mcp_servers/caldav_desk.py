@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from mcp_servers.calendars.backends.dav import Login
+from mcp_servers.calendars.backends.caldav.dav import Login
 from tests.fakes.caldav import TEAM
 
 PASSWORD = "planted-canary-8d1f"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
 from mcp_servers.calendars.backends.contract import Backend
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from mcp_servers.accounts.model import ScopeSet
 from mcp_servers.calendars.backends.contract import Backend
-from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_calendar import CalendarApi
+from mcp_servers.calendars.backends.google.account import GoogleCalendars
+from mcp_servers.calendars.backends.google.service import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.protocol.calls import Call, Plan
 from tests.fakes.google_api import Answer, FakeGoogle, Silence

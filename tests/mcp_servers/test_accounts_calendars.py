@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from config.calendar_settings import CalendarAccountEntry, CalendarSection
-from config.google_settings import GoogleSection
 from config.paths import HOME_VARIABLE, Home
+from config.shapes.calendars import CalendarAccountEntry, CalendarSection
+from config.shapes.google import GoogleSection
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.calendars.setup import calendars_of
 from mcp_servers.errors import Refusal

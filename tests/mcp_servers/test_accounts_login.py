@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bots.cli import variet
-from config.file_lock import try_lock
+from config.disk.file_lock import try_lock
 from config.paths import HOME_VARIABLE, Home
 from mcp_servers.accounts.book import Book
 from mcp_servers.accounts.model import SCOPES, Grant, Grants

@@ -12,8 +12,8 @@ import pytest
 from keyring.backends import null
 from pydantic import SecretStr
 
-from config.google_settings import GoogleSection
 from config.paths import Home
+from config.shapes.google import GoogleSection
 from mcp_servers.accounts import asking
 from mcp_servers.accounts.asking import TokenAddress
 from mcp_servers.accounts.bearer import bearers_of

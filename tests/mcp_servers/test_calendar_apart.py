@@ -10,7 +10,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Stale

@@ -12,7 +12,9 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from mcp_servers.calendars.backends import google_fields, ics, local, readable
+from mcp_servers.calendars.backends import local
+from mcp_servers.calendars.backends.components import ics, readable
+from mcp_servers.calendars.backends.google import fields as google_fields
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.model import Change, Event, How
 from mcp_servers.errors import Refusal

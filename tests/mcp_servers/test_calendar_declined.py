@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.protocol.calls import Plan

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.calendar_settings import CalendarAccountEntry, CalendarSection
-from config.google_settings import GoogleSection
 from config.paths import HOME_VARIABLE
-from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_calendar import CalendarApi
+from config.shapes.calendars import CalendarAccountEntry, CalendarSection
+from config.shapes.google import GoogleSection
+from mcp_servers.calendars.backends.google.account import GoogleCalendars
+from mcp_servers.calendars.backends.google.service import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.calendars.setup import calendars_of
 from tests.fakes.google_api import FakeGoogle

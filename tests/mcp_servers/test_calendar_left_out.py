@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Quoting, Refusal
 from tests.fakes.caldav import FakeCalDav
@@ -15,7 +15,7 @@ from tests.mcp_servers.test_calendar_caldav import done
 
 
 def test_an_answer_without_end_is_cut_off(server: FakeCalDav, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_servers.calendars.backends.dav.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("mcp_servers.calendars.backends.caldav.dav.MAX_ANSWER_BYTES", 1000)
     server.before = lambda _: httpx2.Response(207, content=b"x" * 2000)
     calendars = Calendars(CalDavCalendars(login(), transport=server))
     assert refusal_of(calendars.list_events) == 'The answer of "work" is too large. Ask for a shorter period.'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.discovery import KNOWN_FOR_S
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.discovery import KNOWN_FOR_S
 from mcp_servers.calendars.model import Change, How
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Refusal

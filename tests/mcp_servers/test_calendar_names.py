@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Login
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.server import Calendars

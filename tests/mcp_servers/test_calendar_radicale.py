@@ -10,8 +10,8 @@ import icalendar
 import pytest
 from pydantic import SecretStr
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Login
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.errors import Stale

@@ -10,7 +10,7 @@ import icalendar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_servers.calendars.backends import fields
+from mcp_servers.calendars.backends.components import fields
 from mcp_servers.calendars.model import Event, Guest
 from mcp_servers.outside.quoting import clean_line, clean_text
 from mcp_servers.spans import Span

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mcp_servers.calendars.quick import Sketch, sketch_of
-from mcp_servers.calendars.repeats import rule_of
+from mcp_servers.calendars.wording.quick import Sketch, sketch_of
+from mcp_servers.calendars.wording.repeats import rule_of
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span, days_of
 from mcp_servers.when import resolve

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mcp_servers.calendars.quick import Sketch, sketch_of
+from mcp_servers.calendars.wording.quick import Sketch, sketch_of
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.when import resolve
 from tests.mcp_servers.calling import NOW

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_servers.calendars.quick import Sketch, sketch_of
-from mcp_servers.calendars.repeats import rule_of, words_of_rule
+from mcp_servers.calendars.backends.components.rule_words import words_of_rule
+from mcp_servers.calendars.wording.quick import Sketch, sketch_of
+from mcp_servers.calendars.wording.repeats import rule_of
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span, days_of
 from mcp_servers.when import resolve

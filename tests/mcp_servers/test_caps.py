@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_servers.calendars import server as calendar_server
-from mcp_servers.calendars.backends import fields
+from mcp_servers.calendars.backends.components import fields
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail import conversations, drafting, drafts, files
 from mcp_servers.mail import server as mail_server

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from mcp_servers.abandoning import Abandoned, Wait
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.model import ScopeSet
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Login
-from mcp_servers.calendars.backends.google import GoogleCalendars
-from mcp_servers.calendars.backends.google_calendar import CalendarApi
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.dav import Login
+from mcp_servers.calendars.backends.google.account import GoogleCalendars
+from mcp_servers.calendars.backends.google.service import CalendarApi
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.accounts import MailAccount

@@ -13,7 +13,7 @@ import pytest
 from mcp.client import Client
 
 from agent.safety.grants import HOST_KEY, granted
-from config.mail_settings import MailAccountEntry
+from config.shapes.mail import MailAccountEntry
 from mcp_servers.mail.server import MailTools
 from mcp_servers.mailbox.draft_keeping import discard
 from mcp_servers.mailbox.message.mime import parse

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.google_settings import GoogleSection
 from config.load import load_agent
-from config.mail_settings import MailAccountEntry
+from config.shapes.google import GoogleSection
+from config.shapes.mail import MailAccountEntry
 from mcp_servers.mail.__main__ import _account  # pyright: ignore[reportPrivateUsage]
 from mcp_servers.mailbox.accounts import AccountFailed
 from mcp_servers.mailbox.imap.account import ImapAccount

@@ -16,8 +16,8 @@ from mcp import Client
 from mcp_types import ProgressNotification
 from pydantic import SecretStr
 
-from mcp_servers.calendars.backends.caldav import CalDavCalendars
-from mcp_servers.calendars.backends.dav import Login
+from mcp_servers.calendars.backends.caldav.account import CalDavCalendars
+from mcp_servers.calendars.backends.caldav.dav import Login
 from mcp_servers.calendars.backends.local import LocalCalendars
 from mcp_servers.calendars.server import Calendars
 from mcp_servers.mail.server import MailTools
@@ -128,7 +128,7 @@ def _again_and_again(candidates: Callable[..., Any]) -> Callable[..., Any]:
 async def test_free_time_over_several_accounts_says_who_has_answered_and_hangs_up_on_who_has_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_servers.calendars.backends.dav.ANSWER_TIMEOUT_S", LONG_S)
+    monkeypatch.setattr("mcp_servers.calendars.backends.caldav.dav.ANSWER_TIMEOUT_S", LONG_S)
     with silent_server() as port:
         work = CalDavCalendars(Login("work", f"http://127.0.0.1:{port}/", "anna", lambda: SecretStr("secret")))
         calendars = Calendars(LocalCalendars(tmp_path / "calendars"), work)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_servers.calendars.changes import changed_span, new_span
-from mcp_servers.calendars.quick import sketch_of
+from mcp_servers.calendars.wording.quick import sketch_of
 from mcp_servers.errors import NotUnderstood, Refusal
 from mcp_servers.spans import Span, period_text, span_text
 from mcp_servers.when import Contradiction, Lean, later, resolve

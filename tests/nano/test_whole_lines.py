@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mcp_servers.calendars.moves import moved_by_words
+from mcp_servers.calendars.wording.moves import moved_by_words
 from mcp_servers.errors import Refusal
 from mcp_servers.spans import Span
 from mcp_servers.when import Contradiction, duration_of, resolve

@@ -12,11 +12,11 @@ from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
 
-from mcp_servers.calendars.backends import fields, ics, readable, series
+from mcp_servers.calendars.backends.components import fields, ics, readable, series
+from mcp_servers.calendars.backends.components.fields import Component
+from mcp_servers.calendars.backends.components.ics import Calendar, Unfolded
+from mcp_servers.calendars.backends.components.series import Edited
 from mcp_servers.calendars.backends.contract import Listing, Pending
-from mcp_servers.calendars.backends.fields import Component
-from mcp_servers.calendars.backends.ics import Calendar, Unfolded
-from mcp_servers.calendars.backends.series import Edited
 from mcp_servers.calendars.model import LOCAL, Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import STALE
 from mcp_servers.errors import Refusal, Stale

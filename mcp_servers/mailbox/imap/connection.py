@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
-from config.mail_settings import Security
+from config.shapes.mail import Security
 from mcp_servers.abandoning import Wait
 from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
 from mcp_servers.mailbox.imap.wire import Listed, listed_folders, prefix_of, quoted_name, roles_of

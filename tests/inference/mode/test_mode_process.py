@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
-from config.long_logs import MAX_LOG_BYTES
+from config.disk.long_logs import MAX_LOG_BYTES
 from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
 from inference.commands.options import settings_from

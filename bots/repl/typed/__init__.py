@@ -1,0 +1,1 @@
+"""What a person types in the chat: at a terminal or through a pipe, with keys, completion and lines that come early."""

@@ -1,0 +1,1 @@
+"""What every process needs of a network: whom to trust, what certificate to show, far ends that vanish, where traces go."""

@@ -1,0 +1,1 @@
+"""Calendars on a CalDAV server: found, read and written over WebDAV."""
