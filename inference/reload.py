@@ -154,6 +154,15 @@ class Reloader:
         self._certificate = now
         return ("server.tls_cert",)
 
+    async def plan_anew(self) -> None:
+        """Let the settings that hold be planned with once more, as the machine is now. The file is not read: nobody has changed it."""
+        async with self._turn:
+            try:
+                catalog = await anyio.to_thread.run_sync(self._catalog_of, self._settings)
+                await self._apply(self._settings, catalog, frozenset())
+            except Exception:  # noqa: BLE001 - the engine goes on as it was
+                _LOG.exception("It goes on being planned as it was. The engine made a mistake:")
+
     async def take_change(self) -> None:
         """Reload because the file has changed; the log says what came of it. A fault of ours, too, leaves the engine as it is."""
         try:

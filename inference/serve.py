@@ -23,6 +23,7 @@ from config.disk.whole_file import sweep_parts
 from config.paths import Home, make_private
 from config.schema import EngineSettings
 from inference.app import Engine
+from inference.cards.late import await_cards
 from inference.cards.lender import Lender
 from inference.cards.memory import MemoryBook
 from inference.cards.nvml import open_cards
@@ -133,6 +134,8 @@ def run_engine(settings: EngineSettings, home: Home, manners: Manners, version: 
                     tasks.start_soon(origin.watch.run, reloader.take_change)
                     tasks.start_soon(partial(key_watch.run, partial(take_keys, key_watch.path, gate, parent), every_s=KEYS_POLL_S))
                     tasks.start_soon(ReadAhead(supervisor).run)
+                    if card_memory.is_watched and not book.has_cards:
+                        tasks.start_soon(await_cards, look, reloader.plan_anew)
                     if settings.mode.yield_mib is not None:
                         tasks.start_soon(Lender(supervisor, card_memory, settings.mode.yield_mib, settings.mode.drain_s).run)
                     tasks.start_soon(mode.give_way, supervisor, settings.mode.drain_s if settings.mode.unload else None)

@@ -25,6 +25,7 @@ from inference.identity import fingerprint
 from inference.scheduling.ranking import expected_wait_s, in_line
 from inference.scheduling.residency import lent_of, lent_text
 from inference.scheduling.schedule import Model, Phase, State, Waiter
+from inference.scheduling.second_chances import obstacle_text
 from inference.scheduling.waiting_reasons import why_waiting
 
 _STATES: Mapping[Phase, ModelState] = {
@@ -109,13 +110,9 @@ def _obstacle(state: State, model: Model) -> str | None:
     if spec.unavailable is not None:
         return f"{spec.unavailable}."
     if model.given_up is not None:
-        return _given_up_text(model.given_up)
+        return obstacle_text(model)
     lent = lent_of(spec, state.policy.memory)
     return f"{lent_text(lent)}." if lent else None
-
-
-def _given_up_text(why: str) -> str:
-    return f"it is given up, because {why}; a switch or load tries again."
 
 
 def engine_status(state: State, version: str, models: tuple[ModelStatus, ...], swap: SwapProgress | None, now: float) -> EngineStatus:
@@ -180,8 +177,8 @@ def served_models(
 
 
 def _unavailable(state: State, spec: ModelSpec) -> str | None:
-    given_up = state.models[spec.name].given_up
-    return spec.unavailable if given_up is None or spec.unavailable is not None else _given_up_text(given_up)
+    model = state.models[spec.name]
+    return spec.unavailable if model.given_up is None or spec.unavailable is not None else obstacle_text(model)
 
 
 def coming(state: State) -> str | None:

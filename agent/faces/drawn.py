@@ -18,11 +18,16 @@ from agent.safety.taint import Taint
 
 TAG_CHARS = 2_000
 """No picture that is meant well has a longer tag."""
-_PLACE = re.compile(r"!\[|\n[ \t]*\n|\](?:[ \t]*\(|:)\s*|<[a-zA-Z][\w-]*[\s/]")
+STYLE_CHARS = 20_000
+"""No sheet of styles that is meant well is longer in an answer."""
+_PLACE = re.compile(r"!\[|\n[ \t]*\n|\](?:[ \t]*\(|:)\s*|<[a-zA-Z][\w-]*[\s/]|<(?i:style)>")
 """Where a picture begins, where a paragraph ends, where an address follows, and a tag."""
 _BEGUN = re.compile(r"(?:!|\][ \t]*|\n[ \t]*|<(?:[a-zA-Z][\w-]*)?)\Z")
 """What may become such a place with the next piece."""
 _TAG = re.compile(r"""<(?:"[^"]*"|'[^']*'|[^"'>])*>""")
+_STYLE = re.compile(r"<style\b", re.IGNORECASE)
+_STYLE_END = re.compile(r"</style\b", re.IGNORECASE)
+_STYLE_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|\r\n|[\n\r\f]|(.))")
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 _ELSEWHERE = re.compile(r"(?:(?:https?|ftp|file):|[/\\]{2,})[^ \t\n\r\f\"'<>]+", re.IGNORECASE)
 """An address that leads off the page; one of the page's own, and a picture that is all in its address, tell nobody."""
@@ -107,15 +112,34 @@ class Answers:
 
 
 def _tag_tells(text: str, start: int, origins: Origins, *, is_end: bool) -> bool | None:
+    if _STYLE.match(text, start):
+        return _style_tells(text, start, origins, is_end=is_end)
     found, end = _TAG.match(text, start), _PARAGRAPH_END.search(text, start)
     if found is None and end is None and not is_end:
         return True if len(text) - start > TAG_CHARS else None
     tag = found.group() if found is not None else text[start : end.start() if end is not None else len(text)]
     if re.match(r"<a\b", tag, re.IGNORECASE) and "style" not in tag.lower():
         return False
-    # Tabs and line ends within an address are none of it.
-    plain = re.sub(r"[\t\n\r]", "", html.unescape(tag))
-    return any(_leaks(address, origins) for reading in (tag, plain) for address in _addresses_in(reading))
+    # Tabs and line ends within an address are none of it, and an attribute may hold styles.
+    plain = html.unescape(tag)
+    readings = (tag, re.sub(r"[\t\n\r]", "", plain), _STYLE_ESCAPE.sub(_sign_of, plain))
+    return any(_leaks(address, origins) for reading in readings for address in _addresses_in(reading))
+
+
+def _style_tells(text: str, start: int, origins: Origins, *, is_end: bool) -> bool | None:
+    """A sheet of styles, which fetches what its rules name: from its tag to the one that closes it."""
+    end = _STYLE_END.search(text, start)
+    if end is None and not is_end:
+        return True if len(text) - start > STYLE_CHARS else None
+    sheet = text[start : end.start() if end is not None else len(text)]
+    readings = {reading for written in (sheet, html.unescape(sheet)) for reading in (written, _STYLE_ESCAPE.sub(_sign_of, written))}
+    return any(_leaks(found.rstrip(")"), origins) for reading in readings for found in _ELSEWHERE.findall(reading))
+
+
+def _sign_of(escape: re.Match[str]) -> str:
+    """What stands for an escape in a sheet of styles."""
+    code = int(escape[1] or "0", 16)
+    return (chr(code) if code <= 0x10FFFF else "") if escape[1] else escape[2] or ""
 
 
 def _addresses_in(tag: str) -> Iterator[str]:

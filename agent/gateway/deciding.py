@@ -36,6 +36,10 @@ REASON = "X-Variet-Reason"
 REASON_CHARS = 1000
 """Longer chains of reasons are cut: a client may bound its headers."""
 ONLY_CHAT = "is only known to answer chat completions"
+_TASK = "### Task:"
+"""How a chat page's own request begins, which it sends as if the person had typed it: for a title, tags or questions, or what it found."""
+_QUOTES = ("chat_history", "context")
+"""Between which marks such a request quotes: earlier messages, or documents and pages. The last end counts: they may have marks in them."""
 _NEEDS: Mapping[str, Capability] = {
     "embeddings": "embeddings",
     "rerank": "rerank",
@@ -92,7 +96,8 @@ def decide(asked: Asked, path: str, wish: RouteWish, *, nodes: Sequence[NodeStat
        answer, a name that some node is known for.
     2. A name that some node is known for: that one, as if a person had pinned it. Any other name: the engine's to say.
     3. A route that no language model answers: the engine's first name that can do it.
-    4. The agent's routing, by the newest text that the person typed. What is embedded, ranked or spoken is no such text.
+    4. The agent's routing, by the newest text that the person typed. What is embedded, ranked or spoken is no such text, nor is what a
+       chat page quotes beside a task of its own.
 
     Args:
         asked: the request.
@@ -105,7 +110,7 @@ def decide(asked: Asked, path: str, wish: RouteWish, *, nodes: Sequence[NodeStat
     model, shown = asked.model, tuple(_shown(node, path) for node in nodes)
     engine = nodes[0].tiers or {}
     need = next((_NEEDS[last] for last in _NEEDS if path.endswith(f"/{last}")), None)
-    facts = _facts(asked, "" if need else asked.newest_text(), wish, shown, kept)
+    facts = _facts(asked, "" if need else _unquoted(asked.newest_text()), wish, shown, kept)
     is_known = model != AUTO and any(place.node.tiers is not None for place in places_of(model, shown))
     if wish.forced or (model == BIG and BIG not in engine):  # 1
         return choose(facts._replace(pinned=model if is_known else BIG), rules)
@@ -136,6 +141,18 @@ def ascii_line(text: str) -> str:
 def _shown(node: NodeState, path: str) -> NodeState:
     """A node as a request for this route may see it."""
     return replace(node, closed=ONLY_CHAT) if node.only_chat and path != CHAT_PATH else node
+
+
+def _unquoted(text: str) -> str:
+    """A text without what a chat page quotes in it: a tag that stands there was for another message, or is no person's at all."""
+    if not text.lstrip().startswith(_TASK):
+        return text
+    for name in _QUOTES:
+        before, _, rest = text.partition(f"<{name}>")
+        _, end, after = rest.rpartition(f"</{name}>")
+        # What has no end is a person's own word, such as that of a question about such marks.
+        text = before + after if end else text
+    return text
 
 
 def _facts(asked: Asked, text: str, wish: RouteWish, nodes: tuple[NodeState, ...], kept: Kept | None) -> Facts:

@@ -37,6 +37,8 @@ class ToolFacts:
     """Its result holds text that anyone could have written."""
     prepares: bool = False
     """It answers a dry run with the canonical call. Only pinned tools are asked to: a server that ignores the key would run the call."""
+    in_order: bool = False
+    """What it would do depends on such calls before it in the same reply: it is prepared when they have their results."""
     is_pinned: bool = True
     is_doubted: bool = False
     """It is pinned as reading, and its server says that it does more."""
@@ -94,8 +96,9 @@ _WRITE = ToolFacts("write", prepares=True)
 # These answer with titles, places and subjects that came in invitations and mails: what overlaps, what was matched.
 _WRITE_QUOTING = ToolFacts("write", taints=True, prepares=True)
 _DELETE_QUOTING = ToolFacts("delete", taints=True, prepares=True)
+_FILES = replace(_WRITE_QUOTING, in_order=True)
 # What a program prints may come from anywhere.
-_RUN_QUOTING = ToolFacts("run", taints=True, prepares=True)
+_RUN_QUOTING = ToolFacts("run", taints=True, prepares=True, in_order=True)
 _SEND_MAIL = ToolFacts(
     "send",
     prepares=True,
@@ -174,12 +177,12 @@ MANIFEST: Mapping[tuple[str, str], ToolFacts] = MappingProxyType(
         ("workspace", "list_files"): _READ,
         ("workspace", "search_files"): _READ,
         ("workspace", "list_changes"): _READ,
-        ("workspace", "edit_file"): _WRITE_QUOTING,
-        ("workspace", "apply_patch"): _WRITE_QUOTING,
-        ("workspace", "create_file"): _WRITE_QUOTING,
-        ("workspace", "move_file"): _WRITE_QUOTING,
-        ("workspace", "delete_file"): _DELETE_QUOTING,
-        ("workspace", "undo_change"): _WRITE_QUOTING,
+        ("workspace", "edit_file"): _FILES,
+        ("workspace", "apply_patch"): _FILES,
+        ("workspace", "create_file"): _FILES,
+        ("workspace", "move_file"): _FILES,
+        ("workspace", "delete_file"): replace(_DELETE_QUOTING, in_order=True),
+        ("workspace", "undo_change"): _FILES,
         ("workspace", "run_command"): _RUN_QUOTING,
         ("workspace", "run_tests"): _RUN_QUOTING,
         ("workspace", "run_checks"): _RUN_QUOTING,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agent.errors import ApprovalError
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import (
     TURN_ENDS,
     AnyEvent,
@@ -67,7 +68,8 @@ def _said_in(event: Event) -> tuple[str, str]:
     """What can be searched for, and who said it."""
     match event:
         case TurnStarted():
-            return event.text, "person"
+            # What was approved later runs in a turn of its own, whose text is the host's.
+            return event.text, "assistant" if event.text.startswith(DEFERRED_TEXT) else "person"
         case TurnDone():
             return event.answer, "assistant"
         case TurnCancelled():

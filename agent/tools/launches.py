@@ -25,6 +25,8 @@ _KEYRING = ("XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "P
 """By what the system's keyring is found where it is a program of its own."""
 _TOKENS = ("VARIET_GOOGLE_CLIENT_SECRET", "VARIET_TOKENS_PASSPHRASE", *_KEYRING)
 """What opens the tokens of Google accounts."""
+_SEARXNG_URLS = "VARIET_SEARXNG_URLS"
+"""By which the web search server is told its instances, with a blank between two."""
 COMMAND_MARGIN_S = 30.0
 """For a command of the workspace to be ended and its output read, beyond the time that it may take."""
 
@@ -135,7 +137,9 @@ def _found(home: Home, builtin: str | None, settings: AgentSettings) -> dict[str
     clock = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
     # Of our own servers alone: what is needed to reach a collector may hold a password.
     ours = {**home.environment(), **clock, **passed_on(os.environ, settings.agent.telemetry)} if builtin else {}
-    return {**ours, **_secrets(builtin, settings), **kept}
+    # An address may hold a password, and a command line is shown to every account of the machine.
+    searched = {_SEARXNG_URLS: " ".join(settings.searxng.urls)} if builtin == "searxng" and settings.searxng.urls else {}
+    return {**ours, **_secrets(builtin, settings), **kept, **searched}
 
 
 def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:
@@ -148,9 +152,9 @@ def _secrets(builtin: str | None, settings: AgentSettings) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _searxng(_: Home, settings: AgentSettings) -> list[str]:
-    # It is told everything: the service's settings may be another file than the one that the server would look into.
-    return [*(part for url in settings.searxng.urls for part in ("--url", url)), "--no-settings"]
+def _searxng(_: Home, __: AgentSettings) -> list[str]:
+    # Told by `_found`: the service's settings may be another file than the one that the server would look into.
+    return ["--no-settings"]
 
 
 def _workspace(_: Home, settings: AgentSettings) -> list[str]:

@@ -11,7 +11,7 @@ from agent.events import CallValue, Decision, ToolClass
 from agent.held_events import ToolHeld
 from agent.safety.policy import Verdict
 
-Phase = Literal["new", "preparing", "waiting", "held", "running", "done"]
+Phase = Literal["new", "queued", "preparing", "waiting", "held", "running", "done"]
 
 
 @dataclass(frozen=True)

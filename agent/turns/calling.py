@@ -37,7 +37,7 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
     2. Its server is not there: the model is told.
     3. Policy denies it: refused.
     4. Policy allows it and it needs no dry run: it runs.
-    5. The tool has a dry run: it is prepared first, whatever the policy says next.
+    5. The tool has a dry run: it is prepared first, whatever the policy says next; where calls before it count, once they are over.
     6. Else the person is asked about the call as it stands.
     """
     state = draft.state
@@ -66,12 +66,23 @@ def start_call(draft: Draft, call: CallState, *, is_cut: bool = False) -> None:
         _record_decision(draft, call.id, arguments, "{}")
         finish_call(draft, call, ok=False, text=ruling.told or DENIED)
     elif facts.prepares:  # 5
-        draft.do(PrepareCall(call.id, call.name, arguments))
+        draft.state = draft.state.with_call(call.id, phase="queued")
+        prepare_queued(draft)
     elif ruling.verdict == "allow":  # 4
         _record_decision(draft, call.id, arguments, "{}")
         run_call(draft, call.id)
     else:  # 6
         take_prepared(draft, Prepared(call.id, arguments, "{}", f"Run {call.name}", lines_of(arguments)))
+
+
+def prepare_queued(draft: Draft) -> None:
+    """Prepare what waits for nothing: each change to files sees those that came before it in the reply, done or refused."""
+    is_behind = False
+    for call in draft.state.calls:
+        if call.phase == "queued" and not (is_behind and facts_of(draft, call).in_order):
+            draft.state = draft.state.with_call(call.id, phase="preparing")
+            draft.do(PrepareCall(call.id, call.name, call.arguments))
+        is_behind = is_behind or (call.phase != "done" and facts_of(draft, call).in_order)
 
 
 def continue_call(draft: Draft, call: CallState) -> None:
@@ -172,9 +183,12 @@ def take_answer(draft: Draft, answer: Answered) -> None:
 
 
 def expire_call(draft: Draft, call: CallState) -> None:
-    """Nobody answered in time."""
+    """Nobody answered in time; nor is anybody asked, each for as long again, about what waited for that one."""
     draft.record(ApprovalAnswered(turn=draft.state.turn, approval=call.approval, call=call.id, outcome="expired", who=""))
     finish_call(draft, call, ok=False, text=UNAPPROVED)
+    for behind in draft.state.calls if facts_of(draft, call).in_order else ():
+        if behind.phase == "queued" and behind.verdict == "ask":
+            finish_call(draft, behind, ok=False, text=UNAPPROVED)
 
 
 def count_question(draft: Draft, told: Asking) -> None:

@@ -19,7 +19,7 @@ from agent.calls.telling import unmarked
 from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, thoughts_spent, time_spent
-from agent.turns.calling import abandon_call, continue_call, start_call, take_call_event
+from agent.turns.calling import abandon_call, continue_call, prepare_queued, start_call, take_call_event
 from agent.turns.effects import (
     Answered,
     Asking,
@@ -73,7 +73,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
     9. The model failed: another node is asked if the one is gone, else the turn fails with that sentence.
     10. A call was prepared, refused by its server, answered or taken back by a person, has ended, was not answered in time, was held long
         enough, or its server asks the person something: see `agent.turns.calling`.
-    Then, if every call of the step has its result: the model is called again, or the turn ends.
+    Then what waited for a result is prepared; if every call of the step has its result: the model is called again, or the turn ends.
 
     Args:
         state: as the last step left it, or as folded from the log.
@@ -91,6 +91,7 @@ def step(state: TurnState, event: TurnInput, now: float) -> Step:
         _end_with_answer(draft, out_of_time + effects_told(draft.state))
         return draft.finish()
     _take(draft, event)
+    prepare_queued(draft)
     if draft.state.stage == "tools" and not draft.state.has_open_calls:
         _go_on(draft)
     return draft.finish()

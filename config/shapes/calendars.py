@@ -8,10 +8,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.vocabulary import File, Section, Url
+from config.vocabulary import File, Listed, Section, Url
 
 CalendarAccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]
 """As it appears in a secret's name: lower-case letters, digits and `_`."""
+CalendarName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""As `list_calendars` tells it, with its account or without. Whether there is one of that name is known once the account has answered."""
 OwnAddress = Annotated[str, StringConstraints(pattern=r"^[^\s@<>,;\"]+@[^\s@<>,;\"]+$")]
 LOCAL_CALENDARS = "local"
 """The store of this machine; no account on a server may have this name."""
@@ -26,6 +28,9 @@ class CalendarAccountEntry(Section):
     """The name to log in with at that server."""
     address: OwnAddress | None = None
     """Your address in its invitations. Absent: the one that the server tells."""
+    calendars: Listed[CalendarName] | None = None
+    """Those of its calendars that are yours: they are listed, and take up your time. The others are looked at only when they are named.
+    Absent: those that you may write to (at Google, and have ticked there); what you subscribe to is listed and takes up no time."""
     allow_plain_http: bool = False
     """Whether the password may travel without TLS, which is readable by everybody on the way."""
 

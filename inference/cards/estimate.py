@@ -37,10 +37,16 @@ CELLS = 256
 """To whose multiples such a cache is rounded up."""
 _STATE_BYTES = 4
 _MOST_LAYERS = 4096
+_ALL_LAYERS = 99
+"""What people write who mean all, of a model whose layers its file does not tell."""
 _PARTLY = ("-ot", "--override-tensor", "-cmoe", "--cpu-moe", "-ncmoe", "--n-cpu-moe")
 _LAYERS = ("-ngl", "--gpu-layers", "--n-gpu-layers")
+_LEFT_TO_RUNTIME = ("auto", "-1")
+_FIT = ("-fit", "--fit")
+_NO = ("off", "disabled", "false", "0")
 _UBATCH = ("-ub", "--ubatch-size")
 _FULL_WINDOWS = ("--swa-full",)
+_FILES_ELSEWHERE = ("--no-mmproj-offload", "-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft")
 _CACHE_ELSEWHERE = ("-nkvo", "--no-kv-offload")
 
 _Shape = Mapping[str, Value]
@@ -57,7 +63,7 @@ def estimate_mib(spec: ModelSpec, files_bytes: int, keys: Mapping[str, Value]) -
 
     1. The person says so: that.
     2. Nothing on a GPU: 0.
-    3. Only a part of it on the GPU (experts or layers stay in main memory): nobody knows before it has been measured.
+    3. Only a part of it on the GPU (experts or layers stay in main memory), or perhaps: nobody knows before it has been measured.
     4. The files, the cache for all slots, and the overhead.
     """
     # 1.
@@ -71,10 +77,30 @@ def estimate_mib(spec: ModelSpec, files_bytes: int, keys: Mapping[str, Value]) -
     architecture = str(keys.get("general.architecture"))
     shape = {key.removeprefix(f"{architecture}."): value for key, value in keys.items()}
     layers = _number(shape, "block_count")
-    if spec.n_cpu_moe or _has(spec, _PARTLY) or (offloaded is not None and offloaded < layers):
+    if spec.n_cpu_moe or _has(spec, _PARTLY) or (offloaded is not None and offloaded < (layers or _ALL_LAYERS)):
         return None
     # 4.
     return math.ceil((files_bytes + _cache_bytes(spec, shape, architecture, layers)) / MIB) + OVERHEAD_MIB
+
+
+def whole_from_mib(spec: ModelSpec, files_bytes: int, keys: Mapping[str, Value]) -> int:
+    """What a load takes of the cards at least, in MiB, unless it had to make do with what was free. Arguments as for `estimate_mib`.
+
+    1. 0, which says nothing, unless the runtime chooses how much to offload: only then it fits the model into what is free just then.
+    2. So of files that hold much that is never put on a card (a table for each layer, a projector, a draft), and are larger than what a
+       whole load takes.
+    3. Else the weights alone are as large as the files.
+    """
+    # 1.
+    told = _last(spec, _LAYERS)
+    is_fitted = (spec.n_gpu_layers is None) if told is None else (told in _LEFT_TO_RUNTIME)
+    if not is_fitted or _last(spec, _FIT) in _NO:
+        return 0
+    # 2.
+    if f"{keys.get('general.architecture')}.embedding_length_per_layer_input" in keys or _has(spec, _FILES_ELSEWHERE):
+        return 0
+    # 3.
+    return files_bytes // MIB
 
 
 def _offloaded(spec: ModelSpec) -> int | None:

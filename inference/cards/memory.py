@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inference.cards.card import Card
-from inference.cards.estimate import MIB, estimate_mib
+from inference.cards.estimate import MIB, estimate_mib, whole_from_mib
 from inference.catalog import ModelSpec
 from inference.files.model_files import files_of
 from inference.identity import identity
 from inference.kept import KeptFile
 from inference.runtimes.buffer_lines import gpu_mib
-from inference.runtimes.gguf_header import PREFIX_BYTES, read_keys
+from inference.runtimes.gguf_header import PREFIX_BYTES, Value, read_keys
 from inference.scheduling.residency import Memory, Taken, room_mib, share
 
 LOG_TAIL_BYTES = 512 * 1024
 """What is read of a model's log after a load: a load writes far less."""
+FILLED = 7 / 8
+"""Of all the room, what a model that is larger than that takes at least: its runtime leaves some free and puts only whole layers there, and
+a desktop has a little. It was not squeezed, and need not send away a small model beside which it has fitted."""
 
 
 class MemoryBook:
@@ -30,8 +33,15 @@ class MemoryBook:
     def __init__(self, path: Path, log_dir: Path) -> None:
         self._kept = KeptFile(path)
         self._log_dir = log_dir
+        self._cards: tuple[Card, ...] = ()
+        """As they were seen last."""
         self._gpus_mib: Mapping[int, int] = {}
         self._measured: dict[str, tuple[str, Taken]] = self._kept.read(_parsed)
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether a card has said anything yet."""
+        return bool(self._cards)
 
     def memory(self, specs: Mapping[str, ModelSpec], total_mib: int | None, margin_mib: int, cards: Sequence[Card] = ()) -> Memory:
         """What is known before any load.
@@ -40,14 +50,21 @@ class MemoryBook:
             specs: the models.
             total_mib: of each GPU, as the person says; counts before what the cards say.
             margin_mib: what is left free on each GPU.
-            cards: as they are. Without them and without `total_mib` nothing is known: the number of models alone decides.
+            cards: as they are; none where they do not answer, which takes nothing away from what they said before. Without them and
+                without `total_mib` nothing is known: the number of models alone decides.
         """
-        totals = {card.index: card.total_mib for card in cards} if total_mib is None else dict.fromkeys(_gpus(specs.values()), total_mib)
+        self._cards = tuple(cards) or self._cards
+        seen = {card.index: card.total_mib for card in self._cards}
+        totals = seen if total_mib is None else dict.fromkeys(_gpus(specs.values(), seen), total_mib)
         self._gpus_mib = {gpu: max(0, total - margin_mib) for gpu, total in totals.items()}
         if not totals:
             return Memory()
-        needs_mib = {name: need for name, spec in specs.items() if (need := self._need_mib(spec)) is not None}
-        return Memory(self._gpus_mib, needs_mib, {name: taken for name, spec in specs.items() if (taken := self._taken(spec)) is not None})
+        files = {name: _files(spec) for name, spec in specs.items() if not spec.is_on_processor}
+        needs_mib = {name: need for name, spec in specs.items() if (need := self._need_mib(spec, files.get(name))) is not None}
+        measured_mib = {name: taken for name, spec in specs.items() if (taken := self._taken(spec)) is not None}
+        least_mib = {name: math.floor(need * FILLED) for name, need in needs_mib.items()}
+        whole_mib = {name: min(whole_from_mib(specs[name], *found), least_mib.get(name, 0)) for name, found in files.items() if found}
+        return Memory(self._gpus_mib, needs_mib, measured_mib, whole_mib=whole_mib)
 
     def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None:
         """Keep what a model's last load took, in MiB; called from a thread.
@@ -86,22 +103,21 @@ class MemoryBook:
         except (OSError, ValueError):
             return found
 
-    def _need_mib(self, spec: ModelSpec) -> int | None:
+    def _need_mib(self, spec: ModelSpec, files: tuple[int, Mapping[str, Value]] | None) -> int | None:
         if spec.is_on_processor:
             return 0
-        try:
-            files_bytes = sum(path.stat().st_size for path in files_of(spec))
-            with spec.path.open("rb") as file:
-                keys = read_keys(file.read(PREFIX_BYTES))
-        except (OSError, ValueError):  # a ValueError is a name that no file can have
-            return spec.estimate_mib  # The start will say that the file is not there.
+        if files is None:
+            return spec.estimate_mib  # The start will say that they are not there.
+        files_bytes, keys = files
         need = estimate_mib(spec, files_bytes, keys)
         if need is None or spec.estimate_mib is not None:
             return need
         room = room_mib(spec, self._gpus_mib)
         # What it takes beside its weights is reckoned, and nothing is refused for good by reckoning alone: it is tried, with all the room
-        # that there is. And the runtime fits itself into what is free where it is not told how much to offload.
-        is_too_large = spec.n_gpu_layers is not None and files_bytes > room * MIB
+        # that there is. And the runtime fits itself into what is free where it is not told how much to offload. Where the cards say nothing
+        # there may be more of them than anybody names, for a model that does not say on which it goes.
+        is_counted = bool(self._cards or spec.gpus or spec.tensor_split)
+        is_too_large = is_counted and spec.n_gpu_layers is not None and files_bytes > room * MIB
         return need if is_too_large else min(need, room)
 
 
@@ -111,8 +127,20 @@ def _command(spec: ModelSpec) -> str:
     return identity(spec) if is_one else f"{identity(spec)} in all"
 
 
-def _gpus(specs: Iterable[ModelSpec]) -> list[int]:
-    return sorted({gpu for spec in specs for gpu in spec.gpus or ()}) or [0]
+def _files(spec: ModelSpec) -> tuple[int, Mapping[str, Value]] | None:
+    """What a model's files hold, in bytes, and the head of its own; None where they cannot be read."""
+    try:
+        files_bytes = sum(path.stat().st_size for path in files_of(spec))
+        with spec.path.open("rb") as file:
+            return files_bytes, read_keys(file.read(PREFIX_BYTES))
+    except (OSError, ValueError):  # a ValueError is a name that no file can have
+        return None
+
+
+def _gpus(specs: Iterable[ModelSpec], seen: Collection[int]) -> list[int]:
+    """The cards that are there as far as anybody says: those that were seen, and as many as the models name."""
+    named = max((count for spec in specs for count in (len(spec.tensor_split or ()), *(gpu + 1 for gpu in spec.gpus or ()))), default=0)
+    return sorted({*seen, *range(named)}) or [0]
 
 
 def _tail(path: Path) -> list[str]:

@@ -17,8 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from inference.runtimes.traces import is_trace
+
 TAIL_LINES = 30
-"""Lines kept for error messages: a failed load explains itself in the last ten."""
+"""Lines kept for error messages: a failed load explains itself in the last ten. The stack that may follow is not among them: it would push
+the reason out."""
 
 MAX_LINE_BYTES = 16 * 1024
 """A longer line is cut into pieces, so that a child that never ends a line cannot fill our memory."""
@@ -60,7 +63,7 @@ class ChildOutput:
             thread.join(max(0.0, give_up_at - time.monotonic()))
 
     def tail(self) -> tuple[str, ...]:
-        """The last lines, oldest first, without those that were messages to us."""
+        """The last lines, oldest first, without those that were messages to us and without a stack, which the log alone keeps."""
         return tuple(self._tail)
 
     def _drain(self, pipe: IO[bytes]) -> None:
@@ -85,7 +88,7 @@ class ChildOutput:
                 self._log.write(b"".join(line + b"\n" for line in lines))
         for raw in lines:
             line = raw.decode("utf-8", errors="replace").rstrip("\r")
-            if line and not self._on_line(line):
+            if line and not self._on_line(line) and not is_trace(line):
                 self._tail.append(line[:SHOWN_LINE_CHARS])
 
 

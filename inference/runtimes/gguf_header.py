@@ -20,7 +20,7 @@ _SCALARS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f"
 _STRING: Final = 8
 _ARRAY: Final = 9
 
-Value = int | float | bool | str | tuple[float, ...]
+Value = int | float | bool | str | tuple[float, ...] | tuple[str, ...]
 
 
 def read_keys(prefix: bytes) -> Mapping[str, Value]:
@@ -71,8 +71,10 @@ class _Reader:
             return self.text()
         if kind == _ARRAY:
             inner, count = int(self.number("<I")), int(self.number("<Q"))
-            if inner not in _SCALARS or count > _MOST_LAYERS:
+            if count > _MOST_LAYERS or (inner != _STRING and inner not in _SCALARS):
                 raise _Ended  # The vocabulary: what comes after it is no longer about the shape.
+            if inner == _STRING:
+                return tuple(self.text() for _ in range(count))  # Tags and languages, which stand before the shape.
             return tuple(self.number(_SCALARS[inner]) for _ in range(count))
         if kind not in _SCALARS:
             raise _Ended

@@ -35,6 +35,9 @@ _SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", ENABLING_VARIABLE, KEY_
 _NO_PAGE: Final = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
 """No web page of its own. The flag for it has had two names, and a build that does not know one of them would not start; of a variable that
 it does not know it takes no notice."""
+_NO_TRACE: Final = {"GGML_NO_BACKTRACE": "1"}
+"""After an abort the reason is the last word. A debugger that prints the stack would hold a process of many gigabytes, and its
+memory with it, until it is done."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def child_environment(environ: Mapping[str, str], gpus: tuple[int, ...] | None, 
     """What a program of ours finds around it: `environ` without what is no business of it, and the GPUs that it may see."""
     # Windows spells the names of variables as it likes.
     kept = {name: value for name, value in environ.items() if not _is_scrubbed(name.upper())}
-    kept |= _NO_PAGE
+    kept |= _NO_PAGE | _NO_TRACE
     if program.has_trace:
         # Any value: it makes the server speak state lines and read the exit command. Builds of December 2025 end themselves over it.
         kept[ENABLING_VARIABLE] = "1"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from inference.catalog import ModelSpec
 from inference.scheduling.reasons import Reason
 from inference.scheduling.residency import Evict, Fits, Memory, Plan, account, amended, crowd, plan
+from inference.scheduling.restart import once_more
 from inference.scheduling.schedule import IN_TRANSIT, Effect, End, Model, Phase, Refuse, SaveWarmth, Start, State, Stop
 
 
@@ -89,6 +90,8 @@ class Draft:
         """Begin a load. The reason for which room was made counts, where that was done for it."""
         before = self.models[name]
         decisive = before.room or reason
+        failures = once_more(before.failures, self.now) if before.is_on_trial else before.failures
+        self.change(name, is_on_trial=False, failures=failures)
         model = self.change(name, generation=before.generation + 1, since=self.now, is_missed=False, reason=decisive, room=None, gone=None)
         self.move(name, "starting", Start(name, model.generation))
 

@@ -14,7 +14,6 @@ from inference.scheduling.schedule import (
     Loaded,
     LoadFailed,
     MemoryReturned,
-    Model,
     Phase,
     Restored,
     RestoreWarmth,
@@ -22,6 +21,7 @@ from inference.scheduling.schedule import (
     Stop,
     Stopped,
 )
+from inference.scheduling.second_chances import given_up_text
 
 
 def advance(draft: Draft, event: Saved | Stopped | MemoryReturned | Loaded | Restored) -> None:
@@ -64,7 +64,8 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
         draft.change(model.name, error=event.why, is_crowded=True)
         return
     was_ready = isinstance(event, Exited)
-    failure = Failure(draft.now, was_ready=was_ready, is_final=isinstance(event, LoadFailed) and event.is_final)
+    is_final = isinstance(event, LoadFailed) and event.is_final
+    failure = Failure(draft.now, was_ready=was_ready, is_final=is_final, is_short=is_short)
     failures = (*recent(model.failures, draft.now), failure)
     verdict = decide(failures, draft.now)
     given_up, delay_s = (verdict.why, 0.0) if isinstance(verdict, GiveUp) else (None, verdict.seconds)
@@ -86,8 +87,3 @@ def fail(draft: Draft, event: LoadFailed | Exited) -> None:
         numbers = f" {draft.account_of(model.name)}".rstrip() if is_short else ""
         text = f"{model.name} could not be loaded: {event.why}{numbers}" if given_up is None else given_up_text(draft.models[model.name])
         draft.refuse_all(model.name, code, text, retry_after_s=delay_s, is_permanent=given_up is not None)
-
-
-def given_up_text(model: Model) -> str:
-    """What is said of a model that is not tried any more."""
-    return f"{model.name} is given up: {model.given_up}. Last failure: {model.error} Ask for it with /engine/load to try again."

@@ -48,6 +48,8 @@ class Memory:
     """Per model, what its last load took; counts instead of the estimate."""
     lent_mib: Mapping[int, int] = field(default_factory=dict[int, int])
     """GPUs that other programs have, with what those take."""
+    whole_mib: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Per model that its runtime fits into what is free: what took less had to make do with that, and says nothing of what it wants."""
 
 
 UNMEASURED = Memory()
@@ -118,7 +120,7 @@ def plan(
     """
     spec = specs[target]
     # 1.
-    needed = share(spec, memory)
+    needed = wanted(spec, memory)
     for gpu, mib in needed.items():
         if mib > memory.gpus_mib[gpu]:
             # What was measured has fitted, so this was only reckoned, or the person says it.
@@ -174,6 +176,15 @@ def share(spec: ModelSpec, memory: Memory) -> dict[int, int]:
         return {gpu: min(mib, memory.gpus_mib[gpu]) for gpu, mib in shares.items() if gpu in memory.gpus_mib}
     needed_mib = memory.needs_mib.get(spec.name)
     return {} if needed_mib is None else split(spec, needed_mib, memory.gpus_mib)
+
+
+def wanted(spec: ModelSpec, memory: Memory) -> dict[int, int]:
+    """What a model that is to come has to find of each GPU, in MiB: its share, or more where that was what a game or another model left.
+    By such a share it would be put into the same place again, and never get more. (One that took nothing uses no GPU.)
+    """
+    taken, needed_mib = memory.measured_mib.get(spec.name, 0), memory.needs_mib.get(spec.name, 0)
+    is_squeezed = 0 < (sum(taken.values()) if isinstance(taken, Mapping) else taken) < min(memory.whole_mib.get(spec.name, 0), needed_mib)
+    return share(spec, replace(memory, measured_mib={spec.name: needed_mib}) if is_squeezed else memory)
 
 
 def split(spec: ModelSpec, mib: int, known_mib: Mapping[int, int]) -> dict[int, int]:
@@ -234,7 +245,7 @@ def account(specs: Mapping[str, ModelSpec], resident: Sequence[str], target: str
     used = _used(specs, [name for name in resident if name != target], memory)
     parts = [
         f"about {mib} MiB on GPU {gpu}, of which {memory.gpus_mib[gpu] - used.get(gpu, 0)} of {memory.gpus_mib[gpu]} MiB were free"
-        for gpu, mib in share(specs[target], memory).items()
+        for gpu, mib in wanted(specs[target], memory).items()
     ]
     return f"By reckoning it needs {' and '.join(parts)}." if parts else ""
 
@@ -276,7 +287,7 @@ def _without_needless(
     specs: Mapping[str, ModelSpec], resident: Sequence[str], names: Sequence[str], target: ModelSpec, memory: Memory, limits: Limits
 ) -> list[str]:
     """Who really has to go: the last picked is spared first. A lower class is not spared where a higher one goes for the same memory."""
-    needed = share(target, memory)
+    needed = wanted(target, memory)
     highest = max((RANK[specs[name].priority] for name in names), default=0)
     going = list(names)
     for name in reversed(names):

@@ -7,10 +7,13 @@ wait out the same failure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WINDOW_S = 300.0
-"""Older failures are forgotten: five minutes is longer than any retry that belongs to the same trouble."""
+"""Older failures are forgotten: five minutes is longer than any retry that belongs to the same trouble. So long a model stays given up, at
+first."""
+LONGEST_PAUSE_S = 1800.0
+"""Between two tries of a model that stays given up, of which each may send a healthy one away in vain."""
 FAILED_LOADS = 3
 """Loads that may fail in a row. A passing cause (memory not yet returned, a busy disk) is gone by the third."""
 FAILURES = 5
@@ -30,6 +33,10 @@ class Failure:
     """It had loaded, and died later."""
     is_final: bool = False
     """Nothing can change by itself, such as a program that is not there."""
+    is_short: bool = False
+    """Memory did not suffice."""
+    forgiven: int = 0
+    """How often the model was tried once more since."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,16 @@ Verdict = RetryAfter | GiveUp
 def recent(failures: Sequence[Failure], now: float) -> tuple[Failure, ...]:
     """The failures that still count."""
     return tuple(failure for failure in failures if now - failure.at <= WINDOW_S)
+
+
+def once_more(failures: Sequence[Failure], now: float) -> tuple[Failure, ...]:
+    """The failures for which a model was given up, as they count while it is tried once more: one more like the last is too many again."""
+    return tuple(replace(failure, at=now, forgiven=failure.forgiven + 1) for failure in failures[:-1])
+
+
+def pause_s(failures: Sequence[Failure]) -> float:
+    """How long a model stays given up after the last of these: twice as long after each try in vain, up to a bound."""
+    return min(LONGEST_PAUSE_S, WINDOW_S * 2 ** max((failure.forgiven for failure in failures), default=0))
 
 
 def decide(failures: Sequence[Failure], now: float) -> Verdict:

@@ -53,6 +53,8 @@ class Model:
     not_before: float = 0.0
     """The end of the back-off."""
     given_up: str | None = None
+    is_on_trial: bool = False
+    """It was given up, and is let back for one more try."""
     error: str | None = None
     """What the last failure said; None once it has loaded."""
     is_missed: bool = False

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from inference.scheduling.draft import Draft
 from inference.scheduling.granting import end_overlong, grant, rivals
-from inference.scheduling.news import advance, fail, given_up_text
+from inference.scheduling.news import advance, fail
 from inference.scheduling.ranking import expected_wait_s
 from inference.scheduling.reasons import GAMING, Reason, asked_text
 from inference.scheduling.retirement import removed_text, retire, take_over
@@ -38,6 +38,7 @@ from inference.scheduling.schedule import (
     UnloadAsked,
     Waiter,
 )
+from inference.scheduling.second_chances import given_up_text, let_back, let_back_at, let_back_for_memory
 from inference.scheduling.swapping import drop_unwanted, idle_until, linger_until, rest, revive, swap
 from inference.scheduling.unloading import ask_to_go, call_off, unload
 
@@ -48,17 +49,17 @@ RETRY_STOPPING_S = 15.0
 
 
 def step(state: State, event: Event, now: float) -> Step:
-    """Decide what one event causes.
+    """Decide what one event causes. Models that were given up, and whose time is over, are let back before it (`second_chances`).
 
     First the event itself:
       1. Arrived: refused while the engine stops, while a game is played that it does not pass, or while its model is given up (a person's
-         load or switch tries again); else it joins the queue. A forced one ends the requests of the models that must go, and sends those
-         away at once.
+         load or switch tries again, and after a while anybody's request); else it joins the queue. A forced one ends the requests of the
+         models that must go, and sends those away at once.
       2. Left: its lease is returned, or its place in the queue.
       3. UnloadAsked, ShutdownAsked: no new grants; what runs may finish until the drain's end. Reconfigured: the new policy holds from now
          on; what it replaces or drops gets no new grants, and what it keeps does not notice. ModeChanged: a game that begins sends away who
          waits and does not pass it, and what loads for them; what runs goes on. One that ends, and a card that comes back, call off
-         what was to be unloaded for them and has not gone.
+         what was to be unloaded for them and has not gone, and let those back that were given up for want of memory.
       4. A child's news moves its model one phase on. News of an earlier start, or of a phase that is past, is ignored.
 
     Then what follows from the new state, in this order:
@@ -75,6 +76,7 @@ def step(state: State, event: Event, now: float) -> Step:
      11. Rest: what has been idle for as long as the operator says is unloaded.
     """
     draft = Draft(state, now)
+    let_back(draft)
     _take(draft, event)
     if draft.stop_by is not None:
         _wind_down(draft)
@@ -108,8 +110,10 @@ def _take(draft: Draft, event: Event) -> None:
         case Reconfigured():
             take_over(draft, event)
         case MemoryLearned() | GpusLent() | ModeChanged():
+            before = draft.policy.memory
             _learn(draft, event)
             call_off(draft)
+            let_back_for_memory(draft, before, is_game_over=isinstance(event, ModeChanged) and not event.is_gaming)
         case Ticked():
             pass
         case LoadFailed() | Exited():  # 4.
@@ -131,11 +135,11 @@ def _arrive(draft: Draft, event: Arrived) -> None:
         draft.refuse(event.request, "model_not_found", removed_text(event.model), is_permanent=True)
         return
     model = draft.models[event.model]
-    if model.given_up is not None:
-        if event.takes_lease:
-            draft.refuse(event.request, "model_failed", given_up_text(model), is_permanent=True)
-            return
-        model = draft.change(event.model, given_up=None, failures=(), not_before=0.0)
+    if model.given_up is not None and event.takes_lease:
+        draft.refuse(event.request, "model_failed", given_up_text(model), is_permanent=True)
+        return
+    if not event.takes_lease and (model.given_up is not None or model.is_on_trial):
+        draft.change(event.model, given_up=None, is_on_trial=False, failures=(), not_before=0.0)
     draft.waiters.append(_waiter(draft, event))
     if event.is_forced and not draft.is_open(event.model):
         if event.model in draft.retired:
@@ -261,6 +265,7 @@ def _wake_at(draft: Draft) -> float | None:
     due += [model.unload_by for model in draft.models.values() if model.unload_by is not None]
     due += [at for model in ready for at in model.due.values()]
     due += [draft.stop_by] if draft.stop_by is not None else []
+    due += [at for model in draft.models.values() if (at := let_back_at(model)) is not None]
     if draft.waiters:
         due += [model.ready_since + draft.policy.min_residency_s for model in ready]
         lingering = [model for model in ready if not model.leases and linger_until(draft, model) > draft.now]

@@ -7,18 +7,18 @@ the answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from mcp_servers.calendars.backends.contract import Backend, Listing
-from mcp_servers.calendars.model import CalendarInfo, Event, in_order
+from mcp_servers.calendars.model import CalendarInfo, Event, Standing, in_order
+from mcp_servers.calendars.standing import Settled, calendars_called, settled
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.protocol import progress
 from mcp_servers.spans import Span
-from mcp_servers.wording import words_of
 
 T = TypeVar("T")
 MAX_ASKED_AT_ONCE = 8
@@ -38,35 +38,50 @@ class Accounts:
     Args:
         backends: at least one.
         default: where new events go, `personal` or `work/Team`.
+        own: by account the calendars that the settings name as the person's own; an account without is as `standing` says.
     """
 
-    def __init__(self, backends: tuple[Backend, ...], default: str = "") -> None:
+    def __init__(self, backends: tuple[Backend, ...], default: str = "", own: Mapping[str, Sequence[str]] | None = None) -> None:
         self._backends = backends
         self._default = default
+        self._own = own or {}
+        self._with_others: dict[str, bool] = {}
+        """Which accounts, when they answered last, had calendars that are looked at only where they are named."""
 
     def calendars(self) -> tuple[tuple[CalendarInfo, ...], tuple[str, ...]]:
         """All calendars, and who did not answer."""
-        answers = self._ask(lambda backend: backend.calendars())
-        return tuple(info for infos in answers.of for info in infos), answers.problems
+        answers = self._ask(lambda backend: self._settled(backend, backend.calendars()))
+        unclear = [problem for one in answers.of for problem in one.problems]
+        return tuple(info for one in answers.of for info in one.infos), (*unclear, *answers.problems)
 
     def query(self, period: Span, only: tuple[CalendarInfo, ...] = ()) -> Listing:
-        """The events of a period by start, all-day ones first; of some calendars where they are named."""
+        """The events of a period by start, all-day ones first: of all calendars, also other people's, or of those that are named."""
+        wanted = {info.account for info in only}
 
         def ask(backend: Backend) -> Listing:
             names = {info.name for info in only if info.account == backend.account}
-            name = next(iter(names)) if len(names) == 1 else ""
-            listing = backend.query(period, name)
-            return Listing(tuple(event for event in listing.events if not only or event.calendar in names), listing.problems)
+            return backend.query(period, lambda _: names) if only else backend.query(period)
 
-        wanted = {info.account for info in only}
-        answers = self._ask(ask, lambda backend: not only or backend.account in wanted)
-        events = [event for listing in answers.of for event in listing.events]
-        problems = [problem for listing in answers.of for problem in listing.problems]
-        return Listing(tuple(sorted(events, key=in_order)), (*problems, *answers.problems))
+        return _merged(self._ask(ask, lambda backend: not only or backend.account in wanted))
 
-    def attended(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
-        """Those that the person has not declined: the others take up no time."""
-        return tuple(event for event in events if not self._is_declined(event))
+    def shown(self, period: Span) -> Listing:
+        """What is on: the events of the person's calendars and of those that they follow."""
+        return self._standing(period, {"counted", "shown"}, lambda _: True)
+
+    def others(self, period: Span) -> Listing:
+        """What `shown` leaves out; an account that has no such calendars, or has not answered, is not asked."""
+        return self._standing(period, {"named"}, lambda backend: self._with_others.get(backend.account, False))
+
+    def busy(self, period: Span, only: tuple[CalendarInfo, ...] = ()) -> Listing:
+        """What may take up the person's time: nothing that they declined, and no other's events but of calendars that are named."""
+        listing = self.query(period, only) if only else self._standing(period, {"counted"}, lambda _: True)
+        return replace(listing, events=tuple(event for event in listing.events if not self._is_declined(event)))
+
+    def mark_of(self, event: Event) -> Literal["", "cancelled", "declined"]:
+        """Why something that stands in a calendar does not take place for the person."""
+        if event.status == "cancelled":
+            return "cancelled"
+        return "declined" if self._is_declined(event) else ""
 
     def get(self, event_id: str, zone: tzinfo) -> Listing:
         """The event with that id, wherever it is; several when several calendars have it."""
@@ -104,7 +119,7 @@ class Accounts:
             Refusal: none or several are meant.
         """
         infos, problems = self.calendars()
-        found = _meant(words, infos)
+        found = calendars_called(words, infos)
         if len(found) == 1:
             return found[0]
         if found:
@@ -124,8 +139,30 @@ class Accounts:
         declined = {guest.address.lower() for guest in event.attendees if guest.status == "declined"}
         return bool(declined and declined & self.of(event.account).addresses)
 
+    def _standing(self, period: Span, wanted: Collection[Standing], is_asked: Callable[[Backend], bool]) -> Listing:
+        """The events of calendars that stand so, and what the settings name that is no calendar."""
+
+        def ask(backend: Backend) -> Listing:
+            unclear: list[str] = []
+
+            def which(infos: tuple[CalendarInfo, ...]) -> Collection[str]:
+                found = self._settled(backend, infos)
+                unclear.extend(found.problems)
+                self._with_others[backend.account] = any(info.standing == "named" for info in found.infos)
+                return {info.name for info in found.infos if info.standing in wanted}
+
+            listing = backend.query(period, which)
+            return Listing(listing.events, (*unclear, *listing.problems))
+
+        return _merged(self._ask(ask, is_asked))
+
+    def _settled(self, backend: Backend, infos: tuple[CalendarInfo, ...]) -> Settled:
+        return settled(infos, self._own.get(backend.account), self._default)
+
     def _ask(self, question: Callable[[Backend], T], is_asked: Callable[[Backend], bool] = lambda _: True) -> Answers[T]:
         asked = [backend for backend in self._backends if is_asked(backend)]
+        if not asked:
+            return Answers(())
         if len(asked) == 1:
             return Answers((question(asked[0]),))
 
@@ -147,18 +184,13 @@ class Accounts:
         return Answers(tuple(one for one in answers if not isinstance(one, Refusal)), problems)
 
 
+def _merged(answers: Answers[Listing]) -> Listing:
+    events = [event for listing in answers.of for event in listing.events]
+    problems = [problem for listing in answers.of for problem in listing.problems]
+    return Listing(tuple(sorted(events, key=in_order)), (*problems, *answers.problems))
+
+
 def shown_names(infos: Sequence[CalendarInfo], shown: Sequence[CalendarInfo]) -> list[str]:
     """What calendars are called among all of them: with their account where one of another account has the name, too."""
     taken = Counter(name for info in infos for name in {info.name.lower(), info.title.lower()} - {""})
     return [info.path if taken[info.name.lower()] > 1 else info.full_name for info in shown]
-
-
-def _meant(words: str, infos: Sequence[CalendarInfo]) -> list[CalendarInfo]:
-    """Those whose path it is; else that are called so; else that have the words in their path."""
-    said, wanted = words.lower(), set(words_of(words))
-    return (
-        [info for info in infos if info.path == words]
-        or [info for info in infos if info.path.lower() == said]
-        or [info for info in infos if said in {info.name.lower(), info.title.lower()}]
-        or [info for info in infos if wanted and wanted <= set(words_of(info.path))]
-    )

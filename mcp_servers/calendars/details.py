@@ -5,11 +5,12 @@ Pure. These are read by models with room, so they name ids and calendars, which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mcp_servers.calendars.backends.components.rule_words import words_of_rule
-from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest
+from mcp_servers.calendars.model import CalendarInfo, Change, Event, Guest, Standing
 from mcp_servers.calendars.paging import Page
 from mcp_servers.outside.quoting import clean_line, count_text, shortened
 from mcp_servers.spans import Span, clock_text, period_text, span_text
@@ -23,6 +24,11 @@ _ANSWERS = {
 }
 MAX_SHOWN_DESCRIPTION_CHARS = 500
 _UNITS = ((7 * 24 * 60, "week"), (24 * 60, "day"), (60, "hour"), (1, "minute"))
+_STANDING: dict[Standing, list[str]] = {
+    "counted": [],
+    "shown": ["shown, takes up no time"],
+    "named": ["looked at only when named"],
+}
 SCOPES = {"this": "only this time", "following": "this and all later times", "all": "all times"}
 
 
@@ -33,6 +39,7 @@ def calendars_text(infos: tuple[CalendarInfo, ...], names: list[str], default: s
         about = ["new events go here"] if info.path == default else []
         about += [] if info.is_writable else ["read only"]
         about += ["its server writes to guests"] if info.sends_invitations else []
+        about += _STANDING[info.standing]
         lines.append(name + (f" ({', '.join(about)})" if about else ""))
     return "\n".join([count_text(len(infos), "calendar"), *lines, *problems])
 
@@ -44,16 +51,16 @@ def found_text(period: Span, query: str, page: Page[Event], total: int, problems
     return "\n".join([head, *([block] if page.items else []), *more, *problems])
 
 
-def found_lines(page: Page[Event]) -> str:
+def found_lines(page: Page[Event], marks: Sequence[str]) -> str:
     """One line for each event. Their words are other people's."""
-    return "\n".join(f"{event_line(event)} [{event.id}]" for event in page.items)
+    return "\n".join(f"{event_line(event, mark)} [{event.id}]" for event, mark in zip(page.items, marks, strict=True))
 
 
-def event_line(event: Event) -> str:
+def event_line(event: Event, mark: str = "") -> str:
     """`Fri 27 Nov 2026 10:00-11:00 Standup at Room 4, every week on Mon (work/Team)`."""
     place = f" at {event.location}" if event.location else ""
     repeats = f", {repeats_text(event)}" if event.rule else ""
-    status = ", cancelled" if event.status == "cancelled" else ""
+    status = f", {mark}" if mark else ", cancelled" if event.status == "cancelled" else ""
     return f"{span_text(event.span)} {event.title}{place}{repeats}{status} ({event.calendar_name})"
 
 
@@ -140,7 +147,7 @@ def best_text(spans: tuple[Span, ...]) -> list[str]:
 def looked_at_text(names: tuple[str, ...], bounds: list[str], buffer: timedelta) -> str:
     """What a search for free time went by."""
     kept = [f"{length_text(int(buffer / timedelta(minutes=1)))} kept free around events"] if buffer else []
-    return "; ".join([f"Looked at {', '.join(names)}", *bounds, *kept])
+    return "; ".join([f"Looked at {', '.join(names) or 'no calendar'}", *bounds, *kept])
 
 
 def known_zone(name: str) -> tzinfo | None:

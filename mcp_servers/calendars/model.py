@@ -16,6 +16,8 @@ LOCAL = "local"
 Scope = Literal["this", "following", "all"]
 """Which times of a repeating event a change is about: one, that one and all later ones, or all."""
 Answer = Literal["accepted", "tentative", "declined"]
+Standing = Literal["counted", "shown", "named"]
+"""What a calendar is to the person: its events take up time; they are shown and take up none; they are looked at where it is named."""
 Notify = Literal["", "all", "none"]
 """Who is told of a change: nothing said, every guest (or the organiser), nobody."""
 
@@ -47,6 +49,7 @@ class CalendarInfo:
     """Another text whenever anything in the calendar has changed, after a minute at most; empty where that is not known."""
     title: str = ""
     """What its server calls it, which others may be called as well; empty where that is `name`."""
+    standing: Standing = "counted"
 
     @property
     def full_name(self) -> str:

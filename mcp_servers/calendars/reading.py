@@ -69,6 +69,7 @@ class Reading:
             {
                 "name": name, "account": info.account, "writable": info.is_writable,
                 "sends_invitations": info.sends_invitations, "state": info.state, "default": info.path == default,
+                "standing": info.standing,
             }
             for name, info in zip(names, infos, strict=True)
         ]  # fmt: skip
@@ -90,10 +91,11 @@ class Reading:
             "period": span_fields(period), "query": query, "total": len(events), "more": page.more, "cursor": page.cursor,
             "removed": removed, "problems": list(listing.problems), "untrusted": True,
         }  # fmt: skip
-        lines = quoted(details.found_lines(page), origin="calendars", at=call.now, removed=removed)
+        marks = [self._accounts.mark_of(event) for event in page.items]
+        lines = quoted(details.found_lines(page, marks), origin="calendars", at=call.now, removed=removed)
         return Outcome(
             details.found_text(period, query, page, len(events), listing.problems, lines.block(self._token())),
-            {**structured, "events": [event_fields(event) for event in page.items]},
+            {**structured, "events": [{**event_fields(event), "mark": mark} for event, mark in zip(page.items, marks, strict=True)]},
             is_fenced=True,
         )
 
@@ -115,8 +117,8 @@ class Reading:
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
         asked = free.span_asked(when, said)
         period = asked or when.span
-        listing = self._accounts.query(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
-        busy = tuple(_padded(event, buffer) for event in self._accounts.attended(listing.events))
+        listing = self._accounts.busy(Span(later(period.start, -buffer), later(period.end, buffer), period.is_all_day), only)
+        busy = tuple(_padded(event, buffer) for event in listing.events)
         hours = None if asked else free.hours_for(period, worked, self._hours)
         bounds = [*([_hours_text(hours)] if hours else []), *([] if asked or not free.has_days_left_out(when) else [_NO_WEEKENDS])]
         looked = details.looked_at_text(self._names(only), bounds, buffer)
@@ -133,8 +135,8 @@ class Reading:
         return Outcome("\n".join([shape.free_text(days), *details.best_text(best), tail]), fields)
 
     def _names(self, only: tuple[CalendarInfo, ...]) -> tuple[str, ...]:
-        infos = only or self._accounts.calendars()[0]
-        return tuple(shown_names(self._accounts.calendars()[0], infos))
+        infos = self._accounts.calendars()[0]
+        return tuple(shown_names(infos, only or [info for info in infos if info.standing == "counted"]))
 
 
 def _matching(events: tuple[Event, ...], query: str) -> tuple[Event, ...]:

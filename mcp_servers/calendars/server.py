@@ -7,6 +7,7 @@ show exactly what will be done. The texts are frozen: a small model is trained o
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -45,10 +46,17 @@ class Calendars:
         backends: the accounts, the preferred one first.
         hours: when the person works.
         default: the calendar of new events; absent: the first account's first.
+        own: by account the calendars that are the person's own, where the settings say which.
     """
 
-    def __init__(self, *backends: Backend, hours: free.WorkingHours | None = None, default: str = "") -> None:
-        self._accounts = Accounts(backends, default)
+    def __init__(
+        self,
+        *backends: Backend,
+        hours: free.WorkingHours | None = None,
+        default: str = "",
+        own: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._accounts = Accounts(backends, default, own)
         self._hours = hours or free.WorkingHours()
         self._extended = {**Reading(self._accounts, self._hours).handlers(), **Writing(self._accounts).handlers()}
 
@@ -67,14 +75,17 @@ class Calendars:
         if call.text("when"):
             period = resolve(call.text("when"), call.now, years=LOOKED_THROUGH).span
         query = clean_line(call.text("query")).replace('"', "")
-        listing = self._accounts.query(period)
+        listing = self._accounts.shown(period)
         events = filtered(listing.events, query) if query not in ("", ALL) else listing.events
         problems = listing.problems
         if (left := len(events) - MAX_LISTED) > 0:
             problems = (*problems, f"Not told one by one: {count_text(left, 'later event')}. Ask for a shorter period.")
         structured = {"period": span_fields(period), "query": query, "count": len(events), "left": max(0, left), "untrusted": True}
-        shown = {"events": [event_fields(event) for event in events[:MAX_LISTED]], "removed": removed_of(events)}
-        text = _with_problems(shape.events_text(period, events, query), problems)
+        marks = [self._accounts.mark_of(event) for event in events]
+        fields = [{**event_fields(event), "mark": mark} for event, mark in zip(events, marks, strict=True)]
+        shown = {"events": fields[:MAX_LISTED], "removed": removed_of(events)}
+        told = tuple(shape.marked(event, mark) for event, mark in zip(events, marks, strict=True))
+        text = _with_problems(shape.events_text(period, told, query), problems)
         return Outcome(text, {**structured, **shown, **_problem_fields(problems)})
 
     def create_event(self, call: Call) -> Plan:
@@ -153,8 +164,8 @@ class Calendars:
         when = resolve(call.text("when"), call.now)
         said = event_length_of(call.text("duration")) if call.text("duration") else None
         if span := free.span_asked(when, said):
-            listing = self._accounts.query(span)
-            clashes = free.clashes(self._accounts.attended(listing.events), span)
+            listing = self._accounts.busy(span)
+            clashes = free.clashes(listing.events, span)
             # An account that gives no answer may have something then.
             is_free = not clashes and not listing.problems
             fields = {"span": span_fields(span), "is_free": is_free, "clashes": [event_fields(event) for event in clashes]}
@@ -164,9 +175,9 @@ class Calendars:
         length = said or USUAL_LENGTH
         if length >= timedelta(days=1):
             raise Refusal("That is longer than a day. Look at the events of the period instead.")
-        listing = self._accounts.query(when.span)
+        listing = self._accounts.busy(when.span)
         hours = free.hours_for(when.span, None, self._hours)
-        days = free.free_days(when, self._accounts.attended(listing.events), length, hours)
+        days = free.free_days(when, listing.events, length, hours)
         days = free.after(days, call.now, length)
         found = [{"day": day.period.first_day.isoformat(), "free": [span_fields(span) for span in day.spans]} for day in days]
         text = _with_problems(shape.free_text(days), shape.not_known_free(listing.problems))
@@ -175,7 +186,7 @@ class Calendars:
     def _overlaps(self, event: Event) -> tuple[Event, ...]:
         if not event.is_busy:
             return ()
-        return free.clashes(self._accounts.attended(self._accounts.query(event.span).events), event.span, but=event.id)
+        return free.clashes(self._accounts.busy(event.span).events, event.span, but=event.id)
 
 
 def _with_problems(text: str, problems: tuple[str, ...]) -> str:

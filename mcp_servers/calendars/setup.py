@@ -46,7 +46,8 @@ def calendars_of(folder: Path, section: CalendarSection, google: GoogleSection) 
     servers = [_on_server(name, entry) for name, entry in section.accounts.items() if entry.kind == "caldav"]
     at_google = {name: entry for name, entry in section.accounts.items() if entry.kind == "google"}
     taken = frozenset({LOCAL_CALENDARS, *(section.accounts.keys() - at_google.keys())})
-    return Calendars(local, *servers, *_google_accounts(google, at_google, taken), default=section.default or "")
+    own = {name: entry.calendars for name, entry in section.accounts.items() if entry.calendars is not None}
+    return Calendars(local, *servers, *_google_accounts(google, at_google, taken), default=section.default or "", own=own)
 
 
 def _google_accounts(section: GoogleSection, named: Mapping[str, CalendarAccountEntry], taken: frozenset[str]) -> list[GoogleCalendars]:

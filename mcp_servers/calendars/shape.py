@@ -6,6 +6,7 @@ Pure. A model is trained on exactly these texts: change a character here and the
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, time
 
 from mcp_servers.calendars.model import Event, FreeDay
@@ -24,6 +25,11 @@ def events_text(period: Span, events: tuple[Event, ...], query: str = "") -> str
     is_one_day = period.first_day == period.last_day
     lines = [_day_line(period, event) if is_one_day else _period_line(event) for event in events]
     return "\n".join([f"{period_text(period)}{matching}: {count}", *item_lines(lines)])
+
+
+def marked(event: Event, mark: str) -> Event:
+    """For a text alone: `Standup (cancelled)`, where it stands in a calendar and does not take place for the person."""
+    return replace(event, title=f"{event.title} ({mark})") if mark else event
 
 
 def created_text(event: Event, overlaps: tuple[Event, ...] = ()) -> str:

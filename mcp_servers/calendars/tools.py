@@ -35,7 +35,7 @@ _EXTENDED: tuple[ToolSpec, ...] = (
         (
             Param("when", "a period or a span", is_required=True),
             Param("duration", "default: one hour"),
-            Param("calendars", "default: all"),
+            Param("calendars", "default: the person's own"),
             Param("hours", "such as 9:00-17:00"),
             Param("buffer", "around events: 15 minutes"),
         ),

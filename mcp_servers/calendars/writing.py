@@ -150,7 +150,7 @@ class Writing:
         if event.occurrence:
             lines.append(("Meant", details.SCOPES[scope]))
         lines += [("Also", note) for note in notes]
-        others = self._accounts.attended(self._accounts.query(event.span).events) if event.is_busy else ()
+        others = self._accounts.busy(event.span).events if event.is_busy else ()
         if overlaps := tuple(other for other in clashes(others, event.span, but=event.id) if other.uid != event.uid):
             lines.append(("Overlaps", clashes_text(overlaps)))
         return (*lines, *more, ("Calendar", event.calendar_name), *notice.lines)

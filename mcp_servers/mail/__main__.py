@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -70,7 +71,8 @@ def _keeper(name: str, entry: MailAccountEntry) -> ImapKeeping | None:
 def _imap(name: str, entry: MailAccountEntry) -> tuple[ImapServer, ssl.SSLContext | None]:
     security = entry.imap_security
     port = entry.imap_port or IMAP_PORTS[security]
-    server = ImapServer(name, entry.imap_host or "", port, entry.user or entry.address, password("imap", name), security)
+    user, newest = entry.user or entry.address, partial(password, "imap", name)
+    server = ImapServer(name, entry.imap_host or "", port, user, newest(), security, newest=newest)
     return server, trusted(name, entry)
 
 

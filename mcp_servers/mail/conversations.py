@@ -54,7 +54,7 @@ class Conversations:
         problems, left_out = self._store.problems, self._store.left_out
         wide = dict.fromkeys((*THREAD_FOLDERS, *folders))
         others = {mail.number: mail for mail in self._store.mails(*wide, account=call.text("account"))}
-        threads = threads_of(without_copies({**wanted, **others}.values()))
+        threads = threads_of(without_copies({**wanted, **others}.values(), but=wanted))
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
         self._store.left_out = tuple(dict.fromkeys((*left_out, *self._store.left_out)))
         held = [thread for thread in threads if any(mail.number in wanted for mail in thread)]
@@ -94,7 +94,7 @@ class Conversations:
         self._store.problems = tuple(dict.fromkeys((*problems, *self._store.problems)))
         self._store.left_out = tuple(dict.fromkeys((*left_out, *self._store.left_out)))
         # What was sent from an account is kept here; and a mail in the trash is still one of its conversation.
-        threads = threads_of(without_copies({one.number: one for one in (mail, *related, *local)}.values(), but=mail.number))
+        threads = threads_of(without_copies({one.number: one for one in (mail, *related, *local)}.values(), but=(mail.number,)))
         thread = next(thread for thread in threads if any(one.number == mail.number for one in thread))
         place = place_of(call.text("cursor"))
         if place is not None and all(one.number != place.number for one in thread):

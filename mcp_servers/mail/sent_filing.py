@@ -15,7 +15,7 @@ from typing import Protocol
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import locked
-from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
+from mcp_servers.mailbox.accounts import AccountAway, AccountFailed, LoginRefused
 from mcp_servers.mailbox.maildir import Maildir
 from mcp_servers.mailbox.unfiled import Unfiled
 
@@ -24,6 +24,8 @@ LOOK_S = 2.0
 """Between two looks at a folder that is nearly always empty."""
 AGAIN_S = 60.0
 """Before an account that is away is asked again, and before a mail that failed is tried again for the first time."""
+LOGIN_AGAIN_S = 900.0
+"""Before a refused login is tried again for the first time: several within ten minutes have servers shut out account and address."""
 LONGEST_AGAIN_S = 3600.0
 """Before it is, however often it failed."""
 COPY_S = 3600.0
@@ -35,6 +37,7 @@ class Keeper(Protocol):
 
     def file_sent(self, content: bytes) -> None:
         """Raises:
+        LoginRefused: nobody is let in.
         AccountAway: nothing can be put there just now.
         AccountFailed: it is not there, or nobody knows.
         """
@@ -49,10 +52,12 @@ class _Waits:
     Args:
         clock: seconds.
         longest_s: between two tries; each wait is twice the one before.
+        first_s: the first of them.
     """
 
-    def __init__(self, clock: Callable[[], float], longest_s: float) -> None:
+    def __init__(self, clock: Callable[[], float], longest_s: float, first_s: float = AGAIN_S) -> None:
         self._clock = clock
+        self._first_s = first_s
         self._longest_s = longest_s
         self._until: dict[str, float] = {}
         self._wait_s: dict[str, float] = {}
@@ -66,7 +71,7 @@ class _Waits:
         name: of what failed.
         why: in words that hold no secret; empty for what nobody needs to know.
         """
-        self._wait_s[name] = min(2 * self._wait_s.get(name, AGAIN_S / 2), self._longest_s)
+        self._wait_s[name] = min(2 * self._wait_s.get(name, self._first_s / 2), self._longest_s)
         self._until[name] = self._clock() + self._wait_s[name]
         if why and self._said.get(name) != why:
             log.warning("a sent mail is not in its account's folder yet: %s", why)
@@ -95,6 +100,7 @@ class SentFiling:
         self._keepers = dict(keepers)
         self._mails = _Waits(clock, LONGEST_AGAIN_S)
         self._accounts = _Waits(clock, AGAIN_S)
+        self._logins = _Waits(clock, LONGEST_AGAIN_S, LOGIN_AGAIN_S)
 
     def start(self) -> None:
         """Look again and again until the process ends; the notes outlive it."""
@@ -120,11 +126,14 @@ class SentFiling:
                 keeper.close()
 
     def _may_try(self, key: str, account: str) -> bool:
-        return account in self._keepers and self._accounts.is_over(account) and self._mails.is_over(key)
+        waits = (self._accounts.is_over(account), self._logins.is_over(account), self._mails.is_over(key))
+        return account in self._keepers and all(waits)
 
     def _try(self, key: str, account: str) -> None:
         try:
             self._file(key, account)
+        except LoginRefused as error:
+            self._logins.failed(account, str(error))
         except AccountAway as error:
             self._accounts.failed(account, str(error))
         except AccountFailed as error:
@@ -132,7 +141,8 @@ class SentFiling:
         except Exception as error:  # noqa: BLE001 - one bad mail must not end the others; only its kind is said: its text may hold anything
             self._mails.failed(key, f"{account}: {type(error).__name__}")
         else:
-            self._accounts.keep_only(self._keepers.keys() - {account})
+            for waits in (self._accounts, self._logins):
+                waits.keep_only(self._keepers.keys() - {account})
 
     def _file(self, key: str, account: str) -> None:
         content = self._sent.read(key)

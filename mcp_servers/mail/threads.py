@@ -7,15 +7,17 @@ binds nothing, since anybody can write one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from mcp_servers.errors import Refusal
-from mcp_servers.mailbox.places import DRAFTS, LOCAL, SENT
+from mcp_servers.mailbox.places import ARCHIVE, DRAFTS, INBOX, LOCAL, SENT
 
 PAGE_SIZE = 20
 _KEPT_TWICE = frozenset({DRAFTS, SENT})
+_RANKS = {INBOX: 1, SENT: 2, ARCHIVE: 4}
+"""Where a mail of several folders is shown from; any other folder comes before the archive, which may hold everything."""
 _CURSOR = re.compile(r"(\d{1,12})-(\d{1,12})")
 _PLACE = re.compile(r"m(\d{1,12})\+(\d{1,12})")
 WRONG_CURSOR = "This cursor is none of this list's. Ask again without it."
@@ -41,6 +43,10 @@ class Placed(Linked, Protocol):
     def account(self) -> str: ...
     @property
     def folder(self) -> str: ...
+    @property
+    def sender(self) -> Hashable: ...
+    @property
+    def subject(self) -> str: ...
 
 
 C = TypeVar("C", bound=Placed)
@@ -91,17 +97,21 @@ def threads_of(mails: Iterable[M]) -> tuple[tuple[M, ...], ...]:
     return tuple(tuple(thread) for thread in found.values())
 
 
-def without_copies(mails: Iterable[C], *, but: int = 0) -> list[C]:
-    """Without the local copies of what is also among an account's own sent mails and drafts.
+def without_copies(mails: Iterable[C], *, but: Collection[int] = ()) -> list[C]:
+    """Without the local copies of what is also among an account's own sent mails and drafts, and each mail from one folder alone.
 
     Args:
         mails: of several accounts and folders.
-        but: the number of a mail that stays in any case.
+        but: the numbers of mails that stay in any case.
     """
     listed = list(mails)
     kept = [mail for mail in listed if mail.message_id and mail.folder in _KEPT_TWICE]
     elsewhere = {(mail.folder, mail.message_id) for mail in kept if mail.account != LOCAL}
-    return [mail for mail in listed if mail.account != LOCAL or mail.number == but or (mail.folder, mail.message_id) not in elsewhere]
+    found = [mail for mail in listed if mail.account != LOCAL or mail.number in but or (mail.folder, mail.message_id) not in elsewhere]
+    shown: dict[Hashable, int] = {}
+    for mail in found:
+        shown[_same(mail)] = min(shown.get(_same(mail), _rank(mail, but)), _rank(mail, but))
+    return [mail for mail in found if _rank(mail, but) == shown[_same(mail)]]
 
 
 def page_of(items: Sequence[T], newest: Sequence[Linked], cursor: str, size: int = PAGE_SIZE) -> Page[T]:
@@ -141,6 +151,17 @@ def place_of(cursor: str) -> Place | None:
 
 def _position(mail: Linked) -> tuple[int, int]:
     return max(0, int(mail.sent_at.timestamp())), mail.number
+
+
+def _same(mail: Placed) -> Hashable:
+    """What a mail and its copies in other folders share. A stranger can repeat an id, and must not hide another mail with it."""
+    if not mail.message_id or mail.folder == DRAFTS:
+        return mail.number
+    return mail.account, mail.message_id, mail.sender, mail.subject, mail.sent_at
+
+
+def _rank(mail: Placed, but: Collection[int]) -> int:
+    return 0 if mail.number in but else _RANKS.get(mail.folder, 3)
 
 
 def _own(mail: Linked) -> str:

@@ -14,6 +14,9 @@ from typing import Protocol, runtime_checkable
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.places import Wanted
 
+HEADS_BOUND_S = 25.0
+"""Reading an account for the first time: what is not read by then is read at the next look, within the host's own bound for a call."""
+
 
 class AccountFailed(Exception):
     """An account gives no answer. `str()` is a sentence that names it, and what to do."""
@@ -33,6 +36,10 @@ class AccountFailed(Exception):
 
 class AccountAway(AccountFailed):
     """It cannot be reached, or does not let us in: nothing else can be asked of it just now."""
+
+
+class LoginRefused(AccountAway):
+    """It does not let us in: asked again and again, it would let in nobody of this house."""
 
 
 class NotAll(AccountFailed):
@@ -81,8 +88,12 @@ class MailAccount(Protocol):
         """
         ...
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def heads(self, keys: Sequence[str], within_s: float = HEADS_BOUND_S) -> Iterator[tuple[str, bytes]]:
         """Enough of each mail to find it again by sender, subject and text; those that are gone are left out.
+
+        Args:
+            keys: of the mails.
+            within_s: after so long nothing more is asked of a server; 0 for not at all.
 
         Raises:
             AccountFailed: no answer.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
 from mcp_servers.mailbox.places import Wanted
+from mcp_servers.protocol import progress
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Look:
             return ""
         what = "are not searched" if self.found is None else "that fit are not shown"
         return f"{self.account.name}: {seen.left_out} older mails of {self.folder} {what}."
+
+
+def side_by_side(work: Callable[[T], U], parts: Sequence[T]) -> list[U]:
+    """What is done for each of several accounts, at the same time: none waits for another."""
+    if len(parts) < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(pool.map(progress.carried(work), parts))
 
 
 def look_into(account: MailAccount, folders: Sequence[str], wanted: Wanted | None) -> list[Look]:

@@ -1,6 +1,7 @@
 """The accounts that a mail server or the outbox is told of, from `agent.toml` or its command line, and their passwords.
 
-A password is read by the process that needs it, when it starts: the mail server knows those for reading, the outbox those for sending.
+A password is read by the process that needs it, when it starts and at each connection, so that a new one counts at once: the mail server
+knows those for reading, the outbox those for sending.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from config.credentials import CredentialError, read_secret, secret_file
 from config.network.trust import CertificatesRefused, trust_of
 from config.paths import Home
 from config.shapes.mail import AccountName, MailAccountEntry
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount
+from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, Listing, MailAccount
 from mcp_servers.mailbox.store import MailStore
 from mcp_servers.protocol.options import Decorator, settings
 
@@ -120,7 +121,7 @@ class SilentAccount:
     def listing(self, folder: str) -> Listing:
         raise AccountFailed(self._problem)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def heads(self, keys: Sequence[str], within_s: float = HEADS_BOUND_S) -> Iterator[tuple[str, bytes]]:
         raise AccountFailed(self._problem)
 
     def read(self, key: str) -> bytes | None:

@@ -6,8 +6,8 @@ drafts of its own has them too. An account that gives no answer is left out and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,13 @@ from mcp_servers.files import private_folder
 from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
 from mcp_servers.mailbox.index import MailIndex, Row, account_in, key_in, mail_ref
 from mcp_servers.mailbox.local_account import LocalAccount
-from mcp_servers.mailbox.looks import Look, look_into
+from mcp_servers.mailbox.looks import Look, look_into, side_by_side
 from mcp_servers.mailbox.message.letters import Person
 from mcp_servers.mailbox.message.mime import Parsed, parse
 from mcp_servers.mailbox.moving import move_all
 from mcp_servers.mailbox.people import distinct
 from mcp_servers.mailbox.places import INBOX, LOCAL, TRASH, Wanted
-from mcp_servers.mailbox.taking_in import take_in
-from mcp_servers.protocol import progress
+from mcp_servers.mailbox.taking_in import Intake
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ class MailStore:
         accounts: others.
         addresses: whom each account's mails are from, by its name.
         senders: the accounts among those whose mails can leave, in the same order; where none is named, all are taken for such.
+        clock: seconds, for how long reading may take.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class MailStore:
         *,
         addresses: Mapping[str, str] | None = None,
         senders: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = private_folder(folder)
         self._addresses = dict(addresses or {})
@@ -78,6 +79,7 @@ class MailStore:
         self.left_out: tuple[str, ...] = ()
         """What it did not see of those that did, likewise."""
         self._index = MailIndex(folder / "index.sqlite")
+        self._intake = Intake(self._index, clock)
 
     def close(self) -> None:
         self._index.close()
@@ -117,9 +119,8 @@ class MailStore:
             raise error.refusal() from error
 
     def _indexed(self, looks: Sequence[Look]) -> tuple[Indexed, ...]:
-        for one in looks:
-            missed = take_in(self._index, one)
-            self.problems, self.left_out = (*self.problems, *missed.problems), (*self.left_out, *missed.left_out)
+        missed = self._intake.take_in(looks)
+        self.problems, self.left_out = (*self.problems, *missed.problems), (*self.left_out, *missed.left_out)
         places = {mail_ref(look.account.name, key): (look, key) for look in looks for key in look.unread}
         found = [_indexed(row, *places[row.ref]) for row in self._index.rows(places)]
         return tuple(sorted(found, key=lambda mail: (mail.sent_at, mail.number), reverse=True))
@@ -277,14 +278,7 @@ class MailStore:
         return next((account for account in self.accounts if account.name == account_in(ref)), None), key_in(ref)
 
     def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...], wanted: Wanted | None = None) -> list[Look]:
-        def look(account: MailAccount) -> list[Look]:
-            return look_into(account, folders, wanted)
-
-        if len(accounts) == 1:
-            looks = [look(accounts[0])]
-        else:
-            with ThreadPoolExecutor(len(accounts)) as pool:
-                looks = list(pool.map(progress.carried(look), accounts))
+        looks = side_by_side(lambda account: look_into(account, folders, wanted), accounts)
         found = [one for answers in looks for one in answers]
         self.problems = tuple(one.problem for one in found if one.problem)
         self.left_out = tuple(one.left_out for one in found if one.left_out)

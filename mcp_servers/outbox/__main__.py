@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -77,13 +78,14 @@ def _gmail(name: str, google: GoogleSection) -> Carrier:
 
 
 def _smtp(name: str, entry: MailAccountEntry, sent: Maildir, unfiled: Unfiled) -> Carrier:
+    newest = partial(password, "smtp", name) if entry.smtp_login else None
     try:
-        secret, tls = password("smtp", name) if entry.smtp_login else None, trusted(name, entry)
+        secret, tls = newest() if newest else None, trusted(name, entry)
     except AccountFailed as error:
         return Closed(str(error), sent)
     security = entry.smtp_security
     port = entry.smtp_port or SMTP_PORTS[security]
-    server = SmtpServer(name, entry.smtp_host or "", port, entry.user or entry.address, secret, security)
+    server = SmtpServer(name, entry.smtp_host or "", port, entry.user or entry.address, secret, security, newest)
     # Without a way to read the account nobody could put anything into its folders.
     return SmtpCarrier(server, sent, unfiled=unfiled if entry.imap_host else None, tls=tls)
 

@@ -18,6 +18,7 @@ import anyio
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.addresses import is_public
 from mcp_servers.outside.destinations import NOT_PUBLIC, Destination, destination_of, moved_to
+from mcp_servers.outside.unpacking import Body, TooLong, UnknownPacking
 
 if TYPE_CHECKING:
     # Loaded with the first fetch: a server that waits for it has started sooner.
@@ -37,8 +38,6 @@ MAX_ADDRESSES = 4
 """Tried of one host; each may take `connect_s`."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
-_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-_ANY_HEADER = 32 + zlib.MAX_WBITS
 UNREACHABLE = "The page cannot be reached. Check the address, or try again later."
 TOO_BIG = "The page is too big to read. Open it yourself."
 TOO_SLOW = "The page takes too long to answer. Try again later."
@@ -171,20 +170,17 @@ class Fetcher:
         length = told.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > most:
             raise Refusal(TOO_BIG)
-        packing = told.get("content-encoding", "identity").strip().lower()
-        if packing not in _PACKED | {"identity", ""}:
+        try:
+            body = Body(told.get("content-encoding", ""), most)
+            async for chunk in response.aiter_stream():
+                body.add(chunk)
+        except TooLong as error:
+            raise Refusal(TOO_BIG) from error
+        except UnknownPacking as error:
+            raise Refusal(DAMAGED) from error
+        if not body.is_whole:
             raise Refusal(DAMAGED)
-        unpacker = zlib.decompressobj(_ANY_HEADER) if packing in _PACKED else None
-        content, wire_bytes = bytearray(), 0
-        async for chunk in response.aiter_stream():
-            wire_bytes += len(chunk)
-            # A few packed bytes may unfold to gigabytes: no more is unfolded than may be kept, and one byte that tells.
-            content += unpacker.decompress(chunk, most + 1 - len(content)) if unpacker else chunk
-            if len(content) > most or wire_bytes > most:
-                raise Refusal(TOO_BIG)
-        if unpacker is not None and wire_bytes and not unpacker.eof:
-            raise Refusal(DAMAGED)
-        return bytes(content)
+        return bytes(body.content)
 
 
 class _Pinned:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from mcp_servers.outside.formulas import UNDRAWN
 from mcp_servers.outside.pagetree import Element
 from mcp_servers.outside.stylesheets import Sheet, declarations_of, sheet_of
 
@@ -18,13 +19,15 @@ KINDS = (
     *("display:none", "style sheet", "hidden attribute", "aria-hidden", "tiny type", "same colour"),
     *("off screen", "visibility", "opacity", "noscript", "template", "alt text"),
 )
-NEVER_SHOWN = frozenset("script style head title object svg math iframe select textarea button datalist canvas audio video".split())
+NEVER_SHOWN = frozenset("script style head title object svg iframe select textarea button datalist canvas audio video".split()) | UNDRAWN
 """No text of the page, or none that can be read as such."""
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"})
 _TINY_PX = 3.0
 _FAINT = 0.12
 _NEAR = 24
 """Of 255, for each of the three colours: nobody tells such two apart."""
 _FAR_PX = 400.0
+_BUTTON_PX = 13.33
 _PX = {
     "px": 1.0,
     "": 1.0,
@@ -77,6 +80,8 @@ class _Look:
     type_px: float = 16.0
     is_clear: bool = False
     """Its ink is see-through."""
+    is_folding: bool = False
+    """All that its heading shows are buttons: the heading of a part that folds."""
 
 
 def without_hidden(root: Element) -> Counter[str]:
@@ -97,25 +102,35 @@ def _prune(element: Element, sheet: Sheet, look: _Look, counts: Counter[str]) ->
         if isinstance(child, str):
             kept.append(child)
             continue
+        if child.tag == "button":
+            # In its own look, and in the one that it would have without: nobody knows of all of it whether it is handed down to a button.
+            is_shown = look.is_folding and _is_left(child, sheet, look, counts)
+            if is_shown and _is_left(child, sheet, replace(look, is_folding=False), counts):
+                kept.append(child)
+            continue
         if child.tag in NEVER_SHOWN:
             continue
         if child.tag == "img":
             counts["alt text"] += bool(child.attributes.get("alt", "").strip())
             continue
-        kind, below = _kind(child, sheet, look)
-        if kind == "same colour" or kind == "tiny type":
-            # Only what keeps that look is hidden: what is inside may have one of its own.
-            before = sum(counts.values())
-            _prune_own_text(child, sheet, below, counts, kind)
-            if child.children or sum(counts.values()) > before:
-                kept.append(child)
-            continue
-        if kind:
-            counts[kind] += bool(child.text().strip())
-            continue
-        _prune(child, sheet, below, counts)
-        kept.append(child)
+        if _is_left(child, sheet, look, counts):
+            kept.append(child)
     element.children = kept
+
+
+def _is_left(element: Element, sheet: Sheet, look: _Look, counts: Counter[str]) -> bool:
+    """Whether an element is shown, or something in it; the rest is taken out of it."""
+    kind, below = _kind(element, sheet, look)
+    if kind == "same colour" or kind == "tiny type":
+        # Only what keeps that look is hidden: what is inside may have one of its own.
+        before = sum(counts.values())
+        _prune_own_text(element, sheet, below, counts, kind)
+        return bool(element.children) or sum(counts.values()) > before
+    if kind:
+        counts[kind] += bool(element.text().strip())
+        return False
+    _prune(element, sheet, below, counts)
+    return True
 
 
 def _prune_own_text(element: Element, sheet: Sheet, look: _Look, counts: Counter[str], kind: str) -> None:
@@ -123,6 +138,11 @@ def _prune_own_text(element: Element, sheet: Sheet, look: _Look, counts: Counter
     counts[kind] += bool(own.strip())
     element.children = list(element.elements())
     _prune(element, sheet, look, counts)
+
+
+def _text_beside_buttons(element: Element) -> str:
+    shown = (child for child in element.children if isinstance(child, str) or child.tag not in NEVER_SHOWN)
+    return "".join(child if isinstance(child, str) else _text_beside_buttons(child) for child in shown)
 
 
 def _kind(element: Element, sheet: Sheet, look: _Look) -> tuple[str, _Look]:
@@ -134,7 +154,9 @@ def _kind(element: Element, sheet: Sheet, look: _Look) -> tuple[str, _Look]:
     ruled, ruled_important = sheet.declarations_of(element)
     alone = {**_from_attributes(element), **inline, **inline_important}
     all_said = {**_from_attributes(element), **ruled, **inline, **ruled_important, **inline_important}
-    below = _handed_down(all_said, look)
+    below = _handed_down(all_said, _of_a_button(all_said, look) if element.tag == "button" and look.is_folding else look)
+    if element.tag in _HEADINGS:
+        below = replace(below, is_folding=not any(letter.isalnum() for letter in _text_beside_buttons(element)))
     kind = _kind_by_style(all_said, below)
     if not kind:
         return "", below
@@ -213,6 +235,16 @@ def _handed_down(said: dict[str, str], look: _Look) -> _Look:
         elif value and value not in {"none", "inherit", "unset", "initial"} and not _is_clear(value):
             paper = _colour(value)
     return replace(look, ink=ink, paper=paper, is_clear=is_clear, type_px=_type_px(said, look.type_px))
+
+
+def _of_a_button(said: dict[str, str], look: _Look) -> _Look:
+    """Browsers give a button a look of its own, of which nothing is handed down to it that it does not ask for."""
+    papers = [said[name] for name in ("background", "background-color") if name in said]
+    is_bare = any(value in {"none", "inherit", "unset", "initial"} or _is_clear(value) for value in papers)
+    asks_for_ink = said.get("color") in {"inherit", "currentcolor", "unset"}
+    return _Look(
+        look.ink if asks_for_ink else (0, 0, 0), look.paper if is_bare else (239, 239, 239), _BUTTON_PX, asks_for_ink and look.is_clear
+    )
 
 
 def _type_px(said: dict[str, str], above_px: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcp_servers.outside.browserlike import BrowserLike
+from mcp_servers.outside.raised import SIGNS, raised
 
 _DROPPED = frozenset("head script style template noscript title object svg math iframe select textarea button".split())
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -48,7 +49,7 @@ def text_of_html(html: str) -> str:
 
 def shown_of_html(html: str) -> Shown:
     """The shown text, and what is hidden, counted. What no page shows (scripts, styles, titles) does not count."""
-    reader = Reader()
+    reader = _Marking()
     unseen = reader.read(html[:_MAX_CHARS])
     # What was cut off in the middle of a tag is not hidden.
     reader.hidden += len(html) <= _MAX_CHARS and bool(unseen.strip("<!-")) and not reader.is_script
@@ -125,6 +126,26 @@ class Reader(BrowserLike):
     def _write(self, text: str) -> None:
         if not self.is_hidden:
             self.pieces.append(text)
+
+
+class _Marking(Reader):
+    """With what is raised marked as such."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._raised: tuple[str, int] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        if tag in SIGNS and not self.is_hidden and self._raised is None:
+            self._raised = (tag, len(self.pieces))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._raised is not None and self._raised[0] == tag:
+            at = self._raised[1]
+            self.pieces[at:] = [raised(tag, "".join(self.pieces[at:]))]
+            self._raised = None
+        super().handle_endtag(tag)
 
 
 def _is_hiding(attributes: dict[str, str | None], style: str) -> bool:

@@ -10,7 +10,9 @@ import re
 from collections import Counter
 from urllib.parse import urljoin, urlsplit
 
+from mcp_servers.outside.code import code_cells, code_of
 from mcp_servers.outside.pagetree import BLOCKS, Element
+from mcp_servers.outside.raised import SIGNS, raised
 
 MAX_LINK_CHARS = 300
 """A longer address says nothing to a reader; its site is shown instead."""
@@ -62,7 +64,7 @@ class _Writer:
         if tag in {"ul", "ol"}:
             return self._list(element)
         if tag == "pre":
-            return [_fenced(element.text())]
+            return [_fenced(code_of(element))]
         if tag == "table":
             return self._table(element)
         if tag == "hr":
@@ -84,17 +86,19 @@ class _Writer:
         return ["\n".join(lines)] if lines else []
 
     def _table(self, element: Element) -> list[str]:
-        rows = [[self._cell(cell) for cell in row.elements() if cell.tag in {"td", "th"}] for row in _rows(element)]
+        code = code_cells(_rows(element))
+        if code is not None:
+            return [block for cell in code for block in self.blocks(cell)]
+        # Each cell is read once: a table in a table in a table would be read twice as often with each.
+        read = [[(cell.tag, self.blocks(cell)) for cell in row.elements()] for row in _rows(element)]
+        rows = [[_one_line(blocks) for tag, blocks in row if tag in {"td", "th"}] for row in read]
         rows = [row for row in rows if any(row)]
         width = max((len(row) for row in rows), default=0)
         if width <= 1:
             # A table for the layout, not for figures: its cells are blocks.
-            return [block for row in _rows(element) for cell in row.elements() for block in self.blocks(cell)]
+            return [block for row in read for _, blocks in row for block in blocks]
         lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in rows]
         return ["\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])]
-
-    def _cell(self, cell: Element) -> str:
-        return " ".join(" ".join(self.blocks(cell)).split()).replace("|", "\\|")
 
     def _line(self, element: Element) -> str:
         return "".join(child if isinstance(child, str) else self._inline(child) for child in element.children)
@@ -109,24 +113,31 @@ class _Writer:
         if element.tag in BLOCKS:
             return f" {inner} "
         if element.tag == "a":
-            return self._link(inner, element.attributes.get("href", ""))
+            return self._link(inner, element)
+        if element.tag in SIGNS:
+            return raised(element.tag, inner)
         mark = _MARKS.get(element.tag, "")
         stripped = inner.strip(" \t\n\0")
         if not mark or not stripped:
             return inner
         return inner.replace(stripped, f"{mark}{stripped}{mark}", 1)
 
-    def _link(self, inner: str, href: str) -> str:
+    def _link(self, inner: str, element: Element) -> str:
         text = " ".join(inner.replace("\0", " ").split())
-        url = _whole(self._base, href)
+        url = _whole(self._base, element.attributes.get("href", ""))
         if not text or not url:
             return inner
         site = urlsplit(url).hostname or ""
         shown = url if len(url) <= MAX_LINK_CHARS else f"https://{site}/..."
-        said = _A_SITE.fullmatch(text)
-        note = f" (leads to {site})" if said and not _is_same_site(said[1].lower(), site) else ""
+        # Marks in the words must not hide that they are a site's name, nor may what is left out of them.
+        named = [said[1] for words in (text, " ".join(element.text().split())) if (said := _A_SITE.fullmatch(words))]
+        note = "" if all(_is_same_site(each.lower(), site) for each in named) else f" (leads to {site})"
         lead, tail = (" " if inner[:1].isspace() else ""), (" " if inner[-1:].isspace() else "")
         return f"{lead}[{text}]({shown}){note}{tail}"
+
+
+def _one_line(blocks: list[str]) -> str:
+    return " ".join(" ".join(blocks).split()).replace("|", "\\|")
 
 
 def _rows(table: Element) -> list[Element]:

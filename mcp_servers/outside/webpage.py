@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_servers.outside.charsets import codec_of, text_of
+from mcp_servers.outside.formulas import with_copies_judged, with_formulas
 from mcp_servers.outside.hidden import without_hidden
 from mcp_servers.outside.markdown import markdown_of
 from mcp_servers.outside.pagetree import Element, tree_of
@@ -44,7 +45,9 @@ def webpage_of(html: str, url: str) -> Webpage:
     """
     root = tree_of(html[:MAX_HTML_CHARS])
     title = clean_line(_title(root))
+    with_copies_judged(root, url)
     removed = without_hidden(root)
+    with_formulas(root)
     text, menus = markdown_of(root, url)
     counts = {kind: count for kind, count in (removed + menus).items() if count}
     return Webpage(title[:300], text[:MAX_TEXT_CHARS], counts, len(html) > MAX_HTML_CHARS or len(text) > MAX_TEXT_CHARS)

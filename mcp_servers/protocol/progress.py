@@ -73,6 +73,11 @@ def under_way(work: Work) -> Generator[None]:
         _WORK.reset(token)
 
 
+def work_under_way() -> Work | None:
+    """The call that this is part of; None outside of a served one."""
+    return _WORK.get()
+
+
 def say(what: str) -> None:
     """What the call is at, in a few words of ours, such as `reading the file`."""
     work = _WORK.get()

@@ -15,7 +15,9 @@ from mcp_servers.searxng.server import TOOLS, Search
     "--url",
     "urls",
     multiple=True,
-    help="An instance, such as http://127.0.0.1:8888; more are tried in order. Default: the configured ones.",
+    envvar="VARIET_SEARXNG_URLS",
+    help="An instance, such as http://127.0.0.1:8888; more are tried in order. Default: those of VARIET_SEARXNG_URLS (with blanks between "
+    "them; one with a password is better there, where no process list shows it), else the configured ones.",
 )
 @click.option("--no-settings", is_flag=True, help="Do not look into agent.toml.")
 @http_options

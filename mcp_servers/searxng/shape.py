@@ -11,11 +11,20 @@ from mcp_servers.searxng.model import Answer, Infobox, Page, Result
 NOT_SET_UP = "Web search is not set up. Set searxng.urls in agent.toml."
 NO_INSTANCE_ANSWERED = "No search instance answered. Try again later."
 NO_JSON = "The search instance refuses JSON. Add json to search.formats in its settings.yml."
+LIMITED = (
+    "The search instance refuses programs (429, its limiter). If it is yours, set server.limiter to false in its settings.yml, "
+    "or name this machine in pass_ip of its limiter.toml."
+)
 NOTHING_SHOWN = "The page shows no text without its scripts. Open it yourself."
 MAX_TITLE_CHARS = 80
 MAX_SNIPPET_CHARS = 160
 MAX_LONG_CHARS = 600
 MAX_SECTIONS = 30
+
+
+def moved(site: str) -> str:
+    """What is said of an instance that sends elsewhere; `site` is its scheme and host."""
+    return f"The search instance sends to {site} instead of answering. If it has moved there, set that in searxng.urls."
 
 
 def search_text(answer: Answer) -> str:

@@ -73,6 +73,8 @@ class Match:
     line: str
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    start: int = 0
+    """Where in the line it begins."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from mcp_servers.workspace.folders.textual import count_hidden, visible
 from mcp_servers.workspace.model import Entry, Match, Place
 
 MAX_LINE_CHARS = 500
-"""A longer line is shown cut: minified code would fill the answer."""
+"""Of a longer line a search and a preview show a part: minified code would fill the answer."""
+_LEAD_CHARS = 100
+"""Shown before a match that lies far in a long line."""
 MAX_DIFF_LINES = 200
 STALE = "The file has changed since. Read it again."
 OTHER_COMMAND = "Another command would run by now. Ask again."
@@ -37,6 +39,10 @@ class Span:
     """Lines of the whole file."""
     is_cut: bool
     """It ends where the budget does."""
+    max_line: int
+    """Characters shown of one line: the whole budget, which only a first line can be longer than."""
+    way: str = ""
+    """How to read the rest of a line that was cut."""
 
 
 class Fence(NamedTuple):
@@ -54,10 +60,19 @@ def block(fence: Fence, text: str) -> str:
     return f"<<<{head}\n{text}\n>>>{fence.token}"
 
 
-def cut_line(line: str) -> str:
-    """One line, spelled out, and cut where it is too long."""
-    shown = visible(line[:MAX_LINE_CHARS])
-    return shown if len(line) <= MAX_LINE_CHARS else f"{shown}… ({len(line) - MAX_LINE_CHARS} more characters)"
+def cut_line(line: str, start: int = 0, most: int = MAX_LINE_CHARS) -> str:
+    """One line, spelled out, and cut where it is too long, around what begins at `start`."""
+    part = part_of(line, start, most)
+    begin = part.start
+    before = f"({begin} characters) …" if begin else ""
+    more = len(line) - part.stop
+    return before + visible(line[part]) + (f"… ({more} more characters)" if more else "")
+
+
+def part_of(line: str, start: int = 0, most: int = MAX_LINE_CHARS) -> slice[int, int, None]:
+    """What is shown of a line."""
+    begin = 0 if start + _LEAD_CHARS <= most else max(0, min(start - _LEAD_CHARS, len(line) - most))
+    return slice(begin, min(len(line), begin + most))
 
 
 def file_text(name: str, span: Span, digest: str, odd: str, fence: Fence) -> str:
@@ -67,9 +82,11 @@ def file_text(name: str, span: Span, digest: str, odd: str, fence: Fence) -> str
     last = span.first + len(span.lines) - 1
     head = f"{name}, lines {span.first}-{last} of {span.total}, sha256 {digest[:12]}" + (f" ({odd})" if odd else "")
     width = len(str(last))
-    body = "\n".join(f"{number:>{width}}\t{cut_line(line)}" for number, line in enumerate(span.lines, span.first))
+    body = "\n".join(f"{number:>{width}}\t{cut_line(line, most=span.max_line)}" for number, line in enumerate(span.lines, span.first))
     hidden = sum(count_hidden(line) for line in span.lines)
     notes = [f"{count_text(hidden, 'hidden character')} spelled out as <U+…>."] if hidden else []
+    if span.way:
+        notes.append(span.way)
     if last < span.total:
         notes.append(f'Read on with lines "{last + 1}-".')
     return "\n".join([head, block(fence, body), *notes])
@@ -116,18 +133,18 @@ def matches_text(pattern: str, matches: Sequence[Match], notes: Sequence[str], f
 
 def _match_lines(matches: Sequence[Match]) -> list[str]:
     """Matching lines as `12: text`, those around them as `13- text`, each once."""
-    shown: dict[int, tuple[str, str]] = {}
+    shown: dict[int, tuple[str, str, int]] = {}
     for match in matches:
         around = [*enumerate(match.before, match.number - len(match.before)), *enumerate(match.after, match.number + 1)]
         for number, line in around:
-            shown.setdefault(number, ("-", line))
-        shown[match.number] = (":", match.line)
+            shown.setdefault(number, ("-", line, 0))
+        shown[match.number] = (":", match.line, match.start)
     lines: list[str] = []
     last = 0
-    for number, (mark, line) in sorted(shown.items()):
+    for number, (mark, line, start) in sorted(shown.items()):
         if last and number > last + 1 and any(match.before or match.after for match in matches):
             lines.append("  ...")
-        lines.append(f"  {number}{mark} {cut_line(line)}")
+        lines.append(f"  {number}{mark} {cut_line(line, start)}")
         last = number
     return lines
 

@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from agent.tools.launches import server_specs
 from agent.tools.spec import ServerSpec
 from config.paths import HOME_VARIABLE, PLACES, Home
-from config.schema import AgentSettings, ServerEntry
+from config.schema import AgentSettings, SearxngSection, ServerEntry
 from config.shapes.calendars import CalendarAccountEntry, CalendarSection
 from config.shapes.google import GoogleSection
 from config.shapes.mail import MailAccountEntry, MailSection
+from mcp_servers.searxng import __main__ as searxng
+from mcp_servers.searxng.server import Search
 
 ENTRY = MailAccountEntry(
     address="you@work.example", imap_host="imap.work.example", smtp_host="smtp.work.example", ca_file=Path("house.pem"), files_sent=True
@@ -38,6 +41,27 @@ def test_mail_accounts_are_told_to_the_two_servers_that_need_them_and_a_password
         )  # fmt: skip
     told = json.loads(found["mail"].command[found["mail"].command.index("--account") + 1])
     assert MailAccountEntry.model_validate(told["account"]) == ENTRY
+
+
+def test_search_instances_are_told_to_the_web_search_alone_and_their_passwords_stand_on_no_command_line(home: Home) -> None:
+    urls = ("https://anna:quiet@search.example", "http://127.0.0.1:8888")
+    found = specs(home, AgentSettings(searxng=SearxngSection(urls=urls)))
+    assert [name for name, spec in found.items() if "quiet" in " ".join((*spec.command, *spec.env.values()))] == ["searxng"]
+    assert "quiet" not in " ".join(found["searxng"].command)
+    served = list[tuple[str, ...]]()
+
+    def told(urls: tuple[str, ...]) -> Search:
+        served.append(urls)
+        return Search(urls)
+
+    def run(_: object, __: object) -> None:
+        """Not here."""
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(searxng, "Search", told)
+        patched.setattr(searxng, "serve", run)
+        started = CliRunner().invoke(searxng.command, found["searxng"].command[4:], env=dict(found["searxng"].env))
+    assert (started.exit_code, served) == (0, [urls])
 
 
 def test_the_outbox_alone_wants_grants(home: Home) -> None:

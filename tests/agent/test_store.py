@@ -187,6 +187,11 @@ def test_the_one_that_was_used_last_comes_first_and_a_copy_counts_from_when_it_w
     assert [info.session for info in store.sessions()] == ["ask", "copy", "s"]
 
 
+def test_what_the_host_says_of_a_call_that_was_approved_later_is_not_told_as_the_persons_words(store: Store):
+    store.append("s", [started("x", "Send mail to Sue"), started("y", "Approved: Send mail to Sue")], at=AT)
+    assert {(found.turn, found.who) for found in store.search(["sue"], limit=9)} == {("x", "person"), ("y", "assistant")}
+
+
 def test_a_search_does_not_go_through_the_conversations_in_which_it_finds_something(store: Store):
     db, looks, counts = store._db, list[int](), list[int]()  # pyright: ignore[reportPrivateUsage]
     for number in range(80):

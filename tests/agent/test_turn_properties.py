@@ -16,7 +16,10 @@ from agent.turns.turn_state import Options
 from agent.view.context import Conversation
 from tests.agent.turns import FACTS, Turn, rules
 
-NAMES = ["list_events", "read_mail", "create_event", "update_event", "delete_event", "send_mail", "strange", "gone", "nonsense"]
+NAMES = [
+    *("list_events", "read_mail", "create_event", "update_event", "delete_event", "send_mail", "strange", "gone", "nonsense"),
+    *("edit_file", "delete_file", "run_tests"),
+]
 calls = st.lists(
     st.builds(
         CallValue, id=st.sampled_from(["", "a", "b"]), name=st.sampled_from(NAMES), arguments=st.sampled_from(["", '{"x":"1"}', "{"])
@@ -74,6 +77,7 @@ def test_a_turn_keeps_its_promises_through_any_life(data: st.DataObject, chosen:
     turn = Turn(chosen, rules(limits=Limits(max_steps=4, turn_timeout_s=120), hold_s=hold_s))
     for _ in range(data.draw(st.integers(0, 25))):
         live(turn, data)
+        _changes_to_files_follow_one_another(turn)
     settle(turn)
     ends = [event.type in TURN_ENDS for event in turn.log]
     assert ends.count(True) == 1, "exactly one end"
@@ -98,6 +102,11 @@ def _no_side_effect_without_a_yes(turn: Turn) -> None:
     assert started == ran_as_told, "a call's result says how it came to run, or that it did not"
     classes = {event.call: FACTS[event.name].tool_class for event in turn.log if isinstance(event, CallDecided)}
     assert all(count == 1 for call, count in turn.ran.items() if classes[call] != "read"), "no side effect happens twice"
+
+
+def _changes_to_files_follow_one_another(turn: Turn) -> None:
+    names = [call.name for call in turn.state.calls if call.phase in ("preparing", "waiting", "held", "running")]
+    assert sum(name in FACTS and FACTS[name].in_order for name in names) <= 1
 
 
 def _what_was_taken_back_never_ran(turn: Turn) -> None:

@@ -36,6 +36,8 @@ class FakeCalDav(httpx2.BaseTransport):
     """Its calendars' sync token."""
     others: dict[str, str] = field(default_factory=dict[str, str])
     """Calendars beside that one: path and display name."""
+    owners: dict[str, str] = field(default_factory=dict[str, str])
+    """Calendars that can only be read: path and the principal that owns each, empty where that is not told."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -62,7 +64,6 @@ class FakeCalDav(httpx2.BaseTransport):
 
     def _propfind(self, _: httpx2.Request, path: str) -> httpx2.Response:
         if path == HOME:
-            privilege = "<D:read/>" if self.is_read_only else "<D:read/></D:privilege><D:privilege><D:write/>"
             return _multistatus(
                 _response(HOME, "<D:resourcetype><D:collection/></D:resourcetype>"),
                 *(
@@ -70,7 +71,7 @@ class FakeCalDav(httpx2.BaseTransport):
                         at,
                         f"<D:displayname>{escape(name)}</D:displayname><D:sync-token>{self.state}</D:sync-token>"
                         "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
-                        f"<D:current-user-privilege-set><D:privilege>{privilege}</D:privilege></D:current-user-privilege-set>",
+                        f"<D:current-user-privilege-set>{self._privileges(at)}</D:current-user-privilege-set>{self._owner(at)}",
                     )
                     for at, name in {TEAM: self.calendar_name, **self.others}.items()
                 ),
@@ -80,6 +81,16 @@ class FakeCalDav(httpx2.BaseTransport):
             home = f"<C:calendar-home-set><D:href>{HOME}</D:href></C:calendar-home-set>"
             return _multistatus(_response(path, f"{home}<C:calendar-user-address-set>{mails}</C:calendar-user-address-set>"))
         return _multistatus(_response(path, "<D:current-user-principal><D:href>/principals/anna/</D:href></D:current-user-principal>"))
+
+    def _privileges(self, path: str) -> str:
+        names = ["read"] if self.is_read_only or path in self.owners else ["read", "write"]
+        return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+
+    def _owner(self, path: str) -> str:
+        if not self.owners.get(path):
+            return ""
+        me = "<D:current-user-principal><D:href>/principals/anna/</D:href></D:current-user-principal>"
+        return f"<D:owner><D:href>{self.owners[path]}</D:href></D:owner>{me}"
 
     def _report(self, request: httpx2.Request, collection: str) -> httpx2.Response:
         asked = request.content.decode()

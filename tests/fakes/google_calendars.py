@@ -37,10 +37,13 @@ class FakeCalendar:
     items: dict[str, Json] = field(default_factory=dict[str, Json])
     """Events, series, and the times of series that differ."""
     fails_busy: bool = False
+    is_selected: bool = True
+    """It has its tick, which one that is created or added has at first; of one without, Google says nothing of it."""
 
     def entry(self) -> Json:
         entry: Json = {"kind": "calendar#calendarListEntry", "id": self.id, "summary": self.summary, "accessRole": self.role}
-        return {**entry, "defaultReminders": self.reminders, "timeZone": "Europe/Berlin", **({"primary": True} if self.is_primary else {})}
+        told = {"primary": self.is_primary, "selected": self.is_selected}
+        return {**entry, "defaultReminders": self.reminders, "timeZone": "Europe/Berlin", **{name: True for name in told if told[name]}}
 
 
 @dataclass

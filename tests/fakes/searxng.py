@@ -40,6 +40,8 @@ class FakeSearxng:
     raw: bytes | None = None
     """Answered instead, as it is."""
     status: int = 200
+    limiter: bool = False
+    """Refuses requests whose headers no browser would send, as searx/limiter.py does."""
     location: str = ""
     retry_after: str = ""
     packing: str = ""
@@ -83,6 +85,8 @@ def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
                 fake.silent.wait(timeout=30)
             if parts.path != "/search":
                 self._answer(404, b"not found", "text/plain")
+            elif fake.limiter and not (self.headers.get("Accept-Language") and _is_packing(self.headers.get("Accept-Encoding", ""))):
+                self._answer(429, b"Too Many Requests", "text/plain")
             else:
                 self._answer(*_search(fake, given))
 
@@ -103,6 +107,10 @@ def _handler_of(fake: FakeSearxng) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _is_packing(said: str) -> bool:
+    return not {"gzip", "deflate"}.isdisjoint(part.strip() for part in said.split(","))
 
 
 def _search(fake: FakeSearxng, given: dict[str, str]) -> tuple[int, bytes, str]:

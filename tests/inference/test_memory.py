@@ -192,7 +192,8 @@ def test_a_model_whose_weights_fit_is_never_refused_by_reckoning(head: dict[str,
             assert isinstance(plan({"m": two}, [], "m", book.memory({"m": two}, total, 512)), Fits)
     with path.open("r+b") as file:
         file.truncate(30000 * MIB)
-    found = plan({"m": model}, [], "m", book.memory({"m": model}, 24564, 512))
+    on_one = replace(model, gpus=(0,))  # Else nobody knows how many cards there are.
+    found = plan({"m": on_one}, [], "m", book.memory({"m": on_one}, 24564, 512))
     assert isinstance(found, Impossible)
     assert "models.m.estimate_mib" in found.why
 
@@ -247,7 +248,8 @@ def test_a_model_that_the_runtime_fits_in_itself_is_never_called_too_large(tmp_p
         sparse.truncate(3000 * MIB)
     book = MemoryBook(tmp_path / "memory.json", tmp_path)
     assert book.memory({"m": replace(spec("m"), path=file)}, 1000, 0).needs_mib == {"m": 1000}
-    assert book.memory({"m": replace(spec("m"), path=file, n_gpu_layers=999)}, 1000, 0).needs_mib == {"m": 3000 + OVERHEAD_MIB}
+    told = replace(spec("m"), path=file, n_gpu_layers=999, gpus=(0,))
+    assert book.memory({"m": told}, 1000, 0).needs_mib == {"m": 3000 + OVERHEAD_MIB}
 
 
 def test_a_model_in_several_files_needs_what_all_of_them_hold(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ def test_what_the_settings_name_is_passed_and_the_persons_own_arguments_come_las
 def test_the_childs_environment_is_ours_without_llama_cpps_settings_and_our_secrets() -> None:
     environ = {"PATH": "/bin", "LLAMA_ARG_PORT": "1", "llama_arg_ctx_size": "2", "LLAMA_SERVER_CHILD_MODE": "x", "VARIET_ENGINE_KEY": "s"}
     page = {"LLAMA_ARG_UI": "0", "LLAMA_ARG_NO_WEBUI": "1"}
-    assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", "LLAMA_SERVER_ROUTER_PORT": "1", **page}
+    own = {"LLAMA_SERVER_ROUTER_PORT": "1", "GGML_NO_BACKTRACE": "1", **page}
+    assert dict(build_launch(SPEC, 1, replace(AROUND, environ=environ)).env) == {"PATH": "/bin", **own}
 
 
 def test_each_start_asks_for_a_key_of_its_own_which_its_command_line_and_what_is_written_of_it_do_not_tell() -> None:

@@ -43,6 +43,17 @@ def _tools(desk: Desk, service: FakeGoogle, tmp_path: Path) -> Calendars:
     return calendars_of(tmp_path / "calendars", CalendarSection(), _section(desk, service))
 
 
+def test_what_the_settings_name_as_a_calendar_and_is_none_is_said_with_those_that_there_are(
+    desk: Desk, service: FakeGoogle, tmp_path: Path
+):
+    desk.has_allowed("work", "calendar")
+    section = CalendarSection(accounts={"work": CalendarAccountEntry(kind="google", calendars=("Tem",))})
+    tools = calendars_of(tmp_path / "calendars", section, _section(desk, service))
+    said = _said(tools, "find_free_time", when="friday at 4")
+    assert '"Tem", which agent.toml names in calendars.accounts.work.calendars, is no calendar. There are anna@example.org.' in said
+    assert "Its time is not known to be free." in said
+
+
 def _said(tools: Calendars, name: str, **arguments: str) -> str:
     result = tools.handlers()[name](call(**arguments))
     return (result.execute() if isinstance(result, Plan) else result).text

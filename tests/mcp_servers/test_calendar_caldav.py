@@ -258,7 +258,13 @@ def test_a_password_that_is_not_set_is_asked_for_by_its_name(server: FakeCalDav)
 def test_another_host_of_the_same_house_is_asked_and_a_foreign_one_never(server: FakeCalDav) -> None:
     dav = Dav(login(), transport=server)
     assert dav.absolute("https://p12.example.org/x/", dav.url) == "https://p12.example.org/x/"
-    for foreign in ("http://dav.example.org/", "https://example.com/", "https://dav.example.org.evil.com/", "https://x@p1.example.org/"):
+    for foreign in (
+        "http://dav.example.org:8080/",
+        "http://p12.example.org/",
+        "https://example.com/",
+        "https://dav.example.org.evil.com/",
+        "https://x@p1.example.org/",
+    ):
         with pytest.raises(Refusal):
             dav.absolute(foreign, dav.url)
 

@@ -22,7 +22,7 @@ def test_a_declined_meeting_is_in_nobodys_way(alone: Calendars, server: FakeCalD
     server.put(PATH, MEETING.format(more=invited))
     tools = alone.handlers()
     shown = "09:00-18:00" if is_declined else "10:00-18:00"
-    assert text_of(alone.list_events, when="tuesday").endswith("09:00-10:00 Meeting")
+    assert text_of(alone.list_events, when="tuesday").endswith("09:00-10:00 Meeting" + (" (declined)" if is_declined else ""))
     assert text_of(alone.find_free_time, when="tuesday") == f"Tue 24 Nov 2026: free {shown}"
     assert text_of(tools["find_time"], when="tuesday").startswith(f"Tue 24 Nov 2026: free {shown}\n")
     at_nine = alone.find_free_time(call(when="tuesday 9am"))

@@ -44,7 +44,7 @@ Server = Callable[[], AbstractContextManager[int]]
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
     monkeypatch.setattr("mcp_servers.protocol.serving.BEAT_S", 0.05)
-    for module in ("mailbox.imap.connection.ANSWER", "outbox.smtp.ANSWER", "calendars.backends.dav.CONNECT"):
+    for module in ("mailbox.imap.connection.ANSWER", "outbox.smtp.ANSWER", "calendars.backends.caldav.dav.CONNECT"):
         monkeypatch.setattr(f"mcp_servers.{module}_TIMEOUT_S", LONG_S)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcp_servers.mail.server import MailTools
-from mcp_servers.mailbox.accounts import Listing, NotAll
+from mcp_servers.mailbox.accounts import HEADS_BOUND_S, Listing, NotAll
 from mcp_servers.mailbox.store import MailStore
 from tests.mcp_servers.calling import call, text_of
 
@@ -24,7 +24,8 @@ class SlowAccount:
     def listing(self, folder: str) -> Listing:
         return Listing({str(number): True for number in range(5)}, left_out=7) if folder == "Inbox" else Listing()
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def heads(self, keys: Sequence[str], within_s: float = HEADS_BOUND_S) -> Iterator[tuple[str, bytes]]:
+        del within_s
         for key in keys[:2]:
             yield key, MAIL.format(key).encode()
         if len(keys) > 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from typing import Any
 
 import anyio
@@ -72,6 +73,22 @@ async def test_all_that_an_instance_says_is_shown_in_one_block() -> None:
     assert [one["text"] for one in done.structured["answers"]] == ["8,849 m", "29,032 ft"]
     assert done.structured["infoboxes"][0]["facts"] == [["Range", "Himalayas"]]
     assert (done.structured["corrections"], done.structured["untrusted"]) == (["mount everest"], True)
+
+
+async def test_an_instances_password_reaches_it_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    with fake_searxng(**BESIDE) as fake:
+        url = fake.url.replace("http://", "http://anna:ge%40heim@")
+        done = await searched(url)
+        assert fake.headers[0]["authorization"] == f"Basic {b64encode(b'anna:ge@heim').decode()}"
+        assert f"search over {fake.url}," in done.text
+        assert done.structured["instance"] == fake.url
+        for fake.status, fake.raw in ((500, None), (400, None), (200, b"<html>")):
+            with pytest.raises(Refusal):
+                await searched(url)
+    assert fake.url in caplog.text
+    for secret in ("anna", "heim", b64encode(b"anna:ge@heim").decode()):
+        assert secret not in f"{done} {caplog.text}"
 
 
 async def test_every_option_reaches_the_instance_in_its_own_words() -> None:

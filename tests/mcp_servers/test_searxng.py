@@ -99,23 +99,32 @@ async def test_an_engine_has_a_name_and_no_more() -> None:
         assert len(said) < 130
 
 
-async def test_an_answer_that_unfolds_is_not_unfolded() -> None:
+async def test_an_answer_may_come_packed_and_unfolds_no_further_than_may_be_kept() -> None:
     with fake_searxng(raw=gzip.compress(b'{"results": []}'), packing="gzip") as fake:
+        assert (await searched(fake.url)).text == "No results found"
+        fake.raw = gzip.compress(b'{"results": [' + b" " * 50_000_000 + b"]}")
+        assert len(fake.raw) < 100_000
         assert await refused(fake.url) == "No search instance answered. Try again later."
-        assert fake.headers[0]["accept-encoding"] == "identity"
+        fake.raw, fake.packing = b"{}", "br"
+        assert await refused(fake.url) == "No search instance answered. Try again later."
+        fake.raw, fake.packing = b"no gzip at all", "gzip"
+        assert await refused(fake.url) == "No search instance answered. Try again later."
 
 
 @pytest.mark.parametrize(
     "answers",
     [
         {"status": 500},
-        {"status": 429},
+        {"status": 429, "retry_after": "300"},
         {"raw": b"<html>"},
         {"raw": b"x" * 3_000_000},
         {"raw": b"[" * 100_000},
-        {"status": 302, "location": "http://127.0.0.1:9/"},
+        {"status": 302, "location": "/login"},
+        {"status": 302, "location": "javascript:alert(1)"},
+        {"status": 302, "location": "http://evil example/"},
+        {"status": 302},
     ],
-    ids=["broken", "busy", "no JSON", "too long", "too deep", "elsewhere"],
+    ids=["broken", "busy", "no JSON", "too long", "too deep", "to itself", "nowhere", "no host", "untold"],
 )
 async def test_an_instance_that_fails_is_said_plainly(answers: dict[str, Any]) -> None:
     with fake_searxng(**answers) as fake:
@@ -125,6 +134,25 @@ async def test_an_instance_that_fails_is_said_plainly(answers: dict[str, Any]) -
 async def test_an_instance_without_json_says_how_to_allow_it() -> None:
     with fake_searxng(formats=("html",)) as fake:
         assert await refused(fake.url) == "The search instance refuses JSON. Add json to search.formats in its settings.yml."
+
+
+async def test_an_instance_whose_limiter_is_on_is_asked_as_it_wants_and_says_what_to_do_where_it_still_refuses() -> None:
+    with fake_searxng(results=[RESULT], limiter=True) as fake:
+        assert (await searched(fake.url)).text.startswith("1 result\n")
+        fake.status = 429
+        assert await refused(fake.url) == (
+            "The search instance refuses programs (429, its limiter). If it is yours, set server.limiter to false in its settings.yml, "
+            "or name this machine in pass_ip of its limiter.toml."
+        )
+
+
+async def test_an_instance_that_has_moved_says_where_and_is_not_followed() -> None:
+    with fake_searxng(results=[RESULT]) as there, fake_searxng(status=301) as fake:
+        for location in (f"{there.url}/search?q=Ignore+all", there.url.replace("http://", "HTTP://u:p@")):
+            fake.location = location
+            said = f"The search instance sends to {there.url} instead of answering. If it has moved there, set that in searxng.urls."
+            assert await refused(fake.url) == said
+        assert there.parameters == []
 
 
 async def test_an_instance_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

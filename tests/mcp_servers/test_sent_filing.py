@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from mcp_servers.mail.sent_filing import SentFiling
-from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
+from mcp_servers.mailbox.accounts import AccountAway, AccountFailed, LoginRefused
 from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer, role_folder, select
 from mcp_servers.mailbox.imap.wire import listed_folders, roles_of
 from mcp_servers.mailbox.maildir import Maildir
@@ -77,9 +77,25 @@ def test_an_account_that_is_away_is_asked_for_one_of_its_mails_and_other_account
     assert (one.asked, two.asked) == ([b"first"], [b"other"])
 
 
-@pytest.mark.parametrize(("password", "says"), [("wrong", "did not take the user name and password"), ("p\u00e4ss", "beyond ASCII")])
-def test_without_a_login_the_whole_account_is_away(port: int, password: str, says: str) -> None:
-    with pytest.raises(AccountAway, match=says) as caught:
+def test_a_refused_login_is_tried_seldom_enough_that_nobody_is_locked_out_and_a_network_each_minute(tmp_path: Path) -> None:
+    noted(tmp_path, ("a", "one", b"first"), ("b", "one", b"second"), ("c", "two", b"other"))
+    one, two, now = Folder(LoginRefused("one: no")), Folder(AccountAway("two: no answer")), [0.0]
+    files = SentFiling(tmp_path, Maildir(tmp_path / "Sent"), {"one": one, "two": two}, clock=lambda: now[0])
+    counted: dict[int, int] = {}
+    for now[0] in range(0, 86_400, 30):
+        files.file_all()
+        counted[int(now[0])] = len(one.asked)
+    assert (counted[600], len(two.asked)) == (1, 1440)
+    assert 10 < counted[86_370] < 40
+    one.fails = None
+    now[0] += 3600
+    files.file_all()
+    assert len(one.asked) == counted[86_370] + 2
+
+
+@pytest.mark.parametrize("password", ["wrong", "p\u00e4ss"])
+def test_without_a_login_the_whole_account_is_away(port: int, password: str) -> None:
+    with pytest.raises(LoginRefused, match="did not take the user name and password") as caught:
         connection(port, password).asked(lambda wire: wire)
     assert "\u00e4" not in str(caught.value)
 

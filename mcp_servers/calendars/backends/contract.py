@@ -6,13 +6,20 @@ person what to do. Versions are its own: a hash, an ETag. All of its waits are b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How
 from mcp_servers.spans import Span
+
+Which = Callable[[tuple[CalendarInfo, ...]], Collection[str]]
+"""Of all calendars of an account the names of those that are asked: the others cost no question, and cannot fail."""
+
+
+def each_of(infos: tuple[CalendarInfo, ...]) -> Collection[str]:
+    return [info.name for info in infos]
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,8 @@ class Backend(Protocol):
 
     def calendars(self) -> tuple[CalendarInfo, ...]: ...
 
-    def query(self, period: Span, calendar: str = "") -> Listing:
-        """What falls into the period, repeating events unfolded, in the period's zone; of one calendar where it is named."""
+    def query(self, period: Span, which: Which = each_of) -> Listing:
+        """What falls into the period, repeating events unfolded, in the period's zone; of those calendars."""
         ...
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:

@@ -16,7 +16,7 @@ from mcp_servers.calendars.backends.components import fields, ics, readable, ser
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.ics import Calendar, Unfolded
 from mcp_servers.calendars.backends.components.series import Edited
-from mcp_servers.calendars.backends.contract import Listing, Pending
+from mcp_servers.calendars.backends.contract import Listing, Pending, Which, each_of
 from mcp_servers.calendars.model import LOCAL, Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import STALE
 from mcp_servers.errors import Refusal, Stale
@@ -66,13 +66,13 @@ class LocalCalendars:
         stamps = {name: "-".join(map(str, loaded.stamp)) for name, loaded in self._loaded.items()}
         return tuple(CalendarInfo(LOCAL, name, is_writable=name not in self._damaged, state=stamps.get(name, "")) for name in names)
 
-    def query(self, period: Span, calendar: str = "") -> Listing:
+    def query(self, period: Span, which: Which = each_of) -> Listing:
         """What falls into the period, by start; all-day events first."""
         zone = _zone_of(period)
-        self._calendars()
-        kept = [loaded for name, loaded in self._loaded.items() if calendar in {"", name}]
+        names = which(self.calendars())
+        kept = [loaded for name, loaded in self._loaded.items() if name in names]
         events = [event for loaded in kept for event in loaded.unfolded.occurrences(period, zone)]
-        problems = [problem for name, problem in self._damaged.items() if calendar in {"", name}]
+        problems = [problem for name, problem in self._damaged.items() if name in names]
         problems += [readable.left_out_text(each.unfolded.left_out, each.name) for each in kept if each.unfolded.left_out]
         return Listing(tuple(sorted(events, key=in_order)), tuple(problems))
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from mcp_servers.accounts.google_api import GoogleApi
 from mcp_servers.accounts.google_faults import Missing, Service, Unanswered
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
+from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.gmail import words
 from mcp_servers.mailbox.gmail.drafts import GmailDrafts
 from mcp_servers.mailbox.gmail.several import GmailSeveral
@@ -28,8 +28,6 @@ PAGE = 500
 MAX_LISTED = 2000
 """The newest of a folder; a search finds older ones, and what is left out of a list is said."""
 MAX_FOUND = 500
-HEADS_BOUND_S = 25.0
-"""As for any account: what is not read by then is read at the next look."""
 HEADS_AT_ONCE = 200
 """Each costs 20 of the 6000 units that Gmail allows a person in a minute."""
 GMAIL = Service("Gmail", "gmail", "v1", "batch", 50, "mail-read", "mail")
@@ -86,12 +84,12 @@ class GmailAccount:
     def thread_of(self, key: str) -> str:
         return str((self._minimal(key) or {}).get("threadId", ""))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        give_up_at, read = self._clock() + HEADS_BOUND_S, 0
+    def heads(self, keys: Sequence[str], within_s: float = HEADS_BOUND_S) -> Iterator[tuple[str, bytes]]:
+        give_up_at, read = self._clock() + within_s, 0
         wanted = list(keys[:HEADS_AT_ONCE])
         problem = ""
         for start in range(0, len(wanted), GMAIL.max_in_batch):
-            if self._clock() > give_up_at:
+            if self._clock() >= give_up_at:
                 break
             batch = wanted[start : start + GMAIL.max_in_batch]
             with self._speaking():

@@ -11,23 +11,25 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from mcp_servers.errors import Quoting, Refusal
-from mcp_servers.mailbox.accounts import AccountFailed, Done, Listing, NotAll
+from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.imap import labels as imap_labels
 from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
 from mcp_servers.mailbox.imap.keeping import ImapKeeping
 from mcp_servers.mailbox.imap.moving import flags_of, move, undelete
 from mcp_servers.mailbox.imap.wire import fetched
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
-from mcp_servers.mailbox.places import ROLES, TRASH
+from mcp_servers.mailbox.places import ARCHIVE, ROLES, TRASH
 
-HEADS_BOUND_S = 25.0
-"""Reading a mailbox for the first time: what is not read by then is read at the next look, within the host's own bound for a call."""
 MAX_LISTED = 5000
 """The newest of a folder; more would take longer than anybody waits, and what is left out is said."""
 HEAD_BYTES = 65_536
 """Of a mail that is only indexed: headers and the beginning of the text."""
 BATCH = 50
 GONE = "The mail is gone. Look again."
+GMAIL = "X-GM-EXT-1"
+"""What Gmail says that it can do: tell a mail's labels."""
+ELSEWHERE = frozenset({rb"\inbox", rb"\sent", rb"\draft", rb"\drafts"})
+"""Gmail's archive holds every mail; those with one of these labels are in a folder of their own, and are not archived."""
 
 
 class ImapAccount:
@@ -55,11 +57,11 @@ class ImapAccount:
             return Listing()
         return self._connection.asked(lambda wire: self._listed(wire, self._names[folder]))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        give_up_at = self._clock() + HEADS_BOUND_S
+    def heads(self, keys: Sequence[str], within_s: float = HEADS_BOUND_S) -> Iterator[tuple[str, bytes]]:
+        give_up_at = self._clock() + within_s
         for folder, wanted in _by_folder(sorted(keys, key=_uid, reverse=True)).items():
             for start in range(0, len(wanted), BATCH):
-                if self._clock() > give_up_at:
+                if self._clock() >= give_up_at:
                     raise NotAll(f"{self.name}: {len(wanted) - start} mails of {folder} are not read yet. Ask again.")
                 yield from self._connection.asked(
                     lambda wire, batch=wanted[start : start + BATCH]: self._fetched(wire, batch, HEAD_BYTES)
@@ -200,9 +202,11 @@ class ImapAccount:
             return Listing(gone=frozenset)
         # By their places, which a server counts: the UIDs of a large folder in one line are more than anybody takes in.
         first = max(1, count - MAX_LISTED + 1)
-        answer = fetched(checked(wire.fetch(f"{first}:*", "(UID FLAGS)")))
+        tells_labels = name == self._names.get(ARCHIVE) and GMAIL in self._connection.abilities
+        answer = fetched(checked(wire.fetch(f"{first}:*", "(UID FLAGS X-GM-LABELS)" if tells_labels else "(UID FLAGS)")))
         # A server may tell of others meanwhile, whose flags somebody else changed.
         newest = {one.uid: one.flags for one in answer if one.number >= first}
+        elsewhere = {one.uid for one in answer if one.labels & ELSEWHERE}
         is_whole = len(newest) > count - first
         oldest = 0 if first == 1 else min(newest, default=0)
 
@@ -214,7 +218,9 @@ class ImapAccount:
 
         # One that is marked as deleted is there until somebody clears up; till then the mark can be taken off again. In the trash it is
         # where a person looks for it.
-        shown = {uid: flags for uid, flags in newest.items() if rb"\deleted" not in flags or self._is_trash(name)}
+        shown = {
+            uid: flags for uid, flags in newest.items() if uid not in elsewhere and (rb"\deleted" not in flags or self._is_trash(name))
+        }
         unread = {f"{validity}.{uid}.{name}": rb"\seen" not in flags for uid, flags in shown.items()}
         return Listing(unread, left_out=first - 1, gone=gone)
 

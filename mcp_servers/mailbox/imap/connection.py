@@ -9,6 +9,7 @@ from __future__ import annotations
 import imaplib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from pydantic import SecretStr
 
 from config.shapes.mail import Security
 from mcp_servers.abandoning import Wait
-from mcp_servers.mailbox.accounts import AccountAway, AccountFailed
+from mcp_servers.mailbox.accounts import AccountAway, AccountFailed, LoginRefused
+from mcp_servers.mailbox.imap.entering import entered
 from mcp_servers.mailbox.imap.wire import Listed, listed_folders, prefix_of, quoted_name, roles_of
 from mcp_servers.mailbox.mail_server import MailServer
 from mcp_servers.mailbox.places import INBOX
@@ -27,11 +29,12 @@ from mcp_servers.protocol import progress
 
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 20.0
-"""For each read of the connection; a server that is asked for a long list sends something meanwhile."""
+"""For each read of the connection and each piece that is sent; a server that is asked for a long list sends something meanwhile."""
+REFUSED_S = 20.0
+"""For so long a login that was refused is not tried again with the same password: one call may look into many folders."""
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, MemoryError)
 """What the library, or we, make of an answer that is none."""
 _LATER = "Try again later, or do it with a mail program."
-_LOGIN = "Set them right in the settings."
 _WHERE = "Look at the network and at the account's host and port in the settings, or try again later."
 
 
@@ -51,6 +54,7 @@ class ImapConnection:
         self._tls = tls
         self.wire: imaplib.IMAP4 | None = None
         self.abilities: frozenset[str] = frozenset()
+        self._refused: _RefusedLogin | None = None
 
     @property
     def name(self) -> str:
@@ -146,40 +150,28 @@ class ImapConnection:
 
     def _connected(self) -> imaplib.IMAP4:
         if self.wire is None:
-            self.wire, self.abilities = Wait().of(self._made, lambda made: made[0].shutdown())
+            secret, refused = self._server.secret(), self._refused
+            if refused is not None and refused.secret == secret and time.monotonic() < refused.until:
+                raise LoginRefused(refused.sentence, by_server=refused.by_server)
+            try:
+                self.wire, self.abilities = Wait().of(lambda: self._made(secret), lambda made: made[0].shutdown())
+            except LoginRefused as error:
+                self._refused = _RefusedLogin(secret, time.monotonic() + REFUSED_S, str(error), error.by_server)
+                raise
         return self.wire
 
-    def _made(self) -> tuple[imaplib.IMAP4, frozenset[str]]:
+    def _made(self, secret: SecretStr | None) -> tuple[imaplib.IMAP4, frozenset[str]]:
         """A connection, and what its server can do. Nothing of ours is touched: who waited for it may have left."""
         server = self._server
         tls = self._tls or ssl.create_default_context()
-        if server.security == "tls":
-            wire: imaplib.IMAP4 = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=tls, timeout=ANSWER_TIMEOUT_S)
-        else:
-            wire = imaplib.IMAP4(server.host, server.port, timeout=ANSWER_TIMEOUT_S)
+        wire = entered(server, secret, tls, timeout_s=ANSWER_TIMEOUT_S)
         try:
-            if server.security == "starttls":
-                wire.starttls(tls)
-            return wire, self._log_in(wire)
+            said = b" ".join(line for line in checked(wire.capability()) if isinstance(line, bytes))
         except BaseException:
             with suppress(OSError):
                 wire.shutdown()
             raise
-
-    def _log_in(self, wire: imaplib.IMAP4) -> frozenset[str]:
-        try:
-            wire.login(self._server.user, self._server.password.get_secret_value())
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error:
-            # Without the library's text and its chain: a server may repeat what it was sent.
-            raise AccountAway(f"{self.name}: {self._server.host} did not take the user name and password. {_LOGIN}") from None
-        except UnicodeError:
-            # The library sends ASCII only; its text quotes what it could not send.
-            said = "its user name or password has letters beyond ASCII, which cannot be sent. Set another, such as an app password."
-            raise AccountAway(f"{self.name}: {said}") from None
-        said = b" ".join(line for line in checked(wire.capability()) if isinstance(line, bytes))
-        return frozenset(said.decode("ascii", "replace").upper().split())
+        return wire, frozenset(said.decode("ascii", "replace").upper().split())
 
     def _hang_up(self) -> None:
         """From another thread: what is waited for is over at once."""
@@ -193,6 +185,17 @@ class ImapConnection:
         if wire is not None:
             with suppress(OSError):
                 wire.shutdown()
+
+
+@dataclass(frozen=True)
+class _RefusedLogin:
+    """The last one."""
+
+    secret: SecretStr | None
+    until: float
+    """It stays refused."""
+    sentence: str
+    by_server: str
 
 
 def folder_names(wire: imaplib.IMAP4) -> dict[str, str]:
@@ -213,7 +216,9 @@ def role_folder(wire: imaplib.IMAP4, role: str) -> str:
 def _names_of(listed: Sequence[Listed]) -> dict[str, str]:
     roles = dict(roles_of([*listed, Listed(INBOX)]))
     taken = {name.lower() for name in roles.values()}
-    return {**roles, **{folder.name: folder.name for folder in listed if folder.name.lower() not in taken}}
+    others = [folder.name for folder in listed if folder.name.lower() not in taken]
+    # Somebody's own folder may have the name of a role that is another folder's.
+    return {**roles, **{f"{name} (2)" if name in roles else name: name for name in others}}
 
 
 class Refused(imaplib.IMAP4.error):

@@ -15,9 +15,13 @@ _LISTED = re.compile(rb'\(([^)]*)\) ("(?:[^"\\]|\\.)*"|NIL) (.*)', re.DOTALL)
 _NUMBER = re.compile(rb"\s*(\d+)")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
+_QUOTED = rb'"(?:[^"\\]|\\.)*"'
+_LABELS = re.compile(rb"X-GM-LABELS \(((?:" + _QUOTED + rb'|[^()"])*)\)')
+_LABEL = re.compile(_QUOTED + rb'|[^\s"]+')
 _MAX_UIDS = 10_000
 _SHIFTED = re.compile(r"&([^-]*)-")
-_ROLE_OF = {rb"\drafts": "Drafts", rb"\sent": "Sent", rb"\archive": "Archive", rb"\trash": "Trash"}
+_ALL = "All"
+_ROLE_OF = {rb"\drafts": "Drafts", rb"\sent": "Sent", rb"\archive": "Archive", rb"\trash": "Trash", rb"\all": _ALL}
 _NAMES = {
     "Sent": ("sent", "sent items", "sent mail", "sent messages"),
     "Drafts": ("drafts",),
@@ -25,6 +29,8 @@ _NAMES = {
     "Trash": ("trash", "deleted items", "deleted messages", "bin"),
 }
 """What servers call them that do not say which folder has which role."""
+_GMAIL = frozenset({"[gmail]", "[google mail]"})
+"""What its own folders lie in, in every language."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Fetched:
     uid: int
     flags: frozenset[bytes]
     content: bytes | None
+    labels: frozenset[bytes] = frozenset()
+    """Gmail's, where they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +107,14 @@ def listed_folders(lines: Iterable[object]) -> list[Listed]:
 
 
 def roles_of(folders: Iterable[Listed]) -> Mapping[str, str]:
-    """The server's name of each role's folder: what it says, else what is usual."""
+    """The server's name of each role's folder: what it says, else what is usual.
+
+    Gmail has no archive: what has left the inbox is where everything is. Elsewhere such a folder is a view, into which nothing can be put.
+    """
     listed = list(folders)
     found = {"Inbox": "INBOX"}
     for role, names in _NAMES.items():
-        said = next((folder.name for folder in listed if folder.role == role), None)
+        said = next((folder.name for folder in listed if folder.role == role or (role == "Archive" and _is_gmails_all(folder))), None)
         usual = next((folder.name for name in names for folder in listed if _last(folder) == name), None)
         if said or usual:
             found[role] = said or usual or ""
@@ -129,9 +140,13 @@ def fetched(items: Iterable[object]) -> list[Fetched]:
             content = literal if isinstance(literal, bytes) else None
             continue
         head += item if isinstance(item, bytes) else b""
+        labels = _LABELS.search(head)
+        head = _LABELS.sub(b"", head)  # in a person's own label may be anything
         number, uid, flags = _NUMBER.match(head), _UID.search(head), _FLAGS.search(head)
         if number is not None and uid is not None:
-            found.append(Fetched(int(number[1]), int(uid[1]), frozenset(flags[1].lower().split()) if flags else frozenset(), content))
+            marks = frozenset(flags[1].lower().split()) if flags else frozenset[bytes]()
+            names = frozenset(_unquoted(name).lower() for name in _LABEL.findall(labels[1])) if labels else frozenset[bytes]()
+            found.append(Fetched(int(number[1]), int(uid[1]), marks, content, names))
         head, content = b"", None
     return found
 
@@ -146,6 +161,10 @@ def uids_in(text: str) -> tuple[int, ...]:
         low, high = sorted((int(first), int(last or first)))
         found += range(low, high + 1)
     return tuple(found)
+
+
+def _is_gmails_all(folder: Listed) -> bool:
+    return folder.role == _ALL and bool(folder.delimiter) and folder.name.partition(folder.delimiter)[0].lower() in _GMAIL
 
 
 def _last(folder: Listed) -> str:

@@ -6,6 +6,7 @@ Pure. A model writes `\n` for every line end. Lines are compared without their e
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,9 @@ from mcp_servers.workspace.folders.textual import Text, body_of, end_of, split_l
 
 MAX_NAMED = 5
 """Lines that are named where a text occurs more than once."""
+_NUMBERED = re.compile(r"[ ]*\d+(?:\t|[:-] )")
+"""What stands before a line in a file that was read, or in what a search found."""
+_ESCAPED = {r"\r": "", r"\n": "\n", r"\t": "\t", r"\"": '"', r"\'": "'", r"\\": "\\"}
 
 
 def replaced(text: Text, old: str, new: str, shown: str, *, is_everywhere: bool = False) -> Text:
@@ -23,14 +27,17 @@ def replaced(text: Text, old: str, new: str, shown: str, *, is_everywhere: bool 
     1. `old` stands there as it is, once: it is replaced.
     2. Only its line ends differ from the file's: the same, with the file's own.
     3. It stands there several times: all of them, if that was asked for.
+    4. The file is empty, and so is `old`: it becomes `new`.
 
     Raises:
         Refusal: it is not there, stands there several times, or nothing would change.
     """
-    if not old:
+    if not old and text.lines:
         raise Refusal("Say which text to replace: old_text is empty.")
     if old == new:
         raise Refusal("Nothing to change: old_text and new_text are the same. Give another new_text.")
+    if not old:
+        return replace(text, lines=split_lines(new))
     whole = text.whole
     for end in ("\n", "\r\n", "\r"):
         sought = _with_end(old, end)
@@ -134,19 +141,23 @@ def _swapped(whole: str, starts: Sequence[int], sought: str, new: str) -> str:
 
 def _mixed(text: Text, old: str, new: str) -> Text | None:
     """Lines whose ends are of several kinds: found line by line, and those that stay keep their ends."""
+    is_open = not old.endswith(("\n", "\r"))
     wanted = [body_of(line) for line in split_lines(old)]
     bodies = [body_of(line) for line in text.lines]
     places = [at for at in range(len(bodies) - len(wanted) + 1) if bodies[at : at + len(wanted)] == wanted]
-    if len(places) != 1 or len(wanted) < 2 or not old.endswith("\n"):
+    if len(places) != 1 or (len(wanted) < 2 and "\r" not in old):
         return None
     at = places[0]
     there = text.lines[at : at + len(wanted)]
-    fresh = split_lines(_with_end(new, "\n"))
+    fresh = split_lines(_with_end(new, "\n") + ("\n" if is_open else ""))
     merged: list[str] = []
     for tag, first, last, start, stop in difflib.SequenceMatcher(
         a=wanted, b=[body_of(line) for line in fresh], autojunk=False
     ).get_opcodes():
         merged += there[first:last] if tag == "equal" else [body_of(line) + text.line_end for line in fresh[start:stop]]
+    merged = [line if end_of(line) else line + text.line_end for line in merged[:-1]] + merged[-1:]
+    if is_open and merged:
+        merged[-1] = body_of(merged[-1]) + end_of(there[-1])
     return replace(text, lines=(*text.lines[:at], *merged, *text.lines[at + len(wanted) :]))
 
 
@@ -157,11 +168,33 @@ def _several_text(whole: str, starts: Sequence[int], shown: str) -> str:
 
 
 def _missing_text(text: Text, old: str, shown: str) -> str:
-    """That it is not there, and where something stands that differs only in its spaces."""
-    wanted = " ".join(old.split())
+    """That it is not there, and by which slip, where one tells it: reading the file again would not lead to another text."""
+    whole, sought = _plain(text.whole), _plain(old)
+    at = whole.find(sought)
+    if at >= 0:
+        number = whole.count("\n", 0, at) + 1
+        return f"{shown} holds that text from line {number} on, with line ends of several kinds. Give whole lines, one place at a time."
+    missing = f"{shown} does not hold that text"
+    if sought.strip() and sought.endswith("\n") and whole.rstrip("\n").endswith(sought.rstrip("\n")):
+        return f"{missing} as it is: the file ends there with fewer line ends. Leave them out at the end of old_text."
+    lines = sought.strip("\n").split("\n")
+    bare = "\n".join(_NUMBERED.sub("", line, count=1) for line in lines)
+    if bare.strip() and bare in whole and all(map(_NUMBERED.match, filter(None, lines))):
+        return f"{missing}: the numbers are no part of the lines. Leave the line numbers out."
+    if "\\" in sought and _unescaped(sought) in whole:
+        return f'{missing}: it is escaped twice. Write real line ends, tabs and quotes, not \\n, \\t and \\".'
+    words = old.split()
     first = old.strip().split("\n")[0].split()
     for number, line in enumerate(text.lines):
-        span = "".join(text.lines[number : number + old.count("\n") + 1])
-        if line.split() == first and " ".join(span.split()) == wanted:
-            return f"{shown} does not hold that text as it is; from line {number + 1} on it differs in its spaces. Copy it from there."
-    return f"{shown} does not hold that text. Read it again."
+        span = "".join(text.lines[number : number + sought.strip().count("\n") + 1])
+        if line.split() == first and span.split() == words:
+            return f"{missing} as it is; from line {number + 1} on it differs in its spaces. Copy it from there."
+    return f"{missing}. Read it again."
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\.", lambda found: _ESCAPED.get(found[0], found[0]), text)

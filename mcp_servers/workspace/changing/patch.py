@@ -27,6 +27,11 @@ _REFUSED = {
     "new file mode 120000": "makes a link. Create a file instead",
 }
 """What a line of a git patch begins with, and what is said of it."""
+_MARKS = (" ", "+", "-")
+_NEXT = re.compile(r"diff -|Index: \S|From \w+ \w{3} \w{3} +\d|commit [0-9a-f]{7,}\b")
+"""What begins behind a file's last hunk in patches, mails and logs, where no file's name does."""
+_GIT_NAMES = re.compile(r"diff --git a/(.+) b/\1")
+_MAX_QUOTED = 60
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,21 @@ def parsed(patch: str) -> tuple[FilePatch, ...]:
     at = 0
     while at < len(lines):
         _check_allowed(lines[at])
-        if lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ "):
+        if _is_file(lines, at):
             path, is_new = _names(lines[at][4:], lines[at + 1][4:])
             hunks, at = _hunks(lines, at + 2, path)
-            if any(file.path == path for file in files):
-                raise Refusal(f"The patch names {path} twice. Give one part for each file.")
+            _check_rest(lines, at)
             files.append(FilePatch(path, is_new, hunks))
+        elif (empty := _new_and_empty(lines, at)) is not None:
+            files.append(FilePatch(empty, is_new=True, hunks=()))
+            at += 1
         elif lines[at].startswith("@@"):
             raise Refusal("The patch names no file: lines '--- a/FILE' and '+++ b/FILE' must stand before its hunks.")
         else:
             at += 1
+    for path in [file.path for file in files]:
+        if sum(file.path == path for file in files) > 1:
+            raise Refusal(f"The patch names {path} twice. Give one part for each file.")
     if not files:
         raise Refusal("That is no unified diff. Begin with '--- a/FILE', '+++ b/FILE' and '@@ -1,3 +1,4 @@'.")
     return tuple(files)
@@ -125,6 +135,8 @@ def _hunks(lines: Sequence[str], at: int, path: str) -> tuple[tuple[Hunk, ...], 
     while at < len(lines) and (match := _HUNK.match(lines[at])):
         hunk, at = _hunk(lines, at + 1, int(match[1]), (int(match[2] or 1), int(match[4] or 1)))
         hunks.append(hunk)
+        following = _after_empty(lines, at)
+        at = following if following < len(lines) and _HUNK.match(lines[following]) else at
     if not hunks:
         raise Refusal(f"The patch has no hunk for {path}: '@@ -1,3 +1,4 @@' begins one.")
     return tuple(hunks), at
@@ -139,9 +151,9 @@ def _hunk(lines: Sequence[str], at: int, start: int, sizes: tuple[int, int]) -> 
         is_filled = sum(mark != "+" for mark, _ in found) >= sizes[0] and sum(mark != "-" for mark, _ in found) >= sizes[1]
         if line.startswith(_BARE_END) and found:
             bare[found[-1][0]] = True
-        elif line[:1] in {" ", "+", "-"} and not (is_filled and (line.startswith("--- ") or _is_signature(lines, at))):
+        elif line[:1] in _MARKS and not (is_filled and (_is_file(lines, at) or _is_signature(lines, at))):
             found.append((line[0], line[1:]))
-        elif line == "" and not is_filled and _goes_on(lines, at):
+        elif line == "" and _goes_on(lines, at):
             found.append((" ", ""))  # an empty line that was quoted without its space
         else:
             break
@@ -159,5 +171,47 @@ def _is_signature(lines: Sequence[str], at: int) -> bool:
 
 def _goes_on(lines: Sequence[str], at: int) -> bool:
     """Whether a line of the same hunk follows after empty ones."""
-    following = next((line for line in lines[at:] if line), "")
-    return following[:1] in {" ", "+", "-"} and not following.startswith("--- ")
+    following = _after_empty(lines, at)
+    return following < len(lines) and lines[following][:1] in _MARKS and not _is_next(lines, following)
+
+
+def _after_empty(lines: Sequence[str], at: int) -> int:
+    return next((number for number in range(at, len(lines)) if lines[number]), len(lines))
+
+
+def _is_file(lines: Sequence[str], at: int) -> bool:
+    """Whether a file's two names begin here; one such line by itself removes a line that begins with `-- `."""
+    return lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ ")
+
+
+def _is_next(lines: Sequence[str], at: int) -> bool:
+    """Whether the hunks before are over for sure."""
+    return _is_file(lines, at) or _is_signature(lines, at) or _NEXT.match(lines[at]) is not None
+
+
+def _check_rest(lines: Sequence[str], at: int) -> None:
+    """Nothing behind a file's hunks may look like a part of them: it would be left out, and nobody be told.
+
+    Raises:
+        Refusal: a line there belongs to no hunk.
+    """
+    first = at
+    while at < len(lines) and not _is_next(lines, at):
+        if not lines[first].strip():
+            first = at
+        if lines[at].strip() and lines[at].startswith((*_MARKS, "@@")):
+            line = lines[first]
+            quoted = visible(line[:_MAX_QUOTED]) + ("…" if len(line) > _MAX_QUOTED else "")
+            what = "begins no hunk: '@@ -1,3 +1,4 @@' does" if line.startswith("@@") else "belongs to no hunk"
+            raise Refusal(f'Line {first + 1} of the patch ("{quoted}") {what}; each line of one begins with a blank, + or -.')
+        at += 1
+
+
+def _new_and_empty(lines: Sequence[str], at: int) -> str | None:
+    """The name of a file that git says to be new, and of which nothing follows."""
+    names = _GIT_NAMES.fullmatch(lines[at])
+    if names is None or at + 1 == len(lines) or not lines[at + 1].startswith("new file mode"):
+        return None
+    following = next((number for number in range(at + 2, len(lines)) if lines[number] and not lines[number].startswith("index ")), None)
+    is_over = following is None or _NEXT.match(lines[following]) is not None or _is_signature(lines, following)
+    return names[1] if is_over else None

@@ -53,7 +53,7 @@ class Planner:
 
     def create(self, place: Place, text: str, *, planned: Sequence[Step] = ()) -> list[Step]:
         """A new file, and the folders above it that are missing."""
-        self._check_free(place)
+        self._check_free(place, is_fresh=True)
         content = Content(encoded(Text(split_lines(text), "utf-8")), self.file_mode)
         return [*self._folders(place, planned), Step("create", place, after=content)]
 
@@ -119,8 +119,8 @@ class Planner:
         if self.workspace.holds_private(place):
             raise Refusal(f"{place.shown} holds Variet's own files and is left alone. Choose another place.")
 
-    def _check_free(self, place: Place, but: Place | None = None) -> None:
-        """Nothing of this name is there, nor of one that other disks take for the same."""
+    def _check_free(self, place: Place, but: Place | None = None, *, is_fresh: bool = False) -> None:
+        """Nothing of this name is there, nor of one that other disks take for the same; for a new file the way to change it is told."""
         if not place.parts:
             raise Refusal(f"{place.shown} is a folder. Name a file.")
         self.workspace.check(place)
@@ -132,6 +132,9 @@ class Planner:
             raise Refusal(f"{folder.shown} is no folder. Look with list_files.")
         for entry in self.workspace.entries(folder):
             if folded(entry.name) == folded(place.name) and self.workspace.below(folder, entry.name) != but:
+                if is_fresh and entry.name == place.name and entry.kind == "file":
+                    how = "" if entry.size else ", with an empty old_text"
+                    raise Refusal(f"{place.shown} is there already. Change it with edit_file{how}.")
                 other = "" if entry.name == place.name else f" (as {entry.name})"
                 raise Refusal(f"{place.shown} is there already{other}. Choose another name.")
 

@@ -8,13 +8,15 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from mcp_servers.errors import Refusal, Stale
 from mcp_servers.protocol.calls import Call, Handler, Outcome, Plan
 from mcp_servers.workspace import shape
+from mcp_servers.workspace.changing.basing import is_stale, version_of
 from mcp_servers.workspace.changing.journal import Journal, Kept
-from mcp_servers.workspace.changing.patch import counts, unified
+from mcp_servers.workspace.changing.patch import counts, parsed, unified
 from mcp_servers.workspace.changing.planning import Planner
 from mcp_servers.workspace.changing.stepping import Stepper
 from mcp_servers.workspace.changing.undoing import undoing
@@ -67,70 +69,84 @@ class Changing:
         place = self._workspace.place(call.text("path"))
         old, new = call.text("old_text"), call.text("new_text")
         is_everywhere = bool(call.arguments.get("all"))
-        steps = self._planner.edit(place, old, new, is_everywhere=is_everywhere)
+        plan = partial(self._planner.edit, place, old, new, is_everywhere=is_everywhere)
         arguments: dict[str, Any] = {"path": place.shown, "old_text": old, "new_text": new} | ({"all": True} if is_everywhere else {})
-        return self._plan(call, "edit_file", f"Edit {place.shown}", steps, arguments)
+        return self._plan(call, "edit_file", f"Edit {place.shown}", plan, arguments)
 
     def apply_patch(self, call: Call) -> Plan:
         if known := self._known(call, "apply_patch"):
             return known
-        steps = self._planner.patch(call.text("patch"))
-        names = [step.place.shown for step in steps if step.kind != "make_folder"]
+        patch = call.text("patch")
+        names = [self._workspace.place(part.path).shown for part in parsed(patch)]
         title = f"Patch {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return self._plan(call, "apply_patch", title, steps, {"patch": call.text("patch")})
+        return self._plan(call, "apply_patch", title, partial(self._planner.patch, patch), {"patch": patch})
 
     def create_file(self, call: Call) -> Plan:
         if known := self._known(call, "create_file"):
             return known
         place = self._workspace.place(call.text("path"))
-        steps = self._planner.create(place, call.text("text"))
-        return self._plan(call, "create_file", f"Create {place.shown}", steps, {"path": place.shown, "text": call.text("text")})
+        plan = partial(self._planner.create, place, call.text("text"))
+        return self._plan(call, "create_file", f"Create {place.shown}", plan, {"path": place.shown, "text": call.text("text")})
 
     def move_file(self, call: Call) -> Plan:
         if known := self._known(call, "move_file"):
             return known
         place, target = self._workspace.place(call.text("path")), self._workspace.place(call.text("to"))
-        steps = self._planner.move(place, target)
-        return self._plan(call, "move_file", f"Move {place.shown} to {target.shown}", steps, {"path": place.shown, "to": target.shown})
+        plan = partial(self._planner.move, place, target)
+        return self._plan(call, "move_file", f"Move {place.shown} to {target.shown}", plan, {"path": place.shown, "to": target.shown})
 
     def delete_file(self, call: Call) -> Plan:
         if known := self._known(call, "delete_file"):
             return known
         place = self._workspace.place(call.text("path"))
-        steps = self._planner.delete(place)
-        return self._plan(call, "delete_file", f"Delete {place.shown}", steps, {"path": place.shown})
+        plan = partial(self._planner.delete, place)
+        return self._plan(call, "delete_file", f"Delete {place.shown}", plan, {"path": place.shown})
 
     def undo_change(self, call: Call) -> Plan:
         if known := self._known(call, "undo_change"):
             return known
         self._stepper.settle()
         kept = self._meant(call.text("change").lower())
-        steps = undoing(self._workspace, kept)
-        arguments = {"change": f"c{kept.number}"}
-        return self._plan(call, "undo_change", f"Undo c{kept.number} ({kept.change.title})", steps, arguments, undoes=kept.number)
+        name = f"c{kept.number}"
+
+        def plan() -> list[Step]:
+            return undoing(self._workspace, self._meant(name))
+
+        return self._plan(call, "undo_change", f"Undo {name} ({kept.change.title})", plan, {"change": name}, undoes=kept.number)
 
     def _plan(
-        self, call: Call, tool: str, title: str, steps: Sequence[Step], arguments: dict[str, Any], *, undoes: int | None = None
+        self, call: Call, tool: str, title: str, plan: Callable[[], Sequence[Step]], arguments: dict[str, Any],
+        *, undoes: int | None = None,
     ) -> Plan:  # fmt: skip
-        version = _version(steps)
-        if call.host_text("version") not in {"", version}:
+        steps = plan()
+        if call.host_text("version") and is_stale(call.host_text("version"), steps):
             raise Stale(shape.STALE)
+        version = version_of(steps)
         uid = call.host_text("uid") or str(uuid.uuid4())
-        change = Change(uid, visible(title), tuple(steps), undoes)
+        title = visible(title)
         diff = _diff(steps)
 
         def execute() -> Outcome:
-            return self._done(self._stepper.make(change, _asked(tool, call)), diff)
+            kept = self._journal.of_uid(uid, _asked(tool, call))
+            if kept is not None:
+                return self._done(self._stepper.finish(kept), diff)
+            # Another call may have been carried out since this one was looked at: what stands elsewhere in the file by now is kept.
+            now = plan()
+            is_same = tuple(now) == tuple(steps)
+            if not is_same and is_stale(version, now):
+                raise Stale(shape.STALE)
+            change = Change(uid, title, tuple(now), undoes)
+            return self._done(self._stepper.make(change, _asked(tool, call)), diff if is_same else _diff(now))
 
         lines = (*((label, visible(text)) for label, text in _named(steps)), *((("Diff", diff),) if diff else ()))
         if call.arguments.get("preview"):
             shown = Outcome(
-                f"Preview, nothing was written: {change.title}\n{shape.block(shape.Fence(self._token(), call.now), shape.diff_text(diff))}",
+                f"Preview, nothing was written: {title}\n{shape.block(shape.Fence(self._token(), call.now), shape.diff_text(diff))}",
                 {"is_preview": True, "untrusted_diff": diff, "untrusted": True},
                 is_fenced=True,
             )
-            return Plan({**arguments, "preview": True}, f"Preview: {change.title}", lines, lambda: shown, host={"uid": uid})
-        return Plan(arguments, change.title, lines, execute, host={"uid": uid, "version": version})
+            return Plan({**arguments, "preview": True}, f"Preview: {title}", lines, lambda: shown, host={"uid": uid})
+        return Plan(arguments, title, lines, execute, host={"uid": uid, "version": version})
 
     def _known(self, call: Call, tool: str) -> Plan | None:
         """The change of this id: it is finished, or has been already, and its files are not looked for again."""
@@ -164,12 +180,6 @@ class Changing:
 def _asked(tool: str, call: Call) -> str:
     """The digest of a call as it came."""
     return hashlib.sha256(json.dumps([tool, dict(call.arguments)], sort_keys=True).encode()).hexdigest()
-
-
-def _version(steps: Sequence[Step]) -> str:
-    """What the steps are based on: another one when any file is another."""
-    based = [[step.kind, step.place.shown, hashlib.sha256(step.before.data).hexdigest() if step.before else ""] for step in steps]
-    return hashlib.sha256(json.dumps(based).encode()).hexdigest()[:32]
 
 
 def _diff(steps: Sequence[Step]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -139,18 +140,38 @@ class Workspace:
         Raises:
             Refusal: it is left alone, no regular file, longer than `limit` bytes, or has a second name.
         """
-        self.check(place)
-        if not place.parts:
-            raise Refusal(f"{place.shown} is a folder. Name a file.")
+        self._check_file(place)
         with told(place.shown):
             found, data = self.files(place).read(place.parts, limit)
-        if found.names > 1 and not self.rights.hard_links:
-            where = f"perhaps outside the workspace. The person can allow that: {set_by('hard_links', '--allow-hard-links')}."
-            raise Refusal(f"{place.shown} has a second name (a hard link), {where}")
+        self._check_names(place, found)
         if len(data) > limit:
             what = f"{place.shown} is too long: {size_text(found.size)}, and {size_text(limit)} is the most."
             raise Refusal(f"{what} Search it with search_files, or run a command that shows a part.")
         return Content(data, found.mode)
+
+    @contextmanager
+    def reading(self, place: Place) -> Generator[Iterator[bytes]]:
+        """A file's bytes, piece by piece, however many they are.
+
+        Raises:
+            Refusal: it is left alone, no regular file, or has a second name.
+        """
+        self._check_file(place)
+        with ExitStack() as opened:
+            with told(place.shown):
+                found, chunks = opened.enter_context(self.files(place).reading(place.parts))
+            self._check_names(place, found)
+            yield chunks
+
+    def _check_file(self, place: Place) -> None:
+        self.check(place)
+        if not place.parts:
+            raise Refusal(f"{place.shown} is a folder. Name a file.")
+
+    def _check_names(self, place: Place, found: Found) -> None:
+        if found.names > 1 and not self.rights.hard_links:
+            where = f"perhaps outside the workspace. The person can allow that: {set_by('hard_links', '--allow-hard-links')}."
+            raise Refusal(f"{place.shown} has a second name (a hard link), {where}")
 
 
 def size_text(size: int) -> str:

@@ -11,8 +11,9 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from mcp_servers.workspace.model import UNNAMED, Content, Entry, Found, Kind
 
@@ -86,6 +87,12 @@ class RootFiles:
         """
         with self._above(parts) as (folder, name):
             return _read(folder, name, limit)
+
+    @contextmanager
+    def reading(self, parts: Parts) -> Generator[tuple[Found, Iterator[bytes]]]:
+        """A regular file, and its bytes piece by piece while it is open."""
+        with self._above(parts) as (folder, name), _opened(folder, name) as (found, file):
+            yield found, iter(lambda: file.read(_CHUNK_BYTES), b"")
 
     def create(self, parts: Parts, content: Content) -> None:
         """A new file, there whole or not at all; nothing is ever replaced."""
@@ -230,18 +237,23 @@ def _written(folder: int, content: Content) -> Generator[str]:
 
 
 def _read(folder: int, name: str, limit: int) -> tuple[Found, bytes]:
-    # Looked at before it is opened: opening a device may already do something.
-    _check_regular(os.stat(name, dir_fd=folder, follow_symlinks=False))
-    descriptor = os.open(name, _READ_FLAGS, dir_fd=folder)
-    with os.fdopen(descriptor, "rb") as file:
-        details = os.fstat(file.fileno())
-        _check_regular(details)
+    with _opened(folder, name) as (found, file):
         chunks: list[bytes] = []
         wanted = limit + 1
         while wanted and (chunk := file.read(min(wanted, _CHUNK_BYTES))):
             chunks.append(chunk)
             wanted -= len(chunk)
-        return _found(details), b"".join(chunks)
+        return found, b"".join(chunks)
+
+
+@contextmanager
+def _opened(folder: int, name: str) -> Generator[tuple[Found, BinaryIO]]:
+    # Looked at before it is opened: opening a device may already do something.
+    _check_regular(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    with os.fdopen(os.open(name, _READ_FLAGS, dir_fd=folder), "rb") as file:
+        details = os.fstat(file.fileno())
+        _check_regular(details)
+        yield _found(details), file
 
 
 def _check_regular(details: os.stat_result) -> None:

@@ -65,12 +65,18 @@ class Text:
 
 def decoded(data: bytes) -> Text | None:
     """The text of these bytes, or None for what is no text."""
+    encoding, mark = encoding_of(data)
+    if encoding is None:
+        return None
+    return _exact(data, encoding, mark) or (None if mark else _exact(data, "latin-1", b""))
+
+
+def encoding_of(data: bytes) -> tuple[str | None, bytes]:
+    """What the first bytes of a file tell of its encoding, and the byte order mark; no encoding for what is no text."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return _exact(data, encoding, mark)
-    if b"\0" in data[:_BINARY_LOOKED_AT]:
-        return None
-    return _exact(data, "utf-8", b"") or _exact(data, "latin-1", b"")
+            return encoding, mark
+    return (None if b"\0" in data[:_BINARY_LOOKED_AT] else "utf-8"), b""
 
 
 def encoded(text: Text) -> bytes:

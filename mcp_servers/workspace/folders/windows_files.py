@@ -11,9 +11,10 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from mcp_servers.workspace.model import UNNAMED, Content, Entry, Found, Kind
 
@@ -21,6 +22,7 @@ _REPARSE_POINT = 0x400
 """`FILE_ATTRIBUTE_REPARSE_POINT`: a link, a junction, or a file that a cloud would fetch."""
 _NO_INHERIT = getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
 _PERMISSIONS = 0o777
+_CHUNK_BYTES = 1 << 20
 
 Parts = Sequence[str]
 
@@ -69,6 +71,16 @@ class RootFiles:
         return sorted(found, key=lambda entry: entry.name)
 
     def read(self, parts: Parts, limit: int) -> tuple[Found, bytes]:
+        with self._opened(parts) as (found, file):
+            return found, file.read(limit + 1)
+
+    @contextmanager
+    def reading(self, parts: Parts) -> Generator[tuple[Found, Iterator[bytes]]]:
+        with self._opened(parts) as (found, file):
+            yield found, iter(lambda: file.read(_CHUNK_BYTES), b"")
+
+    @contextmanager
+    def _opened(self, parts: Parts) -> Generator[tuple[Found, BinaryIO]]:
         path = self._path(parts)
         _check_regular(os.lstat(path))
         descriptor = os.open(path, os.O_RDONLY | _NO_INHERIT)
@@ -78,7 +90,7 @@ class RootFiles:
             _check_regular(again)
             if (again.st_dev, again.st_ino) != (details.st_dev, details.st_ino):
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            return _found(details), file.read(limit + 1)
+            yield _found(details), file
 
     def create(self, parts: Parts, content: Content) -> None:
         path = self._path(parts)

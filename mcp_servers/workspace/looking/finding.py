@@ -23,8 +23,8 @@ _END_BOUND_S = 2.0
 class Finder(Protocol):
     """Says which lines match."""
 
-    def numbers(self, lines: Sequence[str]) -> list[int]:
-        """Their numbers, from 1."""
+    def found(self, lines: Sequence[str]) -> list[tuple[int, int]]:
+        """Their numbers, from 1, and where in the line the match begins, from 0."""
         ...
 
 
@@ -35,8 +35,9 @@ class Words:
         self._ignores_case = ignores_case
         self._words = words.casefold() if ignores_case else words
 
-    def numbers(self, lines: Sequence[str]) -> list[int]:
-        return [number for number, line in enumerate(lines, 1) if self._words in (line.casefold() if self._ignores_case else line)]
+    def found(self, lines: Sequence[str]) -> list[tuple[int, int]]:
+        starts = ((line.casefold() if self._ignores_case else line).find(self._words) for line in lines)
+        return [(number, start) for number, start in enumerate(starts, 1) if start >= 0]
 
 
 class _Expression:
@@ -64,8 +65,8 @@ class _Expression:
             raise late
         return json.loads(answer)
 
-    def numbers(self, lines: Sequence[str]) -> list[int]:
-        return cast("list[int]", self.ask(list(lines)))
+    def found(self, lines: Sequence[str]) -> list[tuple[int, int]]:
+        return [(number, start) for number, start in cast("list[list[int]]", self.ask(list(lines)))]
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Matches lines against one regular expression, in a process of its own: an expression that never ends can be ended with it.
 
 Run by path with `python -I -S`; standard library only. The first line on standard input is `{"pattern", "ignore_case"}`, answered with `{}`
-or `{"problem"}`; each further one is a list of lines, answered with the list of those numbers (from 1) that match.
+or `{"problem"}`; each further one is a list of lines, answered with the list of those that match: their numbers (from 1) and where
+in the line it begins.
 """
 
 import json
@@ -18,7 +19,8 @@ def main() -> None:
         return
     _answer({})
     for line in sys.stdin.buffer:
-        _answer([number for number, text in enumerate(json.loads(line), 1) if sought.search(text)])
+        matches = enumerate(map(sought.search, json.loads(line)), 1)
+        _answer([(number, match.start()) for number, match in matches if match])
 
 
 def _answer(value: object) -> None:

@@ -26,6 +26,8 @@ MAX_CHARS = 100_000
 USUAL_DEPTH = 3
 MAX_DEPTH = 20
 MAX_LISTED = 300
+MAX_NAMED = 3
+"""Files that are named in a note."""
 _LINES = re.compile(r"(?:lines? )?(\d{1,9})\s*(?:(-|to|:)\s*(\d{1,9})?)?")
 
 
@@ -71,7 +73,7 @@ class Reading:
                 "is_text": True,
                 "encoding": text.encoding,
                 **lines,
-                "untrusted_text": "\n".join(line[: shape.MAX_LINE_CHARS] for line in span.lines),
+                "untrusted_text": "\n".join(line[: span.max_line] for line in span.lines),
             },
             is_fenced=True,
         )
@@ -108,16 +110,25 @@ class Reading:
         context = call.number("context", 0, MAX_CONTEXT)
         is_regex, ignores_case = bool(call.arguments.get("regex")), bool(call.arguments.get("ignore_case"))
         search = Search(self._workspace, self._rg())
-        results = [search.run(Wanted(pattern, top, call.text("glob"), is_regex, ignores_case, context)) for top in tops]
+        glob = call.text("glob")
+        results = [search.run(Wanted(pattern, top, glob, is_regex, ignores_case, context)) for top in tops]
         matches = [match for result in results for match in result.matches]
         left_out = sum(result.left_out for result in results)
         notes = list(dict.fromkeys(result.stopped for result in results if result.stopped))
         if left_out:
             notes.append(f"Not searched: {left_out} that are no text, too long, secret or not readable.")
+        fence = shape.Fence(self._token(), call.now)
+        if too_long := sorted(visible(name).replace("\n", "<U+000A>") for result in results for name in result.too_long):
+            some = f" ({MAX_NAMED} of {len(too_long)})" if len(too_long) > MAX_NAMED else ""
+            names = shape.block(fence, "\n".join(too_long[:MAX_NAMED]))  # a name may say anything
+            notes.append(f"Too long to be searched with others{some}, give one as the path:\n{names}")
+        if glob and all(result.is_formless for result in results):
+            notes.append(f'No file has the form "{visible(glob)}".')
         fields = [
-            {"path": match.place.shown, "line": match.number, "untrusted_text": match.line[: shape.MAX_LINE_CHARS]} for match in matches
+            {"path": match.place.shown, "line": match.number, "untrusted_text": match.line[shape.part_of(match.line, match.start)]}
+            for match in matches
         ]
-        text = shape.matches_text(pattern, matches, notes, shape.Fence(self._token(), call.now))
+        text = shape.matches_text(pattern, matches, notes, fence)
         return Outcome(
             text, {"count": len(matches), "matches": fields, "is_cut": any(r.stopped for r in results), "untrusted": True}, is_fenced=True
         )
@@ -148,10 +159,14 @@ def _span(text: Text, said: str, budget: int) -> Span:
     if total and (first > total or last < first):
         raise Refusal(f"The file has {total} lines. Say which of them.")
     taken: list[str] = []
+    left = budget
     for line in text.lines[first - 1 : last]:
         body = body_of(line)
-        budget -= min(len(body), shape.MAX_LINE_CHARS) + 8
-        if budget < 0 and taken:
+        left -= len(body) + 8
+        if left < 0 and taken:
             break
         taken.append(body)
-    return Span(first, tuple(taken), total, first + len(taken) - 1 < min(last, total))
+    way = ""
+    if taken and budget < len(taken[0]) <= MAX_CHARS:
+        way = f'Read line {first} whole with lines "{first}" and max_chars {len(taken[0])}.'
+    return Span(first, tuple(taken), total, first + len(taken) - 1 < min(last, total), budget, way)

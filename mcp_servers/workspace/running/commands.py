@@ -48,6 +48,33 @@ class Allowed:
     timeout_s: float = USUAL_TIMEOUT_S
 
 
+APART = 'Give the program and each argument apart: ["git", "status"]. There is no shell.'
+_SHELL = re.compile(r"[|&;<>$`\\\r\n]|^\s*\w+=")
+"""What only a shell reads, and what its quoting would take away."""
+
+
+def words_of(argv: Sequence[str], is_program: Callable[[str], bool]) -> tuple[str, ...]:
+    """The program and its arguments; a whole command line in place of the program is taken as its words.
+
+    Args:
+        argv: as it was asked for.
+        is_program: whether something of exactly that name can be run.
+
+    Raises:
+        Refusal: it needs a shell, or some words stand together and others apart.
+    """
+    line = argv[0].strip()
+    if not line or not re.search(r"\s", argv[0]) or is_program(argv[0]):
+        return tuple(argv)
+    try:
+        words = shlex.split(line) if len(argv) == 1 and not _SHELL.search(line) else []
+    except ValueError as error:
+        raise Refusal(APART) from error
+    if not words:
+        raise Refusal(APART)
+    return tuple(words)
+
+
 def check_allowed(argv: Sequence[str], allowed: Allowed) -> None:
     """Refuse what no entry allows.
 

@@ -32,6 +32,7 @@ from mcp_servers.workspace.running.commands import (
     environment_for,
     problems_in,
     tests_of,
+    words_of,
 )
 from mcp_servers.workspace.running.processes import Ran
 
@@ -69,13 +70,13 @@ class Running:
         return {"run_command": self.run_command, "run_tests": self.run_tests, "run_checks": self.run_checks}
 
     def run_command(self, call: Call) -> Plan:
-        argv = tuple(str(part) for part in call.arguments["command"])
+        folder = self._folder(call.text("folder"))
+        argv = words_of([str(part) for part in call.arguments["command"]], lambda name: self._is_program(name, folder))
         check_allowed(argv, self._allowed)
         if "/" not in argv[0] and not self._has(argv[0]):
             raise Refusal(
                 f'There is no program "{visible(argv[0])}" on this machine. Run another one, or tell the person that it is missing.'
             )
-        folder = self._folder(call.text("folder"))
         timeout_s = call.number("timeout", round(self._allowed.timeout_s), round(MAX_TIMEOUT_S))
         arguments = {"command": list(argv), "folder": folder.shown, "timeout": str(timeout_s)}
         return self._plan(call, argv, folder, float(timeout_s), arguments)
@@ -150,6 +151,12 @@ class Running:
         if found is None or found.kind != "folder":
             raise Refusal(f"{place.shown} is no folder. Look with list_files.")
         return place
+
+    def _is_program(self, name: str, folder: Place) -> bool:
+        """Whether it can be run by exactly this name. Of a name that no entry holds nothing is told, unless any command may run."""
+        if any(shlex.split(entry)[:1] == [name] for entry in self._allowed.commands) or self._has(name):
+            return True
+        return "/" in name and "*" in self._allowed.commands and os.path.lexists(PurePath(self._workspace.path(folder)) / name)
 
     def _has(self, program: str) -> bool:
         return shutil.which(program, path=self._env.get("PATH", "")) is not None

@@ -61,6 +61,19 @@ def test_another_call_under_the_same_approval_is_refused(desk: Desk):
         ("nowhere", "a does not hold that text. Read it again."),
         ("x", "a holds that text 7 times (lines 1, 2, 3, 4, 5, …). Give more of the text around it, or set all."),
         ("  indented\nlast", "a does not hold that text as it is; from line 8 on it differs in its spaces. Copy it from there."),
+        ("  indented\nlast\n", "a does not hold that text as it is; from line 8 on it differs in its spaces. Copy it from there."),
+        ("\n  indented\nlast", "a does not hold that text as it is; from line 8 on it differs in its spaces. Copy it from there."),
+        ("8\t\tindented\n9\tlast\n", "a does not hold that text: the numbers are no part of the lines. Leave the line numbers out."),
+        ("  8: \tindented", "a does not hold that text: the numbers are no part of the lines. Leave the line numbers out."),
+        (
+            "\\tindented\\nlast",
+            'a does not hold that text: it is escaped twice. Write real line ends, tabs and quotes, not \\n, \\t and \\".',
+        ),
+        (
+            "indented\nlast\n\n",
+            "a does not hold that text as it is: the file ends there with fewer line ends. Leave them out at the end of old_text.",
+        ),
+        (" \n", "a does not hold that text. Read it again."),
     ],
 )
 def test_an_edit_that_fits_nowhere_or_twice_is_refused(desk: Desk, old: str, sentence: str):
@@ -128,6 +141,14 @@ def test_a_patch_that_fails_half_way_leaves_everything_as_it_was(desk: Desk):
         ("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-q\n+y\n", "Hunk 1 does not fit a: its lines stand nowhere in the file. Read it again."),
         ("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-q\n+y\n", '"../x" climbs up with "..". Give a path from the top of the workspace.'),
         ("--- a/a\n+++ b/a\n", "The patch has no hunk for a: '@@ -1,3 +1,4 @@' begins one."),
+        (
+            "--- a/a\n+++ b/a\n@@ -1,4 +1,4 @@\n-x\n+y\n \ndef b():\n-    y = 1\n+    y = 2\n",
+            'Line 7 of the patch ("def b():") belongs to no hunk; each line of one begins with a blank, + or -.',
+        ),
+        (
+            "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n\n@@ def b():\n-z\n+y\n",
+            """Line 7 of the patch ("@@ def b():") begins no hunk: '@@ -1,3 +1,4 @@' does; each line of one begins with a blank, + or -.""",
+        ),
         ("new file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n", "The patch makes a link. Create a file instead."),
     ],
 )
@@ -142,12 +163,30 @@ def test_a_patch_whose_numbers_are_wrong_is_put_where_its_lines_stand(desk: Desk
     assert b"\n60\nsixty-one\n62\n" in desk.data("a")
 
 
+@pytest.mark.parametrize("counts", ["-1,2 +1,2", "-1,5 +1,5"])
+def test_an_empty_line_of_a_patch_without_its_blank_ends_no_hunk_however_it_counts(desk: Desk, counts: str):
+    desk.write("app.py", "def a():\n    x = 1\n\ndef b():\n    y = 1\n")
+    hunk = f"@@ {counts} @@\n def a():\n-    x = 1\n+    x = 2\n\n def b():\n-    y = 1\n+    y = 2\n"
+    desk.text("apply_patch", patch=f"--- a/app.py\n+++ b/app.py\n{hunk}\n\n-- \n2.39.5\n")
+    assert desk.data("app.py") == b"def a():\n    x = 2\n\ndef b():\n    y = 2\n"
+
+
+def test_a_patch_of_a_log_with_empty_lines_changes_makes_and_says_nothing_else(desk: Desk):
+    desk.write("a", "-- x\ny\nz\n")
+    logged = "commit 0123abc\nAuthor: A\n\n    text\n    - more\n\n"
+    first = "diff --git a/a b/a\nindex 1..2 100644\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n--- x\n+++ X\n\n@@ -3,1 +3,1 @@\n-z\n+Z\n\n"
+    made = "diff --git a/__init__.py b/__init__.py\nnew file mode 100644\nindex 0000000..e69de29\n"
+    last = "diff --git a/b b/b\nnew file mode 100644\n--- /dev/null\n+++ b/b\n@@ -0,0 +1 @@\n+b\n"
+    desk.text("apply_patch", patch=logged + first + logged + made + last)
+    assert (desk.data("a"), desk.data("b"), desk.data("__init__.py")) == (b"++ X\ny\nZ\n", b"b\n", b"")
+
+
 def test_a_new_file_comes_with_its_folders_and_never_replaces(desk: Desk):
     plan = desk.plan("create_file", path="x/y/new.py", text="made\n")
     assert plan.lines[:3] == (("New folder", "x"), ("New folder", "x/y"), ("New file", "x/y/new.py"))
     desk.carry_out("create_file", plan)
     assert desk.data("x/y/new.py") == b"made\n"
-    assert desk.refusal("create_file", path="x/y/new.py", text="again") == "x/y/new.py is there already. Choose another name."
+    assert desk.refusal("create_file", path="x/y/new.py", text="again") == "x/y/new.py is there already. Change it with edit_file."
     assert desk.refusal("create_file", path="x/y/NEW.py", text="twin") == "x/y/NEW.py is there already (as new.py). Choose another name."
     assert "behind something that is no folder" in desk.refusal("create_file", path="x/y/new.py/z/q", text="below a file")
     late = desk.plan("create_file", path="late", text="mine\n")
@@ -155,6 +194,44 @@ def test_a_new_file_comes_with_its_folders_and_never_replaces(desk: Desk):
     with pytest.raises(Refusal, match="there already"):
         late.execute()
     assert desk.data("late") == b"theirs\n"
+
+
+def test_an_empty_file_is_filled_by_an_edit_and_emptied_again(desk: Desk):
+    desk.write("__init__.py", "")
+    sentence = "__init__.py is there already. Change it with edit_file, with an empty old_text."
+    assert desk.refusal("create_file", path="__init__.py", text="X = 1\n") == sentence
+    plan = desk.plan("edit_file", path="__init__.py", old_text="", new_text="X = 1\n")
+    assert desk.carry_out("edit_file", plan) == "Done: Edit __init__.py (1 line added, 0 removed), change c1."
+    assert desk.data("__init__.py") == b"X = 1\n"
+    assert desk.refusal("edit_file", path="__init__.py", old_text="", new_text="Y") == "Say which text to replace: old_text is empty."
+    desk.text("undo_change")
+    assert desk.data("__init__.py") == b""
+    (desk.root / "folder").mkdir()
+    assert desk.refusal("create_file", path="folder", text="x") == "folder is there already. Choose another name."
+
+
+def test_lines_whose_ends_are_of_several_kinds_are_edited_without_the_last_end(desk: Desk):
+    desk.write("mixed", "a\r\nb\nc\r\nd\r\na\nb\r\n")
+    desk.text("edit_file", path="mixed", old_text="a\nb\nc", new_text="a\nB\nnew\nc")
+    assert desk.data("mixed") == b"a\r\nB\r\nnew\r\nc\r\nd\r\na\nb\r\n"
+    desk.text("edit_file", path="mixed", old_text="B\nnew\nc\nd\na\nb", new_text="")
+    assert desk.data("mixed") == b"a\r\n\r\n"
+    desk.write("parts", "one\r\ntwo\nthree\r\n")
+    assert desk.refusal("edit_file", path="parts", old_text="ne\ntwo\nthr", new_text="x") == (
+        "parts holds that text from line 1 on, with line ends of several kinds. Give whole lines, one place at a time."
+    )
+
+
+def test_one_line_with_an_end_that_the_file_does_not_know_is_found(desk: Desk):
+    desk.write("a", "one\ntwo\nthree\n")
+    desk.text("edit_file", path="a", old_text="two\r\n", new_text="2\r\n")
+    assert desk.data("a") == b"one\n2\nthree\n"
+
+
+def test_a_line_is_added_behind_a_last_one_without_an_end(desk: Desk):
+    desk.write("bare", "a\nb")
+    desk.text("edit_file", path="bare", old_text="a\nb\n", new_text="a\nb\nc\n")
+    assert desk.data("bare") == b"a\nb\nc\n"
 
 
 def test_a_move_replaces_nothing_and_can_change_the_case_of_a_name(desk: Desk):

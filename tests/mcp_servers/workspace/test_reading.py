@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_servers.errors import Refusal
+from mcp_servers.protocol.calls import Outcome
 from mcp_servers.workspace.folders.access import Rights
 from mcp_servers.workspace.model import Entry, Place
 from tests.fakes.ripgrep import lying_ripgrep
@@ -43,6 +44,19 @@ def test_a_reply_is_never_longer_than_its_budget_and_says_where_to_go_on(desk: D
     assert len(text) < 1300
     assert text.endswith('Read on with lines "11-".')
     assert "more characters" in desk.text("read_file", path=desk.write("wide", "x" * 100_000).name)
+
+
+def test_a_long_line_is_read_whole_as_far_as_the_budget_goes_and_says_how_to_read_the_rest(desk: Desk):
+    paragraph = "word " * 5000
+    desk.write("README.md", f"# Title\n{'word ' * 150}END\nlast\n{paragraph}\n")
+    assert f"2\t{'word ' * 150}END\n3\tlast\n>>>abc" in desk.text("read_file", path="README.md")
+    cut = desk.text("read_file", path="README.md", lines="4").split("\n")
+    assert cut[2].endswith("word … (9000 more characters)")
+    assert cut[-1] == 'Read line 4 whole with lines "4" and max_chars 25000.'
+    assert f"4\t{paragraph}\n" in desk.text("read_file", path="README.md", lines="4", max_chars="25000")
+    outcome = desk.call("read_file", path="README.md", lines="2")
+    assert isinstance(outcome, Outcome)
+    assert outcome.structured["untrusted_text"].endswith("word END")
 
 
 def test_what_is_binary_or_huge_is_said_and_not_shown(desk: Desk):
@@ -148,6 +162,16 @@ def test_a_search_shows_each_line_under_its_file_with_lines_around_it(searched: 
     assert "in 1 file" in searched.text("search_files", pattern="needle", glob="*.py")
     assert "in 1 file" in searched.text("search_files", pattern="needle", path="sub")
     assert "in 1 file" in searched.text("search_files", pattern="needle", path="a.py")
+
+
+@pytest.mark.parametrize("pattern", ["END-OF-PARA", "END-OF-P[A]RA"])
+def test_a_search_shows_the_part_of_a_long_line_that_matches(searched: Desk, pattern: str):
+    searched.write("README.md", f"first\n{'wörd ' * 150}END-OF-PARA {'more ' * 100}\n")
+    text = searched.text("search_files", pattern=pattern, regex="[" in pattern).split("\n")
+    assert text[3] == f"  2: (650 characters) …{'wörd ' * 20}END-OF-PARA {('more ' * 100)[:388]}… (112 more characters)"
+    outcome = searched.call("search_files", pattern="END-OF-PARA", path="README.md")
+    assert isinstance(outcome, Outcome)
+    assert "END-OF-PARA" in outcome.structured["matches"][0]["untrusted_text"]
 
 
 def test_a_search_for_words_takes_them_as_they_are_and_an_expression_as_one(searched: Desk):

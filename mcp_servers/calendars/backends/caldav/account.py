@@ -18,15 +18,15 @@ from urllib.parse import quote
 import httpx2
 
 from mcp_servers.calendars.backends.caldav import multistatus
-from mcp_servers.calendars.backends.caldav.dav import Dav, Login
+from mcp_servers.calendars.backends.caldav.dav import Dav, Login, RefusedHere
 from mcp_servers.calendars.backends.caldav.discovery import Collection, Discovered
 from mcp_servers.calendars.backends.caldav.multistatus import CALDAV, DAV, Item, NotDav
-from mcp_servers.calendars.backends.caldav.resources import Read, Resource
+from mcp_servers.calendars.backends.caldav.resources import Read, Resource, parsed
 from mcp_servers.calendars.backends.components import fields, ics, readable, series
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.ics import Calendar
 from mcp_servers.calendars.backends.components.series import Edited
-from mcp_servers.calendars.backends.contract import Listing, Pending
+from mcp_servers.calendars.backends.contract import Listing, Pending, Which, each_of
 from mcp_servers.calendars.model import Answer, CalendarInfo, Change, Event, How, in_order
 from mcp_servers.calendars.shape import NO_VERSIONS, STALE
 from mcp_servers.errors import Exists, Missing, Quoting, Refusal, Stale, Unanswered
@@ -86,16 +86,25 @@ class CalDavCalendars:
             found = self._known.last
         return tuple(collection.info for collection in found.collections.values())
 
-    def query(self, period: Span, calendar: str = "") -> Listing:
+    def query(self, period: Span, which: Which = each_of) -> Listing:
         zone = _zone(period.start.tzinfo)
         asked = multistatus.events_within(Span(period.start - _DAY, period.end + _DAY))
         events: list[Event] = []
         problems: list[str] = []
-        for name, collection in self._known.now().collections.items():
-            if calendar in {"", name}:
-                read = self._report(collection, asked)
-                events += [event for resource in read.resources for event in resource.events(period, zone)]
-                problems += read.problems(collection.info.full_name)
+        failed: list[Refusal] = []
+        known = self._known.now().collections
+        names = which(tuple(each.info for each in known.values()))
+        collections = [each for name, each in known.items() if name in names]
+        for collection in collections:
+            read = self._read(collection, asked)
+            if isinstance(read, Refusal):
+                failed.append(read)
+                problems.append(_problem_of(collection, read))
+                continue
+            events += [event for resource in read.resources for event in resource.events(period, zone)]
+            problems += read.problems(collection.info.full_name)
+        if failed and len(failed) == len(collections):
+            raise failed[0]
         return Listing(tuple(sorted(events, key=in_order)), tuple(problems))
 
     def get(self, event_id: str, zone: tzinfo) -> tuple[Event, ...]:
@@ -207,17 +216,24 @@ class CalDavCalendars:
         """The stored object with that UID, in each calendar that has it."""
         collections = {each.url: each for each in self._known.found.collections.values()}
         known = [(collections[at], url) for (at, each), url in self._urls.items() if each == uid and at in collections]
-        seen = [resource for collection, url in known for resource in self._at(collection, url)]
-        if seen:
+        reads = [self._read(collection, _object_at(url)) for collection, url in known]
+        if seen := _resources_of(reads):
             return seen
-        found: list[Resource] = []
-        for collection in collections.values():
-            resources = self._report(collection, multistatus.events_named(uid)).resources
-            found += [resource for resource in resources if resource.components and str(resource.components[0]["UID"]) == uid]
+        reads = [self._read(collection, multistatus.events_named(uid)) for collection in collections.values()]
+        found = [resource for resource in _resources_of(reads) if resource.components and str(resource.components[0]["UID"]) == uid]
+        if not found and (failed := [read for read in reads if isinstance(read, Refusal)]):
+            raise failed[0]
         return found
 
     def _at(self, collection: Collection, url: str) -> list[Resource]:
-        return self._report(collection, multistatus.resources([httpx2.URL(url).raw_path.decode()])).resources
+        return self._report(collection, _object_at(url)).resources
+
+    def _read(self, collection: Collection, body: str) -> Read | Refusal:
+        """As `_report`, or why this one calendar tells nothing, while others may: what fails everywhere is raised."""
+        try:
+            return self._report(collection, body)
+        except (Missing, RefusedHere) as refusal:
+            return refusal
 
     def _report(self, collection: Collection, body: str) -> Read:
         """The objects of an answer."""
@@ -228,7 +244,7 @@ class CalDavCalendars:
             self._known.forget()  # the calendars have changed
             raise
         except NotDav as error:
-            raise Refusal(f'The calendar server of "{self.account}" gave an answer that cannot be read. Try again later.') from error
+            raise RefusedHere(f'The calendar server of "{self.account}" gave an answer that cannot be read. Try again later.') from error
         read = [self._resource(collection, item) for item in items if item.status != 404 and item.text(f"{CALDAV}calendar-data")]
         resources = [resource for resource in read if resource is not None]
         self._urls |= {(collection.url, str(each.components[0]["UID"])): each.url for each in resources if each.components}
@@ -238,7 +254,7 @@ class CalDavCalendars:
 
     def _resource(self, collection: Collection, item: Item) -> Resource | None:
         try:
-            calendar = ics.parse(item.text(f"{CALDAV}calendar-data"))
+            calendar = parsed(item.text(f"{CALDAV}calendar-data"), self._known.found.aliases, self.addresses)
         except ValueError:
             log.warning("an entry of %s cannot be read", collection.info.full_name)
             return None
@@ -249,6 +265,20 @@ class CalDavCalendars:
             raise Quoting(f'The server of "{collection.info.full_name}" {NO_VERSIONS}')
         headers = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         self._dav.write("PUT", url, ics.serialized(calendar), headers)
+
+
+def _object_at(url: str) -> str:
+    return multistatus.resources([httpx2.URL(url).raw_path.decode()])
+
+
+def _resources_of(reads: list[Read | Refusal]) -> list[Resource]:
+    return [resource for read in reads if isinstance(read, Read) for resource in read.resources]
+
+
+def _problem_of(collection: Collection, refusal: Refusal) -> str:
+    # What leads nowhere is one calendar here, often a link to one that is shared no more: not the account's url.
+    said = "Its server lists it and has nothing there." if isinstance(refusal, Missing) else str(refusal)
+    return f"{collection.info.full_name}: {said}"
 
 
 def _with(calendar: Calendar, components: tuple[Component, ...]) -> Calendar:

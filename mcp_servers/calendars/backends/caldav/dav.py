@@ -10,7 +10,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx2
 from pydantic import SecretStr
@@ -32,6 +32,9 @@ _REDIRECTS = frozenset({301, 302, 307, 308})
 _STALE_CODES = frozenset({404, 409, 410, 412})
 _MISSING_CODES = frozenset({404, 405, 410, 501})
 _BUSY_CODES = frozenset({429, 503})
+_OF_ALL_CODES = frozenset({401, 504, *_BUSY_CODES})
+"""What a server answers wherever it is asked, or a proxy after a long wait that would come with each calendar anew."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def secret_name(account: str) -> str:
@@ -58,6 +61,10 @@ class Reply:
     content: bytes
     url: str
     """After redirects."""
+
+
+class RefusedHere(Refusal):
+    """That address is refused, or fails: others of the same server may answer."""
 
 
 class Dav:
@@ -92,7 +99,7 @@ class Dav:
             if reply.status not in _REDIRECTS:
                 return self._checked(reply)
             url = self.absolute(reply.headers.get("location", ""), reply.url)
-        raise Refusal(f'The calendar server of "{self.account}" sends from one address to the next. Check its url in agent.toml.')
+        raise RefusedHere(f'The calendar server of "{self.account}" sends from one address to the next. Check its url in agent.toml.')
 
     def write(self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         """A change: PUT or DELETE, made once and never repeated.
@@ -119,12 +126,12 @@ class Dav:
         Raises:
             Refusal: it is another house's.
         """
-        url = urljoin(base, href)
+        url = _kept_safe(urljoin(base, href), base)
         here, there = urlsplit(self._login.url), urlsplit(url)
-        is_same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
-        is_ours = there.scheme == "https" and there.username is None and _is_same_domain(here.hostname, there.hostname)
-        if not is_same and not is_ours:
-            raise Refusal(f'The calendar server of "{self.account}" sends to {there.hostname}. Set that as its url if it is right.')
+        is_ours = there.scheme == "https" and _is_same_domain(here.hostname, there.hostname)
+        if there.username is not None or not (is_ours or _origin(here) == _origin(there)):
+            target = there.hostname if there.hostname != here.hostname else f"{there.scheme}://{there.netloc.rpartition('@')[2]}"
+            raise RefusedHere(f'The calendar server of "{self.account}" sends to {target}. Set that as its url if it is right.')
         return url
 
     def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -162,7 +169,7 @@ class Dav:
                     parts.append(part)
                     size += len(part)
                     if size > MAX_ANSWER_BYTES:
-                        raise Refusal(f'The answer of "{self.account}" is too large. Ask for a shorter period.')
+                        raise RefusedHere(f'The answer of "{self.account}" is too large. Ask for a shorter period.')
                     if time.monotonic() > give_up_at:
                         raise Unanswered(self._silent_text())
                 return Reply(response.status_code, dict(response.headers), b"".join(parts), url)
@@ -183,7 +190,7 @@ class Dav:
             return reply
         if reply.status in _MISSING_CODES:
             raise Missing(f'"{self.account}" has nothing at that address. Check its url in agent.toml.')
-        raise Refusal(self._refused_text(reply))
+        raise (Refusal if reply.status in _OF_ALL_CODES else RefusedHere)(self._refused_text(reply))
 
     def _refused_text(self, reply: Reply) -> str:
         who = f'The calendar server of "{self.account}"'
@@ -221,6 +228,31 @@ def _is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _kept_safe(url: str, base: str) -> str:
+    """The same place over TLS, where a server that was asked over TLS sends to itself without.
+
+    Behind a proxy that ends TLS it sees plain http and takes that for its own address, as those in containers do.
+    """
+    here, there = urlsplit(base), urlsplit(url)
+    is_itself = there.hostname == here.hostname and there.username is None and _port(there) in {80, _port(here)}
+    return (
+        there._replace(scheme="https", netloc=here.netloc).geturl()
+        if (here.scheme, there.scheme, is_itself) == ("https", "http", True)
+        else url
+    )
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, _port(url)
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port or _DEFAULT_PORTS.get(url.scheme)
+    except ValueError:
+        return None
 
 
 def _is_same_domain(host: str | None, other: str | None) -> bool:

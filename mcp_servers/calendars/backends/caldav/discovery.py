@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
@@ -9,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 from mcp_servers.calendars.backends.caldav import multistatus
 from mcp_servers.calendars.backends.caldav.dav import Dav, Reply
 from mcp_servers.calendars.backends.caldav.multistatus import CALDAV, DAV, Item, NotDav
+from mcp_servers.calendars.backends.components.people import alias_of, is_mail_address, plain_address
 from mcp_servers.calendars.backends.naming import told_apart
 from mcp_servers.calendars.model import CalendarInfo
-from mcp_servers.errors import Missing, Refusal
+from mcp_servers.errors import Missing, Refusal, Unanswered
 from mcp_servers.outside.quoting import clean_line
 
 WELL_KNOWN = "/.well-known/caldav"
@@ -35,6 +37,8 @@ class Found:
 
     collections: dict[str, Collection]
     addresses: frozenset[str]
+    aliases: frozenset[str] = frozenset()
+    """What else the person is called there, such as a principal's path, each as of `alias_of`."""
 
 
 class Discovered:
@@ -67,7 +71,7 @@ class Discovered:
 
     def forget(self) -> None:
         """Something there has changed: the next call looks again."""
-        self.last = None
+        self._good_until = -math.inf
 
     def _looked(self) -> Found:
         self.last = discover(self._dav())
@@ -84,19 +88,37 @@ def discover(dav: Dav) -> Found:
     start, at = _first_of(dav)
     if start.is_calendar:
         listing = dav.ask("PROPFIND", at, multistatus.propfind(multistatus.COLLECTION))
-        return Found(_by_name(_collections(dav, listing, _sends_invitations(dav, at))), frozenset())
-    principals = start.hrefs(f"{DAV}current-user-principal")
-    principal_url = dav.absolute(principals[0], at) if principals else at
-    principal = dav.ask("PROPFIND", principal_url, multistatus.propfind(multistatus.HOME))
-    person = _items(dav, principal)[0]
-    homes = [dav.absolute(href, principal.url) for href in person.hrefs(f"{CALDAV}calendar-home-set")] or [at]
+        return _found(_collections(dav, listing, _sends_invitations(dav, listing)), _person_or_nobody(dav, start, at))
+    person, where = _person(dav, start, at)
+    homes = [dav.absolute(href, where) for href in person.hrefs(f"{CALDAV}calendar-home-set")] or [at]
     collections: dict[str, Collection] = {}
     for home in homes:
         listing = dav.ask("PROPFIND", home, multistatus.propfind(multistatus.COLLECTION), depth="1")
-        collections |= {each.url: each for each in _collections(dav, listing, _sends_invitations(dav, home))}
+        collections |= {each.url: each for each in _collections(dav, listing, _sends_invitations(dav, listing))}
     if not collections:
         raise Refusal(f'"{dav.account}" has no calendar at its url. Check it in agent.toml.')
-    return Found(_by_name([*collections.values()]), _mail_addresses(person.hrefs(f"{CALDAV}calendar-user-address-set")))
+    return _found([*collections.values()], person)
+
+
+def _person(dav: Dav, start: Item, at: str) -> tuple[Item, str]:
+    """What the server says of who asks, and where it does."""
+    principals = start.hrefs(f"{DAV}current-user-principal")
+    reply = dav.ask("PROPFIND", dav.absolute(principals[0], at) if principals else at, multistatus.propfind(multistatus.HOME))
+    return _items(dav, reply)[0], reply.url
+
+
+def _person_or_nobody(dav: Dav, start: Item, at: str) -> Item:
+    """The calendar is found already: it can be read and written without that."""
+    try:
+        return _person(dav, start, at)[0]
+    except Refusal:
+        return Item("", {})
+
+
+def _found(collections: list[Collection], person: Item) -> Found:
+    told = person.hrefs(f"{CALDAV}calendar-user-address-set")
+    addresses = frozenset(plain_address(href).lower() for href in told if is_mail_address(href))
+    return Found(_by_name(collections), addresses, frozenset(alias_of(href) for href in told if not is_mail_address(href)) - {""})
 
 
 def _first_of(dav: Dav) -> tuple[Item, str]:
@@ -133,7 +155,9 @@ def _collections(dav: Dav, listing: Reply, sends_invitations: bool) -> list[Coll
         if item.is_calendar and item.holds_events:
             url = dav.absolute(item.href, listing.url)
             name = clean_line(item.text(f"{DAV}displayname")).replace("/", "-") or _last_part(url)
-            found.append(Collection(url, CalendarInfo(dav.account, name, item.is_writable, sends_invitations, item.state)))
+            found.append(
+                Collection(url, CalendarInfo(dav.account, name, item.is_writable, sends_invitations, item.state, standing=item.standing))
+            )
     return found
 
 
@@ -149,10 +173,19 @@ def _last_part(url: str) -> str:
     return clean_line(unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])) or "calendar"
 
 
-def _sends_invitations(dav: Dav, url: str) -> bool:
-    reply = dav.ask("OPTIONS", url)
-    return SCHEDULING in {word.strip() for word in reply.headers.get("dav", "").split(",")}
+def _sends_invitations(dav: Dav, listing: Reply) -> bool:
+    """Where nothing is told, it might: then it is asked who is told, and nobody gets a mail that no person wanted."""
+    told = _told_of_itself(listing)
+    if SCHEDULING in told:
+        return True
+    try:
+        told |= _told_of_itself(dav.ask("OPTIONS", listing.url))
+    except Unanswered:
+        raise
+    except Refusal:
+        pass  # some proxies let no OPTIONS through
+    return SCHEDULING in told or not told
 
 
-def _mail_addresses(hrefs: list[str]) -> frozenset[str]:
-    return frozenset(href[len("mailto:") :].lower() for href in hrefs if href.lower().startswith("mailto:"))
+def _told_of_itself(reply: Reply) -> frozenset[str]:
+    return frozenset(word.strip() for word in reply.headers.get("dav", "").split(",")) - {""}

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
+from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from mcp_servers.calendars.model import Standing
 from mcp_servers.spans import Span
 
 DAV, CALDAV, CALENDARSERVER = "{DAV:}", "{urn:ietf:params:xml:ns:caldav}", "{http://calendarserver.org/ns/}"
@@ -23,6 +25,7 @@ WHO = ("D:current-user-principal", "D:resourcetype")
 HOME = ("C:calendar-home-set", "C:calendar-user-address-set")
 COLLECTION = (
     "D:displayname", "D:resourcetype", "C:supported-calendar-component-set", "D:current-user-privilege-set", "S:getctag", "D:sync-token",
+    "D:owner", "D:current-user-principal",
 )  # fmt: skip
 _WRITING = {"all", "write", "write-content", "bind"}
 
@@ -67,6 +70,14 @@ class Item:
         return any(each.tag.removeprefix(DAV) in _WRITING for each in privileges.iter())
 
     @property
+    def standing(self) -> Standing:
+        """The person's own is what they may write to, or what they own; where nobody owns it, they follow it."""
+        owners, me = ({_path_of(href) for href in self.hrefs(f"{DAV}{name}")} for name in ("owner", "current-user-principal"))
+        if self.is_writable or owners & me:
+            return "counted"
+        return "named" if owners and me else "shown"
+
+    @property
     def state(self) -> str:
         return self.text(f"{DAV}sync-token") or self.text(f"{CALENDARSERVER}getctag")
 
@@ -94,6 +105,10 @@ def _item(response: ET.Element) -> Item:
         if _status(found) == _OK:
             properties |= {each.tag: each for each in found.find(f"{DAV}prop") or ()}
     return Item((response.findtext(f"{DAV}href") or "").strip(), properties, _status(response))
+
+
+def _path_of(href: str) -> str:
+    return unquote(urlsplit(href).path).rstrip("/")
 
 
 def _status(element: ET.Element) -> int:

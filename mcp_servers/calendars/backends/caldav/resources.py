@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from mcp_servers.calendars.backends.caldav.discovery import Collection
-from mcp_servers.calendars.backends.components import ics, readable
+from mcp_servers.calendars.backends.components import fields, ics, people, readable
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.ics import Calendar
 from mcp_servers.calendars.model import Event
@@ -41,6 +41,22 @@ class Resource:
         info = self.collection.info
         found = ics.first_of(self.components, info.name, zone, info.account)
         return replace(found, version=self.etag) if found else None
+
+
+def parsed(text: str, aliases: frozenset[str], mine: frozenset[str]) -> Calendar:
+    """A stored object, in which the person is known by an address also where the server calls them otherwise.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    calendar = ics.parse(text)
+    for component in calendar.walk("VEVENT"):
+        for organizer in fields.listed(component, "ORGANIZER"):
+            people.doubt(organizer, aliases, mine)
+        for name in ("ATTENDEE", "ORGANIZER"):
+            for person in fields.listed(component, name):
+                people.tell_address(person, aliases, mine)
+    return calendar
 
 
 @dataclass(frozen=True)

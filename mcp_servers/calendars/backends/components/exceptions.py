@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from mcp_servers.calendars.backends.components import fields
+from mcp_servers.calendars.backends.components import fields, reminders
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.starts import Start, Starts, in_form_of, occurrence_text, start_of
 from mcp_servers.calendars.model import Change
@@ -210,7 +210,7 @@ def _texts(component: Component) -> dict[str, object]:
         "location": str(component.get("LOCATION", "")),
         "description": str(component.get("DESCRIPTION", "")),
         "attendees": tuple(sorted(guest.address for guest in fields.attendees_of(component))),
-        "reminders": fields.reminders_of(component),
+        "reminders": reminders.read(component),
     }
 
 

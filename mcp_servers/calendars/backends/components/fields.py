@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import icalendar
 
+from mcp_servers.calendars.backends.components import people, reminders
 from mcp_servers.calendars.backends.components.starts import Start, Starts, usual_transp
 from mcp_servers.calendars.model import Change, Event, Guest, Notify
 from mcp_servers.outside.quoting import clean_line, clean_text, hidden_counts
@@ -23,7 +24,6 @@ MAX_DESCRIPTION_CHARS = 20_000
 _USUAL = {True: timedelta(days=1), False: timedelta()}
 """How long an event takes that says nothing of it: a day, or no time (RFC 5545, 3.6.1)."""
 _AGENT = "SCHEDULE-AGENT"
-_SHOWN_ALARMS = frozenset({"DISPLAY", "AUDIO"})
 
 
 def read(component: Component, zone: tzinfo) -> Event:
@@ -45,8 +45,8 @@ def read(component: Component, zone: tzinfo) -> Event:
         is_busy=transparent.upper() != "TRANSPARENT" and status != "cancelled",
         description=_description(component),
         attendees=attendees,
-        organizer=_address(component.get("ORGANIZER", "")),
-        reminders=reminders_of(component),
+        organizer=people.address_of(component.get("ORGANIZER", "")),
+        reminders=reminders.read(component),
         zone=_zone_name(component),
         is_floating=Starts.of(component["DTSTART"].dt).kind == "floating",
         status=status,
@@ -66,7 +66,7 @@ def _texts(component: Component) -> Iterator[str]:
         yield str(component.get(name, ""))
     yield str(component.get("DESCRIPTION", ""))[:MAX_DESCRIPTION_CHARS]
     for person in listed(component, "ATTENDEE"):
-        yield f"{person}{person.params.get('CN', '')}"
+        yield f"{person}{person.params.get('EMAIL', '')}{person.params.get('CN', '')}"
 
 
 def placed(event: Event, **where: Any) -> Event:
@@ -123,7 +123,7 @@ def write(component: Component, change: Change, now: datetime) -> None:
     if change.attendees is not None:
         _put_attendees(component, change.attendees)
     if change.reminders is not None:
-        _put_reminders(component, change.reminders)
+        reminders.put(component, change.reminders)
     if change.rule is not None:
         put_rule(component, change.rule)
     stamp(component, now)
@@ -132,7 +132,15 @@ def write(component: Component, change: Change, now: datetime) -> None:
 def stamp(component: Component, now: datetime) -> None:
     """Mark the component as changed."""
     mark(component, now)
-    component["SEQUENCE"] = int(component.get("SEQUENCE", -1)) + 1
+    component["SEQUENCE"] = revision_of(component) + 1
+
+
+def revision_of(component: Component) -> int:
+    """The number of its revision; -1 where it has none, or one that is no number."""
+    try:
+        return int(component.get("SEQUENCE", -1))
+    except (TypeError, ValueError):
+        return -1
 
 
 def mark(component: Component, now: datetime) -> None:
@@ -171,7 +179,7 @@ def put_answer(component: Component, addresses: frozenset[str], answer: str) -> 
     """One's own answer to an invitation; False where one is not invited."""
     is_invited = False
     for person in listed(component, "ATTENDEE"):
-        if _address(person).lower() in addresses:
+        if people.address_of(person).lower() in addresses:
             person.params["PARTSTAT"] = answer.upper()
             person.params.pop("RSVP", None)
             is_invited = True
@@ -212,33 +220,17 @@ def listed(component: Component, name: str) -> list[Any]:
     return cast("list[Any]", value if isinstance(value, list) else [value])
 
 
-def _address(value: Any) -> str:
-    text = clean_line(str(value))
-    return text[len("mailto:") :] if text.lower().startswith("mailto:") else text
-
-
 def attendees_of(component: Component) -> tuple[Guest, ...]:
     return tuple(
         Guest(
-            _address(person),
+            people.address_of(person),
             clean_line(str(person.params.get("CN", ""))),
             str(person.params.get("PARTSTAT", "NEEDS-ACTION")).lower(),
             str(person.params.get("ROLE", "")).upper() == "OPT-PARTICIPANT",
         )
         for person in listed(component, "ATTENDEE")
-        if _address(person)
+        if people.address_of(person)
     )
-
-
-def reminders_of(component: Component) -> tuple[int, ...]:
-    """Those that ring some time before the start; others are kept and not shown."""
-    found: set[int] = set()
-    for alarm in component.subcomponents:
-        trigger: Any = alarm.get("TRIGGER") if alarm.name == "VALARM" else None
-        length = getattr(trigger, "dt", None)
-        if isinstance(length, timedelta) and length <= timedelta() and trigger.params.get("RELATED", "START") == "START":
-            found.add(int(-length / timedelta(minutes=1)))
-    return tuple(sorted(found))
 
 
 def _zone_name(component: Component) -> str:
@@ -269,7 +261,7 @@ def _put_span(component: Component, span: Span, zone: str | None) -> None:
 
 
 def _put_attendees(component: Component, attendees: tuple[Guest, ...]) -> None:
-    known = {_address(person).lower(): person for person in listed(component, "ATTENDEE")}
+    known = {people.address_of(person).lower(): person for person in listed(component, "ATTENDEE")}
     component.pop("ATTENDEE", None)
     for guest in attendees:
         person = known.get(guest.address.lower())
@@ -283,16 +275,3 @@ def _put_attendees(component: Component, attendees: tuple[Guest, ...]) -> None:
         component.add("attendee", person, encode=0)
     if not attendees:
         component.pop("ORGANIZER", None)
-
-
-def _put_reminders(component: Component, reminders: tuple[int, ...]) -> None:
-    """In place of all that show or sound; one that sends a mail is another program's."""
-    component.subcomponents = [
-        part for part in component.subcomponents if part.name != "VALARM" or str(part.get("ACTION", "DISPLAY")).upper() not in _SHOWN_ALARMS
-    ]
-    for minutes in reminders:
-        alarm: Any = icalendar.Alarm()
-        alarm.add("action", "DISPLAY")
-        alarm.add("description", str(component.get("SUMMARY", "Reminder")))
-        alarm.add("trigger", -timedelta(minutes=minutes))
-        component.add_component(alarm)

@@ -60,6 +60,9 @@ class _Zones(ZONEINFO):
 
 
 _ZONES = _Zones()
+for _kind in (icalendar.Alarm, icalendar.FreeBusy, icalendar.Journal, icalendar.Todo):
+    # As the library has it for events: a reminder or a task that cannot be read is kept as it is, and hides no event beside it.
+    _kind.ignore_exceptions = True
 
 
 def empty_calendar() -> Calendar:

@@ -64,8 +64,17 @@ def shown_of(calendar: Calendar) -> Calendar:
     """A view without the events that cannot be read or that never stop: the unfolding would stop at them."""
     view: Calendar = icalendar.Calendar()
     others = [part for part in calendar.subcomponents if part.name != "VEVENT"]
-    readable = [component for component in events_of(calendar) if _can_be_read(component)]
+    readable = [_numbered(component) for component in events_of(calendar) if _can_be_read(component)]
     view.subcomponents = [*others, *(_to_its_end(component) if "RRULE" in component else component for component in readable)]
+    return view
+
+
+def _numbered(component: Component) -> Component:
+    """The event, or a copy without the number of its revision where that is none: the unfolding would stop at it."""
+    if not isinstance(component.get("SEQUENCE"), icalendar.vBroken):
+        return component
+    view = copy.copy(component)
+    view.pop("SEQUENCE")
     return view
 
 

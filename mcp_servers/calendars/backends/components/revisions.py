@@ -5,7 +5,7 @@ Pure. Some programs keep an event's older states beside it (RFC 5545, 3.8.7.4), 
 
 from __future__ import annotations
 
-from mcp_servers.calendars.backends.components.fields import Component
+from mcp_servers.calendars.backends.components.fields import Component, revision_of
 from mcp_servers.calendars.backends.components.starts import occurrence_text
 
 
@@ -20,8 +20,8 @@ def newest(components: list[Component]) -> list[Component]:
 def _highest(revisions: list[Component]) -> list[Component]:
     if len(revisions) == 1:
         return revisions
-    highest = max(map(_number, revisions))
-    return list({one.to_ical(): one for one in reversed(revisions) if _number(one) == highest}.values())[::-1]
+    highest = max(map(revision_of, revisions))
+    return list({one.to_ical(): one for one in reversed(revisions) if revision_of(one) == highest}.values())[::-1]
 
 
 def stands_for(component: Component) -> str:
@@ -32,10 +32,3 @@ def stands_for(component: Component) -> str:
         return occurrence_text(component["RECURRENCE-ID"].dt)
     except (AttributeError, ValueError):
         return f"unreadable {id(component)}"  # like no other
-
-
-def _number(component: Component) -> int:
-    try:
-        return int(component.get("SEQUENCE", -1))
-    except (TypeError, ValueError):
-        return -1

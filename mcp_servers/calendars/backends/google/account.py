@@ -19,7 +19,7 @@ from mcp_servers.calendars.backends.components import fields, ics, readable, ser
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.series import Edited
 from mcp_servers.calendars.backends.components.starts import occurrence_text
-from mcp_servers.calendars.backends.contract import Listing, Pending
+from mcp_servers.calendars.backends.contract import Listing, Pending, Which, each_of
 from mcp_servers.calendars.backends.google import fields as google
 from mcp_servers.calendars.backends.google.events import UNREADABLE, GoogleCalendar
 from mcp_servers.calendars.backends.google.pages import all_of
@@ -76,8 +76,9 @@ class GoogleCalendars:
     def calendars(self) -> tuple[CalendarInfo, ...]:
         return tuple(each.info for each in self._calendars().values())
 
-    def query(self, period: Span, calendar: str = "") -> Listing:
-        asked = [each for name, each in self._calendars().items() if calendar in {"", name}]
+    def query(self, period: Span, which: Which = each_of) -> Listing:
+        names = which(self.calendars())
+        asked = [each for name, each in self._calendars().items() if name in names]
         whole = [each for each in asked if not each.shows_only_busy]
         found, problems = self._within(whole, period) if whole else ([], [])
         busy, unknown = self._busy([each for each in asked if each.shows_only_busy], period)

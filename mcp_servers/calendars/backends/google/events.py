@@ -11,13 +11,15 @@ from mcp_servers.calendars.backends.components.exceptions import Exceptions
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.starts import occurrence_text
 from mcp_servers.calendars.backends.google import fields as google
-from mcp_servers.calendars.model import CalendarInfo, Event
+from mcp_servers.calendars.model import CalendarInfo, Event, Standing
 
 Json = dict[str, Any]
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
 _TEXTS = ("summary", "location", "description")
 _FREE_BUSY = "freeBusyReader"
 _WRITERS = frozenset({"owner", "writer", "writerWithoutPrivateAccess"})
+_FEEDS = ("@group.v.calendar.google.com", "@import.calendar.google.com")
+"""How the ids of what one subscribes to end: public holidays, birthdays and the like, and calendars at an address of the web."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class GoogleCalendar:
     @classmethod
     def of(cls, entry: Json, account: str, name: str, me: frozenset[str]) -> GoogleCalendar:
         role = str(entry.get("accessRole", ""))
-        info = CalendarInfo(account, name, is_writable=role in _WRITERS, sends_invitations=role in _WRITERS)
+        is_writable = role in _WRITERS
+        info = CalendarInfo(account, name, is_writable, is_writable, standing=standing_of(entry))
         return cls(str(entry["id"]), info, role, me, tuple(entry.get("defaultReminders") or ()))
 
     @property
@@ -92,6 +95,17 @@ class Stored:
                 removed.take_out(series, google.occurrence_of(item))
         changed = [item for item in self.others if item.get("status") != "cancelled"]
         return [series, *(self.calendar.component(item) for item in changed)]
+
+
+def standing_of(entry: Json) -> Standing:
+    """What a calendar of the list is to the person; of one that Google's own page shows without a tick it says nothing of `selected`."""
+    if entry.get("primary"):
+        return "counted"
+    if not entry.get("selected"):
+        return "named"
+    if entry.get("accessRole") in _WRITERS:
+        return "counted"
+    return "shown" if str(entry["id"]).lower().endswith(_FEEDS) else "named"
 
 
 def alone(item: Json) -> Json:
