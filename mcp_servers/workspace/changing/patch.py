@@ -203,7 +203,7 @@ def _check_rest(lines: Sequence[str], at: int) -> None:
             line = lines[first]
             quoted = visible(line[:_MAX_QUOTED]) + ("…" if len(line) > _MAX_QUOTED else "")
             what = "begins no hunk: '@@ -1,3 +1,4 @@' does" if line.startswith("@@") else "belongs to no hunk"
-            raise Refusal(f'Line {first + 1} of the patch ("{quoted}") {what}; each line of one begins with a blank, + or -.')
+            raise Refusal(f'Line {first + 1} of the patch ("{quoted}") {what}. Write a blank, + or - before each line.')
         at += 1
 
 

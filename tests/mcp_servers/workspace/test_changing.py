@@ -143,11 +143,11 @@ def test_a_patch_that_fails_half_way_leaves_everything_as_it_was(desk: Desk):
         ("--- a/a\n+++ b/a\n", "The patch has no hunk for a: '@@ -1,3 +1,4 @@' begins one."),
         (
             "--- a/a\n+++ b/a\n@@ -1,4 +1,4 @@\n-x\n+y\n \ndef b():\n-    y = 1\n+    y = 2\n",
-            'Line 7 of the patch ("def b():") belongs to no hunk; each line of one begins with a blank, + or -.',
+            'Line 7 of the patch ("def b():") belongs to no hunk. Write a blank, + or - before each line.',
         ),
         (
             "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n\n@@ def b():\n-z\n+y\n",
-            """Line 7 of the patch ("@@ def b():") begins no hunk: '@@ -1,3 +1,4 @@' does; each line of one begins with a blank, + or -.""",
+            """Line 7 of the patch ("@@ def b():") begins no hunk: '@@ -1,3 +1,4 @@' does. Write a blank, + or - before each line.""",
         ),
         ("new file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n", "The patch makes a link. Create a file instead."),
     ],
