@@ -133,10 +133,14 @@ llama-server: $(LLAMA)/build/bin/llama-server ## Build llama.cpp's own server fo
 $(LLAMA)/build/bin/llama-server: $(LLAMA)/.configured
 	@cmake --build $(LLAMA)/build --target llama-server --parallel $(shell getconf _NPROCESSORS_ONLN) && touch $@
 
-$(LLAMA)/.configured: $(LLAMA)/.sources
+# Says for which options it was configured: with others it is built anew.
+llama_stale := $(shell [ "$$(cat $(LLAMA)/.configured 2>/dev/null)" = '$(LLAMA_OPTIONS) $(LLAMA_CMAKE)' ] || echo FORCE)
+$(LLAMA)/.configured: $(LLAMA)/.sources $(llama_stale)
 	@if ! command -v cmake >/dev/null || ! command -v c++ >/dev/null; then \
 	  echo "cmake or a C++ compiler is missing. On Debian or Ubuntu: apt-get install cmake g++" >&2; exit 1; fi
-	@cmake -S $(LLAMA)/src -B $(LLAMA)/build $(LLAMA_OPTIONS) $(LLAMA_CMAKE) && touch $@
+	@rm -f $@ $(LLAMA)/build/CMakeCache.txt # It would keep the options of before, also of a try that fails.
+	@cmake -S $(LLAMA)/src -B $(LLAMA)/build $(LLAMA_OPTIONS) $(LLAMA_CMAKE)
+	@printf '%s' '$(LLAMA_OPTIONS) $(LLAMA_CMAKE)' >$@
 
 # pip reads a source distribution's metadata with the distribution's own build tool, so that is pinned too, and comes first.
 $(LLAMA)/.sources: llama-server.lock | $(VENV)/.made

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Literal
+from urllib.parse import urlsplit
 
 
 class AgentError(Exception):
@@ -105,17 +106,27 @@ class ModelError(AgentError):
     """The model could not answer; the turn ends."""
 
     code: ModelErrorCode = "model_failed"
+    is_refusal: bool = False
+    """A server outside refused by its status, before any of an answer: nobody pays for that."""
 
 
 class EngineUnreachable(ModelError):
     """Nobody answers at the engine's address."""
 
     code: ModelErrorCode = "engine_unreachable"
+    was_taken: bool = False
+    """It took the request and then said nothing: it may have worked on it, and want to be paid."""
 
     def __init__(self, url: str, why: str | None = None) -> None:
         """`why` says it better than that it does not answer, such as an untrusted certificate."""
-        silent = f"The engine at {url} does not answer. Start it with `variet engine serve`, or set engine.url in agent.toml."
-        super().__init__(why or silent)
+        super().__init__(why or not_there(url))
+
+
+def not_there(url: str, section: str = "engine") -> str:
+    """What to do where nothing listens at the address of an engine, which `section` of `agent.toml` names."""
+    # Typed where it is read, the command would start a second engine, which answers nobody who asks for the other.
+    there = "" if urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost") else "on its machine "
+    return f"The engine at {url} does not answer. Start it {there}with `variet engine serve`, or set {section}.url in agent.toml."
 
 
 class ModelFailed(ModelError):

@@ -21,10 +21,13 @@ Result = TypeVar("Result")
 def run_until_told(main: Callable[[], Awaitable[Result]]) -> Result:
     """Run `main` in an event loop; a signal to end cancels it, and the program ends with the exit code that a shell expects.
 
+    A signal that is ignored when it begins stays so: whoever began it said that, as `nohup` does of the terminal's end.
+
     Raises:
         SystemExit: a signal came; 128 and its number.
     """
-    numbers = [number for name in SIGNALS if (number := getattr(signal, name, None)) is not None]
+    known = [number for name in SIGNALS if (number := getattr(signal, name, None)) is not None]
+    numbers = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
     # Until the loop runs, and on systems whose loop takes no signals.
     for number in numbers:
         signal.signal(number, _leave)

@@ -21,7 +21,7 @@ class EditRefused(Exception):
 
 
 def set_text(text: str, section: str, key: str, value: str) -> str:
-    """The text with `value` at `section.key`.
+    """The text with `value` at `section.key`; the same where that stands there already, in whatever form.
 
     1. A line of that key in its section gets the new value, its comment stays.
     2. A section without it gets the line below its head.
@@ -36,6 +36,8 @@ def set_text(text: str, section: str, key: str, value: str) -> str:
     Raises:
         EditRefused: the text is no TOML, or the value is written in another form (a dotted key, an inline table, a text of many lines).
     """
+    if _stands(text, section, key, value):
+        return text
     line_end = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     new = f"{key} = {json.dumps(value, ensure_ascii=False)}{line_end}"
@@ -64,6 +66,14 @@ def drop_text(text: str, section: str, key: str) -> str:
     at = next((at for at in (_body(lines, head) if head is not None else ()) if _value_of(key, lines[at])), None)
     after = text if at is None else "".join([*lines[:at], *lines[at + 1 :]])
     return _checked(text, after, section, key, None)
+
+
+def _stands(text: str, section: str, key: str, value: str) -> bool:
+    try:
+        table = tomllib.loads(text).get(section)
+    except tomllib.TOMLDecodeError:
+        return False  # Which the attempt to change it tells.
+    return is_table(table) and table.get(key) == value
 
 
 def _head(lines: list[str], section: str) -> int | None:

@@ -1,7 +1,8 @@
 """Files, environment and overrides become settings; whatever is wrong is refused with file, key, what was found and what is allowed.
 
 Precedence, last wins: the file, then the environment (`VARIET_ENGINE__SERVER__PORT=9000`, `VARIET_AGENT__ROUTING__DEFAULT_TIER=fast`),
-then overrides from a command line. A missing file is no error unless it was named: the defaults run the model that ships.
+then overrides from a command line. A missing file is no error unless it was named: the defaults run the model that ships. A link to
+where nothing is, is an error: somebody has settings.
 """
 
 from __future__ import annotations
@@ -125,6 +126,10 @@ def _read(path: Path | None, default: Path) -> tuple[str, Path, Tree]:
         # Windows' editors put a mark before the text.
         return str(file), file.absolute().parent, tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
+        if link := _leading_nowhere(file.absolute()):
+            # What it leads to is not mounted or not in step yet: the settings are somewhere, and the defaults may allow what they forbid.
+            found = f"no such file, because {link} is a link to {link.readlink()}, where nothing is"
+            raise ConfigError(str(file), (Problem("", found, "a link that leads somewhere, or none"),)) from error
         if path is None:
             return "settings (no file)", default.absolute().parent, {}
         raise ConfigError(str(file), (Problem("", "no such file", "a file that exists"),)) from error
@@ -135,6 +140,10 @@ def _read(path: Path | None, default: Path) -> tuple[str, Path, Tree]:
     except _UNREADABLE_VALUES as error:
         found = f"a value that cannot be read: {error}"
         raise ConfigError(str(file), (Problem("", found, "lists that are not nested so deep and numbers that are not so long"),)) from error
+
+
+def _leading_nowhere(file: Path) -> Path | None:
+    return next((each for each in (file, *file.parents) if each.is_symlink() and not each.exists()), None)
 
 
 def _validate(kind: type[Settings], source: str, tree: Tree) -> Settings:

@@ -75,10 +75,15 @@ class ModelSpec:
     """Whether what runs it on this machine can use no graphics card, whatever its settings say."""
 
     @property
+    def card_keys(self) -> tuple[str, ...]:
+        """The settings by which it asks for graphics cards."""
+        told = {"n_gpu_layers": self.n_gpu_layers, "n_cpu_moe": self.n_cpu_moe, "gpus": self.gpus, "tensor_split": self.tensor_split}
+        return tuple(key for key, value in told.items() if value)
+
+    @property
     def warning(self) -> str | None:
         """What its settings ask for in vain; it runs all the same."""
-        told = {"n_gpu_layers": self.n_gpu_layers, "n_cpu_moe": self.n_cpu_moe, "gpus": self.gpus, "tensor_split": self.tensor_split}
-        asked = [key for key, value in told.items() if value]
+        asked = self.card_keys
         return f"{' and '.join(asked)} in vain: {PROCESSOR_ONLY}" if self.is_on_processor and asked else None
 
 

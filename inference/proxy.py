@@ -31,7 +31,7 @@ from inference.supervisor import Supervisor
 from inference.tickets import Ticket
 from inference.upstream.address import Address
 from inference.upstream.outgoing import Request
-from inference.upstream.tap import PROMPT_PROGRESS, Tap
+from inference.upstream.tap import Tap
 from inference.upstream.wire import Broken, Connection, Connections
 from inference.warmth.berth import NO_BERTH, Berth
 from inference.warmth.records import session_key
@@ -116,7 +116,7 @@ class Proxy:
             await self._attempt(asked, receive, answer, watch, may_repeat=False)
 
     async def _attempt(self, asked: _Asked, receive: Receive, answer: Answer, watch: Watch, *, may_repeat: bool) -> bool:
-        """Queue, be granted, answer; whether it is to be done once more, because the process died before the client had heard anything."""
+        """Queue, be granted, answer; whether it is to be done once more, because the process died before any of its answer was out."""
         with self._queue_for(asked) as ticket:
             watch.queued(ticket)
             answer.name(ticket.id, asked.spec.name)
@@ -126,7 +126,7 @@ class Proxy:
                 try:
                     await self._answer(asked, ticket, answer, watch, tasks)
                 except EngineError as error:
-                    is_repeated = may_repeat and not answer.is_begun and isinstance(error, UpstreamDied) and error is ticket.verdict
+                    is_repeated = may_repeat and answer.is_still_open and isinstance(error, UpstreamDied) and error is ticket.verdict
                     _LOG.info("%s %s: %s", ticket.id, error.code, error.message)
                     if not is_repeated:
                         watch.failed(error, is_begun=answer.is_begun)
@@ -212,7 +212,7 @@ class Proxy:
                 await answer.begin(upstream.status, upstream.headers)
             tap = Tap(is_stream=answer.is_stream)
             watch.answering(upstream.status, tap)
-            is_reading = PROMPT_PROGRESS in chunk
+            is_reading = True
 
             def take(piece: bytes) -> bool:
                 if is_reading or not answer.is_straight:
@@ -223,11 +223,12 @@ class Proxy:
                 return True
 
             while chunk:
-                if is_reading and PROMPT_PROGRESS not in chunk:
-                    is_reading = False
-                    watch.speaking()
                 pulse.beat(chunk)
                 if passed := tap.take(chunk):
+                    if is_reading and tap.begins(passed):
+                        is_reading = False
+                        answer.has_spoken = True
+                        watch.speaking()
                     pulse.is_delivering = True
                     await answer.write(passed)
                     pulse.is_delivering = False

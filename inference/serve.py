@@ -176,7 +176,7 @@ def _warmth_folder(settings: EngineSettings, home: Home) -> Path | None:
 
 async def _run(engine: Engine, supervisor: Supervisor, front: Front, manners: Manners, watched: _Watched) -> None:
     server = Server(front.config(engine))
-    stop = _StopSignal()
+    stop = StopSignal()
     async with anyio.create_task_group() as tasks:
         await tasks.start(supervisor.run)
         tasks.start_soon(_serve_http, server, front, tasks.cancel_scope)
@@ -203,12 +203,12 @@ async def _load_control(engine: Engine, supervisor: Supervisor, watched: _Watche
     engine.set_control(app)
 
 
-async def _hurry(stop: _StopSignal, supervisor: Supervisor) -> None:
+async def _hurry(stop: StopSignal, supervisor: Supervisor) -> None:
     await stop.second.wait()
     await supervisor.shut_down()
 
 
-class _StopSignal:
+class StopSignal:
     """Turns signals, and the end of standard input, into events: the first asks for an orderly stop, the second for one at once."""
 
     def __init__(self) -> None:
@@ -220,11 +220,18 @@ class _StopSignal:
         """Begin to listen; from the main thread."""
         for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])):
             signal.signal(number, self._take_signal)
+        # The terminal is gone. What `nohup` has us ignore stays ignored.
+        if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._take_hang_up)
         if is_leashed:
             threading.Thread(target=self._await_parent, name="leash", daemon=True).start()
 
     def _take_signal(self, _number: int, _frame: object) -> None:
         self._from_thread(self._ask)
+
+    def _take_hang_up(self, _number: int, _frame: object) -> None:
+        # Both the system and the shell may say it: twice is no hurry.
+        self._from_thread(self.first.set)
 
     def _ask(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

@@ -54,6 +54,8 @@ class Facts:
     loads: int = 0
     last_load_s: float | None = None
     expected_s: float | None = None
+    vain: str | None = None
+    """That its last load put nothing on a graphics card though it was to."""
 
 
 NO_FACTS = Facts()
@@ -80,7 +82,7 @@ def model_status(state: State, name: str, tiers: tuple[str, ...], facts: Facts) 
         last_load_s=facts.last_load_s,
         error=model.error,
         obstacle=_obstacle(state, model),
-        warning=None if spec is None else spec.warning,
+        warning=facts.vain if spec is None else spec.warning or facts.vain,
         reason=_reason(model),
         gone=model.gone,
         gpu_mib=_gpu_mib(state, name),

@@ -44,3 +44,11 @@ def test_every_command_on_the_first_page_exists_with_its_options(command: str):
     lines = [line for line in README.splitlines() if f"variet {command}" in line]
     wanted = {option for line in lines for option in re.findall(r" (--[a-z-]+)", line)}
     assert wanted - set(re.findall(r"--[a-z-]+", ran.stdout)) == set()
+
+
+def test_the_first_page_says_how_variet_gets_on_the_path_before_it_stands_alone_and_takes_that_away_again():
+    link = README.index('ln -s "$PWD/.venv/bin/variet" ~/.local/bin/')
+    alone = re.search(r"(?<![\w./-])variet [a-z]", README)
+    assert alone is not None
+    assert link < alone.start()
+    assert "~/.local/bin/variet" in README[README.index("## Removing it") :]

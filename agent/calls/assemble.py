@@ -36,6 +36,16 @@ def _text_of(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
+def generated(usage: Mapping[str, Any]) -> int:
+    """How many tokens a server's counts say that were generated, thoughts included.
+
+    xAI and Google count thoughts in the total alone. Their own number is not added, because most servers have it inside the answer's.
+    """
+    counts = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    read, written, total = (int(count) if isinstance(count, int | float) else 0 for count in counts)
+    return max(written, total - read) if read else written
+
+
 @dataclass(frozen=True)
 class Reply:
     """One finished answer of a model."""
@@ -179,7 +189,7 @@ class Assembly:
             is_cut=self._is_cut,
             model=model or self._model,
             prompt_tokens=tokens,
-            completion_tokens=self._usage.get("completion_tokens") or 0,
+            completion_tokens=generated(self._usage),
             cached_tokens=cached or 0,
             processed_tokens=None if cached is None else tokens - cached,
         )

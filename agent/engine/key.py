@@ -11,8 +11,9 @@ from typing import NamedTuple
 import anyio.to_thread
 from pydantic import SecretStr
 
-from agent.errors import ModelFailed
+from agent.errors import ModelFailed, not_there
 from config.credentials import ENGINE_KEY, CredentialError, why_declined, why_refused
+from config.network.reach import why_unreached
 from config.network.trust import why_untrusted
 
 REFUSED = 401
@@ -39,12 +40,10 @@ class Whose(NamedTuple):
         """The same of a server that is no engine of ours."""
         return why_declined(who, said, was_shown=was_shown, name=self.secret)
 
-    def unreached(self, url: str, error: Exception) -> str | None:
-        """Nobody could be asked there; None where nothing is known that is better than that."""
-        if self == ENGINE:
-            return why_untrusted(url, error)
-        silent = f"The engine at {url} does not answer. Start it there with `variet engine serve`, or set {self.section}.url in agent.toml."
-        return why_untrusted(url, error, f"{self.section}.ca") or silent
+    def unreached(self, url: str, error: Exception) -> str:
+        """Nobody could be asked there."""
+        setting = None if self == ENGINE else f"{self.section}.ca"
+        return why_untrusted(url, error, setting) or why_unreached(url, error) or not_there(url, self.section)
 
 
 ENGINE = Whose()

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from agent.engine.key import REFUSED, EngineKey
+from agent.engine.key import ENGINE, REFUSED, EngineKey
 from agent.errors import AgentError, EngineUnreachable
 from config.network.trust import why_untrusted
 from config.vocabulary import is_table
@@ -109,4 +109,4 @@ def _get(where: str, url: str, http: httpx2.Client, headers: dict[str, str]) -> 
     except httpx2.TransportError as error:
         if untrusted := why_untrusted(url, error):
             raise NotOurEngine(untrusted) from error
-        raise EngineUnreachable(url) from error
+        raise EngineUnreachable(url, ENGINE.unreached(url, error)) from error

@@ -91,10 +91,17 @@ class Ledger:
                 self._add(db, node, day, 1, money)
             return refused
 
-    def put_right(self, node: str, day: str, money: float) -> None:
-        """Add what a call cost beyond what it was entered with; less than nothing where it cost less."""
+    def put_right(self, node: str, day: str, money: float, calls: int = 0) -> None:
+        """Add what a call cost beyond what it was entered with; less than nothing where it cost less.
+
+        Args:
+            node: its name.
+            day: on which it was entered.
+            money: beyond what was entered.
+            calls: -1 for one that nobody answered.
+        """
         with self._transaction() as db:
-            self._add(db, node, day, 0, money)
+            self._add(db, node, day, calls, money)
 
     def _read(self, node: str, day: str) -> Spent:
         row = self._db.execute("SELECT calls, money FROM spent WHERE node = ? AND day = ?", (node, day)).fetchone()

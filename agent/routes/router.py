@@ -20,7 +20,7 @@ from agent.calls.assemble import Reply
 from agent.engine.client import EngineClient, Served
 from agent.engine.model_client import ModelClient
 from agent.engine.progress import OnProgress
-from agent.errors import AgentError, EngineUnreachable
+from agent.errors import AgentError, EngineUnreachable, ModelError
 from agent.events import RouteChosen
 from agent.local_time import Clock
 from agent.own_databases import usable
@@ -175,7 +175,8 @@ class Router:
 
         async with self._entered(route.node if route is not None else DEFAULT_NODE, reckoned) as (node, entry):
             reply = await node.complete(body, session=session, on_text=show, on_progress=on_progress, is_forced=is_forced)
-            entry.money = node.money(reply.prompt_tokens, reply.completion_tokens)
+            if reply.prompt_tokens or reply.completion_tokens:  # Of who does not count, what was reckoned stays: it is not free.
+                entry.money = node.money(reply.prompt_tokens, reply.completion_tokens)
         elapsed_s = time.monotonic() - began
         return replace(reply, first_token_s=round(first, 3), elapsed_s=round(elapsed_s, 3), money=round(entry.money, 6))
 
@@ -219,7 +220,12 @@ class Router:
             yield node, entry
         except EngineUnreachable as error:
             node.scout.note_failure(str(error))
-            if node.is_counted:
+            # No answer began: it was no call, or a day without a network would use up the next one's.
+            if node.is_counted and not error.was_taken:
+                await anyio.to_thread.run_sync(self._ledger.put_right, name, day, -reckoned, -1)
+            raise
+        except ModelError as error:
+            if node.is_counted and error.is_refusal:
                 await anyio.to_thread.run_sync(self._ledger.put_right, name, day, -reckoned)
             raise
         node.scout.note_success()

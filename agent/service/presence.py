@@ -79,13 +79,14 @@ class Presence:
                 await self._changed.wait()
         while True:
             while self.is_needed:
-                await self._wait_changed(BUSY_LOOK_S)
+                # Whoever goes is noted; only the end of what runs has to be looked for.
+                await self._wait_changed(None if self._attached else BUSY_LOOK_S)
             came_and_went = await self._wait_changed(LEAVE_GRACE_S)
             if not came_and_went and not self.is_needed:
                 self.leave()
                 return
 
-    async def _wait_changed(self, bound_s: float) -> bool:
+    async def _wait_changed(self, bound_s: float | None) -> bool:
         changed = self._changed
         with anyio.move_on_after(bound_s):
             await changed.wait()

@@ -35,6 +35,7 @@ from agent.service.taking_over import ask_to_make_room
 from config.credentials import CredentialError
 from config.disk.file_lock import try_lock
 from config.load import ConfigError
+from config.network.resting import RestingServer
 from config.paths import Home
 
 LOCK_BOUND_S = 10.0
@@ -185,7 +186,7 @@ class Service:
         return runtime is not None and runtime.is_busy()
 
 
-class _Server(uvicorn.Server):
+class _Server(RestingServer):
     """The HTTP server, whose signals mean that the service should leave in its own order."""
 
     def __init__(self, app: ASGIApp, leave: Callable[[], None]) -> None:
@@ -199,4 +200,4 @@ class _Server(uvicorn.Server):
         if self.force_exit:
             sys.exit(1)
         self.force_exit = True
-        self._leave()
+        self.awake(self._leave)

@@ -75,6 +75,10 @@ class ResidencySection(Section):
     """GPU memory that is left free on each GPU, in MiB."""
     total_mib: int | None = Field(default=None, ge=1)
     """Memory for models on each GPU in MiB, where it cannot be measured. Absent: what is measured."""
+    prompt_cache_mib: int | None = Field(default=None, ge=0)
+    """Main memory in MiB that each loaded model may fill with conversations that others have pushed out of its slots, so that they need not
+    be read anew; counts from a model's next load on. 0: none. Absent: an eighth of main memory and at most 8192, shared by `max_llm`
+    models."""
 
 
 class WarmthSection(Section):

@@ -30,7 +30,7 @@ class Finished:
     swap_s: float
     """The part of its wait in which its model was loading."""
     first_token_s: float | None
-    """From its arrival to the first part of a streamed answer, queue and load included."""
+    """From its arrival to the first part of a streamed answer, queue and load included; a server's signs of life are no part of it."""
     prompt_tokens: int | None
     cached_tokens: int | None
     """Of the prompt, those that did not have to be read again."""
@@ -68,12 +68,16 @@ def counted(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Counted:
     """Read the counts, whichever protocol they came in: OpenAI's names, Anthropic's, and llama.cpp's own."""
     cached = _whole(timings.get("cache_n"))
     prompt_timed = _whole(timings.get("prompt_n"))
+    cached_apart = _whole(usage.get("cache_read_input_tokens"))
     prompt = _first(usage, "prompt_tokens", "input_tokens")
+    # Anthropic's `input_tokens` are those that were not cached.
+    if prompt is not None and cached_apart is not None and "prompt_tokens" not in usage:
+        prompt += cached_apart
     if prompt is None and prompt_timed is not None:
         prompt = prompt_timed + (cached or 0)
     if cached is None:
-        details = usage.get("prompt_tokens_details")
-        cached = _whole(details.get("cached_tokens")) if is_table(details) else None
+        details = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
+        cached = _whole(details.get("cached_tokens")) if is_table(details) else cached_apart
     completion = _first(usage, "completion_tokens", "output_tokens")
     if completion is None:
         completion = _whole(timings.get("predicted_n"))

@@ -50,13 +50,12 @@ class Watch:
         self._granted_at = anyio.current_time()
 
     def answering(self, status: int, tap: Tap) -> None:
-        """The first part of the answer has come."""
+        """The model's server answers, if only with signs of life."""
         self._status = status
         self._tap = tap
-        self._first_at = anyio.current_time()
 
     def speaking(self) -> None:
-        """What came up to now told how far the prompt is read; this is the first of the answer itself."""
+        """What came up to now told at most how far the prompt is read; this is the first of the answer itself."""
         self._first_at = anyio.current_time()
 
     def answered(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,19 +10,22 @@ from typing import Any
 
 from inference.cards.card import Card
 from inference.cards.estimate import MIB, estimate_mib, whole_from_mib
-from inference.catalog import ModelSpec
+from inference.catalog import BUILTIN_FILE, ModelSpec
 from inference.files.model_files import files_of
 from inference.identity import identity
 from inference.kept import KeptFile
 from inference.runtimes.buffer_lines import gpu_mib
 from inference.runtimes.gguf_header import PREFIX_BYTES, Value, read_keys
-from inference.scheduling.residency import Memory, Taken, room_mib, share
+from inference.scheduling.residency import Memory, Taken, room_mib, share, uses_gpus
 
 LOG_TAIL_BYTES = 512 * 1024
 """What is read of a model's log after a load: a load writes far less."""
 FILLED = 7 / 8
 """Of all the room, what a model that is larger than that takes at least: its runtime leaves some free and puts only whole layers there, and
 a desktop has a little. It was not squeezed, and need not send away a small model beside which it has fitted."""
+_PLACING = frozenset({"-ngl", "--gpu-layers", "--n-gpu-layers", "-dev", "--device", "--rpc", "-ot", "--override-tensor"})
+"""A person's own arguments by which a model may be off this machine's cards because that is wanted."""
+_LOG = logging.getLogger(__name__)
 
 
 class MemoryBook:
@@ -37,6 +41,8 @@ class MemoryBook:
         """As they were seen last."""
         self._gpus_mib: Mapping[int, int] = {}
         self._measured: dict[str, tuple[str, Taken]] = self._kept.read(_parsed)
+        self._vain: dict[str, tuple[str, str]] = {}
+        """Of each model whose last load put nothing on a card that it was to use: the command, and that in words."""
 
     @property
     def has_cards(self) -> bool:
@@ -74,11 +80,15 @@ class MemoryBook:
             held_mib: what its processes hold of each card, as the cards say: runtime and all. Empty: its log is read instead.
 
         Returns:
-            What it took; None where neither says.
+            What it took; None where neither says, or where it asks for cards and got none: it takes its share of them once its program
+            can use them, and what was measured when it could counts until then.
         """
         if spec.is_on_processor:
             return None  # What was measured counts again once a program is there that can use the cards.
         found = dict(held_mib) or self._told(spec)
+        self._judge(spec, is_off_cards=found == 0)
+        if found == 0 and _asks_for_cards(spec):
+            return None
         if found is not None and self._measured.get(spec.name) != (_command(spec), found):
             self._measured[spec.name] = (_command(spec), found)
             self._kept.write(lambda: dict(self._measured))
@@ -86,11 +96,38 @@ class MemoryBook:
 
     def shares_mib(self, spec: ModelSpec) -> dict[int, int]:
         """What a model takes of each GPU as its last load showed, in MiB; empty where it was not measured."""
-        taken = self._taken(spec)
+        # One that got nothing of them has nothing to give back, whatever it took when its program could use them.
+        taken = 0 if self.vain(spec) else self._taken(spec)
         return {} if taken is None else share(spec, Memory(self._gpus_mib, measured_mib={spec.name: taken}))
+
+    def vain(self, spec: ModelSpec) -> str | None:
+        """That the last load put nothing on a card though it was to; None where it did, or nobody knows."""
+        command, why = self._vain.get(spec.name, ("", None))
+        return why if why and command == _command(spec) and not spec.is_on_processor else None
+
+    def _judge(self, spec: ModelSpec, *, is_off_cards: bool) -> None:
+        has_wish = _asks_for_cards(spec)
+        # Where no key says anything, cards that are there are meant to be used; the small model that ships needs none.
+        is_meant = has_wish or bool(self._cards and uses_gpus(spec) and _is_left_to_us(spec) and spec.path != BUILTIN_FILE)
+        if not (is_off_cards and is_meant):
+            self._vain.pop(spec.name, None)
+            return
+        program = spec.program or "its llama-server"
+        begin = f"{' and '.join(spec.card_keys)} in vain: " if has_wish else ""
+        end = "" if has_wish else "; n_gpu_layers = 0 says that this is as it should be"
+        no_such = ", or there is none of those in gpus" if spec.gpus else ""
+        why = (
+            f"{begin}{program} has put nothing on a graphics card: it is built without them, or cannot use their driver{no_such} "
+            f"(variet engine logs {spec.name}){end}"
+        )
+        if self.vain(spec) != why:
+            _LOG.warning("models.%s: %s", spec.name, why)
+        self._vain[spec.name] = (_command(spec), why)
 
     def _taken(self, spec: ModelSpec) -> Taken | None:
         command, taken = self._measured.get(spec.name, ("", 0))
+        if taken == 0 and _asks_for_cards(spec):
+            return None  # As earlier versions kept it of a program that could not use them.
         return taken if command == _command(spec) and not spec.is_on_processor else None
 
     def _told(self, spec: ModelSpec) -> int | None:
@@ -119,6 +156,14 @@ class MemoryBook:
         is_counted = bool(self._cards or spec.gpus or spec.tensor_split)
         is_too_large = is_counted and spec.n_gpu_layers is not None and files_bytes > room * MIB
         return need if is_too_large else min(need, room)
+
+
+def _asks_for_cards(spec: ModelSpec) -> bool:
+    return bool(spec.card_keys) and uses_gpus(spec) and _is_left_to_us(spec)
+
+
+def _is_left_to_us(spec: ModelSpec) -> bool:
+    return _PLACING.isdisjoint(spec.extra_args)
 
 
 def _command(spec: ModelSpec) -> str:

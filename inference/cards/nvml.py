@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -21,6 +21,11 @@ from inference.cards.card import Card, Look, no_cards
 
 LOOK_BOUND_S = 5.0
 """For one look: it takes about a millisecond, the first one seconds where a driver has to wake its cards up."""
+IDLE_S = 5.0
+"""After the last look the driver is let go of where its cards may sleep: none does as long as anybody has it open, which takes a laptop a
+third of its battery. Looks for a display or at a swap come closer together than this."""
+DEVICES = Path("/sys/bus/pci/drivers/nvidia")
+"""Where Linux tells of the cards of this driver."""
 _MIB = 2**20
 _LOG = logging.getLogger(__name__)
 
@@ -46,10 +51,13 @@ class Nvml(Protocol):
 class NvmlProbe:
     """Looks at the cards through one binding; called from any thread."""
 
-    def __init__(self, nvml: Nvml, bound_s: float = LOOK_BOUND_S) -> None:
+    def __init__(self, nvml: Nvml, bound_s: float = LOOK_BOUND_S, idle_s: float | None = None) -> None:
+        """`idle_s`: without a look for so long the driver is closed, until the next one; absent: never."""
         self._nvml = nvml
         self._failures = (nvml.NVMLError, nvml.NVMLLibraryMismatchError, OSError, UnicodeDecodeError)
         self._bound_s = bound_s
+        self._idle_s = idle_s
+        self._closing: threading.Timer | None = None
         self._running: threading.Thread | None = None
         self._guard = threading.Lock()
         self._is_open = False
@@ -61,13 +69,31 @@ class NvmlProbe:
         with self._guard:
             if self._running is not None and self._running.is_alive():
                 return ()  # The last look is stuck in the driver: a second one would be, too.
-            looking = threading.Thread(target=lambda: found.append(self._look()), name="cards", daemon=True)
-            self._running = looking
-            looking.start()
-            looking.join(self._bound_s)
+            self._run(lambda: found.append(self._look()))
+            self._close_later()
         if not found:
             self._complain(f"the driver did not answer within {self._bound_s:g} s")
         return found[0] if found else ()
+
+    def _run(self, what: Callable[[], None]) -> None:
+        running = self._running = threading.Thread(target=what, name="cards", daemon=True)
+        running.start()
+        running.join(self._bound_s)
+
+    def _close_later(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+        if self._idle_s is not None:
+            self._closing = threading.Timer(self._idle_s, self._close_idle)
+            self._closing.daemon = True
+            self._closing.start()
+
+    def _close_idle(self) -> None:
+        """Looks that come meanwhile wait, and open it again."""
+        with self._guard:
+            # One that a look has replaced since it fired has no say, and what is stuck in the driver would hold this up, too.
+            if threading.current_thread() is self._closing and not (self._running is not None and self._running.is_alive()):
+                self._run(self._close)
 
     def _look(self) -> tuple[Card, ...]:
         try:
@@ -126,10 +152,21 @@ def open_cards() -> Look:
     if not _has_driver():
         return no_cards
     try:
-        return NvmlProbe(cast("Nvml", importlib.import_module("pynvml")))
+        return NvmlProbe(cast("Nvml", importlib.import_module("pynvml")), idle_s=IDLE_S if may_sleep(DEVICES) else None)
     except ImportError as error:
         _LOG.warning("graphics cards cannot be asked: %s (install variet[engine])", error)
         return no_cards
+
+
+def may_sleep(devices: Path) -> bool:
+    """Whether Linux puts a card to sleep that nobody has open, as on laptops with two. Others stay as they are: to wake up all cards of a
+    machine with several, with each look, may take longer than a look may last.
+    """
+    for control in devices.glob("*/power/control"):
+        with contextlib.suppress(OSError):
+            if control.read_text(encoding="ascii", errors="replace").strip() == "auto":
+                return True
+    return False
 
 
 def _has_driver() -> bool:

@@ -28,10 +28,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Book(Protocol):
-    """What is needed of `inference.cards.memory.MemoryBook`; both are called from a thread."""
+    """What is needed of `inference.cards.memory.MemoryBook`; all but `vain` are called from a thread."""
 
     def learn(self, spec: ModelSpec, held_mib: Mapping[int, int]) -> Taken | None: ...
     def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]: ...
+    def vain(self, spec: ModelSpec) -> str | None: ...
 
 
 class NoBook:
@@ -44,6 +45,10 @@ class NoBook:
     def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]:
         """Nothing."""
         return {}
+
+    def vain(self, spec: ModelSpec) -> str | None:
+        """Nothing."""
+        return None
 
 
 class CardMemory:
@@ -63,6 +68,10 @@ class CardMemory:
     def shares_mib(self, spec: ModelSpec) -> Mapping[int, int]:
         """What a model takes of each card as its last load showed; from a thread."""
         return self._book.shares_mib(spec)
+
+    def vain(self, spec: ModelSpec) -> str | None:
+        """That a model's last load put nothing on a card though it was to; looks nowhere."""
+        return self._book.vain(spec)
 
     @property
     def is_watched(self) -> bool:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from config.credentials import ENGINE_KEY, CredentialError, read_key, why_refused
 from config.load import ConfigError, load_agent
+from config.network.reach import why_unreached
 from config.network.trust import CertificatesRefused, trust_of, why_untrusted
 from config.paths import Home
 from config.schema import ServerSection
@@ -148,7 +149,7 @@ class AskedEngine:
             yield
         except httpx2.TransportError as error:
             silent = f"No engine answers at {where}: {error or type(error).__name__}. {self._advice}"
-            raise options.NoEngine(why_untrusted(where, error) or silent) from error
+            raise options.NoEngine(why_untrusted(where, error) or why_unreached(where, error) or silent) from error
         except ValidationError as error:
             raise options.NoEngine(f"What answers at {where} is no engine of this version.") from error
 
@@ -192,7 +193,7 @@ def asked_engine(where: Whereabouts, headers: Mapping[str, str] = MappingProxyTy
     """
     home = Home.find()
     # 2.
-    connected = _connected_to(home) if where.url is None and where.config is None else None
+    connected = connected_to(home) if where.url is None and where.config is None else None
     # 3.
     server = options.settings_from(where.config, home, {}).server if where.url is None and connected is None else None
     url = where.url or connected or _address_of(server or ServerSection())
@@ -206,7 +207,12 @@ def asked_engine(where: Whereabouts, headers: Mapping[str, str] = MappingProxyTy
         yield AskedEngine(client, _START if connected is None else _CONNECTED)
 
 
-def _connected_to(home: Home) -> str | None:
+def connected_to(home: Home) -> str | None:
+    """The engine that `variet connect` wrote down.
+
+    Raises:
+        WrongSettings: agent.toml cannot be used.
+    """
     try:
         return load_agent(home=home).engine.url
     except ConfigError as error:

@@ -13,7 +13,7 @@ from inference.cli import EXIT_CODES
 from inference.commands.asking import Whereabouts, asked_engine, json_option, whereabouts
 from inference.contract import ActivityAnswer, ActivityRecord, LogLines, SwapReason, SwapRecord, SwapsAnswer
 
-_COLUMNS = "{at:8}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  {first:>8}  {tokens:>13}  {rate:>8}"
+_COLUMNS = "{at:{width}}  {model:16}  {key:12}  {outcome:26}  {waited:>8}  {load:>8}  {first:>8}  {tokens:>13}  {rate:>8}"
 
 
 @click.command(epilog=f"Example: variet engine activity --limit 20\n\n{EXIT_CODES}")
@@ -62,8 +62,10 @@ def activity_text(answer: ActivityAnswer) -> str:
     if not answer.requests:
         return "No request has ended yet."
     names = {"at": "ended", "model": "model", "key": "key", "outcome": "outcome", "waited": "waited", "load": "load", "first": "first"}
-    head = _COLUMNS.format(**names, tokens="tokens", rate="tokens/s").rstrip()
-    lines = [head, *(_line(each) for each in reversed(answer.requests))]
+    times = [_when(each.at) for each in answer.requests]
+    width = max(map(len, times))
+    head = _COLUMNS.format(**names, tokens="tokens", rate="tokens/s", width=width).rstrip()
+    lines = [head, *(_line(each, at, width) for each, at in zip(reversed(answer.requests), reversed(times), strict=True))]
     return "\n".join([*lines, f"{answer.lost} records could not be kept."] if answer.lost else lines)
 
 
@@ -93,9 +95,16 @@ def reason_text(reason: SwapReason) -> str:
     return f"{reason.why}{by}; in place of {', '.join(reason.evicted)}" if reason.evicted else f"{reason.why}{by}"
 
 
-def _line(record: ActivityRecord) -> str:
+def _when(at: float) -> str:
+    """The time alone where it is today's."""
+    time = datetime.fromtimestamp(at).astimezone()
+    return time.strftime("%H:%M:%S" if time.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M:%S")
+
+
+def _line(record: ActivityRecord, at: str, width: int) -> str:
     return _COLUMNS.format(
-        at=datetime.fromtimestamp(record.at).astimezone().strftime("%H:%M:%S"),
+        at=at,
+        width=width,
         model=record.model or "-",
         key=record.key or "-",
         outcome=outcome_text(record),

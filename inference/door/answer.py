@@ -27,9 +27,16 @@ class Answer:
         self.is_ended = False
         """Complete, as far as the client can tell."""
         self.is_stream = False
+        self.has_spoken = False
+        """Some of the model's answer has been passed on: more than signs of life."""
+
+    @property
+    def is_still_open(self) -> bool:
+        """Whether another process may answer instead: the client has heard nothing yet, or an event stream without any of an answer."""
+        return not self.is_begun or (self.is_stream and not self.has_spoken and not self.is_ended)
 
     def name(self, request: str, model: str) -> None:
-        """Say in the headers who answers whom; of a request that was repeated, the last."""
+        """Say in the headers who answers whom; of a request that was repeated, the last before any of it went out."""
         self._own = [*self._own[:1], (MODEL.lower().encode(), model.encode()), (REQUEST_ID.lower().encode(), request.encode())]
 
     async def begin(self, status: int, headers: RawHeaders) -> None:
@@ -40,9 +47,10 @@ class Answer:
         await self._start(status, kept)
 
     async def begin_events(self) -> None:
-        """Start an event stream of our own, before the model is there."""
-        self.is_stream = True
-        await self._start(200, _EVENT_STREAM)
+        """Start an event stream of our own, before the model is there; one that has begun goes on."""
+        if not self.is_begun:
+            self.is_stream = True
+            await self._start(200, _EVENT_STREAM)
 
     async def write(self, chunk: bytes) -> None:
         """Pass on a part of the body."""

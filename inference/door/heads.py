@@ -1,8 +1,7 @@
 """The HTTP/1.1 protocol of our servers: what is particular about the heads of requests and answers, and about parts of a stream.
 
 A request's head that is too large is answered 431 in the one shape, not 400 as plain text. Where it arrives whole in one read, the gate
-refuses it; this is for one that goes on and on. An answer's head leaves with the first part of its body, in one packet. The time that it
-says is looked up when a request comes, so that nothing has to wake for it.
+refuses it; this is for one that goes on and on. An answer's head leaves with the first part of its body, in one packet.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-import time
-from email.utils import formatdate
-from functools import lru_cache
 from typing import Any, cast
 
 import h11
@@ -45,10 +41,6 @@ class HeadProtocol(H11Protocol):
         if scope["method"] != "HEAD":  # Its answer has no parts.
             scope["extensions"] = {STRAIGHT: _StraightParts(self)}
         await self._served(scope, receive, send)  # pyright: ignore[reportArgumentType]  # as above
-
-    def data_received(self, data: bytes) -> None:
-        self.server_state.default_headers = [(b"date", _date_of(int(time.time()))), *self.config.encoded_headers]
-        super().data_received(data)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         super().connection_made(transport)
@@ -92,11 +84,6 @@ class Chunking(h11.Connection):
 def chunk(data: bytes) -> bytes:
     """One part of a body, framed; it must not be empty."""
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@lru_cache(maxsize=1)
-def _date_of(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()
 
 
 class _StraightParts:

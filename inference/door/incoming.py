@@ -43,7 +43,8 @@ _QUEUE_POLICIES = {"wait": False, "fail-fast": True}
 
 _LONGEST_NUMBER = 18
 """Digits of a declared length; Python refuses to read thousands of them."""
-_FORM_MODEL = re.compile(rb'name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
+# The name has no quotes in what .NET sends. The look behind comes second, so that a recording is searched for plain letters.
+_FORM_MODEL = re.compile(rb'name=(?<=[; \t]name=)"?model"?[ \t]*(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
 
 
 class ClientGone(Exception):

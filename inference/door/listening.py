@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import uvicorn
 
 from config.disk.whole_file import write_whole
+from config.network.no_listening import why_not_listening
+from config.network.resting import RestingServer
 from config.schema import ServerSection
 from inference.door.bind import check_bind
 from inference.door.gate import ENGINE_OPEN, Gate
@@ -33,25 +34,21 @@ CLIENT_KEEP_ALIVE_S = 75
 """An idle client's connection is kept this long: reconnecting costs more than the socket."""
 LAST_ANSWERS_BOUND_S = 2
 """After all models have stopped: for answers that are on their way out."""
+_WHERE_TAKEN = "Is another one running there?"
+_WHERE_NOT_OURS = (
+    "If its network comes up later, start again then. If it has a new address, set server.host to that one, run `variet connect URL` again "
+    "wherever this engine is used, and have the router always give this machine the same."
+)
 _LINE_BOUND = 2048
 """Bytes of a request's first line, beside its headers; longer ones meet the same refusal."""
 
 
-class Server(uvicorn.Server):
+class Server(RestingServer):
     """uvicorn without its own signal handling (models must stop before connections are closed), and asleep while nothing happens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._is_ending = anyio.Event()
 
     def end(self) -> None:
         """Stop serving; from the event loop."""
         self.should_exit = True
-        self._is_ending.set()
-
-    async def main_loop(self) -> None:
-        """As uvicorn's, without looking ten times a second whether it is to end, and at the clock, which `HeadProtocol` does when asked."""
-        await self._is_ending.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -138,6 +135,7 @@ def open_front(server: ServerSection, port: int, *, has_keys: bool) -> Iterator[
         try:
             listener.bind((server.host.strip("[]"), port))
         except OSError as error:
-            raise BindRefused(f"Cannot listen on {server.host} port {port}: {error.strerror}. Is another one running there?") from error
+            why = why_not_listening(error, server.host, port, where_taken=_WHERE_TAKEN, where_not_ours=_WHERE_NOT_OURS)
+            raise BindRefused(why) from error
         listener.listen(BACKLOG)
         yield Front(listener, context, server.max_header_kib)

@@ -1,4 +1,4 @@
-"""Bring files into the system's cache, and tell how much memory is free for it; the one module that asks the system for either.
+"""Bring files into the system's cache, and tell how much memory is free for it or there at all; the one module that asks the system.
 
 With plain reads, which every system keeps; hints and a lower priority where there are such (POSIX), nothing of the kind on Windows.
 """
@@ -19,6 +19,8 @@ WINDOW_BYTES = 4 * 1024**2
 _NICENESS = 10
 """Of the reading thread: answers that are being written go first."""
 _MEMORY = Path("/proc/meminfo")
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""There only in a container, of which it says how much it may take, or `max`."""
 
 
 def free_bytes() -> int | None:
@@ -30,6 +32,20 @@ def free_bytes() -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def total_bytes() -> int | None:
+    """Main memory that is there, or as much of it as this container may take; None where the system does not tell."""
+    if sys.platform == "win32":
+        return _total_on_windows()
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+    try:
+        return min(there, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return there
 
 
 def step_back() -> None:
@@ -111,5 +127,13 @@ if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
         )
 
     def _free_on_windows() -> int | None:
+        status = _status_on_windows()
+        return None if status is None else int(status.free)
+
+    def _total_on_windows() -> int | None:
+        status = _status_on_windows()
+        return None if status is None else int(status.total)
+
+    def _status_on_windows() -> _MemoryStatus | None:
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        return int(status.free) if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+        return status if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None

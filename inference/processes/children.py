@@ -112,7 +112,8 @@ class Children:
 
     def facts(self, name: str) -> Facts:
         """What is known of a model beside its place in the schedule."""
-        return self._facts.get(name, NO_FACTS)
+        facts, spec = self._facts.get(name, NO_FACTS), self._specs.get(name)
+        return facts if spec is None else replace(facts, vain=self._memory.vain(spec))
 
     def address(self, name: str) -> Address:
         """Where a model that is ready answers."""
@@ -177,8 +178,7 @@ class Children:
             return
         seconds = anyio.current_time() - began
         self._history.record(spec.name, seconds)
-        facts = self._facts[spec.name]
-        self._learn(life, pid=child.pid, percent=100.0, loads=facts.loads + 1, last_load_s=round(seconds, 3))
+        self._learn(life, pid=child.pid, percent=100.0, loads=self._facts[spec.name].loads + 1, last_load_s=round(seconds, 3))
         self._learn(life, expected_s=self._history.expected_s(spec.name))
         _LOG.info("%s is ready after %.2f s (pid %d)", spec.name, seconds, child.pid)
         self._post(Loaded(spec.name, life.generation))

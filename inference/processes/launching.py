@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from config.schema import EngineSettings
@@ -15,11 +16,12 @@ from inference.errors import SetupRefused
 from inference.files.disk_looks import look_at
 from inference.files.files_there import missing_file
 from inference.files.model_files import files_of
+from inference.files.page_cache import total_bytes
 from inference.processes.binaries import ProgramMissing, find_llama_server
 from inference.processes.child import Child, Progress
 from inference.processes.program_help import HELP_BOUND_S, asked
 from inference.processes.spare_leash import SpareLeash
-from inference.runtimes.llama_server import Program, Surroundings, build_launch
+from inference.runtimes.llama_server import Program, Surroundings, build_launch, prompt_cache_mib
 from inference.warmth.records import identity_of
 
 KEY_BYTES = 32
@@ -84,16 +86,21 @@ class Launcher:
             OSError: a file is not there.
         """
         surroundings = self._surroundings(spec, _find_program(self._settings.runtimes.llama_server.binary))
+        # What else it keeps in main memory is no part of a slot.
+        surroundings = replace(surroundings, prompt_cache_mib=None)
         files = map(_file_facts, files_of(spec))
         return identity_of([build_launch(spec, 0, surroundings).argv, *files, *_build_facts(surroundings.program)])
 
     def _surroundings(self, spec: ModelSpec, program: Program) -> Surroundings:
+        residency = self._settings.residency
+        told_mib = residency.prompt_cache_mib
         return Surroundings(
             program=program,
             environ=os.environ,
             stall_timeout_s=self._settings.load.stall_s,
             stop_timeout_s=self._settings.stop.stop_s,
             slots_dir=self._slots_dir if spec.warm else None,
+            prompt_cache_mib=prompt_cache_mib(total_bytes(), residency.max_llm) if told_mib is None else told_mib,
         )
 
 

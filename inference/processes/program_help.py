@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import lru_cache
 
-from inference.runtimes.llama_server import Program, child_environment, tells_trace
+from inference.runtimes.llama_server import Program, child_environment, tells_prompt_cache, tells_trace
 
 HELP_BOUND_S = 20.0
 """For one answer: a program whose libraries come from a slow disk needs seconds for its first."""
@@ -26,7 +26,7 @@ def asked(program: Program) -> Program:
     except (OSError, subprocess.SubprocessError):
         # Not kept: the next start asks again, and whatever is wrong with it is told by that start.
         return program
-    return replace(program, has_trace=tells_trace(told))
+    return replace(program, has_trace=tells_trace(told), has_prompt_cache=tells_prompt_cache(told))
 
 
 @lru_cache(maxsize=8)

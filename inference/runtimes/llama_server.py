@@ -28,6 +28,16 @@ is already what would log prompts there, and they tell the rest by themselves. S
 _TELLS_TRACE: Final = re.compile(r"\b4: trace\b")
 """In the help of one that counts like this."""
 
+PROMPT_CACHE_FLAG: Final = "--cache-ram"
+"""How much main memory it may fill with conversations that had to make way for others in its slots. Builds before October 2025 have no such
+memory and do not start with the flag; those since take 8 GiB for each model where they are not told."""
+MOST_CACHE_MIB: Final = 8192
+"""llama.cpp's own default."""
+_UNKNOWN_CACHE_MIB: Final = 2048
+"""Where nobody knows how much main memory there is."""
+_CACHE_SHARE: Final = 8
+"""This part of main memory, which holds model files, a desktop and other programs, too."""
+
 _SCRUBBED_PREFIXES: Final = ("LLAMA_ARG_", "VARIET_")
 """Hidden settings of the child, and ours, which hold secrets that are no business of a child."""
 _SCRUBBED: Final = frozenset({"LLAMA_SERVER_CHILD_MODE", ENABLING_VARIABLE, KEY_VARIABLE})
@@ -50,6 +60,8 @@ class Program:
     """Whether it is the server from the wheel, which takes only part of llama-server's flags."""
     has_trace: bool = False
     """Whether it is known to be of May 2026 or later, by what it calls its levels of logging. State lines are younger than that."""
+    has_prompt_cache: bool = False
+    """Whether it is known to take `PROMPT_CACHE_FLAG`."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +75,15 @@ class Surroundings:
     stop_timeout_s: float
     slots_dir: Path | None = None
     """Where the server may keep the contents of its slots; absent: nowhere."""
+    prompt_cache_mib: int | None = None
+    """Main memory for conversations beside those in its slots; absent: as the program has it."""
 
 
 def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings, key: str = "") -> Launch:
     """Turn a model and a free port into what `Child.spawn` starts; `key` is what its requests must show, if anything."""
     program = surroundings.program
     return Launch(
-        argv=(*program.command, *_arguments(spec, port, program, surroundings.slots_dir)),
+        argv=(*program.command, *_arguments(spec, port, surroundings)),
         env=child_environment(surroundings.environ, spec.gpus, program) | ({KEY_VARIABLE: key} if key else {}),
         port=port,
         health_path=HEALTH_PATH,
@@ -83,7 +97,7 @@ def build_launch(spec: ModelSpec, port: int, surroundings: Surroundings, key: st
 
 def embedded_program(python: str) -> Program:
     """The server from the wheel, run by the interpreter at `python`; -P keeps the current folder from shadowing modules."""
-    return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True, has_trace=True)
+    return Program(command=(python, "-P", "-m", "inference.embedded"), is_embedded=True, has_trace=True, has_prompt_cache=True)
 
 
 def tells_trace(help_text: str) -> bool:
@@ -91,7 +105,19 @@ def tells_trace(help_text: str) -> bool:
     return _TELLS_TRACE.search(help_text) is not None
 
 
-def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | None) -> Iterator[str]:
+def tells_prompt_cache(help_text: str) -> bool:
+    """Whether a program with this help is one that `Program.has_prompt_cache` speaks of."""
+    return PROMPT_CACHE_FLAG in help_text
+
+
+def prompt_cache_mib(memory_bytes: int | None, models: int) -> int:
+    """What each of so many models side by side may keep in main memory, where the person does not say; 0: nothing."""
+    whole_mib = _UNKNOWN_CACHE_MIB if memory_bytes is None else memory_bytes // 2**20 // _CACHE_SHARE
+    return min(MOST_CACHE_MIB, whole_mib) // models
+
+
+def _arguments(spec: ModelSpec, port: int, surroundings: Surroundings) -> Iterator[str]:
+    program = surroundings.program
     yield from ("-m", str(spec.path), "--alias", spec.name)
     yield from ("--host", HOST, "--port", str(port))
     # llama-server divides the context among its slots; the settings speak of one slot.
@@ -109,7 +135,8 @@ def _arguments(spec: ModelSpec, port: int, program: Program, slots_dir: Path | N
         ("-ctv", spec.cache_type_v),
         ("--mmproj", spec.mmproj),
         ("-md", spec.draft),
-        ("--slot-save-path", slots_dir),
+        ("--slot-save-path", surroundings.slots_dir),
+        (PROMPT_CACHE_FLAG, surroundings.prompt_cache_mib if program.has_prompt_cache else None),
     )
     for flag, value in optional:
         if value is not None:

@@ -1,4 +1,4 @@
-"""Watch a streamed answer pass: let only whole frames through, and read usage and timings off its end.
+"""Watch a streamed answer pass: let only whole frames through, and read usage and timings off its beginning and its end.
 
 It parses nothing while the stream runs. Holding back an unfinished frame costs nothing where the server writes whole frames, and keeps an
 error frame, should one have to follow, from landing in the middle of another.
@@ -36,6 +36,7 @@ class Tap:
         self.bytes = 0
         """What has been let through."""
         self._held = b""
+        self._first = b""
         self._last: deque[bytes] = deque(maxlen=_KEPT_CHUNKS)
 
     def take(self, chunk: bytes) -> bytes:
@@ -47,6 +48,17 @@ class Tap:
             self.bytes += len(chunk)
         return chunk
 
+    def begins(self, passed: bytes) -> bool:
+        """Whether the answer begins with what was just let through, or this only tells that the server lives and reads its prompt.
+
+        To be asked until it is so, and not of every chunk. A long prompt is read for minutes, in which llama-server writes a comment each
+        second.
+        """
+        if self.is_stream and all(not line or line.startswith(b":") or PROMPT_PROGRESS in line for line in passed.splitlines()):
+            return False
+        self._first = passed
+        return True
+
     def rest(self) -> bytes:
         """What is still held when the server has ended its answer properly."""
         rest, self._held = self._held, b""
@@ -54,9 +66,12 @@ class Tap:
         return rest
 
     def measured(self) -> Measured:
-        """Usage and timings, from the last chunks."""
+        """Usage and timings, from the last chunks; an Anthropic stream counts its prompt in the first frame alone."""
         end = b"".join(self._last)
-        return Measured(_last_object(end, b'"usage"'), _last_object(end, b'"timings"'))
+        begun = _object(self._first, b'"usage"', self._first.find(b'"usage"')) if self.is_stream else {}
+        # Nothing was said yet there: of an answer that breaks off, how much was is not known.
+        begun.pop("output_tokens", None)
+        return Measured({**begun, **_last_object(end, b'"usage"')}, _last_object(end, b'"timings"'))
 
     def _hold(self, chunk: bytes) -> bytes:
         chunk = self._held + chunk
@@ -68,7 +83,10 @@ class Tap:
 
 
 def _last_object(text: bytes, key: bytes) -> dict[str, Any]:
-    at = text.rfind(key)
+    return _object(text, key, text.rfind(key))
+
+
+def _object(text: bytes, key: bytes, at: int) -> dict[str, Any]:
     if at < 0:
         return {}
     begin = text.find(b"{", at + len(key), at + len(key) + 4)

@@ -60,11 +60,12 @@ def find(store: MailStore, said: str, *, is_prepared: bool = False) -> tuple[Ind
     Raises:
         Refusal: there is none.
     """
-    mails = store.mails()
     number = _number(said)
+    # A mail that is known is read without a look at all the others, of which many may be new.
+    if number and (known := store.mail(number)) is not None and (parsed := store.read(known)) is not None:
+        return known, parsed
+    mails = store.mails()
     by_id = [mail for mail in mails if mail.number == number] if number else []
-    if number and not by_id and (elsewhere := store.mail(number)) is not None:
-        by_id = [elsewhere]
     for mail in by_id or _meant(mails, said, is_prepared=is_prepared):
         parsed = store.read(mail)
         if parsed is not None:
@@ -101,20 +102,18 @@ class Named(NamedTuple):
 
 
 def named(store: MailStore, said: Iterable[str], *, is_prepared: bool = False) -> Named:
-    """The same as `find` for several; each folder is looked into once for all of them, and no mail is read.
+    """The same as `find` for several; each account is asked once for all of them, and no mail is read.
 
     Raises:
         Refusal: an account that has one of them gives no answer.
     """
-    inbox = store.mails()
-    known = {mail.number: mail for mail in inbox}
+    numbers = {text: _number(text) for text in said}
+    known = store.known([number for number in dict.fromkeys(numbers.values()) if number])
+    inbox = () if all(number in known for number in numbers.values()) else store.mails()
+    known |= {mail.number: mail for mail in inbox}
     found: dict[int, Indexed] = {}
     missing: list[str] = []
-    for text in said:
-        number = _number(text)
-        if number and number not in known and (elsewhere := store.mail(number)) is not None:
-            others = store.mails(elsewhere.folder, account=elsewhere.account)
-            known |= {mail.number: mail for mail in (*others, elsewhere)}
+    for text, number in numbers.items():
         mail = known.get(number) or next(iter(_meant(inbox, text, is_prepared=is_prepared)), None)
         if mail is None:
             missing.append(_shown(text))

@@ -131,6 +131,19 @@ class MailAccount(Protocol):
 
 
 @runtime_checkable
+class PointingAccount(MailAccount, Protocol):
+    """One that can look at single mails for less than a listing of their folder costs."""
+
+    def look_at(self, keys: Collection[str]) -> Mapping[str, Listing]:
+        """By folder, those of these mails that are there, and that a listing of it would show if it went back so far.
+
+        Raises:
+            AccountFailed: no answer.
+        """
+        ...
+
+
+@runtime_checkable
 class SearchingAccount(MailAccount, Protocol):
     """One whose server searches by itself, further back than anybody lists."""
 

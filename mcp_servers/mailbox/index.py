@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from mcp_servers.wording import is_same, stem_of, words_of
 MAX_INDEXED_CHARS = 20_000
 _MAX_CONDITIONS = 8
 """More words than these narrow nothing further in the library; they are compared all the same."""
+_FEW = 100
+"""As many are looked up one by one; beyond that all are read."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mails (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sender_name TEXT NOT NULL, sender TEXT NOT NULL,
@@ -99,16 +101,17 @@ class MailIndex:
 
     def rows(self, refs: Collection[str]) -> list[Row]:
         """What is known of these mails, in no order."""
+        where, named = _among(refs)
         query = (
             "SELECT id, key, sender_name, sender, subject, sent_at, recipients, message_id, refs, removed "
-            "FROM mails LEFT JOIN chains USING (key)"
+            f"FROM mails LEFT JOIN chains USING (key) WHERE {where}"
         )
         return [
             Row(
                 number, ref, Person(name, address), subject, datetime.fromtimestamp(sent_at, UTC),
                 _listed(recipients), message_id or "", _listed(chain or "[]"), json.loads(removed) if removed else {},
             )
-            for number, ref, name, address, subject, sent_at, recipients, message_id, chain, removed in self._all(query)
+            for number, ref, name, address, subject, sent_at, recipients, message_id, chain, removed in self._all(query, *named)
             if ref in refs
         ]  # fmt: skip
 
@@ -132,11 +135,12 @@ class MailIndex:
         rows = self._all("SELECT key FROM mails WHERE id = ?", number)
         return str(rows[0][0]) if rows else None
 
-    def seen(self) -> dict[str, Seen]:
-        """Every mail that is known whole."""
+    def seen(self, refs: Collection[str] | None = None) -> dict[str, Seen]:
+        """The mails that are known whole: all of them, or at least these."""
+        where, named = _among(refs)
         # What an index of before does not know is read again, once.
         query = "SELECT key, folder, stamp FROM words JOIN mails USING (key) JOIN chains USING (key) WHERE removed IS NOT NULL"
-        return {str(ref): Seen(folder, stamp) for ref, folder, stamp in self._all(query)}
+        return {str(ref): Seen(folder, stamp) for ref, folder, stamp in self._all(f"{query} AND {where}", *named)}
 
     def add(self, mails: Iterable[Entered]) -> None:
         """Take in mails; the oldest gets the lowest number. A number that was given stays."""
@@ -211,6 +215,13 @@ class MailIndex:
 
     def _all(self, query: str, *values: str | int) -> list[Any]:
         return self._shelf.asked(lambda store: store.execute(query, values).fetchall())
+
+
+def _among(refs: Collection[str] | None) -> tuple[str, Sequence[str]]:
+    """What a query asks for to look at no more than few mails; of many, all are looked at."""
+    if refs is None or len(refs) > _FEW:
+        return "TRUE", ()
+    return f"key IN ({', '.join('?' for _ in refs)})", tuple(refs)
 
 
 def _made(store: sqlite3.Connection) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
-from mcp_servers.mailbox.places import Wanted
+from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, PointingAccount, SearchingAccount
+from mcp_servers.mailbox.places import INBOX, Wanted
 from mcp_servers.protocol import progress
 
 T = TypeVar("T")
@@ -60,6 +60,32 @@ def look_into(account: MailAccount, folders: Sequence[str], wanted: Wanted | Non
         return [_look_into(account, folder, wanted) for folder in folders]
     except AccountFailed as error:
         return [Look(account, "", Listing(), str(error))]
+
+
+def look_at(account: MailAccount, keys: Sequence[str]) -> list[Look]:
+    """Single mails of an account wherever they are, and nothing beside them: what else is new waits for a look into its folder.
+
+    Raises:
+        AccountFailed: no answer.
+    """
+    if isinstance(account, PointingAccount):
+        return [Look(account, folder, listing) for folder, listing in account.look_at(keys).items()]
+    looks = [_narrowed(account, INBOX, keys)]
+    for key in keys:
+        if any(key in look.unread for look in looks) or (folder := account.folder_of(key)) is None:
+            continue
+        look = _narrowed(account, folder, [one for one in keys if not any(one in look.unread for look in looks)])
+        # One that a search found may be older than what is listed.
+        is_older = key not in look.unread and isinstance(account, SearchingAccount)
+        looks.append(Look(account, folder, Listing({**look.unread, key: False})) if is_older else look)
+    return looks
+
+
+def _narrowed(account: MailAccount, folder: str, keys: Collection[str]) -> Look:
+    """Those of these mails that are listed in a folder."""
+    listing = account.listing(folder)
+    there = {key: listing.unread[key] for key in keys if key in listing.unread}
+    return Look(account, folder, Listing(there, stamps={key: listing.stamps[key] for key in there if key in listing.stamps}))
 
 
 def _look_into(account: MailAccount, folder: str, wanted: Wanted | None) -> Look:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from mcp_servers.errors import Refusal
 from mcp_servers.files import private_folder
-from mcp_servers.mailbox.accounts import AccountFailed, Listing, MailAccount, SearchingAccount
+from mcp_servers.mailbox.accounts import AccountFailed, MailAccount, SearchingAccount
 from mcp_servers.mailbox.index import MailIndex, Row, account_in, key_in, mail_ref
 from mcp_servers.mailbox.local_account import LocalAccount
-from mcp_servers.mailbox.looks import Look, look_into, side_by_side
+from mcp_servers.mailbox.looks import Look, look_at, look_into, side_by_side
 from mcp_servers.mailbox.message.letters import Person
 from mcp_servers.mailbox.message.mime import Parsed, parse
 from mcp_servers.mailbox.moving import move_all
@@ -141,20 +141,24 @@ class MailStore:
         Raises:
             Refusal: its account gives no answer.
         """
-        ref = self._index.ref_of(number)
-        if ref is None:
-            return None
-        account, key = self._place(ref)
+        return self.known([number]).get(number)
+
+    def known(self, numbers: Collection[int]) -> dict[int, Indexed]:
+        """Those of these mails that are there, wherever they are; nothing else is looked at.
+
+        Raises:
+            Refusal: an account that has one of them gives no answer.
+        """
+        of_accounts: dict[str, list[str]] = {}
+        for ref in filter(None, map(self._index.ref_of, numbers)):
+            of_accounts.setdefault(account_in(ref), []).append(key_in(ref))
+        own = [(one, of_accounts[one.name]) for one in self.accounts if one.name in of_accounts]
         try:
-            folder = account.folder_of(key) if account is not None else None
+            looks = [look for found in side_by_side(lambda pair: look_at(*pair), own) for look in found]
         except AccountFailed as error:
             raise error.refusal() from error
-        if account is None or folder is None:
-            return None
-        listed = next((mail for mail in self.mails(folder, account=account.name) if mail.number == number), None)
-        # A mail that a search found may be older than what is listed.
-        is_older = listed is None and isinstance(account, SearchingAccount)
-        return next(iter(self._indexed([Look(account, folder, Listing({key: False}))])), None) if is_older else listed
+        self.problems, self.left_out = (), ()
+        return {mail.number: mail for mail in self._indexed(looks)}
 
     def people(self) -> tuple[Person, ...]:
         """Who has written, the newest first; to other accounts, as far as the index knows: whom a name means must not wait for a server."""
@@ -273,9 +277,6 @@ class MailStore:
                 f'There is no mail account "{account}". There are {", ".join(one.name for one in self.accounts)}. Name one of them.'
             )
         return found
-
-    def _place(self, ref: str) -> tuple[MailAccount | None, str]:
-        return next((account for account in self.accounts if account.name == account_in(ref)), None), key_in(ref)
 
     def _look(self, folders: Sequence[str], accounts: tuple[MailAccount, ...], wanted: Wanted | None = None) -> list[Look]:
         looks = side_by_side(lambda account: look_into(account, folders, wanted), accounts)

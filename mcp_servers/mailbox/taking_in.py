@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, NotAll
+from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, NotAll, nothing_gone
 from mcp_servers.mailbox.index import Entered, MailIndex, Seen, account_in, key_in, mail_ref
 from mcp_servers.mailbox.looks import Look, side_by_side
 from mcp_servers.mailbox.message.mime import parse
@@ -103,7 +103,8 @@ def _missing(index: MailIndex, look: Look) -> dict[str, Seen]:
     """What is to be read, in the account's own order; what is known is put where it was seen, and what is gone is forgotten."""
     name, listing = look.account.name, look.listing
     seen = {mail_ref(name, key): Seen(look.folder, listing.stamps.get(key, "")) for key in look.to_index}
-    known = index.seen()
+    # Where nobody can say what is gone, what else is known does not matter.
+    known = index.seen(seen if listing.gone is nothing_gone else None)
     index.place({ref: look.folder for ref, one in seen.items() if ref in known and known[ref].folder != one.folder})
     unseen = [key_in(ref) for ref, one in known.items() if one.folder == look.folder and ref not in seen and account_in(ref) == name]
     unlisted = [key for key in unseen if key not in look.unread] if unseen else []

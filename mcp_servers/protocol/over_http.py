@@ -24,6 +24,8 @@ from starlette.types import ASGIApp
 
 from config.credentials import CredentialError, read_secret, secret_file, write_secret
 from config.network.certificate import shown_as_it_is
+from config.network.no_listening import why_not_listening
+from config.network.resting import RestingServer
 from config.paths import Home
 from mcp_servers.protocol.bind import Bind, BindRefused, check_bind
 from mcp_servers.protocol.door import PATH, Door
@@ -89,7 +91,7 @@ def _open_to(door: Door, origins: tuple[str, ...]) -> ASGIApp:
     )  # fmt: skip
 
 
-class HttpServer(uvicorn.Server):
+class HttpServer(RestingServer):
     """Signals end it in an orderly way and leave exit code 0: streams at once, calls when they are done."""
 
     def __init__(self, door: Door, app: ASGIApp, context: ssl.SSLContext | None) -> None:
@@ -141,8 +143,8 @@ def listening(bind: Bind) -> Iterator[socket.socket]:
         try:
             listener.bind((bind.host, bind.port))
         except OSError as error:
-            hint = "Is another one running there? End it, or give another port."
-            raise BindRefused(f"Cannot listen on {bind.host} port {bind.port}: {error.strerror}. {hint}") from error
+            taken, not_ours = "Is another one running there? End it, or give another port.", "Give one that it has."
+            raise BindRefused(why_not_listening(error, bind.host, bind.port, where_taken=taken, where_not_ours=not_ours)) from error
         listener.listen(BACKLOG)
         yield listener
 

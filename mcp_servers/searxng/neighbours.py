@@ -7,11 +7,11 @@ all: what is connected to must not lie in the network that this machine would co
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, cast
 
+from config.network.no_listening import own_address
 from mcp_servers.errors import Refusal
 from mcp_servers.outside.destinations import NOT_PUBLIC
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _NETWORK_BITS = 64
 """Of an IPv6 network, as every house has at least one."""
-_ANY_PORT = 9
 
 
 def is_neighbour(address: str, own: str) -> bool:
@@ -38,17 +37,6 @@ def is_neighbour(address: str, own: str) -> bool:
     if isinstance(there, IPv4Address) or isinstance(here, IPv4Address):
         return there == here
     return _network(there) == _network(here)
-
-
-def own_address(address: str) -> str:
-    """Where this machine would connect from to get there; empty where there is no way. Nothing is sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, _ANY_PORT))
-            return str(probe.getsockname()[0])
-    except OSError:
-        return ""
 
 
 class NoNeighbours:

@@ -70,6 +70,24 @@ def test_text_and_reasoning_are_kept_apart_and_usage_is_read():
     assert not reply.is_cut
 
 
+def test_thoughts_that_are_only_in_the_total_are_counted_and_others_not_twice():
+    details = {"completion_tokens_details": {"reasoning_tokens": 2809}}
+    counted: list[tuple[dict[str, object], int]] = [
+        ({"prompt_tokens": 10120, "completion_tokens": 1499, "total_tokens": 14428, **details}, 4308),
+        ({"prompt_tokens": 10120, "completion_tokens": 4308, "total_tokens": 14428, **details}, 4308),
+        ({"prompt_tokens": 21, "completion_tokens": 0, "total_tokens": 81}, 60),
+        ({"prompt_tokens": 7, "completion_tokens": 3}, 3),
+        ({"prompt_tokens": 7.0, "completion_tokens": 3.0, "total_tokens": 12.0}, 5),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": None}, 3),
+        ({"prompt_tokens": None, "completion_tokens": 3, "total_tokens": 10}, 3),
+        ({}, 0),
+    ]
+    for usage, tokens in counted:
+        assembly = Assembly()
+        assembly.add({"choices": [], "usage": usage})
+        assert assembly.reply().completion_tokens == tokens
+
+
 def test_an_answer_that_hit_the_length_limit_is_marked_as_cut():
     assembly = Assembly()
     assembly.add({"choices": [{"delta": {"content": "and so"}, "finish_reason": "length"}]})

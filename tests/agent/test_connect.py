@@ -113,6 +113,15 @@ def test_settings_that_cannot_be_changed_safely_are_left_alone_with_the_key(home
     assert "Write it yourself" in err
 
 
+@pytest.mark.parametrize("text", ['engine.url = "URL" # mine\n', 'engine = { url = "URL" }\n', '["engine"]\nurl = "URL"\n'])
+def test_a_key_is_kept_where_the_address_stands_in_another_form_already(home: Home, run: Run, text: str):
+    home.agent_toml.write_text(text.replace("URL", URL), encoding="utf-8")
+    write_secret("engine_key", SecretStr("old"), home=home)
+    code, _, err = run(URL, "--key-stdin", stdin="vk_1\n")
+    assert (code, kept_key(home)) == (0, "vk_1"), err
+    assert home.agent_toml.read_text(encoding="utf-8") == text.replace("URL", URL)
+
+
 @pytest.mark.parametrize(
     "url", ["192.168.1.10:8000", "ftp://x", "http://", "http://u:p@x", "http://x/other", "http://8.8.8.8:8000", "http://[::1"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -35,6 +36,17 @@ run_until_told(main)
 """
 
 
+@pytest.fixture(autouse=True)
+def hang_up_counts() -> Iterator[None]:
+    """Also where the tests run under `nohup`, whose programs begin with that signal ignored."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_cancels_and_a_second_one_does_not_cut_the_clean_up_short(name: str):
@@ -49,6 +61,26 @@ def test_a_signal_cancels_and_a_second_one_does_not_cut_the_clean_up_short(name:
             child.send_signal(number)
             assert child.stdout.readline() == "clean\n"
             assert child.wait(30) == 128 + number
+            assert child.stderr.read() == ""
+        finally:
+            child.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_what_its_starter_had_ignored_stays_ignored():
+    # As `nohup` starts it: the terminal's end is not its end.
+    by_nohup = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + PROGRAM
+    with subprocess.Popen([sys.executable, "-c", by_nohup], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            assert child.stdout.readline() == "ready\n"
+            child.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(0.5)
+            child.send_signal(signal.SIGTERM)
+            assert child.stdout.read() == "cleaning\nclean\n"
+            assert child.wait(30) == 128 + signal.SIGTERM
             assert child.stderr.read() == ""
         finally:
             child.kill()

@@ -35,6 +35,8 @@ def test_only_the_counts_that_we_asked_for_are_kept_back_however_the_stream_is_c
     ("data", "tokens"),
     [
         (b'{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}', (7, 3)),
+        (b'{"choices":[],"usage":{"prompt_tokens":10120,"completion_tokens":1499,"total_tokens":14428}}', (10120, 4308)),
+        (b'{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":3,"total_tokens":10}}', (0, 3)),
         (b'{"choices":[],"timings":{"prompt_n":4,"cache_n":10,"predicted_n":6,"predicted_ms":1.5}}', (14, 6)),
         (b'{"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[],"usage":null}', (1, 2)),
         (b'{"choices":[{"message":{"content":"\\"usage\\": {"}}]}', None),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -104,6 +105,18 @@ async def test_an_engine_that_is_not_there_is_told_with_its_address_and_what_to_
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with anyio.fail_after(5), pytest.raises(EngineUnreachable, match=f"{url}.*variet engine serve"):
             await complete(url)
+
+
+async def test_an_engine_without_a_certificate_that_is_asked_over_tls_is_not_told_to_be_off():
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    with anyio.fail_after(5):
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            with pytest.raises(EngineUnreachable, match="speaks no TLS"):
+                await complete(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
 
 @pytest.mark.parametrize(("url", "key", "told"), [("http://é..b", "k", "address is none"), ("http://127.0.0.1:1", "k\n", "engine's key")])

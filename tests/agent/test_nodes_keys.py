@@ -15,7 +15,7 @@ from agent.engine.client import EngineClient
 from agent.engine.key import EngineKey, Whose
 from agent.engine.model_client import ModelClient
 from agent.engine.wire import Wire
-from agent.errors import AgentError, ModelFailed
+from agent.errors import AgentError, ModelFailed, ModelRefused
 from agent.local_time import find_zone
 from agent.routes.deciding.nodes import NodeState
 from agent.routes.places.external import OpenAIModel
@@ -36,13 +36,23 @@ ANSWER = {**CHUNK, "choices": [{"index": 0, "delta": {"role": "assistant", "cont
 LISTED = b'{"object": "list", "data": [{"id": "llama3.2:latest", "meta": {"kind": "tier", "model": "m", "state": "ready", "n_ctx": 4096}}]}'
 
 
+BAD_KEY = ("401 Unauthorized", b'{"error": {"message": "bad key", "code": "invalid_key"}}')
+XAI = ("400 Bad Request", b'{"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***le."}')
+GOOGLE = (
+    "400 Bad Request",
+    b'[{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}]',
+)
+BLOCKED = ("403 Forbidden", b'{"error": {"message": "Your API key was reported as leaked."}}')
+ABROAD = ("403 Forbidden", b'{"error": {"message": "Country, region, or territory not supported"}}')
+
+
 @asynccontextmanager
-async def server_of(key: str) -> AsyncGenerator[tuple[str, Upstream]]:
+async def server_of(key: str, refusal: tuple[str, bytes] = BAD_KEY) -> AsyncGenerator[tuple[str, Upstream]]:
     """A server that wants a key; its address, and what it heard."""
 
     async def answer(exchange: Exchange) -> None:
         if key and exchange.request.headers.get("authorization") != f"Bearer {key}":
-            await exchange.json(b'{"error": {"message": "bad key", "code": "invalid_key"}}', "401 Unauthorized")
+            await exchange.json(refusal[1], refusal[0])
         elif exchange.request.target.endswith("/models"):
             await exchange.json(LISTED)
         else:
@@ -151,6 +161,39 @@ async def test_a_key_that_is_added_after_a_refusal_is_used_for_the_next_answer(h
     assert [each.headers["authorization"] for each in upstream.heard] == ["Bearer none"] * 2 + ["Bearer sk-right"] * 2
 
 
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (XAI, r"does not take its key \(status 400: Incorrect API key provided: xa\*\*\*le\.\)\. .*secrets/node_cloud_key"),
+        (GOOGLE, r"does not take its key \(status 400: API key not valid\. .*secrets/node_cloud_key"),
+        (BLOCKED, r"does not take its key \(status 403: Your API key was reported as leaked\.\)\. .*secrets/node_cloud_key"),
+        (ABROAD, r"^The node cloud refused \(status 403\): Country, region, or territory not supported$"),
+    ],
+)
+async def test_a_rotated_key_is_read_again_however_a_provider_refuses_the_old_one(home: Home, refusal: tuple[str, bytes], told: str):
+    put_key(home, "node_cloud_key", b"sk-old\n")
+    passing = Passing("POST", "/v1/chat/completions", {}, BODY)
+    async with server_of("sk-right", refusal) as (url, upstream), cloud_of(home, url) as model, cloud_of(home, url) as other:
+        with pytest.raises(ModelFailed, match=told) as refused:
+            await model.complete(BODY, on_text=lambda _: None)
+        assert not isinstance(refused.value, ModelRefused)
+        with pytest.raises(ModelFailed, match="secrets/node_cloud_key"):
+            async with other.forward(passing, must_count=False):
+                pass
+        put_key(home, "node_cloud_key", b"sk-right\n")
+        assert (await model.complete(BODY, on_text=lambda _: None)).text == "Hello."
+        async with other.forward(passing, must_count=False) as answer:
+            assert answer.status == 200
+    assert [each.headers["authorization"].removeprefix("Bearer sk-") for each in upstream.heard] == [
+        "old",
+        "old",
+        "old",
+        "right",
+        "old",
+        "right",
+    ]
+
+
 async def test_another_programs_request_is_passed_on_with_a_key_that_was_changed_since(home: Home):
     put_key(home, "node_cloud_key", b"sk-old\n")
     async with server_of("sk-right") as (url, _), cloud_of(home, url) as model:
@@ -161,10 +204,15 @@ async def test_another_programs_request_is_passed_on_with_a_key_that_was_changed
             assert b"Hello." in b"".join([piece async for piece in answer.pieces])
 
 
-async def test_a_list_of_models_that_wants_a_key_is_told_as_that_and_asked_again_with_a_new_one(home: Home):
-    async with server_of("sk-right") as (url, _), httpx2.AsyncClient(trust_env=False) as http:
+@pytest.mark.parametrize(("refusal", "status"), [(BAD_KEY, 401), (BLOCKED, 403), (XAI, 400), (GOOGLE, 400)])
+async def test_a_list_of_models_that_wants_a_key_is_told_as_that_and_asked_again_with_a_new_one(
+    home: Home, refusal: tuple[str, bytes], status: int
+):
+    async with server_of("sk-right", refusal) as (url, _), httpx2.AsyncClient(trust_env=False) as http:
         ask = asks_list(f"{url}/v1", NodeEntry(kind="openai", url=url), key_of(home, "big"), http)
-        with pytest.raises(AgentError, match=r"/models does not take its key \(status 401\).*secrets/node_big_key.*VARIET_NODE_BIG_KEY"):
+        with pytest.raises(
+            AgentError, match=rf"/models does not take its key \(status {status}\).*secrets/node_big_key.*VARIET_NODE_BIG_KEY"
+        ):
             await ask()
         put_key(home, "node_big_key", b"sk-right\n")
         assert list(await ask()) == ["llama3.2:latest"]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -11,6 +16,8 @@ from pydantic import SecretStr
 from agent.engine.pairing import KeyWanted, NotOurEngine, get_to_know
 from agent.errors import EngineUnreachable
 from inference.contract.headers import CONTRACT_VERSION
+from tests.fakes.certificate import make_certificate
+from tests.fakes.https_server import https_server
 
 URL = "http://127.0.0.1:8000"
 HEALTH: dict[str, object] = {"status": "ok", "contract": CONTRACT_VERSION, "version": "0.1.0", "loaded": []}
@@ -69,3 +76,39 @@ def test_nobody_there_is_told_as_such():
 
     with pytest.raises(EngineUnreachable), httpx2.Client(transport=httpx2.MockTransport(refuse)) as http:
         get_to_know(URL, None, http)
+
+
+@pytest.fixture
+def plain() -> Iterator[str]:
+    """A server without a certificate; host and port."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def told_of(url: str) -> str:
+    with pytest.raises(EngineUnreachable) as refused, httpx2.Client(trust_env=False) as http:
+        get_to_know(url, None, http)
+    return str(refused.value)
+
+
+def test_a_wrong_scheme_is_told_as_that_and_not_as_an_engine_that_is_off(plain: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    without = told_of(f"https://{plain}")
+    cert, key = make_certificate(tmp_path)
+    with https_server(cert, key, "{}") as server:
+        needed = told_of(server.url.replace("https:", "http:"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = told_of(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert "its address begins with http://" in without
+    assert "its address begins with https://" in needed
+    assert "Start it with `variet engine serve`" in nobody
+    assert "engine serve" not in without + needed
+    capfd.readouterr()
+
+
+def test_an_engine_elsewhere_is_started_on_its_own_machine():
+    assert "on its machine with `variet engine serve`" in str(EngineUnreachable("http://192.168.1.10:8000"))

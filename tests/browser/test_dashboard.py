@@ -180,6 +180,37 @@ async def test_a_person_sees_what_the_machine_is_lent_to_and_what_cannot_be_load
         await _in_thread(lambda: page.until("document.getElementById('lent').hidden"))
 
 
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_page_that_nobody_sees_holds_no_connection_and_one_behind_a_proxy_says_what_is_true(tmp_path: Path, page: Page) -> None:
+    async with running(tmp_path, bound_s=100) as (on, _, _):
+        _furnish(on)
+
+        def use() -> None:
+            page.open(on.url)
+            page.until("document.getElementById('log').childElementCount >= 4")
+            seen = "document.dispatchEvent(new Event('visibilitychange'))"
+            hidden = f"Object.defineProperty(document, 'hidden', {{{{ value: {{}}, configurable: true }}}}); {seen}"
+            page.value(hidden.format("true"))
+            assert page.value("seen.log.signal.aborted") is True
+            page.value(hidden.format("false"))
+            page.until("!seen.log.signal.aborted && document.getElementById('log').childElementCount >= 4")
+            page.value("window.asked = fetch; fetch = async () => new Response('<h1>Bad Gateway</h1>', { status: 502 }); 0")
+            page.until("document.getElementById('link').innerText === 'no engine answers (HTTP 502)'")
+            assert page.value("document.getElementById('notice').hidden") is True
+            page.value("fetch = window.asked; 0")
+            page.until("document.getElementById('link').innerText === 'running'")
+            assert page.value("when(Date.now() / 1000 - 3 * 86400).length > when(Date.now() / 1000).length") is True
+            assert page.value("seconds(119.7)") == "2 min 0 s"
+            # Two looks at once bring the same rows; what the engine fails at beside its status does not make it one that is gone.
+            page.value("showActivity({ requests: seen.rows.slice(0, 2), enabled: true }); 0")
+            assert page.value("seen.rows.length > 2 && seen.rows.length === new Set(seen.rows.map((each) => each.id)).size") is True
+            assert page.value("failedAround(new Refused(500, 'A mistake.', true)), at('link').dataset.state") == "ok"
+
+        await _in_thread(use)
+
+
 async def test_the_page_is_served_under_a_policy_that_runs_only_its_own_script(tmp_path: Path) -> None:
     keys, _ = _one_key(tmp_path)
     async with running(tmp_path, keys=keys) as (on, _, _):
@@ -206,5 +237,6 @@ def test_the_page_loads_nothing_from_elsewhere_and_writes_no_markup() -> None:
         "https://",
         'style="',
         "localStorage",
+        "/engine/events",  # a stream that never ends, beside that of the log: a browser opens six connections over all its tabs
     ):
         assert forbidden not in text

@@ -43,6 +43,22 @@ def test_a_form_that_is_not_known_is_refused_with_what_to_write(text: str):
         set_text(text, "engine", "url", NEW)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'engine.url = "NEW" # mine\n',
+        'engine = { url = "NEW" }\n',
+        '["engine"]\nurl = "NEW"\n',
+        '[engine]\n"url" = "NEW"\n',
+        "[engine]\r\nurl = 'NEW'",
+        'engine.url = """NEW"""\n',
+    ],
+)
+def test_a_value_that_stands_there_already_is_left_in_whatever_form(text: str):
+    written = text.replace("NEW", NEW)
+    assert set_text(written, "engine", "url", NEW) == written
+
+
 def test_a_value_with_quotes_stays_one_value():
     assert tomllib.loads(set_text("", "engine", "url", 'a"b\\c'))["engine"]["url"] == 'a"b\\c'
 

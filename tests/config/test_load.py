@@ -189,6 +189,20 @@ def test_a_named_file_must_exist(tmp_path: Path):
         load_engine(tmp_path / "other.toml", environ={})
 
 
+@pytest.mark.parametrize("linked", ["config/agent.toml", "config", "."])
+def test_a_link_that_leads_nowhere_is_no_wish_for_the_defaults(tmp_path: Path, linked: str):
+    home, target = Home.at(tmp_path / "home"), tmp_path / "not-mounted" / "dotfiles"
+    link = tmp_path / "home" / linked
+    link.parent.mkdir(parents=True, exist_ok=True)
+    assert load_agent(home=home, environ={}) == AgentSettings()
+    link.symlink_to(target)
+    with pytest.raises(ConfigError, match=r"no such file.*not-mounted.*dotfiles") as caught:
+        load_agent(home=home, environ={})
+    assert str(link) in str(caught.value)
+    with pytest.raises(ConfigError, match=r"not-mounted.*dotfiles"):
+        load_agent(home.agent_toml, environ={})
+
+
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
     file = tmp_path / "engine.toml"
     file.write_bytes(b"\xff\xfe\x00")

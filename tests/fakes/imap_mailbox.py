@@ -16,12 +16,18 @@ MAIL = (
 
 
 @contextmanager
-def imap_mailbox(folders: Mapping[str, Sequence[int]], *, on_fetch: Callable[[], object] = lambda: None) -> Generator[int]:
+def imap_mailbox(
+    folders: Mapping[str, Sequence[int]],
+    *,
+    on_fetch: Callable[[], object] = lambda: None,
+    on_flags: Callable[[str], object] = lambda _: None,
+) -> Generator[int]:
     """The server, until the body is done: one mail of an UID is the same mail in every folder. For one connection.
 
     Args:
         folders: the UIDs in each, by the server's name.
         on_fetch: called before mails are handed over.
+        on_flags: called with each command that asks for flags.
 
     Yields:
         Its port.
@@ -32,7 +38,8 @@ def imap_mailbox(folders: Mapping[str, Sequence[int]], *, on_fetch: Callable[[],
         opened[0] = folders[said.partition(" ")[2].strip('"')]
         return b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n" % len(opened[0])
 
-    def flags(_: str) -> bytes:
+    def flags(said: str) -> bytes:
+        on_flags(said)
         return b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (place, uid) for place, uid in enumerate(opened[0], 1))
 
     def bodies(said: str) -> bytes:

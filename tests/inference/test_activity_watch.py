@@ -18,6 +18,8 @@ from tests.inference.engines import ASKED, RunningEngine, Upstream, frame, runni
 
 SECRET = "a word that nobody may keep"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+PING = b":\n\n"
+PROGRESS = b'data: {"prompt_progress":{"total":5000,"cache":0,"processed":0,"time_ms":0}}\n\n'
 TIMINGS = {"cache_n": 5, "prompt_n": 7, "predicted_n": 3, "predicted_per_second": 41.257}
 
 
@@ -64,11 +66,13 @@ async def test_a_stream_leaves_one_record_with_its_times_and_counts_and_no_conte
     assert SECRET not in repr(asdict(one))
 
 
-async def test_what_tells_how_far_a_prompt_is_read_is_not_the_first_of_an_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signs", [[PROGRESS], [PING], [PROGRESS, PING, PROGRESS, PING]])
+async def test_what_tells_how_far_a_prompt_is_read_is_not_the_first_of_an_answer(tmp_path: Path, signs: list[bytes]) -> None:
     async def reading(exchange: Exchange) -> None:
         await exchange.begin_stream()
-        await exchange.chunk(b'data: {"prompt_progress":{"total":5000,"cache":0,"processed":0,"time_ms":0}}\n\n')
-        await anyio.sleep(0.2)
+        for sign in signs:
+            await exchange.chunk(sign)
+            await anyio.sleep(0.2 / len(signs))
         await _rest(exchange)
 
     async with observed(tmp_path) as (on, upstream, seen, _):
@@ -176,6 +180,10 @@ def test_counts_are_read_whichever_protocol_they_come_in() -> None:
     # Of one token: nothing lay between it and another.
     assert counted({}, {**TIMINGS, "predicted_n": 1, "predicted_per_second": 0.0}) == (12, 5, 1, None)
     assert counted({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8}}, {})[:2] == (9, 8)
+    assert counted({"input_tokens": 9, "input_tokens_details": {"cached_tokens": 8}}, {})[:2] == (9, 8)
+    # Anthropic counts what was cached apart from the rest of the prompt; OpenAI's prompt has it in it.
+    assert counted({"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 7}, {}) == (100, 90, 7, None)
+    assert counted({"prompt_tokens": 9, "cache_read_input_tokens": 8}, {})[:2] == (9, 8)
 
 
 @pytest.mark.parametrize("nonsense", [-1, True, "12", None, [], float("nan"), float("inf")])

@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 import h11
 import pytest
 import uvicorn
-from uvicorn.server import ServerState
 
 from config.network.far_end import OPTIONS
+from config.network.resting import DatedState
 from inference.door.heads import Chunking, HeadProtocol
 from inference.door.incoming import STRAIGHT, Receive, Scope, Send, Straight
 from inference.door.listening import AsgiApp
@@ -95,7 +95,7 @@ class Client:
     def __init__(self, app: AsgiApp) -> None:
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)  # pyright: ignore[reportArgumentType]
         config.load()
-        self._state = ServerState()
+        self._state = DatedState(config)
         self.protocol = HeadProtocol(config, self._state, {})
 
     async def ask(self, head: bytes) -> bytes:

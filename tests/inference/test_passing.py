@@ -68,6 +68,17 @@ async def test_a_form_passes_unread_to_the_model_that_it_names(tmp_path: Path) -
     assert answer.headers["x-variet-model"] == "large"
 
 
+@pytest.mark.parametrize("named", ["name=model", "name=model; x=y", 'name="model" ; x="y"'])
+async def test_a_form_names_its_model_with_quotes_or_without(tmp_path: Path, named: str) -> None:
+    parts = ("name=file; filename=model", "fast"), ("name=models", "fast"), (named, "balanced")
+    kind = "Content-Type: text/plain; charset=utf-8\r\n"
+    form = "".join(f"--{BOUNDARY}\r\n{kind}Content-Disposition: form-data; {name}\r\n\r\n{value}\r\n" for name, value in parts)
+    async with running(tmp_path) as (on, _, __):
+        headers = {"content-type": f'multipart/form-data; boundary="{BOUNDARY}"'}
+        answer = await on.client.post("/v1/audio/transcriptions", content=f"{form}--{BOUNDARY}--\r\n".encode(), headers=headers)
+    assert answer.headers["x-variet-model"] == "large"
+
+
 async def test_a_request_without_a_name_goes_by_its_query_else_to_what_is_loaded_else_to_the_first_tier(tmp_path: Path) -> None:
     async with running(tmp_path) as (on, _, __):
 

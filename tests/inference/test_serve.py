@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,17 @@ def run(home: Home, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
+@pytest.fixture(autouse=True)
+def hang_up_counts() -> Iterator[None]:
+    """Also where the tests run under `nohup`, whose programs begin with that signal ignored."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_a_leashed_engine_ends_when_its_parent_closes_its_input(home: Home) -> None:
     with serving(home, "--leashed") as (process, port_file):
         assert json.loads(port_file.read_text(encoding="utf-8"))["pid"] == process.pid
@@ -59,6 +71,51 @@ def test_an_engine_without_models_loaded_stops_cleanly_when_told_to(home: Home) 
     with serving(home) as (process, _):
         process.terminate()
         assert process.wait(BOUND_S) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_an_engine_whose_terminal_goes_stops_cleanly_and_one_that_was_told_to_ignore_that_stays(home: Home) -> None:
+    with serving(home) as (process, port_file):
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(BOUND_S) == 0
+        assert not port_file.exists()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` starts a program
+    try:
+        with serving(home) as (process, _):
+            process.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            process.terminate()
+            assert process.wait(BOUND_S) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+HUNG_UP_TWICE = """
+import signal
+import anyio
+from inference.serve import StopSignal
+
+async def main():
+    stop = StopSignal()
+    stop.listen(is_leashed=False)
+    for _ in range(2):
+        signal.raise_signal(signal.SIGHUP)
+    await stop.first.wait()
+    await anyio.sleep(0.05)
+    print("hurries" if stop.second.is_set() else "drains")
+    signal.raise_signal(signal.SIGTERM)
+    await stop.second.wait()
+    print("hurries")
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_that_the_terminal_is_gone_is_no_hurry_however_often_it_is_said() -> None:
+    ran = subprocess.run([sys.executable, "-c", HUNG_UP_TWICE], capture_output=True, text=True, check=False, timeout=BOUND_S)
+    assert (ran.stdout, ran.stderr) == ("drains\nhurries\n", "")
 
 
 def test_the_commands_ask_a_running_engine_and_their_exit_codes_tell_how_it_went(home: Home, run: CliRunner) -> None:

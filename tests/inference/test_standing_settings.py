@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.load import ConfigError
 from config.paths import Home
 from inference.contract import EngineStatus
 from inference.discretion import discreet_status
@@ -22,6 +23,13 @@ def test_what_the_environment_says_otherwise_is_told_from_the_start(tmp_path: Pa
     assert told.startswith("server.port: the environment (VARIET_ENGINE__SERVER__PORT) says 9002, which counts; the file's 9001")
     over = Origin(Home.at(tmp_path / "home"), file, {"server": {"port": 9003}})
     assert (over.read().server.port, over.overridden()[0].split(",")[0]) == (9003, "server.port: the command line says 9003")
+
+
+def test_an_engine_whose_settings_are_a_link_to_nowhere_does_not_start_with_the_defaults(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home").prepare()
+    home.engine_toml.symlink_to(tmp_path / "away.toml")
+    with pytest.raises(ConfigError, match=r"no such file.*away\.toml"):
+        Origin(home).read()
 
 
 @pytest.mark.parametrize(("key", "told"), [(ANYBODY, (("a",), ("b",))), (KeyInfo("guest", "1", tiers=("fast",)), ((), ()))])

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.activity.finished import counted
 from inference.contract import ErrorDetail, SwitchRequest, error_frame
 from inference.upstream.tap import Tap
+from inference.warmth import trail
 
 FRAMES = [
     b'data: {"a": 1}\n\n',
@@ -48,6 +50,34 @@ def test_other_bodies_pass_as_they_come() -> None:
     assert tap.take(b'{"usage": {"total_') == b'{"usage": {"total_'
     tap.take(b'tokens": 3}}')
     assert tap.measured().usage == {"total_tokens": 3}
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_a_stream_that_counts_its_prompt_in_its_first_frame_is_measured_whole(size: int) -> None:
+    started = {"type": "message_start", "message": {"usage": {"cache_read_input_tokens": 90, "input_tokens": 10, "output_tokens": 0}}}
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}
+    events = [started, *({"type": "content_block_delta", "index": 0}, {"type": "content_block_stop"}) * 10, ended, {"type": "message_stop"}]
+    whole = b":\n\n" + b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
+    tap = Tap(is_stream=True)
+    passed = [tap.take(whole[at : at + size]) for at in range(0, len(whole), size)]
+    assert any(part and tap.begins(part) for part in passed)
+    broken_off = Tap(is_stream=True)
+    assert broken_off.begins(broken_off.take(f"data: {json.dumps(started)}\n\n".encode()))
+    for _ in range(4):
+        broken_off.take(FRAMES[0])
+    assert counted(*broken_off.measured()) == (100, 90, None, None)
+    assert counted(*tap.measured()) == (100, 90, 7, None)
+    assert trail.counted(*tap.measured()) == (100, 90)
+
+
+def test_signs_of_life_are_no_beginning_of_an_answer_and_what_comes_with_one_is() -> None:
+    tap = Tap(is_stream=True)
+    progress = b'data: {"choices": [], "prompt_progress": {"total": 9}}\n\n'
+    for sign in (b":\n\n", b": ping\r\n\r\n", progress, b":\n\n" + progress + b":\n\n"):
+        assert not tap.begins(sign)
+    for said in (FRAMES[0], b":\n\n" + FRAMES[0], progress + FRAMES[0]):
+        assert tap.begins(said)
+    assert Tap(is_stream=False).begins(b":\n\n")
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,19 @@ from agent.calls.assemble import Assembly, Reply
 from agent.engine.key import EngineKey
 from agent.engine.model_client import FAULT, OF_NO_CONTENT
 from agent.engine.overflow import overflow_in
-from agent.errors import AgentError, ContextOverflow, EngineUnreachable, ModelFailed, ModelFaulted, ModelRefused, RequestTooLarge
+from agent.errors import (
+    AgentError,
+    ContextOverflow,
+    EngineUnreachable,
+    ModelError,
+    ModelFailed,
+    ModelFaulted,
+    ModelRefused,
+    RequestTooLarge,
+)
 from agent.routes.places.forwarding import Forwarded, Passing
 from agent.routes.places.particular import Wish, as_wished, digest_of, wish_in
+from agent.routes.places.refusals import blames_key, sentence_in, wants_another_key
 from agent.view.pictures import speaks_of_pictures
 from config.network.far_end import ask_for
 from config.network.trust import why_untrusted
@@ -32,6 +42,10 @@ CONNECT_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 300.0
 """Between two pieces of a stream: the largest models think for minutes before their first word."""
 TOO_LARGE = 413
+NO_CREDIT = "insufficient_quota"
+"""How OpenAI calls an account that nobody has paid for; it has the status of who asks too often, and no pause helps."""
+MOST_SAID = 500
+"""Of a refusal's words, what is told."""
 NO_KEY = "none"
 """Shown where there is no key, because the client shows one always."""
 _Got = TypeVar("_Got")
@@ -98,20 +112,10 @@ class OpenAIModel:
             return await self._asked(_without_ours(json.loads(body)), on_text)
         except openai.APIConnectionError as error:
             raise self._unreached(error) from error
-        except (openai.RateLimitError, openai.InternalServerError) as error:
-            # It is there, and cannot read one that it was sent; what stands before it and fails may speak of pictures too.
-            if error.status_code == FAULT and _PICTURE in body and speaks_of_pictures(_sentence(error)):
-                raise ModelFaulted(f"The node {self._name} failed: {_sentence(error)}") from error
-            raise EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).") from error
         except openai.APIStatusError as error:
-            if (too_long := overflow_in(error.body)) is not None:
-                raise ContextOverflow(*too_long) from error
-            if error.status_code == TOO_LARGE:
-                raise RequestTooLarge(len(body), _sentence(error), node=self._name) from error
-            if isinstance(error, openai.AuthenticationError):
-                raise self._declined(error, f": {_sentence(error)}") from error
-            kind = ModelFailed if error.status_code in OF_NO_CONTENT else ModelRefused
-            raise kind(f"The node {self._name} refused (status {error.status_code}): {_sentence(error)}") from error
+            refusal = self._refusal(error, body)
+            refusal.is_refusal = True
+            raise refusal from error
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             # What a stream says instead of an answer is an error without a status.
             if isinstance(error, openai.APIError) and (too_long := overflow_in(error.body)) is not None:
@@ -147,6 +151,7 @@ class OpenAIModel:
         except openai.APIStatusError as error:
             refusal = self._mapped(error)
             if not isinstance(refusal, Forwarded):
+                refusal.is_refusal = True
                 raise refusal from error
             yield refusal
         except openai.APIConnectionError as error:
@@ -154,13 +159,38 @@ class OpenAIModel:
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             raise ModelFailed(f"The node {self._name} failed: {type(error).__name__}.") from error
 
-    def _mapped(self, error: openai.APIStatusError) -> Forwarded | AgentError:
+    def _refusal(self, error: openai.APIStatusError, body: bytes) -> ModelError:
+        """What a refusal of our own request means for the turn."""
+        said = _sentence(error)
+        if isinstance(error, (openai.RateLimitError, openai.InternalServerError)):
+            # It is there, and cannot read one that it was sent; what stands before it and fails may speak of pictures too.
+            if error.status_code == FAULT and _PICTURE in body and speaks_of_pictures(said):
+                return ModelFaulted(f"The node {self._name} failed: {said}")
+            return self._unwilling(error)
+        if (too_long := overflow_in(error.body)) is not None:
+            return ContextOverflow(*too_long)
+        if error.status_code == TOO_LARGE:
+            return RequestTooLarge(len(body), said, node=self._name)
+        if blames_key(error.status_code, said):
+            return self._declined(error, f": {said}")
+        kind = ModelFailed if error.status_code in OF_NO_CONTENT else ModelRefused
+        return kind(f"The node {self._name} refused (status {error.status_code}): {said}")
+
+    def _mapped(self, error: openai.APIStatusError) -> Forwarded | ModelError:
         """A refusal: of us, for now, or of what the program asked."""
         if isinstance(error, (openai.RateLimitError, openai.InternalServerError)):
-            return EngineUnreachable(self._url, f"The node {self._name} refuses for now (status {error.status_code}).")
-        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+            return self._unwilling(error)
+        if wants_another_key(error.status_code, _sentence(error)):
             return self._declined(error)
         return _forwarded(error.response, _once(error.response.content))
+
+    def _unwilling(self, error: openai.APIStatusError) -> EngineUnreachable:
+        """It answers nobody now. The words of what fails are those of a page; the others say which limit, or that there is no credit."""
+        said = " ".join(sentence_in(error.body).split())[:MOST_SAID] if isinstance(error, openai.RateLimitError) else ""
+        now = "" if NO_CREDIT in (error.code, error.type) else " for now"
+        return EngineUnreachable(
+            self._url, f"The node {self._name} refuses{now} (status {error.status_code}){f': {said}' if said else '.'}"
+        )
 
     def _declined(self, error: openai.APIStatusError, said: str = "") -> ModelFailed:
         told = f"status {error.status_code}{said}"
@@ -171,8 +201,8 @@ class OpenAIModel:
         shown = self._show_key()
         try:
             return await ask()
-        except openai.AuthenticationError:
-            if not await self._key.has_changed(shown):
+        except openai.APIStatusError as error:
+            if not wants_another_key(error.status_code, _sentence(error)) or not await self._key.has_changed(shown):
                 raise
         self._show_key()
         return await ask()
@@ -184,7 +214,9 @@ class OpenAIModel:
 
     def _unreached(self, error: openai.APIConnectionError) -> EngineUnreachable:
         silent = f"The node {self._name} at {self._url} does not answer."
-        return EngineUnreachable(self._url, why_untrusted(self._url, error.__cause__, f"nodes.{self._name}.ca") or silent)
+        unreached = EngineUnreachable(self._url, why_untrusted(self._url, error.__cause__, f"nodes.{self._name}.ca") or silent)
+        unreached.was_taken = isinstance(error.__cause__, httpx2.ReadTimeout)
+        return unreached
 
     async def _asked(self, request: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
         """One answer; a request that is refused for how it is written is written once more, at most once for each of the wishes."""
@@ -261,6 +293,4 @@ def _fitting(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sentence(error: openai.APIStatusError) -> str:
-    body: Any = error.body
-    said: Any = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else None
-    return str(said or error.message)[:500]
+    return (sentence_in(error.body) or error.message)[:MOST_SAID]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
+from agent.calls.assemble import generated
+
 TAIL_BYTES = 16_384
 """Of the end of an answer: the counts are in its last words."""
 HEAD_BYTES = 16_384
@@ -72,7 +74,7 @@ class Meter:
                 if not isinstance(counts.get(written), int):
                     continue
                 if isinstance(counts.get(read[0]), int):
-                    return _sum(counts, read), int(counts[written])
+                    return _sum(counts, read), generated(counts) if written == "completion_tokens" else int(counts[written])
                 if read is _READ:
                     return self._read_before(), int(counts[written])
         return None

@@ -25,6 +25,7 @@ from agent.routes.deciding.obstacles import OUTSIDE
 from agent.routes.deciding.seeing import ATTACHMENTS
 from agent.routes.places.circuit import Circuit
 from agent.routes.places.limits import Limits
+from agent.routes.places.refusals import wants_another_key
 from config.network.trust import why_untrusted
 from config.shapes.routing import NodeEntry
 from inference.contract.mode import Mode, ModeStatus
@@ -32,8 +33,6 @@ from inference.contract.status import EngineStatus, ServedModel, ServedModels
 
 LOOK_S = 2.0
 """A node on the local network answers within milliseconds; one that needs longer than this to say what it serves is as good as dead."""
-KEY_WANTED = frozenset({401, 403})
-"""What a server that is no engine of ours answers to who shows no key that it knows."""
 NO_LIMITS: Mapping[str, int] = {}
 FRESH_S = 1.0
 """As long as a change of mode may take to count."""
@@ -130,13 +129,13 @@ class Scout:
             await self._refresh()
         return self.state
 
-    def note_failure(self, why: str) -> None:
-        """It did not answer when it was used."""
-        self.circuit = self.circuit.failed(why, self._clock())
+    def note_failure(self, why: str, *, in_use: bool = True) -> None:
+        """It did not answer when it was used, or when it was looked at."""
+        self.circuit = self.circuit.failed(why, self._clock(), in_use=in_use)
         self.state = replace(self.state, down=why)
 
     def note_success(self) -> None:
-        """It answered."""
+        """It answered when it was used."""
         self.circuit = Circuit()
         self.state = replace(self.state, down="")
 
@@ -156,7 +155,7 @@ class Scout:
                 log.exception("node %s cannot be looked at", self.state.name)
                 self._fail(f"it cannot be asked ({type(error).__name__}); the log has the details")
                 return
-            self.note_success()
+            self.circuit, self.state = self.circuit.looked_at(), replace(self.state, down="")
             if tiers is not None:
                 main = self.state.main_tier if self.state.main_tier in tiers else next(iter(tiers), "")
                 self.state = replace(self.state, tiers=tiers, main_tier=main)
@@ -165,7 +164,7 @@ class Scout:
             self._looked_at = self._clock()
 
     def _fail(self, why: str) -> None:
-        self.note_failure(why)
+        self.note_failure(why, in_use=False)
         if self._is_only:
             self.state = replace(self.state, tiers=None)
         log.info("node %s: %s", self.state.name, self.state.down)
@@ -238,10 +237,10 @@ def asks_list(url: str, entry: NodeEntry, key: EngineKey, http: httpx2.AsyncClie
         shown = key.headers
         try:
             answer = await http.get(place, headers=shown, timeout=LOOK_S)
-            if answer.status_code in KEY_WANTED and await key.has_changed(shown):
+            if wants_another_key(answer.status_code, answer.text) and await key.has_changed(shown):
                 shown = key.headers
                 answer = await http.get(place, headers=shown, timeout=LOOK_S)
-            if answer.status_code in KEY_WANTED:
+            if wants_another_key(answer.status_code, answer.text):
                 raise AgentError(key.whose.declined(place, f"status {answer.status_code}", was_shown=bool(shown)))
             names = [each.id for each in _List.model_validate_json(answer.content).data]
         except (httpx2.HTTPError, ValidationError) as error:

@@ -11,15 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.style import Style
 from rich.text import Text
 
-from bots.repl.shown.blocks import cut_finished, with_hard_breaks
+from bots.repl.shown.blocks import cut_finished, without_blank_ends, without_scrolled
+from bots.repl.shown.markup import Answer
 from config.plain import neutralise, one_line
 
 DRAW_INTERVAL_S = 0.08
 """Between two drawings of a growing answer: faster than one reads, slow enough for a terminal over a network."""
+PAUSE = 4
+"""Between two drawings at least so many times what the last one took: a long list is drawn less often, and no processor is kept busy."""
+MAX_PAUSE_S = 2.0
+"""And no longer: a terminal that was held (Ctrl-S, text being marked in a console) makes one drawing last for minutes."""
 SPARE_LINES = 3
 """Lines of the screen that a growing answer leaves alone."""
 
@@ -38,6 +42,7 @@ class Screen:
         self._text = ""
         self._typed: list[str] = []
         self._drawn_at = 0.0
+        self._drawing_s = 0.0
         self._is_cut = False
         """Whether the beginning of the answer is among the finished lines already."""
 
@@ -67,13 +72,13 @@ class Screen:
         """What is being waited for, in the bottom line; None for nothing."""
         if text != self._status:
             self._status, self._status_since = text, self._clock()
-        self.refresh()
+        self._draw()
 
     def type_ahead(self, lines: Sequence[str]) -> None:
         """What is typed while an answer comes, at the very bottom."""
         if list(lines) != self._typed:
             self._typed = list(lines)
-            self.refresh()
+            self._draw()
 
     def grow(self, text: str) -> None:
         """More of an answer."""
@@ -89,34 +94,41 @@ class Screen:
             final: the whole of it, if it is known; it makes up for live text that was missed.
         """
         self._clear_bottom()
-        text = self._text.strip() if final is None or self._is_cut else neutralise(final).strip()
+        text = without_blank_ends(self._text if final is None or self._is_cut else neutralise(final))
         self._text, self._is_cut, self._status = "", False, None
         if text:
             self._write_markdown(text)
 
     def refresh(self) -> None:
-        """Draw what may still change, anew."""
+        """Draw what may still change, anew, unless the last drawing took so long that it is too soon."""
+        if self._clock() - self._drawn_at >= min(PAUSE * self._drawing_s, MAX_PAUSE_S):
+            self._draw()
+
+    def _draw(self) -> None:
+        began = self._clock()
+        if self.is_live:
+            self._redraw()
         self._drawn_at = self._clock()
-        if not self.is_live:
-            return
+        self._drawing_s = self._drawn_at - began
+
+    def _redraw(self) -> None:
         self._clear_bottom()
         finished, self._text = cut_finished(self._text)
         if finished.strip():
             self._is_cut = True
-            self._write_markdown(finished.strip())
+            self._write_markdown(without_blank_ends(finished))
             self.console.print()
         self._draw_bottom()
 
     def _write_markdown(self, text: str) -> None:
         if self.is_live:
-            # Addresses are shown, not hidden behind words: the text is somebody else's.
             with self.console.capture() as drawn:
-                self.console.print(Markdown(with_hard_breaks(text), hyperlinks=False))
+                self.console.print(Answer(text), crop=False)
             # Without the blanks that fill each line: they get in the way when the text is copied.
             self.console.file.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
             self.console.file.flush()
         else:
-            self.console.print(Text(text), soft_wrap=True)
+            self.console.print(Text(text.strip()), soft_wrap=True)
 
     def _draw_bottom(self) -> None:
         lines = self._bottom() if self.is_live else []
@@ -128,7 +140,8 @@ class Screen:
     def _bottom(self) -> list[str]:
         with self.console.capture() as drawn:
             if self._text.strip():
-                self.console.print(Markdown(with_hard_breaks(self._text.strip()), hyperlinks=False))
+                shown = without_scrolled(without_blank_ends(self._text), self.console.height)
+                self.console.print(Answer(shown, is_growing=True))
             if self._status is not None:
                 waited = int(self._clock() - self._status_since)
                 text = f"· {one_line(self._status)}" + (f" · {waited} s" if waited else "")

@@ -66,8 +66,11 @@ class TerminalPerson:
             key_bindings=of_messages(),
             style=STYLE,
             enable_open_in_editor=True,
+            enable_suspend=True,
         )
-        self._approval: PromptSession[str] = PromptSession(history=InMemoryHistory(), style=STYLE, key_bindings=leaving_by_escape())
+        self._approval: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(), style=STYLE, key_bindings=leaving_by_escape(), enable_suspend=True
+        )
 
     async def read(self) -> str:
         """The next message, asked for until there is one."""

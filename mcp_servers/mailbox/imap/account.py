@@ -8,15 +8,15 @@ from __future__ import annotations
 import imaplib
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from mcp_servers.errors import Quoting, Refusal
 from mcp_servers.mailbox.accounts import HEADS_BOUND_S, AccountFailed, Done, Listing, NotAll
 from mcp_servers.mailbox.imap import labels as imap_labels
 from mcp_servers.mailbox.imap.connection import ImapConnection, ImapServer, checked, count_of, folder_names, role_folder, select
 from mcp_servers.mailbox.imap.keeping import ImapKeeping
-from mcp_servers.mailbox.imap.moving import flags_of, move, undelete
-from mcp_servers.mailbox.imap.wire import fetched
+from mcp_servers.mailbox.imap.moving import flags_of, move, uid_set, undelete
+from mcp_servers.mailbox.imap.wire import Fetched, fetched
 from mcp_servers.mailbox.maildir import MAX_MAIL_BYTES
 from mcp_servers.mailbox.places import ARCHIVE, ROLES, TRASH
 
@@ -71,10 +71,16 @@ class ImapAccount:
         return self._connection.asked(lambda wire: self._fetched(wire, [key], MAX_MAIL_BYTES)).get(key)
 
     def folder_of(self, key: str) -> str | None:
-        names = {name: folder for folder, name in (self._names or self._looked_up()).items()}
-        name = _folder(key)
-        is_there = name in names and bool(self._connection.asked(lambda wire: self._present(wire, [key])))
-        return names[name] if is_there else None
+        return next((folder for folder, listing in self.look_at([key]).items() if listing.unread), None)
+
+    def look_at(self, keys: Collection[str]) -> Mapping[str, Listing]:
+        self._names = self._names or self._looked_up()
+        names = {name: folder for folder, name in self._names.items()}
+        return {
+            names[name]: self._connection.asked(lambda wire, name=name, own=own: self._looked_at(wire, name, own))
+            for name, own in _by_folder(keys).items()
+            if name in names
+        }
 
     def move(self, key: str, target: str) -> str:
         self._check_folder(target)
@@ -202,11 +208,9 @@ class ImapAccount:
             return Listing(gone=frozenset)
         # By their places, which a server counts: the UIDs of a large folder in one line are more than anybody takes in.
         first = max(1, count - MAX_LISTED + 1)
-        tells_labels = name == self._names.get(ARCHIVE) and GMAIL in self._connection.abilities
-        answer = fetched(checked(wire.fetch(f"{first}:*", "(UID FLAGS X-GM-LABELS)" if tells_labels else "(UID FLAGS)")))
+        answer = fetched(checked(wire.fetch(f"{first}:*", self._marks_of(name))))
         # A server may tell of others meanwhile, whose flags somebody else changed.
         newest = {one.uid: one.flags for one in answer if one.number >= first}
-        elsewhere = {one.uid for one in answer if one.labels & ELSEWHERE}
         is_whole = len(newest) > count - first
         oldest = 0 if first == 1 else min(newest, default=0)
 
@@ -216,13 +220,30 @@ class ImapAccount:
                 key for key in keys if not key.startswith(f"{validity}.") or (is_whole and _uid(key) >= oldest and _uid(key) not in newest)
             )
 
+        unread = {f"{validity}.{uid}.{name}": is_unread for uid, is_unread in self._shown(name, answer, newest).items()}
+        return Listing(unread, left_out=first - 1, gone=gone)
+
+    def _looked_at(self, wire: imaplib.IMAP4, name: str, keys: Sequence[str]) -> Listing:
+        """Those of these mails of one folder that a listing of it would show, however many are newer."""
+        validity = select(wire, name, readonly=True)
+        own = {_uid(key): key for key in keys if key.startswith(f"{validity}.")}
+        answer = fetched(checked(wire.uid("FETCH", uid_set(own), self._marks_of(name)))) if own else []
+        flags = {one.uid: one.flags for one in answer if one.uid in own}
+        return Listing({own[uid]: is_unread for uid, is_unread in self._shown(name, answer, flags).items()})
+
+    def _marks_of(self, name: str) -> str:
+        """What is asked of each mail of a folder."""
+        tells_labels = name == self._names.get(ARCHIVE) and GMAIL in self._connection.abilities
+        return "(UID FLAGS X-GM-LABELS)" if tells_labels else "(UID FLAGS)"
+
+    def _shown(self, name: str, answer: Sequence[Fetched], flags: Mapping[int, frozenset[bytes]]) -> dict[int, bool]:
+        """Which of these mails are shown in that folder, and whether each is unread."""
+        elsewhere = {one.uid for one in answer if one.labels & ELSEWHERE}
         # One that is marked as deleted is there until somebody clears up; till then the mark can be taken off again. In the trash it is
         # where a person looks for it.
-        shown = {
-            uid: flags for uid, flags in newest.items() if uid not in elsewhere and (rb"\deleted" not in flags or self._is_trash(name))
-        }
-        unread = {f"{validity}.{uid}.{name}": rb"\seen" not in flags for uid, flags in shown.items()}
-        return Listing(unread, left_out=first - 1, gone=gone)
+        is_trash = self._is_trash(name)
+        there = {uid: marks for uid, marks in flags.items() if uid not in elsewhere and (is_trash or rb"\deleted" not in marks)}
+        return {uid: rb"\seen" not in marks for uid, marks in there.items()}
 
     def _is_trash(self, name: str) -> bool:
         return name == self._names.get(TRASH)
@@ -250,7 +271,7 @@ class ImapAccount:
         return validity if key.startswith(f"{validity}.") else None
 
 
-def _by_folder(keys: Sequence[str]) -> dict[str, list[str]]:
+def _by_folder(keys: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for key in keys:
         found.setdefault(_folder(key), []).append(key)
