@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("hang_up_counts")
 PROGRAM = """
 import sys
 import anyio
@@ -34,17 +34,6 @@ async def busy():
 
 run_until_told(main)
 """
-
-
-@pytest.fixture(autouse=True)
-def hang_up_counts() -> Iterator[None]:
-    """Also where the tests run under `nohup`, whose programs begin with that signal ignored."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")

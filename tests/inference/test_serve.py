@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from config.paths import HOME_VARIABLE, Home
 from inference.cli import engine
 
+pytestmark = pytest.mark.usefixtures("hang_up_counts")
 BOUND_S = 60
 """For a process to start or end on a busy machine."""
 SETTINGS = '[models.gone]\npath = "/nowhere/gone.gguf"\n[tiers]\nfast = "gone"\n'
@@ -44,17 +45,6 @@ def serving(home: Home, *options: str) -> Iterator[tuple[subprocess.Popen[bytes]
 def run(home: Home, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
     return CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def hang_up_counts() -> Iterator[None]:
-    """Also where the tests run under `nohup`, whose programs begin with that signal ignored."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 def test_a_leashed_engine_ends_when_its_parent_closes_its_input(home: Home) -> None:
