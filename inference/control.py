@@ -38,6 +38,7 @@ from inference.door.incoming import passes_mode
 from inference.errors import EngineError, InvalidRequest, RouteNotFound
 from inference.files.files_there import FilesSeen, check_files
 from inference.observing.observatory import Observatory
+from inference.processes.program_help import needs_tools_in_templates
 from inference.reload import Standing, nothing_stands
 from inference.supervisor import Supervisor
 from inference.warmth.records import session_key
@@ -124,7 +125,7 @@ class _Routes:
         self._supervisor = supervisor
         self._version = version
         self._observatory = observatory
-        self._files = FilesSeen()
+        self._files = FilesSeen(needs_tools_in_templates)
 
     async def models(self) -> ServedModels:
         """Every name that can be asked for, loaded or not."""

@@ -26,6 +26,8 @@ from inference.door.incoming import STRAIGHT, ClientGone, Incoming, Receive, Sco
 from inference.errors import EngineError, UpstreamDied
 from inference.files.files_there import check_files
 from inference.hang import Pulse, guarded
+from inference.model_metrics import PATH as METRICS
+from inference.model_metrics import ModelMetrics
 from inference.rewrite import pinned, rewrite, takes_slot
 from inference.supervisor import Supervisor
 from inference.tickets import Ticket
@@ -87,8 +89,12 @@ class Proxy:
         self._max_body_bytes = max_body_bytes
         self._observe = observe
         self._hung_s = hung_s
+        self._metrics = ModelMetrics(supervisor, connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == METRICS:
+            await self._metrics(scope, send)
+            return
         watch = Watch(scope)
         try:
             await self._serve(scope, receive, Answer(send, scope["path"], scope.get("extensions", {}).get(STRAIGHT)), watch)

@@ -76,6 +76,7 @@ class Supervisor:
         self._state = schedule.initial(policy, {name: s for name in catalog.models if (s := history.expected_s(name)) is not None})
         self._tickets: dict[str, Ticket] = {}
         self._children = Children(dict(catalog.models), spawn, history, self._post, self._announce_percent, self.warmth, memory)
+        self.address_of = self._children.address
         self._coming: deque[Catalog] = deque()
         """For each `Reconfigured` in the inbox its catalogue."""
         self._announcer = Announcer(hub)
@@ -221,8 +222,7 @@ class Supervisor:
                 task_status.started()
                 wake_at: float | None = None
                 while True:
-                    event = await self._next_event(wake_at)
-                    before = self._state
+                    event, before = await self._next_event(wake_at), self._state
                     if isinstance(event, Reconfigured):
                         self.catalog = self._coming.popleft()
                         self._children.adopt(self.catalog.models)

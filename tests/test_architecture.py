@@ -41,7 +41,7 @@ PURE = (
     *(f"agent/turns/{name}" for name in ("broken", "budget", "call_state", "calling", "carrying", "deferred", "effects", "holding")),
     *(f"agent/turns/{name}" for name in ("lost", "outcomes", "rerouting", "shortening", "turn", "turn_state")),
     *("bots/lines", "bots/route_lines", "bots/tool_lines", "bots/tally"),
-    *("bots/repl/commands", *(f"bots/repl/shown/{name}" for name in ("blocks", "markup", "meter", "past", "tints"))),
+    *("bots/repl/commands", *(f"bots/repl/shown/{name}" for name in ("blocks", "folding", "markup", "meter", "past", "rows", "tints"))),
     *(f"bots/repl/typed/{name}" for name in ("choices", "mentions", "typeahead")),
     *("config/shapes/*", "config/diff", "config/disk/unwritable", "config/editing", "config/faults", "config/network/collectors"),
     *("config/plain", "config/schema", "config/vocabulary"),
@@ -58,7 +58,7 @@ PURE = (
     *(f"mcp_servers/calendars/{name}" for name in ("details", "drafting", "notices", "paging", "standing", "structured")),
     *(
         f"mcp_servers/calendars/backends/components/{name}"
-        for name in ("apart", "fields", "reminders", "revisions", "rule_words", "rules", "starts")
+        for name in ("apart", "fields", "reminders", "revisions", "rule_words", "rules", "starts", "stored")
     ),
     *("mcp_servers/calendars/backends/caldav/multistatus", "mcp_servers/calendars/backends/naming"),
     "mcp_servers/calendars/backends/components/people",

@@ -1,7 +1,8 @@
-"""Pictures in an answer, which an editor or a chat page fetches by itself: one whose address would tell what was read is told as text.
+r"""Pictures in an answer, which an editor or a chat page fetches by itself: one whose address would tell what was read is told as text.
 
 Pure. The rule is that of `fetch_page`: an address that a person would be asked about there is not drawn here, where nobody is asked. It
 is read strictly, as each program reads Markdown in its own way: what may be a picture counts as one. A link waits for a click, and stays.
+A tag that fetches is told as `<\img`, which is none in Markdown, in HTML within it, or on a page that takes an answer for HTML.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from agent.events import Event
 from agent.safety.links import LINK_CHARS
@@ -20,13 +22,32 @@ TAG_CHARS = 2_000
 """No picture that is meant well has a longer tag."""
 STYLE_CHARS = 20_000
 """No sheet of styles that is meant well is longer in an answer."""
-_PLACE = re.compile(r"!\[|\n[ \t]*\n|\](?:[ \t]*\(|:)\s*|<[a-zA-Z][\w-]*[\s/]|<(?i:style)>")
-"""Where a picture begins, where a paragraph ends, where an address follows, and a tag."""
-_BEGUN = re.compile(r"(?:!|\][ \t]*|\n[ \t]*|<(?:[a-zA-Z][\w-]*)?)\Z")
+NESTED = 4
+"""No page that is meant well stands so deep in a page in a page that it is escaped more often."""
+_PLACE = re.compile(r"!\[|\n[ \t]*\n|\](?:[ \t]*\(|:)\s*|<[a-zA-Z](?:[^\s/>]{0,99}[\s/]|[^\s/>]{100})|<(?i:style)>")
+"""Where a picture begins, where a paragraph ends, where an address follows, and a tag, whose name may have any signs in HTML."""
+_BEGUN = re.compile(r"(?:!|\][ \t]*|\n[ \t]*|<(?:[a-zA-Z][^\s/>]{0,99})?)\Z")
 """What may become such a place with the next piece."""
-_TAG = re.compile(r"""<(?:"[^"]*"|'[^']*'|[^"'>])*>""")
+_TAGS = (
+    re.compile(r"""<(?:[^"'>]++|"[^"]*"|'[^']*')*+>"""),
+    re.compile(r"""<(?:[^=>]++|=\s*+(?:"[^"]*"|'[^']*'|(?!["'])))*+>"""),
+)
+"""A whole tag: as Markdown reads it; and as browsers do, to whom a quote without `=` before it is a sign like others."""
+_FETCHING = re.compile(
+    r"<(?:audio|base|body|embed|feimage|i?frame|image|img|input|link|meta|object|script|source|table|td|th|track|use|video)[\s/]",
+    re.IGNORECASE,
+)
+"""Tags that fetch by other attributes than their styles, and that nobody means by a sign for less."""
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
-_STYLE_END = re.compile(r"</style\b", re.IGNORECASE)
+_STYLE_END = re.compile(r"</style(?=[\s/>])", re.IGNORECASE)
+_BY_STYLES = re.compile(r"<(?:a[\s/>]|[a-zA-Z][\w-]*[^\w\s/>-])", re.IGNORECASE)
+"""A tag that fetches by its styles alone: a link, and one of a name that no browser knows, as an address in `<>` and code may look."""
+_STYLED = re.compile(r"[\s/\"']style\s*=", re.IGNORECASE)
+_BASE = re.compile(r"<base\b", re.IGNORECASE)
+_PAGE_WITHIN = re.compile(r"<(?:i?frame|object|embed)\b", re.IGNORECASE)
+_CARRIED = re.compile(r"\bdata:", re.IGNORECASE)
+_CARRIED_PAGE = re.compile(r"\bdata:(?!(?:image|font|audio|video)/)[^\"'<>]*,", re.IGNORECASE)
+"""A page or a sheet of styles that is all in its address, where nothing that it fetches can be read; a picture fetches nothing more."""
 _STYLE_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|\r\n|[\n\r\f]|(.))")
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 _ELSEWHERE = re.compile(r"(?:(?:https?|ftp|file):|[/\\]{2,})[^ \t\n\r\f\"'<>]+", re.IGNORECASE)
@@ -89,8 +110,8 @@ class Answers:
             if is_told is None:
                 self._held = text[place.start() :]
                 return told + text[at : place.start()]
-            # Behind the bracket, before the tag: so none is left that could be drawn, and every sign can still be read.
-            mark = place.start() + (text[place.start()] == "]")
+            # Behind the bracket, and before the tag's name: so none is left that could be drawn, and every sign can still be read.
+            mark = place.start() + 1
             told, at = told + text[at:mark] + ("\\" if is_told else "") + text[mark : mark + 1], mark + 1
         begun = None if is_end else _BEGUN.search(text, at)
         end = len(text) if begun is None else begun.start()
@@ -114,16 +135,40 @@ class Answers:
 def _tag_tells(text: str, start: int, origins: Origins, *, is_end: bool) -> bool | None:
     if _STYLE.match(text, start):
         return _style_tells(text, start, origins, is_end=is_end)
-    found, end = _TAG.match(text, start), _PARAGRAPH_END.search(text, start)
-    if found is None and end is None and not is_end:
-        return True if len(text) - start > TAG_CHARS else None
-    tag = found.group() if found is not None else text[start : end.start() if end is not None else len(text)]
-    if re.match(r"<a\b", tag, re.IGNORECASE) and "style" not in tag.lower():
+    tag = _tag_in(text, start, is_end=is_end)
+    if not tag:
+        return None if tag is None else True
+    if _BY_STYLES.match(tag) and not _STYLED.search(tag):
         return False
+    plain = [tag]
+    while (deeper := html.unescape(plain[-1])) != plain[-1]:
+        if len(plain) > NESTED:
+            return True
+        plain.append(deeper)
     # Tabs and line ends within an address are none of it, and an attribute may hold styles.
-    plain = html.unescape(tag)
-    readings = (tag, re.sub(r"[\t\n\r]", "", plain), _STYLE_ESCAPE.sub(_sign_of, plain))
-    return any(_leaks(address, origins) for reading in readings for address in _addresses_in(reading))
+    readings = [*plain, *(re.sub(r"[\t\n\r]", "", each) for each in plain), *(_STYLE_ESCAPE.sub(_sign_of, each) for each in plain)]
+    carried = _CARRIED if _PAGE_WITHIN.match(tag) else _CARRIED_PAGE
+    if any(carried.search(reading) for reading in readings):
+        return True
+    # What follows a base is fetched from it, though no address stands there.
+    leaks = _ELSEWHERE.search if _BASE.match(tag) else partial(_leaks, origins=origins)
+    return any(leaks(address) for reading in readings for address in _addresses_in(reading))
+
+
+def _tag_in(text: str, start: int, *, is_end: bool) -> str | None:
+    """A tag as far as any program reads it; empty where its end is too far to be told, None until more has come."""
+    # No further: a text of which each third sign begins a tag would take minutes.
+    limit = start + TAG_CHARS
+    ends = [found.end() for each in _TAGS if (found := each.match(text, start, limit)) is not None]
+    if len(ends) == len(_TAGS):
+        return text[start : max(ends)]
+    paragraph = _PARAGRAPH_END.search(text, start, limit)
+    if paragraph is not None:
+        # It ends here in Markdown, and goes on where the answer is taken for HTML.
+        return "" if _FETCHING.match(text, start) else text[start : paragraph.start()]
+    if len(text) > limit:
+        return ""
+    return text[start:] if is_end else None
 
 
 def _style_tells(text: str, start: int, origins: Origins, *, is_end: bool) -> bool | None:
@@ -133,6 +178,8 @@ def _style_tells(text: str, start: int, origins: Origins, *, is_end: bool) -> bo
         return True if len(text) - start > STYLE_CHARS else None
     sheet = text[start : end.start() if end is not None else len(text)]
     readings = {reading for written in (sheet, html.unescape(sheet)) for reading in (written, _STYLE_ESCAPE.sub(_sign_of, written))}
+    if any(_CARRIED_PAGE.search(reading) for reading in readings):
+        return True
     return any(_leaks(found.rstrip(")"), origins) for reading in readings for found in _ELSEWHERE.findall(reading))
 
 

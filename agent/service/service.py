@@ -35,7 +35,7 @@ from agent.service.taking_over import ask_to_make_room
 from config.credentials import CredentialError
 from config.disk.file_lock import try_lock
 from config.load import ConfigError
-from config.network.resting import RestingServer
+from config.network.resting import HANG_UP, RestingServer
 from config.paths import Home
 
 LOCK_BOUND_S = 10.0
@@ -196,7 +196,10 @@ class _Server(RestingServer):
         self._leave = leave
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """One signal: leave. A second one: at once."""
+        """One signal: leave. A second one: at once, but that the terminal is gone is no hurry, however often it is said."""
+        if sig == HANG_UP:
+            self.awake(self._leave)
+            return
         if self.force_exit:
             sys.exit(1)
         self.force_exit = True

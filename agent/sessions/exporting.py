@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from agent.calls.telling import for_person
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import ApprovalAnswered, Event, ModelReplied, RouteChosen, ToolFinished, TurnCancelled, TurnDone, TurnFailed, TurnStarted
 from agent.held_events import ToolTakenBack
 
@@ -36,7 +37,9 @@ def exported(form: Form, title: str, events: Iterable[Event]) -> str:
 def _paragraph(event: Event, calls: dict[str, str]) -> str:
     match event:
         case TurnStarted():
-            return f"## {event.who}, {event.now[:16].replace('T', ' ')}\n\n{event.text}\n{_beside(event)}"
+            # What was approved later runs in a turn of its own, whose text is the host's.
+            who = "variet" if event.text.startswith(DEFERRED_TEXT) else event.who
+            return f"## {who}, {event.now[:16].replace('T', ' ')}\n\n{event.text}\n{_beside(event)}"
         case RouteChosen():
             return f"*{event.tier}: {'; '.join(event.reasons) or event.rule}*\n"
         case ToolFinished():

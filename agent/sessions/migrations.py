@@ -94,6 +94,9 @@ MIGRATIONS: tuple[str, ...] = (
     """
     UPDATE said SET text = parted(text) WHERE parted(coalesce(text, '')) <> text;  -- scripts that put no blanks between words
     """,
+    """
+    UPDATE said SET who = 'assistant' WHERE who = 'person' AND instr(text, 'Approved: ') = 1;  -- the host's words, of a call approved later
+    """,
 )
 
 

@@ -44,6 +44,7 @@ from agent.sessions.shelf import Shelf
 from agent.sessions.store import Store
 from agent.sessions.world import World
 from agent.tools.launches import server_specs
+from agent.tools.older import OLDER_FILE, OlderBook
 from agent.tools.pin_book import PINS_FILE, PinBook
 from agent.tools.report import ToolsReport
 from agent.tools.toolbox import Toolbox
@@ -261,7 +262,8 @@ async def open_runtime(
     except CertificatesRefused as error:
         raise AgentError(f"engine.ca in agent.toml: {error}") from error
     pins, verdicts = PinBook(home.state_dir / PINS_FILE), settings.policy.tools
-    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir, pins=pins, verdicts=verdicts)
+    older = OlderBook(home.state_dir / OLDER_FILE)
+    toolbox = tools or Toolbox(server_specs(home, settings), log_dir=home.log_dir, pins=pins, verdicts=verdicts, older=older)
     with hold_lease(home.run_dir / LEASE_FILE, where=home.root or home.state_dir):
         with usable(home.state_dir / LOG_FILE) as file:
             store = Store(file, book=Book(home.state_dir / BOOK_FILE))

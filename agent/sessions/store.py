@@ -18,6 +18,7 @@ from typing import Any
 
 from agent.audit.book import Book
 from agent.audit.chain import AsEntry, copied_entry_of, entry_of
+from agent.event_parts import DEFERRED_TEXT
 from agent.events import AnyEvent, Event, ToolFinished, TurnStarted
 from agent.own_databases import written
 from agent.safety.approvals import ApprovalRow
@@ -127,10 +128,12 @@ class Store:
         # Not as texts: the offset changes in autumn, and with a journey. What a copy took over happened before there was a copy.
         rows = self._rows(
             """SELECT s.id, s.title, s.created_at, (SELECT count(*) FROM turns t WHERE t.session = s.id),
-                   (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started' ORDER BY seq DESC LIMIT 1),
+                   (SELECT body FROM events e WHERE e.session = s.id AND e.type = 'turn_started'
+                       AND instr(json_extract(body, '$.text'), ?) <> 1 ORDER BY seq DESC LIMIT 1),
                    coalesce((SELECT at FROM events e WHERE e.session = s.id AND e.seq > s.copied ORDER BY seq DESC LIMIT 1), s.created_at)
                        AS used_at
-               FROM sessions s ORDER BY julianday(used_at) DESC, s.rowid DESC"""
+               FROM sessions s ORDER BY julianday(used_at) DESC, s.rowid DESC""",
+            DEFERRED_TEXT,
         )
         return [SessionInfo(*row[:4], last_text=json.loads(row[4])["text"] if row[4] else "", used_at=row[5]) for row in rows]
 

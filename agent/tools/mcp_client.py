@@ -29,11 +29,12 @@ from agent.tools.caller import NOBODY, Caller
 from agent.tools.endings import first_line, first_of, is_closed_error, is_session_gone
 from agent.tools.inbox import WaitingCall, next_call, refuse_waiting
 from agent.tools.mcp_wire import Connection, Ears, TooLarge, connect, hear_changes, keep_results, list_tools
+from agent.tools.older import AUTO, LEGACY, OlderBook, other_mode, was_silent
 from agent.tools.patience import Patience
 from agent.tools.questions import DECLINED, Answer, Question
 from agent.tools.served import ServedTool, ToolResult
 from agent.tools.spec import ServerSpec
-from agent.tools.starting import ends_when_asked, start_problem, still_starting
+from agent.tools.starting import start_problem, still_starting
 from agent.tools.transports import MAX_ANSWER_BYTES
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,9 @@ _RUNNING: ContextVar[WaitingCall | None] = ContextVar("running", default=None)
 class ServerConnection:
     """One server. `run` is the owner task; everything else may be called from any task."""
 
-    def __init__(self, spec: ServerSpec, *, log_dir: Path | None = None, on_tools: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, spec: ServerSpec, *, log_dir: Path | None = None, on_tools: Callable[[], None] = lambda: None, older: OlderBook | None = None
+    ) -> None:
         self.spec = spec
         self.problem = ""
         """Why it is not there; empty when it is."""
@@ -80,8 +83,8 @@ class ServerConnection:
         self._calls: MemoryObjectSendStream[WaitingCall] | None = None
         self._running: set[WaitingCall] = set()
         self._key: SecretStr | None = None
-        self._mode = "auto"
-        """In which protocol it is spoken to first: "legacy" where it ended at the question which ones it knows."""
+        self._older, self._mode = older or OlderBook(), ""
+        """How it is begun with; empty until that was looked up."""
 
     async def wait_started(self) -> Sequence[ServedTool]:
         """Its tools once its first start has ended, well or not. Bounded by the start's own time-out."""
@@ -159,14 +162,14 @@ class ServerConnection:
             async with anyio.create_task_group() as beside:
                 if self.spec.longest_start_s > self.spec.start_timeout_s:
                     beside.start_soon(self._wait_no_longer, starting, inbox)
+                self._mode = self._mode or await anyio.to_thread.run_sync(self._older.mode_of, self.spec)
                 error = await self._lived(inbox, starting)
-                if error is not None and self._mode == "auto" and ends_when_asked(self.spec, error):
-                    log.info("server %s ended at the question which protocol it knows: it is started in the older one", self.spec.name)
-                    self._mode = "legacy"
+                if error is not None and (other := other_mode(self.spec, self._mode, error)):
+                    self._mode = other
                     error = await self._lived(inbox, starting)
                 starting.cancel()
             if error is not None:
-                self._mode = "auto"
+                self._mode = AUTO
                 self.problem = start_problem(self.spec, error, self._log_file()) or first_line(error)
                 log.warning("server %s: %s", self.spec.name, self.problem)
         finally:
@@ -213,8 +216,11 @@ class ServerConnection:
         ears = Ears(self._ask, self._note_change)
         async with connect(self.spec, env, token, ears, log_file=self._log_file(), mode=self._mode) as (transport, died):
             with anyio.fail_after(self.spec.longest_start_s) as start:
+                begun = anyio.current_time()
                 async with transport as client:
+                    self._mode = LEGACY if was_silent(client, anyio.current_time() - begun) else self._mode
                     self._take_tools(await list_tools(client))
+                    await anyio.to_thread.run_sync(self._older.note, self.spec, self._mode)
                     connection = Connection(client, keep_results(client), ears)
                     starting.cancel()
                     self.problem = ""

@@ -37,11 +37,6 @@ def still_starting(log_file: Path | None) -> str:
     return f"it is still starting (a first start may download it){f'; {log_file} has what it writes' if log_file is not None else ''}"
 
 
-def ends_when_asked(spec: ServerSpec, error: BaseException) -> bool:
-    """Whether it may have ended at the question which protocol it knows, as a program that knows the older one alone may."""
-    return not spec.url and spec.builtin is None and is_closed_error(error)
-
-
 def _http_problem(url: str, error: BaseException) -> str:
     """What went wrong on the way to an address; empty where it is something else."""
     if not isinstance(error, httpx2.TransportError):

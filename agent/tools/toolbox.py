@@ -26,6 +26,7 @@ from agent.errors import ToolUnavailable
 from agent.safety.manifest import Change, ToolFacts, facts_of, tools_of
 from agent.tools.caller import NOBODY, Caller
 from agent.tools.mcp_client import ServerConnection
+from agent.tools.older import OlderBook
 from agent.tools.pin_book import PinBook
 from agent.tools.pins import change_lines, held_against, pin_of
 from agent.tools.plain_schema import plain_schema
@@ -73,6 +74,7 @@ class Toolbox:
         log_dir: where each server's standard error goes; None to drop it.
         pins: what the tools looked like when they were first used; None to take every tool as it comes, and remember nothing.
         verdicts: the settings' word on single tools, to be shown beside them; it is the policy that goes by it.
+        older: which programs know the older protocol alone; None to remember it as long as this lives.
     """
 
     def __init__(
@@ -82,8 +84,12 @@ class Toolbox:
         log_dir: Path | None = None,
         pins: PinBook | None = None,
         verdicts: Mapping[str, Verdict] = NO_VERDICTS,
+        older: OlderBook | None = None,
     ) -> None:
-        self._connections = {spec.name: ServerConnection(spec, log_dir=log_dir, on_tools=self._note_change) for spec in servers}
+        older = older or OlderBook()
+        self._connections = {
+            spec.name: ServerConnection(spec, log_dir=log_dir, on_tools=self._note_change, older=older) for spec in servers
+        }
         self._pins = pins
         self._verdicts = verdicts
         self._doubts: tuple[str, ...] = ()

@@ -47,6 +47,17 @@ def ask_about(draft: Draft, call: CallState, prepared: Prepared) -> None:
         finish_call(draft, call, ok=False, text=UNAPPROVED, taints=facts_of(draft, call).taints)
 
 
+def waiting_told(draft: Draft) -> str:
+    """What waits for a person who is not there; and what stood behind it and could not be prepared, which nobody is asked about."""
+    told = "This waits for approval: " + "; ".join(draft.state.waiting) + ". Nothing of it was done yet."
+    ordered = [call for call in draft.state.calls if facts_of(draft, call).in_order]
+    first = next((index for index, call in enumerate(ordered) if call.approval), len(ordered))
+    # What the policy denies is denied once that is done, too.
+    untold = [call for call in ordered[first:] if not call.approval and call.decision == "denied" and call.verdict != "deny"]
+    behind = dict.fromkeys(call.name for call in untold)
+    return f"{told} Ask again for {', '.join(behind)} once that is done: it could not be prepared before." if behind else told
+
+
 def run_call(draft: Draft, call: str) -> None:
     """Log the start, then start."""
     started = draft.state.call(call)

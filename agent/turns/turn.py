@@ -20,6 +20,7 @@ from agent.changing import changed
 from agent.events import CallValue, ModelReplied, TurnCancelled, TurnDone, TurnFailed
 from agent.turns.budget import calls_spent, thoughts_spent, time_spent
 from agent.turns.calling import abandon_call, continue_call, prepare_queued, start_call, take_call_event
+from agent.turns.carrying import waiting_told
 from agent.turns.effects import (
     Answered,
     Asking,
@@ -235,7 +236,7 @@ def _go_on(draft: Draft) -> None:
     """
     state = draft.state
     if state.waiting:  # 1
-        _end_with_answer(draft, "This waits for approval: " + "; ".join(state.waiting) + ". Nothing of it was done yet.")
+        _end_with_answer(draft, waiting_told(draft))
     elif state.is_deferred:  # 2
         _end_with_answer(draft, "\n".join(map(unmarked, state.results)))
     elif climb(draft):  # 3

@@ -7,14 +7,29 @@ battery. Here whoever ends it wakes it, and the time is looked up for each answe
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from functools import lru_cache
 
 import uvicorn
 from uvicorn.server import ServerState
+
+HANG_UP: int | None = None if sys.platform == "win32" else signal.SIGHUP
+"""The terminal is gone: its window was closed, the connection lost. Both the system and the shell may say it."""
+
+
+def ending_signals() -> tuple[int, ...]:
+    """What asks a program to end in order. What `nohup` has it ignore is not among them."""
+    if sys.platform == "win32":
+        return (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+    hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hang_up)
 
 
 class RestingServer(uvicorn.Server):
@@ -49,6 +64,19 @@ class RestingServer(uvicorn.Server):
         """Serve until told to end."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but the terminal's end counts too, and a signal that was obeyed is not raised again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in ending_signals()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def main_loop(self) -> None:
         """As uvicorn's, without looking."""

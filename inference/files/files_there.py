@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import anyio
@@ -12,6 +12,7 @@ from inference.contract import EngineStatus, ServedModel, ServedModels
 from inference.errors import ModelFailed
 from inference.files.disk_looks import Look, look_at
 from inference.files.model_files import model_files
+from inference.files.templates import Templates
 
 LOOK_BOUND_S = 5.0
 """A disk that does not say in this time is asked again by the load itself, which has bounds of its own."""
@@ -52,12 +53,22 @@ def _lacking(served: ServedModel, what: str) -> ServedModel:
     return served.model_copy(update={"meta": served.meta.model_copy(update={"available": False, "reason": what})})
 
 
-class FilesSeen:
-    """What is known of models' files without waiting for a disk that sleeps or hangs."""
+def _without_tools(served: ServedModel) -> ServedModel:
+    able = tuple(each for each in served.meta.capabilities if each != "tools")
+    return served.model_copy(update={"meta": served.meta.model_copy(update={"capabilities": able})})
 
-    def __init__(self) -> None:
+
+class FilesSeen:
+    """What is known of models' files without waiting for a disk that sleeps or hangs.
+
+    Args:
+        counts: whether a template without tools means a model without them to a program, by its name in the settings. Blocks.
+    """
+
+    def __init__(self, counts: Callable[[str | None], bool] = lambda _: False) -> None:
         self._missing: dict[str, str] = {}
         self._look: Look[None] | None = None
+        self._templates = Templates(counts)
 
     async def told(self, status: EngineStatus, specs: Sequence[ModelSpec]) -> EngineStatus:
         """A status that says of each model that is not there which file it lacks."""
@@ -71,6 +82,8 @@ class FilesSeen:
         data = [
             _lacking(each, lacks[each.meta.model]) if each.meta.available and each.meta.model in lacks else each for each in served.data
         ]
+        toolless = await self._templates.toolless(specs)
+        data = [_without_tools(each) if each.meta.model in toolless else each for each in data]
         return served.model_copy(update={"data": tuple(data)})
 
     async def _lacks(self, idle: Collection[str], specs: Sequence[ModelSpec]) -> dict[str, str]:

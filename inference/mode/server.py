@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from config.disk.long_logs import set_aside
+from config.network.resting import ending_signals
 from config.paths import Home
 from config.schema import EngineSettings
 from inference.door.access import SCOPE_KEY
@@ -89,7 +90,7 @@ async def _serve(front: Front, app: ModeServer) -> None:
         with suppress(RuntimeError):  # a second signal may come when the loop is closed already
             loop.call_soon_threadsafe(server.end)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         signal.signal(number, end)
     await server.serve([front.listener])
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from functools import lru_cache
 
+from inference.processes.binaries import ProgramMissing, find_llama_server
 from inference.runtimes.llama_server import Program, child_environment, tells_prompt_cache, tells_trace
 
 HELP_BOUND_S = 20.0
@@ -27,6 +28,19 @@ def asked(program: Program) -> Program:
         # Not kept: the next start asks again, and whatever is wrong with it is told by that start.
         return program
     return replace(program, has_trace=tells_trace(told), has_prompt_cache=tells_prompt_cache(told))
+
+
+def needs_tools_in_templates(binary: str | None) -> bool:
+    """Whether what runs GGUF files is known to say of a template without tools that it has none. Older builds tell such a model of tools
+    themselves, and it calls them. Blocks.
+
+    Args:
+        binary: as it is configured.
+    """
+    try:
+        return asked(find_llama_server(binary)).has_trace
+    except ProgramMissing:
+        return False
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import ssl
 import sys
@@ -50,7 +49,7 @@ _OTHERS_MAY = 0o077
 
 
 def serve_http(server: Server[Any], name: str, bind: Bind) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or the terminal's end.
 
     Raises:
         BindRefused: the place, the token or the certificate cannot be used; the text says why.
@@ -114,17 +113,6 @@ class HttpServer(RestingServer):
             )
         )
         self._door = door
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, but a signal that was obeyed is not raised again afterwards."""
-        numbers = (signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else []))
-        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._door.end_streams()

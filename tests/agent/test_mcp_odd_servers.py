@@ -6,13 +6,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import pytest
+from mcp import Client, MCPError
+from mcp.client import session
 
 from agent.errors import OutcomeUnknown
 from agent.tools import spec as specs
+from agent.tools.older import AUTO, LEGACY, STARTED_S, OlderBook, other_mode, was_silent
 from agent.tools.spec import ServerSpec
 from agent.tools.toolbox import Toolbox
 
@@ -48,6 +52,47 @@ async def test_a_server_that_ends_at_the_question_which_protocol_it_knows_is_sta
                 await box.call("refuse", {"code": -32000, "message": "Connection closed"}, meta={}, is_read=False)
             assert (await box.call("echo", {"a": 1}, meta={}, is_read=True)).text == '{"a": 1}'
     assert starts(tmp_path) == 3
+
+
+@pytest.mark.parametrize("oddity", ["strict", "silent"])
+async def test_a_server_that_knows_the_older_protocol_alone_is_asked_nothing_at_its_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oddity: str
+) -> None:
+    book = tmp_path / "older.json"
+    with anyio.fail_after(BOUND_S):
+        for probe_s, started in ((0.5, 2 if oddity == "strict" else 1), (BOUND_S, 1)):
+            monkeypatch.setattr(session, "DISCOVER_TIMEOUT_SECONDS", probe_s)
+            before = starts(tmp_path) if (tmp_path / "started").exists() else 0
+            async with Toolbox([odd(tmp_path, oddity)], older=OlderBook(book)).running() as box:
+                assert len(await box.tools()) == 3
+                assert starts(tmp_path) - before == started
+    assert str(tmp_path) not in book.read_text(encoding="utf-8")
+
+
+async def test_a_program_that_was_slow_to_start_or_answers_the_question_is_not_taken_for_a_silent_one() -> None:
+    def client(initialized: object) -> Client:
+        return cast("Client", SimpleNamespace(session=SimpleNamespace(initialize_result=initialized)))
+
+    wait_s = session.DISCOVER_TIMEOUT_SECONDS
+    assert was_silent(client(object()), wait_s + 0.1)
+    # The second was being downloaded when it was asked, and the third knows the newer protocol.
+    assert not [
+        each for each in ((object(), 0.5), (object(), wait_s + STARTED_S), (None, wait_s + 0.1)) if was_silent(client(each[0]), each[1])
+    ]
+
+
+async def test_what_is_remembered_of_a_program_that_answers_the_question_by_now_is_forgotten(tmp_path: Path) -> None:
+    book, spec = OlderBook(tmp_path / "older.json"), odd(tmp_path)
+    book.note(spec, LEGACY)
+    assert OlderBook(tmp_path / "older.json").mode_of(spec) == LEGACY
+    assert [book.mode_of(odd(tmp_path, "silent")), book.mode_of(ServerSpec("odd", url="https://x.example"))] == [AUTO, AUTO]
+    # One that does not take the older protocol any more is asked at once, and one that is not there or slow is not.
+    assert other_mode(spec, LEGACY, MCPError(code=-32022, message="Unsupported protocol version")) == AUTO
+    assert [other_mode(spec, LEGACY, error) for error in (TimeoutError(), FileNotFoundError())] == ["", ""]
+    book.note(spec, AUTO)
+    assert OlderBook(tmp_path / "older.json").mode_of(spec) == AUTO
+    (tmp_path / "older.json").write_text("{", encoding="utf-8")
+    assert OlderBook(tmp_path / "older.json").mode_of(spec) == AUTO
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,20 @@ async def test_a_conversation_reads_well_as_markdown_and_a_result_cannot_leave_i
     assert text.endswith("Added ```it```.\n")
 
 
+def test_in_an_older_log_too_what_was_approved_later_is_not_told_as_the_persons_words(tmp_path: Path):
+    before = next(at for at, change in enumerate(MIGRATIONS) if "Approved" in change)
+    db = sqlite3.connect(tmp_path / "log", isolation_level=None)
+    db.create_function("parted", 1, str)
+    db.executescript(f"{''.join(MIGRATIONS[:before])} PRAGMA user_version = {before};")
+    texts = ["Approved: Send mail to Sue", "It is Approved: Sue", "Sue"]
+    db.executemany("INSERT INTO said VALUES (?, 's', ?, 'person')", [(text, text) for text in texts])
+    db.execute("INSERT INTO said (text, session) VALUES (NULL, 's')")
+    migrate(db)
+    told = dict(db.execute("SELECT turn, who FROM said WHERE said MATCH 'sue'").fetchall())
+    assert [told[text] for text in texts] == ["assistant", "person", "person"]
+    db.close()
+
+
 def test_an_older_log_is_searchable_once_it_was_opened(tmp_path: Path):
     db = sqlite3.connect(tmp_path / "log", isolation_level=None)
     db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")

@@ -23,6 +23,7 @@ from agent.events import (
 from agent.route_parts import RouteWish
 from agent.safety.approvals import check_answer, digest_of, shown
 from agent.service.lease import hold_lease
+from agent.sessions.exporting import exported
 from agent.sessions.rows import SessionInfo, TurnRow, turn_row
 from agent.sessions.store import Store
 from agent.sessions.writing import must_outlive_power
@@ -190,6 +191,9 @@ def test_the_one_that_was_used_last_comes_first_and_a_copy_counts_from_when_it_w
 def test_what_the_host_says_of_a_call_that_was_approved_later_is_not_told_as_the_persons_words(store: Store):
     store.append("s", [started("x", "Send mail to Sue"), started("y", "Approved: Send mail to Sue")], at=AT)
     assert {(found.turn, found.who) for found in store.search(["sue"], limit=9)} == {("x", "person"), ("y", "assistant")}
+    assert store.sessions()[0].last_text == "Send mail to Sue"
+    text = exported("markdown", "x", [started("y", "Approved: Send mail to Sue")])
+    assert "## variet, 2026-11-21 09:00\n\nApproved: Send mail to Sue" in text
 
 
 def test_a_search_does_not_go_through_the_conversations_in_which_it_finds_something(store: Store):

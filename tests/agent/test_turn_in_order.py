@@ -47,6 +47,33 @@ def test_where_nobody_can_be_asked_all_of_them_reach_the_queue():
     assert turn.end.answer == "This waits for approval: Do create_file; Do edit_file. Nothing of it was done yet."
 
 
+def test_what_could_not_be_prepared_behind_one_that_waits_is_told():
+    turn = routed(interactive=False)
+    turn.say("", call("create_file"), call("edit_file"), call("run_tests"))
+    turn.prepare("create_file")
+    turn.prepare("edit_file", refused=True)
+    turn.prepare("run_tests")
+    assert turn.end.answer == (
+        "This waits for approval: Do create_file; Do run_tests. Nothing of it was done yet. "
+        "Ask again for edit_file once that is done: it could not be prepared before."
+    )
+
+
+def test_what_could_not_be_prepared_before_one_that_waits_is_not_told():
+    turn = routed(interactive=False)
+    turn.say("", call("edit_file"), call("create_file"))
+    turn.prepare("edit_file", refused=True)
+    turn.prepare("create_file")
+    assert turn.end.answer == "This waits for approval: Do create_file. Nothing of it was done yet."
+
+
+def test_what_the_policy_denies_behind_one_that_waits_is_not_to_be_asked_for_again():
+    turn = routed(interactive=False, overrides={"edit_file": "deny"})
+    turn.say("", call("create_file"), call("edit_file"))
+    turn.prepare("create_file")
+    assert turn.end.answer == "This waits for approval: Do create_file. Nothing of it was done yet."
+
+
 def test_what_was_granted_in_advance_is_carried_out_one_after_the_other():
     turn = routed(grants=("write",), interactive=False)
     turn.say("", call("create_file"), call("edit_file"))

@@ -11,13 +11,15 @@ import anyio
 import pytest
 
 from agent.errors import SessionBusy
-from agent.event_parts import Attached, Usage
+from agent.event_parts import DEFERRED_TEXT, Attached, CallValue, Usage
 from agent.events import (
     ApprovalAnswered,
     ApprovalNeeded,
     CallDecided,
     Event,
+    ModelReplied,
     TextDelta,
+    ToolFinished,
     ToolStarted,
     TurnCancelled,
     TurnDone,
@@ -186,9 +188,25 @@ def test_a_conversation_that_is_loaded_has_what_was_said_before_a_stop_why_a_tur
     assert texts == ["do it\n[file: notes.txt]", "Once upon a time", ends[0], "do it", ends[1]]
 
 
+def test_a_call_that_was_approved_later_is_not_shown_as_what_the_person_typed() -> None:
+    deferred = started("t1", 1).model_copy(update={"text": f"{DEFERRED_TEXT}Create: Tea"})
+    done = TurnDone(seq=2, turn="t1", answer="Created: Tea", usage=Usage())
+    told = [(update["sessionUpdate"], update["content"]["text"]) for update in wire.replayed("s", [deferred, done])]
+    assert told == [("agent_message_chunk", "\n\nApproved: Create: Tea\n\n"), ("agent_message_chunk", "Created: Tea")]
+
+
 def test_what_was_told_before_a_stop_is_not_told_again() -> None:
     found = Found("s", [started("t1", 1), needed("t1", 2)])
     events: list[Event] = [TextDelta(turn="t1", text="Once "), TextDelta(turn="t1", text="upon")]
     events.append(TurnCancelled(seq=3, turn="t1", who="acp", said="Once upon a"))
     pieces = [outcome.take(each) for event in events for outcome, each in found.take(event)]
     assert pieces == ["Once ", "upon", " a"]
+
+
+def test_of_a_reply_whose_beginning_was_missed_in_a_break_the_whole_is_told_once_and_the_next_as_it_grows() -> None:
+    found = Found("s", [started("t1", 1), needed("t1", 2)])
+    found.break_off()
+    result = ToolFinished(seq=3, turn="t1", call="c", name="read", decision="allow", ok=True, text="x")
+    whole = ModelReplied(seq=4, turn="t1", text="I look.", calls=(CallValue(id="d", name="read", arguments="{}"),))
+    later: list[Event] = [result, TextDelta(turn="t1", text="ook."), whole, TextDelta(turn="t1", text="Tea")]
+    assert [outcome.take(each) for event in later for outcome, each in found.take(event)] == ["", "I look.", "\n\nTea"]

@@ -48,6 +48,13 @@ def test_that_a_mail_stays_here_is_told_beside_the_call_only_where_nobody_is_ask
     assert notes(hostile) == ["send_mail: a \\u001b[2Jb"]
 
 
+def test_an_editor_is_told_beside_the_call_that_a_mail_stays_here() -> None:
+    call, note = acp_wire.updates_of(STAYING)
+    assert (call["sessionUpdate"], note) == ("tool_call", acp_wire.said(f"\n\n{STAYING_TOLD[0]}\n\n"))
+    assert list(acp_wire.replayed("s", [STAYING])) == [call, note]
+    assert len(acp_wire.updates_of(STAYING.model_copy(update={"verdict": "ask"}))) == 1
+
+
 def test_a_script_reads_on_standard_error_that_a_mail_stays_here(capsys: pytest.CaptureFixture[str]) -> None:
     _Progress(None).show(STAYING)
     told = capsys.readouterr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -12,7 +13,7 @@ from mcp import Client
 
 from agent.errors import AgentError
 from agent.event_parts import Usage
-from agent.events import Event, TurnDone, TurnStarted
+from agent.events import ApprovalNeeded, CallDecided, Event, TextDelta, TurnDone, TurnStarted
 from agent.faces.acp import turns as acp_turns
 from agent.faces.acp import wire
 from agent.faces.acp.options import Chosen
@@ -53,6 +54,9 @@ class Services:
 
     async def cancel(self, *_: Any, **__: Any) -> None:
         self.cancelled += 1
+
+    async def approvals(self) -> list[ApprovalNeeded]:
+        return []
 
     @asynccontextmanager
     async def listening(self, _: str, *, after: int = 0) -> AsyncGenerator[AsyncGenerator[Event]]:
@@ -106,6 +110,33 @@ async def test_a_prompt_that_can_be_followed_no_further_says_so_and_is_cancelled
     with pytest.raises(AgentError, match=LOOK):
         await prompt(services)
     assert (services.sent, services.cancelled) == (1, 1)
+
+
+async def taken_up(services: Services) -> str:
+    said: list[str] = []
+
+    async def write(line: bytes) -> None:
+        update = json.loads(line)["params"]["update"]
+        said.append(update["content"]["text"] if update["sessionUpdate"] == "agent_message_chunk" else "")
+
+    turns = acp_turns.Turns(cast("Link", services), acp_turns.Editor(write), lambda _: Chosen())
+    with anyio.fail_after(BOUND_S):
+        await turns.take_up("s1", [STARTED])
+    return "".join(said)
+
+
+async def test_a_turn_that_an_editor_found_running_is_told_to_its_end_by_the_next_service_and_once() -> None:
+    call = CallDecided(seq=2, turn="t1", call="c", name="read", tool_class="read", arguments="{}", verdict="allow", reason="r")
+    first = [call, TextDelta(turn="t1", text="Tea ")]
+    services = Services(first, [TextDelta(turn="t1", text="ded.")], [DONE.model_copy(update={"seq": 3})])
+    assert await taken_up(services) == "Tea is added."
+    assert services.after == [1, 2, 2]
+
+
+async def test_a_turn_that_was_found_running_is_given_up_where_no_service_stays() -> None:
+    services = Services()
+    assert await taken_up(services) == ""
+    assert len(services.after) == MAX_BROKEN
 
 
 async def test_an_answer_is_given_to_the_next_service() -> None:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from agent.service import presence as presence_module
 from agent.service.presence import Presence
 from agent.service.service import _Server  # pyright: ignore[reportPrivateUsage]
-from config.network.resting import RestingServer
+from config.network.resting import RestingServer, ending_signals
 
 BOUND_S = 10
 
@@ -101,3 +101,31 @@ async def test_a_signal_wakes_a_service_that_sleeps(monkeypatch: pytest.MonkeyPa
                 await left.wait()
                 assert anyio.current_time() - begun < BOUND_S / 2
             server.should_exit = True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.usefixtures("hang_up_counts")
+@pytest.mark.anyio
+async def test_a_service_whose_terminal_goes_leaves_in_its_order_however_often_that_is_said() -> None:
+    left = anyio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = _Server(Starlette(), left.set)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag only
+                await anyio.sleep(0.005)
+            # Without a handler this would end the tests themselves.
+            assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
+            for _ in range(3):
+                signal.raise_signal(signal.SIGHUP)
+            with anyio.fail_after(BOUND_S):
+                await left.wait()
+            server.should_exit = True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.usefixtures("hang_up_counts")
+def test_the_terminals_end_ends_no_server_that_was_told_to_ignore_it() -> None:
+    assert signal.SIGHUP in ending_signals()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` starts a program; the fixture puts back what was
+    assert signal.SIGHUP not in ending_signals()

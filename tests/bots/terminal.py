@@ -40,6 +40,10 @@ class Terminal:
         self._tmux("set-buffer", "--", text)
         self._tmux("paste-buffer", "-p", "-r", "-t", "chat")
 
+    def resize(self, width: int, height: int = 24) -> None:
+        """Make the window another size."""
+        self._tmux("resize-window", "-t", "chat", "-x", str(width), "-y", str(height))
+
     def screen(self) -> str:
         """All that was written, with what scrolled away, wrapped lines joined."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-500", "-t", "chat")

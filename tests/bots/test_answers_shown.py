@@ -12,6 +12,7 @@ from rich.console import Console
 from bots.repl.shown import screen as screen_module
 from bots.repl.shown.blocks import cut_finished, with_hard_breaks, without_scrolled
 from bots.repl.shown.markup import Answer
+from bots.repl.shown.rows import ONE_ROW_EACH
 from bots.repl.shown.screen import Screen
 
 STEPS = """\
@@ -37,7 +38,8 @@ STEPS = """\
 After it.
 """
 README = "````markdown\n# T\n\n```bash\nnpm i\n\nnpm t\n```\n\nEnd\n````\n"
-REDRAWN = re.compile(r"\x1b\[(\d+)A\r\x1b\[J")
+REDRAWN = re.compile(r"\r((?:\x1b\[A\x1b\[2K)+)\x1b\[J")
+UP = "\x1b[A"
 
 
 class Shown(io.StringIO):
@@ -51,6 +53,8 @@ class Shown(io.StringIO):
 
     def write(self, text: str, /) -> int:
         self.now += self._takes_s
+        for each in ONE_ROW_EACH:
+            text = text.replace(each, "")
         self.drawings += "\x1b[" not in text
         return super().write(text)
 
@@ -59,7 +63,7 @@ class Shown(io.StringIO):
         first, *later = REDRAWN.split(self.getvalue())
         lines = first.split("\n")
         for back, text in zip(later[::2], later[1::2], strict=True):
-            lines = lines[: len(lines) - 1 - int(back)] + text.split("\n")
+            lines = lines[: len(lines) - 1 - back.count(UP)] + text.split("\n")
         return [line.rstrip() for line in lines if line.strip()]
 
 

@@ -153,6 +153,28 @@ async def test_a_key_is_asked_for_only_where_one_is_needed_and_stays_in_the_tab(
 @needs_chromium
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+async def test_a_key_that_is_limited_sees_the_logs_that_it_may_read_and_why_it_sees_no_other(tmp_path: Path, page: Page) -> None:
+    key = add_key(tmp_path / "engine.keys", "phone", tiers=("fast",))
+    async with running(tmp_path, bound_s=100, keys=load_keys(tmp_path / "engine.keys")) as (on, _, _):
+        _furnish(on)
+
+        def use() -> None:
+            page.open(on.url)
+            page.until("!document.getElementById('key-form').hidden && document.activeElement.id === 'key'")
+            page.write(key)
+            page.press("Enter", 13)
+            page.until("document.getElementById('log').innerText.includes('all slots are idle')")
+            page.value("follow('large')")
+            page.until("document.getElementById('log').innerText.startsWith('The key of phone may not use')")
+            assert "It may use: fast" in _text(page, "#log")
+            assert "idle" not in _text(page, "#log")
+
+        await _in_thread(use)
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_a_person_sees_what_the_machine_is_lent_to_and_what_cannot_be_loaded(tmp_path: Path, page: Page) -> None:
     mode = ObeyedMode(tmp_path / "mode.txt")
     async with running(tmp_path, bound_s=100, look=lambda: CARDS, mode=mode) as (on, _, _):

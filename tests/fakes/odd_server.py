@@ -1,8 +1,9 @@
 """A small MCP server of the revision 2025-11-25 over standard input and output, without any library, as some that people use are.
 
-Run with FOLDER and any of `strict` (a first message that is not `initialize` ends it) and `late` (it reads nothing before `FOLDER/ready` is
-there). Each start is a line in `FOLDER/started`. Its tools: `refuse` (answers with the JSON-RPC error that its arguments are), `latin`
-(puts a line that is no UTF-8 before its answer), `echo` (answers its arguments).
+Run with FOLDER and any of `strict` (a first message that is not `initialize` ends it), `silent` (it says nothing to what it does not know)
+and `late` (it reads nothing before `FOLDER/ready` is there). Each start is a line in `FOLDER/started`. Its tools: `refuse`
+(answers with the JSON-RPC error that its arguments are), `latin` (puts a line that is no UTF-8 before its answer), `echo` (answers its
+arguments).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main(folder: Path, oddities: list[str]) -> None:
             say(id=asked_as, result={"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]})
         elif method == "tools/call":
             call(asked_as, message["params"]["name"], message["params"].get("arguments") or {})
-        elif asked_as is not None:
+        elif asked_as is not None and "silent" not in oddities:
             say(id=asked_as, error={"code": -32601, "message": f"no {method} here"})
 
 

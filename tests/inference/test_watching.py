@@ -18,7 +18,7 @@ from inference.activity.finished import Finished
 from inference.activity.log import QUEUED, ActivityLog, NoActivityLog
 from inference.activity.model_logs import LogTail, log_path
 from inference.cards.card import Card
-from inference.door.keys import add_key, load_keys
+from inference.door.keys import Keys, add_key, load_keys
 from inference.memory_use import family_mib
 from inference.observing.exposition import Family, Histogram, Sample, page
 from tests.fakes.children import FIRST_PID
@@ -55,9 +55,30 @@ async def test_metrics_count_requests_loads_and_tokens_and_name_no_text_of_a_cli
 
 
 async def test_a_models_own_metrics_are_asked_for_by_its_name(tmp_path: Path) -> None:
-    async with running(tmp_path) as (on, upstream, _):
+    async with running(tmp_path, keys=_limited(tmp_path)) as (on, upstream, _):
+        on.client.headers["authorization"] = f"Bearer {(tmp_path / 'shown').read_text(encoding='utf-8')}"
+        # Nothing is loaded for who only counts.
+        answer = await on.client.get("/metrics?model=fast")
+        assert error_of(answer) == (400, "invalid_request")
+        assert "small is not loaded" in answer.text
+        assert on.supervisor.status_of("small").loads == 0
+        assert error_of(await on.client.get("/metrics?model=balanced")) == (403, "tier_not_allowed")
+        await on.client.post("/v1/embeddings", json={"model": "fast"})
         assert (await on.client.get("/metrics?model=fast")).json() == {"ok": True}
-        assert upstream.heard[0].target == "/metrics?model=fast"
+        assert upstream.heard[-1].target == "/metrics"
+        await _records(on.observatory.log, 1)
+        assert [each.asked_as for each in (await on.observatory.log.page(limit=9, after=0)).requests] == ["fast"]
+
+        upstream.script = lambda exchange: exchange.json(b'{"error": {"code": 501}}', "501 Not Implemented")
+        answer = await on.client.get("/metrics?model=fast")
+        assert error_of(answer) == (404, "route_not_found")
+        assert 'Put extra_args = ["--metrics"] under [models.small]' in answer.json()["error"]["message"]
+
+
+def _limited(folder: Path) -> Keys:
+    """A key for `fast` alone, which lies in the file `shown`."""
+    (folder / "shown").write_text(add_key(folder / "engine.keys", "counter", tiers=("fast",)), encoding="utf-8")
+    return load_keys(folder / "engine.keys")
 
 
 def test_a_page_of_metrics_is_in_the_form_that_scrapers_read() -> None:

@@ -131,6 +131,15 @@ async def test_a_server_keeps_a_token_serves_both_generations_and_ends_in_order(
         assert private_token(again) == token
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.usefixtures("hang_up_counts")
+def test_a_server_whose_terminal_goes_ends_in_order(tmp_path: Path) -> None:
+    with running("calendars", "--store", str(tmp_path / "calendars"), home=tmp_path / "home") as (process, url, _):
+        assert httpx2.get(url, trust_env=False, timeout=BOUND_S).status_code == 401
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(BOUND_S) == 0
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "word"),
     [

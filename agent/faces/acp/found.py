@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, CallDecided, Event, TextDelta, ToolStarted, TurnStarted
+from agent.events import TURN_ENDS, ApprovalAnswered, ApprovalNeeded, CallDecided, Event, ModelReplied, TextDelta, ToolStarted, TurnStarted
 from agent.faces.outcome import Outcome
 from agent.held_events import ToolHeld
 
@@ -33,6 +33,8 @@ class Found:
         last = {event.turn: event for event in stored}
         self._is_cut = {turn for turn in self._running if not isinstance(last[turn], AT_A_CALL)}
         """Those whose reply may have begun before anybody listened here: the whole of it comes with the log."""
+        self._is_missed: set[str] = set()
+        """Those of which a reply may have begun while nobody listened, though its beginning in the log was heard."""
         self._asked: set[str] = set()
         self._open: dict[str, str] = {}
         """Turns of the questions that nobody has answered yet."""
@@ -58,6 +60,7 @@ class Found:
 
     def take(self, event: Event) -> list[tuple[Outcome, Event]]:
         """One event of the conversation; those that are to be told now, and with which outcome."""
+        self.seen = event.seq or self.seen
         if isinstance(event, TurnStarted):
             self._other = []
         if isinstance(event, ApprovalAnswered) and self._open.pop(event.approval, None) is not None and event.outcome == "yes":
@@ -67,12 +70,19 @@ class Found:
             if event.seq:
                 self._other.append(event)
             return []
-        if event.seq:
+        # After a break the log comes before what is live, and more than it may be missing: up to the next whole reply.
+        if event.seq and (event.turn not in self._is_missed or isinstance(event, ModelReplied)):
             self._is_cut.discard(event.turn)
+            self._is_missed.discard(event.turn)
         if event.type in TURN_ENDS:
             self._end(event)
         before, self._other = [each for each in self._other if each.turn == event.turn], []
         return [(outcome, each) for each in (*before, event) if not (isinstance(each, TextDelta) and each.turn in self._is_cut)]
+
+    def break_off(self) -> None:
+        """Nobody listens for a while: of a reply that goes on meanwhile, the whole comes with the log."""
+        self._is_cut |= set(self._running)
+        self._is_missed |= set(self._running)
 
     def _adopt(self, turn: str) -> None:
         """The turn that asked or, where that has ended, the one that runs the call."""

@@ -23,8 +23,9 @@ from agent.faces.exact import escaped
 from agent.faces.hearing import tell_service, turn_events
 from agent.faces.link import Link
 from agent.faces.outcome import Outcome
+from agent.service.breaks import MAX_BROKEN, left
 from agent.service.client import ServiceClient
-from agent.service.faults import SendCancelled
+from agent.service.faults import SendCancelled, ServiceGone
 
 WHO = "acp"
 CANCEL_BOUND_S = 20.0
@@ -142,8 +143,25 @@ class Turns:
                     return
 
     async def _follow(self, found: Found, answers: Answers) -> None:
-        service, session = await self._link.service(), found.session
-        async with service.listening(session, after=found.seen) as events, background_tasks() as asking:
+        broken, broken_at = 0, -1
+        # Around all services: a question stays open in the editor, and its answer goes to whichever is there then.
+        async with background_tasks() as asking:
+            while True:
+                service = await self._link.service()
+                try:
+                    await self._follow_in(service, found, answers, asking)
+                except ServiceGone:
+                    broken, broken_at = broken + 1 if broken_at == found.seen else 1, found.seen
+                    if broken == MAX_BROKEN:
+                        raise
+                    found.break_off()
+                    await left(service)
+                else:
+                    return
+
+    async def _follow_in(self, service: ServiceClient, found: Found, answers: Answers, asking: TaskGroup) -> None:
+        session = found.session
+        async with service.listening(session, after=found.seen) as events:
 
             def ask(needed: ApprovalNeeded) -> None:
                 if found.begin(needed) and self._asks(session):
@@ -163,12 +181,12 @@ class Turns:
                     ask(event)
 
     async def _show(self, outcome: Outcome, event: Event, answers: Answers) -> None:
-        told, update = answers.told(outcome.take(event)), wire.update_of(event)
-        if update is not None or event.type in TURN_ENDS:
+        told, updates = answers.told(outcome.take(event)), wire.updates_of(event)
+        if updates or event.type in TURN_ENDS:
             told += answers.rest()
         if told:
             await self._editor.update(outcome.session, wire.said(told))
-        if update is not None:
+        for update in updates:
             await self._editor.update(outcome.session, update)
 
     def _asks(self, session: str) -> bool:

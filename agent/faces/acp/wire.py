@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agent.calls.telling import for_person
 from agent.errors import PictureRefused
-from agent.event_parts import Beside, PictureFile
+from agent.event_parts import DEFERRED_TEXT, Beside, PictureFile
 from agent.events import (
     ApprovalNeeded,
     Attached,
@@ -120,13 +120,13 @@ def replayed(session: str, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
         if isinstance(event, TurnStarted):
             outcome = Outcome(session, event.turn)
             beside = [*(f"[file: {each.name}]" for each in event.attached), *(f"[picture: {each.name}]" for each in event.pictures)]
-            # The host's own words about an approved call stand there too, and quote what outsiders wrote.
+            # The host's own words about an approved call quote what outsiders wrote, and are no words of the person's.
             text = answers.whole("\n".join((event.text, *beside)))
-            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": text}}
+            is_own = not text.startswith(DEFERRED_TEXT)
+            yield {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": text}} if is_own else said(f"\n\n{text}\n\n")
         if told := answers.whole(outcome.take(event)):
             yield said(told)
-        if (update := update_of(event)) is not None:
-            yield update
+        yield from updates_of(event)
         if told := ending(event):
             yield said(told)
 
@@ -214,8 +214,14 @@ def said(text: str) -> dict[str, Any]:
     return {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
 
 
+def updates_of(event: Event) -> list[dict[str, Any]]:
+    """All that an editor is shown of an event, beside the answer's text: of a call also what nobody is asked about, and should know."""
+    lines = notes(event) if isinstance(event, CallDecided) else []
+    return [each for each in (update_of(event), _noted(lines)) if each is not None]
+
+
 def update_of(event: Event) -> dict[str, Any] | None:
-    """What an editor is shown of an event, beside the answer's text."""
+    """The first of them; None for nothing."""
     match event:
         case CallDecided():
             shown = {"title": event.name, "kind": _KINDS[event.tool_class], "status": "pending", "rawInput": event.arguments}
@@ -235,8 +241,11 @@ def update_of(event: Event) -> dict[str, Any] | None:
                 "sessionUpdate": "tool_call_update", "toolCallId": _call(event.turn, event.call), "status": status, "content": [result],
             }  # fmt: skip
         case _:
-            lines = notes(event)
-            return said("\n\n{}\n\n".format("\n\n".join(lines))) if lines else None
+            return _noted(notes(event))
+
+
+def _noted(lines: Sequence[str]) -> dict[str, Any] | None:
+    return said("\n\n{}\n\n".format("\n\n".join(lines))) if lines else None
 
 
 def permission(session: str, needed: ApprovalNeeded) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What is written to the terminal: finished lines that stay, and a few at the bottom that may still change.
 
-Only the last lines are ever redrawn, and never more than fit on the screen, so nothing that has scrolled away is touched. Without a
+Only the last lines are ever redrawn, and never more than fit on the screen, so nothing that has scrolled away is touched. Of lines that
+stay the terminal folds what is wider than it, so that it is one when it is copied; those that are redrawn take a row each. Without a
 terminal there is no bottom: only what is finished is written, as plain text.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +17,9 @@ from rich.style import Style
 from rich.text import Text
 
 from bots.repl.shown.blocks import cut_finished, without_blank_ends, without_scrolled
+from bots.repl.shown.folding import Unbroken
 from bots.repl.shown.markup import Answer
+from bots.repl.shown.rows import ONE_ROW_EACH, is_refolding, rows_at, without_ends
 from config.plain import neutralise, one_line
 
 DRAW_INTERVAL_S = 0.08
@@ -36,7 +40,10 @@ class Screen:
         # Not what `console` takes it for: where FORCE_COLOR is set, as in many places that build programs, it is any file.
         self._is_terminal = self.console.is_terminal if console is not None else sys.stdout.isatty()
         self._clock = clock
-        self._bottom_lines = 0
+        self._is_refolding = is_refolding(os.environ)
+        self._bottom: list[str] = []
+        """The lines that are at the bottom now."""
+        self._bottom_width = 0
         self._status: str | None = None
         self._status_since = 0.0
         self._text = ""
@@ -63,7 +70,7 @@ class Screen:
         self._clear_bottom()
         shown = Text(neutralise(text), style=style)
         if self.is_live:
-            self.console.print(shown, overflow="fold", crop=False)
+            self.console.print(Unbroken(shown), overflow="fold", crop=False)
         else:
             self.console.print(shown, soft_wrap=True)
         self._draw_bottom()
@@ -131,13 +138,14 @@ class Screen:
             self.console.print(Text(text.strip()), soft_wrap=True)
 
     def _draw_bottom(self) -> None:
-        lines = self._bottom() if self.is_live else []
+        lines = self._growing() if self.is_live else []
         if lines:
-            self.console.file.write("\n".join(lines) + "\n")
+            begin, end = ONE_ROW_EACH
+            self.console.file.write("\n".join([begin + lines[0], *lines[1:], end]))
             self.console.file.flush()
-        self._bottom_lines = len(lines)
+        self._bottom, self._bottom_width = lines, self.console.width
 
-    def _bottom(self) -> list[str]:
+    def _growing(self) -> list[str]:
         with self.console.capture() as drawn:
             if self._text.strip():
                 shown = without_scrolled(without_blank_ends(self._text), self.console.height)
@@ -148,10 +156,14 @@ class Screen:
                 self.console.print(Text(text, style=Style(dim=True)), no_wrap=True, overflow="ellipsis")
             for line in self._typed:
                 self.console.print(Text(one_line(line)), no_wrap=True, overflow="ellipsis")
-        return drawn.get().rstrip("\n").split("\n")[-max(self.console.height - SPARE_LINES, 1) :] if drawn.get().strip() else []
+        lines = without_ends(drawn.get().rstrip("\n")).split("\n")
+        return lines[-max(self.console.height - SPARE_LINES, 1) :] if drawn.get().strip() else []
 
     def _clear_bottom(self) -> None:
-        if self._bottom_lines:
-            self.console.file.write(f"\x1b[{self._bottom_lines}A\r\x1b[J")
+        if self._bottom:
+            width = self.console.width if self._is_refolding else self._bottom_width
+            # Row by row: what is erased from the first row on in one go, tmux keeps above it.
+            taken = "\x1b[A\x1b[2K" * rows_at(self._bottom, self._bottom_width, width)
+            self.console.file.write(f"\r{taken}\x1b[J")
             self.console.file.flush()
-            self._bottom_lines = 0
+            self._bottom = []

@@ -84,6 +84,7 @@ class Reading:
         tops = self._tops(call.text("path"))
         leaves: list[Leaf] = []
         notes: list[str] = []
+        unread: list[str] = []
         ignored = 0
         for top in tops:
             walk = Walk(self._workspace, is_everything=is_everything, max_depth=depth)
@@ -94,12 +95,16 @@ class Reading:
                     break
                 found.append(Leaf(step.place, step.entry, step.depth, self._note(step.place, step.entry.kind, step.entry.size)))
             ignored += walk.ignored
-            notes += [f"{name} could not be listed." for name in walk.unread]
+            unread += walk.unread
             leaves += sorted(found, key=lambda leaf: leaf.place.parts)
         name = tops[0].shown if len(tops) == 1 else "The workspace, " + " and ".join(top.shown for top in tops)
         shown = [leaf if len(tops) == 1 else Leaf(leaf.place, leaf.entry, leaf.depth + 1, leaf.note) for leaf in leaves]
         fields = [{"path": leaf.place.shown, "kind": leaf.entry.kind, "bytes": leaf.entry.size} for leaf in leaves]
-        text = shape.tree_text(name, shown, ignored, notes, shape.Fence(self._token(), call.now))
+        fence = shape.Fence(self._token(), call.now)
+        if unread:  # a name may say anything
+            names = "\n".join(each.replace("\n", "<U+000A>") for each in unread)
+            notes.append(f"Could not be listed:\n{shape.block(fence, names)}")
+        text = shape.tree_text(name, shown, ignored, notes, fence)
         return Outcome(text, {"entries": fields, "ignored": ignored, "is_cut": bool(notes), "untrusted": True}, is_fenced=True)
 
     def search_files(self, call: Call) -> Outcome:

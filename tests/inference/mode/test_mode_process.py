@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -273,3 +274,18 @@ def test_an_engine_that_keeps_its_models_in_a_game_still_loads_none_for_those_wh
         finally:
             process.terminate()
             process.wait(BOUND_S)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.usefixtures("hang_up_counts")
+def test_the_modes_process_ends_in_order_with_its_terminal(home: Home) -> None:
+    file = home.run_dir / "mode.json"
+    command = [sys.executable, "-m", "inference", "mode", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **home.environment()}) as process:
+        try:
+            assert httpx2.get(str(wait_for(file)["url"]), trust_env=False, timeout=BOUND_S).json() == {"mode": "NORMAL"}
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(BOUND_S) == 0
+            assert not file.exists()
+        finally:
+            process.kill()

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_servers.errors import Refusal
 from mcp_servers.workspace.folders.textual import decoded
 from mcp_servers.workspace.looking import searching
 from mcp_servers.workspace.looking.finding import Words
 from mcp_servers.workspace.looking.forms import Form
 from mcp_servers.workspace.looking.long_files import LongFile
-from mcp_servers.workspace.model import Match, Place
+from mcp_servers.workspace.model import Entry, Match, Place
 from tests.mcp_servers.workspace.desk import Desk
 
 TOP = Place(0, (), ".")
@@ -92,6 +93,22 @@ def test_the_names_of_files_that_are_too_long_are_told_as_what_outsiders_wrote(d
     lines = desk.text("search_files", pattern="ERROR").split("\n")
     assert lines[2] == "Too long to be searched with others (3 of 4), give one as the path:"
     assert lines[4:] == ["Do what I say", "b", "c", ">>>abc"]
+
+
+def test_the_names_of_folders_that_could_not_be_listed_are_told_as_what_outsiders_wrote(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.write("src/shut/Do what\nI say/app.py", "")
+    entries = desk.workspace.entries
+
+    def shut(place: Place) -> list[Entry]:
+        if place.name.startswith("Do"):
+            raise Refusal("It cannot be opened.")
+        return entries(place)
+
+    monkeypatch.setattr(desk.workspace, "entries", shut)
+    lines = desk.text("list_files", depth="5").split("\n")
+    assert lines[lines.index(">>>abc") + 1 :][0] == "Could not be listed:"
+    assert lines[-2:] == ["src/shut/Do what<U+000A>I say", ">>>abc"]
+    assert "could not be listed" not in desk.text("list_files", path="src", depth="1").lower()
 
 
 def test_a_search_through_one_file_ends_with_its_time_and_says_how_far_it_came(desk: Desk, monkeypatch: pytest.MonkeyPatch):

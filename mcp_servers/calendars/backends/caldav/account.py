@@ -169,16 +169,16 @@ class CalDavCalendars:
             self._remove(resource, how)
             return
         if not edited.split_off:
-            self._put(resource.collection, resource.url, _with(resource.calendar, edited.kept), resource.etag)
+            self._put(resource.collection, resource.url, ics.with_events(resource.calendar, edited.kept), resource.etag)
             return
         # The later part first: should the second step fail, times are there twice and none is lost.
         url = _url_of(resource.collection, str(edited.split_off[0]["UID"]))
         try:
-            self._put(resource.collection, url, _with(resource.calendar, edited.split_off), None)
+            self._put(resource.collection, url, ics.with_events(resource.calendar, edited.split_off), None)
         except Exists:
             log.info("a split was repeated")
         try:
-            self._put(resource.collection, resource.url, _with(resource.calendar, edited.kept), resource.etag)
+            self._put(resource.collection, resource.url, ics.with_events(resource.calendar, edited.kept), resource.etag)
         except Stale:
             self._dav.write("DELETE", url)
             raise
@@ -189,7 +189,7 @@ class CalDavCalendars:
         if how.notify == "none":
             # A server that writes to guests would do so now, unless the event itself says not to.
             edited = series.silenced(resource.components, how)
-            self._put(resource.collection, resource.url, _with(resource.calendar, edited.kept), etag)
+            self._put(resource.collection, resource.url, ics.with_events(resource.calendar, edited.kept), etag)
             etag = next((each.etag for each in self._at(resource.collection, resource.url)), etag)
         self._dav.write("DELETE", resource.url, headers={"If-Match": etag, **headers})
 
@@ -279,13 +279,6 @@ def _problem_of(collection: Collection, refusal: Refusal) -> str:
     # What leads nowhere is one calendar here, often a link to one that is shared no more: not the account's url.
     said = "Its server lists it and has nothing there." if isinstance(refusal, Missing) else str(refusal)
     return f"{collection.info.full_name}: {said}"
-
-
-def _with(calendar: Calendar, components: tuple[Component, ...]) -> Calendar:
-    """The same object with other events in it."""
-    changed = ics.empty_calendar()
-    changed.subcomponents = [*(part for part in calendar.subcomponents if part.name == "VTIMEZONE"), *components]
-    return changed
 
 
 def _url_of(collection: Collection, uid: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,50 +18,33 @@ from typing import Any, cast
 import icalendar
 import recurring_ical_events
 from icalendar.timezone import tzp
-from icalendar.timezone.zoneinfo import ZONEINFO
 
 from mcp_servers.calendars.backends.components import apart, fields, readable, revisions
 from mcp_servers.calendars.backends.components.fields import Component
 from mcp_servers.calendars.backends.components.readable import UNREADABLE
 from mcp_servers.calendars.backends.components.starts import Start, occurrence_text
+from mcp_servers.calendars.backends.components.stored import Stored, in_utf8
+from mcp_servers.calendars.backends.components.zones import Zones
 from mcp_servers.calendars.model import LOCAL, Event
 from mcp_servers.spans import Span
 
 log = logging.getLogger(__name__)
 
 PRODUCT = "-//Variet//calendars//EN"
-# The library's own types say little and are in part unknown; what leaves this package is typed by our values.
-Calendar = Any
-_KEPT_PERIODS = 32
-"""Of one calendar: the weeks and days that a conversation is about."""
+Calendar = Any  # the library's own types say little and are in part unknown; what leaves this package is typed by our values
+_KEPT_PERIODS = 32  # of one calendar: the weeks and days that a conversation is about
 _SHIFT = timedelta(hours=1)
 _AROUND = timedelta(days=2)
 """An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
-_FOLD = re.compile(rb"\r?\n[ \t]")
-_KEPT_ZONES = 64
 _LIBRARY = threading.Lock()
 """The library knows the time zones of one calendar at a time; accounts are asked side by side."""
 
 
-class _Zones(ZONEINFO):
-    """The library's zones; one that calendars define is made once, as it takes longer than reading an event."""
-
-    def __init__(self) -> None:
-        self._made: dict[bytes, tzinfo] = {}
-
-    def create_timezone(self, tz: Any) -> tzinfo:
-        definition = tz.to_ical()
-        if definition not in self._made:
-            if len(self._made) >= _KEPT_ZONES:
-                self._made.clear()
-            self._made[definition] = cast("Any", super()).create_timezone(tz)
-        return self._made[definition]
-
-
-_ZONES = _Zones()
-for _kind in (icalendar.Alarm, icalendar.FreeBusy, icalendar.Journal, icalendar.Todo):
-    # As the library has it for events: a reminder or a task that cannot be read is kept as it is, and hides no event beside it.
-    _kind.ignore_exceptions = True
+_ZONES = Zones()
+for _kind in (icalendar.Calendar, icalendar.Timezone, icalendar.TimezoneDaylight, icalendar.TimezoneStandard):
+    _kind.ignore_exceptions = False
+# As the library has it for events: a reminder, or whatever else is in one, that cannot be read is kept as it is, and hides no event.
+icalendar.Component.ignore_exceptions = True
 
 
 def empty_calendar() -> Calendar:
@@ -72,57 +54,69 @@ def empty_calendar() -> Calendar:
     return calendar
 
 
+def with_events(calendar: Calendar, components: tuple[Component, ...]) -> Calendar:
+    """The zones of a calendar, also those that stay as they are, and these events."""
+    changed = empty_calendar()
+    changed.subcomponents = [*(part for part in calendar.subcomponents if part.name == "VTIMEZONE"), *components]
+    stored = cast("Stored | None", getattr(calendar, "stored", None))
+    changed.stored = None if stored is None else stored.only_zones
+    return changed
+
+
 def parse(content: bytes | str) -> Calendar:
     """A calendar file. An event without an id of its own gets one, which is the same as long as the event is.
 
     Raises:
         ValueError: it is none.
     """
-    # Never as text: what has no line end would be taken for the name of a file.
-    data = content.encode() if isinstance(content, str) else _in_utf8(content)
+    # Never as text, which the library may take for the name of a file.
+    data = content.encode() if isinstance(content, str) else in_utf8(content)
+    stored = Stored.of(data)
     try:
-        with _LIBRARY:
-            # Forgets the zones of the last one: Outlook gives every unusual zone the same name.
-            tzp.use(_ZONES)
-            calendar = cast("Calendar", icalendar.Calendar).from_ical(data)
-    except (IndexError, KeyError) as error:
-        raise ValueError("not a calendar") from error
+        calendar = _read(data if stored is None else stored.to_read)
+    except ValueError:
+        if stored is None:
+            raise
+        stored = stored.without([zone for zone, alone in stored.zones if not _can_be_read(alone)])
+        calendar = _read(stored.to_read)
+    calendar.stored = stored
     for component in calendar.walk("VEVENT"):
         if not component.get("UID"):
             component["UID"] = icalendar.vText(hashlib.sha256(component.to_ical()).hexdigest()[:32])
     return calendar
 
 
-def _in_utf8(content: bytes) -> bytes:
-    """Lines in another encoding are what most programs wrote that did not use UTF-8; what is UTF-8 stays that."""
+def _read(data: bytes) -> Calendar:
     try:
-        content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Unfolded: some programs fold a line within a letter.
-        return b"\n".join(map(_line_in_utf8, _FOLD.sub(b"", content).split(b"\n")))
-    return content
+        with _LIBRARY:
+            # Forgets the zones of the last one: Outlook gives every unusual zone the same name.
+            tzp.use(_ZONES)
+            return cast("Calendar", icalendar.Calendar).from_ical(data)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+        raise ValueError("not a calendar") from error
 
 
-def _line_in_utf8(line: bytes) -> bytes:
-    with suppress(UnicodeDecodeError):
-        return line.decode("utf-8-sig").encode()
-    text = line.decode("utf-8-sig", "replace")
-    # Letters that can be read as UTF-8 say that it is that, with damage: cut within a letter, for example.
-    if any(letter > "\x7f" and letter != "\ufffd" for letter in text):
-        return text.encode()
-    with suppress(UnicodeDecodeError):
-        return line.decode("cp1252").encode()
-    return line.decode("latin-1").encode()
+def _can_be_read(data: bytes) -> bool:
+    try:
+        _read(data)
+    except ValueError:
+        return False
+    return True
 
 
 def serialized(calendar: Calendar) -> bytes:
+    """The calendar's file; what was not read of it is in it as it was."""
     for component in calendar.walk("VEVENT"):
         with suppress(*UNREADABLE):  # what cannot be read stays as it is
             _put_second_hour(component)
     with _LIBRARY:
         tzp.use(_ZONES)
         calendar.add_missing_timezones()
-    return calendar.to_ical()
+    stored = cast("Stored | None", getattr(calendar, "stored", None))
+    if stored is None:
+        return calendar.to_ical()
+    calendar.subcomponents = [part for part in calendar.subcomponents if str(part.get("TZID", "")) not in stored.unread_zones]
+    return stored.put_into(calendar.to_ical())
 
 
 def _put_second_hour(component: Component) -> None:
@@ -242,9 +236,7 @@ def found(calendar: Calendar, name: str, event_id: str, zone: tzinfo, account: s
         return None
     # One that was moved lies elsewhere: those are looked at wherever they are.
     moved = [event_of(component, name, zone, series, account) for component in series if "RECURRENCE-ID" in component]
-    only = empty_calendar()
-    only.subcomponents = [part for part in calendar.subcomponents if part.name == "VTIMEZONE"] + series
-    nearby = occurrences(only, name, Span(day - _AROUND, day + _AROUND + timedelta(days=1)), zone, account)
+    nearby = occurrences(with_events(calendar, tuple(series)), name, Span(day - _AROUND, day + _AROUND + timedelta(days=1)), zone, account)
     return next((event for event in (*moved, *nearby) if event is not None and event.id == event_id), None)
 
 
