@@ -81,8 +81,9 @@ def terminal(command: Sequence[str], environment: Mapping[str, str], *, width: i
     size = ["-x", str(width), "-y", str(height)]
     env = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
     begin = ["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", "chat", *size, *env, line]
-    # The line, and what is typed at the program, is for this shell, whichever the tests are run from.
-    subprocess.run(begin, check=True, env={**os.environ, "SHELL": "/bin/sh"})
+    # The line, and what is typed at the program, is for this shell, whichever the tests are run from; and the window says how large it is.
+    own = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    subprocess.run(begin, check=True, env={**own, "SHELL": "/bin/sh"})
     try:
         yield Terminal(socket)
     finally:
