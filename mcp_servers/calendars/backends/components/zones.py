@@ -35,6 +35,6 @@ class Zones(ZONEINFO):
 
 
 def _can_be_unfolded(part: Any) -> bool:
-    found = part.get("RRULE", [])
-    written = [rule.to_ical().decode() for rule in (found if isinstance(found, list) else [found])]
-    return all(rules.can_be_unfolded(rules.parts_of(rule)) for rule in written)
+    found: Any = part.get("RRULE", [])
+    each = cast("list[Any]", found if isinstance(found, list) else [found])
+    return all(rules.can_be_unfolded(rules.parts_of(rule.to_ical().decode())) for rule in each)
