@@ -7,6 +7,8 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 
 import anyio
@@ -83,10 +85,9 @@ async def test_one_that_was_told_before_it_served_ends() -> None:
         await server.serve([listener])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself such a signal")
-@pytest.mark.anyio
-async def test_a_signal_wakes_a_service_that_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "on_tick", _never)
+@asynccontextmanager
+async def _started() -> AsyncGenerator[anyio.Event]:
+    """A service that runs, and what is set once it leaves."""
     left = anyio.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _Server(Starlette(), left.set)
@@ -94,33 +95,34 @@ async def test_a_signal_wakes_a_service_that_sleeps(monkeypatch: pytest.MonkeyPa
             tasks.start_soon(server.serve, [listener])
             while not server.started:  # noqa: ASYNC110 - uvicorn has a flag only
                 await anyio.sleep(0.005)
-            with anyio.fail_after(BOUND_S):
-                # From outside the loop, which sleeps by then and has nothing else to wake for before the bound.
-                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
-                begun = anyio.current_time()
-                await left.wait()
-                assert anyio.current_time() - begun < BOUND_S / 2
+            yield left
             server.should_exit = True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself such a signal")
+@pytest.mark.anyio
+async def test_a_signal_wakes_a_service_that_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "on_tick", _never)
+    async with _started() as left:
+        with anyio.fail_after(BOUND_S):
+            # From outside the loop, which sleeps by then and has nothing else to wake for before the bound.
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            begun = anyio.current_time()
+            await left.wait()
+            assert anyio.current_time() - begun < BOUND_S / 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 @pytest.mark.usefixtures("hang_up_counts")
 @pytest.mark.anyio
 async def test_a_service_whose_terminal_goes_leaves_in_its_order_however_often_that_is_said() -> None:
-    left = anyio.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Server(Starlette(), left.set)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [listener])
-            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag only
-                await anyio.sleep(0.005)
-            # Without a handler this would end the tests themselves.
-            assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
-            for _ in range(3):
-                signal.raise_signal(signal.SIGHUP)
-            with anyio.fail_after(BOUND_S):
-                await left.wait()
-            server.should_exit = True
+    async with _started() as left:
+        # Without a handler this would end the tests themselves.
+        assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
+        for _ in range(3):
+            signal.raise_signal(signal.SIGHUP)
+        with anyio.fail_after(BOUND_S):
+            await left.wait()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
