@@ -31,8 +31,10 @@ from mcp_servers.spans import Span
 log = logging.getLogger(__name__)
 
 PRODUCT = "-//Variet//calendars//EN"
-Calendar = Any  # the library's own types say little and are in part unknown; what leaves this package is typed by our values
-_KEPT_PERIODS = 32  # of one calendar: the weeks and days that a conversation is about
+# The library's own types say little and are in part unknown; what leaves this package is typed by our values.
+Calendar = Any
+_KEPT_PERIODS = 32
+"""Of one calendar: the weeks and days that a conversation is about."""
 _SHIFT = timedelta(hours=1)
 _AROUND = timedelta(days=2)
 """An occurrence starts within this of the day that its id names, in whatever zone it is looked at."""
